@@ -1,0 +1,1 @@
+"""Scores what a model wrote: completion text in, measurements out."""

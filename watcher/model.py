@@ -1,0 +1,225 @@
+"""The words all rooms share: what a checkpoint is, how its evaluation stands, and why something went another way.
+
+Nothing here does input or output, and nothing here imports another room. Every reason a person may meet,
+in the ledger, a log line, the command line or a metric, is a member of `Reason`: one word for one thing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+JsonScalar = str | int | float | bool | None
+
+
+class Reason(StrEnum):
+    """Why a checkpoint or a row is not where one would expect it. The value is the word users see."""
+
+    # A checkpoint that is still being written (state `seen`).
+    WEIGHTS_MISSING = "weights_missing"
+    WEIGHTS_INCOMPLETE = "weights_incomplete"
+    CONFIG_MISSING = "config_missing"
+    TRAINER_STATE_MISSING = "trainer_state_missing"
+    TRAINER_STATE_MISMATCH = "trainer_state_mismatch"
+
+    # A checkpoint that uimon does not evaluate as it stands (state `failed`, until it changes on disk).
+    DEEPSPEED_ZERO = "deepspeed_zero"
+    FSDP_SHARDED = "fsdp_sharded"
+    TORCH_DCP = "torch_dcp"
+    PICKLE_WEIGHTS = "pickle_weights"
+    UNREADABLE = "unreadable"
+    UNKNOWN_ARCHITECTURE = "unknown_architecture"
+    TOKENIZER_MISSING = "tokenizer_missing"
+    CHAT_TEMPLATE_MISSING = "chat_template_missing"
+    BASE_MODEL_MISSING = "base_model_missing"
+    ADAPTER_UNSUPPORTED = "adapter_unsupported"
+
+    # A checkpoint that was passed over (state `skipped`).
+    DELETED = "deleted"
+    ABANDONED = "abandoned"
+    SUPERSEDED = "superseded"
+
+    # The engine (state `failed`).
+    WEIGHTS_CHANGED = "weights_changed"
+    WEIGHTS_REFUSED = "weights_refused"
+    NON_FINITE = "non_finite"
+    STALE_WEIGHTS = "stale_weights"
+    ENGINE_MISSING = "engine_missing"
+    ENGINE_START = "engine_start"
+    ENGINE_DIED = "engine_died"
+    ENGINE_TIMEOUT = "engine_timeout"
+    ENGINE_ERROR = "engine_error"
+    OUT_OF_MEMORY = "out_of_memory"
+    GPU_OCCUPIED = "gpu_occupied"
+    GPU_MISSING = "gpu_missing"
+
+    # Prompts.
+    VAL_MISSING = "val_missing"
+    VAL_INVALID = "val_invalid"
+    NO_USABLE_PROMPT = "no_usable_prompt"
+
+    # Publication (a row that waits in the outbox).
+    TRAINER_NOT_SHARED = "trainer_not_shared"
+    RUN_NOT_FOUND = "run_not_found"
+    WANDB_KEY_MISSING = "wandb_key_missing"
+    WANDB_UNREACHABLE = "wandb_unreachable"
+    WANDB_REFUSED = "wandb_refused"
+    NOT_DELIVERED = "not_delivered"
+
+    # The service itself.
+    DISK_FULL = "disk_full"
+    STATE_DIR_BUSY = "state_dir_busy"
+    INTERRUPTED = "interrupted"
+
+
+class UimonError(Exception):
+    """A failure that a person must hear of: `reason` is the code, the text says what, where and what next."""
+
+    def __init__(self, reason: Reason, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+class State(StrEnum):
+    """Where a checkpoint stands in the ledger; the order is the way it goes."""
+
+    SEEN = "seen"
+    COMPLETE = "complete"
+    STAGED = "staged"
+    EVALUATING = "evaluating"
+    EVALUATED = "evaluated"
+    PUBLISHED = "published"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Condition(StrEnum):
+    """What an inspection of a checkpoint directory found."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    UNSUPPORTED = "unsupported"
+    GONE = "gone"
+
+
+class Kind(StrEnum):
+    """What the weights in a checkpoint are."""
+
+    FULL = "full"
+    ADAPTER = "adapter"
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """One file as it was seen: `name` relative to the checkpoint, `size` in bytes, `mtime_ns`, `inode`."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerState:
+    """What `trainer_state.json` says: `losses` holds (step, loss) of every logged training step, in file order."""
+
+    global_step: int
+    max_steps: int
+    losses: tuple[tuple[int, float], ...]
+
+    @property
+    def final(self) -> bool:
+        """True where the trainer has done all the steps it was to do."""
+        return 0 < self.max_steps <= self.global_step
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint directory as one inspection found it.
+
+    `name` is the directory's name relative to the watched one (`checkpoint-50`), `path` its absolute path.
+    `condition` other than `COMPLETE` carries a `reason` and a `detail`: one sentence that names the file and,
+    for what is unsupported, the command that converts it. `files` are the files an engine needs (weights,
+    configuration, tokenizer), never the optimizer's. `base` is an adapter's base model as it names it.
+    """
+
+    name: str
+    path: Path
+    step: int
+    condition: Condition
+    reason: Reason | None = None
+    detail: str = ""
+    kind: Kind = Kind.FULL
+    files: tuple[FileStamp, ...] = ()
+    trainer: TrainerState | None = None
+    base: str | None = None
+
+    @property
+    def stamp(self) -> str:
+        """Digest of the files' names, sizes, mtimes and inodes: changes when the trainer writes this step again."""
+        text = "\n".join(
+            f"{f.name}\t{f.size}\t{f.mtime_ns}\t{f.inode}" for f in sorted(self.files, key=lambda f: f.name)
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all the files that an engine needs."""
+        return sum(f.size for f in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A checkpoint's files, copied out of the trainer's reach. `digest` is over every byte of the weights (hex)."""
+
+    path: Path
+    digest: str
+
+
+class RowKind(StrEnum):
+    """What a row of the outbox is; the value is the prefix of its uid's key in W&B (`eval/uid`, `train/uid`)."""
+
+    EVAL = "eval"
+    TRAIN = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for W&B: column names and rows of plain values."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[JsonScalar, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of W&B history that is due, kept in the ledger until it was read back from the run.
+
+    `values` holds everything that is logged, `train/global_step` and the uid under `<kind>/uid` included, so
+    that a retry sends the identical row. `mark` is the run's history position noted before the first attempt:
+    the row cannot be before it, so looking for it never reads the whole run; None means never attempted.
+    """
+
+    uid: str
+    kind: RowKind
+    step: int
+    values: Mapping[str, JsonScalar]
+    table: Table | None = None
+    mark: int | None = None
+    attempts: int = 0
+
+
+def row_uid(kind: RowKind, run: str, step: int, *parts: str) -> str:
+    """The identity of a row: the same row gets the same uid on every machine, so it holds no paths.
+
+    >>> row_uid(RowKind.EVAL, "run", 50, "weights", "suite") == row_uid(RowKind.EVAL, "run", 50, "weights", "suite")
+    True
+    >>> row_uid(RowKind.EVAL, "run", 50, "weights", "suite") == row_uid(RowKind.TRAIN, "run", 50, "weights", "suite")
+    False
+    """
+    text = "\0".join((kind, run, str(step), *parts))
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
