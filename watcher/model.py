@@ -70,8 +70,12 @@ class Reason(StrEnum):
     NOT_DELIVERED = "not_delivered"
 
     # The service itself.
+    CONFIG_INVALID = "config_invalid"
+    CHECKPOINTS_MISSING = "checkpoints_missing"
+    LEDGER_DAMAGED = "ledger_damaged"
     DISK_FULL = "disk_full"
     STATE_DIR_BUSY = "state_dir_busy"
+    STATE_DIR_UNUSABLE = "state_dir_unusable"
     INTERRUPTED = "interrupted"
 
 
@@ -160,10 +164,13 @@ class Checkpoint:
 
     @property
     def stamp(self) -> str:
-        """Digest of the files' names, sizes, mtimes and inodes: changes when the trainer writes this step again."""
-        text = "\n".join(
-            f"{f.name}\t{f.size}\t{f.mtime_ns}\t{f.inode}" for f in sorted(self.files, key=lambda f: f.name)
-        )
+        """Digest of the weight files' names, sizes, mtimes and inodes: changes when the trainer writes them again.
+
+        Only the weights count: while rotation deletes a directory its other files vanish first now and then,
+        and that must not look like a new checkpoint.
+        """
+        weights = sorted((f for f in self.files if f.name.endswith(".safetensors")), key=lambda f: f.name)
+        text = "\n".join(f"{f.name}\t{f.size}\t{f.mtime_ns}\t{f.inode}" for f in weights)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

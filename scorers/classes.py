@@ -1,0 +1,44 @@
+"""Which class names of a page are Tailwind utilities, and how often each occurs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from scorers.page import Page
+from scorers.tailwind import MAX_CLASS_LENGTH, Utility, parse_utility
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """`utilities` maps each utility, as written, to its occurrences; `parsed` to its parts; `tokens` counts all class
+    names, utilities or not; `others` are the class names that are no utilities."""
+
+    utilities: Counter[str]
+    parsed: dict[str, Utility]
+    tokens: int
+    others: Counter[str]
+
+
+def count_classes(page: Page) -> ClassCount:
+    """Counts a page's class names.
+
+    `hover:flex` and `flex` are two utilities. A name counts if Tailwind knows it or the page's own theme does.
+
+    >>> count = count_classes(Page((), ("p-4", "p-4", "card", "group"), (), (), loose_names=("mt-1", "x-ray")))
+    >>> dict(count.utilities), count.tokens
+    ({'p-4': 2, 'mt-1': 1}, 5)
+    """
+    theme_colors = page.theme.names
+    names = Counter(page.class_names)
+    loose = Counter(page.loose_names)
+    parsed: dict[str, Utility] = {}
+    for name in (*names, *loose):
+        if name not in parsed and len(name) <= MAX_CLASS_LENGTH:
+            utility = parse_utility(name) or (parse_utility(name, theme_colors) if theme_colors else None)
+            if utility is not None:
+                parsed[name] = utility
+    loose_utilities = Counter({name: count for name, count in loose.items() if name in parsed})
+    utilities = Counter({name: count for name, count in names.items() if name in parsed}) + loose_utilities
+    others = Counter({name: count for name, count in names.items() if name not in parsed})
+    return ClassCount(utilities, parsed, names.total() + loose_utilities.total(), others)

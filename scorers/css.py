@@ -1,0 +1,93 @@
+"""Color tokens in CSS: declarations of style sheets and of `style=`, SVG attributes, arbitrary Tailwind values.
+
+Only properties that take a color are read, so `href="#add"`, an id selector or `font-family: Tan` is no color. A custom
+property (`--brand: #f00`) is a definition, not a use; its color counts where `var(--brand)` is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from scorers.palette import CUSTOM, token_of
+
+MAX_HOPS = 5
+MAX_VALUE_LENGTH = 2_000
+
+_PROPERTY = re.compile(
+    r"-?(?:[a-z]+-)*color|background(?:-image)?|border(?:-(?:top|right|bottom|left|block|inline)(?:-(?:start|end))?)?"
+    r"|border-image(?:-source)?|outline|fill|stroke|(?:box|text)-shadow|(?:backdrop-)?filter|text-decoration"
+    r"|column-rule|mask(?:-image)?|text-emphasis"
+)
+# Unclosed comments and urls run to the end of the text, so that no part is searched twice.
+_COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
+_URL = re.compile(r"url\((?:\"[^\"]*\"?|'[^']*'?|[^)]*)\)?", re.IGNORECASE)
+_VAR = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\)[^()]*)*))?\)")
+_COLOR = re.compile(
+    r"#[0-9a-f]{3,8}(?![\w-])|(?<![\w-])(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|color)\([^()]*\)"
+    rf"|(?<![\w-]){CUSTOM}[\w-]+|(?<![\w.#-])[a-z]+(?![\w(-])",
+    re.IGNORECASE,
+)
+
+
+def declarations(css: str) -> Iterator[tuple[str, str]]:
+    """Every `property: value` of a style sheet or a `style=` attribute, properties in lower case.
+
+    >>> list(declarations("a:hover { color: red; --x: 1px } /* b { color: blue } */"))
+    [('a', 'hover'), ('color', 'red'), ('--x', '1px')]
+    """
+    for piece in re.split(r"[;{}]", _COMMENT.sub(" ", css)):
+        name, colon, value = piece.partition(":")
+        name = name.strip()
+        if colon and name and not any(c.isspace() for c in name):
+            yield (name if name.startswith("--") else name.lower()), value.strip()[:MAX_VALUE_LENGTH]
+
+
+def takes_color(name: str) -> bool:
+    """True for a CSS property whose value may hold colors.
+
+    >>> [takes_color(p) for p in ("background", "border-top-color", "stop-color", "font-family", "--brand")]
+    [True, True, True, False, False]
+    """
+    return _PROPERTY.fullmatch(name) is not None
+
+
+def color_tokens(value: str, variables: Mapping[str, str]) -> list[str]:
+    """The palette tokens of all colors in a CSS value, in order; `var()` is resolved over at most five hops.
+
+    A variable that the code does not define becomes `custom:name` (without the conventional `color-` before it), for
+    it names one color, whichever that is.
+
+    >>> color_tokens("1px solid #fff", {}), color_tokens("hsl(var(--p) / .5)", {"--p": "0 100% 50%"})
+    (['white'], ['red-500'])
+    >>> color_tokens("var(--color-brand)", {}), color_tokens("url(#add) none", {})
+    (['custom:brand'], [])
+    """
+    if len(value) > MAX_VALUE_LENGTH:
+        value = value[:MAX_VALUE_LENGTH]
+    found = []
+    for match in _COLOR.finditer(_URL.sub(" ", substitute(value, variables))):
+        text = match[0]
+        if text.startswith(CUSTOM):
+            found.append(text)
+        elif token := token_of(text.lower()):
+            found.append(token)
+    return found
+
+
+def substitute(value: str, variables: Mapping[str, str]) -> str:
+    """`value` with every `var()` replaced by what it stands for; growth is bounded, whatever the definitions say."""
+    for _ in range(MAX_HOPS):
+        if "var(" not in value or len(value) > MAX_VALUE_LENGTH:
+            break
+        value = _VAR.sub(lambda match: _definition(match, variables), value)
+    return _URL.sub(" ", value)[: 2 * MAX_VALUE_LENGTH]
+
+
+def _definition(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    defined = variables.get(match[1])
+    if defined is not None:
+        return defined
+    if match[2]:
+        return match[2]
+    return CUSTOM + match[1].removeprefix("--").removeprefix("color-")

@@ -1,0 +1,43 @@
+"""Where a place in extracted code lies in the completion it was cut from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a text: `line` and `column` count from 1, in characters.
+
+    >>> Position.of("ab\\ncd", 4)
+    Position(line=2, column=2)
+    """
+
+    line: int
+    column: int
+
+    @classmethod
+    def of(cls, text: str, offset: int) -> Position:
+        """The place of the character at `offset`."""
+        start = text.rfind("\n", 0, offset) + 1
+        return cls(text.count("\n", 0, offset) + 1, offset - start + 1)
+
+    def inside(self, origin: Position) -> Position:
+        """This place, counted in a cut-out that begins at `origin`, counted in the whole text.
+
+        >>> Position(1, 3).inside(Position(5, 10)), Position(2, 3).inside(Position(5, 10))
+        (Position(line=5, column=12), Position(line=6, column=3))
+        """
+        column = self.column + origin.column - 1 if self.line == 1 else self.column
+        return Position(self.line + origin.line - 1, column)
+
+
+def shown(name: str, limit: int = 40) -> str:
+    """A name from a model's text, fit for a message: unprintable characters escaped, cut at `limit` characters.
+
+    >>> shown("a\\x1bb")
+    'a\\\\x1bb'
+    """
+    cut = name[:limit]
+    text = cut if cut.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
+    return text + "…" if len(name) > limit else text

@@ -1,0 +1,150 @@
+"""The words of this room: a completion that comes in, and the sample (the measurements of one completion) that leaves.
+
+Everything here is a frozen value without behavior beyond its JSON form, because a ledger stores samples and computes
+metrics from them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class SampleError(ValueError):
+    """A stored sample cannot be read back: the text names the field."""
+
+
+class Language(StrEnum):
+    """What a piece of code is written in. JSX and TSX go through the same parser."""
+
+    HTML = "html"
+    JSX = "jsx"
+    TSX = "tsx"
+
+
+class Outcome(StrEnum):
+    """What became of one completion; each has exactly one, so that outcomes sum to the number of samples.
+
+    `TRUNCATED`: the generator stopped at its token limit before the code ended. A page that the model itself left
+    unclosed is `INVALID`; a closed page followed by talk that was cut is judged by the page alone. `NO_CODE`: there is
+    text but no HTML or JSX in it. `EMPTY`: nothing but blanks.
+    """
+
+    VALID = "valid"
+    INVALID = "invalid"
+    TRUNCATED = "truncated"
+    NO_CODE = "no_code"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model wrote.
+
+    `truncated` is true where the generator's `finish_reason` was `length`. `source` names the completion for a reader
+    (a file, a line of a file). With a `language` the text itself is code of that language, as in an `.html` file;
+    without one the code has to be found in the text first.
+    """
+
+    text: str
+    truncated: bool = False
+    source: str = ""
+    language: Language | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One reason why code does not parse. `line` and `column` count from 1 in the completion, in characters."""
+
+    code: str
+    line: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The measurements of one completion.
+
+    `num_colors` and `num_classes` count occurrences: of color tokens (the sum of `colors`), of Tailwind utilities (the
+    sum of `classes`). `class_tokens` counts every class name, utility or not. `colors` maps a color token
+    (`blue-500`, `white`, `custom:brand`) and `classes` a utility, as written with its variants, to its occurrences;
+    both are sorted pairs. `shape` holds the smallest hashes of the page's 5-grams of tags, at most 256, and
+    `fingerprint` identifies the code up to white space; both are empty without code. `soft_issues` counts what
+    HTML forgives.
+    """
+
+    source: str
+    outcome: Outcome
+    language: Language | None = None
+    errors: tuple[Issue, ...] = ()
+    extraction: str = ""
+    soft_issues: int = 0
+    num_colors: int = 0
+    num_classes: int = 0
+    class_tokens: int = 0
+    colors: tuple[tuple[str, int], ...] = ()
+    classes: tuple[tuple[str, int], ...] = ()
+    shape: tuple[int, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def syntax_valid(self) -> bool:
+        """True for `Outcome.VALID` alone: nothing else counts as valid."""
+        return self.outcome is Outcome.VALID
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`; `from_dict` reads them back to an equal sample.
+
+        >>> sample = Sample("a.html", Outcome.VALID, Language.HTML, colors=(("red-500", 2),), num_colors=2)
+        >>> Sample.from_dict(sample.to_dict()) == sample
+        True
+        """
+        return {
+            "source": self.source,
+            "outcome": self.outcome.value,
+            "language": None if self.language is None else self.language.value,
+            "errors": [[e.code, e.line, e.column, e.message] for e in self.errors],
+            "extraction": self.extraction,
+            "soft_issues": self.soft_issues,
+            "num_colors": self.num_colors,
+            "num_classes": self.num_classes,
+            "class_tokens": self.class_tokens,
+            "colors": dict(self.colors),
+            "classes": dict(self.classes),
+            "shape": list(self.shape),
+            "fingerprint": self.fingerprint,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Sample:
+        """Reads what `to_dict` wrote. Raises `SampleError` naming what is missing or has another form."""
+        try:
+            return cls(
+                source=str(stored["source"]),
+                outcome=Outcome(stored["outcome"]),
+                language=None if stored["language"] is None else Language(stored["language"]),
+                errors=tuple(_issue(entry) for entry in stored["errors"]),
+                extraction=str(stored["extraction"]),
+                soft_issues=int(stored["soft_issues"]),
+                num_colors=int(stored["num_colors"]),
+                num_classes=int(stored["num_classes"]),
+                class_tokens=int(stored["class_tokens"]),
+                colors=_pairs(stored["colors"]),
+                classes=_pairs(stored["classes"]),
+                shape=tuple(int(value) for value in stored["shape"]),
+                fingerprint=str(stored["fingerprint"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SampleError(f"A stored sample cannot be read back: {error!r}; score its completion again.") from error
+
+
+def _issue(entry: Sequence[Any]) -> Issue:
+    code, line, column, message = entry
+    return Issue(str(code), int(line), int(column), str(message))
+
+
+def _pairs(counts: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((str(name), int(count)) for name, count in counts.items()))

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from watcher.checkpoints.trainer_state import parse_trainer_state
+
+
+def test_losses_are_the_finite_ones_of_training_rows_in_file_order() -> None:
+    text = b"""{"global_step": 30, "max_steps": 30, "log_history": [
+        {"step": 10, "loss": 1.5, "grad_norm": NaN}, {"step": 10, "eval_loss": 1.2}, {"step": 20, "loss": NaN},
+        {"step": 25, "loss": Infinity}, {"loss": 3.0}, {"step": 27, "loss": "0.1"}, {"step": 28, "loss": true},
+        {"step": 29, "loss": 1%s}, 7, {"step": 30, "loss": 1}, {"step": 30, "train_loss": 9.9}]}""" % (b"0" * 400)
+    state = parse_trainer_state(text)
+    assert state.losses == ((10, 1.5), (30, 1.0))
+    assert state.final
+
+
+def test_a_run_without_a_stated_end_is_never_final() -> None:
+    assert not parse_trainer_state(b'{"global_step": 30, "log_history": []}').final
+    assert parse_trainer_state(b'{"global_step": 30}').losses == ()
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"{}", b'{"global_step": "5"}', b'{"global_step": -1}', b"[" * 100_000, b"\xff"]
+)
+def test_anything_else_is_a_value_error(text: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - what the text says differs
+        parse_trainer_state(text)
+
+
+def test_every_beginning_of_a_state_is_refused() -> None:
+    whole = b'{"global_step": 5, "max_steps": 9, "log_history": [{"step": 5, "loss": 0.5}]}'
+    for length in range(len(whole)):
+        with pytest.raises(ValueError):  # noqa: PT011
+            parse_trainer_state(whole[:length])
+    assert parse_trainer_state(whole).global_step == 5

@@ -1,0 +1,62 @@
+"""What `make setup` installs is what pyproject.toml asks for, and every check is part of `make test`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+CUDA_BUILDS = {"torchvision", "torchaudio", "torchcodec"}
+
+
+@pytest.fixture(scope="module")
+def pinned() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    matches = [re.fullmatch(r"([A-Za-z0-9._-]+)==([^\s+]+)", pin) for pin in pins]
+    assert all(matches), [pin for pin, match in zip(pins, matches, strict=True) if not match]
+    return {canonicalize_name(match[1]): match[2] for match in matches if match}
+
+
+def test_every_dependency_of_the_cpu_setup_is_pinned_to_a_version_that_it_allows(pinned: dict[str, str]) -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        document = tomllib.load(file)
+    project = document["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
+    asked += [*project["optional-dependencies"]["dev"], *document["build-system"]["requires"]]
+    for text in asked:
+        requirement = Requirement(text)
+        version = pinned.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{text} is not in constraints.txt: run `make lock`"
+        assert requirement.specifier.contains(version), f"{text}, but constraints.txt has {version}"
+
+
+def test_no_cuda_build_is_pinned(pinned: dict[str, str]) -> None:
+    harmful = [
+        name for name in pinned if name in CUDA_BUILDS or (name.startswith("nvidia-") and name != "nvidia-ml-py")
+    ]
+    assert harmful == []
+
+
+def test_continuous_integration_runs_every_check() -> None:
+    run = ROOT / ".ci" / "run"
+    assert os.access(run, os.X_OK)
+    assert "make test" in run.read_text()
+    shown = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for check in ("ruff check .", "ruff format --check .", "/mypy", "-m pytest"):
+        assert check in shown, shown
+
+
+def test_help_lists_every_target() -> None:
+    declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert declared
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1] for line in shown.splitlines()} == set(declared[1].split())
+    assert {"demo", "test", "lint", "bench", "soak", "clean"} <= set(declared[1].split())

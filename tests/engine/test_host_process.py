@@ -1,0 +1,230 @@
+"""The channel and the host's life, without loading a model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from watcher.engine import Conversation, Engine, EngineSettings, PromptSpec, Sampling
+from watcher.engine.failures import reason_of, sentence_of
+from watcher.engine.process import host_environment
+from watcher.engine.protocol import (
+    Channel,
+    Failure,
+    Generate,
+    LoadDone,
+    MeasureDone,
+    ProtocolError,
+    Render,
+    Sample,
+)
+from watcher.engine.types import Deadlines, Generation
+from watcher.model import Kind, Reason, UimonError
+
+PROMPT = PromptSpec("p", "ask «ü»", (1, 2), (3,), 4)
+
+
+def gone(pid: int, seconds: float = 10.0) -> bool:
+    """True once no process of the group `pid` is left."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Channel, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Channel(ours), theirs
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Render(Path("/m"), Path("/t"), (Conversation("c", (("user", "x"),), None),), None, {"a": True}, None, 9),
+        Generate((PROMPT,), Sampling(5, 0.7, 1.0, 0), (1, 2)),
+        LoadDone((-0.1, -1e-300, -123.456789012345678)),
+        LoadDone(None),
+        Sample(Generation("p", 0, "line\nbreak \x00 \ud7ff", 3, "stop")),
+        MeasureDone(None, 0, 0, 1),
+        Failure(Reason.OUT_OF_MEMORY, "too big", True),
+    ],
+)
+def test_a_message_arrives_as_it_was_sent(message: LoadDone, ends: tuple[Channel, socket.socket]) -> None:
+    near, far = ends
+    near.send(message)
+    assert Channel(far).receive(5.0) == message
+
+
+def test_messages_split_anywhere_arrive_whole(ends: tuple[Channel, socket.socket]) -> None:
+    near, far = ends
+    for byte in b'{"op":"progress","steps":1}\n{"op":"progress","steps":2}\n':
+        far.send(bytes([byte]))
+    assert [near.receive(5.0), near.receive(5.0)][1].op == "progress"
+
+
+def test_silence_the_end_and_nonsense_are_told_apart(ends: tuple[Channel, socket.socket]) -> None:
+    near, far = ends
+    with pytest.raises(TimeoutError):
+        near.receive(0.01)
+    far.send(b'{"op":"unheard of"}\n')
+    with pytest.raises(ProtocolError):
+        near.receive(5.0)
+    far.close()
+    with pytest.raises(EOFError):
+        near.receive(5.0)
+
+
+def test_the_host_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "s3cret")
+    monkeypatch.setenv("HF_TOKEN", "s3cret")
+    monkeypatch.setenv("HTTPS_PROXY", "kept")
+    environment = host_environment({"CUDA_VISIBLE_DEVICES": "3"})
+    assert "s3cret" not in environment.values()
+    assert environment["HTTPS_PROXY"] == "kept"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "3"
+    assert environment["HF_HUB_OFFLINE"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), Reason.OUT_OF_MEMORY),
+        (MemoryError(), Reason.OUT_OF_MEMORY),
+        (ValueError("Free memory on device cuda:0 (1/80 GiB) on startup is less than desired"), Reason.OUT_OF_MEMORY),
+        (ValueError("Model architectures ['X'] are not supported for now."), Reason.UNKNOWN_ARCHITECTURE),
+        (ModuleNotFoundError("No module named 'vllm'"), Reason.ENGINE_MISSING),
+        (RuntimeError("Failed to infer device type"), Reason.GPU_MISSING),
+        (AssertionError(), Reason.ENGINE_START),
+    ],
+)
+def test_an_exception_becomes_the_word_for_it(error: BaseException, reason: Reason) -> None:
+    assert reason_of(error, Reason.ENGINE_START) is reason
+    assert "\n" not in sentence_of(error, reason, "Starting vLLM failed")
+
+
+def test_a_reason_is_found_behind_other_exceptions() -> None:
+    outer = RuntimeError("Engine core initialization failed")
+    outer.__cause__ = MemoryError()
+    assert reason_of(outer, Reason.ENGINE_START) is Reason.OUT_OF_MEMORY
+
+
+def broken_vllm(directory: Path) -> dict[str, str]:
+    """An environment in which importing vLLM fails."""
+    (directory / "vllm").mkdir()
+    (directory / "vllm" / "__init__.py").write_text("raise ImportError('libcudart.so.13 not found')")
+    return {"PYTHONPATH": str(directory)}
+
+
+@pytest.mark.engine
+def test_a_vllm_that_cannot_be_imported_is_missing(tmp_path: Path) -> None:
+    with Engine(EngineSettings(log_dir=tmp_path / "logs", device_env=broken_vllm(tmp_path))) as engine:
+        with pytest.raises(UimonError, match=r"libcudart.so.13 .*pip install 'uimon\[gpu\]'") as caught:
+            engine.render(tmp_path, ())
+        assert caught.value.reason is Reason.ENGINE_MISSING
+        assert engine.pid is None
+
+
+def test_without_vllm_the_sentence_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib import metadata
+
+    def absent(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    with pytest.raises(UimonError, match=r"pip install 'uimon\[cpu\]'") as caught:
+        Engine(EngineSettings(log_dir=tmp_path)).render(tmp_path, ())
+    assert caught.value.reason is Reason.ENGINE_MISSING
+
+
+def test_nothing_is_generated_before_weights_are_loaded(tmp_path: Path) -> None:
+    engine = Engine(EngineSettings(log_dir=tmp_path))
+    with pytest.raises(UimonError, match="load a checkpoint first"):
+        list(engine.generate((PROMPT,), Sampling(5, 0.0, 1.0, 0), (0,)))
+    with pytest.raises(UimonError, match="load a checkpoint first"):
+        engine.perplexity((PROMPT,))
+    engine.close()
+    engine.close()
+
+
+def test_an_adapter_without_a_base_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UimonError, match="needs its base") as caught:
+        Engine(EngineSettings(log_dir=tmp_path)).load(tmp_path, "d", Kind.ADAPTER)
+    assert caught.value.reason is Reason.BASE_MODEL_MISSING
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from watcher.engine import EngineSettings
+from watcher.engine.process import HostProcess
+print(HostProcess(EngineSettings(log_dir=Path(sys.argv[1]))).pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_host_dies_with_its_killed_parent(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    host = int(parent.stdout.readline())
+    time.sleep(0.5)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert gone(host)
+
+
+def test_a_host_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
+    from watcher.engine.process import HostProcess
+
+    hosts: list[HostProcess] = []
+    starter = threading.Thread(target=lambda: hosts.append(HostProcess(EngineSettings(log_dir=tmp_path))))
+    starter.start()
+    starter.join()
+    time.sleep(1.5)  # by then the host has asked the kernel to die with its parent
+    assert hosts[0].alive
+    hosts[0].kill()
+    assert gone(hosts[0].pid)
+
+
+def test_a_silent_host_is_killed_after_its_deadline(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
+    engine = Engine(EngineSettings(log_dir=tmp_path, deadlines=Deadlines(start=0.2)))
+    with pytest.raises(UimonError, match="was silent for 0 s") as caught:
+        engine.render(tmp_path, conversations)
+    assert caught.value.reason is Reason.ENGINE_TIMEOUT
+    assert engine.pid is None
+
+
+def test_a_killed_host_tells_how_it_ended(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
+    from watcher.engine.process import HostProcess
+
+    host = HostProcess(EngineSettings(log_dir=tmp_path, nice=0))
+    os.kill(host.pid, signal.SIGKILL)
+    request = Render(tmp_path, tmp_path, conversations, None, {}, None, None)
+    with pytest.raises(UimonError, match="SIGKILL") as caught:
+        host.ask(request, 30.0)
+    assert caught.value.reason is Reason.ENGINE_DIED
+    assert not host.alive
+
+
+def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
+    from watcher.engine.process import HostProcess
+
+    for number in range(12):
+        (tmp_path / f"engine-{number:03}.log").touch()
+    HostProcess(EngineSettings(log_dir=tmp_path)).kill()
+    assert len(list(tmp_path.glob("engine-*.log"))) == 8

@@ -1,0 +1,189 @@
+"""Weights that change in a living engine, against engines started fresh."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import GREEDY, Shared, outputs
+from tests.engine.weights import Tensors, altered
+from watcher.engine import Deadlines, Engine, EngineSettings, Generation
+from watcher.engine.guard import read_inventory
+from watcher.engine.supervisor import _Live
+from watcher.model import Reason, UimonError
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+PROVED = "The first change in place equals a fresh engine."
+
+
+def test_swapped_in_checkpoints_answer_exactly_as_fresh_engines(shared: Shared, tiny: Path) -> None:
+    first, second = shared.loads
+    assert (first.swap, second.swap, second.note) == ("cold", "cold", PROVED)
+    assert shared.fresh_a[1] != shared.fresh_b[1]
+    for name, fresh in (("a", shared.fresh_a), ("b", shared.fresh_b), ("a", shared.fresh_a)):
+        loaded = shared.engine.load(tiny / f"untied-{name}", name)
+        assert loaded.swap == "warm"
+        assert shared.outputs(loaded) == fresh
+    sharded = shared.engine.load(tiny / "untied-b-sharded", "b")
+    assert sharded.swap == "warm"
+    assert shared.outputs(sharded) == shared.fresh_b
+
+
+def test_swapped_in_tied_checkpoints_answer_exactly_as_fresh_engines(
+    settings: EngineSettings, shared: Shared, tiny: Path
+) -> None:
+    with Engine(settings) as engine:
+        fresh_a = outputs(engine, engine.load(tiny / "tied-a", "a"), shared.rendered)
+        proof = engine.load(tiny / "tied-b", "b")
+        assert proof.note == PROVED
+        fresh_b = outputs(engine, proof, shared.rendered)
+        for name, fresh in (("a", fresh_a), ("b", fresh_b)):
+            loaded = engine.load(tiny / f"tied-{name}", name)
+            assert loaded.swap == "warm"
+            assert outputs(engine, loaded, shared.rendered) == fresh
+
+
+EXTENSION = """
+class WorkerExtension:
+    def refresh_tied_head(self):
+        return 0
+"""
+
+
+def test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again(
+    settings: EngineSettings, tiny: Path, tmp_path: Path
+) -> None:
+    # Without the refresh vLLM's CPU build keeps the old output head of a tied model and reports success.
+    (tmp_path / "forgetful.py").write_text(EXTENSION)
+    forgetful = replace(
+        settings,
+        device_env={"PYTHONPATH": str(tmp_path)},
+        engine_args={"worker_extension_cls": "forgetful.WorkerExtension"},
+    )
+    with Engine(forgetful) as engine:
+        engine.load(tiny / "tied-a", "a")
+        second = engine.load(tiny / "tied-b", "b")
+        assert (second.swap, second.note) == ("cold", "The first change in place differs from a fresh engine.")
+        why = engine._why_cold(read_inventory(tiny / "tied-a"))
+        assert why == "Changing weights in place gave other results than a fresh engine here."
+
+
+def drop_k_proj(tensors: Tensors) -> None:
+    del tensors["model.layers.1.self_attn.k_proj.weight"]
+
+
+def poison(tensors: Tensors) -> None:
+    name = "model.layers.1.mlp.down_proj.weight"
+    dtype, shape, data = tensors[name]
+    tensors[name] = (dtype, shape, b"\xc0\x7f" + data[2:])
+
+
+def refused(shared: Shared, path: Path) -> UimonError:
+    with pytest.raises(UimonError) as caught:
+        shared.engine.load(path, path.name)
+    assert not shared.engine.alive
+    with pytest.raises(UimonError, match="load a checkpoint first"):
+        list(shared.engine.generate(shared.rendered.prompts, GREEDY, shared.rendered.stop_ids))
+    return caught.value
+
+
+def test_refused_checkpoints_leave_the_next_healthy_one_exact(shared: Shared, tiny: Path, tmp_path: Path) -> None:
+    shared.engine.load(tiny / "untied-a", "a")
+    host = shared.engine.pid
+    error = refused(shared, altered(tiny / "untied-b", tmp_path / "incomplete", drop_k_proj))
+    assert error.reason is Reason.WEIGHTS_REFUSED
+    assert "model.layers.1.self_attn.k_proj.weight is missing" in error.sentence
+    truncated = tmp_path / "truncated"
+    shutil.copytree(tiny / "untied-b", truncated)
+    with (truncated / "model.safetensors").open("r+b") as file:
+        file.truncate(5000)
+    assert refused(shared, truncated).reason is Reason.WEIGHTS_REFUSED
+    assert shared.engine.pid == host
+    loaded = shared.engine.load(tiny / "untied-b", "b")
+    assert loaded.swap == "warm"
+    assert shared.outputs(loaded) == shared.fresh_b
+
+
+def test_weights_with_a_nan_cost_the_host_and_spoil_nothing_after(shared: Shared, tiny: Path, tmp_path: Path) -> None:
+    shared.engine.load(tiny / "untied-a", "a")
+    error = refused(shared, altered(tiny / "untied-b", tmp_path / "nan", poison))
+    assert error.reason is Reason.NON_FINITE
+    assert shared.engine.pid is None
+    # A fresh host: the first checkpoint it is given lacks a tensor, which vLLM by itself would not notice.
+    error = refused(shared, altered(tiny / "untied-b", tmp_path / "incomplete", drop_k_proj))
+    assert error.reason is Reason.WEIGHTS_REFUSED
+    assert "k_proj" in error.sentence
+    assert shared.outputs(shared.engine.load(tiny / "untied-b", "b")) == shared.fresh_b
+
+
+def test_equal_weights_under_another_name_are_settled_by_a_fresh_engine(shared: Shared, tiny: Path) -> None:
+    first = shared.engine.load(tiny / "untied-a", "a")
+    second = shared.engine.load(tiny / "untied-a", "not a")
+    assert second.swap == "cold"
+    assert "did not change" in second.note
+    assert second.probe == first.probe
+
+
+def test_other_shapes_under_another_configuration_get_a_fresh_engine(shared: Shared, tiny: Path) -> None:
+    shared.engine.load(tiny / "untied-a", "a")
+    host = shared.engine.pid
+    loaded = shared.engine.load(tiny / "two-layers", "two")
+    assert (loaded.swap, loaded.note) == ("cold", "config.json changed in num_hidden_layers.")
+    assert shared.engine.pid != host
+    assert len(shared.outputs(loaded)[1]) == len(shared.rendered.prompts)
+
+
+def test_a_stopped_host_runs_into_its_deadline(shared: Shared, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = shared.engine
+    engine.load(tiny / "two-layers", "two")
+    monkeypatch.setattr(engine, "_settings", replace(engine._settings, deadlines=Deadlines(stall=2.0)))
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGSTOP)
+    with pytest.raises(UimonError, match="silent for 2 s") as caught:
+        engine.perplexity(shared.rendered.prompts)
+    assert caught.value.reason is Reason.ENGINE_TIMEOUT
+    assert engine.pid is None
+
+
+def long_generation(shared: Shared) -> Iterator[Generation]:
+    prompts = [replace(p, id=f"{p.id}-{n}") for n in range(20) for p in shared.rendered.prompts]
+    return shared.engine.generate(prompts, replace(GREEDY, max_tokens=200), ())
+
+
+def test_a_host_killed_while_generating_is_replaced_by_the_next_load(shared: Shared, tiny: Path) -> None:
+    shared.engine.load(tiny / "untied-b", "b")
+    stream = long_generation(shared)
+    next(stream)
+    assert shared.engine.pid is not None
+    os.kill(shared.engine.pid, signal.SIGKILL)
+    with pytest.raises(UimonError, match="SIGKILL") as caught:
+        list(stream)
+    assert caught.value.reason is Reason.ENGINE_DIED
+    assert not shared.engine.alive
+    assert shared.outputs(shared.engine.load(tiny / "untied-b", "b")) == shared.fresh_b
+
+
+def test_leaving_a_generation_early_leaves_no_work_behind(shared: Shared, tiny: Path) -> None:
+    shared.engine.load(tiny / "untied-b", "b")
+    stream = long_generation(shared)
+    next(stream)
+    host = shared.engine.pid
+    assert host is not None
+    stream.close()  # type: ignore[attr-defined]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(host, 0)
+    assert shared.engine.pid is None
+
+
+def test_a_fresh_engine_for_each_checkpoint_can_be_asked_for(settings: EngineSettings, tiny: Path) -> None:
+    engine = Engine(replace(settings, swap="cold"))
+    origin = read_inventory(tiny / "untied-a")
+    engine._live = _Live(origin, "a", (0.0,), (0.0,), 0, 256)
+    assert engine._why_cold(read_inventory(tiny / "untied-b")) == "Each checkpoint gets a fresh engine by setting."

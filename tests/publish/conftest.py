@@ -1,0 +1,207 @@
+"""A stand-in server, runs on it, and a real trainer process that logs with the real SDK."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from watcher.demo.standin import ENTITY, Standin, standin_environment
+from watcher.demo.standin.store import RunRecord
+from watcher.model import JsonScalar, Reason, Row, RowKind, Table
+from watcher.publish import Limits, RunRef, WandbPublisher
+
+PROJECT = "ui"
+RUN = "run-1"
+PATH = f"{ENTITY}/{PROJECT}/{RUN}"
+LIMITS = Limits(retries=1, wait_min=0.1, wait_max=0.2, request=10.0, init=10.0, polls=4, poll_pause=0.25)
+
+# Does what Hugging Face's W&B callback does: the same definitions, the axis in every row, no `step=`.
+_TRAINER = """
+import sys
+import wandb
+
+run = wandb.init(project="ui", config={"lr": 0.1})
+run.define_metric("train/global_step")
+run.define_metric("*", step_metric="train/global_step", step_sync=True)
+print("ready", flush=True)
+step = 0
+for line in sys.stdin:
+    command, _, count = line.strip().partition(" ")
+    if command == "log":
+        for _ in range(int(count)):
+            step += 1
+            run.log({"train/loss": 1 / step, "train/global_step": step})
+    if command == "finish":
+        run.finish()
+    print("done", flush=True)
+"""
+
+
+@pytest.fixture
+def standin() -> Iterator[Standin]:
+    with Standin() as server:
+        yield server
+
+
+@pytest.fixture
+def environ(standin: Standin, tmp_path: Path) -> dict[str, str]:
+    """An environment that knows the stand-in and no other W&B: HOME has no netrc."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")}
+    return {**kept, **standin_environment(standin.url, tmp_path / "wandb"), "HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def ref() -> RunRef:
+    return RunRef(ENTITY, PROJECT, RUN)
+
+
+@pytest.fixture
+def publisher(ref: RunRef, environ: dict[str, str], tmp_path: Path) -> WandbPublisher:
+    return WandbPublisher(ref, tmp_path / "sessions", timeout=45, limits=LIMITS, environ=environ)
+
+
+SeedRun = Callable[..., RunRecord]
+
+
+@pytest.fixture
+def seed_run(standin: Standin) -> SeedRun:
+    """Put a run on the stand-in as a trainer would have left it after `lines` history lines."""
+
+    def seed(lines: int = 10, *, shared: bool = True, state: str = "running") -> RunRecord:
+        with standin.shared.lock:
+            run, _ = standin.store.upsert(ENTITY, PROJECT, RUN)
+            features = [14, 16, 67] if shared else [14, 16]
+            run.config = {"lr": {"value": 0.1}, "_wandb": {"value": {"t": {"3": features}}}}
+            content = [f'{{"train/loss": 0.5, "train/global_step": {step}}}' for step in range(lines)]
+            standin.store.stream(run, {"files": {"wandb-history.jsonl": {"content": content}}}, shared=True)
+            run.become(state, standin.store.clock())
+        return run
+
+    return seed
+
+
+class Trainer:
+    """A trainer process; every call returns when the process has done it."""
+
+    def __init__(self, environ: Mapping[str, str], mode: Literal["shared", "online"], directory: Path) -> None:
+        variables = {
+            **environ,
+            "WANDB_MODE": mode,
+            "WANDB_RUN_ID": RUN,
+            "WANDB_X_LABEL": "trainer",
+            # The shortest that the SDK takes: below a second it silently falls back to 15 s.
+            "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "1.0",
+            "WANDB_SILENT": "true",
+        }
+        directory.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _TRAINER],
+            env=variables,
+            cwd=directory,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._expect("ready")
+
+    def log(self, rows: int) -> None:
+        self._tell(f"log {rows}")
+
+    def finish(self) -> None:
+        self._tell("finish")
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _tell(self, command: str) -> None:
+        print(command, file=self._process.stdin, flush=True)
+        self._expect("done")
+
+    def _expect(self, word: str) -> None:
+        assert self._process.stdout is not None
+        while (line := self._process.stdout.readline()) != f"{word}\n":
+            assert line, "the trainer ended early"
+
+
+StartTrainer = Callable[[Literal["shared", "online"]], Trainer]
+
+
+@pytest.fixture
+def start_trainer(environ: dict[str, str], tmp_path: Path) -> Iterator[StartTrainer]:
+    started: list[Trainer] = []
+
+    def start(mode: Literal["shared", "online"]) -> Trainer:
+        started.append(Trainer(environ, mode, tmp_path / "trainer"))
+        return started[-1]
+
+    yield start
+    for trainer in started:
+        trainer.close()
+
+
+def eval_row(step: int, uid: str | None = None, *, table: bool = True) -> Row:
+    """An evaluation's row as the service makes it."""
+    uid = uid or f"eval-{step}"
+    values: dict[str, JsonScalar] = {
+        "train/global_step": step,
+        "eval/uid": uid,
+        "eval/syntax_validity_rate": 0.5,
+        "eval/perplexity": None,
+    }
+    columns = ("step", "sample", "prompt", "generated_code", "syntax_valid", "num_colors", "num_classes")
+    code = "<script>alert('x')</script><div class=\"bg-blue-500\">"
+    samples = Table(columns, ((step, 0, "A card", code, "✓", 1, 1), (step, 1, "A form", "", "✗", 0, None)))
+    return Row(uid, RowKind.EVAL, step, values, samples if table else None)
+
+
+def train_row(step: int) -> Row:
+    """A training step's row as the service makes it."""
+    uid = f"train-{step}"
+    values: dict[str, JsonScalar] = {"train/global_step": step, "train/uid": uid, "train/perplexity": 2.5}
+    return Row(uid, RowKind.TRAIN, step, values)
+
+
+def uids(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The uids in the run's history, in order."""
+    return [line[key] for line in history for key in ("eval/uid", "train/uid") if key in line]
+
+
+def wait_for_lines(standin: Standin, lines: int) -> None:
+    """Wait until the run has that many history lines: a trainer's rows are sent about once a second."""
+    deadline = time.monotonic() + 15
+    while len(standin.state()["history"][PATH]) < lines:
+        assert time.monotonic() < deadline, f"{lines} history lines did not arrive"
+        time.sleep(0.1)
+
+
+class MemoryStore:
+    """An outbox store without a disk, for tests."""
+
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self.rows = {row.uid: row for row in rows}
+        self.published: list[str] = []
+        self.waiting: dict[str, Reason] = {}
+        self.marks: list[tuple[tuple[str, ...], int]] = []
+
+    def due_rows(self, limit: int) -> list[Row]:
+        return [row for uid, row in self.rows.items() if uid not in self.published][:limit]
+
+    def note_attempt(self, uids: Sequence[str], mark: int) -> None:
+        self.marks.append((tuple(uids), mark))
+        for uid in uids:
+            self.rows[uid] = replace(self.rows[uid], mark=mark, attempts=self.rows[uid].attempts + 1)
+
+    def rows_published(self, uids: Sequence[str]) -> None:
+        self.published.extend(uids)
+
+    def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
+        self.waiting.update(dict.fromkeys(uids, reason))

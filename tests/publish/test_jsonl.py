@@ -1,0 +1,49 @@
+"""Appending to and reading JSON lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from watcher.publish.jsonl import append_records, read_records
+
+
+def test_appended_records_are_read_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "results.jsonl"
+    append_records(path, [{"step": 1, "prompt": "größe\nzwei"}])
+    append_records(path, [{"step": 2, "value": None}, {"step": 3}])
+    assert read_records(path) == [{"step": 1, "prompt": "größe\nzwei"}, {"step": 2, "value": None}, {"step": 3}]
+    assert path.read_bytes().count(b"\n") == 3
+
+
+def test_missing_file_has_no_records(tmp_path: Path) -> None:
+    assert read_records(tmp_path / "nothing.jsonl") == []
+
+
+def test_torn_last_line_costs_itself_only(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    append_records(path, [{"step": 1}])
+    with path.open("ab") as file:
+        file.write('{"step": 2, "prompt": "ü'.encode()[:-1])
+    assert read_records(path) == [{"step": 1}]
+    append_records(path, [{"step": 3}])
+    assert read_records(path) == [{"step": 1}, {"step": 3}]
+
+
+def test_lone_surrogate_of_a_models_output_survives(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    append_records(path, [{"code": "a\udc80b"}])
+    assert read_records(path) == [{"code": "a\udc80b"}]
+
+
+def test_undefined_numbers_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        append_records(path, [{"step": 1}, {"value": float("nan")}])
+    assert not path.exists()
+
+
+def test_no_records_touch_nothing(tmp_path: Path) -> None:
+    append_records(tmp_path / "results.jsonl", [])
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,46 @@
+"""How a run is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher.model import Reason, UimonError
+from watcher.publish import RunRef
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("abc", RunRef("env-team", "env-project", "abc")),
+        ("team/ui/abc", RunRef("team", "ui", "abc")),
+        ("https://wandb.ai/team/ui/runs/abc", RunRef("team", "ui", "abc")),
+        ("https://wandb.ai/team/ui/runs/abc/", RunRef("team", "ui", "abc")),
+        ("https://wandb.ai/team/ui/runs/abc/workspace?nw=nwuser", RunRef("team", "ui", "abc")),
+        ("https://example.org/wandb/team/my%20ui/runs/abc", RunRef("team", "my ui", "abc")),
+        ("http://127.0.0.1:8080/team/runs/runs/abc", RunRef("team", "runs", "abc")),
+        ("team/ui/runs/abc", RunRef("team", "ui", "abc")),
+        (" abc \n", RunRef("env-team", "env-project", "abc")),
+    ],
+)
+def test_id_path_and_url_name_a_run(text: str, expected: RunRef) -> None:
+    environ = {"WANDB_ENTITY": "env-team", "WANDB_PROJECT": "env-project"}
+    assert RunRef.parse(text, environ=environ) == expected
+
+
+def test_arguments_go_before_the_environment() -> None:
+    environ = {"WANDB_ENTITY": "env-team", "WANDB_PROJECT": "env-project"}
+    assert RunRef.parse("abc", "team", "ui", environ) == RunRef("team", "ui", "abc")
+    assert RunRef.parse("a/b/c", "team", "ui", environ) == RunRef("a", "b", "c")
+
+
+def test_project_defaults_to_the_one_hugging_face_uses() -> None:
+    assert RunRef.parse("abc", environ={}) == RunRef(None, "huggingface", "abc")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "a/b", "a b", "a?b", "https://wandb.ai/team/ui", "https://wandb.ai/", "a//c", "x" * 129]
+)
+def test_other_text_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(UimonError, match="entity/project/id") as raised:
+        RunRef.parse(text, environ={})
+    assert raised.value.reason is Reason.RUN_NOT_FOUND

@@ -1,0 +1,175 @@
+"""A service on a real directory and ledger; only the engine and the tracker are scripted."""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from watcher.board import Board
+from watcher.checkpoints import DirectoryWaker
+from watcher.config import Settings
+from watcher.engine.types import Conversation, Generation, Loaded, Perplexity, PromptSpec, Rendered, Sampling
+from watcher.export import Exporter
+from watcher.ledger import Ledger
+from watcher.model import Kind, Reason, Row, UimonError
+from watcher.publish import Outbox, PublishResult
+from watcher.publish.outbox import Backoff
+from watcher.service import Parts, Service
+from watcher.sources import DirectorySource, resolve_base
+from watcher.statedir import StateDir
+from watcher.val import load_val
+
+PAGE = '```html\n<div class="bg-teal-500 p-4"><br>Hello</div>\n```'
+
+
+def write_checkpoint(root: Path, step: int, *, value: int = 0, max_steps: int = 100) -> Path:
+    """A small checkpoint as a trainer leaves it: `value` is the only thing in its weights."""
+    path = root / f"checkpoint-{step}"
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    header = json.dumps({"w": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}).encode()
+    (path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + struct.pack("<q", step + value))
+    losses = [{"step": step, "loss": 1.0 / step}]
+    state = {"global_step": step, "max_steps": max_steps, "log_history": losses}
+    (path / "trainer_state.json").write_text(json.dumps(state))
+    return path
+
+
+@dataclass
+class ScriptedEngine:
+    """Answers every prompt with a page. `faults` are raised by the loads in turn; `hold` makes generation wait."""
+
+    faults: list[UimonError | None] = field(default_factory=list)
+    hold: threading.Event | None = None
+    loaded: list[str] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+    generating: threading.Event = field(default_factory=threading.Event)
+
+    def render(
+        self,
+        model_dir: Path,
+        conversations: Sequence[Conversation],
+        *,
+        chat_template: str | None = None,
+        template_kwargs: Mapping[str, object] | None = None,
+        max_tokens: int | None = None,
+    ) -> Rendered:
+        """One token for each prompt; prompts that say so are too long."""
+        fit = [c for c in conversations if "too long" not in c.messages[-1][1]]
+        prompts = tuple(PromptSpec(c.id, c.messages[-1][1], (1,), (2,), 1) for c in fit)
+        skipped = tuple((c.id, "it is longer than the context") for c in conversations if c not in fit)
+        return Rendered(prompts, skipped, (0,), "template", 100)
+
+    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+        """Note the load, or raise the next scripted fault."""
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None:
+            raise fault
+        assert (path / "model.safetensors").is_file()
+        self.loaded.append(digest)
+        return Loaded("warm", 0.1, digest)
+
+    def generate(
+        self,
+        prompts: Sequence[PromptSpec],
+        sampling: Sampling,
+        stop_ids: Sequence[int],
+    ) -> Iterator[Generation]:
+        """The page for every prompt, last prompt first."""
+        for prompt in reversed(prompts):
+            self.generating.set()
+            if self.hold is not None and not self.hold.wait(20):
+                raise AssertionError("nobody let the engine go on")
+            if self.closed.is_set():
+                raise UimonError(Reason.ENGINE_DIED, "The engine is gone.")
+            yield Generation(prompt.id, 0, PAGE, 12, "stop")
+
+    def perplexity(self, prompts: Sequence[PromptSpec]) -> Perplexity:
+        """exp(1) for every reference."""
+        return Perplexity(float(len(prompts)), len(prompts), len(prompts), 0)
+
+    def interrupt(self) -> None:
+        """Let whoever waits for the engine go."""
+        self.closed.set()
+        if self.hold is not None:
+            self.hold.set()
+
+    def close(self) -> None:
+        """As `interrupt`."""
+        self.interrupt()
+
+
+@dataclass
+class ScriptedTracker:
+    """Takes every row, or answers with `refuse` while it is set."""
+
+    refuse: Reason | None = None
+    rows: list[Row] = field(default_factory=list)
+    attempts: int = 0
+
+    def publish(
+        self,
+        rows: Sequence[Row],
+        on_mark: Callable[[Sequence[str], int], None],
+        mode: str = "auto",
+    ) -> PublishResult:
+        """Keep the rows as if they had been read back."""
+        self.attempts += 1
+        if self.refuse is not None:
+            return PublishResult((), self.refuse, "it was refused")
+        uids = [row.uid for row in rows]
+        on_mark(uids, len(self.rows))
+        self.rows += rows
+        return PublishResult(tuple(uids), url="http://run")
+
+
+@dataclass
+class House:
+    """A run directory, a state directory, and everything to start services on them, one after the other."""
+
+    root: Path
+    state: StateDir
+    ledger: Ledger
+    val: Path
+    engine: ScriptedEngine = field(default_factory=ScriptedEngine)
+    tracker: ScriptedTracker = field(default_factory=ScriptedTracker)
+    run_state: str | None = "running"
+
+    def service(self, **settings: object) -> Service:
+        """A service on this house; looks every 50 ms."""
+        self.engine.closed.clear()
+        chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)  # type: ignore[arg-type]
+        waker = DirectoryWaker(self.root)
+        parts = Parts(
+            source=DirectorySource(self.root, waker),
+            engine=self.engine,
+            ledger=self.ledger,
+            exporter=Exporter(self.ledger, self.state),
+            outbox=Outbox(self.ledger, self.tracker, backoff=Backoff(base=0.05, longest=0.1, recheck=0.1)),
+            run_state=lambda: self.run_state,
+            resolve_base=lambda named: resolve_base(named, None),
+        )
+        return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())
+
+    def states(self) -> list[tuple[int, str, str | None]]:
+        """(step, state, reason) of every checkpoint."""
+        return [(r.step, str(r.state), r.reason) for r in self.ledger.records()]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    root = tmp_path / "ckpts"
+    root.mkdir()
+    val = tmp_path / "val.jsonl"
+    val.write_text("".join(json.dumps({"question": f"page {i}", "answer": "a"}) + "\n" for i in range(3)))
+    state = StateDir(tmp_path / "state")
+    state.create()
+    ledger = Ledger(state.ledger)
+    yield House(root, state, ledger, val)
+    ledger.close()

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.service.conftest import House, write_checkpoint
+from watcher.model import Reason, RowKind, UimonError
+from watcher.service import Service
+
+
+def run_in_thread(service: Service) -> threading.Thread:
+    thread = threading.Thread(target=service.run, daemon=True)
+    thread.start()
+    return thread
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def test_once_evaluates_and_publishes_what_is_there(house: House) -> None:
+    for step in (100, 50):
+        write_checkpoint(house.root, step)
+    house.service(once=True).run()
+    assert house.states() == [(50, "published", None), (100, "published", None)]
+    rows = [r for r in house.tracker.rows if r.kind is RowKind.EVAL]
+    assert [r.step for r in rows] == [50, 100]
+    values = rows[0].values
+    assert values["eval/syntax_validity_rate"] == 1.0
+    assert values["eval/perplexity"] == pytest.approx(2.718281828)
+    assert values["train/global_step"] == 50
+    assert [r.step for r in house.tracker.rows if r.kind is RowKind.TRAIN] == [50, 100]
+
+
+def test_the_table_holds_the_samples_in_the_order_of_the_prompts(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    table = next(r.table for r in house.tracker.rows if r.table)
+    assert table.columns[:7] == (
+        "step",
+        "sample",
+        "prompt",
+        "generated_code",
+        "syntax_valid",
+        "num_colors",
+        "num_classes",
+    )
+    assert [row[:3] + row[4:9] for row in table.rows] == [
+        (50, 0, "page 0", "✓", 1, 2, "valid", "stop"),
+        (50, 1, "page 1", "✓", 1, 2, "valid", "stop"),
+    ]
+
+
+def test_results_are_in_the_json_lines_once(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    house.service(once=True).run()
+    evaluations = [json.loads(line) for line in house.state.evaluations.read_text().splitlines()]
+    samples = [json.loads(line) for line in house.state.samples.read_text().splitlines()]
+    assert [(e["step"], e["metrics"]["eval/samples"]) for e in evaluations] == [(50, 2)]
+    assert [(s["position"], s["score"]["outcome"]) for s in samples] == [(0, "valid"), (1, "valid")]
+
+
+def test_a_new_checkpoint_is_noticed_and_the_final_one_ends_the_service(house: House) -> None:
+    thread = run_in_thread(house.service(until_final=True))
+    write_checkpoint(house.root, 50)
+    wait_until(lambda: house.states() == [(50, "published", None)])
+    assert thread.is_alive()
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert not thread.is_alive()
+    assert house.states()[-1] == (100, "published", None)
+
+
+def test_the_directory_may_come_later(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.root.rmdir()
+    with caplog.at_level("INFO", logger="uimon"):
+        thread = run_in_thread(house.service(until_final=True))
+        wait_until(lambda: "does not exist yet" in caplog.text)
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert house.states() == [(100, "published", None)]
+
+
+def test_rotation_cannot_take_what_was_copied(house: House) -> None:
+    house.engine.hold = threading.Event()
+    paths = [write_checkpoint(house.root, step) for step in (50, 100)]
+    thread = run_in_thread(house.service(until_final=True))
+    wait_until(lambda: [s for _, s, _ in house.states()] == ["evaluating", "staged"])
+    for path in paths:
+        shutil.rmtree(path)
+    time.sleep(0.2)
+    house.engine.hold.set()
+    thread.join(15)
+    assert house.states() == [(50, "published", None), (100, "published", None)]
+    assert list(house.state.stage.iterdir()) == []
+
+
+def test_a_stop_hands_the_checkpoint_back_and_the_next_start_evaluates_it_once(house: House) -> None:
+    house.engine.hold = threading.Event()
+    write_checkpoint(house.root, 100)
+    service = house.service(until_final=True)
+    thread = run_in_thread(service)
+    assert house.engine.generating.wait(10)
+    service.stop()
+    thread.join(15)
+    assert not thread.is_alive()
+    assert house.states() == [(100, "staged", Reason.INTERRUPTED)]
+    assert [r.attempts for r in house.ledger.records()] == [0]
+    house.engine.hold = None
+    house.service(until_final=True).run()
+    assert house.states() == [(100, "published", None)]
+    assert len([r for r in house.tracker.rows if r.kind is RowKind.EVAL]) == 1
+
+
+def test_a_restart_evaluates_nothing_again_and_keeps_the_suite(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    write_checkpoint(house.root, 100)
+    house.service(once=True).run()
+    assert len(house.engine.loaded) == 2
+    assert len({e.suite for e in house.ledger.evaluations()}) == 1
+
+
+def test_an_engine_that_dies_is_given_another_try(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.ENGINE_DIED, "killed"), None]
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    assert house.states() == [(50, "published", None)]
+    assert [r.attempts for r in house.ledger.records()] == [2]
+
+
+def test_three_deaths_fail_the_checkpoint_and_the_next_goes_on(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.ENGINE_DIED, "killed")] * 3
+    for step in (50, 100):
+        write_checkpoint(house.root, step)
+    house.service(once=True).run()
+    assert house.states() == [(50, "failed", Reason.ENGINE_DIED), (100, "published", None)]
+
+
+def test_broken_weights_fail_at_once_with_their_reason(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.NON_FINITE, "NaN in layer 3")]
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    assert house.states() == [(50, "failed", Reason.NON_FINITE)]
+    assert house.ledger.status()[0]["detail"] == "NaN in layer 3"
+    assert house.engine.loaded == []
+
+
+def test_a_missing_engine_ends_the_service_and_loses_nothing(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.ENGINE_MISSING, "install vLLM")]
+    write_checkpoint(house.root, 50)
+    with pytest.raises(UimonError, match="install vLLM"):
+        house.service(until_final=True).run()
+    assert house.states() == [(50, "staged", Reason.ENGINE_MISSING)]
+
+
+def test_rows_wait_for_a_shared_trainer_and_evaluation_goes_on(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.tracker.refuse = Reason.TRAINER_NOT_SHARED
+    write_checkpoint(house.root, 50)
+    with caplog.at_level("INFO", logger="uimon"):
+        house.service(once=True).run()
+    assert [(s["state"], s["published"]) for s in house.ledger.status()] == [("evaluated", "deferred")]
+    assert caplog.text.count("trainer_not_shared") == 1
+    house.tracker.refuse = None
+    house.service(once=True).run()
+    assert [(s["state"], s["published"]) for s in house.ledger.status()] == [("published", "yes")]
+
+
+def test_an_outage_does_not_hold_up_evaluation_and_rows_arrive_after_it(house: House) -> None:
+    house.tracker.refuse = Reason.WANDB_UNREACHABLE
+    thread = run_in_thread(house.service(until_final=True))
+    write_checkpoint(house.root, 50)
+    wait_until(lambda: house.states() == [(50, "evaluated", None)])
+    house.tracker.refuse = None
+    wait_until(lambda: house.states() == [(50, "published", None)])
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+
+
+def test_a_run_that_ended_at_the_tracker_ends_the_service_after_the_grace(house: House) -> None:
+    house.run_state = "crashed"
+    write_checkpoint(house.root, 50)
+    started = time.monotonic()
+    house.service(until_final=True, grace=0.5).run()
+    assert house.states() == [(50, "published", None)]
+    assert time.monotonic() - started >= 0.5
+
+
+def test_silence_ends_the_service(house: House) -> None:
+    house.service(idle_exit=0.3).run()
+    assert house.states() == []
+
+
+def test_the_same_step_written_again_is_evaluated_again_with_a_uid_of_its_own(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    write_checkpoint(house.root, 50, value=7)
+    house.service(once=True).run()
+    rows = [r for r in house.tracker.rows if r.kind is RowKind.EVAL]
+    assert [r.step for r in rows] == [50, 50]
+    assert rows[0].uid != rows[1].uid
+
+
+def test_prompts_that_do_not_fit_are_replaced_and_counted(house: House) -> None:
+    lines = ["too long", "page 1", "page 2", "page 3"]
+    house.val.write_text("".join(json.dumps({"question": q}) + "\n" for q in lines))
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    row = next(r for r in house.tracker.rows if r.kind is RowKind.EVAL)
+    assert (row.values["eval/samples"], row.values["eval/prompts_skipped"]) == (2, 1)
+
+
+def test_no_prompt_that_fits_fails_the_checkpoint_with_the_reason(house: House) -> None:
+    house.val.write_text(json.dumps({"question": "too long"}) + "\n")
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    assert house.states() == [(50, "failed", Reason.NO_USABLE_PROMPT)]
+
+
+def test_a_retried_checkpoint_is_taken_up_by_a_running_service(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.NON_FINITE, "NaN")]
+    write_checkpoint(house.root, 50)
+    thread = run_in_thread(house.service(until_final=True))
+    wait_until(lambda: house.states() == [(50, "failed", Reason.NON_FINITE)])
+    house.ledger.retry(50)
+    wait_until(lambda: house.states() == [(50, "published", None)])
+    write_checkpoint(house.root, 100)
+    thread.join(15)

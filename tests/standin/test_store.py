@@ -1,0 +1,115 @@
+"""The stand-in's two ways of adding history, without a server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from watcher.demo.standin.faults import Fault, Faults
+from watcher.demo.standin.store import RunRecord, Store
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def post(store: Store, run: RunRecord, rows: list[dict[str, Any]], offset: int = 0, *, shared: bool) -> None:
+    chunk = {"offset": offset, "content": [json.dumps(row) for row in rows]}
+    store.stream(run, {"files": {"wandb-history.jsonl": chunk}}, shared=shared)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> Store:
+    return Store(clock=clock, heartbeat_limit=60)
+
+
+@pytest.fixture
+def run(store: Store) -> RunRecord:
+    return store.upsert("team", "ui", "r")[0]
+
+
+def test_default_mode_writers_overwrite_each_other_and_every_loss_is_recorded(store: Store, run: RunRecord) -> None:
+    post(store, run, [{"_step": 0, "a": 1}, {"_step": 1, "a": 2}], shared=False)
+    post(store, run, [{"_step": 1, "b": 9}, {"_step": 2, "b": 10}], offset=1, shared=False)
+    assert [row.get("b") for row in run.history] == [None, 9, 10]
+    assert [(lost.offset, lost.lost, lost.kept) for lost in store.clobbered] == [
+        (1, {"_step": 1, "a": 2}, {"_step": 1, "b": 9})
+    ]
+
+
+def test_repeated_post_of_the_same_lines_is_no_loss(store: Store, run: RunRecord) -> None:
+    for _ in range(2):
+        post(store, run, [{"_step": 0, "a": 1}], shared=False)
+    assert store.clobbered == []
+    assert len(run.history) == 1
+
+
+def test_shared_writers_are_appended_and_renumbered(store: Store, run: RunRecord) -> None:
+    post(store, run, [{"_step": 0, "a": 1}, {"_step": 1, "a": 2}], shared=True)
+    post(store, run, [{"_step": 0, "b": 1}], shared=True)
+    assert [row["_step"] for row in run.history] == [0, 1, 2]
+    assert store.clobbered == []
+
+
+def test_page_reads_its_steps_only_and_rows_with_all_keys(store: Store, run: RunRecord) -> None:
+    post(store, run, [{"a": step, **({"b": 1} if step % 2 else {})} for step in range(10)], shared=True)
+    assert [row["a"] for row in store.page(run, 3, 6)] == [3, 4, 5]
+    assert list(store.page(run, 3, 6, ["_step", "b"])) == [{"_step": 3, "b": 1}, {"_step": 5, "b": 1}]
+
+
+def test_page_of_a_run_with_steps_out_of_order_is_complete(store: Store, run: RunRecord) -> None:
+    post(store, run, [{"_step": 5}, {"_step": 2}, {"_step": 9}], shared=False)
+    assert [row["_step"] for row in store.page(run, 2, 6)] == [5, 2]
+
+
+def test_reader_sees_lines_only_after_the_lag(store: Store, run: RunRecord, clock: Clock) -> None:
+    store.read_lag = 10
+    post(store, run, [{"a": 1}], shared=True)
+    clock.now = 5
+    post(store, run, [{"a": 2}], shared=True)
+    assert (store.visible(run), store.visible_last_step(run)) == (0, -1)
+    clock.now = 12
+    assert (store.visible(run), store.visible_last_step(run)) == (1, 0)
+    assert [row["a"] for row in store.page(run, 0, 99)] == [1]
+
+
+def test_run_without_a_heartbeat_reads_as_crashed_until_somebody_posts(
+    store: Store, run: RunRecord, clock: Clock
+) -> None:
+    clock.now = 61
+    found = store.find("team", "ui", "r")
+    assert found is not None
+    assert found.state == "crashed"
+    store.stream(run, {}, shared=True)
+    assert run.state == "running"
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, "finished"), (1, "failed")])
+def test_end_of_a_run_has_the_state_of_its_exit_code(store: Store, run: RunRecord, code: int, state: str) -> None:
+    store.stream(run, {"complete": True, "exitcode": code}, shared=True)
+    assert run.state == state
+    assert [name for _, name in run.states] == ["running", state]
+
+
+def test_fault_is_over_after_its_times_or_seconds() -> None:
+    clock = Clock()
+    faults = Faults(clock)
+    faults.add(Fault("UpsertBucket", times=1))
+    faults.add(Fault("/file_stream", seconds=5))
+    assert faults.pick("POST /graphql Viewer") is None
+    assert faults.pick("POST /graphql UpsertBucket") is not None
+    assert faults.pick("POST /graphql UpsertBucket") is None
+    assert faults.pick("POST /files/a/b/c/file_stream ") is not None
+    clock.now = 5.5
+    assert faults.pick("POST /files/a/b/c/file_stream ") is None

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from watcher.config import load_settings
+from watcher.model import Reason, UimonError
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uimon.toml").write_text("samples = 1\nseed = 1\ntemperature = 0.1\n[chat_template_kwargs]\na = 1\n")
+    monkeypatch.setenv("UIMON_SAMPLES", "2")
+    monkeypatch.setenv("UIMON_SEED", "2")
+    settings = load_settings({"samples": 3, "seed": None})
+    assert (settings.samples, settings.seed, settings.temperature, settings.top_p) == (3, 2, 0.1, 1.0)
+    assert settings.chat_template_kwargs == {"a": 1}
+
+
+def test_lengths_of_time_are_read_as_people_write_them() -> None:
+    assert load_settings({"idle_exit": "2h", "poll": "0.5"}).idle_exit == 7200
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"samples": 0}, "samples cannot be 0"),
+        ({"poll": "soon"}, "not a length of time"),
+        ({"wandb": "maybe"}, "wandb cannot be 'maybe'"),
+        ({"sampels": 3}, "no setting called 'sampels'"),
+    ],
+)
+def test_a_bad_value_is_one_sentence_that_names_it(flags: dict[str, object], words: str) -> None:
+    with pytest.raises(UimonError, match=words) as caught:
+        load_settings(flags)
+    assert caught.value.reason is Reason.CONFIG_INVALID
+
+
+def test_bad_files_and_environment_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("samples = \n")
+    with pytest.raises(UimonError, match=r"broken\.toml cannot be read as TOML"):
+        load_settings({}, broken)
+    with pytest.raises(UimonError, match="does not exist"):
+        load_settings({}, tmp_path / "nothing.toml")
+    monkeypatch.setenv("UIMON_CHAT_TEMPLATE_KWARGS", "{")
+    with pytest.raises(UimonError, match="chat_template_kwargs"):
+        load_settings({})
+
+
+def test_the_run_falls_back_to_the_trainers_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "theirs")
+    assert load_settings({}).run_name == "theirs"
+    assert load_settings({"run_id": "mine"}).run_name == "mine"

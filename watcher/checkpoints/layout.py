@@ -1,0 +1,130 @@
+"""What trainers leave in a checkpoint directory, told by names alone: which files an engine needs, what cannot be
+served as it stands, and the command that converts it. Pure; nothing here opens a file.
+
+Not covered: checkpoints of trainers that write neither Hugging Face's layout nor one of those named below.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from watcher.model import Kind, Reason
+
+CONFIG = "config.json"
+ADAPTER_CONFIG = "adapter_config.json"
+TRAINER_STATE = "trainer_state.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+TEMPLATES = "additional_chat_templates"
+"""The one subdirectory that belongs to the tokenizer."""
+
+# Everything else in the directory is the optimizer's, the scheduler's or somebody's notes. Code (`*.py`) is left out
+# on purpose: nothing from a checkpoint is ever executed.
+SUPPORT = (
+    CONFIG, ADAPTER_CONFIG, "generation_config.json", "*processor_config.json", "processor_config.json",
+    "tokenizer*.json", "tokenizer.model*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
+    "*.tiktoken", "tekken.json", "spiece.model", "sentencepiece*.model", "*.spm", "normalizer.json",
+    "chat_template.*", f"{TEMPLATES}/*.jinja",
+)  # fmt: skip
+"""Patterns of the files beside the weights that an engine or its tokenizer may read."""
+
+SHARDS = "model-*-of-*.safetensors"
+PICKLES = ("pytorch_model*.bin", "adapter_model.bin", "model*.pt", "model*.pth", "consolidated*.pth")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A known layout that no engine loads as it is: `detail` is one sentence with the way out."""
+
+    reason: Reason
+    detail: str
+
+
+def kind_of(names: Collection[str]) -> Kind:
+    """What the weights in a directory of these file names are.
+
+    An adapter's files decide even beside full weights: then the adapter is what was trained. While a checkpoint is
+    being written the answer may still change, which is harmless: it is not complete either way.
+    """
+    return Kind.ADAPTER if ADAPTER_CONFIG in names or ADAPTER_WEIGHTS in names else Kind.FULL
+
+
+def is_support(name: str) -> bool:
+    """True for a file beside the weights that belongs to the model or its tokenizer.
+
+    >>> [is_support(n) for n in ("tokenizer.json", "chat_template.jinja", "optimizer.pt", "training_args.bin")]
+    [True, True, False, False]
+    """
+    return any(fnmatchcase(name, pattern) for pattern in SUPPORT)
+
+
+def find_unsupported(path: Path, names: Collection[str], folders: Mapping[str, Collection[str]]) -> Unsupported | None:
+    """Which known layout without loadable weights this is; None where it is none of them.
+
+    `names` are the directory's files, `folders` its subdirectories with their file names. The converters write to
+    a new directory, never into the trainer's.
+    """
+    if "zero_to_fp32.py" in names:
+        return _deepspeed(path)
+    for folder in sorted(folders):
+        if folder.startswith("pytorch_model_fsdp"):
+            return _fsdp(path, folder)
+    if _is_dcp(names):
+        return _dcp(path, path)
+    for folder in sorted(folders):
+        # Beside its weights every one of these trainers keeps its optimizer in the same format.
+        if _is_dcp(folders[folder]) and not folder.startswith("optim"):
+            return _dcp(path, path / folder)
+    pickled = sorted(n for n in names if any(fnmatchcase(n, pattern) for pattern in PICKLES))
+    return _pickle(path, pickled[0]) if pickled else None
+
+
+def _is_dcp(names: Collection[str]) -> bool:
+    return ".metadata" in names and any(name.endswith(".distcp") for name in names)
+
+
+def _converted(path: Path) -> str:
+    return shlex.quote(f"{path.name}-converted")
+
+
+def _deepspeed(path: Path) -> Unsupported:
+    script, source = shlex.quote(str(path / "zero_to_fp32.py")), shlex.quote(str(path))
+    return Unsupported(
+        Reason.DEEPSPEED_ZERO,
+        f"{path.name} holds DeepSpeed ZeRO shards and no weights an engine can load: run `python {script} {source} "
+        f"{_converted(path)} --safe_serialization`, copy its config and tokenizer files there and evaluate that, or "
+        f"set `stage3_gather_16bit_weights_on_model_save` to true in the DeepSpeed configuration.",
+    )
+
+
+def _fsdp(path: Path, folder: str) -> Unsupported:
+    source = shlex.quote(str(path / folder))
+    return Unsupported(
+        Reason.FSDP_SHARDED,
+        f"{path.name} holds FSDP's sharded weights: run `accelerate merge-weights {source} {_converted(path)}`, put "
+        f"the model's config and tokenizer files there and evaluate that, or train with "
+        f"`fsdp_state_dict_type: FULL_STATE_DICT`.",
+    )
+
+
+def _dcp(path: Path, source: Path) -> Unsupported:
+    command = f"python -m torch.distributed.checkpoint.format_utils dcp_to_torch {shlex.quote(str(source))}"
+    return Unsupported(
+        Reason.TORCH_DCP,
+        f"{path.name} holds a torch distributed checkpoint: run `{command} {_converted(path)}.pt`, load that into "
+        f"the model and call `save_pretrained`, and evaluate the directory that this writes.",
+    )
+
+
+def _pickle(path: Path, name: str) -> Unsupported:
+    return Unsupported(
+        Reason.PICKLE_WEIGHTS,
+        f"{path.name} has its weights in {name}, a pickle, which is refused because reading one can run code: train "
+        f"with `save_safetensors=True`, or load it where you trust it and call "
+        f"`save_pretrained(..., safe_serialization=True)` into a new directory.",
+    )

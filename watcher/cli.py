@@ -1,0 +1,294 @@
+"""The command line: names, options and help. What a command does is imported when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="uimon",
+    help="Watches a trainer's checkpoints, scores the UI code they write, and logs it into the same W&B run.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done, 1 something failed and is named, 2 wrong usage or configuration.",
+)
+
+_RUN = "The run and how to log into it"
+_PROMPTS = "Prompts and sampling (a change starts a new suite)"
+_ADAPTERS = "LoRA"
+_ENGINE = "Engine and GPU"
+_SERVICE = "Service"
+
+
+def _option(help_text: str, panel: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+RunId = Annotated[
+    str | None, _option("W&B run of the trainer: id, entity/project/id or URL. [default: $WANDB_RUN_ID]", _RUN)
+]
+Project = Annotated[str | None, _option("W&B project. [default: $WANDB_PROJECT, else huggingface]", _RUN)]
+Entity = Annotated[str | None, _option("W&B user or team. [default: $WANDB_ENTITY, else the key's own]", _RUN)]
+Wandb = Annotated[
+    str | None,
+    _option(
+        "auto: join the run only if its trainer is in shared mode; shared: it is; off. [default: auto]",
+        _RUN,
+        metavar="MODE",
+    ),
+]
+Val = Annotated[
+    Path | None, _option("Validation prompts, JSON lines. [default: val.jsonl next to CKPTS, or here]", _PROMPTS)
+]
+Samples = Annotated[int | None, _option("Prompts at each checkpoint, the first usable ones. [default: 64]", _PROMPTS)]
+MaxTokens = Annotated[
+    int | None, _option("Longest completion. [default: 8192, at most what the context leaves]", _PROMPTS)
+]
+Temperature = Annotated[float | None, _option("0 is greedy. [default: 0.7]", _PROMPTS)]
+TopP = Annotated[float | None, _option("Nucleus sampling. [default: 1]", _PROMPTS)]
+Seed = Annotated[int | None, _option("Every sample's seed is derived from it. [default: 0]", _PROMPTS)]
+System = Annotated[str | None, _option("System message for prompts that have none.", _PROMPTS)]
+Tokenizer = Annotated[Path | None, _option("Tokenizer directory. [default: the first complete checkpoint]", _PROMPTS)]
+ChatTemplate = Annotated[Path | None, _option("Jinja file. [default: the tokenizer's template]", _PROMPTS)]
+TemplateArgs = Annotated[
+    str | None, _option("Template variables, e.g. '{\"enable_thinking\": false}'.", _PROMPTS, metavar="JSON")
+]
+Base = Annotated[str | None, _option("Base model of LoRA checkpoints. [default: the one the adapter names]", _ADAPTERS)]
+Baseline = Annotated[bool | None, _option("Evaluate the base model too, as step 0.", _ADAPTERS, "--baseline")]
+Gpu = Annotated[str | None, _option("Index into CUDA_VISIBLE_DEVICES, or a UUID. [default: the emptiest GPU]", _ENGINE)]
+ShareGpu = Annotated[bool | None, _option("Take the GPU although somebody uses it.", _ENGINE, "--share-gpu")]
+Swap = Annotated[
+    str | None,
+    _option("auto, warm (swap weights) or cold (new engine each time). [default: auto]", _ENGINE, metavar="MODE"),
+]
+MaxNumSeqs = Annotated[int | None, _option("Samples generated at the same time. [default: 64]", _ENGINE)]
+MaxModelLen = Annotated[int | None, _option("Context in tokens. [default: what the prompts need]", _ENGINE)]
+Dtype = Annotated[str | None, _option("auto, bfloat16, float16 or float32. [default: auto]", _ENGINE)]
+GpuMemory = Annotated[float | None, _option("Share of the GPU's memory for vLLM. [default: vLLM's]", _ENGINE)]
+StateDir = Annotated[Path | None, _option("Ledger, JSONL, logs. [default: ~/.local/state/uimon/RUN]", _SERVICE)]
+StageDir = Annotated[Path | None, _option("Copies of checkpoints that wait. [default: STATE_DIR/stage]", _SERVICE)]
+DiskFloor = Annotated[float | None, _option("Free disk, in GB, that copies leave alone. [default: 2]", _SERVICE)]
+TableRows = Annotated[int | None, _option("Rows of eval/sample_generations a checkpoint. [default: 8]", _SERVICE)]
+DrainTimeout = Annotated[
+    str | None, _option("How long the exit waits for W&B. [default: 60s]", _SERVICE, metavar="TIME")
+]
+ConfigFile = Annotated[Path | None, _option("Settings as TOML. [default: ./uimon.toml if there is one]", _SERVICE)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug messages.")]
+
+
+@app.command()
+def watch(
+    ckpts: Annotated[
+        Path, typer.Argument(help="The directory in which the trainer leaves checkpoint-N.", metavar="CKPTS")
+    ],
+    run_id: RunId = None,
+    project: Project = None,
+    entity: Entity = None,
+    wandb: Wandb = None,
+    val: Val = None,
+    samples: Samples = None,
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    system: System = None,
+    tokenizer: Tokenizer = None,
+    chat_template: ChatTemplate = None,
+    chat_template_kwargs: TemplateArgs = None,
+    base: Base = None,
+    baseline: Baseline = None,
+    gpu: Gpu = None,
+    share_gpu: ShareGpu = None,
+    swap: Swap = None,
+    max_num_seqs: MaxNumSeqs = None,
+    max_model_len: MaxModelLen = None,
+    dtype: Dtype = None,
+    gpu_memory_utilization: GpuMemory = None,
+    state_dir: StateDir = None,
+    stage_dir: StageDir = None,
+    disk_floor_gb: DiskFloor = None,
+    poll: Annotated[
+        str | None, _option("Longest time between two looks. [default: 5s]", _SERVICE, metavar="TIME")
+    ] = None,
+    once: Annotated[bool | None, _option("Evaluate what is there, publish, exit.", _SERVICE, "--once")] = None,
+    until_final: Annotated[
+        bool | None, _option("Exit after the final checkpoint, or when the run has ended.", _SERVICE, "--until-final")
+    ] = None,
+    idle_exit: Annotated[
+        str | None,
+        _option("Exit when nothing new came for this long; 0: never. [default: 6h]", _SERVICE, metavar="TIME"),
+    ] = None,
+    grace: Annotated[
+        str | None,
+        _option("Wait this long for a last checkpoint of an ended run. [default: 2m]", _SERVICE, metavar="TIME"),
+    ] = None,
+    drain_timeout: DrainTimeout = None,
+    table_rows: TableRows = None,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Watch a training run: evaluate each new checkpoint and log it into the trainer's own W&B run."""
+    flags = _settings_of(locals(), "ckpts")
+    from watcher.commands.watch import run_watch
+
+    _exit(lambda: run_watch(ckpts, flags, config, debug=debug), debug)
+
+
+@app.command(name="eval")
+def evaluate(
+    ckpts: Annotated[list[Path], typer.Argument(help="Checkpoint directories.", metavar="CKPT...")],
+    run_id: RunId = None,
+    project: Project = None,
+    entity: Entity = None,
+    wandb: Wandb = None,
+    val: Val = None,
+    samples: Samples = None,
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    system: System = None,
+    tokenizer: Tokenizer = None,
+    chat_template: ChatTemplate = None,
+    chat_template_kwargs: TemplateArgs = None,
+    base: Base = None,
+    baseline: Baseline = None,
+    gpu: Gpu = None,
+    share_gpu: ShareGpu = None,
+    swap: Swap = None,
+    max_num_seqs: MaxNumSeqs = None,
+    max_model_len: MaxModelLen = None,
+    dtype: Dtype = None,
+    gpu_memory_utilization: GpuMemory = None,
+    state_dir: StateDir = None,
+    stage_dir: StageDir = None,
+    disk_floor_gb: DiskFloor = None,
+    drain_timeout: DrainTimeout = None,
+    table_rows: TableRows = None,
+    config: ConfigFile = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluate checkpoints once, without watching; logs to W&B only with --run-id."""
+    flags = _settings_of(locals(), "ckpts", "json")
+    from watcher.commands.evaluate import run_eval
+
+    _exit(lambda: run_eval(ckpts, flags, config, as_json=json, debug=debug), debug)
+
+
+@app.command()
+def score(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files (.html .jsx .tsx .jsonl .md .txt), directories, or - for one completion.", metavar="FILE|DIR|-"
+        ),
+    ],
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score completions that exist already; needs no GPU and no torch. Exits 0 whatever it finds in them."""
+    from watcher.commands.score import run_score
+
+    _exit(lambda: run_score(paths, as_json=json), debug)
+
+
+@app.command()
+def status(
+    run: Annotated[
+        str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
+    ] = None,
+    state_dir: StateDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what the ledger knows of each checkpoint; works beside a running watcher."""
+    from watcher.commands.status import run_status
+
+    _exit(lambda: run_status(run, state_dir, as_json=json), debug)
+
+
+@app.command()
+def retry(
+    step: Annotated[str, typer.Argument(help="A step, or `all`.", metavar="STEP|all")],
+    run: Annotated[
+        str | None, typer.Option("--run-id", help="Run id. [default: the newest run on this machine]")
+    ] = None,
+    state_dir: StateDir = None,
+    debug: Debug = False,
+) -> None:
+    """Take failed and skipped checkpoints up again; a running watcher does so at its next look."""
+    from watcher.commands.retry import run_retry
+
+    _exit(lambda: run_retry(step, run, state_dir), debug)
+
+
+@app.command()
+def doctor(
+    ckpts: Annotated[Path | None, typer.Argument(help="The checkpoint directory.", metavar="[CKPTS]")] = None,
+    run_id: RunId = None,
+    project: Project = None,
+    entity: Entity = None,
+    val: Val = None,
+    gpu: Gpu = None,
+    share_gpu: ShareGpu = None,
+    state_dir: StateDir = None,
+    config: ConfigFile = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check whether this machine is ready: vLLM, GPU, W&B, files, limits, disk."""
+    flags = _settings_of(locals(), "ckpts", "json")
+    from watcher.commands.doctor import run_doctor
+
+    _exit(lambda: run_doctor(ckpts, flags, config, as_json=json), debug)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path("demo-out"),
+    real_wandb: Annotated[
+        bool, typer.Option("--real-wandb", help="Log to the W&B account you are logged in to, not to a local stand-in.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Train a tiny model on this machine's CPU and watch it: everything is real, no GPU or account needed."""
+    from watcher.demo.run import run_demo
+
+    _exit(lambda: run_demo(out, real_wandb=real_wandb), debug)
+
+
+def _settings_of(arguments: dict[str, Any], *others: str) -> dict[str, Any]:
+    """The options that are settings: those of a command that are not in `others`."""
+    return {name: value for name, value in arguments.items() if name not in (*others, "config", "debug")}
+
+
+def _exit(command: Any, debug: bool) -> None:
+    """Run a command and leave with its exit code; what a person can put right is one sentence, without a traceback."""
+    from watcher.model import UimonError
+
+    try:
+        code = command()
+    except UimonError as error:
+        if debug:
+            raise
+        typer.echo(f"uimon: {error.sentence}", err=True)
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # The reader of a pipe went away (`uimon score … | head`); there is nobody left to tell.
+        sys.stderr.close()
+        code = 1
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The `uimon` command."""
+    app()

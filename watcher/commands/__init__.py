@@ -1,0 +1,1 @@
+"""What the commands of `uimon` do, one a file; `watcher.cli` holds their options."""

@@ -1,0 +1,113 @@
+"""Puts the parts of a service together for `uimon watch` and `uimon eval`; what can fail cheaply comes first."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.board import Board
+from watcher.config import Settings
+from watcher.engine import Engine, EngineSettings
+from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
+from watcher.export import Exporter
+from watcher.ledger import Ledger
+from watcher.model import Reason, UimonError
+from watcher.publish import Outbox, RunRef, WandbPublisher, inspect_run
+from watcher.service import Parts, Service
+from watcher.service.intake import Source
+from watcher.service.signals import log
+from watcher.sources import resolve_base
+from watcher.statedir import Lease, StateDir
+from watcher.val import ValFile
+
+_INSPECT_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A service that is ready to run, and what its command wants to show of it."""
+
+    service: Service
+    ledger: Ledger
+    state: StateDir
+    board: Board
+
+
+@contextmanager
+def assembled(
+    settings: Settings, run: RunRef | None, name: str, val: ValFile, source: Source, state_root: Path
+) -> Iterator[Assembled]:
+    """A service in its state directory, which nobody else may use meanwhile; everything is closed at the end.
+
+    `run` is None where nothing is logged; `name` identifies the run in the ledger and in uids.
+    """
+    state = StateDir(state_root)
+    state.create()
+    with ExitStack() as closing:
+        lease = Lease(state)
+        closing.callback(lease.release)
+        ledger = Ledger(state.ledger)
+        closing.callback(ledger.close)
+        require_engine()
+        gpu = choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+        log.info("%s", gpu.why)
+        engine = Engine(engine_settings(settings, gpu, state))
+        closing.callback(engine.close)
+        ledger.remember("run", name)
+        parts = Parts(
+            source=source,
+            engine=engine,
+            ledger=ledger,
+            exporter=Exporter(ledger, state),
+            outbox=None if run is None else _outbox(settings, run, ledger, state),
+            run_state=lambda: _run_state(run),
+            resolve_base=lambda named: resolve_base(named, settings.base),
+        )
+        stage_dir = settings.stage_dir or state.stage
+        board = Board()
+        yield Assembled(Service(settings, name, val, stage_dir, parts, board=board), ledger, state, board)
+
+
+def require_engine() -> None:
+    """Raises UimonError(ENGINE_MISSING) with the command that installs vLLM, where it is not installed."""
+    if importlib.util.find_spec("vllm") is None:
+        sentence = (
+            "vLLM is not installed: `pip install 'uimon[gpu]'` for an NVIDIA GPU, "
+            "`pip install 'uimon[cpu]'` for a machine without one."
+        )
+        raise UimonError(Reason.ENGINE_MISSING, sentence)
+
+
+def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> EngineSettings:
+    """The engine's part of the settings."""
+    visible = gpu.cuda_visible_devices
+    return EngineSettings(
+        log_dir=state.logs,
+        device_env={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
+        max_model_len=settings.max_model_len,
+        max_num_seqs=settings.max_num_seqs,
+        dtype=settings.dtype,
+        gpu_memory_utilization=settings.gpu_memory_utilization,
+        tokenizer=settings.tokenizer,
+        swap=settings.swap,
+    )
+
+
+def _outbox(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir) -> Outbox:
+    publisher = WandbPublisher(run, state.root / "wandb")
+    return Outbox(ledger, publisher, mode="shared" if settings.wandb == "shared" else "auto")
+
+
+def _run_state(run: RunRef | None) -> str | None:
+    """The run's state at W&B; None where it cannot be known now, which never ends a service."""
+    if run is None:
+        return None
+    try:
+        return inspect_run(run, _INSPECT_TIMEOUT).state
+    except UimonError as error:
+        log.debug("The run's state is not known: %s", error.sentence)
+        return None

@@ -1,0 +1,74 @@
+"""`uimon eval`: checkpoints named one by one, evaluated once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from watcher.checkpoints import inspect
+from watcher.commands.assemble import Assembled, assembled
+from watcher.commands.watch import interruptible, outcome, wandb_run
+from watcher.config import load_settings
+from watcher.display import showing
+from watcher.model import Checkpoint, Condition, Reason, UimonError
+from watcher.sources import ListSource, base_checkpoint, resolve_base
+from watcher.statedir import default_state_dir
+from watcher.val import find_val, load_val
+
+
+def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, as_json: bool, debug: bool) -> int:
+    """Evaluate these checkpoints and print the metrics. Returns 1 where one failed.
+
+    The state directory is a temporary one unless --state-dir or --run-id is given. Raises UimonError where a path is
+    no checkpoint, or the evaluation cannot start.
+    """
+    settings = load_settings({**flags, "once": True}, config)
+    named_run = flags.get("run_id") is not None
+    run = wandb_run(settings) if named_run else None
+    name = run.run_id if run else "eval"
+    checkpoints = [_checkpoint(path.resolve()) for path in ckpts]
+    if settings.baseline:
+        checkpoints.insert(0, base_checkpoint(resolve_base(None, settings.base)))
+    val = load_val(settings.val or find_val(ckpts[0].resolve()), settings.system)
+    with ExitStack() as closing:
+        state_root = settings.state_dir or (default_state_dir(name) if named_run else None)
+        if state_root is None:
+            state_root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-eval-")))
+        display = closing.enter_context(showing(name, ckpts[0].resolve().parent, debug=debug))
+        source = ListSource(checkpoints)
+        parts = closing.enter_context(assembled(settings, run, name, val, source, state_root))
+        with display.following(parts.ledger, parts.board), interruptible(parts.service):
+            parts.service.run()
+        code = outcome(parts, logged=run is not None)
+        _print(parts, {c.name for c in checkpoints}, as_json=as_json)
+    return code
+
+
+def _checkpoint(path: Path) -> Checkpoint:
+    """A checkpoint named by the user; one that is partial cannot be waited for here."""
+    found = inspect(path)
+    if found.condition is Condition.GONE:
+        raise UimonError(Reason.CHECKPOINTS_MISSING, f"{path} does not exist; name a checkpoint directory.")
+    if found.condition is Condition.PARTIAL:
+        raise UimonError(found.reason or Reason.WEIGHTS_MISSING, f"{path} is not a complete checkpoint: {found.detail}")
+    # Two runs' `checkpoint-50` are different checkpoints, so here the whole path is the name.
+    return replace(found, name=str(path))
+
+
+def _print(parts: Assembled, names: set[str], *, as_json: bool) -> None:
+    """The evaluated checkpoints on standard output, as `uimon status` shows them."""
+    rows = [row for row in parts.ledger.status() if row["name"] in names]
+    if as_json:
+        json.dump({"checkpoints": rows}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    from rich.console import Console
+
+    from watcher.render import checkpoint_table
+
+    Console().print(checkpoint_table(rows))

@@ -1,0 +1,118 @@
+"""`uimon watch`: one run, until it is over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from watcher.checkpoints import DirectoryWaker
+from watcher.commands.assemble import Assembled, assembled
+from watcher.config import Settings, load_settings
+from watcher.display import showing
+from watcher.ledger import Ledger
+from watcher.model import Reason, RowKind, State, UimonError
+from watcher.publish import RunRef
+from watcher.service import Service
+from watcher.sources import DirectorySource, resolve_base
+from watcher.statedir import default_state_dir
+from watcher.val import find_val, load_val
+
+log = logging.getLogger("uimon")
+
+
+def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug: bool) -> int:
+    """Watch `ckpts` until the run is over. Returns 1 where a checkpoint failed or a row could not be delivered.
+
+    Raises UimonError where the service cannot start, and where it cannot go on.
+    """
+    settings = load_settings(flags, config)
+    if ckpts.exists() and not ckpts.is_dir():
+        raise UimonError(
+            Reason.CHECKPOINTS_MISSING,
+            f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
+        )
+    root = ckpts.resolve()
+    run = wandb_run(settings)
+    name = run.run_id if run else settings.run_name or root.name
+    val = load_val(settings.val or find_val(root), settings.system)
+    baseline = resolve_base(None, settings.base) if settings.baseline else None
+    with (
+        DirectoryWaker(root) as waker,
+        showing(name, root, debug=debug) as display,
+        assembled(
+            settings,
+            run,
+            name,
+            val,
+            DirectorySource(root, waker, baseline),
+            settings.state_dir or default_state_dir(name),
+        ) as parts,
+    ):
+        log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
+        with display.following(parts.ledger, parts.board), interruptible(parts.service):
+            parts.service.run()
+        return outcome(parts, logged=run is not None)
+
+
+def wandb_run(settings: Settings) -> RunRef | None:
+    """The run to log into; None with `--wandb off`. Raises UimonError(RUN_NOT_FOUND) where none is named."""
+    if settings.wandb == "off":
+        return None
+    if settings.run_name is None:
+        sentence = (
+            "No run is named: give the trainer's W&B run with --run-id (or WANDB_RUN_ID), "
+            "or keep the results on this machine with --wandb off."
+        )
+        raise UimonError(Reason.RUN_NOT_FOUND, sentence)
+    return RunRef.parse(settings.run_name, settings.entity, settings.project)
+
+
+@contextmanager
+def interruptible(service: Service) -> Iterator[None]:
+    """Ctrl-C or SIGTERM once ends the service in good order; a second one ends it now."""
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if service.signals.stop.is_set():
+            # The engine dies with this process, and what the ledger has committed stays.
+            os._exit(130)
+        log.info("Stopping: the current checkpoint is handed back, due rows are delivered. Ctrl-C again stops now.")
+        service.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def outcome(parts: Assembled, *, logged: bool) -> int:
+    """Say how it ended; 1 where a checkpoint failed or a row that should be in the run is not."""
+    failed = parts.ledger.records(State.FAILED)
+    for record in failed:
+        log.error("%s failed (%s): %s", record.name, record.reason, record.detail)
+    undelivered = logged and _say_undelivered(parts.ledger)
+    return 1 if failed or undelivered else 0
+
+
+def _say_undelivered(ledger: Ledger) -> bool:
+    """Name the rows that are not in the run; those that wait for a trainer in shared mode are no failure."""
+    counts = ledger.outbox_counts()
+    due = sum(count for count, _ in counts.values())
+    if not due:
+        return False
+    evaluations = counts.get(RowKind.EVAL, (0, 0))[0]
+    reasons = ledger.waiting_reasons()
+    log.warning(
+        "%d rows (%d of them evaluations) wait in the ledger (%s); the next `uimon watch` delivers them.",
+        due,
+        evaluations,
+        ", ".join(reasons) or "not tried yet",
+    )
+    return set(reasons) != {Reason.TRAINER_NOT_SHARED}

@@ -1,0 +1,159 @@
+"""Settings: one typed model; flags win over the environment (`UIMON_…`), that over `uimon.toml`, that over defaults.
+
+Every field's docstring is its documentation: what it means, its unit, and how it acts with others.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from watcher.durations import parse_duration
+from watcher.model import Reason, UimonError
+
+Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+DEFAULT_FILE = Path("uimon.toml")
+
+
+class Settings(BaseSettings):
+    """Everything that `uimon watch` and `uimon eval` can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="UIMON_", extra="forbid", use_attribute_docstrings=True, env_parse_none_str="none"
+    )
+
+    # What is watched, and where it is logged.
+    run_id: str | None = None
+    """The trainer's W&B run: its id, `entity/project/id`, or its URL. Default: `WANDB_RUN_ID`."""
+    project: str | None = None
+    """W&B project, where the run id does not name one. Default: `WANDB_PROJECT`, else `huggingface`."""
+    entity: str | None = None
+    """W&B entity (user or team). Default: `WANDB_ENTITY`, else the key's own default entity."""
+    wandb: Literal["auto", "shared", "off"] = "auto"
+    """`auto` joins only a run whose trainer is in W&B's shared mode; `shared` says that it is; `off` logs nothing."""
+
+    # Prompts, and how samples are drawn. All of it is part of the suite: a change starts a new suite.
+    val: Path | None = None
+    """Validation prompts, JSON lines. Default: the `val.jsonl` next to the checkpoints or in the current directory."""
+    samples: int = Field(64, ge=1)
+    """Prompts evaluated at each checkpoint: the first usable ones of the file."""
+    max_tokens: int | None = Field(None, ge=1)
+    """Longest completion, in tokens. Default: 8192, or what the context leaves after the prompt."""
+    temperature: float = Field(0.7, ge=0)
+    """Sampling temperature; 0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Nucleus sampling's probability mass."""
+    seed: int = 0
+    """Every sample's own seed is derived from this one, its prompt and its index."""
+    system: str | None = None
+    """System message for prompts that bring none of their own."""
+    tokenizer: Path | None = None
+    """Directory of the tokenizer and its chat template. Default: the first complete checkpoint's."""
+    chat_template: Path | None = None
+    """File with a Jinja chat template that replaces the tokenizer's."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """Extra variables for the chat template, as JSON, e.g. `{"enable_thinking": false}`."""
+
+    # Adapters.
+    base: str | None = None
+    """Base model of LoRA checkpoints: a directory or a cached Hugging Face name. Default: the adapter's own."""
+    baseline: bool = False
+    """Evaluate the base model too, as step 0."""
+
+    # The engine and its GPU.
+    gpu: str | None = None
+    """GPU of the engine: an index into CUDA_VISIBLE_DEVICES as inherited, or a UUID. Default: the emptiest one."""
+    share_gpu: bool = False
+    """Take the GPU although another process holds more than 1 GiB on it."""
+    swap: Literal["auto", "warm", "cold"] = "auto"
+    """How the next checkpoint gets into the engine: `warm` swaps the weights, `cold` starts a new engine."""
+    max_num_seqs: int = Field(64, ge=1)
+    """Samples generated at the same time."""
+    max_model_len: int | None = Field(None, ge=16)
+    """Context, in tokens. Default: the model's."""
+    dtype: str = "auto"
+    """Precision of the engine: `auto`, `bfloat16`, `float16` or `float32`."""
+    gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
+    """Share of the GPU's memory that vLLM may take. Default: vLLM's."""
+
+    # The service.
+    state_dir: Path | None = None
+    """Ledger, JSONL and logs. Default: `$XDG_STATE_HOME/uimon/<run id>` (`~/.local/state/uimon/<run id>`)."""
+    stage_dir: Path | None = None
+    """Copies of the checkpoints that wait. Default: `stage` in the state directory."""
+    disk_floor_gb: float = Field(2.0, ge=0)
+    """No copy is made that would leave less free disk than this, in GB."""
+    poll: Seconds = 5.0
+    """Longest time between two looks at the directory; file events wake it earlier."""
+    once: bool = False
+    """Evaluate what is there, publish, and exit."""
+    until_final: bool = False
+    """Exit after the final checkpoint (`global_step >= max_steps`), or when the run has ended at W&B."""
+    idle_exit: Seconds = 6 * 3600.0
+    """Exit when nothing new came for this long, so that a GPU does not wait for days; 0 waits for ever."""
+    grace: Seconds = 120.0
+    """How long after the run's end at W&B a last checkpoint is waited for."""
+    drain_timeout: Seconds = 60.0
+    """How long the exit waits for rows that are not yet in the run; they stay in the ledger."""
+    table_rows: int = Field(8, ge=0)
+    """Rows of `eval/sample_generations` for each checkpoint."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def run_name(self) -> str | None:
+        """The run as the user named it, or as `WANDB_RUN_ID` does."""
+        return self.run_id or os.environ.get("WANDB_RUN_ID") or None
+
+
+def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings:
+    """The settings in force. `flags` holds what the command line gave; None means not given.
+
+    `config` is the file to read; without it `uimon.toml` in the current directory is read where there is one.
+    Raises UimonError(CONFIG_INVALID) with a sentence that names the setting, its value and what is allowed.
+    """
+    path = config or DEFAULT_FILE
+    if config is not None and not config.is_file():
+        raise UimonError(Reason.CONFIG_INVALID, f"The configuration file {config} does not exist; check --config.")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return FromFile(**given)
+    except ValidationError as error:
+        raise UimonError(Reason.CONFIG_INVALID, _explain(error)) from None
+    except SettingsError as error:
+        raise UimonError(Reason.CONFIG_INVALID, f"The environment cannot be read: {error}.") from None
+    except (OSError, ValueError) as error:
+        raise UimonError(Reason.CONFIG_INVALID, f"{path} cannot be read as TOML: {error}.") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """One sentence for the first thing that is wrong; the rest would only bury it."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"There is no setting called {name!r}; `uimon watch --help` lists them."
+    return f"The setting {name} cannot be {first['input']!r}: {first['msg'].removeprefix('Value error, ')}."

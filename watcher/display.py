@@ -1,0 +1,86 @@
+"""What a person sees of a running service: a live display in a terminal, plain log lines anywhere else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from watcher.board import Board
+from watcher.ledger import Ledger
+from watcher.render import live_panel
+
+_REFRESH_SECONDS = 0.5
+_LEVELS = {logging.WARNING: "yellow", logging.ERROR: "bold red"}
+
+
+class Display:
+    """The live display; without a terminal it shows nothing, and the log lines say it all."""
+
+    def __init__(self, run: str, place: Path, console: Console) -> None:
+        self._run = run
+        self._place = place
+        self._console = console
+        self._followed: tuple[Ledger, Board] | None = None
+        self._last: RenderableType = Text("starting", style="dim")
+
+    @contextmanager
+    def following(self, ledger: Ledger, board: Board) -> Iterator[None]:
+        """Show this service for as long as its ledger is open; what was shown last stays on the screen."""
+        self._followed = ledger, board
+        try:
+            yield
+        finally:
+            self._last = self.render()
+            self._followed = None
+
+    def render(self) -> RenderableType:
+        """The display as it is now."""
+        if self._followed is None:
+            return self._last
+        ledger, board = self._followed
+        rows = ledger.status()
+        return live_panel(self._run, str(self._place), rows, board.snapshot, time.monotonic(), self._console.height)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Log lines above the live display."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
+        line = Text.assemble((stamp, "dim"), " ", (record.getMessage(), _LEVELS.get(record.levelno, "")))
+        self._console.print(line, soft_wrap=True)
+
+
+@contextmanager
+def showing(run: str, place: Path, *, debug: bool = False) -> Iterator[Display]:
+    """Send uimon's log to standard error, below it a live display where that is a terminal."""
+    console = Console(stderr=True)
+    display = Display(run, place, console)
+    live = console.is_terminal and sys.stderr.isatty()
+    handler: logging.Handler = _ConsoleHandler(console) if live else logging.StreamHandler(sys.stderr)
+    if not live:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logger = logging.getLogger("uimon")
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        if live:
+            with Live(get_renderable=display.render, console=console, refresh_per_second=1 / _REFRESH_SECONDS):
+                yield display
+        else:
+            yield display
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,32 @@
+"""The engine room: one child process owns `vllm.LLM`, this process stays light.
+
+`Engine` is all the other rooms need. Nothing imported here imports torch, vLLM or transformers; they live in
+`host.py` alone, which runs as a child, so that whatever goes wrong in there (memory, a wedged kernel, a crash in
+native code) costs one process group and never the service.
+"""
+
+from watcher.engine.supervisor import Engine
+from watcher.engine.types import (
+    Conversation,
+    Deadlines,
+    EngineSettings,
+    Generation,
+    Loaded,
+    Perplexity,
+    PromptSpec,
+    Rendered,
+    Sampling,
+)
+
+__all__ = [
+    "Conversation",
+    "Deadlines",
+    "Engine",
+    "EngineSettings",
+    "Generation",
+    "Loaded",
+    "Perplexity",
+    "PromptSpec",
+    "Rendered",
+    "Sampling",
+]

@@ -1,0 +1,246 @@
+"""What a checkpoint's headers say, before any engine touches it. Standard library only; reads headers, not weights.
+
+Why this exists: vLLM's in-place reload answers "done" to a checkpoint with missing tensors, with a wrong shape or
+with half of its shards, and then serves a mixture of old, new and uninitialized memory. A candidate is therefore
+compared with the checkpoint that the running engine was started from. Where names, shapes, types and configuration
+are equal, the reload takes the very path that the start took, and the start was checked for completeness.
+
+Not covered: the values. A flipped bit passes here; the staging digest and the probe look at values.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from watcher.model import Reason, UimonError
+
+INDEX = "model.safetensors.index.json"
+# Written by the trainer's library or by the way of saving; they do not change what the engine computes.
+VOLATILE_CONFIG = frozenset({"_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache"})
+# Bits per element of the types that safetensors knows.
+_BITS = {
+    **dict.fromkeys(("BOOL", "I8", "U8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("I16", "U16", "F16", "BF16"), 16),
+    **dict.fromkeys(("I32", "U32", "F32"), 32),
+    **dict.fromkeys(("I64", "U64", "F64", "C64"), 64),
+    **{"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6},
+}
+# The format's own limit on a header (100 MB); more is a damaged length field.
+_LARGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor as a header names it; `begin` and `end` are byte offsets into the file."""
+
+    file: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a checkpoint directory holds: tensors by name, the configuration, and the weights' bytes."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    config: Mapping[str, Any]
+    bytes: int
+
+
+class Fit(StrEnum):
+    """How a candidate relates to the checkpoint that the engine was started from."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`SAME`: the weights can be changed in place. `DIFFERENT`: a fresh engine is needed, `why` is a sentence."""
+
+    fit: Fit
+    why: str = ""
+
+
+def refuse(sentence: str) -> UimonError:
+    """The error for weights that must not be served."""
+    return UimonError(Reason.WEIGHTS_REFUSED, sentence)
+
+
+def read_header(file: Path) -> dict[str, Tensor]:
+    """The tensors of one safetensors file, from its header alone.
+
+    Raises `UimonError` (`weights_refused`) where the file is truncated, longer than its header says, or damaged.
+    """
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            lead = stream.read(8)
+            length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else _LARGEST_HEADER + 1
+            if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
+                raise refuse(f"{file}: the file is truncated or no safetensors file ({size} bytes); save it again.")
+            header = json.loads(stream.read(length))
+        tensors = {name: _tensor(file, 8 + length, entry) for name, entry in _entries(header).items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise refuse(f"{file}: the safetensors header cannot be read ({error}); save the checkpoint again.") from error
+    _check_extent(file, tensors, 8 + length, size)
+    return tensors
+
+
+def read_inventory(path: Path) -> Inventory:
+    """What the full model in `path` holds.
+
+    Raises `UimonError`: `weights_refused` where weight files are missing, damaged, not named by the index or
+    contradict it; `config_missing` without a readable config.json.
+    """
+    files = sorted(path.glob("*.safetensors"))
+    if not files:
+        raise refuse(f"{path}: there is no *.safetensors file here; uimon loads safetensors weights only.")
+    index = _read_index(path, files)
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        for name, tensor in read_header(file).items():
+            if name in tensors:
+                raise refuse(f"{path}: the tensor {name} is in {tensors[name].file} and again in {file.name}.")
+            tensors[name] = tensor
+    _check_index(path, index, tensors)
+    return Inventory(path, tensors, read_config(path), sum(file.stat().st_size for file in files))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """`config.json` in `path`. Raises `UimonError` (`config_missing`) where there is none that can be read."""
+    file = path / "config.json"
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
+    if not isinstance(config, dict):
+        raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
+    return config
+
+
+def compare(reference: Inventory, candidate: Inventory) -> Verdict:
+    """How `candidate` may follow in an engine that was started from `reference`.
+
+    A changed configuration or tensor type is a legitimate other model and asks for a fresh engine. With an equal
+    configuration the tensors have to be the same ones: raises `UimonError` (`weights_refused`) naming the first
+    tensor that is missing, unknown, or of another shape.
+    """
+    if changed := _changed_keys(reference.config, candidate.config):
+        return Verdict(Fit.DIFFERENT, f"config.json changed in {', '.join(changed)}.")
+    for name in sorted(reference.tensors.keys() | candidate.tensors.keys()):
+        old, new = reference.tensors.get(name), candidate.tensors.get(name)
+        if new is None:
+            raise refuse(f"{candidate.path}: the tensor {name} is missing, which {reference.path.name} has.")
+        if old is None:
+            raise refuse(f"{candidate.path / new.file}: the tensor {name} is new; {reference.path.name} has none.")
+        if old.shape != new.shape:
+            raise refuse(
+                f"{candidate.path / new.file}: the tensor {name} has shape {list(new.shape)}, "
+                f"in {reference.path.name} it is {list(old.shape)}."
+            )
+    retyped = [name for name, new in candidate.tensors.items() if new.dtype != reference.tensors[name].dtype]
+    if retyped:
+        return Verdict(Fit.DIFFERENT, f"The type of {retyped[0]} changed to {candidate.tensors[retyped[0]].dtype}.")
+    return Verdict(Fit.SAME)
+
+
+def cold_only(config: Mapping[str, Any]) -> str | None:
+    """Why the weights of a model with this configuration should not be changed in place; None where they may.
+
+    vLLM's layer-wise reload is known to corrupt hybrid Mamba models, and quantized and mixture-of-experts weights
+    are rearranged after loading in ways that a header cannot show.
+    """
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        if part.get("quantization_config"):
+            return "The weights are quantized."
+        if any((part.get(key) or 0) > 1 for key in ("num_experts", "num_local_experts", "n_routed_experts")):
+            return "The model is a mixture of experts."
+        layers = part.get("layer_types") or ()
+        if _is_hybrid(part) or any("mamba" in str(layer) or "linear" in str(layer) for layer in layers):
+            return "The model has state-space or linear-attention layers."
+    return None
+
+
+def _is_hybrid(config: Mapping[str, Any]) -> bool:
+    words = ("mamba", "ssm_", "hybrid_override", "linear_num_", "time_mix", "rglru")
+    return any(key.startswith(words) for key in config) or "mamba" in str(config.get("model_type", ""))
+
+
+def _entries(header: Any) -> dict[str, Any]:
+    if not isinstance(header, dict):
+        raise TypeError("the header is no JSON object")
+    return {name: entry for name, entry in header.items() if name != "__metadata__"}
+
+
+def _tensor(file: Path, start: int, entry: Mapping[str, Any]) -> Tensor:
+    begin, end = (int(offset) for offset in entry["data_offsets"])
+    shape = tuple(int(length) for length in entry["shape"])
+    dtype = str(entry["dtype"])
+    bits = _BITS.get(dtype)
+    if bits is not None and (end - begin) * 8 != math.prod(shape) * bits:
+        raise ValueError(f"{end - begin} bytes for a {dtype} tensor of shape {list(shape)}")
+    return Tensor(file.name, dtype, shape, start + begin, start + end)
+
+
+def _check_extent(file: Path, tensors: Mapping[str, Tensor], start: int, size: int) -> None:
+    """Refuse a file whose tensors do not fill it exactly: the format allows neither holes nor a tail."""
+    position = start
+    for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.begin, tensor.end)):
+        if tensor.begin != position:
+            raise refuse(f"{file}: the tensors overlap or leave a hole at byte {position}; save the checkpoint again.")
+        position = tensor.end
+    if position != size:
+        raise refuse(f"{file}: {size} bytes on disk, {position} by its header; the file is truncated or not finished.")
+
+
+def _read_index(path: Path, files: list[Path]) -> dict[str, str] | None:
+    """The index's tensor → file map, None for a single file. It names every shard, and nothing else is there."""
+    if not (path / INDEX).exists():
+        if len(files) > 1:
+            raise refuse(f"{path}: {len(files)} *.safetensors files without {INDEX}, so nothing says which belong.")
+        return None
+    try:
+        weight_map = json.loads((path / INDEX).read_text("utf-8"))["weight_map"]
+        index = {str(name): str(file) for name, file in weight_map.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise refuse(f"{path / INDEX}: cannot be read ({error}); save the checkpoint again.") from error
+    named, present = set(index.values()), {file.name for file in files}
+    if missing := sorted(named - present):
+        raise refuse(f"{path}: the shard {missing[0]}, named by {INDEX}, is missing.")
+    if stray := sorted(present - named):
+        raise refuse(f"{path}: {stray[0]} is not named by {INDEX}; move it away.")
+    return index
+
+
+def _check_index(path: Path, index: Mapping[str, str] | None, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse an index that names a tensor its shard lacks, or a shard with a tensor the index does not know."""
+    if index is None:
+        return
+    for name, file in sorted(index.items()):
+        if name not in tensors or tensors[name].file != file:
+            raise refuse(f"{path / file}: the tensor {name}, which {INDEX} places here, is missing.")
+    if unknown := sorted(tensors.keys() - index.keys()):
+        raise refuse(f"{path / tensors[unknown[0]].file}: the tensor {unknown[0]} is not named by {INDEX}.")
+
+
+def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    keys = (old.keys() | new.keys()) - VOLATILE_CONFIG
+    return sorted(key for key in keys if _steady(old.get(key)) != _steady(new.get(key)))
+
+
+def _steady(value: Any) -> Any:
+    """A nested configuration without its volatile keys."""
+    if isinstance(value, dict):
+        return {key: _steady(part) for key, part in value.items() if key not in VOLATILE_CONFIG}
+    return value

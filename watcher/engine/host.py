@@ -1,0 +1,191 @@
+"""The engine host: `python -m watcher.engine.host`, the only process that imports torch, vLLM and transformers.
+
+It answers requests from its parent one at a time, and dies with it. Known refusals (`UimonError`) are answered and
+survived. Any other exception is reported and ends the process: after a failed reload an engine can serve
+uninitialized memory, so no engine that raised is ever asked again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from types import TracebackType
+
+from watcher.engine.completeness import check_complete
+from watcher.engine.failures import reason_of, sentence_of
+from watcher.engine.prompts import render
+from watcher.engine.protocol import (
+    Adapter,
+    Channel,
+    Cold,
+    Failure,
+    Generate,
+    GenerateDone,
+    LoadDone,
+    Measure,
+    Message,
+    Progress,
+    Render,
+    RenderDone,
+    Reply,
+    Sample,
+    Warm,
+)
+from watcher.engine.served import Served
+from watcher.model import Reason, UimonError
+
+_PR_SET_PDEATHSIG = 1
+_PROGRESS_SECONDS = 1.0
+_FLUSH_SECONDS = 10.0
+_DOING = {
+    Render: ("Rendering the prompts failed", Reason.ENGINE_ERROR),
+    Cold: ("Starting vLLM failed", Reason.ENGINE_START),
+    Warm: ("Changing the weights in place failed", Reason.ENGINE_ERROR),
+    Adapter: ("Loading the adapter failed", Reason.ENGINE_ERROR),
+    Generate: ("Generating failed", Reason.ENGINE_ERROR),
+    Measure: ("Measuring perplexity failed", Reason.ENGINE_ERROR),
+}
+
+
+class Host:
+    """Answers requests; `_engine` is built by the first `Cold` and never replaced."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._outbox: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        # A thread of its own: a reader that is busy scoring must not stop the engine once the socket is full.
+        self._writer = threading.Thread(target=self._write, daemon=True)
+        self._writer.start()
+        self._engine: Served | None = None
+        self._request: Message | None = None
+        self._steps = 0
+        self._reported = 0.0
+
+    def serve(self) -> None:
+        """Answer until the parent closes its end."""
+        while True:
+            try:
+                self._request = self._channel.receive()
+            except EOFError:
+                return
+            self._steps = 0
+            try:
+                self._answer(self._request)
+            except UimonError as error:
+                self._outbox.put(Failure(error.reason, error.sentence, fatal=False))
+
+    def fail(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """`sys.excepthook`: tell the parent, leave the traceback in the log, end."""
+        traceback.print_exception(kind, error, trace)
+        doing, otherwise = _DOING.get(type(self._request), ("The engine host failed", Reason.ENGINE_ERROR))
+        reason = reason_of(error, otherwise)
+        self._outbox.put(Failure(reason, sentence_of(error, reason, doing), fatal=True))
+        self._outbox.put(None)
+        self._writer.join(_FLUSH_SECONDS)
+        sys.stderr.flush()
+        # Not sys.exit: threads of a broken engine may never end.
+        os._exit(1)
+
+    def _write(self) -> None:
+        while (reply := self._outbox.get()) is not None:
+            try:
+                self._channel.send(reply)
+            except OSError:
+                return
+
+    def _answer(self, request: Message) -> None:
+        match request:
+            case Render():
+                self._outbox.put(RenderDone(render(request, _context(request))))
+            case Cold():
+                self._start(request)
+            case Warm():
+                self._running.reload(request.path, request.version)
+                self._outbox.put(LoadDone(self._running.probe()))
+            case Adapter():
+                self._running.adapt(request.path, request.number)
+                self._outbox.put(LoadDone(self._running.probe()))
+            case Generate():
+                count = 0
+                for generation in self._running.generate(request.prompts, request.sampling, request.stop_ids):
+                    count += 1
+                    self._outbox.put(Sample(generation))
+                self._outbox.put(GenerateDone(count))
+            case Measure():
+                self._outbox.put(self._running.measure(request.prompts))
+            case _:
+                raise TypeError(f"not a request: {request.op}")
+
+    def _start(self, request: Cold) -> None:
+        from pathlib import Path
+
+        check_complete(Path(str(request.args["model"])))
+        self._engine = Served(request.args, request.version, self._progress)
+        self._outbox.put(LoadDone(self._engine.probe()))
+
+    @property
+    def _running(self) -> Served:
+        if self._engine is None:
+            raise UimonError(Reason.ENGINE_ERROR, "No weights are loaded; load a checkpoint first.")
+        return self._engine
+
+    def _progress(self) -> None:
+        """Tell the parent that the scheduler moves, at most once a second."""
+        self._steps += 1
+        now = time.monotonic()
+        if now - self._reported >= _PROGRESS_SECONDS:
+            self._reported = now
+            self._outbox.put(Progress(self._steps))
+
+
+def _context(request: Render) -> int:
+    """The context that vLLM will give the model, in tokens."""
+    from vllm.engine.arg_utils import EngineArgs
+
+    args = EngineArgs(
+        model=str(request.model_dir),
+        tokenizer=str(request.tokenizer),
+        max_model_len=request.max_model_len,
+        trust_remote_code=False,
+        enforce_eager=True,
+    )
+    return int(args.create_model_config().max_model_len)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, however it dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have died before the line above.
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def main() -> None:
+    """Serve the socket whose number is given, on behalf of the given parent."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--nice", type=int, required=True)
+    options = parser.parse_args()
+    _die_with(options.parent)
+    os.nice(options.nice)
+    sock = socket.socket(fileno=options.socket)
+    # Otherwise vLLM's own workers would hold the socket open when this process is gone.
+    sock.set_inheritable(False)
+    host = Host(Channel(sock))
+    sys.excepthook = host.fail
+    host.serve()
+    # At the parent's end of the conversation there is nothing left to save, and exit handlers can hang.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

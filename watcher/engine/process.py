@@ -1,0 +1,184 @@
+"""The parent's side of one engine host: start it, ask it with a deadline, kill its whole group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from watcher.engine.protocol import Channel, Failure, Message, Progress, ProtocolError, Reply, Request
+from watcher.engine.types import EngineSettings
+from watcher.model import Reason, UimonError
+
+# The kernel's "kill me when my parent dies" means the parent's thread. A host started from a worker thread would
+# die with that thread, so every host is started from this one, which lives as long as the process.
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-spawner")
+_LOGS_KEPT = 8
+_TAIL_BYTES = 4096
+_EXIT_SECONDS = 30.0
+_SECRET = re.compile(r"(_API_KEY|_TOKEN|_SECRET|_PASSWORD)$")
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_ENVIRONMENT = {
+    # One process instead of three: the host is already a process of its own, starting is several times faster,
+    # and scheduling is deterministic.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONFAULTHANDLER": "1",
+    "PYTHONUNBUFFERED": "1",
+    "NO_COLOR": "1",
+    "VLLM_LOGGING_COLOR": "0",
+}
+
+
+def host_environment(device_env: Mapping[str, str]) -> dict[str, str]:
+    """The host's environment: this process's without its secrets, uimon's settings, and `device_env` above all."""
+    inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    # In GiB; vLLM's CPU build takes half of the machine's memory without it.
+    inherited.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    return {**inherited, **_ENVIRONMENT, **device_env}
+
+
+class HostProcess:
+    """One living engine host. After any error but a non-fatal refusal it is dead, its process group with it."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._log = _new_log(settings.log_dir)
+        ours, theirs = socket.socketpair()
+        self._channel = Channel(ours)
+        command = [sys.executable, "-P", "-m", "watcher.engine.host"]
+        command += ["--socket", str(theirs.fileno()), "--parent", str(os.getpid()), "--nice", str(settings.nice)]
+        with theirs, self._log.open("ab") as log:
+            spawned = _SPAWNER.submit(
+                subprocess.Popen,
+                command,
+                env=host_environment(settings.device_env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(theirs.fileno(),),
+                # A group of its own, so that killing it never reaches the service, and Ctrl-C never reaches it.
+                start_new_session=True,
+            )
+            self._process: subprocess.Popen[bytes] = spawned.result()
+
+    @property
+    def pid(self) -> int:
+        """Process id and process group id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """True until the host has ended."""
+        return self._exit_code() is None
+
+    def ask(self, request: Request, seconds: float) -> Reply:
+        """The one reply to `request`. Raises `UimonError`; after `seconds` with `engine_timeout`."""
+        deadline = time.monotonic() + seconds
+        self._send(request, seconds)
+        while isinstance(reply := self._receive(max(deadline - time.monotonic(), 0.0), seconds), Progress):
+            pass
+        return reply
+
+    def stream(self, request: Request, stall: float) -> Iterator[Reply]:
+        """All replies to `request`, without end of their own; `stall` seconds of silence raise `engine_timeout`."""
+        self._send(request, stall)
+        while True:
+            reply = self._receive(stall, stall)
+            if not isinstance(reply, Progress):
+                yield reply
+
+    def kill(self) -> None:
+        """Kill the host's process group and wait for its end; harmless when it is dead already."""
+        self._channel.close()
+        # Before the leader is reaped: until then the group's number cannot belong to somebody else.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(_EXIT_SECONDS)
+
+    def _exit_code(self) -> int | None:
+        """The leader's exit status (a signal's number negated), without reaping it; None while it runs."""
+        if self._process.returncode is not None:
+            return self._process.returncode
+        ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+    def _send(self, request: Request, seconds: float) -> None:
+        try:
+            self._channel.send(request, seconds)
+        except TimeoutError as error:
+            raise self._timeout(seconds) from error
+        except OSError as error:
+            raise self._died() from error
+
+    def _receive(self, seconds: float, allowed: float) -> Reply:
+        try:
+            message: Message = self._channel.receive(seconds)
+        except TimeoutError as error:
+            raise self._timeout(allowed) from error
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        except ProtocolError as error:
+            self.kill()
+            raise UimonError(
+                Reason.ENGINE_ERROR, f"The engine host sent something unreadable; see {self._log}."
+            ) from error
+        if isinstance(message, Failure):
+            if message.fatal:
+                self.kill()
+            where = f" (log: {self._log})" if message.fatal else ""
+            raise UimonError(message.reason, f"{message.sentence}{where}")
+        return message  # type: ignore[return-value]
+
+    def _timeout(self, seconds: float) -> UimonError:
+        self.kill()
+        return UimonError(
+            Reason.ENGINE_TIMEOUT,
+            f"The engine host was silent for {seconds:.0f} s and was killed; its last words: {self._last_words()}",
+        )
+
+    def _died(self) -> UimonError:
+        # Its socket closes a moment before its status can be read.
+        deadline = time.monotonic() + 1.0
+        while (code := self._exit_code()) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.kill()
+        how = "closed its socket" if code is None else f"ended with status {code}"
+        if code is not None and code < 0:
+            how = f"was ended by signal {-code} ({signal.Signals(-code).name})"
+        return UimonError(
+            Reason.ENGINE_DIED, f"The engine host {how}; see {self._log}; its last words: {self._last_words()}"
+        )
+
+    def _last_words(self) -> str:
+        """The last lines of the host's log, as one line."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(0, self._log.stat().st_size - _TAIL_BYTES))
+                text = log.read().decode("utf-8", "replace")
+        except OSError:
+            return "none"
+        lines = [" ".join(_ANSI.sub("", line).split()) for line in text.splitlines()]
+        return " | ".join([line for line in lines if line][-3:])[-600:] or "none"
+
+
+def _new_log(directory: Path) -> Path:
+    """A new log file; only the newest few are kept."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in sorted(directory.glob("engine-*.log"))[: -(_LOGS_KEPT - 1)]:
+        old.unlink(missing_ok=True)
+    return directory / f"engine-{time.time_ns()}-{os.getpid()}.log"

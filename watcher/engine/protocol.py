@@ -1,0 +1,193 @@
+"""The words between the service and its engine host: one JSON object a line over a socket pair of their own.
+
+The host's standard output and error go to a log file, so nothing that vLLM prints can be taken for a message.
+A request is answered by any number of `Progress` and `Sample` messages and ended by exactly one other reply.
+After a `Failure` with `fatal` set the host has ended itself.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from watcher.engine.types import Conversation, Generation, PromptSpec, Rendered, Sampling
+from watcher.model import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """Turn conversations into token ids with the tokenizer in `tokenizer`; `model_dir` tells the context."""
+
+    model_dir: Path
+    tokenizer: Path
+    conversations: tuple[Conversation, ...]
+    chat_template: str | None
+    template_kwargs: Mapping[str, object]
+    system: str | None
+    max_model_len: int | None
+    op: Literal["render"] = "render"
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """Build `vllm.LLM(**args)` from a full model's directory; at most once in a host's life."""
+
+    args: Mapping[str, object]
+    version: str
+    op: Literal["cold"] = "cold"
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Change the weights in place to those in `path`."""
+
+    path: Path
+    version: str
+    op: Literal["warm"] = "warm"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Load the adapter in `path`; `number` (from 1) was never used before in this host."""
+
+    path: Path
+    number: int
+    op: Literal["adapter"] = "adapter"
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Complete each prompt `sampling.n` times."""
+
+    prompts: tuple[PromptSpec, ...]
+    sampling: Sampling
+    stop_ids: tuple[int, ...]
+    op: Literal["generate"] = "generate"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Sum the log-probabilities of the prompts' references."""
+
+    prompts: tuple[PromptSpec, ...]
+    op: Literal["measure"] = "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderDone:
+    """Answers `Render`."""
+
+    rendered: Rendered
+    op: Literal["render_done"] = "render_done"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadDone:
+    """Answers a load: the probe's log-probabilities, or None where one of them is not finite."""
+
+    probe: tuple[float, ...] | None
+    op: Literal["load_done"] = "load_done"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The host computes: `steps` of the scheduler since the request."""
+
+    steps: int
+    op: Literal["progress"] = "progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One finished sample, sent as soon as it is finished."""
+
+    generation: Generation
+    op: Literal["sample"] = "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateDone:
+    """Ends the samples of a `Generate`."""
+
+    samples: int
+    op: Literal["generate_done"] = "generate_done"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureDone:
+    """Answers `Measure`; `nll` is None where a log-probability is not finite."""
+
+    nll: float | None
+    tokens: int
+    chars: int
+    skipped: int
+    op: Literal["measure_done"] = "measure_done"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The request failed, in words for a person."""
+
+    reason: Reason
+    sentence: str
+    fatal: bool
+    op: Literal["failure"] = "failure"
+
+
+Request = Render | Cold | Warm | Adapter | Generate | Measure
+Reply = RenderDone | LoadDone | Progress | Sample | GenerateDone | MeasureDone | Failure
+Message = Request | Reply
+
+_MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="op")])
+_CHUNK = 1 << 16
+
+
+class ProtocolError(Exception):
+    """A line that is no message: the other side is not the one this side was written for."""
+
+
+class Channel:
+    """One end of the socket pair: whole messages in, whole messages out."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._lines: list[bytes] = []
+        self._rest = b""
+
+    def send(self, message: Message, seconds: float | None = None) -> None:
+        """Send one message. Raises TimeoutError after `seconds`, OSError where the other side is gone."""
+        self._socket.settimeout(seconds)
+        self._socket.sendall(_MESSAGES.dump_json(message) + b"\n")
+
+    def receive(self, seconds: float | None = None) -> Message:
+        """The next message. Raises TimeoutError after `seconds`, EOFError at the other side's end, ProtocolError."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not self._lines:
+            self._fill(deadline)
+        try:
+            return _MESSAGES.validate_json(self._lines.pop(0))
+        except ValidationError as error:
+            raise ProtocolError(str(error)) from error
+
+    def close(self) -> None:
+        """Close this end; the other side reads an end of file."""
+        self._socket.close()
+
+    def _fill(self, deadline: float | None) -> None:
+        """Read once from the socket and split off the complete lines."""
+        # A timeout of 0 would mean "do not block" to the socket, and raise something other than TimeoutError.
+        self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 1e-3))
+        try:
+            data = self._socket.recv(_CHUNK)
+        except ConnectionError as error:
+            raise EOFError from error
+        if not data:
+            raise EOFError
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        self._lines.extend(whole)

@@ -1,0 +1,207 @@
+"""One `vllm.LLM` and what uimon asks of it. Runs in the engine host; imports vLLM when an object is made."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from watcher.engine.protocol import MeasureDone
+from watcher.engine.types import Generation, PromptSpec, Sampling
+from watcher.model import Reason, UimonError
+
+# Three sequences of 32 tokens cost milliseconds and pass through every layer, the embedding and the head.
+_PROBES = 3
+_PROBE_TOKENS = 32
+# Ids below this exist in any vocabulary worth the name, and stay clear of the special tokens at its upper end.
+_PROBE_VOCAB = 20_000
+
+
+def sample_seed(seed: int, prompt_id: str, index: int) -> int:
+    """The seed of one sample: the first 31 bits of SHA-256 over seed, prompt id and sample index.
+
+    It depends on nothing else, so a sample is drawn alike whatever runs beside it and however prompts are ordered.
+
+    >>> sample_seed(0, "a", 0) == sample_seed(0, "a", 0) != sample_seed(0, "a", 1)
+    True
+    """
+    digest = hashlib.sha256(f"{seed}\0{prompt_id}\0{index}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def probe_sequences(vocabulary: int, context: int) -> list[list[int]]:
+    """Fixed token sequences for a model: the same ones in every process and on every machine."""
+    length = max(2, min(_PROBE_TOKENS, context - 1))
+    sequences = []
+    for number in range(_PROBES):
+        digest = hashlib.shake_256(f"uimon probe {number}".encode()).digest(4 * length)
+        words = (int.from_bytes(digest[4 * i : 4 * i + 4], "big") for i in range(length))
+        sequences.append([word % min(vocabulary, _PROBE_VOCAB) for word in words])
+    return sequences
+
+
+class Served:
+    """A running engine with one set of weights. After any exception but `UimonError` it must not be used again."""
+
+    def __init__(self, args: Mapping[str, object], version: str, progress: Callable[[], None]) -> None:
+        import vllm
+        from vllm.platforms import current_platform
+
+        # Compiling for a CPU takes longer than a small evaluation; on a GPU it pays.
+        defaults = {"enforce_eager": True} if current_platform.is_cpu() else {}
+        self._llm = vllm.LLM(**{**defaults, **args})
+        self._progress = progress
+        self._lora: Any = None
+        self._version: str | None = None
+        self._set_version(version)
+
+    @property
+    def context(self) -> int:
+        """The engine's context in tokens."""
+        return int(self._llm.model_config.max_model_len)
+
+    def reload(self, path: Path, version: str) -> None:
+        """Change the weights in place to those in `path`."""
+        # An absolute path: one that does not exist relative to the host would be taken for a model hub's name.
+        self._llm.collective_rpc("reload_weights", kwargs={"weights_path": os.path.abspath(path)})  # noqa: PTH100
+        self._llm.collective_rpc("refresh_tied_head")
+        self._drop_cache()
+        self._set_version(version)
+
+    def adapt(self, path: Path, number: int) -> None:
+        """Put the adapter in `path` over the base. Raises `UimonError` (`adapter_unsupported`) if vLLM refuses."""
+        from vllm.lora.request import LoRARequest
+
+        # A name and a number of its own for each adapter: vLLM takes equal ones for the adapter it already has.
+        request = LoRARequest(f"adapter-{number}", number, os.path.abspath(path))  # noqa: PTH100
+        try:
+            # Before any generation: a bad adapter fails here and leaves the engine sound, there it would kill it.
+            self._llm.llm_engine.add_lora(request)
+        except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, AssertionError, IndexError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise UimonError(
+                Reason.ADAPTER_UNSUPPORTED, f"{path}: vLLM refuses the adapter ({said}); merge it into its base."
+            ) from error
+        self._lora = request
+        self._drop_cache()
+
+    def probe(self) -> tuple[float, ...] | None:
+        """Prompt log-probabilities of the fixed sequences, None where one is not finite."""
+        vocabulary = int(self._llm.model_config.get_vocab_size())
+        sequences = probe_sequences(vocabulary, self.context)
+        scores = [self._scores(sequences[at], out) for at, out in self._run(sequences, [_scoring()] * len(sequences))]
+        flat = tuple(score for one in scores for score in one)
+        return flat if all(math.isfinite(score) for score in flat) else None
+
+    def generate(
+        self, prompts: Sequence[PromptSpec], sampling: Sampling, stop_ids: Sequence[int]
+    ) -> Iterator[Generation]:
+        """Every sample as soon as it is finished."""
+        self._check_room(prompts)
+        jobs = [(prompt, index) for prompt in prompts for index in range(sampling.n)]
+        params = [self._sampling(prompt, index, sampling, stop_ids) for prompt, index in jobs]
+        tokenizer = self._llm.get_tokenizer()
+        for at, out in self._run([prompt.token_ids for prompt, _ in jobs], params):
+            completion = out.outputs[0]
+            self._check_version(completion)
+            ids, reason = list(completion.token_ids), str(completion.finish_reason)
+            # The token that ended the answer is no part of its text, whether or not it counts as special.
+            shown = ids[:-1] if reason == "stop" and ids[-1] in stop_ids else ids
+            text = tokenizer.decode(shown, skip_special_tokens=True)
+            yield Generation(jobs[at][0].id, jobs[at][1], text, len(ids), reason)
+
+    def measure(self, prompts: Sequence[PromptSpec]) -> MeasureDone:
+        """The references' log-likelihood, prompt tokens masked."""
+        asked = [prompt for prompt in prompts if prompt.reference_ids]
+        fitting = [p for p in asked if len(p.token_ids) + len(p.reference_ids or ()) < self.context]
+        sequences = [[*p.token_ids, *(p.reference_ids or ())] for p in fitting]
+        sums = [0.0] * len(fitting)
+        for at, out in self._run(sequences, [_scoring()] * len(fitting)):
+            answer = self._scores(sequences[at], out)[len(fitting[at].token_ids) - 1 :]
+            sums[at] = -math.fsum(answer)
+        nll = math.fsum(sums) if all(map(math.isfinite, sums)) else None
+        tokens = sum(len(p.reference_ids or ()) for p in fitting)
+        return MeasureDone(nll, tokens, sum(p.reference_chars for p in fitting), len(asked) - len(fitting))
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        del self._llm
+        gc.collect()
+
+    def _run(self, sequences: Sequence[Sequence[int]], params: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """Queue everything, then step; yields (position, output) in the order of finishing."""
+        prompts = [{"prompt_token_ids": list(ids)} for ids in sequences]
+        names = self._llm.enqueue(prompts, list(params), lora_request=self._lora, use_tqdm=False) if prompts else []
+        # enqueue returns internal names ("7-996f7dd7"), outputs carry what stands before the dash.
+        order = {name.split("-")[0]: at for at, name in enumerate(names)}
+        engine = self._llm.llm_engine
+        while engine.has_unfinished_requests():
+            for out in engine.step():
+                if out.finished:
+                    yield order[out.request_id.split("-")[0]], out
+            self._progress()
+
+    def _sampling(self, prompt: PromptSpec, index: int, sampling: Sampling, stop_ids: Sequence[int]) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        return SamplingParams(
+            max_tokens=min(sampling.max_tokens, self.context - len(prompt.token_ids)),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=0,
+            repetition_penalty=1.0,
+            seed=sample_seed(sampling.seed, prompt.id, index),
+            # The engine's own end tokens are those of the checkpoint it was started from, for ever; ours are given.
+            ignore_eos=True,
+            stop_token_ids=list(stop_ids),
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+    def _check_room(self, prompts: Sequence[PromptSpec]) -> None:
+        # One prompt too long makes vLLM refuse the whole batch.
+        for prompt in prompts:
+            if len(prompt.token_ids) >= self.context:
+                size = len(prompt.token_ids)
+                raise UimonError(
+                    Reason.ENGINE_ERROR,
+                    f"The prompt {prompt.id} has {size} tokens, the engine's context {self.context}; render it again.",
+                )
+
+    def _check_version(self, completion: Any) -> None:
+        """Refuse a sample that was drawn, in part, from other weights than those that were certified."""
+        spans = getattr(completion, "weight_versions", None) or ()
+        if self._version is not None and any(span.version != self._version for span in spans):
+            raise RuntimeError(f"a sample came from the weights {spans}, not from {self._version}")
+
+    def _set_version(self, version: str) -> None:
+        # Absent before vLLM 0.32.
+        update = getattr(self._llm, "update_weight_version", None)
+        if update is not None:
+            update(version)
+            self._version = version
+
+    def _drop_cache(self) -> None:
+        # Cached prefixes hold keys and values of the former weights; using them is wrong without any sign of it.
+        if not self._llm.reset_prefix_cache():
+            raise RuntimeError("vLLM did not clear its prefix cache")
+
+    @staticmethod
+    def _scores(ids: Sequence[int], out: Any) -> list[float]:
+        """The log-probability of each token but the first, given those before it."""
+        return [float(out.prompt_logprobs[at][ids[at]].logprob) for at in range(1, len(ids))]
+
+
+def _scoring() -> Any:
+    """Sampling parameters that score a prompt: one token is the least that vLLM generates."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY
+    )

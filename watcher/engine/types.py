@@ -1,0 +1,164 @@
+"""What goes into the engine and what comes out of it: plain frozen values, free of torch and vLLM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Swap = Literal["cold", "warm", "lora"]
+SwapPolicy = Literal["auto", "warm", "cold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long each phase may take before the host counts as wedged, in seconds.
+
+    `start`: the child's start, its imports, and rendering. `cold` and `warm`: a load, plus the weights' bytes
+    over `bytes_per_second` (slow network storage, not a good disk: a deadline is there to end a hang, and one that
+    fires on a slow day fails a healthy checkpoint). `stall`: the longest silence while tokens are computed; the
+    host reports progress after each step of the scheduler, so the limit does not grow with the work.
+    """
+
+    start: float = 300.0
+    cold: float = 900.0
+    warm: float = 120.0
+    stall: float = 300.0
+    bytes_per_second: float = 20e6
+
+    def load(self, base: float, size: int) -> float:
+        """Seconds allowed for a load of `size` bytes whose fixed part is `base`."""
+        return base + size / self.bytes_per_second
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How engines are started; one value for the whole life of an `Engine`.
+
+    `device_env`: extra environment of the child process, in place before its Python starts (the only moment at
+    which `CUDA_VISIBLE_DEVICES` is sure to count). `log_dir`: where the host's own output goes. `max_model_len`:
+    tokens of context; None takes what the rendered prompts need, at most the model's own context. `lora_rank`: the
+    largest adapter rank; None takes the first adapter's. `tokenizer`: a directory that holds the tokenizer where
+    the checkpoints do not. `engine_args`: any other `vllm.LLM` argument, which wins over uimon's choice.
+    `swap`: `auto` changes weights in place where the configuration allows it and proves the first change against
+    a fresh engine; `warm` does so without the proof; `cold` starts a fresh engine for each checkpoint.
+    """
+
+    log_dir: Path
+    device_env: Mapping[str, str] = field(default_factory=dict)
+    max_model_len: int | None = None
+    max_num_seqs: int = 64
+    dtype: str = "auto"
+    gpu_memory_utilization: float | None = None
+    lora_rank: int | None = None
+    tokenizer: Path | None = None
+    nice: int = 10
+    engine_args: Mapping[str, object] = field(default_factory=dict)
+    swap: SwapPolicy = "auto"
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A held-out conversation: `messages` are (role, content) without the last assistant turn, the `reference`."""
+
+    id: str
+    messages: tuple[tuple[str, str], ...]
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSpec:
+    """One rendered prompt.
+
+    `text` is the last user turn, for people. `reference_ids` continue `token_ids` as in training, the end-of-turn
+    token included; None without a reference. `reference_chars` counts the reference's characters.
+    """
+
+    id: str
+    text: str
+    token_ids: tuple[int, ...]
+    reference_ids: tuple[int, ...] | None = None
+    reference_chars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The usable prompts in their given order; `skipped` holds (conversation id, why, as a sentence).
+
+    `stop_ids` end a generation: the tokenizer's, the configurations' and the template's end-of-turn tokens, sorted.
+    `template_digest` covers the template, its arguments and the system prompt. `context` is in tokens.
+    """
+
+    prompts: tuple[PromptSpec, ...]
+    skipped: tuple[tuple[str, str], ...]
+    stop_ids: tuple[int, ...]
+    template_digest: str
+    context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How completions are drawn: `n` samples a prompt. `max_tokens` is cut to what the context leaves a prompt."""
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One finished sample. `finish_reason` is `stop` (the model ended) or `length` (the token limit cut it)."""
+
+    prompt_id: str
+    index: int
+    text: str
+    tokens: int
+    finish_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Perplexity:
+    """Negative log-likelihood of the references: `nll` summed in nats over `tokens` tokens, `chars` characters.
+
+    `skipped` references were longer than the context and count nowhere else.
+    """
+
+    nll: float
+    tokens: int
+    chars: int
+    skipped: int
+
+    @property
+    def value(self) -> float | None:
+        """exp(nll / tokens); None without a token, infinity where that overflows a float.
+
+        >>> Perplexity(nll=0.0, tokens=4, chars=9, skipped=0).value
+        1.0
+        >>> Perplexity(nll=0.0, tokens=0, chars=0, skipped=3).value is None
+        True
+        """
+        if not self.tokens:
+            return None
+        try:
+            return math.exp(self.nll / self.tokens)
+        except OverflowError:
+            return math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Weights that are in the engine and certified.
+
+    `probe` digests the prompt log-probabilities of fixed token sequences, so two loads of the same weights agree.
+    `seconds` is the whole load, restarts included. `note` says in a sentence why a load did not go the usual way.
+    """
+
+    swap: Swap
+    seconds: float
+    probe: str
+    note: str = ""

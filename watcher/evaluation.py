@@ -1,0 +1,214 @@
+"""One checkpoint's evaluation: load, generate, score each sample as it finishes, perplexity, aggregate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import scorers
+from watcher.crashpoint import crash_point
+from watcher.engine.types import Generation, Loaded, Perplexity, PromptSpec, Sampling
+from watcher.ledger import Evaluation, Record
+from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Table, UimonError, row_uid
+from watcher.suite import Suite
+
+TABLE_COLUMNS: Final = (
+    "step",
+    "sample",
+    "prompt",
+    "generated_code",
+    "syntax_valid",
+    "num_colors",
+    "num_classes",
+    "outcome",
+    "finish_reason",
+    "errors",
+)
+Metrics = Mapping[str, float | None]
+TABLE_CODE_CHARS: Final = 4000
+TABLE_PROMPT_CHARS: Final = 500
+
+
+class Engine(Protocol):
+    """What an evaluation needs of an engine."""
+
+    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+        """Serve these weights, and prove that they are served."""
+        ...
+
+    def generate(
+        self, prompts: Sequence[PromptSpec], sampling: Sampling, stop_ids: Sequence[int]
+    ) -> Iterator[Generation]:
+        """Samples, each as soon as it is finished, in no order."""
+        ...
+
+    def perplexity(self, prompts: Sequence[PromptSpec]) -> Perplexity:
+        """Summed NLL of the references."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is being done with a checkpoint: `phase` is load, generate or perplexity; `done` of `total` samples."""
+
+    step: int
+    phase: str
+    done: int = 0
+    total: int = 0
+
+
+class Interrupted(Exception):
+    """The evaluation was told to stop; nothing of it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an evaluation needs to know of the service around it.
+
+    `health` gives the `uimon/…` metrics that only the service knows (queue, lag); it is asked once, at the end.
+    """
+
+    run: str
+    table_rows: int
+    report: Callable[[Progress], None]
+    interrupted: Callable[[], bool]
+    health: Callable[[], dict[str, float]]
+    clock: Callable[[], float] = time.time
+    timer: Callable[[], float] = time.monotonic
+
+
+def evaluate(
+    engine: Engine, suite: Suite, record: Record, base: Path | None, context: Context
+) -> tuple[Evaluation, Row]:
+    """Evaluate one staged checkpoint; returns the evaluation and the row that is due for it.
+
+    Raises UimonError as the engine does, and Interrupted when the service is stopping.
+    """
+    copy, digest = copy_of(record), record.digest or ""
+    started = context.timer()
+    context.report(Progress(record.step, "load"))
+    crash_point("evaluation.loading")
+    loaded = engine.load(copy, digest, record.kind, base)
+    generated = _generate(engine, suite, record, context)
+    context.report(Progress(record.step, "perplexity", len(suite.prompts), len(suite.prompts)))
+    perplexity = engine.perplexity(suite.prompts)
+    metrics: dict[str, float | None] = dict(scorers.aggregate([score for _, score in generated.scored]))
+    metrics |= {
+        "eval/perplexity": perplexity.value,
+        "eval/references_skipped": perplexity.skipped,
+        "eval/prompts_skipped": suite.skipped,
+    }
+    metrics |= {
+        "uimon/swap_seconds": loaded.seconds,
+        "uimon/generate_seconds": generated.seconds,
+        "uimon/tokens_per_second": generated.tokens / generated.seconds if generated.seconds > 0 else None,
+        "uimon/score_seconds": generated.score_seconds,
+        "uimon/evaluation_seconds": context.timer() - started,
+    }
+    metrics |= context.health()
+    metrics = {name: value if value is None or math.isfinite(value) else None for name, value in metrics.items()}
+    uid = row_uid(RowKind.EVAL, context.run, record.step, digest, suite.digest)
+    samples = tuple(_sample_record(generation, score, suite) for generation, score in generated.scored)
+    evaluation = Evaluation(uid, record.step, suite.digest, metrics, samples, context.clock())
+    return evaluation, _eval_row(evaluation, context.table_rows)
+
+
+def copy_of(record: Record) -> Path:
+    """Where a staged checkpoint's copy lies. Raises UimonError(DELETED) where there is none."""
+    if record.stage is None or not record.stage.is_dir():
+        sentence = f"The copy of {record.name} is gone; `uimon retry {record.step}` reads it again."
+        raise UimonError(Reason.DELETED, sentence)
+    return record.stage
+
+
+@dataclass(frozen=True, slots=True)
+class _Generated:
+    scored: list[tuple[Generation, scorers.Sample]]
+    tokens: int
+    seconds: float
+    score_seconds: float
+
+
+def _generate(engine: Engine, suite: Suite, record: Record, context: Context) -> _Generated:
+    """Generate, and score every finished sample while the engine goes on with the others."""
+    scored: list[tuple[Generation, scorers.Sample]] = []
+    total = len(suite.prompts) * suite.sampling.n
+    started, scoring = context.timer(), 0.0
+    context.report(Progress(record.step, "generate", 0, total))
+    for generation in engine.generate(suite.prompts, suite.sampling, suite.stop_ids):
+        begun = context.timer()
+        scored.append((generation, scorers.score_sample(_completion(generation))))
+        scoring += context.timer() - begun
+        context.report(Progress(record.step, "generate", len(scored), total))
+        crash_point("evaluation.generating")
+        if context.interrupted():
+            raise Interrupted
+    if len(scored) != total:
+        sentence = f"The engine returned {len(scored)} of {total} samples; see engine.log in the state directory."
+        raise UimonError(Reason.ENGINE_ERROR, sentence)
+    order = {prompt.id: position for position, prompt in enumerate(suite.prompts)}
+    # The finished order depends on lengths; the suite's order makes evaluations comparable sample by sample.
+    scored.sort(key=lambda pair: (order[pair[0].prompt_id], pair[0].index))
+    return _Generated(scored, sum(g.tokens for g, _ in scored), context.timer() - started, scoring)
+
+
+def _completion(generation: Generation) -> scorers.Completion:
+    return scorers.Completion(
+        generation.text, truncated=generation.finish_reason == "length", source=generation.prompt_id
+    )
+
+
+def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) -> dict[str, Any]:
+    prompt = next(p for p in suite.prompts if p.id == generation.prompt_id)
+    return {
+        "prompt_id": generation.prompt_id,
+        "index": generation.index,
+        "prompt": prompt.text,
+        "completion": generation.text,
+        "tokens": generation.tokens,
+        "finish_reason": generation.finish_reason,
+        "score": score.to_dict(),
+    }
+
+
+def _eval_row(evaluation: Evaluation, table_rows: int) -> Row:
+    """The row for W&B: every defined metric, the step for the x axis, the uid, and the table of samples."""
+    values: dict[str, JsonScalar] = {k: v for k, v in evaluation.metrics.items() if v is not None}
+    values |= {
+        "train/global_step": evaluation.step,
+        f"{RowKind.EVAL}/uid": evaluation.uid,
+        "eval/suite": evaluation.suite,
+    }
+    shown = enumerate(evaluation.samples[:table_rows])
+    rows = tuple(_table_row(evaluation.step, number, sample) for number, sample in shown)
+    return Row(evaluation.uid, RowKind.EVAL, evaluation.step, values, Table(TABLE_COLUMNS, rows) if rows else None)
+
+
+def _table_row(step: int, number: int, sample: Any) -> tuple[JsonScalar, ...]:
+    score = scorers.Sample.from_dict(sample["score"])
+    errors = "; ".join(f"{e.line}:{e.column} {e.message}" for e in score.errors[:3])
+    return (
+        step,
+        number,
+        _cut(sample["prompt"], TABLE_PROMPT_CHARS),
+        _cut(sample["completion"], TABLE_CODE_CHARS),
+        "✓" if score.syntax_valid else "✗",
+        score.num_colors,
+        score.num_classes,
+        str(score.outcome),
+        sample["finish_reason"],
+        errors,
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    """The text, or its beginning with a mark that says how much is missing.
+
+    >>> _cut("abcdef", 3)
+    'abc… [3 more characters]'
+    """
+    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} more characters]"

@@ -1,0 +1,568 @@
+"""The ledger: one SQLite file that is the record of every checkpoint and the outbox of every row.
+
+Each method is one transaction (WAL, `synchronous=FULL`): what it says has happened survives a crash of the
+machine. A checkpoint's identity is (run, step, digest over all bytes of its weights); until the digest is known
+it is told apart by its name and its stamp (sizes, mtimes and inodes of the weight files).
+
+What a crash leaves, and what the next start makes of it:
+
+| the process died                           | the ledger says | after the restart                                   |
+|--------------------------------------------|-----------------|-----------------------------------------------------|
+| before the checkpoint was complete         | seen            | inspected again                                     |
+| while its files were copied                | complete        | copied again; the torn copy is removed              |
+| before the engine took it                  | staged          | evaluated from the copy                             |
+| while it was loaded, generated or scored   | evaluating      | back to staged; evaluated from the start            |
+| after the evaluation was committed         | evaluated       | its row is due; nothing is evaluated again          |
+| between the log in W&B and the commit here | evaluated       | the row is looked for from its mark, found, settled |
+| after the row was read back and committed  | published       | nothing                                             |
+
+A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `failed(engine_died)`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from watcher.model import (
+    Checkpoint,
+    Condition,
+    JsonScalar,
+    Kind,
+    Reason,
+    Row,
+    RowKind,
+    Staged,
+    State,
+    Table,
+    UimonError,
+    row_uid,
+)
+
+SCHEMA_VERSION: Final = 1
+MAX_ATTEMPTS: Final = 3
+
+_SCHEMA: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE checkpoint (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
+    kind TEXT NOT NULL, base TEXT, final INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
+    detail TEXT NOT NULL DEFAULT '', digest TEXT, stage TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+    seen_at REAL NOT NULL, changed_at REAL NOT NULL);
+CREATE INDEX checkpoint_name ON checkpoint (name, id);
+CREATE INDEX checkpoint_state ON checkpoint (state, step);
+CREATE TABLE evaluation (
+    uid TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL REFERENCES checkpoint (id), suite TEXT NOT NULL,
+    metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE sample (uid TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, position));
+CREATE TABLE outbox (
+    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, mark INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL, created_at REAL NOT NULL);
+CREATE INDEX outbox_due ON outbox (published_at, kind, step);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One checkpoint as the ledger knows it; `digest` is None until all its bytes were read."""
+
+    id: int
+    name: str
+    step: int
+    path: Path
+    kind: Kind
+    base: str | None
+    final: bool
+    state: State
+    reason: Reason | None
+    detail: str
+    digest: str | None
+    stage: Path | None
+    attempts: int
+    seen_at: float
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping."""
+
+    uid: str
+    step: int
+    suite: str
+    metrics: Mapping[str, float | None]
+    samples: tuple[Mapping[str, Any], ...]
+    at: float
+
+
+class Ledger:
+    """The ledger of one run in one state directory. Safe to use from several threads."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, *, read_only: bool = False) -> None:
+        """Open or create the file. Raises UimonError(LEDGER_DAMAGED, DISK_FULL) with a sentence."""
+        self.path = path
+        self._clock = clock
+        self._lock = threading.RLock()
+        with _explained(path):
+            target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            self._db = sqlite3.connect(target, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
+            self._db.row_factory = sqlite3.Row
+            if not read_only:
+                self._prepare()
+            elif self._version() not in (0, SCHEMA_VERSION):
+                raise UimonError(Reason.LEDGER_DAMAGED, f"{path} was written by another version of uimon.")
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        with self._lock:
+            self._db.close()
+
+    # What the trainer's directory shows.
+
+    def sight(self, found: Checkpoint, run: str) -> Record | None:
+        """Take note of one inspection and of the losses it brought; returns the checkpoint's record, if it has one.
+
+        A checkpoint that was taken before and is seen again with other weights is a new one, but only once it is
+        complete: a directory that rotation is deleting looks like a partial one for a moment.
+        """
+        with self._change() as db:
+            latest = self.latest(found.name)
+            if found.condition is Condition.GONE:
+                return self._sight_gone(latest)
+            if latest is None:
+                latest = self._insert(found)
+            elif found.condition is Condition.COMPLETE and self._stamp(latest) != found.stamp:
+                if _untouched(latest):
+                    db.execute("UPDATE checkpoint SET stamp = ? WHERE id = ?", (found.stamp, latest.id))
+                else:
+                    latest = self._insert(found)
+            record = self._sight_again(latest, found)
+            if found.condition is Condition.COMPLETE and found.trainer is not None:
+                self._add_losses(run, found.trainer.losses)
+            return record
+
+    def vanished(self, present: Iterable[str]) -> list[Record]:
+        """Settle what is no longer there: unstaged checkpoints whose directory is not in `present` are skipped."""
+        names = set(present)
+        with self._change():
+            gone = [r for r in self.records(State.SEEN, State.COMPLETE) if r.name not in names]
+            for record in gone:
+                self._settle(record.id, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was read")
+            return gone
+
+    # The way of one checkpoint.
+
+    def staged(self, record: Record, staged: Staged) -> Record | None:
+        """The files were copied and all bytes of the weights are known.
+
+        Returns None where this step with these very weights is on record already: then it is the same checkpoint,
+        written again or copied to another place, and nothing is due.
+        """
+        with self._change() as db:
+            known = db.execute(
+                "SELECT id FROM checkpoint WHERE step = ? AND digest = ? AND id != ? "
+                "AND state NOT IN ('failed', 'skipped')",
+                (record.step, staged.digest, record.id),
+            ).fetchone()
+            if known is not None:
+                stamp = self._stamp(record)
+                db.execute("DELETE FROM checkpoint WHERE id = ?", (record.id,))
+                db.execute(
+                    "UPDATE checkpoint SET stamp = ?, path = ? WHERE id = ?", (stamp, str(record.path), known["id"])
+                )
+                return None
+            db.execute(
+                "UPDATE checkpoint SET digest = ?, stage = ? WHERE id = ?",
+                (staged.digest, str(staged.path), record.id),
+            )
+            self._settle(record.id, State.STAGED)
+            return self.record(record.id)
+
+    def begin(self, record: Record) -> Record:
+        """The engine takes this checkpoint; counts the attempt before anything can kill it."""
+        with self._change() as db:
+            db.execute("UPDATE checkpoint SET attempts = attempts + 1 WHERE id = ?", (record.id,))
+            self._settle(record.id, State.EVALUATING)
+            return self.record(record.id)
+
+    def hand_back(self, record: Record, reason: Reason, detail: str, *, counted: bool = True) -> None:
+        """The evaluation ended without a result and may be tried again; `counted=False` takes the attempt back."""
+        with self._change() as db:
+            if not counted:
+                db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
+            self._settle(record.id, State.STAGED, reason, detail)
+
+    def evaluated(self, record: Record, evaluation: Evaluation, row: Row) -> None:
+        """The evaluation is whole: its metrics, samples and the row that is due, in one transaction."""
+        with self._change() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO evaluation (uid, checkpoint, suite, metrics, at) VALUES (?, ?, ?, ?, ?)",
+                (evaluation.uid, record.id, evaluation.suite, json.dumps(dict(evaluation.metrics)), evaluation.at),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO sample VALUES (?, ?, ?)",
+                [(evaluation.uid, i, json.dumps(dict(s))) for i, s in enumerate(evaluation.samples)],
+            )
+            self._add_rows([row])
+            self._settle(record.id, State.EVALUATED)
+
+    def failed(self, record: Record, reason: Reason, detail: str) -> None:
+        """This checkpoint will not be evaluated unless somebody asks for it again."""
+        with self._change():
+            self._settle(record.id, State.FAILED, reason, detail)
+
+    def skipped(self, record: Record, reason: Reason, detail: str) -> None:
+        """This checkpoint was passed over."""
+        with self._change():
+            self._settle(record.id, State.SKIPPED, reason, detail)
+
+    def recover(self, *, copies_survived: bool = True) -> list[Record]:
+        """Put right what a crash left behind, by the table at the top of this module; returns what was given up.
+
+        `copies_survived=False` after the machine itself went down: copies are not synced, so none is trusted.
+        """
+        with self._change() as db:
+            given_up = [r for r in self.records(State.EVALUATING) if r.attempts >= MAX_ATTEMPTS]
+            for record in given_up:
+                detail = f"uimon died {record.attempts} times while it evaluated this checkpoint"
+                self._settle(record.id, State.FAILED, Reason.ENGINE_DIED, detail)
+            for record in self.records(State.EVALUATING, State.STAGED):
+                there = copies_survived and record.stage is not None and record.stage.is_dir()
+                self._settle(record.id, State.STAGED if there else State.COMPLETE, record.reason, record.detail)
+            db.execute("UPDATE checkpoint SET stage = NULL WHERE state != 'staged'")
+            return [self.record(r.id) for r in given_up]
+
+    def retry(self, step: int | None = None) -> list[Record]:
+        """Take the failed and skipped checkpoints (of one step, or all) up again; returns them."""
+        with self._change() as db:
+            chosen = [r for r in self.records(State.FAILED, State.SKIPPED) if step is None or r.step == step]
+            for record in chosen:
+                db.execute("UPDATE checkpoint SET attempts = 0, digest = NULL, stage = NULL WHERE id = ?", (record.id,))
+                self._settle(record.id, State.COMPLETE)
+            return [self.record(r.id) for r in chosen]
+
+    # Reading.
+
+    def record(self, checkpoint_id: int) -> Record:
+        """The record of one checkpoint, by the ledger's own number."""
+        with self._lock:
+            return _record(self._db.execute("SELECT * FROM checkpoint WHERE id = ?", (checkpoint_id,)).fetchone())
+
+    def latest(self, name: str) -> Record | None:
+        """The newest record of a checkpoint's name; a step that was written again has several."""
+        query = "SELECT * FROM checkpoint WHERE name = ? ORDER BY id DESC LIMIT 1"
+        with self._lock:
+            row = self._db.execute(query, (name,)).fetchone()
+        return None if row is None else _record(row)
+
+    def records(self, *states: State) -> list[Record]:
+        """Checkpoints in these states (all without any), by step, then by when they were seen."""
+        where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""
+        with self._lock:
+            rows = self._db.execute(f"SELECT * FROM checkpoint {where} ORDER BY step, id", states).fetchall()
+        return [_record(row) for row in rows]
+
+    def evaluations(self, *, exported: bool | None = None) -> list[Evaluation]:
+        """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
+        where = "" if exported is None else f"WHERE exported = {int(exported)}"
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT evaluation.*, checkpoint.step FROM evaluation JOIN checkpoint ON checkpoint.id = "
+                f"evaluation.checkpoint {where} ORDER BY checkpoint.step, evaluation.at"
+            ).fetchall()
+        return [_evaluation(row) for row in rows]
+
+    def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
+        """The samples of one evaluation, in the order of the suite's prompts."""
+        with self._lock:
+            rows = self._db.execute("SELECT body FROM sample WHERE uid = ? ORDER BY position", (uid,)).fetchall()
+        return tuple(json.loads(row["body"]) for row in rows)
+
+    def status(self) -> list[dict[str, Any]]:
+        """What `uimon status` shows of every checkpoint, oldest step first."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT c.*, e.metrics, o.published_at, o.reason AS waiting, o.uid AS row_uid FROM checkpoint c "
+                "LEFT JOIN evaluation e ON e.checkpoint = c.id LEFT JOIN outbox o ON o.uid = e.uid "
+                "ORDER BY c.step, c.id"
+            ).fetchall()
+        return [_status(row) for row in rows]
+
+    def mark_exported(self, uid: str) -> None:
+        """This evaluation is in the JSONL files."""
+        with self._change() as db:
+            db.execute("UPDATE evaluation SET exported = 1 WHERE uid = ?", (uid,))
+
+    # Suites and other things to remember.
+
+    def suite(self, request: str) -> str | None:
+        """The body of the suite that was made for this request, if there is one."""
+        with self._lock:
+            row = self._db.execute("SELECT body FROM suite WHERE request = ?", (request,)).fetchone()
+        return None if row is None else str(row["body"])
+
+    def keep_suite(self, request: str, digest: str, body: str) -> None:
+        """Remember a suite, so that a restart evaluates with the very same token ids."""
+        with self._change() as db:
+            db.execute("INSERT OR REPLACE INTO suite VALUES (?, ?, ?)", (request, digest, body))
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a small fact under a name."""
+        with self._change() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def recall(self, key: str) -> str | None:
+        """A small fact kept earlier."""
+        with self._lock:
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    # The outbox.
+
+    def due_rows(self, limit: int) -> list[Row]:
+        """Rows not yet read back from the run: evaluations first, then by step."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM outbox WHERE published_at IS NULL ORDER BY kind, step, created_at LIMIT ?", (limit,)
+            ).fetchall()
+        return [_row(row) for row in rows]
+
+    def note_attempt(self, uids: Sequence[str], mark: int) -> None:
+        """Before anything is sent: these rows cannot be in the run's history before position `mark`.
+
+        The first attempt's mark stays, because a row that an earlier attempt delivered is after that one.
+        """
+        with self._change() as db:
+            db.executemany(
+                "UPDATE outbox SET mark = COALESCE(mark, ?), attempts = attempts + 1 WHERE uid = ?",
+                [(mark, uid) for uid in uids],
+            )
+
+    def rows_published(self, uids: Sequence[str]) -> None:
+        """These rows were read back from the run."""
+        now = self._clock()
+        with self._change() as db:
+            db.executemany(
+                "UPDATE outbox SET published_at = ?, reason = NULL WHERE uid = ?", [(now, uid) for uid in uids]
+            )
+            db.executemany(
+                "UPDATE checkpoint SET state = 'published', changed_at = ? WHERE state = 'evaluated' AND id = "
+                "(SELECT checkpoint FROM evaluation WHERE uid = ?)",
+                [(now, uid) for uid in uids],
+            )
+
+    def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
+        """These rows are still due, and this is why."""
+        with self._change() as db:
+            db.executemany("UPDATE outbox SET reason = ? WHERE uid = ?", [(reason, uid) for uid in uids])
+
+    def outbox_counts(self) -> dict[RowKind, tuple[int, int]]:
+        """For each kind of row: how many are due, and how many were read back from the run."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT kind, SUM(published_at IS NULL) AS due, COUNT(published_at) AS sent FROM outbox GROUP BY kind"
+            ).fetchall()
+        return {RowKind(r["kind"]): (int(r["due"]), int(r["sent"])) for r in rows}
+
+    def waiting_reasons(self) -> list[Reason]:
+        """Why rows are not in the run yet, each reason once."""
+        query = "SELECT DISTINCT reason FROM outbox WHERE published_at IS NULL AND reason IS NOT NULL ORDER BY reason"
+        with self._lock:
+            return [Reason(row["reason"]) for row in self._db.execute(query).fetchall()]
+
+    # Inside.
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        if self._version() == 0:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif self._version() != SCHEMA_VERSION:
+            raise UimonError(
+                Reason.LEDGER_DAMAGED,
+                f"{self.path} has ledger version {self._version()}, and this uimon reads {SCHEMA_VERSION}; "
+                "use the uimon that wrote it, or another --state-dir.",
+            )
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; a nested call joins the outer one."""
+        with self._lock, _explained(self.path):
+            if self._db.in_transaction:
+                yield self._db
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                # A full disk makes SQLite roll back by itself; a second rollback would hide the reason.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _stamp(self, record: Record) -> str:
+        return str(self._db.execute("SELECT stamp FROM checkpoint WHERE id = ?", (record.id,)).fetchone()["stamp"])
+
+    def _insert(self, found: Checkpoint) -> Record:
+        now = self._clock()
+        self._db.execute(
+            "INSERT INTO checkpoint (name, step, stamp, path, kind, base, final, state, seen_at, changed_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            (found.name, found.step, found.stamp, str(found.path), found.kind, found.base, State.SEEN, now, now),
+        )
+        row = self._db.execute("SELECT * FROM checkpoint WHERE name = ? AND stamp = ?", (found.name, found.stamp))
+        return _record(row.fetchone())
+
+    def _sight_gone(self, latest: Record | None) -> Record | None:
+        if latest is None or latest.state not in (State.SEEN, State.COMPLETE):
+            return latest
+        self._settle(latest.id, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was read")
+        return self.record(latest.id)
+
+    def _sight_again(self, record: Record, found: Checkpoint) -> Record:
+        """Move a checkpoint that nothing was done with yet to where this inspection puts it."""
+        if not _untouched(record) or (record.state is State.FAILED and found.condition is not Condition.COMPLETE):
+            return record
+        state = {
+            Condition.COMPLETE: State.COMPLETE,
+            Condition.PARTIAL: State.SEEN,
+            Condition.UNSUPPORTED: State.FAILED,
+        }[found.condition]
+        final = found.trainer is not None and found.trainer.final
+        self._db.execute(
+            "UPDATE checkpoint SET kind = ?, base = ?, path = ?, final = ? WHERE id = ?",
+            (found.kind, found.base, str(found.path), int(final), record.id),
+        )
+        if (state, found.reason) != (record.state, record.reason):
+            self._settle(record.id, state, found.reason, found.detail)
+        return self.record(record.id)
+
+    def _settle(self, checkpoint_id: int, state: State, reason: Reason | None = None, detail: str = "") -> None:
+        self._db.execute(
+            "UPDATE checkpoint SET state = ?, reason = ?, detail = ?, changed_at = ? WHERE id = ?",
+            (state, reason, detail, self._clock(), checkpoint_id),
+        )
+
+    def _add_losses(self, run: str, losses: Iterable[tuple[int, float]]) -> None:
+        """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row."""
+        self._add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
+
+    def _add_rows(self, rows: Iterable[Row]) -> None:
+        now = self._clock()
+        self._db.executemany(
+            "INSERT OR IGNORE INTO outbox (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
+            [(row.uid, row.kind, row.step, _row_body(row), now) for row in rows],
+        )
+
+
+# What a person can put right on disk, so that the next look finds a checkpoint that can be evaluated.
+_CURABLE: Final = frozenset(
+    {Reason.DEEPSPEED_ZERO, Reason.FSDP_SHARDED, Reason.TORCH_DCP, Reason.PICKLE_WEIGHTS, Reason.UNREADABLE}
+)
+
+
+def _untouched(record: Record) -> bool:
+    """True where nothing was done with a checkpoint yet, so that a new look may change what is known of it."""
+    return record.state in (State.SEEN, State.COMPLETE) or (record.state is State.FAILED and record.reason in _CURABLE)
+
+
+def train_row(run: str, step: int, loss: float) -> Row | None:
+    """The row of `train/perplexity` = exp(loss) for one logged step; None where that is no finite number.
+
+    >>> row = train_row("run", 5, 0.0)
+    >>> row.values["train/perplexity"], row.values["train/global_step"]
+    (1.0, 5)
+    >>> train_row("run", 5, 1000.0) is None
+    True
+    """
+    if not math.isfinite(loss) or loss > math.log(1e300):
+        return None
+    uid = row_uid(RowKind.TRAIN, run, step, repr(loss))
+    values: dict[str, JsonScalar] = {
+        "train/global_step": step,
+        "train/perplexity": math.exp(loss),
+        f"{RowKind.TRAIN}/uid": uid,
+    }
+    return Row(uid, RowKind.TRAIN, step, values)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's failures into sentences."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error) or "disk I/O" in str(error):
+            sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
+            raise UimonError(Reason.DISK_FULL, sentence) from error
+        sentence = f"The ledger {path} cannot be used ({error}); check that the state directory is writable."
+        raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error
+    except sqlite3.DatabaseError as error:
+        sentence = f"The ledger {path} is damaged ({error}); move it away, or choose another --state-dir."
+        raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error
+
+
+def _record(row: sqlite3.Row) -> Record:
+    return Record(
+        id=row["id"],
+        name=row["name"],
+        step=row["step"],
+        path=Path(row["path"]),
+        kind=Kind(row["kind"]),
+        base=row["base"],
+        final=bool(row["final"]),
+        state=State(row["state"]),
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        detail=row["detail"],
+        digest=row["digest"],
+        stage=Path(row["stage"]) if row["stage"] else None,
+        attempts=row["attempts"],
+        seen_at=row["seen_at"],
+        changed_at=row["changed_at"],
+    )
+
+
+def _evaluation(row: sqlite3.Row) -> Evaluation:
+    return Evaluation(row["uid"], row["step"], row["suite"], json.loads(row["metrics"]), (), row["at"])
+
+
+def _row_body(row: Row) -> str:
+    table = None if row.table is None else {"columns": row.table.columns, "rows": row.table.rows}
+    return json.dumps({"values": dict(row.values), "table": table})
+
+
+def _row(row: sqlite3.Row) -> Row:
+    body = json.loads(row["body"])
+    table = body["table"] and Table(tuple(body["table"]["columns"]), tuple(tuple(r) for r in body["table"]["rows"]))
+    made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
+    return replace(made, mark=row["mark"], attempts=row["attempts"])
+
+
+def _status(row: sqlite3.Row) -> dict[str, Any]:
+    published = "no"
+    if row["row_uid"] is not None:
+        waiting = "deferred" if row["waiting"] == Reason.TRAINER_NOT_SHARED else "pending"
+        published = waiting if row["published_at"] is None else "yes"
+    return {
+        "step": row["step"],
+        "name": row["name"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "detail": row["detail"],
+        "digest": row["digest"],
+        "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
+        "published": published,
+    }

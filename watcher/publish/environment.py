@@ -1,0 +1,84 @@
+"""The environment of a session, and the care that a key never leaves it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import watcher
+from watcher.publish.wire import Limits
+
+# The variables of W&B that say where the server is and who we are. All others are dropped: beside a trainer
+# they describe the trainer's run (WANDB_NAME, WANDB_NOTES, WANDB_RESUME, WANDB_MODE, WANDB_X_LABEL …) and
+# would rewrite it, and WANDB_SERVICE would make the session a client of the trainer's own W&B process.
+_KEPT = frozenset(
+    {
+        "WANDB_BASE_URL",
+        "WANDB_APP_URL",
+        "WANDB_API_KEY",
+        "WANDB_API_KEY_FILE",
+        "WANDB_IDENTITY_TOKEN_FILE",
+        "WANDB_CREDENTIALS_FILE",
+        "WANDB_CONFIG_DIR",
+        "WANDB_ENTITY",
+        "WANDB_PROJECT",
+        "WANDB_INSECURE_DISABLE_SSL",
+        "WANDB__PROXIES",
+        "WANDB_HTTP_PROXY",
+        "WANDB_HTTPS_PROXY",
+        "WANDB_X_EXTRA_HTTP_HEADERS",
+        "WANDB_ERROR_REPORTING",
+    }
+)
+_PATHS = frozenset(
+    {"WANDB_API_KEY_FILE", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_CREDENTIALS_FILE", "WANDB_CONFIG_DIR", "NETRC"}
+)
+# W&B keys are at least 40 of these; anything that long in a message is no use to a reader anyway.
+_KEY_LIKE = re.compile(r"(?<![\w/])[A-Za-z0-9_]{40,}(?![\w/])")
+
+# A unix socket's path may have 107 characters; wandb-core adds about 40 to the temporary directory's.
+_SOCKET_ROOM = 60
+
+
+def session_environment(environ: Mapping[str, str], directory: Path, limits: Limits) -> dict[str, str]:
+    """The variables for a session that may leave files in `directory` only, and that gives up after `limits`."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("WANDB") or name in _KEPT}
+    # A session works in a directory of its own, where a relative path would lead elsewhere.
+    kept.update({name: str(Path(kept[name]).absolute()) for name in _PATHS & kept.keys()})
+    bounds = {
+        "RETRY_MAX": str(limits.retries),
+        "RETRY_WAIT_MIN_SECONDS": str(limits.wait_min),
+        "RETRY_WAIT_MAX_SECONDS": str(limits.wait_max),
+        "TIMEOUT_SECONDS": str(limits.request),
+    }
+    for channel in ("GRAPHQL", "FILE_STREAM", "FILE_TRANSFER"):
+        kept.update({f"WANDB_X_{channel}_{name}": value for name, value in bounds.items()})
+    # Every session's copies of uploaded files would otherwise pile up in the user's cache.
+    kept.update({f"WANDB_{name}": str(directory) for name in ("DIR", "CACHE_DIR", "DATA_DIR")})
+    if len(str(directory)) <= _SOCKET_ROOM:
+        kept["TMPDIR"] = str(directory)
+    package_root = str(Path(watcher.__file__).resolve().parent.parent)
+    kept["PYTHONPATH"] = ":".join(part for part in (package_root, environ.get("PYTHONPATH", "")) if part)
+    return kept
+
+
+def key_from_file(environ: Mapping[str, str]) -> str | None:
+    """The key in the file that `WANDB_API_KEY_FILE` names, such as a Docker secret; None without the variable.
+
+    Raises `OSError` where the file cannot be read. An explicit `WANDB_API_KEY` wins, and then the file is not read.
+    """
+    path = environ.get("WANDB_API_KEY_FILE")
+    if environ.get("WANDB_API_KEY") or not path:
+        return None
+    return Path(path).read_text(encoding="utf-8", errors="replace").strip() or None
+
+
+def redact(text: str, environ: Mapping[str, str]) -> str:
+    """`text` without the key, and without anything else that looks like one.
+
+    >>> redact("refused: " + "0123456789" * 4, {})
+    'refused: ***'
+    """
+    key = environ.get("WANDB_API_KEY")
+    return _KEY_LIKE.sub("***", text.replace(key, "***") if key else text)

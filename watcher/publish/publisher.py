@@ -1,0 +1,122 @@
+"""Publication as the rest of uimon sees it: rows go in, and what was read back from the run comes out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from watcher.model import Reason, Row, UimonError
+from watcher.publish.process import Session
+from watcher.publish.run import RunFacts, RunRef
+from watcher.publish.wire import Limits, Message, Mode, PublishResult, decode_result, encode_row
+
+OnMark = Callable[[Sequence[str], int], None]
+
+
+def inspect_run(
+    ref: RunRef,
+    timeout: float = 60.0,
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+) -> RunFacts:
+    """Ask W&B about the run, within `timeout` seconds; a run that is missing has `exists` False.
+
+    The session's files go under `directory` (None: a temporary one) and are removed. Raises `UimonError`:
+    `WANDB_UNREACHABLE`, `WANDB_KEY_MISSING` or `WANDB_REFUSED`.
+    """
+    variables = os.environ if environ is None else environ
+    with tempfile.TemporaryDirectory(prefix="uimon-") as temporary:
+        place = Path(temporary) if directory is None else directory
+        with Session(place, timeout, limits or Limits(), variables) as session:
+            session.send({"task": "inspect", "ref": asdict(ref)})
+            answer = session.receive()
+            if answer is None:
+                raise _silence(session, timeout)
+    if answer["event"] == "error":
+        raise UimonError(Reason(answer["reason"]), answer["sentence"])
+    return RunFacts(**{key: value for key, value in answer.items() if key != "event"})
+
+
+class WandbPublisher:
+    """Publishes rows into one run, one session a batch.
+
+    `directory` is where sessions keep their files while they live (under the state directory), `timeout` the
+    seconds after which a session is killed, whatever it is doing. `environ` (None: this process's) supplies the
+    credentials: `WANDB_API_KEY`, `WANDB_API_KEY_FILE`, or what `wandb login` left.
+    """
+
+    def __init__(
+        self,
+        ref: RunRef,
+        directory: Path,
+        timeout: float = 240.0,
+        limits: Limits | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._ref = ref
+        self._directory = directory
+        self._timeout = timeout
+        self._limits = limits or Limits()
+        self._environ = os.environ if environ is None else environ
+
+    def publish(self, rows: Sequence[Row], on_mark: OnMark, mode: Mode = "auto") -> PublishResult:
+        """Bring `rows` into the run; never raises for what W&B does, but says why rows wait.
+
+        `on_mark(uids, position)` must have committed the mark when it returns: it is called before anything is
+        logged, once for each distinct mark (rows that were attempted before keep theirs). What it raises goes
+        through, and then nothing was logged. Mode `auto` writes only next to a trainer in shared mode;
+        `shared` takes the caller's word for it. Raises `OSError` where the directory cannot be written.
+        """
+        if not rows:
+            return PublishResult(())
+        request = {
+            "task": "publish",
+            "ref": asdict(self._ref),
+            "mode": mode,
+            "rows": [encode_row(row) for row in rows],
+            "limits": asdict(self._limits),
+        }
+        with Session(self._directory, self._timeout, self._limits, self._environ) as session:
+            session.send(request)
+            answer = session.receive()
+            if answer is not None and answer["event"] == "mark":
+                _commit(answer, rows, on_mark)
+                session.send({"go": True})
+                answer = session.receive()
+                if answer is None:
+                    return PublishResult((), Reason.NOT_DELIVERED, _unproven(session, self._timeout))
+            if answer is None:
+                error = _silence(session, self._timeout)
+                return PublishResult((), error.reason, error.sentence)
+        return decode_result(answer)
+
+
+def _commit(mark: Message, rows: Sequence[Row], on_mark: OnMark) -> None:
+    due = set(mark["uids"])
+    positions: dict[int, list[str]] = {}
+    for row in rows:
+        if row.uid in due:
+            # An earlier attempt may still show up late, so the first mark stays.
+            position = mark["position"] if row.mark is None else min(row.mark, mark["position"])
+            positions.setdefault(position, []).append(row.uid)
+    for position, uids in positions.items():
+        on_mark(uids, position)
+
+
+def _silence(session: Session, timeout: float) -> UimonError:
+    if session.timed_out:
+        sentence = f"W&B did not answer within {timeout:g} s; it is tried again."
+        return UimonError(Reason.WANDB_UNREACHABLE, sentence)
+    return UimonError(
+        Reason.WANDB_UNREACHABLE,
+        f"The W&B session ended without an answer ({session.last_words()}); it is tried again.",
+    )
+
+
+def _unproven(session: Session, timeout: float) -> str:
+    how = f"was stopped after {timeout:g} s" if session.timed_out else "ended without an answer"
+    return f"The W&B session {how} after it had begun to log; its rows are looked for before they are sent again."

@@ -1,0 +1,105 @@
+"""What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
+
+    parent  → {"task": "inspect" | "publish", "ref": …, "mode": …, "rows": […], "limits": …}
+    session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
+    parent  → {"go": true}                                       after the mark was committed
+    session → {"event": "facts" | "published" | "error", …}      the last line
+
+Plain data only; neither side trusts the other with code, and no credential is ever among it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from watcher.model import Reason, Row, RowKind, Table
+
+Message: TypeAlias = dict[str, Any]
+Mode: TypeAlias = Literal["auto", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session tries. All times in seconds.
+
+    `retries` of each request, with pauses of `wait_min` to `wait_max`; `request`: one HTTP request; `init`:
+    joining the run; `polls` readings of the run's history, `poll_pause` apart, until the rows are seen.
+    The SDK's own defaults retry for days, in which nothing would be said.
+    """
+
+    retries: int = 4
+    wait_min: float = 0.5
+    wait_max: float = 4.0
+    request: float = 20.0
+    init: float = 30.0
+    polls: int = 10
+    poll_pause: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """What became of a batch.
+
+    `delivered`: the uids that were read back from the run. `waiting`: why the others were not, None where all
+    were; `detail` says it in one sentence. `duplicates`: uids that the run holds more than once.
+    """
+
+    delivered: tuple[str, ...]
+    waiting: Reason | None = None
+    detail: str = ""
+    url: str | None = None
+    duplicates: tuple[str, ...] = ()
+
+
+def encode_row(row: Row) -> Message:
+    """The row as plain JSON data."""
+    return asdict(row)
+
+
+def decode_row(data: Mapping[str, Any]) -> Row:
+    """The row that `encode_row` made plain."""
+    table = data["table"]
+    return Row(
+        uid=data["uid"],
+        kind=RowKind(data["kind"]),
+        step=data["step"],
+        values=data["values"],
+        table=None if table is None else Table(tuple(table["columns"]), tuple(tuple(row) for row in table["rows"])),
+        mark=data["mark"],
+        attempts=data["attempts"],
+    )
+
+
+def error_message(reason: Reason, sentence: str, url: str | None = None) -> Message:
+    """The session's last line where it could not do what it was asked."""
+    return {"event": "error", "reason": reason.value, "sentence": sentence, "url": url}
+
+
+def published_message(
+    delivered: Sequence[str], duplicates: Sequence[str], url: str | None, waiting: Reason | None, detail: str
+) -> Message:
+    """The session's last line after a publication."""
+    return {
+        "event": "published",
+        "delivered": list(delivered),
+        "duplicates": list(duplicates),
+        "url": url,
+        "waiting": None if waiting is None else waiting.value,
+        "detail": detail,
+    }
+
+
+def decode_result(message: Mapping[str, Any]) -> PublishResult:
+    """A `published` or `error` message as the result it stands for."""
+    if message["event"] == "error":
+        return PublishResult((), Reason(message["reason"]), message["sentence"], message.get("url"))
+    waiting = message["waiting"]
+    return PublishResult(
+        delivered=tuple(message["delivered"]),
+        waiting=None if waiting is None else Reason(waiting),
+        detail=message["detail"],
+        url=message["url"],
+        duplicates=tuple(message["duplicates"]),
+    )

@@ -1,0 +1,132 @@
+"""How checkpoints and metrics look in a terminal. Everything shown is `Text`, so nothing in it can act as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from scorers import METRICS, Grade
+from watcher.board import Snapshot
+from watcher.durations import format_duration
+from watcher.model import State
+
+COLUMNS: Final = {
+    "eval/syntax_validity_rate": "valid",
+    "eval/color_entropy": "color entropy",
+    "eval/blue_purple_share": "blue-purple",
+    "eval/unique_tailwind_classes_3": "classes in 3",
+    "eval/total_colors_used": "colors",
+    "eval/perplexity": "perplexity",
+    "uimon/evaluation_seconds": "seconds",
+}
+_STYLES: Final = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "bold red"}
+_STATES: Final = {
+    State.FAILED: "bold red",
+    State.SKIPPED: "yellow",
+    State.PUBLISHED: "green",
+    State.EVALUATING: "cyan",
+}
+_PHASES: Final = {"load": "loading", "generate": "generating and scoring", "perplexity": "perplexity"}
+_BAR_WIDTH: Final = 24
+
+
+def metric(name: str, value: float | None, samples: float | None = None) -> Text:
+    """A metric's value over so many samples, colored by the band that it falls into.
+
+    >>> metric("eval/syntax_validity_rate", None).plain
+    '–'
+    >>> metric("eval/syntax_validity_rate", 0.9531).plain
+    '0.953'
+    """
+    if value is None:
+        return Text("–", style="dim")
+    info = METRICS.get(name)
+    grade = info.grade(value, samples) if info else None
+    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return Text(text, style=_STYLES[grade] if grade else "")
+
+
+def checkpoint_table(rows: Sequence[Mapping[str, Any]], last: int | None = None) -> Table:
+    """Checkpoints with their metrics: `rows` as `Ledger.status()` gives them, of which the `last` ones are shown."""
+    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    table.add_column("step", justify="right")
+    table.add_column("state")
+    for title in COLUMNS.values():
+        table.add_column(title, justify="right")
+    table.add_column("W&B")
+    for row in rows[-last:] if last else rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Mapping[str, Any]) -> list[Text]:
+    state = State(row["state"])
+    shown = f"{state} ({row['reason']})" if row["reason"] else str(state)
+    metrics = row["metrics"]
+    return [
+        Text(str(row["step"])),
+        Text(shown, style=_STATES.get(state, "")),
+        *(metric(name, metrics.get(name), metrics.get("eval/samples")) for name in COLUMNS),
+        Text(
+            "" if row["published"] == "no" else row["published"], style="green" if row["published"] == "yes" else "dim"
+        ),
+    ]
+
+
+def unevaluated_notes(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """One sentence for each checkpoint that failed or was skipped."""
+    return [
+        Text(
+            f"Step {row['step']} {row['state']} ({row['reason']}): {row['detail']}", style=_STATES[State(row["state"])]
+        )
+        for row in rows
+        if row["state"] in (State.FAILED, State.SKIPPED)
+    ]
+
+
+def live_panel(
+    run: str, place: str, rows: Sequence[Mapping[str, Any]], now: Snapshot, clock: float, height: int
+) -> Panel:
+    """The live display: what is being done, then the newest checkpoints. `clock` is the board's clock, in seconds."""
+    parts: list[RenderableType] = [_work(now, clock), _queue(rows, now), Text("")]
+    parts.append(checkpoint_table(rows, last=max(3, height - 10)) if rows else Text("No checkpoint yet.", style="dim"))
+    title = Text.assemble(("uimon", "bold"), " · run ", (run, "bold"), " · ", place)
+    subtitle = Text(now.url, style="blue") if now.url else None
+    return Panel(Group(*parts), title=title, subtitle=subtitle, title_align="left", subtitle_align="left")
+
+
+def _work(now: Snapshot, clock: float) -> RenderableType:
+    if now.closing:
+        return Text("finishing: delivering what is due", style="yellow")
+    progress = now.progress
+    if progress is None:
+        return Text("waiting for the next checkpoint", style="dim")
+    elapsed = format_duration(max(0.0, clock - now.since))
+    line = Table.grid(padding=(0, 1))
+    done = Text(f"{progress.done}/{progress.total}" if progress.total else "")
+    bar = ProgressBar(total=progress.total or 1, completed=progress.done, width=_BAR_WIDTH, pulse=not progress.total)
+    line.add_row(
+        Text(f"step {progress.step}", style="bold cyan"), Text(_PHASES[progress.phase]), bar, done, Text(elapsed, "dim")
+    )
+    return line
+
+
+def _queue(rows: Sequence[Mapping[str, Any]], now: Snapshot) -> Text:
+    waiting = sum(row["state"] in (State.COMPLETE, State.STAGED) for row in rows)
+    evaluated = [row["step"] for row in rows if row["state"] in (State.EVALUATED, State.PUBLISHED)]
+    newest = max((row["step"] for row in rows), default=0)
+    lag = f", {newest - max(evaluated)} steps behind" if evaluated else ""
+    text = Text(f"{waiting} waiting{lag}")
+    if now.publishing:
+        text.append(" · publishing", style="cyan")
+    if now.due:
+        text.append(f" · {now.due} rows due")
+    if now.waiting:
+        text.append(f" ({now.waiting})", style="yellow")
+    return text

@@ -1,0 +1,170 @@
+"""From a staged copy to an evaluation in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from watcher import evaluation
+from watcher.board import Board
+from watcher.checkpoints.staging import unstage
+from watcher.config import Settings
+from watcher.crashpoint import crash_point
+from watcher.export import Exporter
+from watcher.ledger import MAX_ATTEMPTS, Ledger, Record
+from watcher.model import Kind, Reason, State, UimonError
+from watcher.service.signals import Signals, log
+from watcher.suite import Renderer, Suite, build_suite, request_digest
+from watcher.val import ValFile
+
+# A fresh engine may do better: these end an attempt, not the checkpoint.
+_WORTH_ANOTHER_TRY = frozenset(
+    {Reason.ENGINE_DIED, Reason.ENGINE_TIMEOUT, Reason.ENGINE_ERROR, Reason.ENGINE_START, Reason.OUT_OF_MEMORY}
+)
+# Nothing that comes later can go better: these end the service.
+_FATAL = frozenset({Reason.ENGINE_MISSING, Reason.DISK_FULL, Reason.LEDGER_DAMAGED})
+_HEADLINE = ("eval/syntax_validity_rate", "eval/color_entropy", "eval/unique_tailwind_classes", "eval/perplexity")
+
+
+class Engine(evaluation.Engine, Renderer, Protocol):
+    """The engine as the service uses it."""
+
+    def close(self) -> None:
+        """Stop the engine and everything it started; may be called from another thread, and twice."""
+        ...
+
+
+class Evaluator:
+    """Puts the oldest staged checkpoint through the engine. `resolve_base` finds an adapter's base on this machine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        ledger: Ledger,
+        exporter: Exporter,
+        signals: Signals,
+        board: Board,
+        *,
+        settings: Settings,
+        run: str,
+        val: ValFile,
+        resolve_base: Callable[[str | None], Path],
+    ) -> None:
+        self._engine = engine
+        self._ledger = ledger
+        self._exporter = exporter
+        self._signals = signals
+        self._board = board
+        self._settings = settings
+        self._run = run
+        self._val = val
+        self._resolve_base = resolve_base
+        self._suite: Suite | None = None
+
+    def run(self) -> None:
+        """Evaluate what is staged, oldest step first, until the service stops."""
+        while not self._signals.stop.is_set():
+            if not self.step():
+                self._signals.work.wait(1.0)
+                self._signals.work.clear()
+
+    def step(self) -> bool:
+        """Evaluate one checkpoint; False where none is staged."""
+        waiting = self._ledger.records(State.STAGED)
+        if not waiting:
+            return False
+        record = self._ledger.begin(waiting[0])
+        try:
+            self._evaluate(record)
+        except evaluation.Interrupted:
+            self._hand_back(record)
+        except UimonError as error:
+            self._failed(record, error)
+        finally:
+            self._signals.news()
+            self._board.progress(None)
+        return True
+
+    def _evaluate(self, record: Record) -> None:
+        suite = self._current_suite(record)
+        base = self._resolve_base(record.base) if record.kind is Kind.ADAPTER else None
+        result, row = evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+        crash_point("evaluation.before_commit")
+        self._ledger.evaluated(record, result, row)
+        self._exporter.export()
+        self._discard_copy(record)
+        self._signals.due.set()
+        log.info("%s evaluated: %s.", record.name, headline(result.metrics))
+
+    def _failed(self, record: Record, error: UimonError) -> None:
+        if self._signals.stop.is_set():
+            self._hand_back(record)
+        elif error.reason in _FATAL:
+            self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
+            raise error
+        elif error.reason in _WORTH_ANOTHER_TRY and record.attempts < MAX_ATTEMPTS:
+            self._ledger.hand_back(record, error.reason, error.sentence)
+            log.warning("%s: %s (%s) It is tried again.", record.name, error.sentence, error.reason)
+        else:
+            self._ledger.failed(record, error.reason, error.sentence)
+            self._discard_copy(record)
+            log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
+
+    def _hand_back(self, record: Record) -> None:
+        sentence = "uimon was stopped while it evaluated this checkpoint"
+        self._ledger.hand_back(record, Reason.INTERRUPTED, sentence, counted=False)
+        log.info("%s is handed back; the next start evaluates it.", record.name)
+
+    def _discard_copy(self, record: Record) -> None:
+        if record.stage is not None:
+            unstage(record.stage)
+
+    def _current_suite(self, record: Record) -> Suite:
+        """The suite in force: kept by the ledger from an earlier start, or made of the first checkpoint evaluated."""
+        if self._suite is None:
+            request = request_digest(self._settings, self._val)
+            kept = self._ledger.suite(request)
+            if kept is not None:
+                self._suite = Suite.from_json(kept)
+            else:
+                self._suite = build_suite(self._settings, self._val, self._engine, evaluation.copy_of(record))
+                self._ledger.keep_suite(request, self._suite.digest, self._suite.to_json())
+            self._introduce(self._suite)
+        return self._suite
+
+    def _introduce(self, suite: Suite) -> None:
+        log.info("Suite %s: %d prompts of %s.", suite.digest, len(suite.prompts), self._val.path)
+        if suite.skipped:
+            log.warning("%d prompts are longer than the context and are left out.", suite.skipped)
+        if len(suite.prompts) < self._settings.samples:
+            log.warning("%d samples were asked for, %d prompts are usable.", self._settings.samples, len(suite.prompts))
+
+    def _context(self, record: Record) -> evaluation.Context:
+        return evaluation.Context(
+            run=self._run,
+            table_rows=self._settings.table_rows,
+            report=self._board.progress,
+            interrupted=self._signals.stop.is_set,
+            health=lambda: self._health(record),
+        )
+
+    def _health(self, record: Record) -> dict[str, float]:
+        """uimon's own metrics: steps behind the newest checkpoint seen, checkpoints that wait, checkpoints skipped."""
+        everything = self._ledger.records()
+        newest = max((r.step for r in everything), default=record.step)
+        return {
+            "uimon/lag_steps": newest - record.step,
+            "uimon/queue_depth": sum(r.state in (State.COMPLETE, State.STAGED) for r in everything),
+            "uimon/skipped": sum(r.state is State.SKIPPED for r in everything),
+        }
+
+
+def headline(metrics: evaluation.Metrics) -> str:
+    """The few metrics that fit a log line.
+
+    >>> headline({"eval/syntax_validity_rate": 0.953, "eval/color_entropy": None})
+    'syntax_validity_rate 0.95'
+    """
+    shown = [(name, metrics.get(name)) for name in _HEADLINE]
+    return ", ".join(f"{name.removeprefix('eval/')} {value:.3g}" for name, value in shown if value is not None)

@@ -1,0 +1,129 @@
+"""From the trainer's directory to copies that rotation cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from watcher.checkpoints.staging import stage, unstage
+from watcher.crashpoint import crash_point
+from watcher.ledger import Ledger, Record
+from watcher.model import Checkpoint, Reason, State, UimonError
+from watcher.service.signals import Signals, log
+
+
+class Source(Protocol):
+    """Where checkpoints come from."""
+
+    def look(self) -> Iterable[Checkpoint] | None:
+        """Every checkpoint that changed since the last look, as it stands; None while the place does not exist."""
+        ...
+
+    def names(self) -> Iterable[str]:
+        """Names of the checkpoints that were there at the last look."""
+        ...
+
+    def wait(self, timeout: float) -> None:
+        """Sleep for at most `timeout` seconds, less where something seems to have changed."""
+        ...
+
+
+class Intake:
+    """Looks, takes note, copies. One look is `step()`; `run()` looks until the service stops."""
+
+    def __init__(
+        self,
+        source: Source,
+        ledger: Ledger,
+        signals: Signals,
+        *,
+        run: str,
+        stage_dir: Path,
+        floor_bytes: int,
+        poll: float,
+    ) -> None:
+        self._source = source
+        self._ledger = ledger
+        self._signals = signals
+        self._run = run
+        self._stage_dir = stage_dir
+        self._floor_bytes = floor_bytes
+        self._poll = poll
+        self._seen: dict[str, Checkpoint] = {}
+        self._missing_said = False
+        self._disk_said = False
+
+    def run(self) -> None:
+        """Look again and again, until the service stops."""
+        while not self._signals.stop.is_set():
+            self.step()
+            self._source.wait(self._poll)
+
+    def step(self) -> None:
+        """One look at the directory, and copies of what is complete."""
+        seen = self._source.look()
+        if seen is None:
+            if not self._missing_said:
+                log.info("The checkpoint directory does not exist yet; waiting for it.")
+                self._missing_said = True
+        else:
+            for checkpoint in seen:
+                self._take_note(checkpoint)
+            for record in self._ledger.vanished(self._source.names()):
+                log.warning("%s was deleted before it could be read; skipped.", record.name)
+            self._stage_complete()
+        self._signals.looked.set()
+
+    def _take_note(self, checkpoint: Checkpoint) -> None:
+        # Without the losses, which would be kept once more for every checkpoint of a long run.
+        self._seen[checkpoint.name] = replace(checkpoint, trainer=None)
+        before = self._ledger.latest(checkpoint.name)
+        record = self._ledger.sight(checkpoint, self._run)
+        self._signals.due.set()
+        if record is None or (before is not None and (before.id, before.state) == (record.id, record.state)):
+            return
+        self._signals.news()
+        if record.state is State.FAILED:
+            log.error("%s cannot be evaluated (%s): %s", record.name, record.reason, record.detail)
+        elif record.state is State.SEEN:
+            log.info("%s is being written (%s).", record.name, record.reason)
+        elif record.state is State.COMPLETE:
+            log.info("%s is complete (%.1f MB).", record.name, checkpoint.bytes / 1e6)
+
+    def _stage_complete(self) -> None:
+        for record in self._ledger.records(State.COMPLETE):
+            checkpoint = self._seen.get(record.name)
+            if checkpoint is not None and not self._signals.stop.is_set():
+                self._stage(record, checkpoint)
+
+    def _stage(self, record: Record, checkpoint: Checkpoint) -> None:
+        try:
+            copied = stage(
+                checkpoint, self._stage_dir, floor_bytes=self._floor_bytes, should_stop=self._signals.stop.is_set
+            )
+        except UimonError as error:
+            self._not_staged(record, error)
+            return
+        crash_point("intake.copied")
+        self._disk_said = False
+        if self._ledger.staged(record, copied) is None:
+            unstage(copied.path)
+            log.info("%s holds the same weights as before; nothing to do.", record.name)
+        self._signals.news()
+        self._signals.work.set()
+
+    def _not_staged(self, record: Record, error: UimonError) -> None:
+        """A copy that did not come about: deleted meanwhile, written again meanwhile, or no room for it now."""
+        if error.reason is Reason.DELETED:
+            self._ledger.skipped(record, error.reason, error.sentence)
+            log.warning("%s skipped (%s): %s", record.name, error.reason, error.sentence)
+        elif error.reason is Reason.DISK_FULL:
+            # It stays `complete` and is tried again at each look; saying so each time would drown the log.
+            if not self._disk_said:
+                log.warning("%s waits for disk space: %s", record.name, error.sentence)
+            self._disk_said = True
+        elif error.reason not in (Reason.WEIGHTS_CHANGED, Reason.INTERRUPTED):
+            self._ledger.failed(record, error.reason, error.sentence)
+            log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)

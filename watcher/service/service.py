@@ -1,0 +1,178 @@
+"""The service as a whole: its threads, when it is over, and how it comes to an end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.board import Board
+from watcher.checkpoints.staging import clear_stale
+from watcher.config import Settings
+from watcher.durations import format_duration
+from watcher.export import Exporter
+from watcher.ledger import Ledger
+from watcher.model import State
+from watcher.publish.outbox import Outbox
+from watcher.service.evaluator import Engine, Evaluator
+from watcher.service.intake import Intake, Source
+from watcher.service.publisher import Publisher
+from watcher.service.signals import Signals, log
+from watcher.val import ValFile
+
+_TICK = 0.25
+_JOIN_SECONDS = 30.0
+_GB = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The edges of the service; tests put scripted ones in their place.
+
+    `outbox` is None where nothing is logged. `run_state` asks the tracker for the run's state (None: not known).
+    `resolve_base` finds an adapter's base model on this machine, or raises UimonError.
+    """
+
+    source: Source
+    engine: Engine
+    ledger: Ledger
+    exporter: Exporter
+    outbox: Outbox | None
+    run_state: Callable[[], str | None]
+    resolve_base: Callable[[str | None], Path]
+
+
+class Service:
+    """One run's watcher. `run()` returns when the run is over; `stop()` asks it to return earlier."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        run: str,
+        val: ValFile,
+        stage_dir: Path,
+        parts: Parts,
+        *,
+        board: Board | None = None,
+        signals: Signals | None = None,
+    ) -> None:
+        self.board = board or Board()
+        self.signals = signals or Signals()
+        self._settings = settings
+        self._stage_dir = stage_dir
+        self._parts = parts
+        self._failure: BaseException | None = None
+        self._intake = Intake(
+            parts.source,
+            parts.ledger,
+            self.signals,
+            run=run,
+            stage_dir=stage_dir,
+            floor_bytes=int(settings.disk_floor_gb * _GB),
+            poll=settings.poll,
+        )
+        self._evaluator = Evaluator(
+            parts.engine,
+            parts.ledger,
+            parts.exporter,
+            self.signals,
+            self.board,
+            settings=settings,
+            run=run,
+            val=val,
+            resolve_base=parts.resolve_base,
+        )
+        self._publisher = Publisher(
+            parts.outbox,
+            parts.ledger,
+            self.signals,
+            self.board,
+            run_state=parts.run_state,
+            drain_timeout=settings.drain_timeout,
+        )
+
+    def stop(self) -> None:
+        """Hand the current checkpoint back, publish what is due for at most the drain timeout, and return."""
+        self.signals.stop.set()
+
+    def run(self) -> None:
+        """Watch until the run is over or `stop()`; raises what ended the service against its will."""
+        self._recover()
+        intake, evaluator, publisher = (
+            threading.Thread(target=self._guard, args=(part.run,), name=type(part).__name__, daemon=True)
+            for part in (self._intake, self._evaluator, self._publisher)
+        )
+        for thread in (intake, evaluator, publisher):
+            thread.start()
+        while not self.signals.stop.is_set() and not self._over():
+            self.signals.stop.wait(_TICK)
+        self.signals.stop.set()
+        self.signals.work.set()
+        self.board.update(closing=True)
+        # An evaluator that waits for its engine wakes up when the engine is gone.
+        self._parts.engine.close()
+        for thread in (evaluator, intake):
+            thread.join(timeout=_JOIN_SECONDS)
+        # Only now nothing new can become due, so an empty outbox means that all is delivered.
+        self._publisher.finish()
+        publisher.join(timeout=self._settings.drain_timeout + _JOIN_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+
+    def _guard(self, loop: Callable[[], None]) -> None:
+        """Run one of the loops; what it raises ends the service and is raised there."""
+        try:
+            loop()
+        except BaseException as error:  # noqa: BLE001 - a thread that dies unheard leaves a service that does nothing
+            self._failure = self._failure or error
+            self.signals.stop.set()
+
+    def _recover(self) -> None:
+        ledger = self._parts.ledger
+        boot = _boot_id()
+        for record in ledger.recover(copies_survived=ledger.recall("boot") == boot):
+            log.error("%s failed: %s.", record.name, record.detail)
+        ledger.remember("boot", boot)
+        clear_stale(self._stage_dir, {r.stage for r in ledger.records(State.STAGED) if r.stage is not None})
+        self._parts.exporter.export()
+        if known := ledger.records():
+            waiting = sum(r.state in (State.STAGED, State.COMPLETE) for r in known)
+            log.info("Continuing from the ledger: %d checkpoints known, %d of them to do.", len(known), waiting)
+
+    # When it is over.
+
+    def _over(self) -> bool:
+        """True where nothing is left to evaluate and one of the reasons to end holds; says which."""
+        if not self.signals.looked.is_set() or self._busy():
+            return False
+        reason = self._reason_to_end()
+        if reason:
+            log.info("%s", reason)
+        return bool(reason)
+
+    def _busy(self) -> bool:
+        return bool(self._parts.ledger.records(State.COMPLETE, State.STAGED, State.EVALUATING))
+
+    def _reason_to_end(self) -> str:
+        settings, quiet = self._settings, self.signals.quiet_seconds
+        if settings.once:
+            return "Everything that was there is evaluated."
+        if settings.until_final:
+            finals = [r for r in self._parts.ledger.records() if r.final and r.state is not State.SEEN]
+            if finals:
+                return f"The final checkpoint, {finals[-1].name}, is done."
+            state = self._publisher.ended_state
+            if state and min(quiet, self._publisher.ended_seconds) >= settings.grace:
+                return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
+        if settings.idle_exit and quiet >= settings.idle_exit:
+            return f"Nothing new came for {format_duration(settings.idle_exit)} (--idle-exit)."
+        return ""
+
+
+def _boot_id() -> str:
+    """Changes when the machine starts again, empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,124 @@
+"""Where checkpoints come from: a directory that a trainer writes into, or a list of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from watcher.checkpoints import DirectoryWaker, discover, inspect
+from watcher.model import Checkpoint, Condition, Reason, UimonError
+
+Glance = tuple[tuple[str, int, int], ...]
+BASE_NAME = "base"
+
+
+class DirectorySource:
+    """The checkpoints of a live run. What did not change since it was found complete is not read again."""
+
+    def __init__(self, root: Path, waker: DirectoryWaker, baseline: Path | None = None) -> None:
+        self._root = root
+        self._waker = waker
+        self._baseline = baseline
+        self._unchanged: dict[str, Glance] = {}
+        self._names: set[str] = set()
+
+    def look(self) -> Iterator[Checkpoint] | None:
+        """Every checkpoint that changed since the last look; None while the directory does not exist."""
+        if not self._root.is_dir():
+            return None
+        places = [(found.name, found.path, found.step) for found in discover(self._root)]
+        if self._baseline is not None:
+            places.insert(0, (BASE_NAME, self._baseline, 0))
+        self._names = {name for name, _, _ in places}
+        self._unchanged = {n: g for n, g in self._unchanged.items() if n in self._names}
+        return self._changed(places)
+
+    def names(self) -> Iterable[str]:
+        """Names of the checkpoints that were there at the last look."""
+        return self._names
+
+    def wait(self, timeout: float) -> None:
+        """Sleep until something happens in the directory, at most `timeout` seconds."""
+        self._waker.wait(timeout)
+
+    def _changed(self, places: list[tuple[str, Path, int]]) -> Iterator[Checkpoint]:
+        for name, path, step in places:
+            glance = _glance(path)
+            if glance and self._unchanged.get(name) == glance:
+                continue
+            found = base_checkpoint(path) if name == BASE_NAME else inspect(path, step)
+            if found.condition is Condition.COMPLETE:
+                self._unchanged[name] = glance
+            yield found
+
+
+class ListSource:
+    """Checkpoints named one by one; they are looked at once."""
+
+    def __init__(self, checkpoints: Sequence[Checkpoint], sleep: Callable[[float], None] = time.sleep) -> None:
+        self._checkpoints = list(checkpoints)
+        self._names = [c.name for c in checkpoints]
+        self._sleep = sleep
+
+    def look(self) -> list[Checkpoint]:
+        """All of them the first time, nothing later."""
+        first, self._checkpoints = self._checkpoints, []
+        return first
+
+    def names(self) -> Iterable[str]:
+        """All names."""
+        return self._names
+
+    def wait(self, timeout: float) -> None:
+        """Nothing will change; sleep."""
+        self._sleep(timeout)
+
+
+def base_checkpoint(path: Path) -> Checkpoint:
+    """The base model as the checkpoint of step 0."""
+    return replace(inspect(path), name=BASE_NAME, step=0)
+
+
+def resolve_base(named: str | None, configured: str | None) -> Path:
+    """The directory of an adapter's base model: `--base` if given, else what the adapter names.
+
+    A directory is taken as it is; anything else is looked up in the local Hugging Face cache, never downloaded.
+    Raises UimonError(BASE_MODEL_MISSING) with what to do.
+    """
+    name = configured or named
+    if not name:
+        raise UimonError(Reason.BASE_MODEL_MISSING, "The adapter does not name its base model; name it with --base.")
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    cached = _in_cache(name)
+    if cached is None:
+        sentence = (
+            f"The base model {name!r} is neither a directory here nor in the Hugging Face cache; "
+            f"fetch it (`hf download {name}`), or name its directory with --base."
+        )
+        raise UimonError(Reason.BASE_MODEL_MISSING, sentence)
+    return cached
+
+
+def _in_cache(name: str) -> Path | None:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    except ImportError:
+        return None
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+
+
+def _glance(path: Path) -> Glance:
+    """Names, sizes and mtimes of a directory's files: cheap, and enough to see that something was written."""
+    try:
+        with os.scandir(path) as entries:
+            return tuple(sorted((e.name, s.st_size, s.st_mtime_ns) for e in entries if (s := e.stat())))
+    except OSError:
+        return ()

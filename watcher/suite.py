@@ -1,0 +1,142 @@
+"""The suite: everything that two evaluations must share to be comparable.
+
+Token ids are rendered once, with the tokenizer and template of the first complete checkpoint (or those given), and
+kept in the ledger; a restart uses the very same ids. Whatever changes a sample's odds or its score is in the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import scorers
+from watcher.config import Settings
+from watcher.engine.types import Conversation, PromptSpec, Rendered, Sampling
+from watcher.model import Reason, UimonError
+from watcher.val import ValFile
+
+DEFAULT_MAX_TOKENS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Prompts as token ids, how to sample and when to stop. `skipped` counts prompts that did not fit the context."""
+
+    prompts: tuple[PromptSpec, ...]
+    stop_ids: tuple[int, ...]
+    sampling: Sampling
+    template_digest: str
+    scorer_version: str
+    skipped: int
+
+    @property
+    def digest(self) -> str:
+        """Identity of the suite: 16 hex digits over all of its content."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """The suite as text; equal suites give equal texts."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Suite:
+        """The suite that `to_json` wrote."""
+        body = json.loads(text)
+        prompts = tuple(_prompt(p) for p in body.pop("prompts"))
+        sampling = Sampling(**body.pop("sampling"))
+        return cls(prompts=prompts, stop_ids=tuple(body.pop("stop_ids")), sampling=sampling, **body)
+
+
+class Renderer(Protocol):
+    """What makes token ids of conversations: the engine."""
+
+    def render(
+        self,
+        model_dir: Path,
+        conversations: tuple[Conversation, ...],
+        *,
+        chat_template: str | None = None,
+        template_kwargs: Mapping[str, object] | None = None,
+        max_tokens: int | None = None,
+    ) -> Rendered:
+        """Token ids of each conversation that fits, and why the others do not."""
+        ...
+
+
+def request_digest(settings: Settings, val: ValFile) -> str:
+    """Digest of what the user asked for: with the same request, a restart continues the same suite."""
+    asked: dict[str, Any] = {
+        name: getattr(settings, name)
+        for name in (
+            "samples",
+            "max_tokens",
+            "temperature",
+            "top_p",
+            "seed",
+            "system",
+            "chat_template_kwargs",
+            "max_model_len",
+            "dtype",
+        )
+    }
+    asked |= {
+        "val": val.digest,
+        "chat_template": _read_template(settings),
+        "tokenizer": str(settings.tokenizer),
+        "scorers": scorers.VERSION,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def build_suite(settings: Settings, val: ValFile, renderer: Renderer, model_dir: Path) -> Suite:
+    """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
+
+    Raises UimonError(NO_USABLE_PROMPT) where none fits the model's context, and what rendering raises.
+    """
+    usable: list[PromptSpec] = []
+    skipped: list[str] = []
+    rest = val.conversations
+    while rest and len(usable) < settings.samples:
+        chunk, rest = rest[: settings.samples - len(usable)], rest[settings.samples - len(usable) :]
+        rendered = renderer.render(
+            model_dir,
+            chunk,
+            chat_template=_read_template(settings),
+            template_kwargs=settings.chat_template_kwargs,
+            max_tokens=settings.max_tokens,
+        )
+        usable += rendered.prompts
+        skipped += [sentence for _, sentence in rendered.skipped]
+    if not usable:
+        sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
+        raise UimonError(Reason.NO_USABLE_PROMPT, sentence)
+    sampling = Sampling(
+        max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        seed=settings.seed,
+    )
+    return Suite(tuple(usable), rendered.stop_ids, sampling, rendered.template_digest, scorers.VERSION, len(skipped))
+
+
+def _read_template(settings: Settings) -> str | None:
+    if settings.chat_template is None:
+        return None
+    try:
+        return settings.chat_template.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        sentence = f"The chat template {settings.chat_template} cannot be read ({error}); check --chat-template."
+        raise UimonError(Reason.CHAT_TEMPLATE_MISSING, sentence) from None
+
+
+def _prompt(body: Mapping[str, Any]) -> PromptSpec:
+    reference = body["reference_ids"]
+    fields = dict(body) | {
+        "token_ids": tuple(body["token_ids"]),
+        "reference_ids": None if reference is None else tuple(reference),
+    }
+    return PromptSpec(**fields)
