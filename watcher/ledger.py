@@ -295,7 +295,8 @@ class Ledger:
                 "LEFT JOIN evaluation e ON e.checkpoint = c.id LEFT JOIN outbox o ON o.uid = e.uid "
                 "ORDER BY c.step, c.id"
             ).fetchall()
-        return [_status(row) for row in rows]
+        off = self.recall("wandb") == "off"
+        return [_status(row, off=off) for row in rows]
 
     def mark_exported(self, uid: str) -> None:
         """This evaluation is in the JSONL files."""
@@ -407,11 +408,14 @@ class Ledger:
             try:
                 yield self._db
             except BaseException:
-                # A full disk makes SQLite roll back by itself; a second rollback would hide the reason.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                self._roll_back()
                 raise
             self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        # A full disk makes SQLite roll back by itself; a second rollback would fail and hide the reason.
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def _stamp(self, record: Record) -> str:
         return str(self._db.execute("SELECT stamp FROM checkpoint WHERE id = ?", (record.id,)).fetchone()["stamp"])
@@ -551,11 +555,12 @@ def _row(row: sqlite3.Row) -> Row:
     return replace(made, mark=row["mark"], attempts=row["attempts"])
 
 
-def _status(row: sqlite3.Row) -> dict[str, Any]:
+def _status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
     published = "no"
-    if row["row_uid"] is not None:
-        waiting = "deferred" if row["waiting"] == Reason.TRAINER_NOT_SHARED else "pending"
-        published = waiting if row["published_at"] is None else "yes"
+    if row["published_at"] is not None:
+        published = "yes"
+    elif row["row_uid"] is not None and not off:
+        published = "deferred" if row["waiting"] == Reason.TRAINER_NOT_SHARED else "pending"
     return {
         "step": row["step"],
         "name": row["name"],

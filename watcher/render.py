@@ -18,12 +18,12 @@ from watcher.model import State
 
 COLUMNS: Final = {
     "eval/syntax_validity_rate": "valid",
-    "eval/color_entropy": "color entropy",
-    "eval/blue_purple_share": "blue-purple",
-    "eval/unique_tailwind_classes_3": "classes in 3",
+    "eval/color_entropy": "entropy",
+    "eval/blue_purple_share": "blue",
+    "eval/unique_tailwind_classes_3": "classes",
     "eval/total_colors_used": "colors",
-    "eval/perplexity": "perplexity",
-    "uimon/evaluation_seconds": "seconds",
+    "eval/perplexity": "ppl",
+    "uimon/evaluation_seconds": "sec",
 }
 _STYLES: Final = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "bold red"}
 _STATES: Final = {
@@ -54,12 +54,12 @@ def metric(name: str, value: float | None, samples: float | None = None) -> Text
 
 def checkpoint_table(rows: Sequence[Mapping[str, Any]], last: int | None = None) -> Table:
     """Checkpoints with their metrics: `rows` as `Ledger.status()` gives them, of which the `last` ones are shown."""
-    table = Table(show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column("step", justify="right")
-    table.add_column("state")
+    table = Table(box=None, pad_edge=False, header_style="bold underline")
+    table.add_column("step", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
     for title in COLUMNS.values():
-        table.add_column(title, justify="right")
-    table.add_column("W&B")
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("W&B", no_wrap=True)
     for row in rows[-last:] if last else rows:
         table.add_row(*_cells(row))
     return table

@@ -343,7 +343,7 @@ def processes_named(name: str, directory: Path) -> list[str]:
         try:
             command = (process / "cmdline").read_bytes().decode(errors="replace")
             below = str((process / "cwd").readlink()).startswith(str(directory))
-        except (FileNotFoundError, ProcessLookupError):
+        except OSError:
             continue
         if below and name in command:
             found.append(command)

@@ -58,6 +58,7 @@ def assembled(
         engine = Engine(engine_settings(settings, gpu, state))
         closing.callback(engine.close)
         ledger.remember("run", name)
+        ledger.remember("wandb", "off" if run is None else settings.wandb)
         parts = Parts(
             source=source,
             engine=engine,

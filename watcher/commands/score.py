@@ -97,8 +97,9 @@ def _walk(root: Path) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(root):
         subdirectories[:] = [name for name in subdirectories if name != "node_modules" and not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(directory, name)
+            file = Path(directory, name)
+            if not name.startswith(".") and file.suffix.lower() in SUFFIXES and file.is_file():
+                yield file
 
 
 def _text(file: Path) -> str:
@@ -161,6 +162,7 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     from rich.text import Text
 
     table = Table("metric", "value", "", "meaning", box=None, pad_edge=False, header_style="bold")
+    table.columns[0].min_width = max(len(name) for name in metrics)
     table.columns[1].justify = "right"
     samples = metrics.get("eval/samples")
     for name, info in METRICS.items():

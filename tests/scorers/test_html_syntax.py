@@ -1,0 +1,133 @@
+"""What counts as HTML that parses: each kind of broken, fine and soft."""
+
+import pytest
+
+from scorers.html_syntax import MAX_DEPTH, MAX_ISSUES, check_html
+
+PAGE = "<!doctype html>\n<html><head><title>t</title></head><body>{}</body></html>"
+
+BROKEN = {
+    "end tag without open element": ("<div></div></div>", "stray_end_tag"),
+    "typo in an end tag": ("<div><span>a</sapn></div>", "stray_end_tag"),
+    "end tag over an open element": ("<section><div>a</section>", "unclosed"),
+    "misnested": ("<b><i>a</b></i>", "unclosed"),
+    "never closed": ("<div><p>a</p>", "unclosed"),
+    "p closed by a block inside an inline element": ("<p><span>a<div>b</div></span></p>", "unclosed"),
+    "list item with an unclosed div": ("<ul><li><div>a<li>b</ul>", "unclosed"),
+    "second end of a list item": ("<ul><li>a<li>b</li></li></ul>", "stray_end_tag"),
+    "void element with end tag": ("<br></br>", "void_end_tag"),
+    "input with end tag": ("<input></input>", "void_end_tag"),
+    "self-closing div": ("<div />", "self_closing"),
+    "self-closing custom element": ("<my-icon />", "self_closing"),
+    "nested a": ("<a href='#'>a<span><a href='#'>b</a></span></a>", "nested"),
+    "nested button": ("<button><button>b</button></button>", "nested"),
+    "nested form": ("<form><div><form></form></div></form>", "nested"),
+    "nested heading": ("<h1>a<h2>b</h2></h1>", "nested"),
+    "unclosed quote": ('<p class="a>b</p>\n<p class="c">d</p>', "attribute_name"),
+    "missing >": ("<div <p>a</p></div>", "attribute_name"),
+    "quote in an attribute name": ("<a href='#'\">b</a>", "attribute_name"),
+    "end inside a tag": ("<p>a</p><div clas", "end_of_text"),
+    "end inside an end tag": ("<p>a</p", "end_of_text"),
+    "end inside an attribute value": ('<p class="a', "end_of_text"),
+    "end inside a comment": ("<p>a</p><!-- b", "end_of_text"),
+    "end inside a script": ("<p>a</p><script>if (a", "unclosed"),
+    "end inside a style": ("<style>a{", "unclosed"),
+    "end inside a textarea": ("<textarea>a", "unclosed"),
+    "end inside a title": ("<title>a", "unclosed"),
+    "two bodies": ("<html><body><p>a</p></body><body></body></html>", "duplicate"),
+    "two heads": ("<html><head></head><head></head><body></body></html>", "duplicate"),
+    "two ends of the body": ("<body></body></body>", "duplicate"),
+    "div in svg": ("<svg><div></div></svg>", "foreign_breakout"),
+    "unclosed path": ("<svg><path d=''></svg>", "unclosed"),
+    "open at the end of the body": ("<body><div></body>", "unclosed"),
+}
+
+FINE = {
+    "void elements without slash": "<meta charset=utf-8><img src=a><br><input><hr><link href=a>",
+    "void elements with slash": "<img src='a' /><br/><input />",
+    "list items": "<ul><li>a<li>b<ul><li>c</ul><li>d</ul>",
+    "paragraphs": "<p>a<p>b<div>c</div>",
+    "tables": "<table><caption>a<thead><tr><th>a<th>b<tbody><tr><td>c<td>d<tr><td>e</table>",
+    "definition lists": "<dl><dt>a<dd>b<dt>c<dd>d</dl>",
+    "options": "<select><optgroup label=a><option>a<option>b<optgroup label=b><option>c</select>",
+    "ruby": "<ruby>a<rp>(<rt>b<rp>)</ruby>",
+    "nested lists closed": "<ul><li><ul><li>a</li></ul></li></ul>",
+    "page without body tags": "<!doctype html><title>t</title><p>a",
+    "head with only its end tag": "<!doctype html><html><title>t</title></head><body></body></html>",
+    "svg": "<svg viewBox='0 0 1 1'><linearGradient id=a><stop/></linearGradient><path d=''/></svg>",
+    "self-closing svg": "<div><svg class='a'/></div>",
+    "html in svg": "<svg><foreignObject><div><p>a</div></foreignObject></svg>",
+    "svg with title": "<svg><title>a</title><path/></svg>",
+    "math": "<math><mi>x</mi><mo>=</mo></math>",
+    "custom element": "<my-card><slot></slot></my-card>",
+    "alpine": "<div x-data='{a: 1}' @click.away='b' :class=\"{'c': d}\" x-on:keydown.escape='e'></div>",
+    "htmx": "<button hx-post='/a' hx-target='#b'>c</button>",
+    "unquoted values": "<a href=/b class=c>d</a>",
+    "ampersands": "<p>a & b &foo; c && d</p>",
+    "tags in scripts": "<script>const a = '<div>' + (b < c)</script>",
+    "tags in comments": "<!-- <div> --><p>a</p>",
+    "a in a table in a": "<a><table><tr><td><a>b</a></td></tr></table></a>",
+    "paragraph in a button in a paragraph": "<p>a<button><p>b</p></button></p>",
+    "template": "<template><li>a</li></template>",
+    "upper case": "<DIV><P>a</P></DIV>",
+    "content after the body": "<body></body><script></script></html>",
+}
+
+SOFT = {
+    "block in a paragraph": ("<p>a<div>b</div></p>", 1),
+    "end of no paragraph": ("<div>a</p></div>", 1),
+    "duplicate attribute": ("<p class=a class=b>c</p>", 1),
+    "bare <": ("<p>1 < 2, <3</p>", 2),
+    "no space between attributes": ("<p class='a'id='b'>c</p>", 1),
+}
+
+
+@pytest.mark.parametrize(("code", "kind"), BROKEN.values(), ids=BROKEN)
+def test_broken_html_is_an_issue_of_its_kind(code: str, kind: str) -> None:
+    assert kind in [issue.code for issue in check_html(code).issues]
+
+
+@pytest.mark.parametrize("code", FINE.values(), ids=FINE)
+def test_html_that_parses_as_written_has_no_issue(code: str) -> None:
+    assert check_html(code).issues == ()
+
+
+@pytest.mark.parametrize(("code", "count"), SOFT.values(), ids=SOFT)
+def test_what_browsers_forgive_is_counted_and_does_not_fail(code: str, count: int) -> None:
+    verdict = check_html(code)
+    assert (verdict.valid, verdict.soft) == (True, count)
+
+
+@pytest.mark.parametrize("code", [code for name, code in FINE.items() if "page" not in name and "body" not in name])
+def test_a_fragment_is_judged_the_same_inside_a_page(code: str) -> None:
+    if "<meta" not in code and "</head>" not in code:
+        assert check_html(PAGE.format(code)).issues == ()
+
+
+def test_a_page_without_its_closers_is_broken() -> None:
+    page = PAGE.format("<main><div>a</div></main>")
+    for closer in ("</main>", "</div>", "</title>"):
+        assert not check_html(page.replace(closer, "")).valid, closer
+    assert check_html(page).valid
+
+
+def test_issues_say_where_the_element_was_opened() -> None:
+    issues = check_html("<main>\n  <p>é😀<b>x</p>\n</main>").issues
+    assert [(i.position.line, i.position.column, i.message) for i in issues] == [
+        (2, 8, "`<b>` opened here is not closed before `</p>` at line 2")
+    ]
+
+
+def test_the_end_of_the_text_is_placed_where_it_is() -> None:
+    issues = check_html("<p>\n</p>\nab <div clas").issues
+    assert [(i.code, i.position.line, i.position.column) for i in issues] == [("end_of_text", 3, 13)]
+
+
+def test_one_mistake_in_the_skeleton_is_reported_once() -> None:
+    assert len(check_html(PAGE.format("<div>")).issues) == 1
+
+
+def test_issues_and_depth_are_bounded() -> None:
+    assert len(check_html("</b>" * 10_000).issues) == MAX_ISSUES
+    assert "too_deep" in [i.code for i in check_html("<div>" * (MAX_DEPTH + 2)).issues]
+    assert check_html("<div>" * 500 + "</div>" * 500).valid
