@@ -72,7 +72,12 @@ def _hues(samples: Sequence[Sample]) -> Metrics:
     for page in pages:
         for hue, share in page.items():
             pooled[hue] = pooled.get(hue, 0.0) + share
-    leaders = Counter(max(sorted(page), key=lambda hue: page[hue]) for page in pages)
+    leaders: dict[str, float] = {}
+    for page in pages:
+        top = [hue for hue, share in page.items() if share == max(page.values())]
+        # Hues that lead together share the page: no hue may win by its place in the alphabet.
+        for hue in top:
+            leaders[hue] = leaders.get(hue, 0.0) + 1 / len(top)
     return {
         "eval/hue_entropy": weighted_entropy(list(pooled.values())),
         "eval/blue_purple_share": mean([page.get(BLUE_PURPLE, 0.0) for page in pages]),

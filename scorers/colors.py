@@ -52,6 +52,9 @@ def _css_values(page: Page) -> Iterator[str]:
 
 
 def _utility_tokens(utility: Utility, theme: Theme) -> list[str]:
+    if utility.root.startswith("["):
+        name, _, css = utility.root[1:-1].partition(":")
+        return color_tokens(css.replace("_", " "), theme.variables) if takes_color(name) else []
     value = utility.value
     if not value or not _COLOR_ROOT.fullmatch(utility.root):
         return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from scorers.palette import CUSTOM, token_of
+from scorers.palette import CUSTOM, palette, token_of
 
 MAX_HOPS = 5
 MAX_VALUE_LENGTH = 2_000
@@ -23,6 +23,10 @@ _PROPERTY = re.compile(
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
 _URL = re.compile(r"url\((?:\"[^\"]*\"?|'[^']*'?|[^)]*)\)?", re.IGNORECASE)
 _VAR = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\)[^()]*)*))?\)")
+_THEME = re.compile(r"theme\(\s*['\"]?(?:colors\.|--color-)([\w.-]+)[^()]*\)")
+_CUSTOM = re.compile(rf"{CUSTOM}([\w-]+)")
+# An opacity that is defined elsewhere: which color it is stands before it.
+_OPEN_ALPHA = re.compile(rf"\s*[/,]\s*(?:{CUSTOM}[\w-]+|<alpha-value>)\s*\)$")
 _COLOR = re.compile(
     r"#[0-9a-f]{3,8}(?![\w-])|(?<![\w-])(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|color)\([^()]*\)"
     rf"|(?<![\w-]){CUSTOM}[\w-]+|(?<![\w.#-])[a-z]+(?![\w(-])",
@@ -62,17 +66,27 @@ def color_tokens(value: str, variables: Mapping[str, str]) -> list[str]:
     (['white'], ['red-500'])
     >>> color_tokens("var(--color-brand)", {}), color_tokens("url(#add) none", {})
     (['custom:brand'], [])
+    >>> color_tokens("hsl(var(--p))", {}), color_tokens("rgb(255 0 0 / var(--opacity))", {})
+    (['custom:p'], ['red-500'])
+    >>> color_tokens("theme('colors.blue.500')", {}), color_tokens("var(--color-blue-500)", {})
+    (['blue-500'], ['blue-500'])
     """
     if len(value) > MAX_VALUE_LENGTH:
         value = value[:MAX_VALUE_LENGTH]
-    found = []
-    for match in _COLOR.finditer(_URL.sub(" ", substitute(value, variables))):
-        text = match[0]
-        if text.startswith(CUSTOM):
-            found.append(text)
-        elif token := token_of(text.lower()):
-            found.append(token)
-    return found
+    value = _THEME.sub(lambda match: CUSTOM + match[1].replace(".", "-"), value)
+    found = (_token(match[0]) for match in _COLOR.finditer(substitute(value, variables)))
+    return [token for token in found if token is not None]
+
+
+def _token(text: str) -> str | None:
+    """The token of one color; of `hsl(custom:p)`, whose parts are defined elsewhere, the name of that definition."""
+    if token := token_of(_OPEN_ALPHA.sub(")", text).lower()):
+        return token
+    custom = _CUSTOM.search(text)
+    if custom is None:
+        return None
+    # Tailwind itself defines `--color-blue-500`.
+    return custom[1] if custom[1] in palette() else custom[0]
 
 
 def substitute(value: str, variables: Mapping[str, str]) -> str:

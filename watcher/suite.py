@@ -24,7 +24,10 @@ DEFAULT_MAX_TOKENS = 8192
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Prompts as token ids, how to sample and when to stop. `skipped` counts prompts that did not fit the context."""
+    """Prompts as token ids, how to sample and when to stop.
+
+    `skipped` counts prompts that did not fit the context; `context` is the model's, in tokens.
+    """
 
     prompts: tuple[PromptSpec, ...]
     stop_ids: tuple[int, ...]
@@ -32,6 +35,7 @@ class Suite:
     template_digest: str
     scorer_version: str
     skipped: int
+    context: int
 
     @property
     def digest(self) -> str:
@@ -59,9 +63,9 @@ class Renderer(Protocol):
         model_dir: Path,
         conversations: tuple[Conversation, ...],
         *,
+        tokenizer_dir: Path | None = None,
         chat_template: str | None = None,
         template_kwargs: Mapping[str, object] | None = None,
-        max_tokens: int | None = None,
     ) -> Rendered:
         """Token ids of each conversation that fits, and why the others do not."""
         ...
@@ -92,9 +96,10 @@ def request_digest(settings: Settings, val: ValFile) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def build_suite(settings: Settings, val: ValFile, renderer: Renderer, model_dir: Path) -> Suite:
+def build_suite(settings: Settings, val: ValFile, renderer: Renderer, checkpoint: Path, base: Path | None) -> Suite:
     """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
 
+    `checkpoint` is the first complete one, `base` its base model where it is an adapter.
     Raises UimonError(NO_USABLE_PROMPT) where none fits the model's context, and what rendering raises.
     """
     usable: list[PromptSpec] = []
@@ -103,11 +108,11 @@ def build_suite(settings: Settings, val: ValFile, renderer: Renderer, model_dir:
     while rest and len(usable) < settings.samples:
         chunk, rest = rest[: settings.samples - len(usable)], rest[settings.samples - len(usable) :]
         rendered = renderer.render(
-            model_dir,
+            base or checkpoint,
             chunk,
+            tokenizer_dir=checkpoint,
             chat_template=_read_template(settings),
             template_kwargs=settings.chat_template_kwargs,
-            max_tokens=settings.max_tokens,
         )
         usable += rendered.prompts
         skipped += [sentence for _, sentence in rendered.skipped]
@@ -120,7 +125,15 @@ def build_suite(settings: Settings, val: ValFile, renderer: Renderer, model_dir:
         top_p=settings.top_p,
         seed=settings.seed,
     )
-    return Suite(tuple(usable), rendered.stop_ids, sampling, rendered.template_digest, scorers.VERSION, len(skipped))
+    return Suite(
+        tuple(usable),
+        rendered.stop_ids,
+        sampling,
+        rendered.template_digest,
+        scorers.VERSION,
+        len(skipped),
+        rendered.context,
+    )
 
 
 def _read_template(settings: Settings) -> str | None:

@@ -15,11 +15,15 @@ from watcher.model import Reason, UimonError
 K_PROJ = "model.layers.1.self_attn.k_proj.weight"
 
 
+def compare_inventories(path: Path, reference: Path | None) -> None:
+    candidate = read_inventory(path)
+    if reference is not None:
+        compare(read_inventory(reference), candidate)
+
+
 def refusal(path: Path, reference: Path | None = None) -> str:
     with pytest.raises(UimonError) as caught:
-        candidate = read_inventory(path)
-        if reference is not None:
-            compare(read_inventory(reference), candidate)
+        compare_inventories(path, reference)
     assert caught.value.reason is Reason.WEIGHTS_REFUSED
     return caught.value.sentence
 
@@ -115,7 +119,7 @@ def test_a_directory_without_weights_is_refused(tmp_path: Path) -> None:
 def test_an_unreadable_configuration_is_named(tmp_path: Path, text: str | None) -> None:
     config = tiny_checkpoint(tmp_path / "a") / "config.json"
     config.unlink() if text is None else config.write_text(text)
-    with pytest.raises(UimonError, match="config.json") as caught:
+    with pytest.raises(UimonError, match=r"config\.json") as caught:
         read_inventory(tmp_path / "a")
     assert caught.value.reason is Reason.CONFIG_MISSING
 

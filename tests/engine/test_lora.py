@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,8 @@ def adapted(settings: EngineSettings) -> Iterator[Engine]:
 
 
 def test_adapters_change_the_answers_each_in_its_own_way(adapted: Engine, shared: Shared, tiny: Path) -> None:
-    base, seen = tiny / "fp32", {}
+    base = tiny / "fp32"
+    seen: dict[str, tuple[Any, ...]] = {}
     for name in ("zero", "one", "two", "one"):
         loaded = adapted.load(tiny / f"adapter-{name}", name, Kind.ADAPTER, base)
         assert loaded.swap == ("lora" if seen else "cold")

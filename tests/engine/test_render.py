@@ -114,10 +114,22 @@ def test_a_missing_or_broken_template_is_named(engine: Engine, model: Path) -> N
 
 
 def test_the_context_asked_of_the_engine_is_what_the_prompts_need(engine: Engine, model: Path) -> None:
-    engine._needed = None
-    prompt = engine.render(model, (TALK,), max_tokens=100).prompts[0]
+    rendered = engine.render(model, (TALK,))
+    engine.reserve(rendered.prompts, 100, rendered.context)
     due = engine._context_due()
     assert due is not None
-    assert len(prompt.token_ids) + 100 <= due < len(prompt.token_ids) + 116
-    engine.render(model, (TALK,), max_tokens=10_000)
+    assert len(rendered.prompts[0].token_ids) + 100 <= due < len(rendered.prompts[0].token_ids) + 116
+    engine.reserve(rendered.prompts, 10_000, rendered.context)
     assert engine._context_due() == 512
+
+
+def test_an_adapters_own_tokenizer_wins_and_its_base_stands_in(engine: Engine, model: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    plain = engine.render(model, (TALK,), tokenizer_dir=adapter)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(model / name, adapter / name)
+    (adapter / "chat_template.jinja").write_text("{{ messages[0].content }}!")
+    own = engine.render(model, (TALK,), tokenizer_dir=adapter)
+    assert plain == engine.render(model, (TALK,))
+    assert own.template_digest != plain.template_digest

@@ -99,8 +99,9 @@ def build(root: Path) -> None:
     save(model("llama", False, 2), root / "untied-b-sharded", max_shard_size="200KB")
     save(model("llama", False, 3, num_hidden_layers=2), root / "two-layers")
     save(model("llama", False, 1, dtype="float32"), root / "fp32")
-    for name, seed in (("one", 11), ("two", 12), ("zero", None)):
-        save_adapter(root / "untied-a", root / f"adapter-{name}", seed, ["q_proj", "v_proj", "down_proj"])
+    adapters: list[tuple[str, int | None]] = [("one", 11), ("two", 12), ("zero", None)]
+    for name, adapter_seed in adapters:
+        save_adapter(root / "untied-a", root / f"adapter-{name}", adapter_seed, ["q_proj", "v_proj", "down_proj"])
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def test_lost_response_is_told_as_a_duplicate_and_never_as_a_loss(
 ) -> None:
     # The stand-in applies the repeated request again: what api.wandb.ai does is not public.
     seed_run()
-    standin.add_fault(Fault("/file_stream", FaultKind.LOSE, times=1, body="eval/uid"))
+    standin.add_fault(Fault("/file_stream", FaultKind.LOSE, times=1, body="wandb-history.jsonl"))
     result = publish(publisher, MemoryStore([eval_row(10)]))
     assert result.delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10", "eval-10"]

@@ -58,7 +58,7 @@ class ScriptedEngine:
         *,
         chat_template: str | None = None,
         template_kwargs: Mapping[str, object] | None = None,
-        max_tokens: int | None = None,
+        tokenizer_dir: Path | None = None,
     ) -> Rendered:
         """One token for each prompt; prompts that say so are too long."""
         fit = [c for c in conversations if "too long" not in c.messages[-1][1]]
@@ -94,15 +94,14 @@ class ScriptedEngine:
         """exp(1) for every reference."""
         return Perplexity(float(len(prompts)), len(prompts), len(prompts), 0)
 
+    def reserve(self, prompts: Sequence[PromptSpec], max_tokens: int, context: int) -> None:
+        """It has room for everything."""
+
     def interrupt(self) -> None:
         """Let whoever waits for the engine go."""
         self.closed.set()
         if self.hold is not None:
             self.hold.set()
-
-    def close(self) -> None:
-        """As `interrupt`."""
-        self.interrupt()
 
 
 @dataclass

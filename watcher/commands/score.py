@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from scorers import METRICS, Completion, Grade, Issue, Language, Report, Sample, score
 from watcher.model import Reason, UimonError
@@ -94,7 +94,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for directory, subdirectories, names in os.walk(root):
+    for directory, subdirectories, names in os.walk(root, onerror=_unreadable):
         subdirectories[:] = [name for name in subdirectories if name != "node_modules" and not name.startswith(".")]
         for name in names:
             file = Path(directory, name)
@@ -106,8 +106,15 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8-sig", "replace")
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UimonError(Reason.VAL_INVALID, f"{file} cannot be read ({reason}); check its permissions.") from error
+        _unreadable(error)
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    """A file or directory that is left out would change the figures and nobody would know."""
+    reason = error.strerror or type(error).__name__
+    raise UimonError(
+        Reason.VAL_INVALID, f"{error.filename} cannot be read ({reason}); check its permissions."
+    ) from error
 
 
 def _rows(file: Path) -> Iterator[Completion]:

@@ -11,7 +11,7 @@ vision models). Too few names match there, so the check passes over them and lea
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from watcher.engine.guard import read_inventory, refuse
@@ -32,7 +32,7 @@ def check_complete(path: Path) -> bool:
 
 
 def compare_names(
-    path: Path, expected: list[Mapping[str, tuple[int, ...]]], found: Mapping[str, tuple[int, ...]]
+    path: Path, expected: Sequence[Mapping[str, tuple[int, ...]]], found: Mapping[str, tuple[int, ...]]
 ) -> bool:
     """The comparison itself: each group in `expected` is one parameter under all its (tied) names."""
     matched = [group for group in expected if group.keys() & found.keys()]

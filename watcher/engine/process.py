@@ -99,6 +99,12 @@ class HostProcess:
             if not isinstance(reply, Progress):
                 yield reply
 
+    def interrupt(self) -> None:
+        """Kill the host's process group without tidying up, so that the thread that waits for it wakes and does."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     def kill(self) -> None:
         """Kill the host's process group and wait for its end; harmless when it is dead already."""
         self._channel.close()

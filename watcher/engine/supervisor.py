@@ -57,8 +57,6 @@ from watcher.engine.types import (
 from watcher.model import Kind, Reason, UimonError
 
 Probe = tuple[float, ...]
-# What a prompt may be answered with where nobody says how much.
-_DEFAULT_MAX_TOKENS = 8192
 # A warm change agrees with a fresh engine if their largest difference is at most this share of the difference
 # between the two checkpoints. Equal arithmetic gives 0; a GPU's kernels may differ in the last bits.
 _PROOF_SHARE = 0.05
@@ -91,8 +89,8 @@ class Engine:
         self._serving = False
         # None: not tried yet. Otherwise whether a change in place was found equal to a fresh engine.
         self._proved: bool | None = True if settings.swap == "warm" else None
-        self._rendered_with: Path | None = None
         self._needed: int | None = None
+        self._interrupted = False
 
     def __enter__(self) -> Self:
         return self
@@ -125,6 +123,13 @@ class Engine:
         """The host's process id, which is its process group's; None without a host."""
         return self._host.pid if self._host is not None else None
 
+    def interrupt(self) -> None:
+        """Make whatever this engine is doing, and would do later, fail soon; for another thread than the engine's."""
+        self._interrupted = True
+        host = self._host
+        if host is not None:
+            host.interrupt()
+
     def close(self) -> None:
         """Kill the host and its group. Harmless when done before; a later `load` or `render` starts a new host."""
         host, self._host = self._host, None
@@ -137,22 +142,22 @@ class Engine:
         model_dir: Path,
         conversations: Iterable[Conversation],
         *,
+        tokenizer_dir: Path | None = None,
         chat_template: str | None = None,
         template_kwargs: Mapping[str, object] | None = None,
         system: str | None = None,
-        max_tokens: int | None = None,
     ) -> Rendered:
-        """Turn conversations into prompts with the tokenizer of the settings, else of `model_dir`.
+        """Turn conversations into prompts.
 
-        `model_dir` is a full model's directory (for adapters: the base's); its config.json gives the context.
-        `chat_template` (Jinja source) stands in for the tokenizer's own. `system` is put before conversations that
-        have no system message. `max_tokens` lets the engine be started with no more context than it will need.
+        `model_dir` is a full model's directory (for adapters: the base's); its config.json gives the context. The
+        tokenizer is that of the settings, else of `tokenizer_dir` where it has one (for adapters: the adapter's,
+        which may hold the only copy of the template), else of `model_dir`. `chat_template` (Jinja source) stands in
+        for the tokenizer's own. `system` is put before conversations that have no system message.
         Raises `UimonError`: `tokenizer_missing`, `chat_template_missing`, `unknown_architecture`, engine failures.
         """
-        tokenizer = self._settings.tokenizer or model_dir.resolve()
         request = Render(
             model_dir.resolve(),
-            tokenizer,
+            self._rendering_tokenizer(model_dir.resolve(), tokenizer_dir),
             tuple(conversations),
             chat_template,
             dict(template_kwargs or {}),
@@ -161,10 +166,14 @@ class Engine:
         )
         reply = self._ask(request, self._settings.deadlines.start)
         assert isinstance(reply, RenderDone)
-        self._rendered_with = tokenizer
-        needed = _needed_context(reply.rendered, max_tokens or _DEFAULT_MAX_TOKENS)
-        self._needed = max(self._needed or 0, needed) or None
         return reply.rendered
+
+    def reserve(self, prompts: Sequence[PromptSpec], max_tokens: int, context: int) -> None:
+        """Let the next engine be started with the context that these prompts and their answers need, and no more.
+
+        `context` is the model's own, in tokens, as `Rendered` gives it.
+        """
+        self._needed = _needed_context(prompts, max_tokens, context) or None
 
     def load(self, path: Path, digest: str, kind: Kind = Kind.FULL, base: Path | None = None) -> Loaded:
         """Put the weights in `path` into the engine and certify them. `digest` names the weights' content.
@@ -349,6 +358,8 @@ class Engine:
         return reply.probe
 
     def _ask(self, request: Request, seconds: float) -> Reply:
+        if self._interrupted:
+            raise UimonError(Reason.INTERRUPTED, "The engine was told to stop.")
         if self._host is not None and not self._host.alive:
             self.close()
         if self._host is None:
@@ -402,8 +413,13 @@ class Engine:
             args |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1, "max_cpu_loras": 1}
         return {**args, **settings.engine_args}
 
+    def _rendering_tokenizer(self, model: Path, preferred: Path | None) -> Path:
+        if self._settings.tokenizer is not None:
+            return self._settings.tokenizer
+        return preferred.resolve() if preferred is not None and has_tokenizer(preferred) else model
+
     def _tokenizer_for(self, model: Path) -> Path:
-        for path in (self._settings.tokenizer, model, self._rendered_with):
+        for path in (self._settings.tokenizer, model):
             if path is not None and has_tokenizer(path):
                 return path
         raise UimonError(
@@ -411,14 +427,14 @@ class Engine:
         )
 
 
-def _needed_context(rendered: Rendered, max_tokens: int) -> int:
+def _needed_context(prompts: Sequence[PromptSpec], max_tokens: int, context: int) -> int:
     """Tokens of context that the prompts need, answers and references included, in steps of 16."""
     needed = 0
-    for prompt in rendered.prompts:
+    for prompt in prompts:
         size = len(prompt.token_ids)
         # One token more than the reference: scoring a text has vLLM generate one.
         needed = max(needed, size + max_tokens, size + len(prompt.reference_ids or ()) + 1)
-    return min(rendered.context, -(-needed // 16) * 16)
+    return min(context, -(-needed // 16) * 16)
 
 
 def _agree(warm: Probe, fresh: Probe, before: Probe) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from watcher.board import Board
 from watcher.checkpoints.staging import unstage
 from watcher.config import Settings
 from watcher.crashpoint import crash_point
+from watcher.engine.types import PromptSpec
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Ledger, Record
 from watcher.model import Kind, Reason, State, UimonError
@@ -30,8 +31,12 @@ _HEADLINE = ("eval/syntax_validity_rate", "eval/color_entropy", "eval/unique_tai
 class Engine(evaluation.Engine, Renderer, Protocol):
     """The engine as the service uses it."""
 
-    def close(self) -> None:
-        """Stop the engine and everything it started; may be called from another thread, and twice."""
+    def reserve(self, prompts: Sequence[PromptSpec], max_tokens: int, context: int) -> None:
+        """How much context these prompts and their answers need."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make what the engine does fail soon, and everything later; called from another thread."""
         ...
 
 
@@ -87,8 +92,8 @@ class Evaluator:
         return True
 
     def _evaluate(self, record: Record) -> None:
-        suite = self._current_suite(record)
         base = self._resolve_base(record.base) if record.kind is Kind.ADAPTER else None
+        suite = self._current_suite(record, base)
         result, row = evaluation.evaluate(self._engine, suite, record, base, self._context(record))
         crash_point("evaluation.before_commit")
         self._ledger.evaluated(record, result, row)
@@ -120,7 +125,7 @@ class Evaluator:
         if record.stage is not None:
             unstage(record.stage)
 
-    def _current_suite(self, record: Record) -> Suite:
+    def _current_suite(self, record: Record, base: Path | None) -> Suite:
         """The suite in force: kept by the ledger from an earlier start, or made of the first checkpoint evaluated."""
         if self._suite is None:
             request = request_digest(self._settings, self._val)
@@ -128,8 +133,10 @@ class Evaluator:
             if kept is not None:
                 self._suite = Suite.from_json(kept)
             else:
-                self._suite = build_suite(self._settings, self._val, self._engine, evaluation.copy_of(record))
+                copy = evaluation.copy_of(record)
+                self._suite = build_suite(self._settings, self._val, self._engine, copy, base)
                 self._ledger.keep_suite(request, self._suite.digest, self._suite.to_json())
+            self._engine.reserve(self._suite.prompts, self._suite.sampling.max_tokens, self._suite.context)
             self._introduce(self._suite)
         return self._suite
 
@@ -164,7 +171,7 @@ def headline(metrics: evaluation.Metrics) -> str:
     """The few metrics that fit a log line.
 
     >>> headline({"eval/syntax_validity_rate": 0.953, "eval/color_entropy": None})
-    'syntax_validity_rate 0.95'
+    'syntax_validity_rate 0.953'
     """
     shown = [(name, metrics.get(name)) for name in _HEADLINE]
     return ", ".join(f"{name.removeprefix('eval/')} {value:.3g}" for name, value in shown if value is not None)

@@ -111,7 +111,7 @@ class Service:
         self.signals.work.set()
         self.board.update(closing=True)
         # An evaluator that waits for its engine wakes up when the engine is gone.
-        self._parts.engine.close()
+        self._parts.engine.interrupt()
         for thread in (evaluator, intake):
             thread.join(timeout=_JOIN_SECONDS)
         # Only now nothing new can become due, so an empty outbox means that all is delivered.

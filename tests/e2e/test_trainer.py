@@ -1,0 +1,90 @@
+"""A real Hugging Face Trainer that logs to W&B, and `uimon watch` beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import PATH, ROOT, RUN, Uimon, assert_unharmed, history, trainer_steps, uids
+from watcher.demo.standin import Standin
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+STEPS = 240
+ADVICE = f"WANDB_MODE=shared WANDB_RUN_ID={RUN}"
+
+StartTraining = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def train(environ: dict[str, str], tmp_path: Path) -> Iterator[StartTraining]:
+    """Start a training that saves three checkpoints of which it keeps two, logging each of its steps."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(**variables: str) -> subprocess.Popen[bytes]:
+        arguments = {"out": tmp_path, "steps": STEPS, "save-steps": STEPS // 3, "batch": 4, "report-to": "wandb"}
+        command = [sys.executable, "-m", "watcher.demo.trainer", *(f"--{k}={v}" for k, v in arguments.items())]
+        fast = {"WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "1.0", "PYTHONPATH": str(ROOT)}
+        environment = {**environ, **fast, "WANDB_RUN_ID": RUN, **variables}
+        with (tmp_path / "trainer.log").open("wb") as log:
+            started.append(subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def watch(uimon: Uimon, trainer: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """Watch until the final checkpoint is done and the trainer has ended; uimon's exit code and its log."""
+    code, _, log = uimon.run(
+        *("watch", uimon.place / "checkpoints", "--run-id", RUN, "--val", uimon.place / "val.jsonl", "--until-final"),
+        *("--samples", "4", "--max-tokens", "16", "--state-dir", uimon.state, "--poll", "1s", "--idle-exit", "60s"),
+    )
+    assert trainer.wait(60) == 0
+    return code, log
+
+
+def test_beside_a_default_mode_trainer_nothing_is_written(uimon: Uimon, standin: Standin, train: StartTraining) -> None:
+    code, log = watch(uimon, train())
+
+    rows = history(standin)
+    assert sorted(trainer_steps(rows)) == list(range(1, STEPS + 1))
+    assert uids(rows, "eval") == uids(rows, "train") == []
+    assert_unharmed(standin)
+    assert standin.state()["runs"][PATH]["states"] == ["running", "finished"]
+    assert code == 0, log
+    assert log.count(ADVICE) == 1
+    evaluated = [c for c in uimon.status() if c["metrics"]]
+    assert evaluated[-1]["step"] == STEPS
+    assert {(c["state"], c["published"]) for c in evaluated} == {("evaluated", "deferred")}
+
+
+def test_beside_a_shared_mode_trainer_every_row_of_both_arrives(
+    uimon: Uimon, standin: Standin, train: StartTraining
+) -> None:
+    code, log = watch(uimon, train(WANDB_MODE="shared", WANDB_X_LABEL="trainer"))
+
+    rows = history(standin)
+    assert code == 0, log
+    assert sorted(trainer_steps(rows)) == list(range(1, STEPS + 1))
+    assert_unharmed(standin)
+    # The Trainer rounds the losses that it keeps, but it keeps each of them.
+    training, evaluations = uids(rows, "train"), uids(rows, "eval")
+    assert len(training) == len(set(training)) == STEPS
+    evaluated = [c["step"] for c in uimon.status() if c["published"] == "yes"]
+    assert sorted(row["train/global_step"] for row in rows if "eval/uid" in row) == evaluated
+    assert len(evaluations) == len(set(evaluations)) == len(evaluated)
+    assert evaluated[-1] == STEPS
+    # Both wrote at the same time.
+    assert "train/loss" in rows[-1] or any("train/loss" in row for row in rows[rows_of_uimon(rows)[0] :])
+
+
+def rows_of_uimon(rows: list[dict[str, object]]) -> list[int]:
+    """Where in the run's history uimon's rows are."""
+    return [position for position, row in enumerate(rows) if "eval/uid" in row or "train/uid" in row]
