@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     """Prompts evaluated at each checkpoint: the first usable ones of the file."""
     max_tokens: int | None = Field(None, ge=1)
     """Longest completion, in tokens. Default: 8192, or what the context leaves after the prompt."""
-    temperature: float = Field(0.7, ge=0)
-    """Sampling temperature; 0 is greedy."""
+    temperature: float = Field(0.7, ge=0, le=2)
+    """Sampling temperature; 0 is greedy, 2 is vLLM's limit."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Nucleus sampling's probability mass."""
     seed: int = 0

@@ -29,6 +29,7 @@ from watcher.demo.summary import metrics_table, pace_lines, print_failures, prin
 from watcher.demo.verdict import Failure, Pace, Plan, StepTime, eval_rows, judge, pace, trainer_rows
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
+from watcher.processes import descendants, kill_family, send_signal
 from watcher.statedir import StateDir
 
 PROJECT: Final = "uimon-demo"
@@ -282,14 +283,19 @@ def _signals_interrupt() -> Iterator[None]:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process by its pid, kindly first; a process that has ended already is left as it is."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    """End a process by its pid, kindly first, and what it leaves behind; harmless where it has ended already."""
+    if process.poll() is not None:
+        return
+    # W&B's service would outlive a trainer that is ended by a signal.
+    family = descendants(process.pid)
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        kill_family(process.pid)
+        process.wait()
+    for member in family:
+        send_signal(member, signal.SIGKILL)
 
 
 def _read_times(path: Path) -> list[StepTime]:

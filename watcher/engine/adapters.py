@@ -37,6 +37,16 @@ class AdapterInfo:
     bytes: int
 
 
+def adaptable_modules(base: Inventory) -> list[str]:
+    """Names of the base's linear layers, without the output head.
+
+    vLLM would wrap the head too, and its wrapped head takes one row for each request: scoring a batch of whole
+    prompts through it fails on a CPU. Adapters of the head are refused anyway.
+    """
+    matrices = (name for name, tensor in base.tensors.items() if len(tensor.shape) == 2 and name.endswith(".weight"))
+    return sorted({name.split(".")[-2] for name in matrices} - {"lm_head", "embed_tokens"})
+
+
 def check_adapter(path: Path, base: Inventory) -> AdapterInfo:
     """The adapter in `path`, checked against the headers of its base.
 

@@ -93,8 +93,8 @@ class Served:
         """Prompt log-probabilities of the fixed sequences, None where one is not finite."""
         vocabulary = int(self._llm.model_config.get_vocab_size())
         sequences = probe_sequences(vocabulary, self.context)
-        scores = [self._scores(sequences[at], out) for at, out in self._run(sequences, [_scoring()] * len(sequences))]
-        flat = tuple(score for one in scores for score in one)
+        answers = dict(self._run(sequences, [_scoring()] * len(sequences)))
+        flat = tuple(score for at, ids in enumerate(sequences) for score in self._scores(ids, answers[at]))
         return flat if all(math.isfinite(score) for score in flat) else None
 
     def generate(

@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
+from watcher.engine.adapters import AdapterInfo, adaptable_modules, check_adapter, engine_rank, is_untrained
 from watcher.engine.guard import Fit, Inventory, cold_only, compare, read_inventory
 from watcher.engine.process import HostProcess
 from watcher.engine.prompts import has_tokenizer
@@ -289,7 +289,7 @@ class Engine:
         if self._live is not None:
             self.close()
         context = self._context_due()
-        command = Cold(self._engine_args(origin.path, context, rank), digest)
+        command = Cold(self._engine_args(origin, context, rank), digest)
         probe = self._probe(command, self._settings.deadlines.cold, origin.bytes)
         self._live = _Live(origin, digest, probe, probe, rank, context)
 
@@ -385,9 +385,9 @@ class Engine:
         """The context to start an engine with, in tokens; None leaves it to vLLM."""
         return self._settings.max_model_len or self._needed
 
-    def _engine_args(self, model: Path, context: int | None, rank: int) -> dict[str, object]:
+    def _engine_args(self, origin: Inventory, context: int | None, rank: int) -> dict[str, object]:
         """The arguments of `vllm.LLM`."""
-        settings = self._settings
+        model, settings = origin.path, self._settings
         args: dict[str, object] = {
             "model": str(model),
             "tokenizer": str(self._tokenizer_for(model)),
@@ -411,6 +411,7 @@ class Engine:
             args["gpu_memory_utilization"] = settings.gpu_memory_utilization
         if rank:
             args |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1, "max_cpu_loras": 1}
+            args["lora_target_modules"] = adaptable_modules(origin)
         return {**args, **settings.engine_args}
 
     def _rendering_tokenizer(self, model: Path, preferred: Path | None) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from watcher.processes import kill_family
 from watcher.publish.environment import redact, session_environment
 from watcher.publish.wire import Limits, Message
 
@@ -105,31 +105,8 @@ class Session:
         if self._process.poll() is not None:
             return
         # wandb-core starts a process group of its own, so that killing the session's would leave it sending rows
-        # that the parent believes lost. Stopped first, the session cannot start anything while it is searched.
-        _signal(self._process.pid, signal.SIGSTOP)
-        family = _descendants(self._process.pid)
-        for pid in (self._process.pid, *family):
-            _signal(pid, signal.SIGKILL)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _descendants(pid: int) -> list[int]:
-    """All living descendants of a process, as Linux lists them under each of its threads."""
-    found: list[int] = []
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = [int(child) for child in listing.read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        for child in children:
-            found += [child, *_descendants(child)]
-    return found
+        # that the parent believes lost.
+        kill_family(self._process.pid)
 
 
 def _close(stream: object) -> None:
