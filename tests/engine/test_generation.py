@@ -112,3 +112,11 @@ def test_an_unknown_architecture_is_named(shared: Shared, tiny: Path, tmp_path: 
     with Engine(replace(shared.engine._settings)) as engine, pytest.raises(UimonError) as caught:
         engine.load(strange, "strange")
     assert caught.value.reason is Reason.UNKNOWN_ARCHITECTURE
+
+
+def test_seeded_prompts_that_fill_more_than_one_batch_are_all_answered(settings: EngineSettings, tiny: Path) -> None:
+    long = tuple(PromptSpec(f"p{n}", "", tuple(3 + (n + i) % 300 for i in range(200))) for n in range(30))
+    with Engine(replace(settings, max_num_seqs=32)) as engine:
+        engine.load(tiny / "untied-a", "a")
+        answers = list(engine.generate(long, replace(DRAWN, n=1), ()))
+    assert {a.prompt_id for a in answers} == {p.id for p in long}

@@ -44,6 +44,20 @@ def probe_sequences(vocabulary: int, context: int) -> list[list[int]]:
     return sequences
 
 
+def cpu_args(args: Mapping[str, object]) -> dict[str, Any]:
+    """The arguments of `vllm.LLM` as its CPU build needs them.
+
+    Compiling for a CPU takes longer than a small evaluation. A prompt that is computed in two parts fails there
+    (0.32: "CPU Generator does not use offset") as soon as requests have seeds, so no prompt may be cut, which asks
+    for a batch that holds the longest one.
+    """
+    adapted = {"enforce_eager": True, "enable_chunked_prefill": False, **args}
+    tokens, context = adapted.pop("max_num_batched_tokens", None), args.get("max_model_len")
+    if isinstance(tokens, int) and isinstance(context, int):
+        adapted["max_num_batched_tokens"] = max(tokens, context)
+    return adapted
+
+
 class Served:
     """A running engine with one set of weights. After any exception but `UimonError` it must not be used again."""
 
@@ -51,9 +65,7 @@ class Served:
         import vllm
         from vllm.platforms import current_platform
 
-        # Compiling for a CPU takes longer than a small evaluation; on a GPU it pays.
-        defaults = {"enforce_eager": True} if current_platform.is_cpu() else {}
-        self._llm = vllm.LLM(**{**defaults, **args})
+        self._llm = vllm.LLM(**(cpu_args(args) if current_platform.is_cpu() else dict(args)))
         self._progress = progress
         self._lora: Any = None
         self._version: str | None = None

@@ -1,0 +1,175 @@
+"""The command line as a person uses it: help, options, and one clear sentence for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.service.conftest import write_checkpoint
+from watcher.cli import app
+from watcher.config import Settings
+from watcher.ledger import Ledger
+from watcher.model import Reason
+from watcher.statedir import Lease, StateDir
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def uimon(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB", "UIMON"))}
+    environment |= {"COLUMNS": "100", "XDG_STATE_HOME": str(cwd / "xdg"), "TERM": "dumb", "NO_COLOR": "1"} | variables
+    command = [sys.executable, "-c", "from watcher.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def sentence(result: subprocess.CompletedProcess[str]) -> str:
+    """The last line on standard error; there is never a traceback before it."""
+    assert "Traceback" not in result.stderr, result.stderr
+    return result.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def val(tmp_path: Path) -> Path:
+    path = tmp_path / "val.jsonl"
+    path.write_text(json.dumps({"question": "a page", "answer": "<p>"}) + "\n")
+    return path
+
+
+def options(command: str) -> dict[str, str]:
+    """Parameter name → help text of one command."""
+    group = typer.main.get_command(app)
+    found = group.commands[command]  # type: ignore[attr-defined]
+    return {p.name: getattr(p, "help", None) or "" for p in found.params}
+
+
+def test_every_setting_has_an_option_of_watch_and_every_option_is_a_setting() -> None:
+    own = {"ckpts", "config", "debug"}
+    assert set(options("watch")) - own == set(Settings.model_fields)
+
+
+def test_the_defaults_that_help_names_are_the_settings_defaults() -> None:
+    defaults = Settings()
+    checked = 0
+    for name, text in options("watch").items():
+        named = re.search(r"\[default: ([\d.]+)(s|m|h|)\]", text)
+        if named:
+            scale = {"": 1, "s": 1, "m": 60, "h": 3600}[named[2]]
+            assert float(named[1]) * scale == getattr(defaults, name), name
+            checked += 1
+    assert checked >= 10
+
+
+def test_help_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
+    shown = re.search(r"<!-- help:watch -->\n```\n(.*?)\n```\n<!-- /help:watch -->", README.read_text(), re.DOTALL)
+    assert shown is not None
+    printed = uimon("watch", "--help", cwd=tmp_path).stdout
+    assert [line.rstrip() for line in printed.strip().splitlines()] == shown[1].splitlines()
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    heavy = "('torch', 'vllm', 'wandb', 'pydantic', 'bs4')"
+    code = f"import sys, watcher.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["watch", "ckpts", "--val", "val.jsonl"], "No run is named"),
+        (["watch", "ckpts", "--run-id", "a/b", "--val", "val.jsonl"], "no W&B run"),
+        (["watch", "val.jsonl", "--wandb", "off"], "is a file"),
+        (["watch", "ckpts", "--wandb", "off", "--val", "nothing.jsonl"], "does not exist; check --val"),
+        (["watch", "ckpts", "--wandb", "off", "--val", "empty.jsonl"], "is empty"),
+        (["watch", "ckpts", "--wandb", "off", "--val", "broken.jsonl"], "line 2 is not JSON"),
+        (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--samples", "0"], "samples cannot be 0"),
+        (["watch", "ckpts", "--wandb", "off", "--config", "nothing.toml"], "does not exist; check --config"),
+        (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--baseline"], "name it with --base"),
+        (["eval", "nothing", "--val", "val.jsonl"], "does not exist; name a checkpoint directory"),
+        (["status"], "start `uimon watch`"),
+        (["status", "other"], "no ledger in"),
+        (["retry", "soon"], "is no step"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, val: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "broken.jsonl").write_text('{"question": "u"}\n{"question"\n')
+    result = uimon(*arguments, cwd=tmp_path)
+    assert words in sentence(result)
+    assert result.returncode == 2
+
+
+def test_a_second_watcher_is_told_who_has_the_state_directory(tmp_path: Path, val: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    state.create()
+    lease = Lease(state)
+    result = uimon("watch", "ckpts", "--wandb", "off", "--state-dir", "state", "--once", cwd=tmp_path)
+    lease.release()
+    assert result.returncode == 2
+    assert f"in use by process {os.getpid()}" in sentence(result)
+
+
+def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
+    result = uimon("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2", cwd=tmp_path)
+    assert "does not exist yet; waiting for it" in result.stderr
+    assert result.returncode == 0
+
+
+def test_a_checkpoint_that_cannot_be_evaluated_is_named_with_its_converter_and_exit_code_1(
+    tmp_path: Path, val: Path
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "ckpts", 50)
+    (checkpoint / "model.safetensors").unlink()
+    (checkpoint / "pytorch_model.bin").write_bytes(b"pickle")
+    result = uimon("watch", "ckpts", "--wandb", "off", "--once", "--state-dir", "state", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    assert Reason.PICKLE_WEIGHTS in result.stderr
+    assert "save_safetensors" in result.stderr or "safe_serialization" in result.stderr
+    shown = json.loads(uimon("status", "--state-dir", "state", "--json", cwd=tmp_path).stdout)
+    assert [(c["step"], c["state"], c["reason"], c["published"]) for c in shown["checkpoints"]] == [
+        (50, "failed", "pickle_weights", "no")
+    ]
+    assert "checkpoint-50 is due again" in uimon("retry", "50", "--state-dir", "state", cwd=tmp_path).stdout
+    assert uimon("retry", "100", "--state-dir", "state", cwd=tmp_path).returncode == 1
+
+
+def test_without_vllm_one_sentence_says_how_to_install_it(tmp_path: Path, val: Path) -> None:
+    code = (
+        "import importlib.util, sys\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *a: None if name == 'vllm' else find(name, *a)\n"
+        "sys.argv = ['uimon', 'watch', 'ckpts', '--wandb', 'off', '--state-dir', 'state']\n"
+        "from watcher.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'uimon[gpu]'" in sentence(done)
+
+
+def test_a_full_disk_ends_the_watcher_with_a_sentence_and_loses_nothing(tmp_path: Path, val: Path) -> None:
+    """The ledger's file may grow no further, which is what a full disk looks like to SQLite."""
+    write_checkpoint(tmp_path / "ckpts", 50)
+    state = StateDir(tmp_path / "state")
+    state.create()
+    Ledger(state.ledger).close()
+    size = state.ledger.stat().st_size
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+        "sys.argv = ['uimon', 'watch', 'ckpts', '--wandb', 'off', '--once', '--state-dir', 'state']\n"
+        "from watcher.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "disk" in sentence(done)
+    shutil.rmtree(tmp_path / "xdg", ignore_errors=True)
+    assert json.loads(uimon("status", "--state-dir", "state", "--json", cwd=tmp_path).stdout) is not None
