@@ -15,7 +15,7 @@ import typer
 
 from tests.service.conftest import write_checkpoint
 from watcher.cli import app
-from watcher.config import Settings
+from watcher.config import Settings, load_settings
 from watcher.ledger import Ledger
 from watcher.model import Reason
 from watcher.statedir import Lease, StateDir
@@ -56,7 +56,7 @@ def test_every_setting_has_an_option_of_watch_and_every_option_is_a_setting() ->
 
 
 def test_the_defaults_that_help_names_are_the_settings_defaults() -> None:
-    defaults = Settings()
+    defaults = load_settings({})
     checked = 0
     for name, text in options("watch").items():
         named = re.search(r"\[default: ([\d.]+)(s|m|h|)\]", text)

@@ -59,17 +59,17 @@ def assembled(
         closing.callback(engine.close)
         ledger.remember("run", name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
+        board = Board()
         parts = Parts(
             source=source,
             engine=engine,
             ledger=ledger,
             exporter=Exporter(ledger, state),
             outbox=None if run is None else _outbox(settings, run, ledger, state),
-            run_state=lambda: _run_state(run),
+            run_state=_RunAtWandb(run, board).state,
             resolve_base=lambda named: resolve_base(named, settings.base),
         )
         stage_dir = settings.stage_dir or state.stage
-        board = Board()
         yield Assembled(Service(settings, name, val, stage_dir, parts, board=board), ledger, state, board)
 
 
@@ -103,12 +103,31 @@ def _outbox(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir) ->
     return Outbox(ledger, publisher, mode="shared" if settings.wandb == "shared" else "auto")
 
 
-def _run_state(run: RunRef | None) -> str | None:
-    """The run's state at W&B; None where it cannot be known now, which never ends a service."""
-    if run is None:
-        return None
-    try:
-        return inspect_run(run, _INSPECT_TIMEOUT).state
-    except UimonError as error:
-        log.debug("The run's state is not known: %s", error.sentence)
-        return None
+class _RunAtWandb:
+    """The run's state at W&B, asked again and again; what keeps it from being known is said once, not each time."""
+
+    def __init__(self, run: RunRef | None, board: Board) -> None:
+        self._run = run
+        self._board = board
+        self._said: Reason | None = None
+
+    def state(self) -> str | None:
+        """W&B's word for the state; None where it cannot be known now, which never ends a service."""
+        if self._run is None:
+            return None
+        try:
+            facts = inspect_run(self._run, _INSPECT_TIMEOUT)
+        except UimonError as error:
+            self._say(error.reason, error.sentence)
+            return None
+        if not facts.exists:
+            self._say(Reason.RUN_NOT_FOUND, f"W&B has no run {self._run.name} yet; rows wait until it is there.")
+            return None
+        self._said = None
+        self._board.update(url=facts.url)
+        return facts.state
+
+    def _say(self, reason: Reason, sentence: str) -> None:
+        if reason is not self._said:
+            log.warning("%s (%s)", sentence, reason)
+        self._said = reason

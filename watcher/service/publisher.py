@@ -43,7 +43,6 @@ class Publisher:
         self._deadline = float("inf")
         self._next_state_check = 0.0
         self._said: Reason | None = None
-        self._last_url: str | None = None
         self._ended_at: float | None = None
         self.ended_state: str | None = None
 
@@ -84,9 +83,10 @@ class Publisher:
     def _publish(self, outbox: Outbox) -> None:
         self._board.update(publishing=True)
         report = outbox.step()
-        self._last_url = report.url or self._last_url
         due = sum(count for count, _ in self._ledger.outbox_counts().values())
-        self._board.update(publishing=False, due=due, waiting=report.waiting, url=self._last_url)
+        self._board.update(publishing=False, due=due, waiting=report.waiting)
+        if report.url:
+            self._board.update(url=report.url)
         self._say(report)
 
     def _say(self, report: OutboxReport) -> None:
