@@ -22,6 +22,8 @@ _COLOR_ROOT = re.compile(
     r"bg|text|from|via|to|fill|stroke|accent|caret|divide|decoration|outline|placeholder|ring|ring-offset|inset-ring"
     r"|border(?:-(?:[xysetrbl]|b[se]))?|(?:inset-|text-|drop-)?shadow|scrollbar-(?:thumb|track)|bg-(?:linear|radial|conic)"
 )
+# Underscores stand for blanks, but not in the name of a variable.
+_UNDERSCORE = re.compile(r"(--[\w-]+)|_")
 _HINT = re.compile(r"([a-z-]+):")
 _CONVENTIONAL = re.compile(rf"-((?:{'|'.join(sorted(CONVENTIONAL))})(?:-[a-z0-9]+)*)(?:/[^/]+)?!?$")
 
@@ -80,7 +82,7 @@ def _arbitrary_css(value: str) -> str:
         if hint[1] not in ("color", "image"):
             return ""
         inner = inner[hint.end() :]
-    inner = inner.replace("_", " ") if "var(" not in inner else inner
+    inner = _UNDERSCORE.sub(lambda match: match[1] or " ", inner)
     return f"var({inner})" if inner.startswith("--") else inner
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from scorers.css import takes_color
-from scorers.jsx_syntax import MAX_CHARACTERS, captures, parse_jsx
+from scorers.jsx_syntax import captures, parsable, parse_jsx
 from scorers.page import COLOR_ATTRIBUTES, Page
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ _CAPITAL = re.compile(r"[A-Z]")
 
 
 def read_jsx(code: str) -> Page:
-    """Reads JSX or TSX, broken or not; what lies beyond the parser's `MAX_CHARACTERS` is not read. Never raises.
+    """Reads JSX or TSX, broken or not; what lies beyond `parsable` is not read. Never raises.
 
     >>> page = read_jsx('const a = "mt-4 table"; export default () => <p className="flex" style={{color: "#fff"}} />')
     >>> page.class_names, page.loose_names, page.styles, page.tags
     (('flex',), ('mt-4',), (('color', '#fff'),), ('p',))
     """
-    source = code[:MAX_CHARACTERS].encode()
+    source = parsable(code).encode()
     found = captures(parse_jsx(source.decode()), _QUERY)
     attributes = [(_attribute_name(node, source), node) for node in found.get("attribute", [])]
     classes = _Ranges([node for name, node in attributes if name.lower().endswith(_CLASS_ATTRIBUTES)])

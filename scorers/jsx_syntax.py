@@ -10,7 +10,9 @@ these parse.
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from scorers.html_syntax import MAX_ISSUES, SyntaxIssue, Verdict
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 # The parser's error recovery is not linear. A completion of 128k tokens stays below this.
 MAX_CHARACTERS = 600_000
+# Queries take time quadratic in the depth of the tree: 100,000 braces inside one another would take minutes.
+MAX_DEPTH = 1_000
+_BRACKET = re.compile(r"[][(){}]")
 
 
 def check_jsx(code: str) -> Verdict:
@@ -36,10 +41,28 @@ def check_jsx(code: str) -> Verdict:
     if len(code) > MAX_CHARACTERS:
         message = f"the code is longer than {MAX_CHARACTERS:,} characters and was not parsed"
         return Verdict((SyntaxIssue("too_large", Position(1, 1), message),))
+    readable = parsable(code)
+    if len(readable) < len(code):
+        message = f"more than {MAX_DEPTH:,} brackets are open inside one another"
+        return Verdict((SyntaxIssue("too_deep", Position.of(code, len(readable)), message),))
     issues = _issues(code)
     if issues and code.lstrip().startswith(("<", "{/*")) and not _issues(f"<>{code}</>"):
         return Verdict(())
     return Verdict(issues)
+
+
+def parsable(code: str) -> str:
+    """The beginning of `code` whose tree can be read in bounded time: up to `MAX_CHARACTERS` and `MAX_DEPTH`.
+
+    >>> len(parsable("{" * 5_000)), parsable("a(b[{}])")
+    (1000, 'a(b[{}])')
+    """
+    depth = 0
+    for match in _BRACKET.finditer(code, 0, MAX_CHARACTERS):
+        depth = depth + 1 if match[0] in "([{" else max(0, depth - 1)
+        if depth > MAX_DEPTH:
+            return code[: match.start()]
+    return code[:MAX_CHARACTERS]
 
 
 def parse_jsx(code: str) -> Tree:
@@ -81,12 +104,11 @@ def _issues(code: str) -> tuple[SyntaxIssue, ...]:
     tree = parse_jsx(code)
     source = code.encode()
     found = [_syntax_error(node, source) for node in _errors(tree.root_node)]
-    found += [
-        mismatch
-        for node in captures(tree, "(jsx_element) @element").get("element", [])
-        if (mismatch := _mismatch(node, source))
-    ]
-    return tuple(sorted(found[:MAX_ISSUES], key=lambda i: (i.position.line, i.position.column)))
+    elements = captures(tree, "(jsx_element) @element").get("element", [])
+    mismatches = (mismatch for node in elements if (mismatch := _mismatch(node, source)))
+    # Placing an issue reads the text before it: thousands that nobody sees would take quadratic time.
+    found += islice(mismatches, MAX_ISSUES - len(found))
+    return tuple(sorted(found, key=lambda i: (i.position.line, i.position.column)))
 
 
 def _errors(root: Node) -> list[Node]:

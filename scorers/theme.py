@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scorers.css import color_tokens, declarations
-from scorers.jsx_syntax import captures, parse_jsx
+from scorers.jsx_syntax import captures, parsable, parse_jsx
 from scorers.palette import CUSTOM, palette
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
 
 def _config_colors(script: str) -> list[tuple[str, str]]:
     """The flattened `colors` objects of a script: `brand`, `brand-500`."""
+    script = parsable(script)
     source = script.encode()
     found: list[tuple[str, str]] = []
     for value in captures(parse_jsx(script), "(pair value: (object) @colors)").get("colors", []):

@@ -1,0 +1,204 @@
+"""From samples to metrics: sums, undefined values, entropies, intervals, rarefaction."""
+
+import json
+import math
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scorers import METRICS, Completion, Grade, Language, Outcome, Sample, aggregate, score, score_sample
+from scorers.palette import family, palette
+from scorers.statistics import entropy, rarefaction, wilson
+
+COLORS = ("red-500", "blue-500", "teal-300", "amber-200", "pink-700", "gray-100", "white", "black")
+
+
+def sample(*colors: str, outcome: Outcome = Outcome.VALID, classes: tuple[str, ...] = ()) -> Sample:
+    return Sample(
+        "",
+        outcome,
+        colors=tuple(sorted(Counter(colors).items())),
+        num_colors=len(colors),
+        classes=tuple(sorted(Counter(classes).items())),
+        num_classes=len(classes),
+        class_tokens=len(classes),
+    )
+
+
+def number(metrics: dict[str, float | None], name: str) -> float:
+    value = metrics[name]
+    assert value is not None
+    return value
+
+
+def test_of_no_samples_counts_are_zero_and_everything_else_is_undefined() -> None:
+    metrics = aggregate([])
+    defined = {name: value for name, value in metrics.items() if value is not None}
+    assert set(defined) == {
+        "eval/samples",
+        "eval/soft_issues",
+        "eval/hue_samples",
+        *(f"eval/outcome_{o.value}" for o in Outcome),
+    }
+    assert set(defined.values()) == {0.0}
+
+
+def test_every_metric_is_always_there_and_explained() -> None:
+    names = {name for name in METRICS if name not in ("train/perplexity", "eval/perplexity")}
+    assert set(aggregate([])) == set(aggregate([sample("red-500")] * 5)) == names
+
+
+def test_what_the_samples_do_not_hold_is_undefined_and_never_zero() -> None:
+    metrics = score([Completion(""), Completion("I cannot.")]).metrics
+    assert metrics["eval/syntax_validity_rate"] == 0
+    for name in ("color_entropy", "color_shade_entropy", "hue_entropy", "blue_purple_share", "dominant_hue_share"):
+        assert metrics[f"eval/{name}"] is None
+    for name in ("utility_share", "duplicate_share", "structure_similarity", "unique_tailwind_classes_3"):
+        assert metrics[f"eval/{name}"] is None
+    assert metrics["eval/total_colors_used"] == 0
+
+
+def test_only_samples_cut_by_the_token_limit_leave_the_rate_of_complete_ones() -> None:
+    outcomes = [Outcome.VALID] * 3 + [Outcome.INVALID, Outcome.NO_CODE, Outcome.EMPTY] + [Outcome.TRUNCATED] * 4
+    metrics = aggregate(sample(outcome=outcome) for outcome in outcomes)
+    assert metrics["eval/syntax_validity_rate"] == 0.3
+    assert metrics["eval/syntax_validity_rate_complete"] == 0.5
+    assert aggregate([sample(outcome=Outcome.TRUNCATED)])["eval/syntax_validity_rate_complete"] is None
+
+
+SAMPLES = st.lists(
+    st.builds(
+        lambda outcome, colors, classes: sample(*colors, outcome=outcome, classes=tuple(classes)),
+        st.sampled_from(Outcome),
+        st.lists(st.sampled_from(COLORS), max_size=8),
+        st.lists(st.sampled_from(("p-1", "flex", "mt-2", "w-1/2")), max_size=6),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SAMPLES)
+def test_outcomes_sum_to_n_and_every_value_is_finite_and_in_its_range(samples: list[Sample]) -> None:
+    metrics = aggregate(samples)
+    assert sum(number(metrics, f"eval/outcome_{o.value}") for o in Outcome) == metrics["eval/samples"] == len(samples)
+    for name, value in metrics.items():
+        assert value is None or (math.isfinite(value) and value >= 0), name
+        assert value is None or METRICS[name].unit != "0-1" or value <= 1, name
+    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
+    assert aggregate([Sample.from_dict(s.to_dict()) for s in samples]) == metrics
+
+
+def test_color_entropy_is_over_families_pooled_over_all_samples() -> None:
+    metrics = aggregate([sample("blue-500", "blue-700"), sample("red-500", "red-100")])
+    assert metrics["eval/color_entropy"] == 1
+    assert metrics["eval/color_shade_entropy"] == 2
+    assert (metrics["eval/total_colors_used"], metrics["eval/distinct_colors"]) == (4, 4)
+    assert aggregate([sample("blue-500", "blue-700")])["eval/color_entropy"] == 0
+
+
+def recolored(page: Sample, to: str) -> Sample:
+    """The page with every hue replaced by one, shades and grays kept."""
+    counts: Counter[str] = Counter()
+    for token, count in page.colors:
+        shade = token.partition("-")[2]
+        counts[token if family(token) in ("gray", "white", "black") else f"{to}-{shade}"] += count
+    return replace(page, colors=tuple(sorted(counts.items())))
+
+
+def test_an_all_blue_recoloring_lowers_the_entropies_and_raises_the_blue_purple_share() -> None:
+    shades = [token for token in sorted(palette()) if token.endswith(("-300", "-500", "-700")) and "gray" not in token]
+    pages = [sample(*shades[i % 60 :: 23], "white", "gray-100") for i in range(16)]
+    before, after = aggregate(pages), aggregate([recolored(page, "blue") for page in pages])
+    for name in ("eval/color_entropy", "eval/color_shade_entropy", "eval/hue_entropy"):
+        assert number(after, name) < number(before, name) - 0.5
+    assert number(before, "eval/blue_purple_share") < 0.6
+    assert after["eval/blue_purple_share"] == after["eval/dominant_hue_share"] == 1
+    assert after["eval/hue_entropy"] == 0
+    assert after["eval/total_colors_used"] == before["eval/total_colors_used"]
+
+
+def test_a_takeover_by_neighboring_hues_is_seen_by_the_hue_metrics() -> None:
+    metrics = aggregate([sample("blue-500", "indigo-500", "violet-500", "purple-500", "white")] * 16)
+    assert number(metrics, "eval/color_entropy") > 2
+    assert (metrics["eval/hue_entropy"], metrics["eval/blue_purple_share"]) == (0, 1)
+
+
+def test_hue_metrics_weigh_pages_alike_and_leave_out_pages_with_few_colors() -> None:
+    long_blue, short_red = sample(*["blue-500"] * 97), sample("red-500", "red-500", "white")
+    metrics = aggregate([long_blue, short_red, sample("blue-500", "blue-500"), sample("white", "black", "gray-100")])
+    assert metrics["eval/hue_samples"] == 2
+    assert metrics["eval/blue_purple_share"] == 0.5
+    assert metrics["eval/hue_entropy"] == 1
+    assert metrics["eval/dominant_hue_share"] == 0.5
+
+
+def test_hues_that_lead_together_share_their_page() -> None:
+    metrics = aggregate([sample("blue-500", "red-500", "white"), sample("red-500", "red-300", "white")])
+    assert metrics["eval/dominant_hue_share"] == 0.75
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.frozensets(st.sampled_from("abcdefg")), min_size=3, max_size=7))
+def test_rarefaction_is_the_mean_over_all_draws_of_three(samples: list[frozenset[str]]) -> None:
+    draws = list(combinations(samples, 3))
+    expected = sum(len(frozenset().union(*draw)) for draw in draws) / len(draws)
+    occurrence = Counter(name for names in samples for name in names)
+    assert rarefaction(occurrence, len(samples), 3) == pytest.approx(expected)
+    metrics = aggregate(sample(classes=(*names, *names)) for names in samples)
+    assert metrics["eval/unique_tailwind_classes_3"] == pytest.approx(expected)
+    assert metrics["eval/unique_tailwind_classes"] == len(occurrence)
+
+
+def test_rarefaction_of_fewer_samples_than_draws_is_undefined() -> None:
+    assert aggregate([sample(classes=("p-1",))] * 2)["eval/unique_tailwind_classes_3"] is None
+
+
+# From R: prop.test(x, n, correct = FALSE).
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [
+        (0, 10, 0.0, 0.2775),
+        (1, 1, 0.2065, 1.0),
+        (5, 10, 0.2366, 0.7634),
+        (10, 10, 0.7225, 1.0),
+        (81, 263, 0.2553, 0.3662),
+    ],
+)
+def test_the_wilson_interval_has_its_known_bounds(successes: int, n: int, low: float, high: float) -> None:
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_entropy_has_its_known_values() -> None:
+    assert entropy([1] * 8) == 3
+    assert entropy([3, 1]) == pytest.approx(0.8112781)
+    assert (entropy([7]), entropy([]), entropy([0, 0])) == (0, None, None)
+
+
+def test_utility_share_counts_occurrences_over_all_samples() -> None:
+    codes = ["<p class='p-4 p-4 card'>", "<p class='card fa-x flex'>"]
+    metrics = aggregate(score_sample(Completion(code, language=Language.HTML)) for code in codes)
+    assert metrics["eval/utility_share"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "samples", "grade"),
+    [
+        ("eval/color_entropy", 3.1, 64, Grade.GOOD),
+        ("eval/color_entropy", 3.0, 64, Grade.MEDIUM),
+        ("eval/color_entropy", 1.4, 64, Grade.BAD),
+        ("eval/color_entropy", None, 64, None),
+        ("eval/syntax_validity_rate", 0.89, 64, Grade.BAD),
+        ("eval/hue_entropy", 0.9, 16, Grade.BAD),
+        ("eval/hue_entropy", 0.9, 15, None),
+        ("eval/blue_purple_share", 0.9, 64, Grade.BAD),
+        ("eval/unique_tailwind_classes", 12.0, 64, None),
+        ("eval/unique_tailwind_classes_3", 29.0, 64, Grade.BAD),
+    ],
+)
+def test_bands_grade_values(name: str, value: float | None, samples: int, grade: Grade | None) -> None:
+    assert METRICS[name].grade(value, samples) is grade

@@ -1,0 +1,203 @@
+"""`uimon score`: every form of input, the shape of `--json`, and one sentence for what cannot be read."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from watcher.cli import app
+from watcher.commands.score import as_plain, read_completions, run_score
+from watcher.model import UimonError
+
+GOOD = '<!doctype html><html><body><p class="p-4 bg-blue-500">Hi</p></body></html>'
+BAD = "<main>\n  <div>\n</main>\n"
+SAMPLE_KEYS = ["source", "outcome", "language", "syntax_valid", "num_colors", "num_classes", "errors"]
+
+
+def scored(capsys: pytest.CaptureFixture[str], *paths: Path | str) -> dict[str, Any]:
+    assert run_score([str(path) for path in paths], as_json=True) == 0
+    printed: dict[str, Any] = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    return printed
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_json_has_exactly_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = write(tmp_path / "good.html", GOOD), write(tmp_path / "bad.html", BAD)
+    printed = scored(capsys, good, bad)
+    assert list(printed) == ["metrics", "samples"]
+    assert all(value is None or isinstance(value, float) for value in printed["metrics"].values())
+    assert printed["metrics"]["eval/syntax_validity_rate"] == 0.5
+    assert printed["metrics"]["eval/unique_tailwind_classes_3"] is None
+    assert [list(sample) for sample in printed["samples"]] == [SAMPLE_KEYS, SAMPLE_KEYS]
+    assert printed["samples"][0] == {
+        "source": str(good),
+        "outcome": "valid",
+        "language": "html",
+        "syntax_valid": True,
+        "num_colors": 1,
+        "num_classes": 2,
+        "errors": [],
+    }
+    (error,) = printed["samples"][1]["errors"]
+    assert list(error) == ["code", "line", "column", "message"]
+    assert (error["code"], error["line"], error["column"]) == ("unclosed", 2, 3)
+
+
+def test_a_directory_is_searched_in_order_without_hidden_files_and_modules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("b.html", "a/c.HTM", "a/d.tsx", "e.md", "f.css", ".g.html", ".h/i.html", "node_modules/j/k.html"):
+        code = "export default () => <p />" if name.endswith("tsx") else GOOD
+        write(tmp_path / name, code)
+    printed = scored(capsys, tmp_path)
+    sources = [str(Path(sample["source"]).relative_to(tmp_path)) for sample in printed["samples"]]
+    assert sources == ["a/c.HTM", "a/d.tsx", "b.html", "e.md"]
+    assert [sample["outcome"] for sample in printed["samples"]] == ["valid"] * 4
+    assert printed["samples"][1]["language"] == "tsx"
+
+
+def test_a_markdown_file_is_one_completion_whose_code_is_fenced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path / "a.md", f"# Answer\n\n```html\n{BAD}```\n")
+    (sample,) = scored(capsys, file)["samples"]
+    assert (sample["outcome"], sample["errors"][0]["line"]) == ("invalid", 5)
+
+
+def test_standard_input_is_one_completion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"Sure:\n```html\n{GOOD}\n```".encode("utf-8-sig") + b"\xff"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text), "ascii"))
+    (sample,) = scored(capsys, "-")["samples"]
+    assert (sample["source"], sample["outcome"]) == ("-", "valid")
+
+
+def test_rows_hold_completions_or_conversations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fenced = f"```html\n{GOOD}\n```"
+    parts = [{"type": "text", "text": "```html\n"}, {"type": "image"}, {"type": "text", "text": f"{GOOD}\n```"}]
+    rows: list[dict[str, Any]] = [
+        {"completion": f"{GOOD}\u2028\x0b"},
+        {"completion": "```html\n<div>", "finish_reason": "length"},
+        {"completion": "```html\n<div>", "finish_reason": "stop"},
+        {"messages": [{"role": "user", "content": "<b>"}, {"role": "assistant", "content": fenced}]},
+        {"messages": [{"role": "assistant", "content": parts}, {"role": "user", "content": "thanks"}]},
+        {"completion": "\ud800"},
+    ]
+    lines = [json.dumps(row, ensure_ascii=index == 5) for index, row in enumerate(rows)]
+    file = write(tmp_path / "rows.jsonl", "\ufeff" + "\n\n".join(lines) + "\n")
+    samples = scored(capsys, file)["samples"]
+    assert [s["outcome"] for s in samples] == ["valid", "truncated", "invalid", "valid", "valid", "no_code"]
+    assert [s["source"] for s in samples[:2]] == [f"{file}#1", f"{file}#3"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[1]", "is not an object"),
+        ('{"text": "a"}', "has neither a text under `completion` nor an assistant turn"),
+        ('{"completion": null}', "has neither"),
+        ('{"messages": [{"role": "user", "content": "a"}, 3]}', "has neither"),
+        ('{"messages": "a"}', "has neither"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_by_file_and_line(tmp_path: Path, row: str, said: str) -> None:
+    file = write(tmp_path / "rows.jsonl", f'{{"completion": "a"}}\n\n{row}\n')
+    with pytest.raises(UimonError) as raised:
+        list(read_completions(str(file)))
+    assert raised.value.sentence.startswith(f"{file}, line 3 ")
+    assert said in raised.value.sentence
+    assert "\n" not in raised.value.sentence
+
+
+def test_input_that_is_not_there_or_of_no_kind_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "a.png", "x")
+    for name, said in (("none.html", "does not exist"), ("empty", "holds nothing"), ("a.png", "is of no kind")):
+        result = CliRunner().invoke(app, ["score", str(tmp_path / name)])
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith(f"uimon: {tmp_path / name} {said}")
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_directory_that_cannot_be_listed_is_an_error_and_not_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "good.html", GOOD)
+    closed = write(tmp_path / "sub" / "a.html", GOOD).parent
+    import os
+
+    scandir = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if str(path) == str(closed):
+            raise PermissionError(13, "Permission denied", str(closed))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(UimonError, match=r"sub cannot be read \(Permission denied\)"):
+        list(read_completions(str(tmp_path)))
+
+
+def test_what_is_in_the_samples_never_changes_the_exit_code(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["score", str(write(tmp_path / "bad.html", BAD))])
+    assert result.exit_code == 0
+    assert "eval/syntax_validity_rate" in result.stdout
+    assert "bad.html:2:3  invalid: `<div>` opened here is not closed before `</main>` at line 3" in result.stdout
+
+
+def test_model_output_cannot_style_or_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x[bold]\x1b[31m\u202e.html"
+    write(tmp_path / name, "<i>a</i><a-[red]b[/red]:smile:>\n<x\x1b]0;owned\x07y>\n<z\u202e>\n")
+    assert run_score([str(tmp_path)], as_json=False) == 0
+    printed = capsys.readouterr().out
+    assert all(character.isprintable() or character == "\n" for character in printed)
+    for shown in ("<a-[red]b[", "<x\\x1b]0;owned\\x07y>", "<z\\u202e>", "x[bold]\\x1b[31m\\u202e.html:1:9"):
+        assert shown in printed
+
+
+def test_no_more_samples_are_shown_than_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for index in range(25):
+        write(tmp_path / f"{index}.html", "<b>" * 5)
+    run_score([str(tmp_path)], as_json=False)
+    printed = capsys.readouterr().out
+    assert "25 not valid" in printed
+    assert "and 2 more in this sample" in printed
+    assert "and 5 more samples; --json lists all" in printed
+
+
+def test_scoring_loads_nothing_that_trains_or_serves(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.html", GOOD)
+    code = (
+        "import sys\nfrom watcher.cli import app\n"
+        f"try:\n    app(['score', {str(file)!r}])\nexcept SystemExit as left:\n    assert left.code == 0\n"
+        "heavy = {'torch', 'vllm', 'transformers', 'wandb'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "eval/color_entropy" in done.stdout
+
+
+def test_the_room_of_scorers_knows_nothing_of_the_watcher() -> None:
+    code = (
+        "import sys\nfrom scorers import Completion, score\nscore([Completion('<p class=p-4>')])\n"
+        "assert not any(name.split('.')[0] in ('watcher', 'torch', 'vllm') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
+
+
+def test_no_rows_make_undefined_metrics(tmp_path: Path) -> None:
+    from scorers import score
+
+    plain = as_plain(score(read_completions(str(write(tmp_path / "rows.jsonl", "\n")))))
+    assert (plain["samples"], plain["metrics"]["eval/syntax_validity_rate"]) == ([], None)
