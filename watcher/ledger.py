@@ -23,85 +23,39 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from watcher.ledger_rows import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    Evaluation,
+    Record,
+    row_body,
+    to_evaluation,
+    to_record,
+    to_row,
+    to_status,
+    train_row,
+)
 from watcher.model import (
     Checkpoint,
     Condition,
-    JsonScalar,
-    Kind,
     Reason,
     Row,
     RowKind,
     Staged,
     State,
-    Table,
     UimonError,
-    row_uid,
 )
 
-SCHEMA_VERSION: Final = 1
+__all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
+
 MAX_ATTEMPTS: Final = 3
-
-_SCHEMA: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE checkpoint (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
-    kind TEXT NOT NULL, base TEXT, final INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
-    detail TEXT NOT NULL DEFAULT '', digest TEXT, stage TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-    seen_at REAL NOT NULL, changed_at REAL NOT NULL);
-CREATE INDEX checkpoint_name ON checkpoint (name, id);
-CREATE INDEX checkpoint_state ON checkpoint (state, step);
-CREATE TABLE evaluation (
-    uid TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL REFERENCES checkpoint (id), suite TEXT NOT NULL,
-    metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE sample (uid TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, position));
-CREATE TABLE outbox (
-    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, mark INTEGER,
-    attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL, created_at REAL NOT NULL);
-CREATE INDEX outbox_due ON outbox (published_at, kind, step);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One checkpoint as the ledger knows it; `digest` is None until all its bytes were read."""
-
-    id: int
-    name: str
-    step: int
-    path: Path
-    kind: Kind
-    base: str | None
-    final: bool
-    state: State
-    reason: Reason | None
-    detail: str
-    digest: str | None
-    stage: Path | None
-    attempts: int
-    seen_at: float
-    changed_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping."""
-
-    uid: str
-    step: int
-    suite: str
-    metrics: Mapping[str, float | None]
-    samples: tuple[Mapping[str, Any], ...]
-    at: float
 
 
 class Ledger:
@@ -255,21 +209,21 @@ class Ledger:
     def record(self, checkpoint_id: int) -> Record:
         """The record of one checkpoint, by the ledger's own number."""
         with self._lock:
-            return _record(self._db.execute("SELECT * FROM checkpoint WHERE id = ?", (checkpoint_id,)).fetchone())
+            return to_record(self._db.execute("SELECT * FROM checkpoint WHERE id = ?", (checkpoint_id,)).fetchone())
 
     def latest(self, name: str) -> Record | None:
         """The newest record of a checkpoint's name; a step that was written again has several."""
         query = "SELECT * FROM checkpoint WHERE name = ? ORDER BY id DESC LIMIT 1"
         with self._lock:
             row = self._db.execute(query, (name,)).fetchone()
-        return None if row is None else _record(row)
+        return None if row is None else to_record(row)
 
     def records(self, *states: State) -> list[Record]:
         """Checkpoints in these states (all without any), by step, then by when they were seen."""
         where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""
         with self._lock:
             rows = self._db.execute(f"SELECT * FROM checkpoint {where} ORDER BY step, id", states).fetchall()
-        return [_record(row) for row in rows]
+        return [to_record(row) for row in rows]
 
     def evaluations(self, *, exported: bool | None = None) -> list[Evaluation]:
         """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
@@ -279,7 +233,7 @@ class Ledger:
                 "SELECT evaluation.*, checkpoint.step FROM evaluation JOIN checkpoint ON checkpoint.id = "
                 f"evaluation.checkpoint {where} ORDER BY checkpoint.step, evaluation.at"
             ).fetchall()
-        return [_evaluation(row) for row in rows]
+        return [to_evaluation(row) for row in rows]
 
     def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
         """The samples of one evaluation, in the order of the suite's prompts."""
@@ -296,7 +250,7 @@ class Ledger:
                 "ORDER BY c.step, c.id"
             ).fetchall()
         off = self.recall("wandb") == "off"
-        return [_status(row, off=off) for row in rows]
+        return [to_status(row, off=off) for row in rows]
 
     def mark_exported(self, uid: str) -> None:
         """This evaluation is in the JSONL files."""
@@ -335,7 +289,7 @@ class Ledger:
             rows = self._db.execute(
                 "SELECT * FROM outbox WHERE published_at IS NULL ORDER BY kind, step, created_at LIMIT ?", (limit,)
             ).fetchall()
-        return [_row(row) for row in rows]
+        return [to_row(row) for row in rows]
 
     def note_attempt(self, uids: Sequence[str], mark: int) -> None:
         """Before anything is sent: these rows cannot be in the run's history before position `mark`.
@@ -386,7 +340,7 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         if self._version() == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif self._version() != SCHEMA_VERSION:
             raise UimonError(
                 Reason.LEDGER_DAMAGED,
@@ -428,7 +382,7 @@ class Ledger:
             (found.name, found.step, found.stamp, str(found.path), found.kind, found.base, State.SEEN, now, now),
         )
         row = self._db.execute("SELECT * FROM checkpoint WHERE name = ? AND stamp = ?", (found.name, found.stamp))
-        return _record(row.fetchone())
+        return to_record(row.fetchone())
 
     def _sight_gone(self, latest: Record | None) -> Record | None:
         if latest is None or latest.state not in (State.SEEN, State.COMPLETE):
@@ -468,7 +422,7 @@ class Ledger:
         now = self._clock()
         self._db.executemany(
             "INSERT OR IGNORE INTO outbox (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
-            [(row.uid, row.kind, row.step, _row_body(row), now) for row in rows],
+            [(row.uid, row.kind, row.step, row_body(row), now) for row in rows],
         )
 
 
@@ -481,26 +435,6 @@ _CURABLE: Final = frozenset(
 def _untouched(record: Record) -> bool:
     """True where nothing was done with a checkpoint yet, so that a new look may change what is known of it."""
     return record.state in (State.SEEN, State.COMPLETE) or (record.state is State.FAILED and record.reason in _CURABLE)
-
-
-def train_row(run: str, step: int, loss: float) -> Row | None:
-    """The row of `train/perplexity` = exp(loss) for one logged step; None where that is no finite number.
-
-    >>> row = train_row("run", 5, 0.0)
-    >>> row.values["train/perplexity"], row.values["train/global_step"]
-    (1.0, 5)
-    >>> train_row("run", 5, 1000.0) is None
-    True
-    """
-    if not math.isfinite(loss) or loss > math.log(1e300):
-        return None
-    uid = row_uid(RowKind.TRAIN, run, step, repr(loss))
-    values: dict[str, JsonScalar] = {
-        "train/global_step": step,
-        "train/perplexity": math.exp(loss),
-        f"{RowKind.TRAIN}/uid": uid,
-    }
-    return Row(uid, RowKind.TRAIN, step, values)
 
 
 @contextlib.contextmanager
@@ -517,57 +451,3 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         sentence = f"The ledger {path} is damaged ({error}); move it away, or choose another --state-dir."
         raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error
-
-
-def _record(row: sqlite3.Row) -> Record:
-    return Record(
-        id=row["id"],
-        name=row["name"],
-        step=row["step"],
-        path=Path(row["path"]),
-        kind=Kind(row["kind"]),
-        base=row["base"],
-        final=bool(row["final"]),
-        state=State(row["state"]),
-        reason=Reason(row["reason"]) if row["reason"] else None,
-        detail=row["detail"],
-        digest=row["digest"],
-        stage=Path(row["stage"]) if row["stage"] else None,
-        attempts=row["attempts"],
-        seen_at=row["seen_at"],
-        changed_at=row["changed_at"],
-    )
-
-
-def _evaluation(row: sqlite3.Row) -> Evaluation:
-    return Evaluation(row["uid"], row["step"], row["suite"], json.loads(row["metrics"]), (), row["at"])
-
-
-def _row_body(row: Row) -> str:
-    table = None if row.table is None else {"columns": row.table.columns, "rows": row.table.rows}
-    return json.dumps({"values": dict(row.values), "table": table})
-
-
-def _row(row: sqlite3.Row) -> Row:
-    body = json.loads(row["body"])
-    table = body["table"] and Table(tuple(body["table"]["columns"]), tuple(tuple(r) for r in body["table"]["rows"]))
-    made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
-    return replace(made, mark=row["mark"], attempts=row["attempts"])
-
-
-def _status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
-    published = "no"
-    if row["published_at"] is not None:
-        published = "yes"
-    elif row["row_uid"] is not None and not off:
-        published = "deferred" if row["waiting"] == Reason.TRAINER_NOT_SHARED else "pending"
-    return {
-        "step": row["step"],
-        "name": row["name"],
-        "state": row["state"],
-        "reason": row["reason"],
-        "detail": row["detail"],
-        "digest": row["digest"],
-        "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
-        "published": published,
-    }

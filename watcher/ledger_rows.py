@@ -1,0 +1,146 @@
+"""What the ledger keeps, and how it looks in SQLite: the schema, and rows into values and back."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
+
+SCHEMA_VERSION: Final = 1
+SCHEMA: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE checkpoint (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
+    kind TEXT NOT NULL, base TEXT, final INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
+    detail TEXT NOT NULL DEFAULT '', digest TEXT, stage TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+    seen_at REAL NOT NULL, changed_at REAL NOT NULL);
+CREATE INDEX checkpoint_name ON checkpoint (name, id);
+CREATE INDEX checkpoint_state ON checkpoint (state, step);
+CREATE TABLE evaluation (
+    uid TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL REFERENCES checkpoint (id), suite TEXT NOT NULL,
+    metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE sample (uid TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, position));
+CREATE TABLE outbox (
+    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, mark INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL, created_at REAL NOT NULL);
+CREATE INDEX outbox_due ON outbox (published_at, kind, step);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One checkpoint as the ledger knows it; `digest` is None until all its bytes were read."""
+
+    id: int
+    name: str
+    step: int
+    path: Path
+    kind: Kind
+    base: str | None
+    final: bool
+    state: State
+    reason: Reason | None
+    detail: str
+    digest: str | None
+    stage: Path | None
+    attempts: int
+    seen_at: float
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping."""
+
+    uid: str
+    step: int
+    suite: str
+    metrics: Mapping[str, float | None]
+    samples: tuple[Mapping[str, Any], ...]
+    at: float
+
+
+def train_row(run: str, step: int, loss: float) -> Row | None:
+    """The row of `train/perplexity` = exp(loss) for one logged step; None where that is no finite number.
+
+    >>> row = train_row("run", 5, 0.0)
+    >>> row.values["train/perplexity"], row.values["train/global_step"]
+    (1.0, 5)
+    >>> train_row("run", 5, 1000.0) is None
+    True
+    """
+    if not math.isfinite(loss) or loss > math.log(1e300):
+        return None
+    uid = row_uid(RowKind.TRAIN, run, step, repr(loss))
+    values: dict[str, JsonScalar] = {
+        "train/global_step": step,
+        "train/perplexity": math.exp(loss),
+        f"{RowKind.TRAIN}/uid": uid,
+    }
+    return Row(uid, RowKind.TRAIN, step, values)
+
+
+def to_record(row: sqlite3.Row) -> Record:
+    """A checkpoint's line as a record."""
+    return Record(
+        id=row["id"],
+        name=row["name"],
+        step=row["step"],
+        path=Path(row["path"]),
+        kind=Kind(row["kind"]),
+        base=row["base"],
+        final=bool(row["final"]),
+        state=State(row["state"]),
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        detail=row["detail"],
+        digest=row["digest"],
+        stage=Path(row["stage"]) if row["stage"] else None,
+        attempts=row["attempts"],
+        seen_at=row["seen_at"],
+        changed_at=row["changed_at"],
+    )
+
+
+def to_evaluation(row: sqlite3.Row) -> Evaluation:
+    """An evaluation's line, without its samples."""
+    return Evaluation(row["uid"], row["step"], row["suite"], json.loads(row["metrics"]), (), row["at"])
+
+
+def row_body(row: Row) -> str:
+    """What an outbox line holds of a row, as JSON."""
+    table = None if row.table is None else {"columns": row.table.columns, "rows": row.table.rows}
+    return json.dumps({"values": dict(row.values), "table": table})
+
+
+def to_row(row: sqlite3.Row) -> Row:
+    """An outbox line as the row that is due."""
+    body = json.loads(row["body"])
+    table = body["table"] and Table(tuple(body["table"]["columns"]), tuple(tuple(r) for r in body["table"]["rows"]))
+    made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
+    return replace(made, mark=row["mark"], attempts=row["attempts"])
+
+
+def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
+    """A line of the joined tables as `uimon status` shows it; `off` where nothing is logged."""
+    published = "no"
+    if row["published_at"] is not None:
+        published = "yes"
+    elif row["row_uid"] is not None and not off:
+        published = "deferred" if row["waiting"] == Reason.TRAINER_NOT_SHARED else "pending"
+    return {
+        "step": row["step"],
+        "name": row["name"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "detail": row["detail"],
+        "digest": row["digest"],
+        "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
+        "published": published,
+    }
