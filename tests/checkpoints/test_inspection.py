@@ -199,6 +199,13 @@ def test_loadable_weights_beside_a_sharded_layout_are_used(
     assert inspect(path, 5).condition is Condition.COMPLETE, (reason, command)
 
 
+def test_a_sharded_optimizer_alone_is_not_taken_for_weights(make: Make, run_dir: Path) -> None:
+    files = make.full(5) | {"optimizer_0/.metadata": b"x", "optimizer_0/__0_0.distcp": b"x"}
+    del files["model.safetensors"]
+    found = inspect(make.put(run_dir / "checkpoint-5", files), 5)
+    assert (found.condition, found.reason) == (Condition.PARTIAL, Reason.WEIGHTS_MISSING)
+
+
 def test_a_pickled_adapter_is_refused(make: Make, run_dir: Path) -> None:
     files = make.adapter(5)
     files["adapter_model.bin"] = files.pop("adapter_model.safetensors")

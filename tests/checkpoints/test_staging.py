@@ -109,7 +109,9 @@ def test_rotation_in_the_middle_of_the_copy_loses_nothing(big: Path, stage_dir: 
     assert inspect(staged.path).condition is Condition.COMPLETE
 
 
-@pytest.mark.parametrize("how", ["in place", "appended", "shortened", "new file", "new directory"])
+@pytest.mark.parametrize(
+    "how", ["in place", "in place, then deleted", "appended", "shortened", "new file", "new directory"]
+)
 def test_a_step_written_again_during_the_copy_is_refused(big: Path, stage_dir: Path, how: str) -> None:
     checkpoint = inspect(big, 5)
     weights = big / "model.safetensors"
@@ -120,10 +122,12 @@ def test_a_step_written_again_during_the_copy_is_refused(big: Path, stage_dir: P
         if done:
             return False
         done.append(1)
-        if how == "in place":
+        if how.startswith("in place"):
             with weights.open("r+b") as file:
                 file.seek(30 * 2**20)
                 file.write(b"other")
+            if how.endswith("deleted"):
+                shutil.rmtree(big)
         elif how == "appended":
             with weights.open("ab") as file:
                 file.write(b"more")
@@ -143,8 +147,10 @@ def test_a_step_written_again_during_the_copy_is_refused(big: Path, stage_dir: P
 def test_changed_between_inspection_and_copy_is_refused(big: Path, stage_dir: Path) -> None:
     checkpoint = inspect(big, 5)
     os.utime(big / "model.safetensors")
-    error = refused(checkpoint, stage_dir)
+    asked: list[int] = []
+    error = refused(checkpoint, stage_dir, should_stop=lambda: bool(asked.append(1)))  # type: ignore[func-returns-value]
     assert error.reason is Reason.WEIGHTS_CHANGED
+    assert not asked  # nothing was copied to find it out
     assert "model.safetensors in checkpoint-5" in error.sentence
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import PATH, ROOT, RUN, Uimon, assert_unharmed, history, trainer_steps, uids
 from watcher.demo.standin import Standin
+from watcher.processes import kill_family
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -36,7 +37,7 @@ def train(environ: dict[str, str], tmp_path: Path) -> Iterator[StartTraining]:
 
     yield start
     for process in started:
-        process.kill()
+        kill_family(process.pid)
         process.wait()
 
 

@@ -11,7 +11,7 @@ from watcher.model import Reason, UimonError
 
 # At most 18 digits, so that a step fits the ledger's 64-bit integers; no leading zero, so that two names are never
 # the same step.
-CHECKPOINT_NAME = re.compile(r"checkpoint-(0|[1-9][0-9]{0,17})", re.ASCII)
+CHECKPOINT_NAME = re.compile(r"checkpoint-(0|[1-9][0-9]{0,17})")
 
 
 @dataclass(frozen=True, slots=True)

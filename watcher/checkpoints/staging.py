@@ -32,7 +32,7 @@ CHUNK = 2**20
 """Bytes copied between two questions of `should_stop`."""
 CACHE_WINDOW = 64 * 2**20
 """Bytes after which what was read is dropped from the page cache, and the free space is looked at again."""
-STAGE_NAME = re.compile(r"(\.partial-)?[0-9]+-[0-9a-f]{8}", re.ASCII)
+STAGE_NAME = re.compile(r"(\.partial-)?[0-9]+-[0-9a-f]{8}")
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
@@ -82,7 +82,7 @@ def stage(
     _require_outside(checkpoint, stage_dir)
     name = f"{checkpoint.step}-{secrets.token_hex(4)}"
     job = _Job(checkpoint, stage_dir / f".partial-{name}", floor_bytes, should_stop, free)
-    with _clean_on_failure(job), _named_failures(job):
+    with _clean(job), _named_failures(job):
         job.target.mkdir(parents=True)
         _require_space(job, checkpoint.bytes)
         _copy_all(job)
@@ -122,11 +122,12 @@ def _require_outside(checkpoint: Checkpoint, stage_dir: Path) -> None:
 
 
 @contextlib.contextmanager
-def _clean_on_failure(job: _Job) -> Iterator[None]:
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, job.target, ignore_errors=True)
+def _clean(job: _Job) -> Iterator[None]:
+    """Leaves no unfinished copy, whatever ends it; a finished one has another name by then."""
+    try:
         yield
-        stack.pop_all()
+    finally:
+        shutil.rmtree(job.target, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,9 @@ _COLUMNS: Final = {
 
 def metrics_table(history: Sequence[Mapping[str, Any]]) -> Table:
     """One line for each evaluation that the run holds."""
-    table = Table(title="Read back from the run", title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(
+        title="Read back from the run", title_justify="left", box=None, pad_edge=False, header_style="bold underline"
+    )
     for title in _COLUMNS.values():
         table.add_column(title, justify="right", no_wrap=True)
     for row in eval_rows(history):
