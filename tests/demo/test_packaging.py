@@ -25,6 +25,14 @@ def pinned() -> dict[str, str]:
     return {canonicalize_name(match[1]): match[2] for match in matches if match}
 
 
+def make(*arguments: str) -> str:
+    """What make prints, also where these tests were themselves started by make."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, env=environment
+    ).stdout
+
+
 def test_every_dependency_of_the_cpu_setup_is_pinned_to_a_version_that_it_allows(pinned: dict[str, str]) -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         document = tomllib.load(file)
@@ -49,7 +57,7 @@ def test_continuous_integration_runs_every_check() -> None:
     run = ROOT / ".ci" / "run"
     assert os.access(run, os.X_OK)
     assert "make test" in run.read_text()
-    shown = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = make("-n", "test")
     for check in ("ruff check .", "ruff format --check .", "/mypy", "-m pytest"):
         assert check in shown, shown
 
@@ -57,6 +65,6 @@ def test_continuous_integration_runs_every_check() -> None:
 def test_help_lists_every_target() -> None:
     declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert declared
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = make("help")
     assert {line.split()[1] for line in shown.splitlines()} == set(declared[1].split())
     assert {"demo", "test", "lint", "bench", "soak", "clean"} <= set(declared[1].split())

@@ -144,15 +144,20 @@ class Service:
 
     def _over(self) -> bool:
         """True where nothing is left to evaluate and one of the reasons to end holds; says which."""
-        if not self.signals.looked.is_set() or self._busy():
+        if not self.signals.looked.is_set() or self._parts.ledger.records(State.STAGED, State.EVALUATING):
             return False
-        reason = self._reason_to_end()
+        # What is complete but cannot be copied, for want of disk, may hold up every end but the one by idleness.
+        waiting = bool(self._parts.ledger.records(State.COMPLETE))
+        reason = self._idle() if waiting else self._reason_to_end() or self._idle()
         if reason:
             log.info("%s", reason)
         return bool(reason)
 
-    def _busy(self) -> bool:
-        return bool(self._parts.ledger.records(State.COMPLETE, State.STAGED, State.EVALUATING))
+    def _idle(self) -> str:
+        limit = self._settings.idle_exit
+        if limit and self.signals.quiet_seconds >= limit:
+            return f"Nothing new came for {format_duration(limit)} (--idle-exit)."
+        return ""
 
     def _reason_to_end(self) -> str:
         settings, quiet = self._settings, self.signals.quiet_seconds
@@ -165,8 +170,6 @@ class Service:
             state = self._publisher.ended_state
             if state and min(quiet, self._publisher.ended_seconds) >= settings.grace:
                 return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
-        if settings.idle_exit and quiet >= settings.idle_exit:
-            return f"Nothing new came for {format_duration(settings.idle_exit)} (--idle-exit)."
         return ""
 
 
