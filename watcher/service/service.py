@@ -144,11 +144,14 @@ class Service:
 
     def _over(self) -> bool:
         """True where nothing is left to evaluate and one of the reasons to end holds; says which."""
-        if not self.signals.looked.is_set() or self._parts.ledger.records(State.STAGED, State.EVALUATING):
+        if not self.signals.looked.is_set():
             return False
-        # What is complete but cannot be copied, for want of disk, may hold up every end but the one by idleness.
-        waiting = bool(self._parts.ledger.records(State.COMPLETE))
-        reason = self._idle() if waiting else self._reason_to_end() or self._idle()
+        # One reading: a checkpoint that moves on between two readings would be seen in neither.
+        open_states = {r.state for r in self._parts.ledger.records(State.COMPLETE, State.STAGED, State.EVALUATING)}
+        if open_states - {State.COMPLETE}:
+            return False
+        # What is complete but cannot be copied, for want of disk, holds up every end but the one by idleness.
+        reason = self._idle() if open_states else self._reason_to_end() or self._idle()
         if reason:
             log.info("%s", reason)
         return bool(reason)
