@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 # The parser's error recovery is not linear. A completion of 128k tokens stays below this.
 MAX_CHARACTERS = 600_000
-# Queries take time quadratic in the depth of the tree: 100,000 braces inside one another would take minutes.
+# Queries take time quadratic in the depth of the tree: 100,000 braces or `!` inside one another would take minutes.
 MAX_DEPTH = 1_000
-_BRACKET = re.compile(r"[][(){}]")
+# A bracket, or a whole run of prefix operators: each of them is one level of the tree.
+_NESTING = re.compile(r"[][(){}]|(?:(?:[!~+-]|\b(?:new|typeof|void|delete|await)\b)\s*+)++")
 
 
 def check_jsx(code: str) -> Verdict:
@@ -43,7 +44,7 @@ def check_jsx(code: str) -> Verdict:
         return Verdict((SyntaxIssue("too_large", Position(1, 1), message),))
     readable = parsable(code)
     if len(readable) < len(code):
-        message = f"more than {MAX_DEPTH:,} brackets are open inside one another"
+        message = f"more than {MAX_DEPTH:,} brackets or operators stand inside one another"
         return Verdict((SyntaxIssue("too_deep", Position.of(code, len(readable)), message),))
     issues = _issues(code)
     if issues and code.lstrip().startswith(("<", "{/*")) and not _issues(f"<>{code}</>"):
@@ -54,13 +55,16 @@ def check_jsx(code: str) -> Verdict:
 def parsable(code: str) -> str:
     """The beginning of `code` whose tree can be read in bounded time: up to `MAX_CHARACTERS` and `MAX_DEPTH`.
 
-    >>> len(parsable("{" * 5_000)), parsable("a(b[{}])")
-    (1000, 'a(b[{}])')
+    >>> len(parsable("{" * 5_000)), len(parsable("a;" + "!" * 5_000)), parsable("a(b[{!-c}])")
+    (1000, 2, 'a(b[{!-c}])')
     """
     depth = 0
-    for match in _BRACKET.finditer(code, 0, MAX_CHARACTERS):
-        depth = depth + 1 if match[0] in "([{" else max(0, depth - 1)
-        if depth > MAX_DEPTH:
+    for match in _NESTING.finditer(code, 0, MAX_CHARACTERS):
+        if match[0] in "([{":
+            depth += 1
+        elif match[0] in ")]}":
+            depth = max(0, depth - 1)
+        if depth > MAX_DEPTH or len(match[0]) > MAX_DEPTH:
             return code[: match.start()]
     return code[:MAX_CHARACTERS]
 

@@ -117,6 +117,22 @@ def test_a_second_watcher_is_told_who_has_the_state_directory(tmp_path: Path, va
     assert f"in use by process {os.getpid()}" in sentence(result)
 
 
+def test_a_state_directory_inside_the_trainers_is_refused_and_nothing_is_made(tmp_path: Path, val: Path) -> None:
+    (tmp_path / "ckpts").mkdir()
+    result = uimon("watch", "ckpts", "--wandb", "off", "--state-dir", "ckpts/uimon", cwd=tmp_path)
+    assert "lies in the trainer's directory" in sentence(result)
+    assert result.returncode == 2
+    assert list((tmp_path / "ckpts").iterdir()) == []
+
+
+def test_a_ledger_of_another_run_is_refused(tmp_path: Path, val: Path) -> None:
+    quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
+    assert uimon("watch", "one", *quick, "--run-id", "one", cwd=tmp_path).returncode == 0
+    result = uimon("watch", "two", *quick, "--run-id", "two", cwd=tmp_path)
+    assert "is that of run one" in sentence(result)
+    assert result.returncode == 2
+
+
 def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
     result = uimon("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2", cwd=tmp_path)
     assert "does not exist yet; waiting for it" in result.stderr
@@ -169,7 +185,7 @@ def test_a_full_disk_ends_the_watcher_with_a_sentence_and_loses_nothing(tmp_path
         "from watcher.cli import main\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "disk" in sentence(done)
     shutil.rmtree(tmp_path / "xdg", ignore_errors=True)
     assert json.loads(uimon("status", "--state-dir", "state", "--json", cwd=tmp_path).stdout) is not None

@@ -126,6 +126,14 @@ def test_what_vanishes_before_it_was_copied_is_skipped_and_what_was_copied_stays
     assert [r.name for r in gone] == ["checkpoint-50"]
 
 
+def test_a_directory_that_only_seemed_deleted_is_taken_up_again(ledger: Ledger) -> None:
+    ledger.sight(found(50), "run")
+    ledger.vanished([])
+    assert [r.state for r in ledger.records()] == [State.SKIPPED]
+    ledger.sight(found(50), "run")
+    assert [(r.state, r.reason) for r in ledger.records()] == [(State.COMPLETE, None)]
+
+
 def test_unsupported_fails_with_its_reason_and_is_taken_up_once_converted(ledger: Ledger) -> None:
     pickled = replace(
         found(condition=Condition.UNSUPPORTED), reason=Reason.PICKLE_WEIGHTS, detail="convert it", files=()

@@ -291,4 +291,4 @@ def _exit(command: Any, debug: bool) -> None:
 
 def main() -> None:
     """The `uimon` command."""
-    app()
+    app(prog_name="uimon")

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from watcher.ledger import Evaluation, Ledger
 from watcher.publish.jsonl import append_records, read_records
 from watcher.statedir import StateDir
+
+log = logging.getLogger("uimon")
 
 
 class Exporter:
@@ -21,9 +25,15 @@ class Exporter:
     def export(self) -> int:
         """Bring the files up to date; returns how many evaluations were added."""
         due = self._ledger.evaluations(exported=False)
-        for evaluation in due:
-            self._export(evaluation)
-            self._ledger.mark_exported(evaluation.uid)
+        try:
+            for evaluation in due:
+                self._export(evaluation)
+                self._ledger.mark_exported(evaluation.uid)
+        except OSError as error:
+            log.warning(
+                "%s cannot be written now (%s); the ledger has it all.", self._state.evaluations, error.strerror
+            )
+            return 0
         return len(due)
 
     def _export(self, evaluation: Evaluation) -> None:

@@ -72,7 +72,9 @@ class Ledger:
             self._db.row_factory = sqlite3.Row
             if not read_only:
                 self._prepare()
-            elif self._version() not in (0, SCHEMA_VERSION):
+            elif self._version() == 0:
+                raise UimonError(Reason.LEDGER_DAMAGED, f"{path} is only being made; look again in a moment.")
+            elif self._version() != SCHEMA_VERSION:
                 raise UimonError(Reason.LEDGER_DAMAGED, f"{path} was written by another version of uimon.")
 
     def close(self) -> None:
@@ -392,7 +394,8 @@ class Ledger:
 
     def _sight_again(self, record: Record, found: Checkpoint) -> Record:
         """Move a checkpoint that nothing was done with yet to where this inspection puts it."""
-        if not _untouched(record) or (record.state is State.FAILED and found.condition is not Condition.COMPLETE):
+        settled = record.state in (State.FAILED, State.SKIPPED)
+        if not _untouched(record) or (settled and found.condition is not Condition.COMPLETE):
             return record
         state = {
             Condition.COMPLETE: State.COMPLETE,
@@ -434,7 +437,11 @@ _CURABLE: Final = frozenset(
 
 def _untouched(record: Record) -> bool:
     """True where nothing was done with a checkpoint yet, so that a new look may change what is known of it."""
-    return record.state in (State.SEEN, State.COMPLETE) or (record.state is State.FAILED and record.reason in _CURABLE)
+    unread = record.state in (State.SEEN, State.COMPLETE)
+    curable = record.state is State.FAILED and record.reason in _CURABLE
+    # A directory may only seem to be deleted: an unmounted disk comes back.
+    back = record.state is State.SKIPPED and record.reason is Reason.DELETED and record.digest is None
+    return unread or curable or back
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from watcher.checkpoints import DirectoryWaker, discover, inspect
 from watcher.model import Checkpoint, Condition, Reason, UimonError
 
-Glance = tuple[tuple[str, int, int], ...]
+Glance = tuple[tuple[str, int, int, int], ...]
 BASE_NAME = "base"
 
 
@@ -60,7 +60,6 @@ class ListSource:
 
     def __init__(self, checkpoints: Sequence[Checkpoint], sleep: Callable[[float], None] = time.sleep) -> None:
         self._checkpoints = list(checkpoints)
-        self._names = [c.name for c in checkpoints]
         self._sleep = sleep
 
     def look(self) -> list[Checkpoint]:
@@ -68,9 +67,8 @@ class ListSource:
         first, self._checkpoints = self._checkpoints, []
         return first
 
-    def names(self) -> Iterable[str]:
-        """All names."""
-        return self._names
+    def names(self) -> None:
+        """Nothing is known of other checkpoints than those named."""
 
     def wait(self, timeout: float) -> None:
         """Nothing will change; sleep."""
@@ -116,9 +114,9 @@ def _in_cache(name: str) -> Path | None:
 
 
 def _glance(path: Path) -> Glance:
-    """Names, sizes and mtimes of a directory's files: cheap, and enough to see that something was written."""
+    """Names, sizes, mtimes and inodes of a directory's files: cheap, and enough to see that something was written."""
     try:
         with os.scandir(path) as entries:
-            return tuple(sorted((e.name, s.st_size, s.st_mtime_ns) for e in entries if (s := e.stat())))
+            return tuple(sorted((e.name, s.st_size, s.st_mtime_ns, s.st_ino) for e in entries if (s := e.stat())))
     except OSError:
         return ()

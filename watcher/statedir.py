@@ -13,10 +13,19 @@ from typing import IO
 from watcher.model import Reason, UimonError
 
 
+def safe_name(run: str) -> str:
+    """A run's name as the name of a directory.
+
+    >>> safe_name("../a b")
+    '_a_b'
+    """
+    return re.sub(r"[^\w.-]", "_", run).lstrip(".") or "run"
+
+
 def default_state_dir(run: str) -> Path:
     """`$XDG_STATE_HOME/uimon/<run>`, by default `~/.local/state/uimon/<run>`."""
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "uimon" / (re.sub(r"[^\w.-]", "_", run).lstrip(".") or "run")
+    return Path(home) / "uimon" / safe_name(run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Suite:
     scorer_version: str
     skipped: int
     context: int
+    dtype: str
 
     @property
     def digest(self) -> str:
@@ -133,6 +134,7 @@ def build_suite(settings: Settings, val: ValFile, renderer: Renderer, checkpoint
         scorers.VERSION,
         len(skipped),
         rendered.context,
+        settings.dtype,
     )
 
 

@@ -96,6 +96,18 @@ def test_a_directory_replaced_by_another_is_watched(waker: DirectoryWaker, run_d
     assert wakes(waker, (run_dir / "checkpoint-1").mkdir)
 
 
+def test_a_directory_made_again_at_once_is_watched_even_with_the_same_inode(
+    waker: DirectoryWaker, run_dir: Path
+) -> None:
+    for _ in range(3):
+        run_dir.rmdir()
+        run_dir.mkdir()
+        settle(waker)
+        assert wakes(waker, (run_dir / "checkpoint-1").mkdir)
+        (run_dir / "checkpoint-1").rmdir()
+        settle(waker)
+
+
 def test_a_signal_ends_the_wait_at_once(waker: DirectoryWaker) -> None:
     assert wakes(waker, waker.wake)
 

@@ -68,6 +68,16 @@ def test_a_watcher_that_evaluates_nothing_is_no_good_demo(tmp_path: Path, monkey
     assert "local stand-in, not W&amp;B" in page.read_text()
 
 
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_trainer_watcher_and_stand_in_together_are_a_good_demo(tmp_path: Path) -> None:
+    code, said = demo_output(tmp_path, Plan(steps=40, save_steps=20, batch=8, samples=8, min_validity=0.0))
+    assert code == 0, said
+    assert "In the run: 40 of 40 rows of the trainer; 2 of 2 evaluations (2 checkpoints); 40 of train/perplex" in said
+    assert "The demo did what it should." in said
+    assert not processes_that_mention(str(tmp_path))
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from watcher.demo.summary import pace_lines, rows_line
+from watcher.demo.summary import metrics_table, pace_lines, rows_line
 from watcher.demo.verdict import Failure, Pace, Plan, StepTime, judge, pace
 
 PLAN = Plan(steps=4, save_steps=2)
@@ -109,3 +111,11 @@ def test_row_counts_are_shown_beside_what_was_expected() -> None:
         "In the run: 2 of 4 rows of the trainer; 1 of 1 evaluations (2 checkpoints, 1 skipped with a reason); "
         "0 of train/perplexity."
     )
+
+
+def test_the_metrics_fit_a_terminal_of_80_columns() -> None:
+    text = io.StringIO()
+    Console(file=text, width=80).print(metrics_table([eval_row(300, 0.984375)]))
+    assert "0.984" in text.getvalue()
+    assert "blue-purple" in text.getvalue()
+    assert "…" not in text.getvalue()

@@ -128,6 +128,7 @@ HOSTILE = {
     "tags in JSX": "export default () => " + "<div>" * 100_000,
     "templates in JSX": "const a = <p className={`" + "${`" * 100_000,
     "closers in JSX": "const a = <p/>;" + "} ) ] " * 50_000,
+    "operators in JSX": "const a = <p/>;" + "!" * 400_000,
     "mismatches in JSX": "const a = <p/>;" + "<a></b>;" * 30_000,
     "control characters": "<p class='\x1b[31m'>\x00\x07\u202e</\x1b>" * 5_000,
 }

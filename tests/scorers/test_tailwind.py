@@ -24,8 +24,8 @@ not-first:mt-2 nth-3:mt-1 max-md:hidden min-[900px]:flex @container @lg:flex @[4
 
 NOT_UTILITIES = """
 fa fa-home fas group peer group/item card btn btn-primary animate-on-scroll bg-primary text-brand p- -p-4 p-4x p--4
-hovr:flex md: bg-red-550 bg-red text-1/2 grid-cols- w-[] w-[10px bg-[url( [foo] []: flex-row-x reveal delay-x md:fa
-text-5xl-bold p-1.3 z-1.5 bg-opacity-x @applyx :flex flex: https://a.b p-4/50 w-1/2/3 (--x) -flex
+hovr:flex md: bg-red-550 bg-red text-1/2 grid-cols- w-[10px bg-[url( [foo] []: flex-row-x reveal delay-x md:fa
+text-5xl-bold p-1.3 z-1.5 bg-opacity-x @applyx :flex flex: https://a.b p-4/50 w-1/2/3 (--x)
 """
 
 

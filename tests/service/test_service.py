@@ -235,3 +235,29 @@ def test_a_retried_checkpoint_is_taken_up_by_a_running_service(house: House) -> 
     wait_until(lambda: house.states() == [(50, "published", None)])
     write_checkpoint(house.root, 100)
     thread.join(15)
+
+
+def test_a_long_evaluation_is_not_idleness(house: House) -> None:
+    house.engine.hold = threading.Event()
+    write_checkpoint(house.root, 50)
+    thread = run_in_thread(house.service(idle_exit=0.5))
+    assert house.engine.generating.wait(10)
+    time.sleep(1.0)
+    house.engine.hold.set()
+    wait_until(lambda: house.states() == [(50, "published", None)])
+    write_checkpoint(house.root, 60)
+    thread.join(15)
+    assert house.states() == [(50, "published", None), (60, "published", None)]
+
+
+def test_a_final_checkpoint_that_was_trained_on_does_not_end_the_service(house: House) -> None:
+    write_checkpoint(house.root, 100)
+    house.service(until_final=True).run()
+    thread = run_in_thread(house.service(until_final=True, grace=3))
+    time.sleep(0.5)
+    write_checkpoint(house.root, 150, max_steps=200)
+    wait_until(lambda: house.states()[-1] == (150, "published", None))
+    write_checkpoint(house.root, 200, max_steps=200)
+    thread.join(15)
+    assert not thread.is_alive()
+    assert house.states()[-1] == (200, "published", None)

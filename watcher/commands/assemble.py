@@ -21,7 +21,7 @@ from watcher.service import Parts, Service
 from watcher.service.intake import Source
 from watcher.service.signals import log
 from watcher.sources import resolve_base
-from watcher.statedir import Lease, StateDir
+from watcher.statedir import Lease, StateDir, safe_name
 from watcher.val import ValFile
 
 _INSPECT_TIMEOUT = 60.0
@@ -45,7 +45,8 @@ def assembled(
 
     `run` is None where nothing is logged; `name` identifies the run in the ledger and in uids.
     """
-    state = StateDir(state_root)
+    # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
+    state = StateDir(state_root.resolve())
     state.create()
     with ExitStack() as closing:
         lease = Lease(state)
@@ -57,7 +58,7 @@ def assembled(
         log.info("%s", gpu.why)
         engine = Engine(engine_settings(settings, gpu, state))
         closing.callback(engine.close)
-        ledger.remember("run", name)
+        _require_same_run(ledger, run, name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board = Board()
         parts = Parts(
@@ -69,8 +70,24 @@ def assembled(
             run_state=_RunAtWandb(run, board).state,
             resolve_base=lambda named: resolve_base(named, settings.base),
         )
-        stage_dir = settings.stage_dir or state.stage
+        # A stage directory of one's own may serve several runs, and each removes what it left behind.
+        stage_dir = settings.stage_dir.resolve() / safe_name(name) if settings.stage_dir else state.stage
         yield Assembled(Service(settings, name, val, stage_dir, parts, board=board), ledger, state, board)
+
+
+def _require_same_run(ledger: Ledger, run: RunRef | None, name: str) -> None:
+    """A ledger belongs to one run: rows of another would be published into it.
+
+    Raises UimonError(CONFIG_INVALID) where the ledger is another run's.
+    """
+    known = [ledger.recall(key) or "" for key in ("run", "project", "entity")]
+    now = [name, (run and run.project) or "", (run and run.entity) or ""]
+    if any(old and new and old != new for old, new in zip(known, now, strict=True)):
+        theirs = "/".join(part for part in reversed(known) if part)
+        sentence = f"The ledger {ledger.path} is that of run {theirs}; give this run its own --state-dir."
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    for key, old, new in zip(("run", "project", "entity"), known, now, strict=True):
+        ledger.remember(key, new or old)
 
 
 def require_engine() -> None:
@@ -119,6 +136,9 @@ class _RunAtWandb:
             facts = inspect_run(self._run, _INSPECT_TIMEOUT)
         except UimonError as error:
             self._say(error.reason, error.sentence)
+            return None
+        except OSError as error:
+            self._say(Reason.WANDB_UNREACHABLE, f"W&B could not be asked for the run ({error.strerror}).")
             return None
         if not facts.exists:
             self._say(Reason.RUN_NOT_FOUND, f"W&B has no run {self._run.name} yet; rows wait until it is there.")

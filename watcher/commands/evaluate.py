@@ -12,7 +12,7 @@ from typing import Any
 
 from watcher.checkpoints import inspect
 from watcher.commands.assemble import Assembled, assembled
-from watcher.commands.watch import interruptible, outcome, wandb_run
+from watcher.commands.watch import outcome, run_service, wandb_run
 from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
@@ -42,10 +42,10 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         display = closing.enter_context(showing(name, ckpts[0].resolve().parent, debug=debug))
         source = ListSource(checkpoints)
         parts = closing.enter_context(assembled(settings, run, name, val, source, state_root))
-        with display.following(parts.ledger, parts.board), interruptible(parts.service):
-            parts.service.run()
-        code = outcome(parts, logged=run is not None)
-        _print(parts, {c.name for c in checkpoints}, as_json=as_json)
+        with display.following(parts.ledger, parts.board):
+            finished = run_service(parts)
+        code = outcome(parts, logged=run is not None) if finished else 1
+        _print(parts, {c.path for c in checkpoints}, as_json=as_json)
     return code
 
 
@@ -60,8 +60,12 @@ def _checkpoint(path: Path) -> Checkpoint:
     return replace(found, name=str(path))
 
 
-def _print(parts: Assembled, names: set[str], *, as_json: bool) -> None:
-    """The evaluated checkpoints on standard output, as `uimon status` shows them."""
+def _print(parts: Assembled, paths: set[Path], *, as_json: bool) -> None:
+    """The evaluated checkpoints on standard output, as `uimon status` shows them.
+
+    One that the run has evaluated before is known by the name that it had then.
+    """
+    names = {record.name for record in parts.ledger.records() if record.path in paths}
     rows = [row for row in parts.ledger.status() if row["name"] in names]
     if as_json:
         json.dump({"checkpoints": rows}, sys.stdout, indent=2)

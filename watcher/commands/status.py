@@ -9,6 +9,7 @@ from pathlib import Path
 
 from watcher.ledger import Ledger
 from watcher.model import Reason, RowKind, UimonError
+from watcher.publish import RunRef
 from watcher.statedir import StateDir, default_state_dir
 
 
@@ -54,7 +55,7 @@ def find_state(run: str | None, state_dir: Path | None) -> StateDir:
     if state_dir is not None:
         state = StateDir(state_dir)
     elif run is not None:
-        state = StateDir(default_state_dir(run.rstrip("/").rsplit("/", 1)[-1]))
+        state = StateDir(default_state_dir(RunRef.parse(run).run_id))
     else:
         state = _newest()
     if not state.ledger.is_file():

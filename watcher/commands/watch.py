@@ -41,6 +41,8 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     run = wandb_run(settings)
     name = run.run_id if run else settings.run_name or root.name
     val = load_val(settings.val or find_val(root), settings.system)
+    state_root = settings.state_dir or default_state_dir(name)
+    _refuse_inside(root, state_root, settings.stage_dir)
     baseline = resolve_base(None, settings.base) if settings.baseline else None
     with (
         DirectoryWaker(root) as waker,
@@ -51,13 +53,33 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             name,
             val,
             DirectorySource(root, waker, baseline),
-            settings.state_dir or default_state_dir(name),
+            state_root,
         ) as parts,
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
-        with display.following(parts.ledger, parts.board), interruptible(parts.service):
+        with display.following(parts.ledger, parts.board):
+            finished = run_service(parts)
+        return outcome(parts, logged=run is not None) if finished else 1
+
+
+def _refuse_inside(root: Path, *places: Path | None) -> None:
+    """uimon's own files never lie where the trainer writes and deletes."""
+    for place in places:
+        if place is not None and place.resolve().is_relative_to(root):
+            sentence = f"{place} lies in the trainer's directory, where uimon writes nothing; name another place."
+            raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
+
+
+def run_service(parts: Assembled) -> bool:
+    """Run the service to its end; False where it could not go on, which is logged."""
+    try:
+        with interruptible(parts.service):
             parts.service.run()
-        return outcome(parts, logged=run is not None)
+    except UimonError as error:
+        # The sentence says it all; a traceback would bury it.
+        log.error("%s (%s)", error.sentence, error.reason)  # noqa: TRY400
+        return False
+    return True
 
 
 def wandb_run(settings: Settings) -> RunRef | None:
@@ -77,8 +99,11 @@ def wandb_run(settings: Settings) -> RunRef | None:
 def interruptible(service: Service) -> Iterator[None]:
     """Ctrl-C or SIGTERM once ends the service in good order; a second one ends it now."""
 
+    seen: list[int] = []
+
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        if service.signals.stop.is_set():
+        seen.append(number)
+        if len(seen) > 1:
             # The engine dies with this process, and what the ledger has committed stays.
             os._exit(130)
         log.info("Stopping: the current checkpoint is handed back, due rows are delivered. Ctrl-C again stops now.")

@@ -17,7 +17,7 @@ _COLUMNS: Final = {
     STEP: "step",
     "eval/syntax_validity_rate": "valid",
     "eval/perplexity": "perplexity",
-    "eval/color_entropy": "color entropy",
+    "eval/color_entropy": "entropy",
     "eval/unique_tailwind_classes": "classes",
     "eval/unique_tailwind_classes_3": "classes in 3",
     "eval/total_colors_used": "colors",

@@ -254,7 +254,8 @@ class Engine:
                 raise
             self._cold(candidate, digest)
             return "cold", f"The change in place failed ({error.sentence})"
-        if digest == before.digest or (self._proved and warm != before.probe):
+        unchanged = digest == before.digest and warm == before.probe
+        if unchanged or (self._proved and warm != before.probe):
             self._live = replace(before, digest=digest, probe=warm)
             return "warm", ""
         self._cold(candidate, digest)

@@ -36,6 +36,7 @@ from watcher.publish.wire import Limits, Message, Mode, published_message
 # `shared_mode` in the SDK's telemetry enumeration (wandb.proto.wandb_telemetry_pb2.Feature).
 _FEATURE_SHARED_MODE = 67
 _LABEL = "uimon"
+_ENDED = frozenset({"finished", "crashed", "failed", "killed"})
 _SAMPLES_KEY = "eval/sample_generations"
 _X_AXIS = "train/global_step"
 # What the SDK says where the server was not reached, or only to answer that it is not well.
@@ -205,7 +206,7 @@ def _log(ref: RunRef, facts: RunFacts, rows: Sequence[Row], limits: Limits) -> l
             except (TypeError, ValueError, wandb.Error) as error:
                 # One row that cannot be expressed must not hold back the others.
                 refused.append(f"{row.uid} ({error})")
-        run.finish(exit_code=0 if facts.state in ("running", "finished") else 1)
+        run.finish(exit_code=1 if facts.state in _ENDED - {"finished"} else 0)
     except _FAILURES as error:
         raise _explain(error) from error
     return refused
@@ -216,7 +217,7 @@ def _settings(facts: RunFacts, limits: Limits) -> wandb.Settings:
         mode="shared",
         x_primary=False,
         x_label=_LABEL,
-        x_update_finish_state=facts.state != "running",
+        x_update_finish_state=facts.state in _ENDED,
         init_timeout=limits.init,
         console="off",
         silent=True,

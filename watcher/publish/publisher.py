@@ -80,6 +80,14 @@ class WandbPublisher:
             "rows": [encode_row(row) for row in rows],
             "limits": asdict(self._limits),
         }
+        try:
+            return self._hold_session(request, rows, on_mark)
+        except OSError as error:
+            # A full disk or process table passes; evaluation must not end for it.
+            sentence = f"No W&B session could be started ({error.strerror}); it is tried again."
+            return PublishResult((), Reason.WANDB_UNREACHABLE, sentence)
+
+    def _hold_session(self, request: Message, rows: Sequence[Row], on_mark: OnMark) -> PublishResult:
         with Session(self._directory, self._timeout, self._limits, self._environ) as session:
             session.send(request)
             answer = session.receive()

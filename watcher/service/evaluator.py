@@ -13,8 +13,8 @@ from watcher.config import Settings
 from watcher.crashpoint import crash_point
 from watcher.engine.types import PromptSpec
 from watcher.export import Exporter
-from watcher.ledger import MAX_ATTEMPTS, Ledger, Record
-from watcher.model import Kind, Reason, State, UimonError
+from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
+from watcher.model import Kind, Reason, Row, State, UimonError
 from watcher.service.signals import Signals, log
 from watcher.suite import Renderer, Suite, build_suite, request_digest
 from watcher.val import ValFile
@@ -81,21 +81,26 @@ class Evaluator:
             return False
         record = self._ledger.begin(waiting[0])
         try:
-            self._evaluate(record)
+            result, row = self._evaluate(record)
         except evaluation.Interrupted:
             self._hand_back(record)
         except UimonError as error:
             self._failed(record, error)
+        else:
+            self._commit(record, result, row)
         finally:
-            self._signals.news()
             self._board.progress(None)
         return True
 
-    def _evaluate(self, record: Record) -> None:
+    def _evaluate(self, record: Record) -> tuple[Evaluation, Row]:
         base = self._resolve_base(record.base) if record.kind is Kind.ADAPTER else None
         suite = self._current_suite(record, base)
-        result, row = evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+        return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+
+    def _commit(self, record: Record, result: Evaluation, row: Row) -> None:
         crash_point("evaluation.before_commit")
+        # Before the ledger says that nothing is being done, or a long evaluation would look like idleness.
+        self._signals.news()
         self._ledger.evaluated(record, result, row)
         self._exporter.export()
         self._discard_copy(record)
@@ -103,6 +108,7 @@ class Evaluator:
         log.info("%s evaluated: %s.", record.name, headline(result.metrics))
 
     def _failed(self, record: Record, error: UimonError) -> None:
+        self._signals.news()
         if self._signals.stop.is_set():
             self._hand_back(record)
         elif error.reason in _FATAL:

@@ -21,8 +21,8 @@ class Source(Protocol):
         """Every checkpoint that changed since the last look, as it stands; None while the place does not exist."""
         ...
 
-    def names(self) -> Iterable[str]:
-        """Names of the checkpoints that were there at the last look."""
+    def names(self) -> Iterable[str] | None:
+        """Names of all the checkpoints that were there at the last look; None where others may be elsewhere."""
         ...
 
     def wait(self, timeout: float) -> None:
@@ -63,18 +63,26 @@ class Intake:
 
     def step(self) -> None:
         """One look at the directory, and copies of what is complete."""
-        seen = self._source.look()
-        if seen is None:
-            if not self._missing_said:
-                log.info("The checkpoint directory does not exist yet; waiting for it.")
-                self._missing_said = True
-        else:
+        seen = self._look()
+        if seen is not None:
             for checkpoint in seen:
                 self._take_note(checkpoint)
-            for record in self._ledger.vanished(self._source.names()):
+            names = self._source.names()
+            for record in self._ledger.vanished(names) if names is not None else ():
                 log.warning("%s was deleted before it could be read; skipped.", record.name)
             self._stage_complete()
         self._signals.looked.set()
+
+    def _look(self) -> Iterable[Checkpoint] | None:
+        """The source's look; a directory that cannot be listed now is looked at again later, as a missing one is."""
+        try:
+            seen, sentence = self._source.look(), "The checkpoint directory does not exist yet; waiting for it."
+        except UimonError as error:
+            seen, sentence = None, error.sentence
+        if seen is None and not self._missing_said:
+            log.warning("%s", sentence)
+        self._missing_said = seen is None
+        return seen
 
     def _take_note(self, checkpoint: Checkpoint) -> None:
         # Without the losses, which would be kept once more for every checkpoint of a long run.

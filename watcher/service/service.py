@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ class Service:
         self._stage_dir = stage_dir
         self._parts = parts
         self._failure: BaseException | None = None
+        self._started_at = time.time()
         self._intake = Intake(
             parts.source,
             parts.ledger,
@@ -168,7 +170,8 @@ class Service:
             return "Everything that was there is evaluated."
         if settings.until_final:
             finals = [r for r in self._parts.ledger.records() if r.final and r.state is not State.SEEN]
-            if finals:
+            # A final checkpoint of an earlier start may have been trained on since; that shows within the grace.
+            if finals and (finals[-1].changed_at >= self._started_at or quiet >= settings.grace):
                 return f"The final checkpoint, {finals[-1].name}, is done."
             state = self._publisher.ended_state
             if state and min(quiet, self._publisher.ended_seconds) >= settings.grace:
