@@ -118,7 +118,11 @@ class HostProcess:
         """The leader's exit status (a signal's number negated), without reaping it; None while it runs."""
         if self._process.returncode is not None:
             return self._process.returncode
-        ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            # Another thread has reaped it this moment and is about to note how it ended.
+            return -signal.SIGKILL
         if ended is None:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
