@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -69,7 +70,7 @@ class WandbPublisher:
         `on_mark(uids, position)` must have committed the mark when it returns: it is called before anything is
         logged, once for each distinct mark (rows that were attempted before keep theirs). What it raises goes
         through, and then nothing was logged. Mode `auto` writes only next to a trainer in shared mode;
-        `shared` takes the caller's word for it. Raises `OSError` where the directory cannot be written.
+        `shared` takes the caller's word for it.
         """
         if not rows:
             return PublishResult(())
@@ -80,15 +81,13 @@ class WandbPublisher:
             "rows": [encode_row(row) for row in rows],
             "limits": asdict(self._limits),
         }
-        try:
-            return self._hold_session(request, rows, on_mark)
-        except OSError as error:
-            # A full disk or process table passes; evaluation must not end for it.
-            sentence = f"No W&B session could be started ({error.strerror}); it is tried again."
-            return PublishResult((), Reason.WANDB_UNREACHABLE, sentence)
-
-    def _hold_session(self, request: Message, rows: Sequence[Row], on_mark: OnMark) -> PublishResult:
-        with Session(self._directory, self._timeout, self._limits, self._environ) as session:
+        with ExitStack() as closing:
+            try:
+                session = closing.enter_context(Session(self._directory, self._timeout, self._limits, self._environ))
+            except OSError as error:
+                # A full disk or process table passes; evaluation must not end for it.
+                sentence = f"No W&B session could be started ({error.strerror}); it is tried again."
+                return PublishResult((), Reason.WANDB_UNREACHABLE, sentence)
             session.send(request)
             answer = session.receive()
             if answer is not None and answer["event"] == "mark":
@@ -98,8 +97,8 @@ class WandbPublisher:
                 if answer is None:
                     return PublishResult((), Reason.NOT_DELIVERED, _unproven(session, self._timeout))
             if answer is None:
-                error = _silence(session, self._timeout)
-                return PublishResult((), error.reason, error.sentence)
+                silence = _silence(session, self._timeout)
+                return PublishResult((), silence.reason, silence.sentence)
         return decode_result(answer)
 
 
