@@ -39,8 +39,6 @@ class Reason(StrEnum):
 
     # A checkpoint that was passed over (state `skipped`).
     DELETED = "deleted"
-    ABANDONED = "abandoned"
-    SUPERSEDED = "superseded"
 
     # The engine (state `failed`).
     WEIGHTS_CHANGED = "weights_changed"

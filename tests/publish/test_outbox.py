@@ -140,25 +140,6 @@ def test_nothing_is_attempted_during_a_pause_and_the_reason_stays_visible() -> N
     assert outbox.step().published == ("eval-10",)
 
 
-def test_drain_ends_when_all_is_out_or_time_is_over() -> None:
-    clock = Clock()
-    publisher = ScriptedPublisher([none_because(Reason.NOT_DELIVERED), all_of])
-    store = MemoryStore([eval_row(10), eval_row(20)])
-    report = Outbox(store, publisher, batch=1, clock=clock, sleep=clock.sleep).drain(60)
-    assert report.published == ("eval-20",)
-    assert store.published == ["eval-10", "eval-20"]
-
-    never = Outbox(
-        MemoryStore([eval_row(10)]),
-        ScriptedPublisher([none_because(Reason.WANDB_UNREACHABLE)]),
-        clock=clock,
-        sleep=clock.sleep,
-    )
-    started = clock.now
-    assert never.drain(60).waiting is Reason.WANDB_UNREACHABLE
-    assert clock.now - started <= 60
-
-
 @pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
 def test_jitter_only_shortens_and_by_half_at_most(chance: float) -> None:
     for failures in range(1, 50):

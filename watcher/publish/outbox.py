@@ -100,7 +100,7 @@ class OutboxReport:
 class Outbox:
     """Publishes what `store` holds through `publisher`, batch by batch, and paces itself after failures.
 
-    `clock` counts seconds and never goes back; `sleep` and `chance` are here for tests. `batch` rows at most go
+    `clock` counts seconds and never goes back; `chance` is here for tests. `batch` rows at most go
     into one session: evaluations and training rows alike, in the order in which they became due.
     """
 
@@ -113,7 +113,6 @@ class Outbox:
         batch: int = 500,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
@@ -122,7 +121,6 @@ class Outbox:
         self._batch = batch
         self._backoff = backoff or Backoff()
         self._clock = clock
-        self._sleep = sleep
         self._chance = chance
         self._failures = 0
         self._not_before = clock()
@@ -154,17 +152,6 @@ class Outbox:
             self.next_attempt_in,
         )
         return self._last
-
-    def drain(self, seconds: float) -> OutboxReport:
-        """Step until nothing is due or `seconds` are over; answers the last step that did something."""
-        deadline = self._clock() + seconds
-        while True:
-            report = self.step()
-            if not report.attempted and report.waiting is None:
-                return self._last
-            if self._clock() + self.next_attempt_in >= deadline:
-                return self._last
-            self._sleep(self.next_attempt_in)
 
     def retry_now(self) -> None:
         """Forget the pause: somebody put right what rows were waiting for."""
