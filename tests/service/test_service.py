@@ -240,11 +240,12 @@ def test_a_retried_checkpoint_is_taken_up_by_a_running_service(house: House) -> 
 def test_a_long_evaluation_is_not_idleness(house: House) -> None:
     house.engine.hold = threading.Event()
     write_checkpoint(house.root, 50)
-    thread = run_in_thread(house.service(idle_exit=0.5))
+    thread = run_in_thread(house.service(idle_exit=1.5))
     assert house.engine.generating.wait(10)
-    time.sleep(1.0)
+    time.sleep(2.0)
     house.engine.hold.set()
     wait_until(lambda: house.states() == [(50, "published", None)])
+    time.sleep(0.7)  # several ticks, in which a service that thinks itself idle would end
     write_checkpoint(house.root, 60)
     thread.join(15)
     assert house.states() == [(50, "published", None), (60, "published", None)]
