@@ -70,6 +70,7 @@ _NEAREST = (Band(Grade.BAD, 0.8, None), Band(Grade.GOOD, None, 0.5), Band(Grade.
 _ALL = (
     MetricInfo("train/perplexity", "", "exp(loss) of a logged training step", _PERPLEXITY),
     MetricInfo("eval/perplexity", "", "exp(mean loss per token) of the reference answers", _PERPLEXITY),
+    MetricInfo("eval/nll_per_char", "nats", "loss per character of the reference answers"),
     MetricInfo("eval/samples", "samples", "completions that were scored"),
     MetricInfo("eval/syntax_validity_rate", "0-1", "share of all samples whose code parses", _VALIDITY),
     MetricInfo("eval/syntax_validity_rate_low", "0-1", "lower end of its 95 % interval"),

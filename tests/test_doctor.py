@@ -31,8 +31,8 @@ from watcher.doctor import (
 from watcher.engine.gpu import GpuChoice
 from watcher.model import Checkpoint, Condition, FileStamp, Reason, UimonError
 
-CARD = GpuChoice("GPU-1", "Card", 10**11, "The engine runs on GPU 1.")
-CPU = GpuChoice(None, "CPU", 0, "The engine runs on the CPU: no driver.")
+CARD = GpuChoice("GPU-1", "Card", 10**11, 10**11, "The engine runs on GPU 1.")
+CPU = GpuChoice(None, "CPU", 0, 0, "The engine runs on the CPU: no driver.")
 
 
 @dataclass
@@ -145,6 +145,11 @@ def test_old_pythons_are_named() -> None:
 )
 def test_vllm_and_gpu_must_fit_together(choice: GpuChoice, built_for: str | None, status: Status) -> None:
     assert check_gpu(lambda: choice, built_for).status is status
+
+
+def test_gpus_that_this_vllm_cannot_use_are_named() -> None:
+    pair = GpuChoice("GPU-1,GPU-2", "Card A, Card B", 10**11, 10**11, "The engine runs on both.")
+    assert "there is Card A, Card B." in check_gpu(lambda: pair, "cpu").sentence
 
 
 def test_an_untested_vllm_is_a_note(places: Places, probes: Probes) -> None:

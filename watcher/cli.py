@@ -49,6 +49,7 @@ Samples = Annotated[int | None, _option("Prompts at each checkpoint, the first u
 MaxTokens = Annotated[
     int | None, _option("Longest completion. [default: 8192, at most what the context leaves]", _PROMPTS)
 ]
+N = Annotated[int | None, _option("Completions for each prompt. [default: 1]", _PROMPTS)]
 Temperature = Annotated[float | None, _option("0 is greedy. [default: 0.7]", _PROMPTS)]
 TopP = Annotated[float | None, _option("Nucleus sampling. [default: 1]", _PROMPTS)]
 Seed = Annotated[int | None, _option("Every sample's seed is derived from it. [default: 0]", _PROMPTS)]
@@ -60,13 +61,27 @@ TemplateArgs = Annotated[
 ]
 Base = Annotated[str | None, _option("Base model of LoRA checkpoints. [default: the one the adapter names]", _ADAPTERS)]
 Baseline = Annotated[bool | None, _option("Evaluate the base model too, as step 0.", _ADAPTERS, "--baseline")]
-Gpu = Annotated[str | None, _option("Index into CUDA_VISIBLE_DEVICES, or a UUID. [default: the emptiest GPU]", _ENGINE)]
+Gpu = Annotated[
+    str | None,
+    _option(
+        "Index into CUDA_VISIBLE_DEVICES, or UUID; one for each of --tensor-parallel. [default: the emptiest]", _ENGINE
+    ),
+]
+TensorParallel = Annotated[int | None, _option("GPUs that share the model. [default: 1]", _ENGINE)]
+EngineArgs = Annotated[
+    str | None,
+    _option("More arguments of vLLM, e.g. '--kv-cache-dtype fp8'. Part of the suite.", _ENGINE, metavar="TEXT"),
+]
 ShareGpu = Annotated[bool | None, _option("Take the GPU although somebody uses it.", _ENGINE, "--share-gpu")]
 Swap = Annotated[
     str | None,
-    _option("auto, warm (swap weights) or cold (new engine each time). [default: auto]", _ENGINE, metavar="MODE"),
+    _option(
+        "auto, warm (swap weights), cold (new engine each time) or lora (never merge). [default: auto]",
+        _ENGINE,
+        metavar="MODE",
+    ),
 ]
-MaxNumSeqs = Annotated[int | None, _option("Samples generated at the same time. [default: 64]", _ENGINE)]
+MaxNumSeqs = Annotated[int | None, _option("Samples generated at the same time. [default: what fits]", _ENGINE)]
 MaxModelLen = Annotated[int | None, _option("Context in tokens. [default: what the prompts need]", _ENGINE)]
 Dtype = Annotated[str | None, _option("auto, bfloat16, float16 or float32. [default: auto]", _ENGINE)]
 GpuMemory = Annotated[float | None, _option("Share of the GPU's memory for vLLM. [default: vLLM's]", _ENGINE)]
@@ -94,6 +109,7 @@ def watch(
     val: Val = None,
     samples: Samples = None,
     max_tokens: MaxTokens = None,
+    n: N = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     seed: Seed = None,
@@ -105,11 +121,13 @@ def watch(
     baseline: Baseline = None,
     gpu: Gpu = None,
     share_gpu: ShareGpu = None,
+    tensor_parallel: TensorParallel = None,
     swap: Swap = None,
     max_num_seqs: MaxNumSeqs = None,
     max_model_len: MaxModelLen = None,
     dtype: Dtype = None,
     gpu_memory_utilization: GpuMemory = None,
+    engine_args: EngineArgs = None,
     state_dir: StateDir = None,
     stage_dir: StageDir = None,
     disk_floor_gb: DiskFloor = None,
@@ -150,6 +168,7 @@ def evaluate(
     val: Val = None,
     samples: Samples = None,
     max_tokens: MaxTokens = None,
+    n: N = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     seed: Seed = None,
@@ -161,11 +180,13 @@ def evaluate(
     baseline: Baseline = None,
     gpu: Gpu = None,
     share_gpu: ShareGpu = None,
+    tensor_parallel: TensorParallel = None,
     swap: Swap = None,
     max_num_seqs: MaxNumSeqs = None,
     max_model_len: MaxModelLen = None,
     dtype: Dtype = None,
     gpu_memory_utilization: GpuMemory = None,
+    engine_args: EngineArgs = None,
     state_dir: StateDir = None,
     stage_dir: StageDir = None,
     disk_floor_gb: DiskFloor = None,
@@ -238,6 +259,7 @@ def doctor(
     val: Val = None,
     gpu: Gpu = None,
     share_gpu: ShareGpu = None,
+    tensor_parallel: TensorParallel = None,
     state_dir: StateDir = None,
     config: ConfigFile = None,
     json: Json = False,

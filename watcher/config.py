@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """Sampling temperature; 0 is greedy, 2 is vLLM's limit."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Nucleus sampling's probability mass."""
+    n: int = Field(1, ge=1, le=64)
+    """Completions for each prompt. With `temperature` 0 they are all the same."""
     seed: int = 0
     """Every sample's own seed is derived from this one, its prompt and its index."""
     system: str | None = None
@@ -72,13 +74,21 @@ class Settings(BaseSettings):
 
     # The engine and its GPU.
     gpu: str | None = None
-    """GPU of the engine: an index into CUDA_VISIBLE_DEVICES as inherited, or a UUID. Default: the emptiest one."""
+    """GPU of the engine: an index into CUDA_VISIBLE_DEVICES as inherited, or a UUID; one for each of
+    `tensor_parallel`, with commas. Default: the emptiest ones."""
     share_gpu: bool = False
     """Take the GPU although another process holds more than 1 GiB on it."""
-    swap: Literal["auto", "warm", "cold"] = "auto"
-    """How the next checkpoint gets into the engine: `warm` swaps the weights, `cold` starts a new engine."""
-    max_num_seqs: int = Field(64, ge=1)
-    """Samples generated at the same time."""
+    tensor_parallel: int = Field(1, ge=1)
+    """GPUs that share the model, where one is too small for it."""
+    swap: Literal["auto", "warm", "cold", "lora"] = "auto"
+    """How the next checkpoint gets into the engine. `auto` swaps the weights in place, except in kinds of models for
+    which that is known to go wrong; `warm` tries it with those too. Both compare the first swap with a fresh engine,
+    and use fresh engines where it differs. `cold` starts a fresh engine each time. `lora` is `auto`, but fails
+    adapters that would have to be merged into their base."""
+    engine_args: str = ""
+    """Any other arguments of vLLM's engine, as `vllm serve` takes them. Part of the suite."""
+    max_num_seqs: int | None = Field(None, ge=1)
+    """Samples generated at the same time. Default: what the GPU's memory holds, at most 256."""
     max_model_len: int | None = Field(None, ge=16)
     """Context, in tokens. Default: the model's."""
     dtype: str = "auto"

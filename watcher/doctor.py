@@ -165,15 +165,16 @@ def check_engine(engine: Callable[[], EngineFacts], gpu: Callable[[], GpuChoice]
 
 
 def check_gpu(gpu: Callable[[], GpuChoice], built_for: str | None) -> Check:
-    """Whether a GPU is free. `built_for` is the device that vLLM was built for; None where it cannot say."""
+    """Whether as many GPUs are free as the engine needs. `built_for` is the device that vLLM was built for; None where
+    it cannot say."""
     try:
         choice = gpu()
     except UimonError as error:
-        return Check("gpu", Status.PROBLEM, error.sentence, "Free or name another GPU; nothing was touched.")
+        return Check("gpu", Status.PROBLEM, error.sentence, "Put --gpu right, or free a GPU; nothing was touched.")
     has_gpu = choice.cuda_visible_devices is not None
     if has_gpu and built_for == "cpu":
         step = "Install `uimon[gpu]` in an environment of its own to use it."
-        return Check("gpu", Status.NOTE, f"{choice.name} is free, but this vLLM was built for the CPU.", step)
+        return Check("gpu", Status.NOTE, f"This vLLM was built for the CPU, but there is {choice.name}.", step)
     if not has_gpu and built_for == "cuda":
         step = "Install `uimon[cpu]` in an environment of its own, or mend the driver (`nvidia-smi` shows it)."
         return Check("gpu", Status.PROBLEM, f"{choice.why} But this vLLM was built for CUDA.", step)

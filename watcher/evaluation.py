@@ -14,7 +14,7 @@ from watcher.crashpoint import crash_point
 from watcher.engine.types import Generation, Loaded, Perplexity, PromptSpec, Sampling
 from watcher.ledger import Evaluation, Record
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Table, UimonError, row_uid
-from watcher.suite import Suite
+from watcher.suite import Suite, check_tokenizer
 
 TABLE_COLUMNS: Final = (
     "step",
@@ -69,12 +69,16 @@ class Interrupted(Exception):
 class Context:
     """What an evaluation needs to know of the service around it.
 
-    `health` gives the `uimon/…` metrics that only the service knows (queue, lag); it is asked once, at the end.
+    `note` is told, in a sentence, how the weights got into the engine where that was not the usual way, and `warn`
+    what a person should hear of once, though nothing failed. `health` gives the `uimon/…` metrics that only the
+    service knows (queue, lag); it is asked once, at the end.
     """
 
     run: str
     table_rows: int
     report: Callable[[Progress], None]
+    note: Callable[[str], None]
+    warn: Callable[[str], None]
     interrupted: Callable[[], bool]
     health: Callable[[], dict[str, float]]
     clock: Callable[[], float] = time.time
@@ -88,27 +92,20 @@ def evaluate(
 
     Raises UimonError as the engine does, and Interrupted when the service is stopping.
     """
-    copy, digest = copy_of(record), record.digest or ""
+    digest = record.digest or ""
     started = context.timer()
-    context.report(Progress(record.step, "load"))
-    crash_point("evaluation.loading")
-    loaded = engine.load(copy, digest, record.kind, base)
+    loaded = _load(engine, suite, record, base, context)
     generated = _generate(engine, suite, record, context)
-    context.report(Progress(record.step, "perplexity", len(suite.prompts), len(suite.prompts)))
-    perplexity = engine.perplexity(suite.prompts)
+    measured = _measure(engine, suite, record, context)
     metrics: dict[str, float | None] = dict(scorers.aggregate([score for _, score in generated.scored]))
     metrics |= {
-        "eval/perplexity": perplexity.value,
-        "eval/references_skipped": perplexity.skipped,
+        "eval/perplexity": measured.perplexity.value,
+        "eval/nll_per_char": measured.perplexity.nll_per_char,
+        "eval/references_skipped": measured.perplexity.skipped,
         "eval/prompts_skipped": suite.skipped,
     }
-    metrics |= {
-        "uimon/swap_seconds": loaded.seconds,
-        "uimon/generate_seconds": generated.seconds,
-        "uimon/tokens_per_second": generated.tokens / generated.seconds if generated.seconds > 0 else None,
-        "uimon/score_seconds": generated.score_seconds,
-        "uimon/evaluation_seconds": context.timer() - started,
-    }
+    metrics |= _pace(loaded, generated, measured)
+    metrics["uimon/evaluation_seconds"] = context.timer() - started
     metrics |= context.health()
     metrics = {name: value if value is None or math.isfinite(value) else None for name, value in metrics.items()}
     uid = row_uid(RowKind.EVAL, context.run, record.step, digest, suite.digest)
@@ -133,6 +130,25 @@ class _Generated:
     score_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    perplexity: Perplexity
+    seconds: float
+
+
+def _load(engine: Engine, suite: Suite, record: Record, base: Path | None, context: Context) -> Loaded:
+    """The checkpoint's tokenizer checked, then its weights loaded; what is unusual about either is said."""
+    copy = copy_of(record)
+    context.report(Progress(record.step, "load"))
+    crash_point("evaluation.loading")
+    if changed := check_tokenizer(suite, record.name, copy):
+        context.warn(changed)
+    loaded = engine.load(copy, record.digest or "", record.kind, base)
+    if loaded.note:
+        (context.warn if loaded.alarming else context.note)(loaded.note)
+    return loaded
+
+
 def _generate(engine: Engine, suite: Suite, record: Record, context: Context) -> _Generated:
     """Generate, and score every finished sample while the engine goes on with the others."""
     scored: list[tuple[Generation, scorers.Sample]] = []
@@ -148,12 +164,32 @@ def _generate(engine: Engine, suite: Suite, record: Record, context: Context) ->
         if context.interrupted():
             raise Interrupted
     if len(scored) != total:
-        sentence = f"The engine returned {len(scored)} of {total} samples; see engine.log in the state directory."
+        sentence = f"The engine returned {len(scored)} of {total} samples; see engine/logs in the state directory."
         raise UimonError(Reason.ENGINE_ERROR, sentence)
     order = {prompt.id: position for position, prompt in enumerate(suite.prompts)}
     # The finished order depends on lengths; the suite's order makes evaluations comparable sample by sample.
     scored.sort(key=lambda pair: (order[pair[0].prompt_id], pair[0].index))
     return _Generated(scored, sum(g.tokens for g, _ in scored), context.timer() - started, scoring)
+
+
+def _measure(engine: Engine, suite: Suite, record: Record, context: Context) -> _Measured:
+    total = len(suite.prompts) * suite.sampling.n
+    context.report(Progress(record.step, "perplexity", total, total))
+    started = context.timer()
+    perplexity = engine.perplexity(suite.prompts)
+    return _Measured(perplexity, context.timer() - started)
+
+
+def _pace(loaded: Loaded, generated: _Generated, measured: _Measured) -> Metrics:
+    """What the evaluation took, in seconds, and how many sequences the engine computed side by side."""
+    return {
+        "uimon/swap_seconds": loaded.seconds,
+        "uimon/generate_seconds": generated.seconds,
+        "uimon/tokens_per_second": generated.tokens / generated.seconds if generated.seconds > 0 else None,
+        "uimon/score_seconds": generated.score_seconds,
+        "uimon/perplexity_seconds": measured.seconds,
+        "uimon/max_num_seqs": loaded.max_num_seqs or None,
+    }
 
 
 def _completion(generation: Generation) -> scorers.Completion:

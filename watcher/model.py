@@ -58,6 +58,8 @@ class Reason(StrEnum):
     VAL_MISSING = "val_missing"
     VAL_INVALID = "val_invalid"
     NO_USABLE_PROMPT = "no_usable_prompt"
+    TOKENIZER_MISMATCH = "tokenizer_mismatch"
+    TEMPLATE_MISMATCH = "template_mismatch"
 
     # Publication (a row that waits in the outbox).
     TRAINER_NOT_SHARED = "trainer_not_shared"

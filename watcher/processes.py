@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -35,3 +36,29 @@ def send_signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+def group_members(group: int) -> list[int]:
+    """Processes of a process group that have not ended; one that ended and was not reaped counts as ended."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # The command's name comes before, in parentheses, and may hold anything.
+            state, _, its_group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            found.append(int(entry.name))
+    return found
+
+
+def await_group_end(group: int, seconds: float) -> bool:
+    """Wait until nothing of a killed process group is left; False where something is after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while group_members(group):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True

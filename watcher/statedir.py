@@ -40,9 +40,9 @@ class StateDir:
         return self.root / "ledger.sqlite3"
 
     @property
-    def logs(self) -> Path:
-        """What vLLM and W&B print goes in here."""
-        return self.root / "logs"
+    def engine(self) -> Path:
+        """The engine's own: its logs, what it compiled, and what it has proved."""
+        return self.root / "engine"
 
     @property
     def stage(self) -> Path:
@@ -62,7 +62,7 @@ class StateDir:
     def create(self) -> None:
         """Make the directories. Raises UimonError(STATE_DIR_UNUSABLE) where that is not possible."""
         try:
-            for directory in (self.root, self.logs):
+            for directory in (self.root, self.engine):
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             sentence = f"The state directory {self.root} cannot be made ({error.strerror}); choose another --state-dir."

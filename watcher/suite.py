@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import scorers
 from watcher.config import Settings
+from watcher.engine.tokenizer_files import TokenizerStamp, read_stamp
 from watcher.engine.types import Conversation, PromptSpec, Rendered, Sampling
 from watcher.model import Reason, UimonError
 from watcher.val import ValFile
@@ -26,7 +27,8 @@ DEFAULT_MAX_TOKENS = 8192
 class Suite:
     """Prompts as token ids, how to sample and when to stop.
 
-    `skipped` counts prompts that did not fit the context; `context` is the model's, in tokens.
+    `skipped` counts prompts that did not fit the context; `context` is the model's, in tokens. `tokenizer` is what the
+    checkpoints' own tokenizers have to agree with, empty in what the user named instead of them.
     """
 
     prompts: tuple[PromptSpec, ...]
@@ -37,6 +39,8 @@ class Suite:
     skipped: int
     context: int
     dtype: str
+    engine_args: str
+    tokenizer: TokenizerStamp
 
     @property
     def digest(self) -> str:
@@ -53,7 +57,9 @@ class Suite:
         body = json.loads(text)
         prompts = tuple(_prompt(p) for p in body.pop("prompts"))
         sampling = Sampling(**body.pop("sampling"))
-        return cls(prompts=prompts, stop_ids=tuple(body.pop("stop_ids")), sampling=sampling, **body)
+        tokenizer = TokenizerStamp(**body.pop("tokenizer"))
+        stop_ids = tuple(body.pop("stop_ids"))
+        return cls(prompts=prompts, stop_ids=stop_ids, sampling=sampling, tokenizer=tokenizer, **body)
 
 
 class Renderer(Protocol):
@@ -82,10 +88,12 @@ def request_digest(settings: Settings, val: ValFile) -> str:
             "temperature",
             "top_p",
             "seed",
+            "n",
             "system",
             "chat_template_kwargs",
             "max_model_len",
             "dtype",
+            "engine_args",
         )
     }
     asked |= {
@@ -125,6 +133,7 @@ def build_suite(settings: Settings, val: ValFile, renderer: Renderer, checkpoint
         temperature=settings.temperature,
         top_p=settings.top_p,
         seed=settings.seed,
+        n=settings.n,
     )
     return Suite(
         tuple(usable),
@@ -135,7 +144,30 @@ def build_suite(settings: Settings, val: ValFile, renderer: Renderer, checkpoint
         len(skipped),
         rendered.context,
         settings.dtype,
+        settings.engine_args,
+        TokenizerStamp(
+            vocabulary="" if settings.tokenizer else rendered.tokenizer.vocabulary,
+            template="" if settings.tokenizer or settings.chat_template else rendered.tokenizer.template,
+        ),
     )
+
+
+def check_tokenizer(suite: Suite, name: str, path: Path) -> str:
+    """Whether the tokenizer in `path`, the files of the checkpoint `name`, still is the one that rendered the suite.
+
+    A checkpoint without a tokenizer is. Returns a sentence where only the chat template is another one, else an empty
+    string: the prompts are ids and stay comparable. Raises `UimonError`: `tokenizer_mismatch`, `unreadable`.
+    """
+    known, own = suite.tokenizer, read_stamp(path)
+    if known.vocabulary and own.vocabulary and known.vocabulary != own.vocabulary:
+        sentence = (
+            f"The tokenizer of {name} gives its token ids another meaning than the one that rendered the prompts: they "
+            "would be other texts; name the tokenizer to use with --tokenizer, or start anew with another --state-dir."
+        )
+        raise UimonError(Reason.TOKENIZER_MISMATCH, sentence)
+    if known.template and own.template and known.template != own.template:
+        return "The checkpoints' chat template has changed; the prompts stay as the first one rendered them."
+    return ""
 
 
 def _read_template(settings: Settings) -> str | None:

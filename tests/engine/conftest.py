@@ -63,7 +63,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> EngineSettings:
     return EngineSettings(
-        log_dir=tmp_path_factory.mktemp("engine-logs"), max_num_seqs=8, max_model_len=256, nice=0, dtype="auto"
+        state_dir=tmp_path_factory.mktemp("engine"), max_num_seqs=8, max_model_len=256, nice=0, dtype="auto"
     )
 
 

@@ -156,11 +156,11 @@ def test_another_tensor_type_asks_for_a_fresh_engine(tmp_path: Path) -> None:
     ],
 )
 def test_weights_that_vllm_rearranges_are_not_changed_in_place(config: dict[str, Any]) -> None:
-    assert cold_only(config)
+    assert cold_only(config, {})
 
 
 def test_dense_weights_may_be_changed_in_place() -> None:
-    assert cold_only({"model_type": "qwen2", "num_experts": None, "layer_types": ["full_attention"]}) is None
+    assert cold_only({"model_type": "qwen2", "num_experts": None, "layer_types": ["full_attention"]}, {}) is None
 
 
 EXPECTED = [{"embed": (8, 4), "lm_head": (8, 4)}, {"q": (4, 4)}, {"k": (2, 4)}]

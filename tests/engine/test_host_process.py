@@ -27,22 +27,12 @@ from watcher.engine.protocol import (
     Render,
     Sample,
 )
-from watcher.engine.types import Deadlines, Generation
+from watcher.engine.types import Deadlines, Generation, Setup
 from watcher.model import Kind, Reason, UimonError
+from watcher.processes import await_group_end
 
+SETUP = Setup("LlamaForCausalLM", "0.32.0", "cpu", "bfloat16", True, "", 1, "")
 PROMPT = PromptSpec("p", "ask «ü»", (1, 2), (3,), 4)
-
-
-def gone(pid: int, seconds: float = 10.0) -> bool:
-    """True once no process of the group `pid` is left."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.fixture
@@ -57,8 +47,8 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
     [
         Render(Path("/m"), Path("/t"), (Conversation("c", (("user", "x"),), None),), None, {"a": True}, None, 9),
         Generate((PROMPT,), Sampling(5, 0.7, 1.0, 0), (1, 2)),
-        LoadDone((-0.1, -1e-300, -123.456789012345678)),
-        LoadDone(None),
+        LoadDone((-0.1, -1e-300, -123.456789012345678), SETUP),
+        LoadDone(None, SETUP),
         Sample(Generation("p", 0, "line\nbreak \x00 \ud7ff", 3, "stop")),
         MeasureDone(None, 0, 0, 1),
         Failure(Reason.OUT_OF_MEMORY, "too big", True),
@@ -89,11 +79,11 @@ def test_silence_the_end_and_nonsense_are_told_apart(ends: tuple[Channel, socket
         near.receive(5.0)
 
 
-def test_the_host_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_gets_no_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "s3cret")
     monkeypatch.setenv("HF_TOKEN", "s3cret")
     monkeypatch.setenv("HTTPS_PROXY", "kept")
-    environment = host_environment({"CUDA_VISIBLE_DEVICES": "3"})
+    environment = host_environment({"CUDA_VISIBLE_DEVICES": "3"}, tmp_path)
     assert "s3cret" not in environment.values()
     assert environment["HTTPS_PROXY"] == "kept"
     assert environment["CUDA_VISIBLE_DEVICES"] == "3"
@@ -132,7 +122,7 @@ def broken_vllm(directory: Path) -> dict[str, str]:
 
 @pytest.mark.engine
 def test_a_vllm_that_cannot_be_imported_is_missing(tmp_path: Path) -> None:
-    with Engine(EngineSettings(log_dir=tmp_path / "logs", device_env=broken_vllm(tmp_path))) as engine:
+    with Engine(EngineSettings(state_dir=tmp_path / "engine", device_env=broken_vllm(tmp_path))) as engine:
         with pytest.raises(UimonError, match=r"libcudart.so.13 .*pip install 'uimon\[gpu\]'") as caught:
             engine.render(tmp_path, ())
         assert caught.value.reason is Reason.ENGINE_MISSING
@@ -147,12 +137,12 @@ def test_without_vllm_the_sentence_says_how_to_install_it(tmp_path: Path, monkey
 
     monkeypatch.setattr(metadata, "version", absent)
     with pytest.raises(UimonError, match=r"pip install 'uimon\[cpu\]'") as caught:
-        Engine(EngineSettings(log_dir=tmp_path)).render(tmp_path, ())
+        Engine(EngineSettings(state_dir=tmp_path)).render(tmp_path, ())
     assert caught.value.reason is Reason.ENGINE_MISSING
 
 
 def test_nothing_is_generated_before_weights_are_loaded(tmp_path: Path) -> None:
-    engine = Engine(EngineSettings(log_dir=tmp_path))
+    engine = Engine(EngineSettings(state_dir=tmp_path))
     with pytest.raises(UimonError, match="load a checkpoint first"):
         list(engine.generate((PROMPT,), Sampling(5, 0.0, 1.0, 0), (0,)))
     with pytest.raises(UimonError, match="load a checkpoint first"):
@@ -163,7 +153,7 @@ def test_nothing_is_generated_before_weights_are_loaded(tmp_path: Path) -> None:
 
 def test_an_adapter_without_a_base_is_named(tmp_path: Path) -> None:
     with pytest.raises(UimonError, match="needs its base") as caught:
-        Engine(EngineSettings(log_dir=tmp_path)).load(tmp_path, "d", Kind.ADAPTER)
+        Engine(EngineSettings(state_dir=tmp_path)).load(tmp_path, "d", Kind.ADAPTER)
     assert caught.value.reason is Reason.BASE_MODEL_MISSING
 
 
@@ -172,7 +162,7 @@ import sys, time
 from pathlib import Path
 from watcher.engine import EngineSettings
 from watcher.engine.process import HostProcess
-print(HostProcess(EngineSettings(log_dir=Path(sys.argv[1]))).pid, flush=True)
+print(HostProcess(EngineSettings(state_dir=Path(sys.argv[1]))).pid, flush=True)
 time.sleep(60)
 """
 
@@ -185,24 +175,24 @@ def test_the_host_dies_with_its_killed_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert gone(host)
+    assert await_group_end(host, 5.0)
 
 
 def test_a_host_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
     from watcher.engine.process import HostProcess
 
     hosts: list[HostProcess] = []
-    starter = threading.Thread(target=lambda: hosts.append(HostProcess(EngineSettings(log_dir=tmp_path))))
+    starter = threading.Thread(target=lambda: hosts.append(HostProcess(EngineSettings(state_dir=tmp_path))))
     starter.start()
     starter.join()
     time.sleep(1.5)  # by then the host has asked the kernel to die with its parent
     assert hosts[0].alive
     hosts[0].kill()
-    assert gone(hosts[0].pid)
+    assert await_group_end(hosts[0].pid, 5.0)
 
 
 def test_a_silent_host_is_killed_after_its_deadline(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
-    engine = Engine(EngineSettings(log_dir=tmp_path, deadlines=Deadlines(start=0.2)))
+    engine = Engine(EngineSettings(state_dir=tmp_path, deadlines=Deadlines(start=0.2)))
     with pytest.raises(UimonError, match="was silent for 0 s") as caught:
         engine.render(tmp_path, conversations)
     assert caught.value.reason is Reason.ENGINE_TIMEOUT
@@ -212,7 +202,7 @@ def test_a_silent_host_is_killed_after_its_deadline(tmp_path: Path, conversation
 def test_a_killed_host_tells_how_it_ended(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
     from watcher.engine.process import HostProcess
 
-    host = HostProcess(EngineSettings(log_dir=tmp_path, nice=0))
+    host = HostProcess(EngineSettings(state_dir=tmp_path, nice=0))
     os.kill(host.pid, signal.SIGKILL)
     request = Render(tmp_path, tmp_path, conversations, None, {}, None, None)
     with pytest.raises(UimonError, match="SIGKILL") as caught:
@@ -224,7 +214,9 @@ def test_a_killed_host_tells_how_it_ended(tmp_path: Path, conversations: tuple[C
 def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
     from watcher.engine.process import HostProcess
 
+    logs = tmp_path / "logs"
+    logs.mkdir()
     for number in range(12):
-        (tmp_path / f"engine-{number:03}.log").touch()
-    HostProcess(EngineSettings(log_dir=tmp_path)).kill()
-    assert len(list(tmp_path.glob("engine-*.log"))) == 8
+        (logs / f"engine-{number:03}.log").touch()
+    HostProcess(EngineSettings(state_dir=tmp_path)).kill()
+    assert len(list(logs.glob("engine-*.log"))) == 8

@@ -83,12 +83,6 @@ def test_an_adapter_saved_again_at_its_old_path_is_read_again(
     assert first != second
 
 
-def test_a_rank_beyond_the_settings_is_unsupported(settings: EngineSettings, tiny: Path) -> None:
-    with Engine(replace(settings, lora_rank=4)) as engine, pytest.raises(UimonError, match="rank is 8") as caught:
-        engine.load(tiny / "adapter-one", "one", Kind.ADAPTER, tiny / "fp32")
-    assert caught.value.reason is Reason.ADAPTER_UNSUPPORTED
-
-
 def test_answers_with_an_adapter_are_seeded_too(adapted: Engine, shared: Shared, tiny: Path) -> None:
     adapted.load(tiny / "adapter-one", "one", Kind.ADAPTER, tiny / "fp32")
     sampling = replace(GREEDY, temperature=1.0, seed=3)

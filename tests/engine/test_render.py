@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from watcher.engine import Conversation, Engine, EngineSettings
+from watcher.engine.prompts import _vocabulary_size
+from watcher.engine.tokenizer_files import read_stamp
 from watcher.model import Reason, UimonError
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -86,7 +88,10 @@ def test_template_arguments_and_system_prompt_reach_the_template_and_its_digest(
 
 
 def test_a_conversation_that_the_template_refuses_is_skipped(engine: Engine, model: Path) -> None:
-    strict = "{% if messages[0]['role'] != 'user' %}{{ raise_exception('user first') }}{% endif %}hello"
+    strict = (
+        "{% if messages[0]['role'] != 'user' %}{{ raise_exception('user first') }}{% endif %}"
+        "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    )
     odd = Conversation("odd", (("system", "x"), *TALK.messages), None)
     rendered = engine.render(model, (odd, TALK), chat_template=strict)
     assert rendered.skipped == (("odd", "The chat template refuses this conversation: user first."),)
@@ -113,23 +118,133 @@ def test_a_missing_or_broken_template_is_named(engine: Engine, model: Path) -> N
         engine.render(model, (TALK,), chat_template="{% for %}")
 
 
-def test_the_context_asked_of_the_engine_is_what_the_prompts_need(engine: Engine, model: Path) -> None:
-    rendered = engine.render(model, (TALK,))
-    engine.reserve(rendered.prompts, 100, rendered.context)
-    due = engine._context_due()
-    assert due is not None
-    assert len(rendered.prompts[0].token_ids) + 100 <= due < len(rendered.prompts[0].token_ids) + 116
-    engine.reserve(rendered.prompts, 10_000, rendered.context)
-    assert engine._context_due() == 512
-
-
 def test_an_adapters_own_tokenizer_wins_and_its_base_stands_in(engine: Engine, model: Path, tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     plain = engine.render(model, (TALK,), tokenizer_dir=adapter)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(model / name, adapter / name)
-    (adapter / "chat_template.jinja").write_text("{{ messages[0].content }}!")
+    (adapter / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}!{% endfor %}")
     own = engine.render(model, (TALK,), tokenizer_dir=adapter)
     assert plain == engine.render(model, (TALK,))
     assert own.template_digest != plain.template_digest
+
+
+@pytest.mark.parametrize("where", ["the prompt", "the reference"])
+def test_an_id_that_the_model_does_not_have_is_an_error(engine: Engine, model: Path, where: str) -> None:
+    known, foreign = (TALK.reference or "", "\x00") if where == "the prompt" else ("\x00", "<footer>")
+    asked = Conversation("c", (("user", known),), foreign)
+    (highest,) = engine.render(model, (asked,)).prompts
+    ids = highest.token_ids if where == "the prompt" else highest.reference_ids or ()
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"vocab_size": max(ids) + 1}))
+    assert engine.render(model, (asked,)).prompts
+    (model / "config.json").write_text(json.dumps(config | {"vocab_size": max(ids)}))
+    with pytest.raises(UimonError, match=f"gives the token id {max(ids)}, .* has only {max(ids)} tokens") as caught:
+        engine.render(model, (asked,))
+    assert caught.value.reason is Reason.TOKENIZER_MISMATCH
+    assert f"tokenizer in {model}" in caught.value.sentence
+    assert "--tokenizer" in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        ({"vocab_size": 7}, 7),
+        ({"text_config": {"vocab_size": 5}}, 5),
+        ({"text_config": {"vocab_size": 5}, "vocab_size": 7}, 5),
+        ({"text_config": {}, "vocab_size": 7}, 7),
+        ({}, None),
+    ],
+)
+def test_the_models_vocabulary_is_its_text_models(tmp_path: Path, config: object, size: int | None) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert _vocabulary_size(tmp_path) == size
+
+
+def _turns(content: str, opening: str = "") -> str:
+    """ChatML in which `content` is written for m['content'], and `opening` opens the answer."""
+    return (
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + " + content + " + '<|im_end|>\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n" + opening + "' }}{% endif %}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "answer", "lost"),
+    [
+        ("{{ messages[0]['content'] }}", "<p>one</p>", "<p>one</p>"),
+        (_turns("m['content'][:9]"), "<p>one</p><p>two</p>", "><p>two</p>"),
+        (_turns("m['content'].split('</think>')[-1]"), "<think>why</think><p>", "think>why</think><p>"),
+        (_turns("m['content'] | replace('p', 'q')", "<think></think>\n"), "<p>one</p>", "p>one</p>"),
+    ],
+)
+def test_a_template_that_drops_or_rewrites_answers_is_an_error(
+    engine: Engine, model: Path, template: str, answer: str, lost: str
+) -> None:
+    # That the answer stands in the question does not make up for it.
+    talk = Conversation("talk", (("user", f"Change {answer} as little as you can."),), answer)
+    with pytest.raises(UimonError, match="conversation talk does not survive") as caught:
+        engine.render(model, (talk,), chat_template=template)
+    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+    assert repr(lost) in caught.value.sentence
+    assert "--chat-template" in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("template", "answer"),
+    [
+        (_turns("m['content'] | trim"), "\n <p>one</p>\n\n"),
+        (_turns("('<think></think>' if m['role'] == 'assistant' else '') + m['content']"), "<p>one</p>"),
+        (_turns("m['content']", "<think>\n"), "<think>\nwhy</think><p>"),
+        (_turns("m['content']"), "a <|im_end|> b <|im_start|> c"),
+        (_turns("m['content']"), "  "),
+        ("{% for m in messages %}{{ m['content'] }}{% endfor %}", "a <|endoftext|> b"),
+    ],
+)
+def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Path, template: str, answer: str) -> None:
+    talk = Conversation("talk", TALK.messages, answer)
+    (prompt,) = engine.render(model, (talk,), chat_template=template).prompts
+    assert prompt.reference_ids
+
+
+def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine, model: Path) -> None:
+    talk = Conversation("talk", TALK.messages, "a <|im_end|> b")
+    (prompt,) = engine.render(model, (talk,)).prompts
+    assert prompt.reference_ids is not None
+    assert prompt.reference_ids.count(IM_END) == 2
+    assert prompt.reference_ids[-1] == IM_END
+
+
+def test_an_answer_that_the_tokenizer_normalizes_is_not_lost(engine: Engine, model: Path) -> None:
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer | {"normalizer": {"type": "NFKC"}}))
+    talk = Conversation("talk", TALK.messages, "ﬁne\u00a0½")
+    assert engine.render(model, (talk,)).prompts
+
+
+def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_an_error(engine: Engine, model: Path) -> None:
+    words = ("[UNK]", "<|im_start|>", "<|im_end|>", "user", "assistant", "hello", "<p>", "</p>")
+    special = [_added(number, words[number]) for number in range(3)]
+    vocabulary = {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(words)}, "unk_token": "[UNK]"}
+    tokenizer = {"version": "1.0", "added_tokens": special, "pre_tokenizer": {"type": "WhitespaceSplit"}}
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer | {"model": vocabulary}))
+    named = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "eos_token": "<|im_end|>"}
+    (model / "tokenizer_config.json").write_text(json.dumps(named))
+    asked = (("user", "hello"),)
+    assert engine.render(model, (Conversation("good", asked, "<p> hello </p>"),)).prompts
+    with pytest.raises(UimonError, match=r"conversation bad .* lose '☃</p>'") as caught:
+        engine.render(model, (Conversation("bad", asked, "<p> ☃ </p>"),))
+    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+
+
+def _added(number: int, content: str) -> dict[str, object]:
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return {"id": number, "content": content, **flags}
+
+
+def test_the_stamp_is_that_of_the_tokenizer_that_rendered(engine: Engine, model: Path) -> None:
+    stamp = engine.render(model, (TALK,)).tokenizer
+    assert stamp == read_stamp(model)
+    assert stamp.vocabulary
+    assert stamp.template

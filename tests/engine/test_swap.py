@@ -8,19 +8,24 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.conftest import GREEDY, Shared, outputs
-from tests.engine.weights import Tensors, altered
+from tests.engine.weights import Tensors, altered, tiny_checkpoint
 from watcher.engine import Deadlines, Engine, EngineSettings, Generation
+from watcher.engine.evidence import Evidence
 from watcher.engine.guard import read_inventory
-from watcher.engine.supervisor import _Live
+from watcher.engine.launch import vllm_arguments
+from watcher.engine.loading import Live, Loader
+from watcher.engine.types import Setup, SwapPolicy
 from watcher.model import Reason, UimonError
+from watcher.processes import group_members
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
-PROVED = "The first change in place equals a fresh engine."
+PROVED = "The first change in place equals a fresh engine (within 0 nats)."
 
 
 def test_swapped_in_checkpoints_answer_exactly_as_fresh_engines(shared: Shared, tiny: Path) -> None:
@@ -37,9 +42,9 @@ def test_swapped_in_checkpoints_answer_exactly_as_fresh_engines(shared: Shared, 
 
 
 def test_swapped_in_tied_checkpoints_answer_exactly_as_fresh_engines(
-    settings: EngineSettings, shared: Shared, tiny: Path
+    settings: EngineSettings, shared: Shared, tiny: Path, tmp_path: Path
 ) -> None:
-    with Engine(settings) as engine:
+    with Engine(replace(settings, state_dir=tmp_path)) as engine:
         fresh_a = outputs(engine, engine.load(tiny / "tied-a", "a"), shared.rendered)
         proof = engine.load(tiny / "tied-b", "b")
         assert proof.note == PROVED
@@ -58,21 +63,38 @@ class WorkerExtension:
 
 
 def test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again(
-    settings: EngineSettings, tiny: Path, tmp_path: Path
+    settings: EngineSettings, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without the refresh vLLM's CPU build keeps the old output head of a tied model and reports success.
     (tmp_path / "forgetful.py").write_text(EXTENSION)
-    forgetful = replace(
-        settings,
-        device_env={"PYTHONPATH": str(tmp_path)},
-        engine_args={"worker_extension_cls": "forgetful.WorkerExtension"},
-    )
-    with Engine(forgetful) as engine:
+
+    def forgetful(*asked: Any) -> dict[str, object]:
+        return {**vllm_arguments(*asked), "worker_extension_cls": "forgetful.WorkerExtension"}
+
+    monkeypatch.setattr("watcher.engine.loading.vllm_arguments", forgetful)
+    with Engine(replace(settings, state_dir=tmp_path, device_env={"PYTHONPATH": str(tmp_path)})) as engine:
         engine.load(tiny / "tied-a", "a")
         second = engine.load(tiny / "tied-b", "b")
-        assert (second.swap, second.note) == ("cold", "The first change in place differs from a fresh engine.")
-        why = engine._why_cold(read_inventory(tiny / "tied-a"))
-        assert why == "Changing weights in place gave other results than a fresh engine here."
+        assert (second.swap, second.alarming) == ("cold", True)
+        assert second.note.startswith("The first change in place differs from a fresh engine by ")
+        live = engine._loader.live
+        assert live is not None
+        known = Evidence(tmp_path / "evidence.json").parity(live.setup)
+        assert known is not None
+        assert (known.equal, known.before, known.after, known.tolerance) == (False, "a", "b", 0.0)
+        assert known.apart > 0.1
+        why = engine._loader._why_cold(read_inventory(tiny / "tied-a"))
+        assert why is not None
+        assert why.alarming
+        assert "gave other results than a fresh engine here" in why.note
+
+
+def test_a_comparison_is_not_repeated_after_a_restart(settings: EngineSettings, shared: Shared, tiny: Path) -> None:
+    with Engine(settings) as engine:
+        engine.load(tiny / "untied-a", "a")
+        loaded = engine.load(tiny / "untied-b", "b")
+        assert (loaded.swap, loaded.note) == ("warm", "")
+        assert outputs(engine, loaded, shared.rendered) == shared.fresh_b
 
 
 def drop_k_proj(tensors: Tensors) -> None:
@@ -143,7 +165,8 @@ def test_other_shapes_under_another_configuration_get_a_fresh_engine(shared: Sha
 def test_a_stopped_host_runs_into_its_deadline(shared: Shared, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = shared.engine
     engine.load(tiny / "two-layers", "two")
-    monkeypatch.setattr(engine, "_settings", replace(engine._settings, deadlines=Deadlines(stall=2.0)))
+    brief = replace(engine._settings, deadlines=Deadlines(stall=2.0))
+    monkeypatch.setattr(engine, "_settings", brief)
     assert engine.pid is not None
     os.kill(engine.pid, signal.SIGSTOP)
     with pytest.raises(UimonError, match="silent for 2 s") as caught:
@@ -177,13 +200,29 @@ def test_leaving_a_generation_early_leaves_no_work_behind(shared: Shared, tiny: 
     host = shared.engine.pid
     assert host is not None
     stream.close()  # type: ignore[attr-defined]
-    with pytest.raises(ProcessLookupError):
-        os.killpg(host, 0)
+    assert group_members(host) == []
     assert shared.engine.pid is None
 
 
-def test_a_fresh_engine_for_each_checkpoint_can_be_asked_for(settings: EngineSettings, tiny: Path) -> None:
-    engine = Engine(replace(settings, swap="cold"))
-    origin = read_inventory(tiny / "untied-a")
-    engine._live = _Live(origin, "a", (0.0,), (0.0,), 0, 256)
-    assert engine._why_cold(read_inventory(tiny / "untied-b")) == "Each checkpoint gets a fresh engine by setting."
+SETUP = Setup("LlamaForCausalLM", "0.32.0", "cpu", "bfloat16", False, "", 1, "")
+
+
+@pytest.mark.parametrize(
+    ("policy", "config", "note"),
+    [
+        ("cold", {}, "Each checkpoint gets a fresh engine by setting."),
+        ("auto", {"num_experts": 8}, "The model is a mixture of experts."),
+        ("lora", {"num_experts": 8}, "The model is a mixture of experts."),
+        ("warm", {"num_experts": 8}, None),
+        ("auto", {}, None),
+    ],
+)
+def test_the_policy_decides_who_gets_a_fresh_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: SwapPolicy, config: dict[str, object], note: str | None
+) -> None:
+    candidate = read_inventory(tiny_checkpoint(tmp_path / "model", **config))
+    live = Live(1, candidate, SETUP, "a", (0.0,), (0.0,), 0, None, 8)
+    monkeypatch.setattr(Loader, "live", live)
+    engine = Engine(EngineSettings(state_dir=tmp_path, swap=policy))
+    why = engine._loader._why_cold(candidate)
+    assert (why and why.note) == note

@@ -1,6 +1,7 @@
-"""Tiny random models with a real tokenizer, written as trainers write them: `python tiny_models.py DIRECTORY`.
+"""Tiny random models with a real tokenizer, written as trainers write them.
 
-Runs as a program of its own, so that the tests' process imports neither torch nor transformers. Two checkpoints of
+`python tiny_models.py DIRECTORY` makes those that most tests use; names like `qwen3-tied-float32` after the directory
+make those families instead. Runs as a program of its own, so that the tests' process imports neither torch nor transformers. Two checkpoints of
 a family have the same shapes and different weights. The weights are large enough for the answers to differ.
 """
 
@@ -53,10 +54,15 @@ def tokenizer() -> Any:
 def model(family: str, tied: bool, seed: int, dtype: str = "bfloat16", **shape: int) -> Any:
     """A random causal language model."""
     import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 
-    kind = {"llama": LlamaConfig, "qwen2": Qwen2Config}[family]
-    config = kind(vocab_size=320, tie_word_embeddings=tied, eos_token_id=0, bos_token_id=None, **{**SHAPE, **shape})
+    kind = {"llama": LlamaConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}[family]
+    config = kind(
+        tie_word_embeddings=tied,
+        eos_token_id=0,
+        bos_token_id=None,
+        **{"vocab_size": 320, "head_dim": 32, **SHAPE, **shape},
+    )
     torch.manual_seed(seed)
     built = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
@@ -93,7 +99,7 @@ def save_adapter(base: Path, path: Path, seed: int | None, targets: list[str]) -
 
 def build(root: Path) -> None:
     """Everything that the engine's tests use."""
-    for name, family, tied in (("untied", "llama", False), ("tied", "qwen2", True)):
+    for name, family, tied in (("untied", "llama", False), ("tied", "qwen2", True), ("biased", "qwen2", False)):
         for letter, seed in (("a", 1), ("b", 2)):
             save(model(family, tied, seed), root / f"{name}-{letter}")
     save(model("llama", False, 2), root / "untied-b-sharded", max_shard_size="200KB")
@@ -104,5 +110,20 @@ def build(root: Path) -> None:
         save_adapter(root / "untied-a", root / f"adapter-{name}", adapter_seed, ["q_proj", "v_proj", "down_proj"])
 
 
+def build_family(root: Path, name: str) -> None:
+    """In `root`, checkpoints `a` and `b` of the family `name`, `b` in shards as well, and two adapters of `a`."""
+    family, head, dtype = name.split("-")
+    for letter, seed in (("a", 1), ("b", 2)):
+        built = model(family, head == "tied", seed, dtype)
+        save(built, root / letter)
+    save(built, root / "b-sharded", max_shard_size="200KB")
+    for number in (1, 2):
+        save_adapter(root / "a", root / f"adapter-{number}", 10 + number, ["q_proj", "v_proj", "down_proj"])
+
+
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    directory, *families = sys.argv[1:]
+    for wanted in families:
+        build_family(Path(directory) / wanted, wanted)
+    if not families:
+        build(Path(directory))

@@ -14,6 +14,7 @@ import pytest
 from watcher.board import Board
 from watcher.checkpoints import DirectoryWaker
 from watcher.config import Settings
+from watcher.engine.tokenizer_files import read_stamp
 from watcher.engine.types import Conversation, Generation, Loaded, Perplexity, PromptSpec, Rendered, Sampling
 from watcher.export import Exporter
 from watcher.ledger import Ledger
@@ -64,7 +65,8 @@ class ScriptedEngine:
         fit = [c for c in conversations if "too long" not in c.messages[-1][1]]
         prompts = tuple(PromptSpec(c.id, c.messages[-1][1], (1,), (2,), 1) for c in fit)
         skipped = tuple((c.id, "it is longer than the context") for c in conversations if c not in fit)
-        return Rendered(prompts, skipped, (0,), "template", 100)
+        stamp = read_stamp(tokenizer_dir or model_dir)
+        return Rendered(prompts, skipped, (0,), "template", 100, stamp)
 
     def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
         """Note the load, or raise the next scripted fault."""
@@ -81,20 +83,20 @@ class ScriptedEngine:
         sampling: Sampling,
         stop_ids: Sequence[int],
     ) -> Iterator[Generation]:
-        """The page for every prompt, last prompt first."""
-        for prompt in reversed(prompts):
+        """The page for every sample, the last one of the last prompt first."""
+        for prompt, index in reversed([(prompt, index) for prompt in prompts for index in range(sampling.n)]):
             self.generating.set()
             if self.hold is not None and not self.hold.wait(20):
                 raise AssertionError("nobody let the engine go on")
             if self.closed.is_set():
                 raise UimonError(Reason.ENGINE_DIED, "The engine is gone.")
-            yield Generation(prompt.id, 0, PAGE, 12, "stop")
+            yield Generation(prompt.id, index, PAGE, 12, "stop")
 
     def perplexity(self, prompts: Sequence[PromptSpec]) -> Perplexity:
         """exp(1) for every reference."""
         return Perplexity(float(len(prompts)), len(prompts), len(prompts), 0)
 
-    def reserve(self, prompts: Sequence[PromptSpec], max_tokens: int, context: int) -> None:
+    def reserve(self, prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> None:
         """It has room for everything."""
 
     def interrupt(self) -> None:

@@ -59,6 +59,32 @@ def test_the_table_holds_the_samples_in_the_order_of_the_prompts(house: House) -
     ]
 
 
+def test_every_prompt_is_completed_n_times_in_the_order_of_prompt_and_index(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True, n=3).run()
+    row = next(r for r in house.tracker.rows if r.kind is RowKind.EVAL)
+    assert row.values["eval/samples"] == 6
+    assert row.table is not None
+    assert [r[1:3] for r in row.table.rows] == [(i, f"page {i // 3}") for i in range(6)]
+    samples = [json.loads(line) for line in house.state.samples.read_text().splitlines()]
+    assert [(s["position"], s["prompt"], s["index"]) for s in samples] == [
+        (i, f"page {i // 3}", i % 3) for i in range(6)
+    ]
+
+
+def test_a_checkpoint_with_another_tokenizer_fails_before_it_is_loaded_and_the_next_goes_on(house: House) -> None:
+    for step, word in ((50, "div"), (60, "span"), (70, "div")):
+        tokenizer = {"model": {"type": "WordLevel", "vocab": {"<": 0, word: 1}}}
+        (write_checkpoint(house.root, step) / "tokenizer.json").write_text(json.dumps(tokenizer))
+    house.service(once=True).run()
+    assert house.states() == [
+        (50, "published", None),
+        (60, "failed", Reason.TOKENIZER_MISMATCH),
+        (70, "published", None),
+    ]
+    assert len(house.engine.loaded) == 2
+
+
 def test_results_are_in_the_json_lines_once(house: House) -> None:
     write_checkpoint(house.root, 50)
     house.service(once=True).run()

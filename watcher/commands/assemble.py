@@ -54,10 +54,12 @@ def assembled(
         ledger = Ledger(state.ledger)
         closing.callback(ledger.close)
         require_engine()
-        gpu = choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        gpu = choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible, settings.tensor_parallel)
         log.info("%s", gpu.why)
         engine = Engine(engine_settings(settings, gpu, state))
         closing.callback(engine.close)
+        engine.check_arguments()
         _require_same_run(ledger, run, name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board = Board()
@@ -104,13 +106,16 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
     """The engine's part of the settings."""
     visible = gpu.cuda_visible_devices
     return EngineSettings(
-        log_dir=state.logs,
+        state_dir=state.engine,
         device_env={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
+        gpu_bytes=None if visible is None else gpu.total_bytes,
         max_model_len=settings.max_model_len,
         max_num_seqs=settings.max_num_seqs,
         dtype=settings.dtype,
         gpu_memory_utilization=settings.gpu_memory_utilization,
         tokenizer=settings.tokenizer,
+        tensor_parallel=settings.tensor_parallel,
+        engine_args=settings.engine_args,
         swap=settings.swap,
     )
 

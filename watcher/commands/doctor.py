@@ -52,7 +52,7 @@ def _probes(ckpts: Path | None, settings: Settings) -> Probes:
 
     return Probes(
         engine=probe_engine,
-        gpu=lambda: choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible),
+        gpu=lambda: choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible, settings.tensor_parallel),
         val=val if settings.val or ckpts else None,
         wandb=wandb if settings.run_name else None,
         events=try_events,

@@ -1,18 +1,18 @@
-"""Whether a LoRA adapter is one that vLLM serves as it was trained. Standard library only.
+"""Which way a LoRA adapter can be served as it was trained: by vLLM, merged into its base, or not at all.
 
-Why this exists: vLLM accepts adapters whose keys match no module, that lack a module or have a layer too many,
-and then serves the base model, or half of the adapter, without a word. So names and shapes are checked against
-the base's headers before the engine sees the adapter.
+Standard library only; reads headers, not weights. Why this exists: vLLM accepts adapters whose keys match no module,
+that lack a module or have a layer too many, and then serves the base model, or half of the adapter, without a word;
+PEFT only warns. So names and shapes are checked against the base's headers before either of them sees the adapter.
 
-Not covered: adapters that would have to be merged into the base first (DoRA, trained embeddings or heads, trained
-biases). They are refused as `adapter_unsupported`.
+Not covered: the values, and whether everything that the configuration announces is in the file. `merging` looks at
+both; for adapters that vLLM serves the engine's probe does.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,50 +24,84 @@ CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 # The ranks that vLLM can be started with (vllm.config.lora.MaxLoRARanks); an adapter fits into any larger one.
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-_KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<part>[AB])\.weight")
+# What PEFT writes after a module's name, and its shape in terms of the module's weight: `o` rows, `i` columns, `r`
+# the rank, `n` any number; `=` is the shape of the base's own tensor of that name.
+_WHOLE = ("", "base_layer.", "modules_to_save.", "original_module.", "token_adapter.base_layer.")
+_SHAPES = {
+    "lora_A.weight": "ri",
+    "lora_B.weight": "or",
+    "lora_B.bias": "o",
+    "lora_embedding_A": "ro",
+    "lora_embedding_B": "ir",
+    "lora_magnitude_vector": "o",
+    "token_adapter.trainable_tokens_delta": "ni",
+    **{f"{wrapper}{kind}": "=" for wrapper in _WHOLE for kind in ("weight", "bias")},
+}
+_PAIRS = (("lora_A.weight", "lora_B.weight"), ("lora_embedding_A", "lora_embedding_B"))
+_KEY = re.compile(rf"base_model\.model\.(?P<module>.+?)\.(?P<part>{'|'.join(map(re.escape, _SHAPES))})")
+_VOCABULARY = ("embed_tokens", "lm_head")
+# Options that, switched on, leave the model's function alone or are dealt with below. Any other one is a variant
+# of LoRA (block-diagonal, activated, Monte Carlo, …) that vLLM or a merge would pass over.
+_UNDERSTOOD = (
+    "alpha_pattern auto_mapping corda_config ensure_weight_tying eva_config exclude_modules fan_in_fan_out "
+    "inference_mode init_lora_weights layers_pattern layers_to_transform loftq_config lora_bias lora_ga_config "
+    "modules_to_save rank_pattern runtime_config target_modules trainable_token_indices use_dora use_rslora"
+)
+# Ways to start that leave the base as it is, and those that take something out of it which PEFT computes again from
+# base and configuration (exact in fp32; after training in bf16, as exact as one rounding). The others (randomized
+# SVD: 8 nats off on small models; data; quantization) cannot be repeated.
+_PLAIN_STARTS = frozenset({"true", "false", "none", "gaussian", "eva", "orthogonal", "mica"})
+_EXACT_STARTS = frozenset({"pissa", "olora"})
+
+Parts = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterInfo:
-    """An adapter that was found sound: its largest rank, the names of its tensors, its file, its bytes."""
+    """An adapter that was found sound: its largest rank, the names of its tensors, its file, its bytes.
+
+    `merge` says in a clause why it has to be merged into its base ("uses DoRA"); empty where vLLM serves it as it
+    is. `vocabulary` is the number of tokens where the adapter changes it, else 0.
+    """
 
     rank: int
     tensors: Mapping[str, Tensor]
     file: Path
     bytes: int
+    merge: str = ""
+    vocabulary: int = 0
 
 
 def adaptable_modules(base: Inventory) -> list[str]:
     """Names of the base's linear layers, without the output head.
 
     vLLM would wrap the head too, and its wrapped head takes one row for each request: scoring a batch of whole
-    prompts through it fails on a CPU. Adapters of the head are refused anyway.
+    prompts through it fails on a CPU. Adapters of the head are merged anyway.
     """
     matrices = (name for name, tensor in base.tensors.items() if len(tensor.shape) == 2 and name.endswith(".weight"))
-    return sorted({name.split(".")[-2] for name in matrices} - {"lm_head", "embed_tokens"})
+    return sorted({name.split(".")[-2] for name in matrices} - set(_VOCABULARY))
 
 
 def check_adapter(path: Path, base: Inventory) -> AdapterInfo:
     """The adapter in `path`, checked against the headers of its base.
 
-    Raises `UimonError`: `adapter_unsupported` for what vLLM cannot apply to a running base, `weights_refused`
-    for keys that match no module of the base, halves without their other half, and shapes that do not fit.
+    Raises `UimonError`: `config_missing` without a readable configuration; `adapter_unsupported` for what neither
+    vLLM nor a merge can apply as it was trained; `weights_refused` for tensors that match nothing in the base,
+    halves without their other half, modules missing in some layers, and shapes that do not fit.
     """
     config = _read_config(path)
-    _check_supported(path, config)
+    _check_possible(path, config)
     file = path / WEIGHTS
     tensors = read_header(file)
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        match = _KEY.fullmatch(name)
-        if match is None:
-            raise refuse(f"{file}: {name} is no LoRA weight, and the engine would pass over it.")
-        parts.setdefault(match["module"], {})[match["part"]] = tensor
-    if not parts:
-        raise refuse(f"{file}: the adapter holds no tensor.")
-    rank = max(_module_rank(file, module, pair, base) for module, pair in sorted(parts.items()))
-    _check_even(file, parts, base)
-    return AdapterInfo(rank, tensors, file, file.stat().st_size)
+    modules = _by_module(file, tensors)
+    vocabulary = _vocabulary(file, modules, base)
+    rank = max((config["r"], *config["rank_pattern"].values()))
+    merge = _why_merge(config, modules, rank, vocabulary)
+    _check_base(path, base, merge)
+    for module, parts in sorted(modules.items()):
+        _check_module(file, module, parts, base, vocabulary, _rank(config, module))
+    _check_even(file, config, [module for module, parts in modules.items() if "lora_A.weight" in parts], base)
+    return AdapterInfo(rank, tensors, file, file.stat().st_size, merge, vocabulary)
 
 
 def engine_rank(rank: int) -> int:
@@ -81,7 +115,7 @@ def engine_rank(rank: int) -> int:
     for allowed in RANKS:
         if rank <= allowed:
             return allowed
-    raise _unsupported(f"A LoRA rank of {rank} is more than vLLM's limit of {RANKS[-1]}; merge the adapter first.")
+    raise _unsupported(f"A LoRA rank of {rank} is more than vLLM's limit of {RANKS[-1]}.")
 
 
 def is_untrained(adapter: AdapterInfo) -> bool:
@@ -101,6 +135,7 @@ def _unsupported(sentence: str) -> UimonError:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    """The adapter's configuration with PEFT's defaults for the ranks and the start, the latter in lower case."""
     file = path / CONFIG
     try:
         config = json.loads(file.read_text("utf-8"))
@@ -108,60 +143,157 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable adapter configuration ({error}).") from error
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the adapter configuration is no JSON object.")
-    return config
-
-
-def _check_supported(path: Path, config: Mapping[str, Any]) -> None:
-    """Refuse by configuration what vLLM rejects, or would apply only in part."""
-    merge = "Merge it into its base (peft: merge_and_unload) and save a full model."
-    refused = {
-        f"is of type {config.get('peft_type')}, not LORA": config.get("peft_type", "LORA") != "LORA",
-        "uses DoRA": bool(config.get("use_dora")),
-        f"trains whole modules ({config.get('modules_to_save')})": bool(config.get("modules_to_save")),
-        f"trains biases ({config.get('bias')})": config.get("bias", "none") != "none" or bool(config.get("lora_bias")),
-        "trains single tokens (trainable_token_indices)": bool(config.get("trainable_token_indices")),
-        f"changed the base's weights at its start ({config.get('init_lora_weights')})": _changes_base(config),
-        "shares layers (layer_replication)": bool(config.get("layer_replication")),
-        "targets parameters (target_parameters)": bool(config.get("target_parameters")),
-    }
-    for what, applies in refused.items():
-        if applies:
-            raise _unsupported(f"{path}: the adapter {what}, which the engine cannot apply. {merge}")
-
-
-def _changes_base(config: Mapping[str, Any]) -> bool:
-    """PiSSA, OLoRA, CorDA and LoftQ take something out of the base, which the adapter alone does not restore."""
+    rank, own = config.get("r", 8), config.get("rank_pattern") or {}
+    if not isinstance(own, dict) or not all(isinstance(number, int) for number in (rank, *own.values())):
+        raise UimonError(Reason.CONFIG_MISSING, f"{file}: the adapter's ranks are no numbers.")
     start = str(config.get("init_lora_weights", True)).lower()
-    return start.startswith(("pissa", "olora", "corda", "loftq"))
+    return {**config, "r": rank, "rank_pattern": own, "init_lora_weights": start}
 
 
-def _module_rank(file: Path, module: str, pair: Mapping[str, Tensor], base: Inventory) -> int:
-    """The rank of one module's pair, once its halves fit each other and the base's weight."""
-    if module.rsplit(".", 1)[-1] in {"lm_head", "embed_tokens"}:
-        raise _unsupported(f"{file}: the adapter trains {module}, which the engine cannot apply; merge it first.")
-    weight = base.tensors.get(f"{module}.weight")
+def _check_possible(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse by configuration what neither vLLM nor a merge can apply as it was trained."""
+    kind, start = config.get("peft_type", "LORA"), config["init_lora_weights"]
+    # Numbers and strings are details of options that a flag or a group of settings turns on.
+    on = (name for name, value in config.items() if value is True or (isinstance(value, dict | list) and value))
+    variants = sorted(set(on) - set(_UNDERSTOOD.split()))
+    if kind != "LORA":
+        said = f"is of type {kind}, not LORA"
+    elif variants:
+        said = f"uses {variants[0]}, which uimon cannot apply"
+    elif start not in _PLAIN_STARTS | _EXACT_STARTS:
+        said = f"changed the base's weights at its start in a way that cannot be repeated ({start})"
+    else:
+        return
+    raise _unsupported(
+        f"{path}: the adapter {said}. Save it as an ordinary one (peft: save_pretrained with "
+        "path_initial_model_for_weight_conversion), or merge it where it is trained (merge_and_unload)."
+    )
+
+
+def _why_merge(config: Mapping[str, Any], modules: Mapping[str, Parts], rank: int, vocabulary: int) -> str:
+    """Why vLLM cannot serve the adapter as it is; empty where it can."""
+    start = config["init_lora_weights"]
+    beyond = [module for module, parts in modules.items() if _is_vocabulary(module) or set(parts) - set(_PAIRS[0])]
+    reasons = {
+        "uses DoRA": config.get("use_dora"),
+        f"trains whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
+        "trains biases": config.get("bias", "none") != "none" or config.get("lora_bias"),
+        "trains single tokens": config.get("trainable_token_indices"),
+        f"starts from changed weights of the base ({start})": start in _EXACT_STARTS,
+        f"changes the vocabulary to {vocabulary} tokens": vocabulary,
+        f"trains {', '.join(sorted(beyond)[:3])}": beyond,
+        f"has rank {rank}, more than vLLM's {RANKS[-1]}": rank > RANKS[-1],
+    }
+    return next((clause for clause, applies in reasons.items() if applies), "")
+
+
+def _check_base(path: Path, base: Inventory, merge: str) -> None:
+    """Refuse a quantized base where its weights are packed, or would have to be added to."""
+    settings = base.config.get("quantization_config")
+    packed = any(tensor.dtype in ("U8", "I32") and "weight" in name for name, tensor in base.tensors.items())
+    if packed or (settings and (merge or "bitsandbytes" in str(settings))):
+        raise _unsupported(f"{path}: the base model {base.path} is quantized; name the unquantized model with --base.")
+
+
+def _by_module(file: Path, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """The tensors by the module they belong to and by what they are of it. Refuses a name that says neither."""
+    modules: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        match = _KEY.fullmatch(name)
+        if match is None:
+            raise refuse(f"{file}: {name} is no LoRA weight, and the engine would pass over it.")
+        modules.setdefault(match["module"], {})[match["part"]] = tensor
+    if not modules:
+        raise refuse(f"{file}: the adapter holds no tensor.")
+    return modules
+
+
+def _is_vocabulary(module: str) -> bool:
+    return module.rsplit(".", 1)[-1] in _VOCABULARY
+
+
+def _vocabulary(file: Path, modules: Mapping[str, Parts], base: Inventory) -> int:
+    """The vocabulary's size where the adapter brings embeddings of another one than the base's; 0 where not."""
+    rows = {
+        module: {t.shape[0] for part, t in parts.items() if _SHAPES[part] == "=" and len(t.shape) == 2}
+        for module, parts in modules.items()
+        if _is_vocabulary(module)
+    }
+    sizes = sorted(set().union(*rows.values()))
+    if len(sizes) > 1:
+        raise refuse(f"{file}: the embeddings disagree on the size of the vocabulary ({sizes}).")
+    own = {name.removesuffix(".weight"): t.shape[:1] for name, t in base.tensors.items() if name.endswith(".weight")}
+    changed = sorted(
+        module for module, length in own.items() if _is_vocabulary(module) and sizes not in ([], [*length])
+    )
+    if missing := [module for module in changed if not rows.get(module)]:
+        raise refuse(f"{file}: the vocabulary has {sizes[0]} tokens, and the {missing[0]} for it is missing.")
+    return sizes[0] if changed else 0
+
+
+def _check_module(file: Path, module: str, parts: Parts, base: Inventory, vocabulary: int, rank: int) -> None:
+    """Refuse what belongs to no module of the base, has half of a pair only, or another shape than it should."""
+    weight, bias = _weight(module, base), base.tensors.get(f"{module}.bias")
     if weight is None:
         raise refuse(f"{file}: the module {module} is not in the base model {base.path}; is this the right base?")
-    if set(pair) != {"A", "B"}:
-        raise refuse(f"{file}: {module} has lora_{next(iter(pair))} alone; its other half is missing.")
-    a, b = pair["A"].shape, pair["B"].shape
-    if len(a) != 2 or len(b) != 2 or a[0] != b[1] or (b[0], a[1]) != weight.shape:
-        raise refuse(
-            f"{file}: {module} has lora_A {list(a)} and lora_B {list(b)}, "
-            f"which do not fit the base's weight of shape {list(weight.shape)}."
-        )
-    return a[0]
+    for pair in _PAIRS:
+        if len(present := parts.keys() & set(pair)) == 1:
+            raise refuse(f"{file}: {module} has {present.pop()} alone; its other half is missing.")
+    rows = vocabulary if vocabulary and _is_vocabulary(module) else weight.shape[0]
+    sizes = {"o": rows, "i": weight.shape[-1], "r": rank}
+    for part, tensor in parts.items():
+        if part.endswith("bias") and bias is None:
+            raise _unsupported(f"{file}: {module} has a trained bias and none in the base; it cannot be merged.")
+        form, count = _SHAPES[part], tensor.shape[0] if tensor.shape else 0
+        if part == "lora_magnitude_vector" and "lora_embedding_A" in parts:
+            form = "i"  # an embedding's magnitudes are those of its columns
+        if form == "=":
+            due = bias.shape if bias is not None and part.endswith("bias") else (rows, *weight.shape[1:])
+        else:
+            due = tuple(sizes.get(letter, count) for letter in form)
+        if tensor.shape != due:
+            raise refuse(f"{file}: {module}.{part} has shape {list(tensor.shape)}, but only {list(due)} would fit.")
 
 
-def _check_even(file: Path, parts: Mapping[str, object], base: Inventory) -> None:
+def _weight(module: str, base: Inventory) -> Tensor | None:
+    """The module's weight in the base. A tied head has none of its own; it is the embedding's."""
+    named = base.tensors.get(f"{module}.weight")
+    if named is None and module.endswith("lm_head"):
+        return next((tensor for name, tensor in base.tensors.items() if name.endswith("embed_tokens.weight")), None)
+    return named
+
+
+def _rank(config: Mapping[str, Any], module: str) -> int:
+    """The rank that the configuration gives a module. vLLM and PEFT derive its scaling from that, not from the file."""
+    own = (rank for key, rank in config["rank_pattern"].items() if _matches(rf"(.*\.)?({key})", module))
+    return int(next(own, config["r"]))
+
+
+def _check_even(file: Path, config: Mapping[str, Any], modules: Iterable[str], base: Inventory) -> None:
     """Refuse an adapter that lacks a module in some of the layers it has: vLLM would serve what is left of it."""
     number = re.compile(r"\.\d+\.")
-    found: dict[str, set[str]] = {}
-    for module in parts:
-        found.setdefault(number.sub(".#.", module, count=1), set()).add(module)
-    layers = {match[0] for module in parts if (match := number.search(module))}
-    for pattern, modules in found.items():
-        for layer in sorted(layers):
-            module = pattern.replace(".#.", layer)
-            if "#" in pattern and module not in modules and f"{module}.weight" in base.tensors:
-                raise refuse(f"{file}: {module} is missing, which the adapter has in other layers.")
+    present = set(modules)
+    layers = {match[0] for module in present if (match := number.search(module))}
+    patterns = {number.sub(".#.", module, count=1) for module in present if number.search(module)}
+    for module in sorted(pattern.replace(".#.", layer) for pattern in patterns for layer in layers):
+        if module not in present and f"{module}.weight" in base.tensors and _targeted(config, module):
+            raise refuse(f"{file}: {module} is missing, which the adapter has in other layers.")
+
+
+def _targeted(config: Mapping[str, Any], module: str) -> bool:
+    """Whether the configuration lets PEFT adapt the module; by rules as PEFT's own, all where it names none."""
+
+    def named(targets: Any) -> bool:
+        if isinstance(targets, str):
+            return _matches(targets, module)
+        return any(module == target or module.endswith(f".{target}") for target in targets)
+
+    targets, excluded = config.get("target_modules"), config.get("exclude_modules")
+    return (not targets or named(targets)) and not (excluded and named(excluded))
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return re.fullmatch(pattern, text) is not None
+    except re.error:
+        return False

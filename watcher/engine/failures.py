@@ -10,6 +10,7 @@ from watcher.model import Reason
 # plain ValueError or RuntimeError, so the text is all there is to go by.
 _SIGNS: tuple[tuple[str, Reason], ...] = (
     ("out of memory", Reason.OUT_OF_MEMORY),
+    ("can't allocate memory", Reason.OUT_OF_MEMORY),
     ("free memory on device", Reason.OUT_OF_MEMORY),
     ("no available memory for the cache", Reason.OUT_OF_MEMORY),
     ("kv cache is needed", Reason.OUT_OF_MEMORY),

@@ -1,4 +1,4 @@
-"""Chooses the engine's GPU so that the trainer's is never touched by accident.
+"""Chooses the engine's GPU, or GPUs, so that the trainer's is never touched by accident.
 
 A GPU on which somebody holds more than `OCCUPIED_BYTES` is refused, with the names of the holders, unless the user
 shares it on purpose. The choice is made over NVML, which opens no CUDA context and so takes no memory on any GPU, and
@@ -39,6 +39,7 @@ class Device:
     name: str
     free_bytes: int
     used_bytes: int
+    total_bytes: int
     holders: tuple[Holder, ...] = ()
 
     @property
@@ -50,6 +51,15 @@ class Device:
     def occupied(self) -> bool:
         """True where it counts as somebody's."""
         return self.held_bytes > OCCUPIED_BYTES
+
+    @property
+    def whole(self) -> bool:
+        """False for a MIG instance: a process sees no more than one of them (NVIDIA's MIG user guide)."""
+        return not self.uuid.startswith("MIG-")
+
+
+Numbered = tuple[int, Device]
+"""A device and its position among the visible ones, which is the index that CUDA and users know it by."""
 
 
 class NvmlLike(Protocol):
@@ -63,24 +73,29 @@ class NvmlLike(Protocol):
 class GpuChoice:
     """Where the engine will run.
 
-    `cuda_visible_devices` is for the engine's environment, before it imports torch; None leaves the environment as
-    it is, for an engine on the CPU. `why` is one sentence for the log.
+    `cuda_visible_devices` is for the engine's environment, before it imports torch: UUIDs, with a comma between
+    them; None leaves the environment as it is, for an engine on the CPU. `name` is for people. `free_bytes` and
+    `total_bytes` are the smallest of any chosen GPU, 0 where unknown and on the CPU. `why` is one sentence for the
+    log.
     """
 
     cuda_visible_devices: str | None
     name: str
     free_bytes: int
+    total_bytes: int
     why: str
 
 
-def choose_gpu(gpu: str | None, share: bool, nvml: NvmlLike | None, visible: str | None) -> GpuChoice:
-    """The GPU for the engine: the one that `gpu` names, else the visible one with the most free memory.
+def choose_gpu(gpu: str | None, share: bool, nvml: NvmlLike | None, visible: str | None, count: int = 1) -> GpuChoice:
+    """The `count` GPUs for one engine: those that `gpu` names, else the visible ones with the most free memory.
 
-    `gpu` is an index into `visible`, the inherited CUDA_VISIBLE_DEVICES (None: not set), or the UUID of a visible
-    GPU, or its beginning. `share` takes an occupied one all the same. `nvml` None means that there is no driver.
+    `gpu` is a list with commas, in which each entry is an index into `visible`, the inherited CUDA_VISIBLE_DEVICES
+    (None: not set), or the UUID of a visible GPU, or its beginning. `share` takes occupied ones all the same. `nvml`
+    None means that there is no driver. Without a GPU nothing is chosen, whatever `count` is: vLLM's CPU build does
+    tensor parallelism over processes.
 
-    Raises UimonError: GPU_MISSING where `gpu` or `visible` names none that is there; GPU_OCCUPIED where it, or every
-    one, is in use.
+    Raises UimonError: CONFIG_INVALID where `gpu` does not name `count` different ones; GPU_MISSING where `gpu` or
+    `visible` names one that is not there, or there are fewer than `count`; GPU_OCCUPIED where too few are free.
     """
     devices = list(nvml.devices()) if nvml else []
     if not devices:
@@ -92,21 +107,20 @@ def choose_gpu(gpu: str | None, share: bool, nvml: NvmlLike | None, visible: str
         raise UimonError(
             Reason.GPU_MISSING, f"CUDA_VISIBLE_DEVICES is {visible!r}, which names no GPU of this machine; correct it."
         )
-    if gpu is not None:
-        position = _named(gpu, usable)
-        _refuse_occupied([(position, usable[position])], share, "is in use")
-        return _choice(position, usable[position], "named by --gpu")
-    free = [pair for pair in enumerate(usable) if share or not pair[1].occupied]
-    if not free:
-        _refuse_occupied(list(enumerate(usable)), share, "is in use, as every other")
-    position, device = max(free, key=lambda pair: (pair[1].free_bytes, -pair[0]))
-    return _choice(position, device, f"the emptiest of {len(usable)} visible")
+    named = list(enumerate(usable)) if gpu is None else _named(gpu, usable, count)
+    candidates = _combinable(named, count)
+    free = [pair for pair in candidates if share or not pair[1].occupied]
+    if len(free) < count:
+        raise _occupied(candidates, count)
+    emptiest = sorted(free, key=lambda pair: (-pair[1].free_bytes, pair[0]))[:count]
+    how = f"the emptiest of {len(usable)} visible" if gpu is None else "named by --gpu"
+    return _choice([pair for pair in candidates if pair in emptiest], how)
 
 
 def _without_gpu(gpu: str | None, why: str) -> GpuChoice:
     if gpu is not None:
         raise UimonError(Reason.GPU_MISSING, f"--gpu names {gpu!r}, but {why}; leave --gpu out to use the CPU.")
-    return GpuChoice(None, "CPU", 0, f"The engine runs on the CPU: {why}.")
+    return GpuChoice(None, "CPU", 0, 0, f"The engine runs on the CPU: {why}.")
 
 
 def _visible(devices: list[Device], visible: str | None) -> list[Device]:
@@ -130,27 +144,55 @@ def _lookup(devices: list[Device], entry: str) -> Device | None:
     return matching[0] if len(matching) == 1 else None
 
 
-def _named(gpu: str, usable: list[Device]) -> int:
-    """The position of the named GPU among the visible ones."""
-    text = gpu.strip()
+def _named(gpu: str, usable: list[Device], count: int) -> list[Numbered]:
+    """The named GPUs, in that order."""
+    entries = gpu.split(",")
+    if len(entries) != count:
+        sentence = f"--gpu {gpu!r} names {len(entries)}, but --tensor-parallel {count} needs {count}; name as many."
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    positions = [_position(entry, usable) for entry in entries]
+    if len(set(positions)) < count:
+        sentence = f"--gpu {gpu!r} names one GPU twice; --tensor-parallel {count} needs {count} different ones."
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    return [(position, usable[position]) for position in positions]
+
+
+def _position(entry: str, usable: list[Device]) -> int:
+    """The position of one named GPU among the visible ones."""
+    text = entry.strip()
     if text.isdecimal():
         if int(text) < len(usable):
             return int(text)
     elif device := _lookup(usable, text):
         return usable.index(device)
-    choices = "; ".join(f"{i} is {device.name} {device.uuid}" for i, device in enumerate(usable))
-    raise UimonError(Reason.GPU_MISSING, f"--gpu names {gpu!r}, which is not one visible GPU; there are: {choices}.")
+    there = _listing(list(enumerate(usable)))
+    raise UimonError(Reason.GPU_MISSING, f"--gpu names {entry!r}, which is not one visible GPU; there are: {there}.")
 
 
-def _refuse_occupied(candidates: list[tuple[int, Device]], share: bool, what: str) -> None:
-    occupied = [pair for pair in candidates if pair[1].occupied]
-    if share or not occupied:
-        return
+def _listing(candidates: list[Numbered]) -> str:
+    return "; ".join(f"{position} is {device.name} {device.uuid}" for position, device in candidates)
+
+
+def _combinable(candidates: list[Numbered], count: int) -> list[Numbered]:
+    """Those of `candidates` of which `count` can serve one engine together."""
+    combinable = [pair for pair in candidates if count == 1 or pair[1].whole]
+    if len(combinable) < count:
+        raise UimonError(
+            Reason.GPU_MISSING,
+            f"--tensor-parallel {count} needs {count} whole GPUs (MIG instances cannot be combined), and there are: "
+            f"{_listing(candidates)}; choose a smaller --tensor-parallel, or others with --gpu.",
+        )
+    return combinable
+
+
+def _occupied(candidates: list[Numbered], count: int) -> UimonError:
+    needed = "a free GPU" if count == 1 else f"{count} free GPUs"
+    occupied = [(i, device) for i, device in candidates if device.occupied]
     holders = "; ".join(f"GPU {i} ({device.name}): {describe_holders(device)}" for i, device in occupied)
-    first = occupied[0][0]
-    raise UimonError(
+    return UimonError(
         Reason.GPU_OCCUPIED,
-        f"GPU {first} {what}: {holders}. Name a free one with --gpu, or share one on purpose with --share-gpu.",
+        f"The engine needs {needed}, but in use are {holders}; "
+        "name others with --gpu, or share on purpose with --share-gpu.",
     )
 
 
@@ -170,10 +212,17 @@ def _amount(size: int | None) -> str:
     return "an unknown amount" if size is None else f"{size / 2**30:.1f} GiB"
 
 
-def _choice(position: int, device: Device, how: str) -> GpuChoice:
-    shared = f"; shared: {describe_holders(device)}" if device.occupied else ""
-    why = f"The engine runs on GPU {position} ({device.name}, {_amount(device.free_bytes)} free), {how}{shared}."
-    return GpuChoice(device.uuid, device.name, device.free_bytes, why)
+def _choice(chosen: list[Numbered], how: str) -> GpuChoice:
+    devices = [device for _, device in chosen]
+    where = " and ".join(f"GPU {i} ({device.name}, {_amount(device.free_bytes)} free)" for i, device in chosen)
+    shared = "".join(f"; GPU {i} is shared: {describe_holders(device)}" for i, device in chosen if device.occupied)
+    return GpuChoice(
+        cuda_visible_devices=",".join(device.uuid for device in devices),
+        name=", ".join(device.name for device in devices),
+        free_bytes=min(device.free_bytes for device in devices),
+        total_bytes=min(device.total_bytes for device in devices),
+        why=f"The engine runs on {where}, {how}{shared}.",
+    )
 
 
 class SystemNvml:
@@ -231,20 +280,20 @@ class SystemNvml:
         return parts
 
     def _device(self, index: int, handle: Any) -> Device:
-        free, used = self._memory(handle)
+        free, used, total = self._memory(handle)
         name, uuid = self._nvml.nvmlDeviceGetName(handle), self._nvml.nvmlDeviceGetUUID(handle)
-        return Device(index, uuid, name, free, used, self._holders(handle))
+        return Device(index, uuid, name, free, used, total, self._holders(handle))
 
-    def _memory(self, handle: Any) -> tuple[int, int]:
-        """Free and used bytes. Version 2 keeps the driver's own reserve out of `used`; (0, 0) where unknown, as on
-        chips that share the machine's memory."""
+    def _memory(self, handle: Any) -> tuple[int, int, int]:
+        """Free, used and all bytes. Version 2 keeps the driver's own reserve out of `used`; zeros where unknown, as
+        on chips that share the machine's memory."""
         for version in (self._nvml.nvmlMemory_v2, None):
             try:
                 memory = self._nvml.nvmlDeviceGetMemoryInfo(handle, version)
             except self._nvml.NVMLError:
                 continue
-            return int(memory.free), int(memory.used)
-        return 0, 0
+            return int(memory.free), int(memory.used), int(memory.total)
+        return 0, 0, 0
 
     def _holders(self, handle: Any) -> tuple[Holder, ...]:
         nvml = self._nvml

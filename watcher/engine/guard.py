@@ -155,12 +155,16 @@ def compare(reference: Inventory, candidate: Inventory) -> Verdict:
     return Verdict(Fit.SAME)
 
 
-def cold_only(config: Mapping[str, Any]) -> str | None:
+def cold_only(config: Mapping[str, Any], arguments: Mapping[str, object]) -> str | None:
     """Why the weights of a model with this configuration should not be changed in place; None where they may.
+
+    `arguments` are the user's own for vLLM, which may quantize the weights as they are loaded.
 
     vLLM's layer-wise reload is known to corrupt hybrid Mamba models, and quantized and mixture-of-experts weights
     are rearranged after loading in ways that a header cannot show.
     """
+    if arguments.get("quantization"):
+        return "The weights are quantized."
     for part in (config, *(value for value in config.values() if isinstance(value, dict))):
         if part.get("quantization_config"):
             return "The weights are quantized."

@@ -8,7 +8,6 @@ uninitialized memory, so no engine that raised is ever asked again.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import queue
 import signal
@@ -19,12 +18,15 @@ import time
 import traceback
 from types import TracebackType
 
+from watcher.engine.arguments import parse_arguments, plain
 from watcher.engine.completeness import check_complete
 from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.prompts import render
 from watcher.engine.protocol import (
     Adapter,
     Channel,
+    Check,
+    CheckDone,
     Cold,
     Failure,
     Generate,
@@ -42,10 +44,10 @@ from watcher.engine.protocol import (
 from watcher.engine.served import Served
 from watcher.model import Reason, UimonError
 
-_PR_SET_PDEATHSIG = 1
 _PROGRESS_SECONDS = 1.0
 _FLUSH_SECONDS = 10.0
 _DOING = {
+    Check: ("Reading the engine's arguments failed", Reason.ENGINE_ERROR),
     Render: ("Rendering the prompts failed", Reason.ENGINE_ERROR),
     Cold: ("Starting vLLM failed", Reason.ENGINE_START),
     Warm: ("Changing the weights in place failed", Reason.ENGINE_ERROR),
@@ -91,7 +93,7 @@ class Host:
         self._outbox.put(None)
         self._writer.join(_FLUSH_SECONDS)
         sys.stderr.flush()
-        # Not sys.exit: threads of a broken engine may never end.
+        # Not sys.exit: threads of a broken engine may never end, and its workers must not outlive it.
         os._exit(1)
 
     def _write(self) -> None:
@@ -103,16 +105,18 @@ class Host:
 
     def _answer(self, request: Message) -> None:
         match request:
+            case Check():
+                self._outbox.put(CheckDone(plain(parse_arguments(request.text))))
             case Render():
                 self._outbox.put(RenderDone(render(request, _context(request))))
             case Cold():
                 self._start(request)
             case Warm():
                 self._running.reload(request.path, request.version)
-                self._outbox.put(LoadDone(self._running.probe()))
+                self._loaded(self._running)
             case Adapter():
                 self._running.adapt(request.path, request.number)
-                self._outbox.put(LoadDone(self._running.probe()))
+                self._loaded(self._running)
             case Generate():
                 count = 0
                 for generation in self._running.generate(request.prompts, request.sampling, request.stop_ids):
@@ -128,8 +132,12 @@ class Host:
         from pathlib import Path
 
         check_complete(Path(str(request.args["model"])))
-        self._engine = Served(request.args, request.version, self._progress)
-        self._outbox.put(LoadDone(self._engine.probe()))
+        args = {**request.args, **parse_arguments(request.extra)}
+        self._engine = Served(args, request.extra, request.version, self._progress)
+        self._loaded(self._engine)
+
+    def _loaded(self, engine: Served) -> None:
+        self._outbox.put(LoadDone(engine.probe(), engine.setup))
 
     @property
     def _running(self) -> Served:
@@ -160,22 +168,32 @@ def _context(request: Render) -> int:
     return int(args.create_model_config().max_model_len)
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, however it dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the line above.
-    if os.getppid() != parent:
-        os._exit(1)
+def _guard(lifeline: int, *others: int) -> None:
+    """Leave a process behind that kills this whole group when the parent is gone.
+
+    The kernel's own "die with your parent" reaches one process; vLLM's EngineCore would outlive it and keep the
+    GPU's memory. `lifeline` reads an end of file when the parent has ended, however it did. `others` are file
+    descriptors that the guardian must not hold open.
+    """
+    if os.fork():
+        os.close(lifeline)
+        return
+    for other in others:
+        os.close(other)
+    while os.read(lifeline, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
 
 
 def main() -> None:
-    """Serve the socket whose number is given, on behalf of the given parent."""
+    """Serve the socket whose number is given, on behalf of the process that holds the lifeline."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--socket", type=int, required=True)
-    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--nice", type=int, required=True)
     options = parser.parse_args()
-    _die_with(options.parent)
+    # Before anything starts a thread: a fork beside threads may deadlock.
+    _guard(options.lifeline, options.socket)
     os.nice(options.nice)
     sock = socket.socket(fileno=options.socket)
     # Otherwise vLLM's own workers would hold the socket open when this process is gone.
@@ -184,7 +202,7 @@ def main() -> None:
     sys.excepthook = host.fail
     host.serve()
     # At the parent's end of the conversation there is nothing left to save, and exit handlers can hang.
-    os._exit(0)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

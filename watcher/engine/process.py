@@ -11,16 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from watcher.engine.protocol import Channel, Failure, Message, Progress, ProtocolError, Reply, Request
 from watcher.engine.types import EngineSettings
 from watcher.model import Reason, UimonError
+from watcher.processes import await_group_end
 
-# The kernel's "kill me when my parent dies" means the parent's thread. A host started from a worker thread would
-# die with that thread, so every host is started from this one, which lives as long as the process.
-_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-spawner")
+CPU_CACHE_GIB = 1
+"""Memory for the cache on a CPU; vLLM's CPU build takes half of the machine's without a number."""
 _LOGS_KEPT = 8
 _TAIL_BYTES = 4096
 _EXIT_SECONDS = 30.0
@@ -42,11 +41,14 @@ _ENVIRONMENT = {
 }
 
 
-def host_environment(device_env: Mapping[str, str]) -> dict[str, str]:
-    """The host's environment: this process's without its secrets, uimon's settings, and `device_env` above all."""
+def host_environment(device_env: Mapping[str, str], cache: Path) -> dict[str, str]:
+    """The host's environment: this process's without its secrets, uimon's settings, and `device_env` above all.
+
+    `cache` keeps what vLLM compiles, unless the user has a place for that.
+    """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    # In GiB; vLLM's CPU build takes half of the machine's memory without it.
-    inherited.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    inherited.setdefault("VLLM_CACHE_ROOT", str(cache))
+    inherited.setdefault("VLLM_CPU_KVCACHE_SPACE", str(CPU_CACHE_GIB))
     return {**inherited, **_ENVIRONMENT, **device_env}
 
 
@@ -54,24 +56,28 @@ class HostProcess:
     """One living engine host. After any error but a non-fatal refusal it is dead, its process group with it."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._log = _new_log(settings.log_dir)
+        self._log = new_log(settings.log_dir, "engine")
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
+        # Nothing is ever written into it. Its end is ours alone, so the host's guardian reads an end of file when
+        # this process ends in whatever way, and kills the group.
+        guarded, self._lifeline = os.pipe()
         command = [sys.executable, "-P", "-m", "watcher.engine.host"]
-        command += ["--socket", str(theirs.fileno()), "--parent", str(os.getpid()), "--nice", str(settings.nice)]
-        with theirs, self._log.open("ab") as log:
-            spawned = _SPAWNER.submit(
-                subprocess.Popen,
-                command,
-                env=host_environment(settings.device_env),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(theirs.fileno(),),
-                # A group of its own, so that killing it never reaches the service, and Ctrl-C never reaches it.
-                start_new_session=True,
-            )
-            self._process: subprocess.Popen[bytes] = spawned.result()
+        command += ["--socket", str(theirs.fileno()), "--lifeline", str(guarded), "--nice", str(settings.nice)]
+        try:
+            with theirs, self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    env=host_environment(settings.device_env, settings.state_dir / "cache"),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(theirs.fileno(), guarded),
+                    # A group of its own, so that killing it never reaches the service, and Ctrl-C never reaches it.
+                    start_new_session=True,
+                )
+        finally:
+            os.close(guarded)
 
     @property
     def pid(self) -> int:
@@ -113,6 +119,9 @@ class HostProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(_EXIT_SECONDS)
+            os.close(self._lifeline)
+            # vLLM's workers give their GPU memory back as they end, which is later than the leader does.
+            await_group_end(self._process.pid, _EXIT_SECONDS)
 
     def _exit_code(self) -> int | None:
         """The leader's exit status (a signal's number negated), without reaping it; None while it runs."""
@@ -186,9 +195,9 @@ class HostProcess:
         return " | ".join([line for line in lines if line][-3:])[-600:] or "none"
 
 
-def _new_log(directory: Path) -> Path:
-    """A new log file; only the newest few are kept."""
+def new_log(directory: Path, program: str) -> Path:
+    """A new log file for a `program`; only its newest few are kept."""
     directory.mkdir(parents=True, exist_ok=True)
-    for old in sorted(directory.glob("engine-*.log"))[: -(_LOGS_KEPT - 1)]:
+    for old in sorted(directory.glob(f"{program}-*.log"))[: -(_LOGS_KEPT - 1)]:
         old.unlink(missing_ok=True)
-    return directory / f"engine-{time.time_ns()}-{os.getpid()}.log"
+    return directory / f"{program}-{time.time_ns()}-{os.getpid()}.log"

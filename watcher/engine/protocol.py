@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from watcher.engine.types import Conversation, Generation, PromptSpec, Rendered, Sampling
+from watcher.engine.types import Conversation, Generation, PromptSpec, Rendered, Sampling, Setup
 from watcher.model import Reason
 
 
@@ -35,10 +35,22 @@ class Render:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """Read the user's own arguments, `text`, with vLLM's parser."""
+
+    text: str
+    op: Literal["check"] = "check"
+
+
+@dataclass(frozen=True, slots=True)
 class Cold:
-    """Build `vllm.LLM(**args)` from a full model's directory; at most once in a host's life."""
+    """Build `vllm.LLM(**args)` from a full model's directory; at most once in a host's life.
+
+    `extra` are the user's own arguments, which win over `args`.
+    """
 
     args: Mapping[str, object]
+    extra: str
     version: str
     op: Literal["cold"] = "cold"
 
@@ -88,10 +100,19 @@ class RenderDone:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckDone:
+    """Answers `Check`: the arguments that were given, those that are no plain values as text."""
+
+    arguments: Mapping[str, str | int | float | bool | None]
+    op: Literal["check_done"] = "check_done"
+
+
+@dataclass(frozen=True, slots=True)
 class LoadDone:
-    """Answers a load: the probe's log-probabilities, or None where one of them is not finite."""
+    """Answers a load: the probe's log-probabilities, or None where one of them is not finite, and what serves them."""
 
     probe: tuple[float, ...] | None
+    setup: Setup
     op: Literal["load_done"] = "load_done"
 
 
@@ -140,8 +161,8 @@ class Failure:
     op: Literal["failure"] = "failure"
 
 
-Request = Render | Cold | Warm | Adapter | Generate | Measure
-Reply = RenderDone | LoadDone | Progress | Sample | GenerateDone | MeasureDone | Failure
+Request = Check | Render | Cold | Warm | Adapter | Generate | Measure
+Reply = CheckDone | RenderDone | LoadDone | Progress | Sample | GenerateDone | MeasureDone | Failure
 Message = Request | Reply
 
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="op")])

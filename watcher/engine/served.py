@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from watcher.engine.protocol import MeasureDone
-from watcher.engine.types import Generation, PromptSpec, Sampling
+from watcher.engine.types import Generation, PromptSpec, Sampling, Setup
 from watcher.model import Reason, UimonError
 
 # Three sequences of 32 tokens cost milliseconds and pass through every layer, the embedding and the head.
@@ -58,14 +58,34 @@ def cpu_args(args: Mapping[str, object]) -> dict[str, Any]:
     return adapted
 
 
+def cpu_binding(shards: object) -> str:
+    """Which cores each of the workers gets, in the words of VLLM_CPU_OMP_THREADS_BIND.
+
+    vLLM finds that by itself for one worker. For more it wants a NUMA node for each, which few machines have.
+    """
+    if not isinstance(shards, int) or shards == 1:
+        return "auto"
+    cores = sorted(os.sched_getaffinity(0))
+    shares = [cores[at * len(cores) // shards : (at + 1) * len(cores) // shards] or cores[-1:] for at in range(shards)]
+    return "|".join(",".join(map(str, share)) for share in shares)
+
+
 class Served:
     """A running engine with one set of weights. After any exception but `UimonError` it must not be used again."""
 
-    def __init__(self, args: Mapping[str, object], version: str, progress: Callable[[], None]) -> None:
+    def __init__(self, args: Mapping[str, object], arguments: str, version: str, progress: Callable[[], None]) -> None:
         import vllm
         from vllm.platforms import current_platform
 
-        self._llm = vllm.LLM(**(cpu_args(args) if current_platform.is_cpu() else dict(args)))
+        if current_platform.is_cpu():
+            args = cpu_args(args)
+            os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", cpu_binding(args.get("tensor_parallel_size")))
+        try:
+            self._llm = vllm.LLM(**dict(args))
+        except ImportError as error:
+            # A kind of model that needs a package more; vLLM itself is there.
+            raise RuntimeError(f"the model needs a package that is not installed ({error})") from error
+        self._arguments = arguments
         self._progress = progress
         self._lora: Any = None
         self._version: str | None = None
@@ -75,6 +95,25 @@ class Served:
     def context(self) -> int:
         """The engine's context in tokens."""
         return int(self._llm.model_config.max_model_len)
+
+    @property
+    def setup(self) -> Setup:
+        """What serves the weights."""
+        import vllm
+        from vllm.platforms import current_platform
+
+        config = self._llm.llm_engine.vllm_config
+        model, platform = config.model_config, current_platform
+        return Setup(
+            architecture=str(model.architecture),
+            vllm=str(vllm.__version__),
+            platform="cpu" if platform.is_cpu() else f"{platform.device_name} {platform.get_device_name()}",
+            dtype=str(model.dtype).removeprefix("torch."),
+            tied=bool(getattr(model.hf_text_config, "tie_word_embeddings", False)),
+            quantization=str(model.quantization or ""),
+            tensor_parallel=int(config.parallel_config.tensor_parallel_size),
+            arguments=self._arguments,
+        )
 
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""
@@ -88,6 +127,7 @@ class Served:
         """Put the adapter in `path` over the base. Raises `UimonError` (`adapter_unsupported`) if vLLM refuses."""
         from vllm.lora.request import LoRARequest
 
+        _require_finite(path)
         # A name and a number of its own for each adapter: vLLM takes equal ones for the adapter it already has.
         request = LoRARequest(f"adapter-{number}", number, os.path.abspath(path))  # noqa: PTH100
         try:
@@ -207,6 +247,22 @@ class Served:
     def _scores(ids: Sequence[int], out: Any) -> list[float]:
         """The log-probability of each token but the first, given those before it."""
         return [float(out.prompt_logprobs[at][ids[at]].logprob) for at in range(1, len(ids))]
+
+
+def _require_finite(path: Path) -> None:
+    """Raises `UimonError` (`non_finite`) naming a tensor of the adapter that holds NaN or infinity.
+
+    Served, it would leave NaN in the cache's memory, and the engine would have to be started afresh.
+    """
+    from safetensors import safe_open
+
+    for file in sorted(path.glob("*.safetensors")):
+        with safe_open(str(file), framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118
+                if not tensors.get_tensor(name).isfinite().all():
+                    raise UimonError(
+                        Reason.NON_FINITE, f"{file}: {name} holds NaN or infinity; training has diverged here."
+                    )
 
 
 def _scoring() -> Any:

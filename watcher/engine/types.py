@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from watcher.engine.tokenizer_files import TokenizerStamp
+
 Swap = Literal["cold", "warm", "lora"]
-SwapPolicy = Literal["auto", "warm", "cold"]
+SwapPolicy = Literal["auto", "warm", "cold", "lora"]
+# The slowest machine worth waiting for, in multiply-adds a second: a few CPU cores in bf16.
+_SLOWEST_FLOPS = 1e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,46 +22,83 @@ class Deadlines:
 
     `start`: the child's start, its imports, and rendering. `cold` and `warm`: a load, plus the weights' bytes
     over `bytes_per_second` (slow network storage, not a good disk: a deadline is there to end a hang, and one that
-    fires on a slow day fails a healthy checkpoint). `stall`: the longest silence while tokens are computed; the
-    host reports progress after each step of the scheduler, so the limit does not grow with the work.
+    fires on a slow day fails a healthy checkpoint). `stall`: the longest silence while tokens are computed, plus
+    what one step of the scheduler takes on a slow machine; the host reports progress after each step, so the limit
+    does not grow with the number of prompts.
     """
 
     start: float = 300.0
     cold: float = 900.0
     warm: float = 120.0
-    stall: float = 300.0
+    stall: float = 120.0
     bytes_per_second: float = 20e6
 
     def load(self, base: float, size: int) -> float:
         """Seconds allowed for a load of `size` bytes whose fixed part is `base`."""
         return base + size / self.bytes_per_second
 
+    def step(self, size: int, tokens: int) -> float:
+        """Seconds of silence allowed while a model of `size` bytes computes steps of at most `tokens` tokens.
+
+        A step multiplies each token with each parameter once; a parameter has two bytes (with four, the limit is
+        twice as generous).
+        """
+        return self.stall + size / 2 * tokens / _SLOWEST_FLOPS
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """How engines are started; one value for the whole life of an `Engine`.
 
-    `device_env`: extra environment of the child process, in place before its Python starts (the only moment at
-    which `CUDA_VISIBLE_DEVICES` is sure to count). `log_dir`: where the host's own output goes. `max_model_len`:
-    tokens of context; None takes what the rendered prompts need, at most the model's own context. `lora_rank`: the
-    largest adapter rank; None takes the first adapter's. `tokenizer`: a directory that holds the tokenizer where
-    the checkpoints do not. `engine_args`: any other `vllm.LLM` argument, which wins over uimon's choice.
-    `swap`: `auto` changes weights in place where the configuration allows it and proves the first change against
-    a fresh engine; `warm` does so without the proof; `cold` starts a fresh engine for each checkpoint.
+    `state_dir`: the engine's own directory, for logs, caches, what it has to remember across restarts, and adapters
+    that are being merged. `device_env`: extra environment of the child process, in place before its Python starts
+    (the only moment at which `CUDA_VISIBLE_DEVICES` is sure to count). `gpu_bytes`: memory of the smallest GPU in
+    use, 0 where the driver does not tell, None on a CPU. `max_model_len`: tokens of context; None takes what the
+    rendered prompts need, at most the model's own context. `max_num_seqs`: samples generated at the same time; None
+    takes what fits into the memory. `tokenizer`: a directory that holds the tokenizer where the checkpoints do not.
+    `tensor_parallel`: GPUs that share the model. `engine_args`: any other arguments of vLLM, as `vllm serve` takes
+    them.
+
+    `swap`: `auto` changes weights in place where that is known to work for the kind of model; `warm` tries it with
+    every model. Both prove the first change against a fresh engine, and use fresh engines where it fails. `cold`
+    starts a fresh engine for each checkpoint. `lora` is `auto`, but never merges an adapter into its base.
     """
 
-    log_dir: Path
+    state_dir: Path
     device_env: Mapping[str, str] = field(default_factory=dict)
+    gpu_bytes: int | None = None
     max_model_len: int | None = None
-    max_num_seqs: int = 64
+    max_num_seqs: int | None = None
     dtype: str = "auto"
     gpu_memory_utilization: float | None = None
-    lora_rank: int | None = None
     tokenizer: Path | None = None
     nice: int = 10
-    engine_args: Mapping[str, object] = field(default_factory=dict)
+    tensor_parallel: int = 1
+    engine_args: str = ""
     swap: SwapPolicy = "auto"
     deadlines: Deadlines = field(default_factory=Deadlines)
+
+    @property
+    def log_dir(self) -> Path:
+        """Where the child processes' output goes."""
+        return self.state_dir / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What decides how vLLM lays weights out in memory, and so whether changing them in place works.
+
+    `platform` is the kind of device and, for a GPU, its name; `arguments` are the user's own (`engine_args`).
+    """
+
+    architecture: str
+    vllm: str
+    platform: str
+    dtype: str
+    tied: bool
+    quantization: str
+    tensor_parallel: int
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +130,8 @@ class Rendered:
     """The usable prompts in their given order; `skipped` holds (conversation id, why, as a sentence).
 
     `stop_ids` end a generation: the tokenizer's, the configurations' and the template's end-of-turn tokens, sorted.
-    `template_digest` covers the template, its arguments and the system prompt. `context` is in tokens.
+    `template_digest` covers the template, its arguments and the system prompt. `context` is in tokens. `tokenizer` is
+    the stamp of the tokenizer that rendered them.
     """
 
     prompts: tuple[PromptSpec, ...]
@@ -97,6 +139,7 @@ class Rendered:
     stop_ids: tuple[int, ...]
     template_digest: str
     context: int
+    tokenizer: TokenizerStamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +192,30 @@ class Perplexity:
         except OverflowError:
             return math.inf
 
+    @property
+    def nll_per_char(self) -> float | None:
+        """Nats per character of the references, end-of-turn tokens' NLL included; None without a character.
+
+        It does not depend on how a text is cut into tokens, so it stays comparable where the tokenizer changes.
+
+        >>> Perplexity(nll=6.0, tokens=3, chars=12, skipped=0).nll_per_char
+        0.5
+        """
+        return self.nll / self.chars if self.chars else None
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Weights that are in the engine and certified.
 
     `probe` digests the prompt log-probabilities of fixed token sequences, so two loads of the same weights agree.
-    `seconds` is the whole load, restarts included. `note` says in a sentence why a load did not go the usual way.
+    `seconds` is the whole load, restarts included. `max_num_seqs` is the engine's. `note` says in a sentence why a
+    load did not go the usual way; `alarming` where a person should hear of it.
     """
 
     swap: Swap
     seconds: float
     probe: str
+    max_num_seqs: int = 0
     note: str = ""
+    alarming: bool = False

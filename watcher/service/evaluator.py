@@ -11,7 +11,7 @@ from watcher.board import Board
 from watcher.checkpoints.staging import unstage
 from watcher.config import Settings
 from watcher.crashpoint import crash_point
-from watcher.engine.types import PromptSpec
+from watcher.engine.types import PromptSpec, Sampling
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import Kind, Reason, Row, State, UimonError
@@ -24,15 +24,15 @@ _WORTH_ANOTHER_TRY = frozenset(
     {Reason.ENGINE_DIED, Reason.ENGINE_TIMEOUT, Reason.ENGINE_ERROR, Reason.ENGINE_START, Reason.OUT_OF_MEMORY}
 )
 # Nothing that comes later can go better: these end the service.
-_FATAL = frozenset({Reason.ENGINE_MISSING, Reason.DISK_FULL, Reason.LEDGER_DAMAGED})
+_FATAL = frozenset({Reason.ENGINE_MISSING, Reason.DISK_FULL, Reason.LEDGER_DAMAGED, Reason.STATE_DIR_UNUSABLE})
 _HEADLINE = ("eval/syntax_validity_rate", "eval/color_entropy", "eval/unique_tailwind_classes", "eval/perplexity")
 
 
 class Engine(evaluation.Engine, Renderer, Protocol):
     """The engine as the service uses it."""
 
-    def reserve(self, prompts: Sequence[PromptSpec], max_tokens: int, context: int) -> None:
-        """How much context these prompts and their answers need."""
+    def reserve(self, prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> None:
+        """What these prompts and their answers need."""
         ...
 
     def interrupt(self) -> None:
@@ -66,6 +66,7 @@ class Evaluator:
         self._val = val
         self._resolve_base = resolve_base
         self._suite: Suite | None = None
+        self._warnings: set[str] = set()
 
     def run(self) -> None:
         """Evaluate what is staged, oldest step first, until the service stops."""
@@ -79,13 +80,13 @@ class Evaluator:
         waiting = self._ledger.records(State.STAGED)
         if not waiting:
             return False
-        record = self._ledger.begin(waiting[0])
+        before, record = waiting[0].reason, self._ledger.begin(waiting[0])
         try:
             result, row = self._evaluate(record)
         except evaluation.Interrupted:
             self._hand_back(record)
         except UimonError as error:
-            self._failed(record, error)
+            self._failed(record, error, before)
         else:
             self._commit(record, result, row)
         finally:
@@ -107,14 +108,15 @@ class Evaluator:
         self._signals.due.set()
         log.info("%s evaluated: %s.", record.name, headline(result.metrics))
 
-    def _failed(self, record: Record, error: UimonError) -> None:
+    def _failed(self, record: Record, error: UimonError, before: Reason | None) -> None:
+        """Decide what becomes of `record` after `error`, `before` which its last attempt had ended with another."""
         self._signals.news()
         if self._signals.stop.is_set():
             self._hand_back(record)
         elif error.reason in _FATAL:
             self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
             raise error
-        elif error.reason in _WORTH_ANOTHER_TRY and record.attempts < MAX_ATTEMPTS:
+        elif _worth_another_try(record, error.reason, before):
             self._ledger.hand_back(record, error.reason, error.sentence)
             log.warning("%s: %s (%s) It is tried again.", record.name, error.sentence, error.reason)
         else:
@@ -142,7 +144,7 @@ class Evaluator:
                 copy = evaluation.copy_of(record)
                 self._suite = build_suite(self._settings, self._val, self._engine, copy, base)
                 self._ledger.keep_suite(request, self._suite.digest, self._suite.to_json())
-            self._engine.reserve(self._suite.prompts, self._suite.sampling.max_tokens, self._suite.context)
+            self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
             self._introduce(self._suite)
         return self._suite
 
@@ -151,7 +153,7 @@ class Evaluator:
         if suite.skipped:
             log.warning("%d prompts are longer than the context and are left out.", suite.skipped)
         if len(suite.prompts) < self._settings.samples:
-            log.warning("%d samples were asked for, %d prompts are usable.", self._settings.samples, len(suite.prompts))
+            log.warning("%d prompts were asked for, %d are usable.", self._settings.samples, len(suite.prompts))
 
     def _context(self, record: Record) -> evaluation.Context:
         return evaluation.Context(
@@ -159,8 +161,16 @@ class Evaluator:
             table_rows=self._settings.table_rows,
             report=self._board.progress,
             interrupted=self._signals.stop.is_set,
+            note=lambda sentence: log.info("%s: %s", record.name, sentence),
+            warn=lambda sentence: self._warn(record, sentence),
             health=lambda: self._health(record),
         )
+
+    def _warn(self, record: Record, sentence: str) -> None:
+        """Say it once, not at each checkpoint that it holds for."""
+        if sentence not in self._warnings:
+            self._warnings.add(sentence)
+            log.warning("%s: %s", record.name, sentence)
 
     def _health(self, record: Record) -> dict[str, float]:
         """uimon's own metrics: steps behind the newest checkpoint seen, checkpoints that wait, checkpoints skipped."""
@@ -171,6 +181,13 @@ class Evaluator:
             "uimon/queue_depth": sum(r.state in (State.COMPLETE, State.STAGED) for r in everything),
             "uimon/skipped": sum(r.state is State.SKIPPED for r in everything),
         }
+
+
+def _worth_another_try(record: Record, now: Reason, before: Reason | None) -> bool:
+    """Whether another attempt may end otherwise. After the first the engine wants half of the memory, then no less."""
+    if now is before is Reason.OUT_OF_MEMORY:
+        return False
+    return now in _WORTH_ANOTHER_TRY and record.attempts < MAX_ATTEMPTS
 
 
 def headline(metrics: evaluation.Metrics) -> str:

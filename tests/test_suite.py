@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.service.conftest import ScriptedEngine
+from watcher.config import Settings
+from watcher.engine.tokenizer_files import TokenizerStamp
+from watcher.model import Reason, UimonError
+from watcher.suite import Suite, build_suite, check_tokenizer, request_digest
+from watcher.val import ValFile, load_val
+
+
+@pytest.fixture
+def val(tmp_path: Path) -> ValFile:
+    path = tmp_path / "val.jsonl"
+    path.write_text("".join(json.dumps({"question": f"page {i}", "answer": "a"}) + "\n" for i in range(3)))
+    return load_val(path)
+
+
+def asked(**changed: object) -> Settings:
+    """The default settings with these changed, whatever the environment says."""
+    return Settings.model_validate(changed)
+
+
+def checkpoint(path: Path, tokens: Sequence[str] | None = ("a", "b"), template: str | None = "T") -> Path:
+    """A directory with no more than a tokenizer."""
+    path.mkdir(exist_ok=True)
+    if tokens is not None:
+        vocabulary = {token: number for number, token in enumerate(tokens)}
+        (path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}}))
+    if template is not None:
+        (path / "chat_template.jinja").write_text(template)
+    return path
+
+
+def build(settings: Settings, val: ValFile, first: Path) -> Suite:
+    return build_suite(settings, val, ScriptedEngine(), first, None)
+
+
+def test_a_kept_suite_comes_back_as_it_was(tmp_path: Path, val: ValFile) -> None:
+    suite = build(asked(n=3), val, checkpoint(tmp_path / "first"))
+    again = Suite.from_json(suite.to_json())
+    assert again == suite
+    assert again.digest == suite.digest
+    assert again.sampling.n == 3
+
+
+@pytest.mark.parametrize("changed", [asked(n=2), asked(engine_args="--kv-cache-dtype fp8"), asked(seed=1)])
+def test_what_changes_the_samples_is_another_request_and_suite(tmp_path: Path, val: ValFile, changed: Settings) -> None:
+    assert request_digest(changed, val) != request_digest(asked(), val)
+    first = checkpoint(tmp_path / "first")
+    assert build(changed, val, first).digest != build(asked(), val, first).digest
+
+
+def test_another_vocabulary_than_the_first_checkpoints_is_an_error(tmp_path: Path, val: ValFile) -> None:
+    suite = build(asked(), val, checkpoint(tmp_path / "first"))
+    for tokens in (("b", "a"), ("a", "b", "c")):
+        with pytest.raises(UimonError, match="The tokenizer of checkpoint-50 gives") as caught:
+            check_tokenizer(suite, "checkpoint-50", checkpoint(tmp_path / "other", tokens))
+        assert caught.value.reason is Reason.TOKENIZER_MISMATCH
+        assert "--tokenizer" in caught.value.sentence
+        assert "--state-dir" in caught.value.sentence
+
+
+def test_the_same_or_no_tokenizer_is_accepted(tmp_path: Path, val: ValFile) -> None:
+    suite = build(asked(), val, checkpoint(tmp_path / "first"))
+    assert check_tokenizer(suite, "same", checkpoint(tmp_path / "same")) == ""
+    assert check_tokenizer(suite, "none", checkpoint(tmp_path / "none", None, None)) == ""
+    assert check_tokenizer(replace(suite, tokenizer=TokenizerStamp("", "")), "other", tmp_path / "same") == ""
+
+
+def test_another_chat_template_is_said_and_accepted(tmp_path: Path, val: ValFile) -> None:
+    suite = build(asked(), val, checkpoint(tmp_path / "first"))
+    assert "chat template has changed" in check_tokenizer(suite, "other", checkpoint(tmp_path / "o", template="U"))
+
+
+def test_what_the_user_named_is_not_compared(tmp_path: Path, val: ValFile) -> None:
+    first, own = checkpoint(tmp_path / "first"), tmp_path / "own.jinja"
+    own.write_text("mine")
+    other = checkpoint(tmp_path / "other", ("b", "a"), "U")
+    assert check_tokenizer(build(asked(tokenizer=first), val, first), "other", other) == ""
+    templated = build(asked(chat_template=own), val, first)
+    assert check_tokenizer(templated, "same", checkpoint(tmp_path / "same", template="U")) == ""
+    with pytest.raises(UimonError, match="gives its token ids another meaning"):
+        check_tokenizer(templated, "other", other)

@@ -1,0 +1,100 @@
+"""What engines must remember across restarts: proofs of the way in which weights are changed, and the way of adapters.
+
+One JSON file, replaced as a whole, that a person can read as well. Standard library and pydantic only.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from watcher.engine.types import Setup
+from watcher.model import Reason, UimonError
+
+# Goes up when the way in which weights are changed in place changes: earlier proofs are then proofs of nothing.
+_SWAP_VERSION = 1
+AdapterWay = Literal["lora", "merged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The comparison of weights changed in place with the same weights in a fresh engine, by the probe.
+
+    `apart` is their largest difference, `moved` the largest difference between the former weights and the fresh
+    ones, `tolerance` what `apart` may be, all in nats. `before` and `after` are the digests of the two checkpoints,
+    `at` is the time (ISO 8601).
+    """
+
+    setup: Setup
+    equal: bool
+    apart: float
+    moved: float
+    tolerance: float
+    before: str
+    after: str
+    at: str
+    swap_version: int = _SWAP_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    parity: tuple[Parity, ...] = ()
+    adapters: AdapterWay | None = None
+
+
+_CONTENT = TypeAdapter(_Content)
+
+
+class Evidence:
+    """The file and its content. Raises `UimonError` (`state_dir_unusable`) where it cannot be read."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._content = _read(file)
+
+    def parity(self, setup: Setup) -> Parity | None:
+        """The comparison that was made with this setup, if one was."""
+        known = (p for p in self._content.parity if p.setup == setup and p.swap_version == _SWAP_VERSION)
+        return next(known, None)
+
+    def keep(self, parity: Parity) -> None:
+        """Remember a comparison in place of an earlier one with the same setup."""
+        others = tuple(p for p in self._content.parity if p.setup != parity.setup)
+        self._write(replace(self._content, parity=(*others, parity)))
+
+    @property
+    def adapters(self) -> AdapterWay | None:
+        """How this run's adapters are served; None before the first."""
+        return self._content.adapters
+
+    def settle(self, way: AdapterWay) -> None:
+        """Serve all adapters of this run in this way."""
+        if way != self._content.adapters:
+            self._write(replace(self._content, adapters=way))
+
+    def _write(self, content: _Content) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._file.with_suffix(".new")
+        with draft.open("wb") as stream:
+            stream.write(_CONTENT.dump_json(content, indent=1))
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(self._file)
+        self._content = content
+
+
+def _read(file: Path) -> _Content:
+    try:
+        return _CONTENT.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return _Content()
+    except (OSError, ValidationError) as error:
+        # Starting over could serve a run's later adapters in another way than its earlier ones.
+        raise UimonError(
+            Reason.STATE_DIR_UNUSABLE,
+            f"{file} cannot be read ({type(error).__name__}); restore it, or give the run a new --state-dir.",
+        ) from error

@@ -1,0 +1,109 @@
+"""How `vllm.LLM` is started for a model: context, sequences at once, and the arguments that uimon's checks rest on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.engine.adapters import adaptable_modules
+from watcher.engine.capacity import gpu_cache_bytes, sequences_at_once, weights_bytes
+from watcher.engine.guard import Inventory
+from watcher.engine.process import CPU_CACHE_GIB
+from watcher.engine.types import EngineSettings, PromptSpec, Sampling
+
+# Log-probabilities of a whole prompt chunk are held in fp32 over the vocabulary: 2,048 tokens by 152,000 words are
+# 1.2 GB, vLLM's default for a large GPU would be four to eight times that.
+STEP_TOKENS = 2048
+# File systems on which mapping a file and touching its pages one by one costs a round trip each.
+_NETWORK = frozenset({"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What an evaluation asks of an engine: `context` in tokens, and `samples` that could run at the same time."""
+
+    context: int
+    samples: int
+
+
+def demand(prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> Demand:
+    """What these prompts, their answers and their references need of a model with `context` tokens of context.
+
+    The context comes in steps of 16, and is the model's at most.
+    """
+    needed = 0
+    for prompt in prompts:
+        size = len(prompt.token_ids)
+        # One token more than the reference: scoring a text has vLLM generate one.
+        needed = max(needed, size + sampling.max_tokens, size + len(prompt.reference_ids or ()) + 1)
+    return Demand(min(context, -(-needed // 16) * 16), len(prompts) * sampling.n)
+
+
+def sequences_for(settings: EngineSettings, origin: Inventory, context: int | None, samples: int) -> int:
+    """How many samples to generate at the same time: the user's number, else what the memory holds."""
+    if settings.max_num_seqs is not None:
+        return settings.max_num_seqs
+    shards, share = settings.tensor_parallel, settings.gpu_memory_utilization
+    cache: int | None = int(float(os.environ.get("VLLM_CPU_KVCACHE_SPACE") or CPU_CACHE_GIB) * 2**30)
+    if settings.gpu_bytes is not None:
+        weights = weights_bytes(origin.tensors.values(), settings.dtype)
+        cache = gpu_cache_bytes(settings.gpu_bytes, share, weights, shards)
+    text = origin.config.get("text_config") or origin.config
+    return sequences_at_once(
+        origin.config,
+        cache_bytes=cache,
+        context=context or int(text.get("max_position_embeddings") or STEP_TOKENS),
+        wanted=samples,
+        shards=shards,
+        dtype=settings.dtype,
+    )
+
+
+def vllm_arguments(
+    settings: EngineSettings, origin: Inventory, tokenizer: Path, context: int | None, sequences: int, rank: int
+) -> dict[str, object]:
+    """The arguments of `vllm.LLM` for the full model `origin`; with a `rank`, for adapters over it."""
+    args: dict[str, object] = {
+        "model": str(origin.path),
+        "tokenizer": str(tokenizer),
+        "dtype": settings.dtype,
+        "seed": 0,
+        "max_num_seqs": sequences,
+        "max_num_batched_tokens": max(STEP_TOKENS, sequences),
+        "trust_remote_code": False,
+        "load_format": "safetensors",
+        # The checkpoint's own temperature or penalty must not enter the sampling.
+        "generation_config": "vllm",
+        # Reused prefixes change the arithmetic with the order of the requests.
+        "enable_prefix_caching": False,
+        "worker_extension_cls": "watcher.engine.worker_extension.WorkerExtension",
+    }
+    if context is not None:
+        args["max_model_len"] = context
+    if settings.gpu_memory_utilization is not None:
+        args["gpu_memory_utilization"] = settings.gpu_memory_utilization
+    if settings.tensor_parallel > 1:
+        args |= {"tensor_parallel_size": settings.tensor_parallel, "distributed_executor_backend": "mp"}
+    if on_network(origin.path):
+        args["safetensors_load_strategy"] = "prefetch"
+    if rank:
+        args |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1, "max_cpu_loras": 1}
+        args["lora_target_modules"] = adaptable_modules(origin)
+    return args
+
+
+def on_network(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
+    """True where `path` lies on a network file system, by the system's table of mounts."""
+    try:
+        lines = mounts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    best = (-1, "")
+    for _, place, kind, *_ in (line.split() for line in lines):
+        # The table writes a space as \040. A later mount covers an earlier one at the same place.
+        point = Path(place.replace("\\040", " "))
+        if path.is_relative_to(point) and len(point.parts) >= best[0]:
+            best = (len(point.parts), kind)
+    return best[1] in _NETWORK or best[1].startswith("fuse.")

@@ -1,0 +1,336 @@
+"""How weights get into an engine, and what proves that they are in it.
+
+A full checkpoint's way: its headers are compared with those of the checkpoint that the engine was started from
+(`guard`). Broken: refused before the engine hears of it. A legitimately other model, or one whose weights cannot be
+changed in place: a fresh host. Otherwise the weights are changed in place and probed. The first change in place with
+a kind of engine (`types.Setup`) is thrown away and repeated by a fresh engine, and only if both give the same
+log-probabilities is the way trusted from then on; a wrong way can be stable, so comparing it with itself would show
+nothing. The comparison is kept (`evidence`), so a restart does not repeat it.
+
+An adapter's way: the engine is started on the base once, then each adapter gets a name of its own. What vLLM cannot
+apply is merged into the base and goes the way of a full checkpoint. The two ways differ in the last bits, so one run
+has only one of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
+from watcher.engine.evidence import AdapterWay, Evidence, Parity
+from watcher.engine.guard import Fit, Inventory, cold_only, compare, read_inventory
+from watcher.engine.hosting import Hosting
+from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
+from watcher.engine.merge import Merge
+from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, LoadDone, Warm
+from watcher.engine.tokenizer_files import has_tokenizer
+from watcher.engine.types import EngineSettings, Setup, Swap
+from watcher.model import Reason, UimonError
+
+Probe = tuple[float, ...]
+# On a GPU a warm change agrees with a fresh engine if their largest difference is at most this share of the
+# difference between the two checkpoints, and at most this many nats: two engines may choose other kernels, which
+# differ as bf16 does from fp32 (0.04 nats at most on small models). On a CPU they are equal to the last bit.
+_PARITY_SHARE = 0.05
+_PARITY_NATS = {"float32": 1e-4}
+_PARITY_NATS_16_BIT = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the host with the process id `host` holds. `origin`: the headers it was started from, for an adapter the
+    base's.
+
+    `probe` belongs to the weights named by `digest`, `base_probe` to `origin` itself. `rank` is 0 without adapters.
+    `sequences` is the engine's max_num_seqs.
+    """
+
+    host: int
+    origin: Inventory
+    setup: Setup
+    digest: str
+    probe: Probe
+    base_probe: Probe
+    rank: int
+    context: int | None
+    sequences: int
+    adapters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way that a load went, with the note about it."""
+
+    swap: Swap
+    note: str = ""
+    alarming: bool = False
+
+
+class Loader:
+    """Loads into the host of `hosting`, and knows what that host holds. After a failed load it holds nothing known.
+
+    `demand` is what the next engine is started for; None leaves it to vLLM.
+    """
+
+    def __init__(self, settings: EngineSettings, hosting: Hosting) -> None:
+        self._settings = settings
+        self._hosting = hosting
+        self._evidence = Evidence(settings.state_dir / "evidence.json")
+        self._arguments: Mapping[str, object] | None = None
+        self._live: Live | None = None
+        self._merge: Merge | None = None
+        self.demand: Demand | None = None
+
+    @property
+    def live(self) -> Live | None:
+        """What the living host holds; None where it holds nothing, or none lives."""
+        live = self._live
+        return live if live is not None and self._hosting.alive and live.host == self._hosting.pid else None
+
+    def interrupt(self) -> None:
+        """End a merge that is going on; for another thread than the engine's."""
+        merge = self._merge
+        if merge is not None:
+            merge.interrupt()
+
+    def check_arguments(self) -> Mapping[str, object]:
+        """The user's own arguments as vLLM's parser reads them; no GPU is touched.
+
+        Raises `UimonError`: `config_invalid` where vLLM or uimon refuses one, engine failures.
+        """
+        if self._arguments is None:
+            given: Mapping[str, object] = {}
+            if self._settings.engine_args:
+                reply = self._hosting.ask(Check(self._settings.engine_args), self._settings.deadlines.start)
+                assert isinstance(reply, CheckDone)
+                given = reply.arguments
+            self._arguments = given
+        return self._arguments
+
+    def load_full(self, path: Path, digest: str, *tokenizers: Path) -> Way:
+        """Load a full model, in place where that is allowed. `tokenizers` are directories that may hold its own."""
+        candidate = read_inventory(path)
+        way = self._why_cold(candidate)
+        if way is not None:
+            self._cold(candidate, digest, tokenizers=tokenizers)
+            return way
+        before = self._now
+        try:
+            warm = self._probe(Warm(path, digest), self._settings.deadlines.warm, candidate.bytes).probe
+        except UimonError as error:
+            if error.reason in (Reason.NON_FINITE, Reason.INTERRUPTED):
+                raise
+            self._cold(candidate, digest, tokenizers=tokenizers)
+            return Way("cold", f"The change in place failed ({error.sentence})", alarming=True)
+        assert warm is not None
+        known = self._evidence.parity(before.setup)
+        unchanged = digest == before.digest and warm == before.probe
+        if unchanged or (known is not None and warm != before.probe):
+            self._live = replace(before, digest=digest, probe=warm)
+            return Way("warm")
+        self._cold(candidate, digest, tokenizers=tokenizers)
+        if warm == before.probe:
+            # Either the trainer changed nothing that shows, or the old weights were still served. Both end here.
+            return Way("cold", "The probe did not change with the weights; a fresh engine settled it.")
+        return self._prove(before, warm)
+
+    def _why_cold(self, candidate: Inventory) -> Way | None:
+        """Why `candidate` needs a fresh engine, without a note for an ordinary first start; None where it may follow
+        in place.
+
+        Raises `UimonError` (`weights_refused`) where the candidate is broken.
+        """
+        live, policy = self.live, self._settings.swap
+        if live is None or live.rank:
+            return Way("cold")
+        verdict = compare(live.origin, candidate)
+        if verdict.fit is Fit.DIFFERENT:
+            return Way("cold", verdict.why)
+        if policy == "cold":
+            return Way("cold", "Each checkpoint gets a fresh engine by setting.")
+        if self._context_due != live.context:
+            return Way("cold", "The prompts need more context than the engine was started with.")
+        known = self._evidence.parity(live.setup)
+        if known is not None and not known.equal:
+            note = f"Changing weights in place gave other results than a fresh engine here ({known.at}), so each"
+            return Way("cold", f"{note} checkpoint gets a fresh engine.", alarming=True)
+        why = None if policy == "warm" else cold_only(candidate.config, self.check_arguments())
+        return Way("cold", why) if why else None
+
+    def _prove(self, before: Live, warm: Probe) -> Way:
+        """Compare what a change in place gave with the fresh engine that now lives, and remember the outcome."""
+        fresh = self._now
+        apart, moved = _distance(warm, fresh.probe), _distance(before.probe, fresh.probe)
+        tolerance = parity_tolerance(fresh.setup, moved)
+        equal = before.setup == fresh.setup and apart <= tolerance
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._evidence.keep(Parity(fresh.setup, equal, apart, moved, tolerance, before.digest, fresh.digest, now))
+        if equal:
+            return Way("cold", f"The first change in place equals a fresh engine (within {tolerance:.2g} nats).")
+        note = f"The first change in place differs from a fresh engine by {apart:.2g} nats ({tolerance:.2g} allowed)."
+        return Way("cold", f"{note} From now on each checkpoint gets a fresh engine.", alarming=True)
+
+    def _cold(self, origin: Inventory, digest: str, *, rank: int = 0, tokenizers: Sequence[Path] = ()) -> None:
+        """Start a fresh engine on `origin` and certify it."""
+        if self.live is not None:
+            self._hosting.close()
+        context, sequences = self._context_due, self._sequences(origin)
+        tokenizer = self._tokenizer_for(*tokenizers, origin.path)
+        args = vllm_arguments(self._settings, origin, tokenizer, context, sequences, rank)
+        command = Cold(args, self._settings.engine_args, digest)
+        done = self._probe(command, self._settings.deadlines.cold, origin.bytes)
+        assert done.probe is not None
+        assert self._hosting.pid is not None
+        self._live = Live(
+            self._hosting.pid, origin, done.setup, digest, done.probe, done.probe, rank, context, sequences
+        )
+
+    # Adapters
+
+    def load_adapter(self, path: Path, digest: str, base: Path | None) -> Way:
+        """Serve an adapter, over its base or merged into it."""
+        if base is None:
+            raise UimonError(Reason.BASE_MODEL_MISSING, f"{path}: an adapter needs its base; name its directory.")
+        origin = read_inventory(base.resolve())
+        adapter = check_adapter(path, origin)
+        served, why = self._adapter_way(path, adapter.merge), adapter.merge
+        way: Way | None = None
+        if served == "lora":
+            try:
+                way = self._load_lora(path, digest, origin, adapter)
+            except UimonError as error:
+                if error.reason is not Reason.ADAPTER_UNSUPPORTED:
+                    raise
+                why = error.sentence
+                served = self._adapter_way(path, why)
+        if way is None:
+            way = self._load_merged(path, digest, origin, why)
+        self._evidence.settle(served)
+        return way
+
+    def _adapter_way(self, path: Path, why_merge: str) -> AdapterWay:
+        """How an adapter is served that has to be merged because `why_merge`, or need not where that is empty.
+
+        Raises `UimonError` (`adapter_unsupported`) where it would have to be merged and may not be.
+        """
+        settled = self._evidence.adapters
+        if settled == "merged" or (why_merge and settled is None and self._settings.swap != "lora"):
+            return "merged"
+        if not why_merge:
+            return "lora"
+        forbidden = "by --swap lora none is merged"
+        if settled == "lora":
+            forbidden = "this run's earlier adapters were served over their base, and merged ones would not compare"
+        raise UimonError(
+            Reason.ADAPTER_UNSUPPORTED, f"{path}: vLLM cannot apply this adapter ({why_merge}), and {forbidden}."
+        )
+
+    def _load_lora(self, path: Path, digest: str, origin: Inventory, adapter: AdapterInfo) -> Way:
+        """Put an adapter over its base in the living engine, or in a fresh one."""
+        rank = engine_rank(adapter.rank)
+        before = self.live
+        if (
+            before is None
+            or before.origin != origin
+            or before.rank < rank
+            or before.context != self._context_due
+            or self._settings.swap == "cold"
+        ):
+            self._cold_lora(path, digest, origin, adapter)
+            return Way("cold")
+        self._adapt(path, digest, adapter)
+        if digest != before.digest and self._now.probe == before.probe:
+            self._cold_lora(path, digest, origin, adapter)
+            return Way("cold", "The probe did not change with the adapter; a fresh engine settled it.")
+        return Way("lora")
+
+    def _cold_lora(self, path: Path, digest: str, origin: Inventory, adapter: AdapterInfo) -> None:
+        self._cold(origin, "base", rank=engine_rank(adapter.rank), tokenizers=(path,))
+        self._adapt(path, digest, adapter)
+
+    def _adapt(self, path: Path, digest: str, adapter: AdapterInfo) -> None:
+        live = self._now
+        number = live.adapters + 1
+        # Counted before it is tried: a number that vLLM has seen must not come again, whatever became of it.
+        self._live = replace(live, adapters=number)
+        probe = self._probe(Adapter(path, number), self._settings.deadlines.warm, adapter.bytes).probe
+        assert probe is not None
+        if probe == live.base_probe and not is_untrained(adapter):
+            raise UimonError(
+                Reason.STALE_WEIGHTS,
+                f"{path}: with the adapter the engine answers exactly as without; it has no effect.",
+            )
+        self._live = replace(live, adapters=number, digest=digest, probe=probe)
+
+    def _load_merged(self, path: Path, digest: str, origin: Inventory, why: str) -> Way:
+        """Merge an adapter into its base and serve the result as a full model."""
+        place = self._settings.state_dir / "merged"
+        # What a killed process left behind goes too.
+        shutil.rmtree(place, ignore_errors=True)
+        target = place / digest
+        try:
+            self._merge = Merge(origin.path, path, target, self._settings, origin.bytes)
+            self._hosting.require_uninterrupted()
+            self._merge.run()
+            way = self.load_full(target, digest, path, origin.path)
+        finally:
+            self._merge = None
+            shutil.rmtree(place, ignore_errors=True)
+        return way if way.note else replace(way, note=f"The adapter was merged into its base: {why}.")
+
+    # The engine
+
+    @property
+    def _now(self) -> Live:
+        live = self.live
+        assert live is not None
+        return live
+
+    def _probe(self, command: Cold | Warm | Adapter, seconds: float, size: int) -> LoadDone:
+        """Have the host load something of `size` bytes. Raises `UimonError`; after `non_finite` the host is dead."""
+        reply = self._hosting.ask(command, self._settings.deadlines.load(seconds, size))
+        assert isinstance(reply, LoadDone)
+        if reply.probe is None:
+            # A NaN stays in the cache's memory and would come back under the next, healthy weights.
+            self._hosting.close()
+            where = command.args["model"] if isinstance(command, Cold) else command.path
+            raise UimonError(
+                Reason.NON_FINITE, f"{where}: the model answers with NaN or infinity; training has diverged here."
+            )
+        return reply
+
+    @property
+    def _context_due(self) -> int | None:
+        """The context to start an engine with, in tokens; None leaves it to vLLM."""
+        return self._settings.max_model_len or (self.demand.context if self.demand is not None else None)
+
+    def _sequences(self, origin: Inventory) -> int:
+        """How many samples the next engine is to generate at the same time."""
+        samples = self.demand.samples if self.demand is not None else STEP_TOKENS
+        sequences = sequences_for(self._settings, origin, self._context_due, samples)
+        return max(1, sequences // 2) if self._hosting.ran_out_of_memory else sequences
+
+    def _tokenizer_for(self, *places: Path) -> Path:
+        """The settings' tokenizer, else the first directory of `places` that holds one."""
+        for path in (self._settings.tokenizer, *places):
+            if path is not None and has_tokenizer(path):
+                return path
+        raise UimonError(
+            Reason.TOKENIZER_MISSING, f"{places[-1]}: there is no tokenizer here; name a directory that has it."
+        )
+
+
+def parity_tolerance(setup: Setup, moved: float) -> float:
+    """How far, in nats, a change in place may be from a fresh engine that is `moved` from the former weights."""
+    if setup.platform == "cpu":
+        return 0.0
+    return min(_PARITY_NATS.get(setup.dtype, _PARITY_NATS_16_BIT), _PARITY_SHARE * moved)
+
+
+def _distance(one: Probe, other: Probe) -> float:
+    """The largest difference between two probes, in nats."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
