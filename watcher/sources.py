@@ -93,12 +93,18 @@ def resolve_base(named: str | None, configured: str | None) -> Path:
         return Path(name).resolve()
     cached = _in_cache(name)
     if cached is None:
-        sentence = (
-            f"The base model {name!r} is neither a directory here nor in the Hugging Face cache; "
-            f"fetch it (`hf download {name}`), or name its directory with --base."
-        )
-        raise UimonError(Reason.BASE_MODEL_MISSING, sentence)
+        what = f"The base model {name!r} is neither a directory here nor in the Hugging Face cache; "
+        raise UimonError(Reason.BASE_MODEL_MISSING, what + _advice(name))
     return cached
+
+
+def _advice(name: str) -> str:
+    """What to do about a base that is not here."""
+    if name.endswith("bnb-4bit"):
+        return "it is quantized, and adapters are served over the model it was made from: name that with --base."
+    if Path(name).is_absolute() or name.startswith("."):
+        return "the path is one on the trainer's machine: name the model's directory on this one with --base."
+    return f"fetch it (`hf download {name}`), or name its directory with --base."
 
 
 def _in_cache(name: str) -> Path | None:

@@ -85,10 +85,10 @@ class Uimon:
         )
         return self._started[-1]
 
-    def run(self, *arguments: str | Path, crash_at: str = "") -> tuple[int, str, str]:
+    def run(self, *arguments: str | Path, crash_at: str = "", timeout: float = 200) -> tuple[int, str, str]:
         """Exit code, standard output and standard error of `uimon ARGUMENTS`."""
         process = self.start(*arguments, crash_at=crash_at)
-        out, log = process.communicate(timeout=200)
+        out, log = process.communicate(timeout=timeout)
         return process.returncode, out, log
 
     def status(self) -> History:

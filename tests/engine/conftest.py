@@ -89,8 +89,17 @@ def shared(settings: EngineSettings, tiny: Path, conversations: tuple[Conversati
 
 
 def reference_sums(model: Path, adapter: Path | None, prompts: Sequence[PromptSpec]) -> list[float]:
-    """The references' negative log-likelihoods by transformers in fp32, in a process of its own."""
+    """The references' negative log-likelihoods by transformers in fp32."""
+    return all_reference_sums(model, [adapter], prompts)[0]
+
+
+def all_reference_sums(
+    model: Path, adapters: Sequence[Path | None], prompts: Sequence[PromptSpec]
+) -> list[list[float]]:
+    """The same for each adapter (None: the model itself), in a process of its own that pays its imports once."""
     asked = json.dumps([[prompt.token_ids, prompt.reference_ids] for prompt in prompts])
-    command = [sys.executable, str(BUILDER.with_name("reference_nll.py")), str(model), str(adapter or "-")]
+    command = [sys.executable, str(BUILDER.with_name("reference_nll.py")), str(model)]
+    command += [str(adapter or "-") for adapter in adapters]
     done = subprocess.run(command, input=asked, text=True, capture_output=True, check=True)
-    return [float(nll) for nll in json.loads(done.stdout)]
+    sums: list[list[float]] = json.loads(done.stdout)
+    return sums

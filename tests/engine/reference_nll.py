@@ -1,32 +1,50 @@
-"""Likelihoods by transformers: `python reference_nll.py MODEL ADAPTER|- < prompts.json > sums.json`, in fp32.
+"""Likelihoods by transformers: `python reference_nll.py MODEL ADAPTER|-... < prompts.json > sums.json`, in fp32.
 
-Input: a list of [prompt ids, reference ids]; output: for each the negative log-likelihood of the reference in nats.
+Input: a list of [prompt ids, reference ids]; output: for each adapter (`-` is the model itself) a list with the
+negative log-likelihood of each reference in nats.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM
 
 
-def main(model_dir: str, adapter: str) -> None:
+def loaded(model_dir: str, adapter: str) -> Any:
+    """The model, with the adapter over it; embeddings that the adapter resized are resized first."""
     model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
-    if adapter != "-":
-        from peft import PeftModel
+    if adapter == "-":
+        return model
+    from peft import PeftModel
+    from safetensors import safe_open
 
-        model = PeftModel.from_pretrained(model, adapter)
-    sums = []
+    with safe_open(f"{adapter}/adapter_model.safetensors", "pt") as tensors:
+        rows = [
+            tensors.get_slice(name).get_shape()[0]
+            for name in tensors.keys()  # noqa: SIM118
+            if ("embed_tokens." in name or "lm_head." in name) and name.endswith(".weight") and "lora_" not in name
+        ]
+    if rows and max(rows) != model.config.vocab_size:
+        model.resize_token_embeddings(max(rows), mean_resizing=False)
+    return PeftModel.from_pretrained(model, adapter)
+
+
+def sums(model: Any, asked: list[list[list[int]]]) -> list[float]:
+    """The negative log-likelihood of each reference."""
+    found = []
     with torch.no_grad():
-        for prompt, reference in json.load(sys.stdin):
+        for prompt, reference in asked:
             ids = torch.tensor([prompt + reference])
             scores = torch.log_softmax(model(ids).logits[0].double(), dim=-1)
             at = range(len(prompt), len(prompt) + len(reference))
-            sums.append(-sum(scores[i - 1, ids[0, i]].item() for i in at))
-    json.dump(sums, sys.stdout)
+            found.append(-sum(scores[i - 1, ids[0, i]].item() for i in at))
+    return found
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    asked = json.load(sys.stdin)
+    json.dump([sums(loaded(sys.argv[1], adapter), asked) for adapter in sys.argv[2:]], sys.stdout)

@@ -95,6 +95,8 @@ def test_the_host_gets_no_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     [
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), Reason.OUT_OF_MEMORY),
         (MemoryError(), Reason.OUT_OF_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"), Reason.OUT_OF_MEMORY),
+        (ValueError("Available memory on node 0 (8/11 GiB) is less than requested memory"), Reason.OUT_OF_MEMORY),
         (ValueError("Free memory on device cuda:0 (1/80 GiB) on startup is less than desired"), Reason.OUT_OF_MEMORY),
         (ValueError("Model architectures ['X'] are not supported for now."), Reason.UNKNOWN_ARCHITECTURE),
         (ModuleNotFoundError("No module named 'vllm'"), Reason.ENGINE_MISSING),

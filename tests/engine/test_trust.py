@@ -7,6 +7,7 @@ fresh engine with B does. Nothing that was started may be left over. The table o
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -18,13 +19,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.engine.adapter_variants import VARIANTS, Variant
 from tests.engine.bad_checkpoints import CASES, Case
-from tests.engine.conftest import GREEDY, Outputs, outputs
-from watcher.engine import Conversation, Deadlines, Engine, EngineSettings, Generation, Rendered
-from watcher.model import Reason, UimonError
+from tests.engine.conftest import GREEDY, Outputs, all_reference_sums, outputs
+from watcher.engine import Conversation, Deadlines, Engine, EngineSettings, Generation, Loaded, Rendered
+from watcher.engine.loading import Live
+from watcher.model import Kind, Reason, UimonError
 from watcher.processes import await_group_end, group_members
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -43,25 +47,37 @@ def marked(mark: str) -> set[int]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Sound weights, as `Engine.load` takes them."""
+
+    path: Path
+    kind: Kind = Kind.FULL
+    base: Path | None = None
+
+
 @dataclass
 class House:
-    """An engine of one family of models that lives through all the rows, and what fresh engines answer on B."""
+    """An engine that lives through all the rows, the sound weights of each row, and what fresh engines answer on B."""
 
-    family: str
-    tiny: Path
     engine: Engine
     mark: str
     rendered: Rendered
+    a: Sound
+    b: Sound
     fresh_b: Outputs
     rows: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def serve_a(self) -> None:
-        self.engine.load(self.tiny / f"{self.family}-a", "a")
+    def load(self, sound: Sound) -> Loaded:
+        return self.engine.load(sound.path, sound.path.name, sound.kind, sound.base)
 
-    def outcome(self, path: Path, digest: str) -> str:
+    def serve_a(self) -> None:
+        self.load(self.a)
+
+    def outcome(self, path: Path) -> str:
         """What became of a load: the reason of the refusal, or the way it went."""
         try:
-            return self.engine.load(path, digest).swap
+            return self.load(replace(self.a, path=path)).swap
         except UimonError as error:
             assert not self.engine.alive
             with pytest.raises(UimonError, match="load a checkpoint first"):
@@ -73,7 +89,7 @@ class House:
         if seen == "warm":
             # Equal bytes under another digest would be settled by a fresh engine, which costs seconds.
             self.serve_a()
-        loaded = self.engine.load(self.tiny / f"{self.family}-b", "b")
+        loaded = self.load(self.b)
         exact = outputs(self.engine, loaded, self.rendered) == self.fresh_b
         assert self.engine.pid is not None
         orphans = marked(self.mark) - set(group_members(self.engine.pid))
@@ -82,54 +98,67 @@ class House:
         assert not orphans
 
 
-Houses = Callable[[str], House]
+Houses = Callable[..., House]
 
 
 @pytest.fixture(scope="module")
 def houses(
     settings: EngineSettings,
-    tiny: Path,
     conversations: Sequence[Conversation],
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Houses]:
-    """A house for each family that is asked for; their rows are printed at the end."""
+    """Houses by their names; their rows are printed at the end."""
     built: dict[str, House] = {}
 
-    def house(family: str) -> House:
-        if family not in built:
-            place = tmp_path_factory.mktemp(family)
-            engine = Engine(replace(settings, state_dir=place, device_env={MARK: place.name}))
-            rendered = engine.render(tiny / f"{family}-a", conversations)
-            engine.load(tiny / f"{family}-a", "a")
-            fresh = engine.load(tiny / f"{family}-b", "b")
+    def house(name: str, a: Sound, b: Sound, **options: Any) -> House:
+        if name not in built:
+            place = tmp_path_factory.mktemp(name)
+            engine = Engine(replace(settings, state_dir=place, device_env={MARK: place.name}, **options))
+            rendered = engine.render(a.base or a.path, conversations)
+            built[name] = House(engine, place.name, rendered, a, b, fresh_b=("", [], []))
+            built[name].serve_a()
+            fresh = built[name].load(b)
+            if fresh.swap != "cold":
+                # Not proved against a fresh engine just now, as the first swap is, so a fresh one it has to be.
+                engine.close()
+                fresh = built[name].load(b)
             assert fresh.swap == "cold"
-            answers = outputs(engine, fresh, rendered)
-            built[family] = House(family, tiny, engine, place.name, rendered, answers)
-        return built[family]
+            built[name].fresh_b = outputs(engine, fresh, rendered)
+        return built[name]
 
     yield house
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    rows = [row for house in built.values() for row in house.rows]
+    report([row for house in built.values() for row in house.rows], request.config)
+    for known in built.values():
+        known.engine.close()
+        assert not marked(known.mark)
+
+
+def report(rows: Sequence[tuple[str, str, str]], config: pytest.Config) -> None:
+    """Print the table of what happened."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
     assert terminal is not None
     terminal.write_line("")
     for name, seen, after in rows:
-        terminal.write_line(f"{name:<45} {seen:<18} then sound weights: {after}")
+        terminal.write_line(f"{name:<45} {seen:<20} then sound weights: {after}")
     wrong, left = sum("WRONG" in after for _, _, after in rows), sum("0 left" not in after for _, _, after in rows)
     terminal.write_line(f"{len(rows)} rows: {wrong} wrong numbers, {left} with processes left over")
-    for house_ in built.values():
-        house_.engine.close()
-        assert not marked(house_.mark)
+
+
+@pytest.fixture
+def full(houses: Houses, tiny: Path) -> Callable[[str], House]:
+    """The house of a family of full models."""
+    return lambda family: houses(family, Sound(tiny / f"{family}-a"), Sound(tiny / f"{family}-b"))
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c.name, marks=pytest.mark.soak if c.slow else ()) for c in CASES])
-def test_a_checkpoint_is_served_exactly_or_not_at_all(houses: Houses, case: Case, tmp_path: Path) -> None:
-    house = houses(case.family)
+def test_a_checkpoint_is_served_exactly_or_not_at_all(full: Callable[[str], House], case: Case, tmp_path: Path) -> None:
+    house = full(case.family)
     house.serve_a()
     path = tmp_path / "checkpoint-2"
-    shutil.copytree(house.tiny / f"{case.family}-b", path)
+    shutil.copytree(house.b.path, path)
     case.change(path)
-    seen = house.outcome(path, "bad")
+    seen = house.outcome(path)
     if seen == "warm":
         assert_as_fresh(house, path, tmp_path)
     house.recover(case.name, seen)
@@ -139,10 +168,83 @@ def test_a_checkpoint_is_served_exactly_or_not_at_all(houses: Houses, case: Case
 
 def assert_as_fresh(house: House, path: Path, place: Path) -> None:
     """What the engine serves of `path` is what a fresh engine serves of it: B, where the bytes are B's."""
-    now = outputs(house.engine, house.engine.load(path, "bad"), house.rendered)
+    now = outputs(house.engine, house.engine.load(path, path.name), house.rendered)
     if now != house.fresh_b:
         with Engine(replace(house.engine._settings, state_dir=place / "fresh")) as fresh:
-            assert outputs(fresh, fresh.load(path, "bad"), house.rendered) == now
+            assert outputs(fresh, fresh.load(path, path.name), house.rendered) == now
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """A directory with every variant of an adapter over `fp32`."""
+    root = tmp_path_factory.mktemp("adapters")
+    command = [sys.executable, "-m", "tests.engine.adapter_variants", str(root), str(tiny / "fp32")]
+    subprocess.run(command, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def references() -> dict[str, list[float]]:
+    """What PEFT answers with each variant that is to be served; filled when it is first needed."""
+    return {}
+
+
+@pytest.fixture
+def adapted(houses: Houses, adapters: Path, tiny: Path) -> Callable[[str], House]:
+    """A house whose adapters are served over the base (`plain`), or merged into it (`dora`)."""
+
+    def house(name: str) -> House:
+        a, b = (Sound(adapters / found, Kind.ADAPTER, tiny / "fp32") for found in (name, f"{name}-2"))
+        return houses(name, a, b, dtype="float32")
+
+    return house
+
+
+def is_merged(variant: Variant) -> bool:
+    """Whether a variant belongs to a run whose adapters are merged."""
+    return variant.outcome == "merged" or variant.source == "dora" or "magnitude" in variant.name
+
+
+def marks(variant: Variant) -> Any:
+    """Each merge takes a process that imports torch, so all but one take place in the long tests."""
+    return pytest.mark.soak if is_merged(variant) and variant.name != "dora" else ()
+
+
+@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name, marks=marks(v)) for v in VARIANTS])
+def test_an_adapter_is_served_as_peft_does_or_not_at_all(
+    adapted: Callable[[str], House], adapters: Path, references: dict[str, list[float]], variant: Variant
+) -> None:
+    house = adapted("dora" if is_merged(variant) else "plain")
+    house.serve_a()
+    seen = house.outcome(adapters / variant.name)
+    if seen in ("cold", "warm", "lora"):
+        assert_as_peft(house, variant.name, references)
+    house.recover(variant.name, seen)
+    if variant.outcome == "merged":
+        assert seen in ("cold", "warm")
+    else:
+        assert seen == variant.outcome
+
+
+def assert_as_peft(house: House, name: str, references: dict[str, list[float]]) -> None:
+    """The references' likelihoods are those of PEFT in fp32, within 1e-4 nats a token."""
+    prompts = house.rendered.prompts
+    assert house.a.base is not None
+    if name not in references:
+        served = [v.name for v in VARIANTS if not isinstance(v.outcome, Reason)]
+        paths = [house.a.path.with_name(each) for each in served]
+        references |= dict(zip(served, all_reference_sums(house.a.base, paths, prompts), strict=True))
+    for prompt, nll in zip(prompts, references[name], strict=True):
+        measured = house.engine.perplexity((prompt,))
+        assert abs(measured.nll - nll) / measured.tokens <= 1e-4
+
+
+def test_one_run_never_mixes_adapters_with_merged_ones(adapted: Callable[[str], House], adapters: Path) -> None:
+    house = adapted("plain")
+    house.serve_a()
+    seen = house.outcome(adapters / "dora")
+    house.recover("dora after plain ones", seen)
+    assert seen == Reason.ADAPTER_UNSUPPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +284,9 @@ SLOW_FAULTS = ("stopped while idle", "stopped while starting", "killed while mea
     "fault", [pytest.param(f, id=f.name, marks=pytest.mark.soak if f.name in SLOW_FAULTS else ()) for f in FAULTS]
 )
 def test_an_engine_that_dies_or_hangs_is_replaced(
-    houses: Houses, fault: Fault, monkeypatch: pytest.MonkeyPatch
+    full: Callable[[str], House], fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = houses("biased")
+    house = full("biased")
     house.serve_a()
     with monkeypatch.context() as patch:
         hasty(house.engine, patch, 3.0)
@@ -207,13 +309,13 @@ def strike(house: House, fault: Fault) -> str:
         if fault.moment == "start":
             engine.close()
             threading.Thread(target=strike_the_next_host, args=(engine, fault.happens)).start()
-            return engine.load(house.tiny / "biased-a", "a").swap
+            return house.load(house.a).swap
         assert engine.pid is not None
         if fault.moment == "swap":
             # A host that is stopped cannot be done before it is struck.
             stop(engine.pid)
             threading.Timer(0.5, fault.happens, (engine.pid,)).start()
-            return engine.load(house.tiny / "biased-b", "b").swap
+            return house.load(house.b).swap
         if fault.moment == "generate":
             stream = generation(house, 20)
             next(stream)
@@ -243,9 +345,9 @@ def generation(house: House, times: int) -> Iterator[Generation]:
 
 
 def test_a_reader_that_does_not_read_stops_nothing_and_loses_nothing(
-    houses: Houses, monkeypatch: pytest.MonkeyPatch
+    full: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = houses("biased")
+    house = full("biased")
     house.engine.close()
     narrow = socket.socketpair
     monkeypatch.setattr("watcher.engine.process.socket.socketpair", lambda: narrow_pair(narrow))
@@ -258,6 +360,60 @@ def test_a_reader_that_does_not_read_stops_nothing_and_loses_nothing(
     assert sum(len(g.text) for g in slow) > 5 * SOCKET_BYTES
     assert sorted(slow, key=lambda g: g.prompt_id) == sorted(generation(house, 20), key=lambda g: g.prompt_id)
     house.recover("nobody reads for a while", "exact")
+
+
+@pytest.mark.soak
+def test_an_engine_that_runs_out_of_memory_is_replaced_by_a_more_modest_one(
+    settings: EngineSettings, tiny: Path, conversations: Sequence[Conversation], tmp_path: Path
+) -> None:
+    with Engine(replace(settings, state_dir=tmp_path)) as engine:
+        rendered = engine.render(tiny / "biased-a", conversations)
+        fresh = engine.load(tiny / "biased-a", "a")
+        assert fresh.max_num_seqs == 8
+        assert engine.pid is not None
+        status = Path(f"/proc/{engine.pid}/status").read_text()
+        size = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmSize"))
+        # From now on it gets no more than it has.
+        resource.prlimit(engine.pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+        prompts = [replace(p, id=f"{p.id}-{n}") for n in range(8) for p in rendered.prompts]
+        with pytest.raises(UimonError) as caught:
+            engine.perplexity(prompts)
+        assert caught.value.reason is Reason.OUT_OF_MEMORY
+        again = engine.load(tiny / "biased-a", "a")
+        assert (again.swap, again.max_num_seqs, again.probe) == ("cold", 4, fresh.probe)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_model_that_two_processes_share_is_swapped_exactly_and_ends_whole(
+    settings: EngineSettings, tiny: Path, conversations: Sequence[Conversation], tmp_path: Path
+) -> None:
+    shared = replace(settings, state_dir=tmp_path, device_env={MARK: tmp_path.name}, tensor_parallel=2)
+    with Engine(shared) as engine:
+        rendered = engine.render(tiny / "tied-a", conversations[:2])
+        seen: dict[str, tuple[float, ...]] = {}
+        for letter, swap in (("a", "cold"), ("b", "cold"), ("a", "warm"), ("b", "warm")):
+            assert engine.load(tiny / f"tied-{letter}", letter).swap == swap
+            probe = held(engine).probe
+            assert seen.setdefault(letter, probe) == probe
+        assert held(engine).setup.tensor_parallel == 2
+        brief = replace(GREEDY, max_tokens=3)
+        assert len(list(engine.generate(rendered.prompts, brief, rendered.stop_ids))) == 2
+        assert engine.pid is not None
+        workers = [pid for pid in group_members(engine.pid) if "Worker" in command_line(pid)]
+        assert len(workers) == 2
+        kill(workers[0])
+        with pytest.raises(UimonError):
+            engine.perplexity(rendered.prompts)
+        assert not engine.alive
+        assert not marked(tmp_path.name)
+
+
+def held(engine: Engine) -> Live:
+    """What the engine's host holds."""
+    live = engine._loader.live
+    assert live is not None
+    return live
 
 
 SOCKET_BYTES = 2048
@@ -318,7 +474,7 @@ def test_an_engine_core_that_is_killed_takes_the_host_with_it(
         fresh = outputs(engine, engine.load(tiny / "biased-a", "a"), rendered)
         assert engine.pid is not None
         (core,) = [pid for pid in group_members(engine.pid) if "EngineCore" in command_line(pid)]
-        house = House("biased", tiny, engine, tmp_path.name, rendered, fresh)
+        house = House(engine, tmp_path.name, rendered, Sound(tiny / "biased-a"), Sound(tiny / "biased-b"), fresh)
         with monkeypatch.context() as patch:
             # vLLM's client waits for the dead EngineCore for ever; what ends that is the deadline.
             hasty(engine, patch, 10.0)

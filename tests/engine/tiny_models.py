@@ -1,8 +1,9 @@
 """Tiny random models with a real tokenizer, written as trainers write them.
 
 `python tiny_models.py DIRECTORY` makes those that most tests use; names like `qwen3-tied-float32` after the directory
-make those families instead. Runs as a program of its own, so that the tests' process imports neither torch nor transformers. Two checkpoints of
-a family have the same shapes and different weights. The weights are large enough for the answers to differ.
+make those families instead. Runs as a program of its own, so that the tests' process imports neither torch nor
+transformers. Two checkpoints of a family have the same shapes and different weights. The weights are large enough for
+the answers to differ.
 """
 
 from __future__ import annotations

@@ -44,9 +44,11 @@ def write_checkpoint(root: Path, step: int, *, value: int = 0, max_steps: int = 
 
 @dataclass
 class ScriptedEngine:
-    """Answers every prompt with a page. `faults` are raised by the loads in turn; `hold` makes generation wait."""
+    """Answers every prompt with a page. `faults` are raised by the loads in turn, `tells` are the notes of those that
+    work, and whether they are alarming; `hold` makes generation wait."""
 
     faults: list[UimonError | None] = field(default_factory=list)
+    tells: list[tuple[str, bool]] = field(default_factory=list)
     hold: threading.Event | None = None
     loaded: list[str] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
@@ -75,7 +77,8 @@ class ScriptedEngine:
             raise fault
         assert (path / "model.safetensors").is_file()
         self.loaded.append(digest)
-        return Loaded("warm", 0.1, digest)
+        note, alarming = self.tells.pop(0) if self.tells else ("", False)
+        return Loaded("warm", 0.1, digest, 8, note, alarming)
 
     def generate(
         self,

@@ -172,6 +172,38 @@ def test_three_deaths_fail_the_checkpoint_and_the_next_goes_on(house: House) -> 
     assert house.states() == [(50, "failed", Reason.ENGINE_DIED), (100, "published", None)]
 
 
+def test_out_of_memory_is_tried_once_more_and_no_more(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.OUT_OF_MEMORY, "too large")] * 2
+    write_checkpoint(house.root, 50)
+    write_checkpoint(house.root, 100)
+    house.service(once=True).run()
+    assert house.states() == [(50, "failed", "out_of_memory"), (100, "published", None)]
+    assert not house.engine.faults
+
+
+def test_a_second_attempt_may_find_enough_memory(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.OUT_OF_MEMORY, "too large"), None]
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    assert house.states() == [(50, "published", None)]
+
+
+def test_what_a_load_has_to_tell_is_logged_and_a_warning_only_once(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.engine.tells = [("a fresh engine settled it", False), ("each gets a fresh engine", True)]
+    house.engine.tells += [("each gets a fresh engine", True)]
+    for step in (50, 100, 150):
+        write_checkpoint(house.root, step, max_steps=200)
+    with caplog.at_level("INFO", logger="uimon"):
+        house.service(once=True).run()
+    told = [(r.levelname, r.getMessage()) for r in caplog.records if "fresh engine" in r.getMessage()]
+    assert told == [
+        ("INFO", "checkpoint-50: a fresh engine settled it"),
+        ("WARNING", "checkpoint-100: each gets a fresh engine"),
+    ]
+
+
 def test_broken_weights_fail_at_once_with_their_reason(house: House) -> None:
     house.engine.faults = [UimonError(Reason.NON_FINITE, "NaN in layer 3")]
     write_checkpoint(house.root, 50)

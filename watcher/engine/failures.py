@@ -12,6 +12,7 @@ _SIGNS: tuple[tuple[str, Reason], ...] = (
     ("out of memory", Reason.OUT_OF_MEMORY),
     ("can't allocate memory", Reason.OUT_OF_MEMORY),
     ("free memory on device", Reason.OUT_OF_MEMORY),
+    ("available memory on node", Reason.OUT_OF_MEMORY),
     ("no available memory for the cache", Reason.OUT_OF_MEMORY),
     ("kv cache is needed", Reason.OUT_OF_MEMORY),
     ("failed to infer device type", Reason.GPU_MISSING),

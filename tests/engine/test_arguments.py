@@ -1,0 +1,88 @@
+"""The user's own vLLM arguments, read by vLLM's parser in a real host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import GREEDY
+from watcher.engine import Conversation, Engine, EngineSettings, Generation
+from watcher.engine.hosting import Hosting
+from watcher.engine.protocol import Check, CheckDone
+from watcher.model import Reason, UimonError
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def hosting(settings: EngineSettings) -> Iterator[Hosting]:
+    hosting = Hosting(settings)
+    yield hosting
+    hosting.close()
+
+
+def read(hosting: Hosting, text: str) -> Mapping[str, object]:
+    reply = hosting.ask(Check(text), 60.0)
+    assert isinstance(reply, CheckDone)
+    return reply.arguments
+
+
+def test_only_what_is_given_is_passed_on_in_vllms_own_types(hosting: Hosting) -> None:
+    given = read(hosting, "--max-num-batched-tokens 4k --no-enable-prefix-caching --cpu-offload-gb=2")
+    assert given == {"max_num_batched_tokens": 4000, "enable_prefix_caching": False, "cpu_offload_gb": 2.0}
+    assert read(hosting, "--hf-overrides '{\"x\": 1}'") == {"hf_overrides": "{'x': 1}"}
+    assert read(hosting, "--load-format runai_streamer") == {"load_format": "runai_streamer"}
+    assert read(hosting, "  ") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("--no-such-thing 1", "unrecognized arguments: --no-such-thing"),
+        ("--kv-cache-dtype nope", "invalid choice: 'nope'"),
+        ("--max-num-batched-tokens", "expected one argument"),
+        ("another/model", "unrecognized arguments: another/model"),
+        ("--config /etc/passwd", "vLLM says"),
+        ("'", "cannot be split into words"),
+        ("--max-num-seqs 3", "given by --max-num-seqs; use that"),
+        ("-tp 2", "given by --tensor-parallel; use that"),
+        ("--trust-remote-code", "trust_remote_code is uimon's to set"),
+        ("--worker-extension-cls x.Y", "worker_extension_cls is uimon's to set"),
+        ("--data-parallel-size 2", "data_parallel_size is uimon's to set"),
+        ("--load-format dummy", "may read other than safetensors"),
+        ("--load-format pt", "may read other than safetensors"),
+    ],
+)
+def test_what_vllm_does_not_know_and_what_would_undo_a_promise_is_refused(
+    hosting: Hosting, text: str, said: str
+) -> None:
+    with pytest.raises(UimonError) as caught:
+        read(hosting, text)
+    assert caught.value.reason is Reason.CONFIG_INVALID
+    assert caught.value.sentence.startswith("--engine-args: ")
+    assert said in caught.value.sentence
+    assert hosting.alive
+
+
+def test_arguments_reach_the_engine_and_are_part_of_what_a_proof_holds_for(
+    settings: EngineSettings, tiny: Path, tmp_path: Path
+) -> None:
+    text = "--enable-prefix-caching"
+    with Engine(replace(settings, state_dir=tmp_path, engine_args=text)) as engine:
+        engine.check_arguments()
+        prompts = engine.render(tiny / "untied-a", [Conversation("c", (("user", "Make a page. " * 9),))]).prompts
+        engine.load(tiny / "untied-a", "a")
+        live = engine._loader.live
+        assert live is not None
+        assert live.setup.arguments == text
+        fresh: dict[str, list[Generation]] = {}
+        for letter in ("b", "a", "b"):
+            # The same prompt twice, so that cached prefixes are there to be wrong about.
+            engine.load(tiny / f"untied-{letter}", letter)
+            for _ in range(2):
+                answer = list(engine.generate(prompts, GREEDY, ()))
+                assert fresh.setdefault(letter, answer) == answer
+        assert fresh["a"] != fresh["b"]
