@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     max_num_seqs: int | None = Field(None, ge=1)
     """Samples generated at the same time. Default: what the GPU's memory holds, at most 256."""
     max_model_len: int | None = Field(None, ge=16)
-    """Context, in tokens. Default: the model's."""
+    """Context, in tokens. Default: what the prompts and their answers need, at most the model's."""
     dtype: str = "auto"
     """Precision of the engine: `auto`, `bfloat16`, `float16` or `float32`."""
     gpu_memory_utilization: float | None = Field(None, gt=0, le=1)

@@ -89,7 +89,8 @@ def resolve_base(named: str | None, configured: str | None) -> Path:
     name = configured or named
     if not name:
         raise UimonError(Reason.BASE_MODEL_MISSING, "The adapter does not name its base model; name it with --base.")
-    if Path(name).is_dir():
+    # Unlike Path.is_dir, this is False and no error where the path lies behind somebody else's directory.
+    if os.path.isdir(name):  # noqa: PTH112
         return Path(name).resolve()
     cached = _in_cache(name)
     if cached is None:

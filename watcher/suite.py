@@ -99,7 +99,7 @@ def request_digest(settings: Settings, val: ValFile) -> str:
     asked |= {
         "val": val.digest,
         "chat_template": _read_template(settings),
-        "tokenizer": str(settings.tokenizer),
+        "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(read_stamp(settings.tokenizer))],
         "scorers": scorers.VERSION,
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

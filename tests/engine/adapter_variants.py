@@ -51,6 +51,10 @@ def _drop(*names: str) -> Change:
     return lambda tensors: [tensors.pop(name) for name in names]
 
 
+def _without(part: str) -> Change:
+    return lambda tensors: [tensors.pop(name) for name in list(tensors) if part in name]
+
+
 def _one_layer_more(tensors: Tensors) -> None:
     tensors |= {name.replace(".layers.2.", ".layers.3."): tensor for name, tensor in tensors.items()}
 
@@ -116,6 +120,8 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("activated", Reason.ADAPTER_UNSUPPORTED, {"alora_invocation_tokens": [1, 2]}, source="plain"),
     _refused("renamed-keys", _rename),
     _refused("missing-module", _drop(_A, _B)),
+    _refused("missing-layer", _without(".layers.2.")),
+    _refused("missing-target", _without(".q_proj.")),
     _refused("extra-layer", _one_layer_more),
     _refused("narrow", _narrow),
     _refused("missing-half", _drop(_B)),

@@ -33,7 +33,7 @@ def read(hosting: Hosting, text: str) -> Mapping[str, object]:
 def test_only_what_is_given_is_passed_on_in_vllms_own_types(hosting: Hosting) -> None:
     given = read(hosting, "--max-num-batched-tokens 4k --no-enable-prefix-caching --cpu-offload-gb=2")
     assert given == {"max_num_batched_tokens": 4000, "enable_prefix_caching": False, "cpu_offload_gb": 2.0}
-    assert read(hosting, "--hf-overrides '{\"x\": 1}'") == {"hf_overrides": "{'x': 1}"}
+    assert read(hosting, "--additional-config '{\"x\": 1}'") == {"additional_config": "{'x': 1}"}
     assert read(hosting, "--load-format runai_streamer") == {"load_format": "runai_streamer"}
     assert read(hosting, "  ") == {}
 
@@ -45,7 +45,10 @@ def test_only_what_is_given_is_passed_on_in_vllms_own_types(hosting: Hosting) ->
         ("--kv-cache-dtype nope", "invalid choice: 'nope'"),
         ("--max-num-batched-tokens", "expected one argument"),
         ("another/model", "unrecognized arguments: another/model"),
-        ("--config /etc/passwd", "vLLM says"),
+        ("--config /etc/passwd", "may change unnoticed"),
+        ("--kv-offloading-size 4", "kv_offloading_size is uimon's to set"),
+        ("--logprobs-mode raw_logits", "logprobs_mode is uimon's to set"),
+        ("--hf-token x", "hf_token is uimon's to set"),
         ("'", "cannot be split into words"),
         ("--max-num-seqs 3", "given by --max-num-seqs; use that"),
         ("-tp 2", "given by --tensor-parallel; use that"),

@@ -16,7 +16,7 @@ import pytest
 
 from watcher.engine import Conversation, Engine, EngineSettings, PromptSpec, Sampling
 from watcher.engine.failures import reason_of, sentence_of
-from watcher.engine.process import host_environment
+from watcher.engine.process import host_environment, vllm_variables
 from watcher.engine.protocol import (
     Channel,
     Failure,
@@ -88,6 +88,15 @@ def test_the_host_gets_no_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert environment["HTTPS_PROXY"] == "kept"
     assert environment["CUDA_VISIBLE_DEVICES"] == "3"
     assert environment["HF_HUB_OFFLINE"] == "1"
+
+
+def test_the_users_own_variables_for_vllm_are_told_without_secrets_and_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_ATTENTION_BACKEND", "FLASHINFER")
+    monkeypatch.setenv("VLLM_API_KEY", "s3cret")
+    monkeypatch.setenv("VLLM_CACHE_ROOT", "/somewhere")
+    told = vllm_variables()
+    assert "VLLM_ATTENTION_BACKEND=FLASHINFER" in told
+    assert not [entry for entry in told if "s3cret" in entry or "/somewhere" in entry]
 
 
 @pytest.mark.parametrize(

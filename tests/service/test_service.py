@@ -5,11 +5,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
-from watcher.model import Reason, RowKind, UimonError
+from watcher.engine.types import Loaded
+from watcher.model import Kind, Reason, RowKind, UimonError
 from watcher.service import Service
 
 
@@ -320,3 +322,21 @@ def test_a_final_checkpoint_that_was_trained_on_does_not_end_the_service(house: 
     thread.join(15)
     assert not thread.is_alive()
     assert house.states()[-1] == (200, "published", None)
+
+
+def test_what_nobody_foresaw_fails_the_checkpoint_and_not_the_watch(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(house.root, 50)
+    write_checkpoint(house.root, 100)
+    sound = house.engine.load
+
+    def load(path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+        if path.name.startswith("50"):
+            raise TypeError("int is not iterable")
+        return sound(path, digest, kind, base)
+
+    monkeypatch.setattr(house.engine, "load", load)
+    house.service(once=True).run()
+    assert house.states() == [(50, "failed", "engine_error"), (100, "published", None)]
+    assert "TypeError" in house.ledger.status()[0]["detail"]

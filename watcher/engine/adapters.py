@@ -4,15 +4,15 @@ Standard library only; reads headers, not weights. Why this exists: vLLM accepts
 that lack a module or have a layer too many, and then serves the base model, or half of the adapter, without a word;
 PEFT only warns. So names and shapes are checked against the base's headers before either of them sees the adapter.
 
-Not covered: the values, and whether everything that the configuration announces is in the file. `merging` looks at
-both; for adapters that vLLM serves the engine's probe does.
+Not covered: the values, and tensors beside the LoRA pairs that the configuration announces and the file lacks.
+`merging` looks at both; vLLM's host looks at the values.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def check_adapter(path: Path, base: Inventory) -> AdapterInfo:
 
     Raises `UimonError`: `config_missing` without a readable configuration; `adapter_unsupported` for what neither
     vLLM nor a merge can apply as it was trained; `weights_refused` for tensors that match nothing in the base,
-    halves without their other half, modules missing in some layers, and shapes that do not fit.
+    halves without their other half, modules that are missing, and shapes that do not fit.
     """
     config = _read_config(path)
     _check_possible(path, config)
@@ -100,7 +100,7 @@ def check_adapter(path: Path, base: Inventory) -> AdapterInfo:
     _check_base(path, base, merge)
     for module, parts in sorted(modules.items()):
         _check_module(file, module, parts, base, vocabulary, _rank(config, module))
-    _check_even(file, config, [module for module, parts in modules.items() if "lora_A.weight" in parts], base)
+    _check_whole(file, config, modules, base)
     return AdapterInfo(rank, tensors, file, file.stat().st_size, merge, vocabulary)
 
 
@@ -269,15 +269,20 @@ def _rank(config: Mapping[str, Any], module: str) -> int:
     return int(next(own, config["r"]))
 
 
-def _check_even(file: Path, config: Mapping[str, Any], modules: Iterable[str], base: Inventory) -> None:
-    """Refuse an adapter that lacks a module in some of the layers it has: vLLM would serve what is left of it."""
+def _check_whole(file: Path, config: Mapping[str, Any], modules: Mapping[str, Parts], base: Inventory) -> None:
+    """Refuse an adapter that lacks a module which its configuration adapts: vLLM would serve what is left of it.
+
+    Experts are due only where another layer has them, since PEFT cannot adapt them where transformers fuses them.
+    """
     number = re.compile(r"\.\d+\.")
-    present = set(modules)
-    layers = {match[0] for module in present if (match := number.search(module))}
-    patterns = {number.sub(".#.", module, count=1) for module in present if number.search(module)}
-    for module in sorted(pattern.replace(".#.", layer) for pattern in patterns for layer in layers):
-        if module not in present and f"{module}.weight" in base.tensors and _targeted(config, module):
-            raise refuse(f"{file}: {module} is missing, which the adapter has in other layers.")
+    adapted = [module for module, parts in modules.items() if any(part.startswith("lora_") for part in parts)]
+    patterns = {number.sub(".#.", module, count=1) for module in adapted}
+    for name, tensor in sorted(base.tensors.items()):
+        module = name.removesuffix(".weight")
+        named = bool(config.get("target_modules")) and ".experts." not in module
+        due = len(tensor.shape) == 2 and (named or number.sub(".#.", module, count=1) in patterns)
+        if due and module not in modules and _targeted(config, module):
+            raise refuse(f"{file}: {module} is missing, which the adapter's configuration names or other layers have.")
 
 
 def _targeted(config: Mapping[str, Any], module: str) -> bool:
@@ -286,10 +291,19 @@ def _targeted(config: Mapping[str, Any], module: str) -> bool:
     def named(targets: Any) -> bool:
         if isinstance(targets, str):
             return _matches(targets, module)
-        return any(module == target or module.endswith(f".{target}") for target in targets)
+        return any(module == target or module.endswith(f".{target}") for target in targets if isinstance(target, str))
 
     targets, excluded = config.get("target_modules"), config.get("exclude_modules")
-    return (not targets or named(targets)) and not (excluded and named(excluded))
+    return (not targets or named(targets)) and not (excluded and named(excluded)) and _in_layers(config, module)
+
+
+def _in_layers(config: Mapping[str, Any], module: str) -> bool:
+    """Whether the module is in one of the layers that the configuration adapts, where it names any."""
+    layers = config.get("layers_to_transform")
+    if layers is None or layers == []:
+        return True
+    found = re.search(r"\.(\d+)\.", module)
+    return found is not None and int(found[1]) in (layers if isinstance(layers, list) else [layers])
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -32,20 +32,35 @@ _OWNED = frozenset(
         "convert",
         "default_mm_loras",
         "enable_lora",
+        "ec_transfer_config",
         "enable_sleep_mode",
         "generation_config",
         "hf_config_path",
+        "hf_overrides",
+        "hf_token",
+        "ignore_patterns",
+        "io_processor_plugin",
+        # What is kept outside the engine's own cache is not dropped with it: keys of former weights would be used.
+        "kv_offloading_backend",
+        "kv_offloading_size",
+        "kv_transfer_config",
         "logits_processors",
+        "logprobs_mode",
         "lora_dtype",
         "lora_target_modules",
         "max_cpu_loras",
         "max_lora_rank",
         "max_loras",
+        "model_class_overrides",
+        "model_loader_extra_config",
         "model_weights",
         "override_generation_config",
         "revision",
+        "reasoning_parser_plugin",
         "runner",
+        "scheduler_cls",
         "skip_tokenizer_init",
+        "tokenizer_mode",
         "tokenizer_revision",
         "trust_remote_code",
         "weight_transfer_config",
@@ -67,6 +82,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
         words = shlex.split(text)
     except ValueError as error:
         raise _refuse(f"cannot be split into words ({error})") from error
+    if any(word.split("=")[0] == "--config" for word in words):
+        raise _refuse("a --config file may change unnoticed; give its arguments themselves")
     given = _parse(words) if words else {}
     for name in sorted(given):
         if name in _FLAGS:

@@ -5,6 +5,7 @@ One JSON file, replaced as a whole, that a person can read as well. Standard lib
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,9 +42,20 @@ class Parity:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The base of a run's adapters: `digest` is over all bytes of its weight files (SHA-256, hex), `stamp` over their
+    paths, sizes, times and inodes, which spare the reading where they are as they were.
+    """
+
+    digest: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Content:
     parity: tuple[Parity, ...] = ()
     adapters: AdapterWay | None = None
+    base: Base | None = None
 
 
 _CONTENT = TypeAdapter(_Content)
@@ -76,6 +88,23 @@ class Evidence:
         if way != self._content.adapters:
             self._write(replace(self._content, adapters=way))
 
+    def require_base(self, path: Path) -> None:
+        """Hold on to the base that this run's first adapter had; `path` is the directory of the next one's.
+
+        Raises `UimonError` (`weights_changed`) where its bytes are others.
+        """
+        known, stamp = self._content.base, _stamp(path)
+        if known is not None and known.stamp == stamp:
+            return
+        digest = _digest(path)
+        if known is not None and known.digest != digest:
+            raise UimonError(
+                Reason.WEIGHTS_CHANGED,
+                f"{path}: this is not the base model that the run's earlier adapters were evaluated over; name that "
+                "with --base, or start anew with another --state-dir.",
+            )
+        self._write(replace(self._content, base=Base(digest, stamp)))
+
     def _write(self, content: _Content) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         draft = self._file.with_suffix(".new")
@@ -85,6 +114,25 @@ class Evidence:
             os.fsync(stream.fileno())
         draft.replace(self._file)
         self._content = content
+
+
+def _weights(path: Path) -> list[Path]:
+    return sorted(path.glob("*.safetensors"))
+
+
+def _stamp(path: Path) -> str:
+    stats = ((file, file.stat()) for file in _weights(path))
+    text = "\n".join(f"{file}\t{s.st_size}\t{s.st_mtime_ns}\t{s.st_ino}" for file, s in stats)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    """Over each file's own digest, in the order of their names."""
+    whole = hashlib.sha256()
+    for file in _weights(path):
+        with file.open("rb") as stream:
+            whole.update(hashlib.file_digest(stream, "sha256").digest())
+    return whole.hexdigest()
 
 
 def _read(file: Path) -> _Content:

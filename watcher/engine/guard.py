@@ -168,9 +168,10 @@ def cold_only(config: Mapping[str, Any], arguments: Mapping[str, object]) -> str
     for part in (config, *(value for value in config.values() if isinstance(value, dict))):
         if part.get("quantization_config"):
             return "The weights are quantized."
-        if any((part.get(key) or 0) > 1 for key in ("num_experts", "num_local_experts", "n_routed_experts")):
+        if any("experts" in key and value not in (None, False, 0, 1) for key, value in part.items()):
             return "The model is a mixture of experts."
-        layers = part.get("layer_types") or ()
+        named = part.get("layer_types")
+        layers = named if isinstance(named, list) else ()
         if _is_hybrid(part) or any("mamba" in str(layer) or "linear" in str(layer) for layer in layers):
             return "The model has state-space or linear-attention layers."
     return None

@@ -66,8 +66,14 @@ class Hosting:
             raise
 
     def stream(self, request: Request, stall: float) -> Iterator[Reply]:
-        """All replies to `request`, without end of their own; `stall` seconds of silence are too many."""
-        host = self._living()
+        """All replies to `request`, without end of their own; `stall` seconds of silence are too many.
+
+        A host that died since the last request says so here, with its last words: a new one would hold no weights.
+        """
+        self.require_uninterrupted()
+        host = self._host
+        if host is None:
+            raise UimonError(Reason.ENGINE_ERROR, "No certified weights are loaded; load a checkpoint first.")
         try:
             yield from host.stream(request, stall)
         except UimonError as error:
@@ -86,6 +92,8 @@ class Hosting:
         if self._host is None:
             vllm_version()  # says how to install vLLM, where starting a host would only fail
             self._host = HostProcess(self._settings)
+            # Whoever interrupted while it was started has seen no host to end.
+            self.require_uninterrupted()
         return self._host
 
     def _bury(self, error: UimonError) -> None:

@@ -12,6 +12,7 @@ from watcher.engine.capacity import gpu_cache_bytes, sequences_at_once, weights_
 from watcher.engine.guard import Inventory
 from watcher.engine.process import CPU_CACHE_GIB
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
+from watcher.model import Reason, UimonError
 
 # Log-probabilities of a whole prompt chunk are held in fp32 over the vocabulary: 2,048 tokens by 152,000 words are
 # 1.2 GB, vLLM's default for a large GPU would be four to eight times that.
@@ -46,8 +47,9 @@ def sequences_for(settings: EngineSettings, origin: Inventory, context: int | No
     if settings.max_num_seqs is not None:
         return settings.max_num_seqs
     shards, share = settings.tensor_parallel, settings.gpu_memory_utilization
-    cache: int | None = int(float(os.environ.get("VLLM_CPU_KVCACHE_SPACE") or CPU_CACHE_GIB) * 2**30)
-    if settings.gpu_bytes is not None:
+    if settings.gpu_bytes is None:
+        cache: int | None = _cpu_cache_bytes()
+    else:
         weights = weights_bytes(origin.tensors.values(), settings.dtype)
         cache = gpu_cache_bytes(settings.gpu_bytes, share, weights, shards)
     text = origin.config.get("text_config") or origin.config
@@ -59,6 +61,16 @@ def sequences_for(settings: EngineSettings, origin: Inventory, context: int | No
         shards=shards,
         dtype=settings.dtype,
     )
+
+
+def _cpu_cache_bytes() -> int:
+    said = os.environ.get("VLLM_CPU_KVCACHE_SPACE") or str(CPU_CACHE_GIB)
+    try:
+        return int(float(said) * 2**30)
+    except ValueError:
+        raise UimonError(
+            Reason.CONFIG_INVALID, f"VLLM_CPU_KVCACHE_SPACE is {said!r}; give it a number, in GiB."
+        ) from None
 
 
 def vllm_arguments(

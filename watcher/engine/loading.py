@@ -26,6 +26,7 @@ from watcher.engine.guard import Fit, Inventory, cold_only, compare, read_invent
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
 from watcher.engine.merge import Merge
+from watcher.engine.process import vllm_variables
 from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, LoadDone, Warm
 from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import EngineSettings, Setup, Swap
@@ -38,6 +39,7 @@ Probe = tuple[float, ...]
 _PARITY_SHARE = 0.05
 _PARITY_NATS = {"float32": 1e-4}
 _PARITY_NATS_16_BIT = 0.04
+_FRESH_EACH = "From now on each checkpoint gets a fresh engine; delete engine/evidence.json to have it tried again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +124,24 @@ class Loader:
         try:
             warm = self._probe(Warm(path, digest), self._settings.deadlines.warm, candidate.bytes).probe
         except UimonError as error:
-            if error.reason in (Reason.NON_FINITE, Reason.INTERRUPTED):
+            if error.reason is Reason.INTERRUPTED:
                 raise
+            # A NaN, too, may be the change's and not the checkpoint's; the fresh engine tells.
             self._cold(candidate, digest, tokenizers=tokenizers)
             return Way("cold", f"The change in place failed ({error.sentence})", alarming=True)
         assert warm is not None
-        known = self._evidence.parity(before.setup)
-        unchanged = digest == before.digest and warm == before.probe
-        if unchanged or (known is not None and warm != before.probe):
+        proved = self._evidence.parity(before.setup) is not None
+        # Equal bytes have to give equal answers, and other bytes others.
+        if (digest == before.digest) == (warm == before.probe) and (proved or digest == before.digest):
             self._live = replace(before, digest=digest, probe=warm)
             return Way("warm")
         self._cold(candidate, digest, tokenizers=tokenizers)
         if warm == before.probe:
             # Either the trainer changed nothing that shows, or the old weights were still served. Both end here.
             return Way("cold", "The probe did not change with the weights; a fresh engine settled it.")
+        if digest == before.digest and self._now.probe == before.probe:
+            self._keep_parity(before, warm, equal=False)
+            return Way("cold", "The probe changed although the weights did not. " + _FRESH_EACH, alarming=True)
         return self._prove(before, warm)
 
     def _why_cold(self, candidate: Inventory) -> Way | None:
@@ -163,16 +169,24 @@ class Loader:
 
     def _prove(self, before: Live, warm: Probe) -> Way:
         """Compare what a change in place gave with the fresh engine that now lives, and remember the outcome."""
+        parity = self._keep_parity(before, warm, equal=before.setup == self._now.setup)
+        allowed = f"{parity.tolerance:.2g} nats"
+        if parity.equal:
+            return Way("cold", f"The first change in place equals a fresh engine (within {allowed}).")
+        note = f"The first change in place differs from a fresh engine by {parity.apart:.2g} nats ({allowed} allowed). "
+        return Way("cold", note + _FRESH_EACH, alarming=True)
+
+    def _keep_parity(self, before: Live, warm: Probe, *, equal: bool) -> Parity:
+        """Remember how far a change in place was from the fresh engine that now lives; `equal` where it may be."""
         fresh = self._now
         apart, moved = _distance(warm, fresh.probe), _distance(before.probe, fresh.probe)
         tolerance = parity_tolerance(fresh.setup, moved)
-        equal = before.setup == fresh.setup and apart <= tolerance
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._evidence.keep(Parity(fresh.setup, equal, apart, moved, tolerance, before.digest, fresh.digest, now))
-        if equal:
-            return Way("cold", f"The first change in place equals a fresh engine (within {tolerance:.2g} nats).")
-        note = f"The first change in place differs from a fresh engine by {apart:.2g} nats ({tolerance:.2g} allowed)."
-        return Way("cold", f"{note} From now on each checkpoint gets a fresh engine.", alarming=True)
+        parity = Parity(
+            fresh.setup, equal and apart <= tolerance, apart, moved, tolerance, before.digest, fresh.digest, now
+        )
+        self._evidence.keep(parity)
+        return parity
 
     def _cold(self, origin: Inventory, digest: str, *, rank: int = 0, tokenizers: Sequence[Path] = ()) -> None:
         """Start a fresh engine on `origin` and certify it."""
@@ -185,9 +199,8 @@ class Loader:
         done = self._probe(command, self._settings.deadlines.cold, origin.bytes)
         assert done.probe is not None
         assert self._hosting.pid is not None
-        self._live = Live(
-            self._hosting.pid, origin, done.setup, digest, done.probe, done.probe, rank, context, sequences
-        )
+        setup = replace(done.setup, environment=vllm_variables())
+        self._live = Live(self._hosting.pid, origin, setup, digest, done.probe, done.probe, rank, context, sequences)
 
     # Adapters
 
@@ -197,6 +210,7 @@ class Loader:
             raise UimonError(Reason.BASE_MODEL_MISSING, f"{path}: an adapter needs its base; name its directory.")
         origin = read_inventory(base.resolve())
         adapter = check_adapter(path, origin)
+        self._evidence.require_base(origin.path)
         served, why = self._adapter_way(path, adapter.merge), adapter.merge
         way: Way | None = None
         if served == "lora":
@@ -217,17 +231,19 @@ class Loader:
 
         Raises `UimonError` (`adapter_unsupported`) where it would have to be merged and may not be.
         """
-        settled = self._evidence.adapters
-        if settled == "merged" or (why_merge and settled is None and self._settings.swap != "lora"):
-            return "merged"
-        if not why_merge:
+        settled, never = self._evidence.adapters, self._settings.swap == "lora"
+        due: AdapterWay = settled or ("merged" if why_merge else "lora")
+        if due == "lora" and not why_merge:
             return "lora"
-        forbidden = "by --swap lora none is merged"
-        if settled == "lora":
-            forbidden = "this run's earlier adapters were served over their base, and merged ones would not compare"
-        raise UimonError(
-            Reason.ADAPTER_UNSUPPORTED, f"{path}: vLLM cannot apply this adapter ({why_merge}), and {forbidden}."
+        if due == "merged" and not never:
+            return "merged"
+        what = (
+            f"vLLM cannot apply this adapter ({why_merge})" if why_merge else "this run's earlier adapters were merged"
         )
+        forbidden = "this run's earlier adapters were served over their base, and merged ones would not compare"
+        if due == "merged":
+            forbidden = "--swap lora forbids merging; use --swap auto, or another --state-dir for adapters of one kind"
+        raise UimonError(Reason.ADAPTER_UNSUPPORTED, f"{path}: {what}, and {forbidden}.")
 
     def _load_lora(self, path: Path, digest: str, origin: Inventory, adapter: AdapterInfo) -> Way:
         """Put an adapter over its base in the living engine, or in a fresh one."""
@@ -316,11 +332,13 @@ class Loader:
 
     def _tokenizer_for(self, *places: Path) -> Path:
         """The settings' tokenizer, else the first directory of `places` that holds one."""
-        for path in (self._settings.tokenizer, *places):
-            if path is not None and has_tokenizer(path):
+        named = self._settings.tokenizer
+        for path in (named,) if named is not None else places:
+            if has_tokenizer(path):
                 return path
         raise UimonError(
-            Reason.TOKENIZER_MISSING, f"{places[-1]}: there is no tokenizer here; name a directory that has it."
+            Reason.TOKENIZER_MISSING,
+            f"{named or places[-1]}: there is no tokenizer here; name a directory that has it with --tokenizer.",
         )
 
 

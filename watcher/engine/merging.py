@@ -159,6 +159,9 @@ def _refusal(error: Exception) -> UimonError:
     text = str(error).lower()
     known = next((reason for sign, reason in _SIGNS.items() if sign in text), None)
     reason = known or reason_of(error, Reason.ADAPTER_UNSUPPORTED)
+    if reason is Reason.ENGINE_MISSING and getattr(error, "name", None) != "peft":
+        # Some package that this model alone needs; the engine itself is there.
+        reason = Reason.ADAPTER_UNSUPPORTED
     return UimonError(reason, sentence_of(error, reason, "Merging the adapter into its base failed"))
 
 

@@ -41,6 +41,14 @@ _ENVIRONMENT = {
 }
 
 
+def vllm_variables() -> tuple[str, ...]:
+    """The user's own variables for vLLM, `NAME=value`, without secrets and places of files."""
+    own = (
+        n for n in os.environ if n.startswith("VLLM_") and not _SECRET.search(n) and not n.endswith(("_ROOT", "_DIR"))
+    )
+    return tuple(f"{name}={os.environ[name]}" for name in sorted(own))
+
+
 def host_environment(device_env: Mapping[str, str], cache: Path) -> dict[str, str]:
     """The host's environment: this process's without its secrets, uimon's settings, and `device_env` above all.
 
@@ -61,7 +69,8 @@ class HostProcess:
         self._channel = Channel(ours)
         # Nothing is ever written into it. Its end is ours alone, so the host's guardian reads an end of file when
         # this process ends in whatever way, and kills the group.
-        guarded, self._lifeline = os.pipe()
+        guarded, lifeline = os.pipe()
+        self._lifeline: int | None = lifeline
         command = [sys.executable, "-P", "-m", "watcher.engine.host"]
         command += ["--socket", str(theirs.fileno()), "--lifeline", str(guarded), "--nice", str(settings.nice)]
         try:
@@ -118,8 +127,12 @@ class HostProcess:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(_EXIT_SECONDS)
-            os.close(self._lifeline)
+            # One that hangs in a driver ends when that lets go of it; nobody waits for it here.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_EXIT_SECONDS)
+            if self._lifeline is not None:
+                os.close(self._lifeline)
+                self._lifeline = None
             # vLLM's workers give their GPU memory back as they end, which is later than the leader does.
             await_group_end(self._process.pid, _EXIT_SECONDS)
 

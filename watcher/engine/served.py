@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import math
 import os
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from watcher.engine.failures import reason_of
 from watcher.engine.protocol import MeasureDone
 from watcher.engine.types import Generation, PromptSpec, Sampling, Setup
 from watcher.model import Reason, UimonError
@@ -134,11 +134,13 @@ class Served:
             # Before any generation: a bad adapter fails here and leaves the engine sound, there it would kill it.
             self._llm.llm_engine.add_lora(request)
         except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, AssertionError, IndexError) as error:
+            if reason_of(error, Reason.ADAPTER_UNSUPPORTED) is Reason.OUT_OF_MEMORY or "Accelerator" in repr(error):
+                # The device's trouble, which says nothing of the adapter.
+                raise
             said = " ".join(str(error).split())[:300]
-            raise UimonError(
-                Reason.ADAPTER_UNSUPPORTED, f"{path}: vLLM refuses the adapter ({said}); merge it into its base."
-            ) from error
+            raise UimonError(Reason.ADAPTER_UNSUPPORTED, f"{path}: vLLM refuses the adapter ({said}).") from error
         self._lora = request
+        self._set_version(request.lora_name)
         self._drop_cache()
 
     def probe(self) -> tuple[float, ...] | None:
@@ -178,11 +180,6 @@ class Served:
         nll = math.fsum(sums) if all(map(math.isfinite, sums)) else None
         tokens = sum(len(p.reference_ids or ()) for p in fitting)
         return MeasureDone(nll, tokens, sum(p.reference_chars for p in fitting), len(asked) - len(fitting))
-
-    def close(self) -> None:
-        """Let go of the engine."""
-        del self._llm
-        gc.collect()
 
     def _run(self, sequences: Sequence[Sequence[int]], params: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """Queue everything, then step; yields (position, output) in the order of finishing."""

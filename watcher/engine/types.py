@@ -88,7 +88,8 @@ class EngineSettings:
 class Setup:
     """What decides how vLLM lays weights out in memory, and so whether changing them in place works.
 
-    `platform` is the kind of device and, for a GPU, its name; `arguments` are the user's own (`engine_args`).
+    `platform` is the kind of device and, for a GPU, its name; `arguments` are the user's own (`engine_args`), and
+    `environment` the user's own variables for vLLM (`NAME=value`, sorted), which choose kernels as well.
     """
 
     architecture: str
@@ -99,6 +100,7 @@ class Setup:
     quantization: str
     tensor_parallel: int
     arguments: str
+    environment: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,10 @@ class Evaluator:
             self._hand_back(record)
         except UimonError as error:
             self._failed(record, error, before)
+        except Exception as error:  # noqa: BLE001 (one checkpoint must not end the watch over all others)
+            log.debug("The evaluation of %s ended unexpectedly.", record.name, exc_info=error)
+            sentence = f"The evaluation ended unexpectedly ({type(error).__name__}: {error}); --debug shows where."
+            self._failed(record, UimonError(Reason.ENGINE_ERROR, sentence), before)
         else:
             self._commit(record, result, row)
         finally:

@@ -1,0 +1,149 @@
+"""Which way a load goes, with a host that answers as told: for what a sound vLLM cannot be made to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.engine.weights import tiny_checkpoint
+from watcher.engine.evidence import Evidence, Parity
+from watcher.engine.loading import Loader
+from watcher.engine.protocol import Cold, LoadDone, Reply, Request, Warm
+from watcher.engine.types import EngineSettings, Setup, SwapPolicy
+from watcher.model import Reason, UimonError
+
+SETUP = Setup("LlamaForCausalLM", "0.32.0", "cpu", "bfloat16", False, "", 1, "")
+PROVED = Parity(SETUP, True, 0.0, 1.0, 0.0, "x", "y", "2026-01-01T00:00:00+00:00")
+Answer = tuple[float, ...] | None
+
+
+@dataclass
+class ScriptedHosting:
+    """Answers each load with the next probe; None is a probe with a NaN in it."""
+
+    answers: list[Answer]
+    asked: list[type[Request]] = field(default_factory=list)
+    pid: int | None = None
+    started: int = 0
+    ran_out_of_memory: bool = False
+
+    @property
+    def alive(self) -> bool:
+        return self.pid is not None
+
+    def require_uninterrupted(self) -> None:
+        pass
+
+    def interrupt(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.pid = None
+
+    def ask(self, request: Request, seconds: float) -> Reply:
+        assert isinstance(request, Cold | Warm)
+        if self.pid is None:
+            self.started += 1
+            self.pid = self.started
+        self.asked.append(type(request))
+        return LoadDone(self.answers.pop(0), SETUP)
+
+
+def loader(place: Path, answers: Sequence[Answer], swap: SwapPolicy = "auto") -> tuple[Loader, ScriptedHosting]:
+    hosting = ScriptedHosting(list(answers))
+    return Loader(EngineSettings(state_dir=place / "state", swap=swap), hosting), hosting  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tiny_checkpoint(tmp_path / "model")
+    (path / "tokenizer.json").write_text("{}")
+    return path
+
+
+def test_the_first_swap_is_proved_and_later_ones_follow_in_place(tmp_path: Path, model: Path) -> None:
+    load, hosting = loader(tmp_path, [(1.0,), (2.0,), (2.0,), (1.0,)])
+    assert [load.load_full(model, digest).swap for digest in ("a", "b", "a")] == ["cold", "cold", "warm"]
+    assert hosting.asked == [Cold, Warm, Cold, Warm]
+    assert Evidence(tmp_path / "state" / "evidence.json").parity(SETUP) is not None
+
+
+def test_equal_bytes_with_other_answers_are_never_served_in_place_again(tmp_path: Path, model: Path) -> None:
+    Evidence(tmp_path / "state" / "evidence.json").keep(PROVED)
+    load, hosting = loader(tmp_path, [(1.0,), (1.5,), (1.0,), (2.0,)])
+    load.load_full(model, "a")
+    way = load.load_full(model, "a")
+    assert (way.swap, way.alarming) == ("cold", True)
+    assert "changed although the weights did not" in way.note
+    assert load.load_full(model, "b").swap == "cold"
+    assert hosting.asked == [Cold, Warm, Cold, Cold]
+
+
+def test_a_nan_that_a_swap_made_is_not_the_checkpoints(tmp_path: Path, model: Path) -> None:
+    Evidence(tmp_path / "state" / "evidence.json").keep(PROVED)
+    load, hosting = loader(tmp_path, [(1.0,), None, (2.0,)])
+    load.load_full(model, "a")
+    way = load.load_full(model, "b")
+    assert (way.swap, way.alarming) == ("cold", True)
+    assert hosting.started == 2
+
+
+def test_a_nan_in_a_fresh_engine_is_the_checkpoints(tmp_path: Path, model: Path) -> None:
+    load, hosting = loader(tmp_path, [(1.0,), None, None, (2.0,)])
+    load.load_full(model, "a")
+    with pytest.raises(UimonError, match="training has diverged") as caught:
+        load.load_full(model, "b")
+    assert caught.value.reason is Reason.NON_FINITE
+    assert not hosting.alive
+    assert load.load_full(model, "c").swap == "cold"
+
+
+@pytest.mark.parametrize(
+    ("settled", "swap", "why", "way"),
+    [
+        (None, "auto", "", "lora"),
+        (None, "auto", "uses DoRA", "merged"),
+        ("merged", "auto", "", "merged"),
+        ("lora", "lora", "", "lora"),
+        ("lora", "auto", "uses DoRA", "merged ones would not compare"),
+        (None, "lora", "uses DoRA", "--swap lora forbids merging"),
+        ("merged", "lora", "", "earlier adapters were merged"),
+    ],
+)
+def test_one_run_serves_its_adapters_in_one_way(
+    tmp_path: Path, settled: str | None, swap: SwapPolicy, why: str, way: str
+) -> None:
+    if settled is not None:
+        Evidence(tmp_path / "state" / "evidence.json").settle("merged" if settled == "merged" else "lora")
+    load, _ = loader(tmp_path, [], swap)
+    if way in ("lora", "merged"):
+        assert load._adapter_way(tmp_path, why) == way
+    else:
+        with pytest.raises(UimonError, match=way) as caught:
+            load._adapter_way(tmp_path, why)
+        assert caught.value.reason is Reason.ADAPTER_UNSUPPORTED
+
+
+def test_a_run_keeps_the_base_of_its_first_adapter(tmp_path: Path, model: Path) -> None:
+    file = tmp_path / "state" / "evidence.json"
+    Evidence(file).require_base(model)
+    copied = shutil.copytree(model, tmp_path / "elsewhere")
+    Evidence(file).require_base(copied)
+    data = bytearray((copied / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (copied / "model.safetensors").write_bytes(data)
+    with pytest.raises(UimonError, match="not the base model") as caught:
+        Evidence(file).require_base(copied)
+    assert caught.value.reason is Reason.WEIGHTS_CHANGED
+    Evidence(file).require_base(model)
+
+
+def test_a_named_tokenizer_that_is_not_there_is_no_reason_to_take_another(tmp_path: Path, model: Path) -> None:
+    load = Loader(EngineSettings(tmp_path / "state", tokenizer=tmp_path), ScriptedHosting([]))  # type: ignore[arg-type]
+    with pytest.raises(UimonError, match="there is no tokenizer here") as caught:
+        load.load_full(model, "a")
+    assert caught.value.reason is Reason.TOKENIZER_MISSING
