@@ -50,7 +50,7 @@ _SMALL = {
     "num_key_value_heads": 4,
 }
 _SWAPS = 3
-_EVALUATIONS = 5
+_EVALUATIONS = 7
 _PROMPTS = 64
 _SAMPLING = Sampling(max_tokens=256, temperature=0.7, top_p=1.0, seed=0)
 _CHUNK = 1 << 24
