@@ -46,7 +46,7 @@ class Val:
 class Run:
     exists: bool = True
     state: str | None = "running"
-    shared: bool = True
+    writer: str = "shared"
     url: str | None = "https://wandb.ai/x"
 
 
@@ -262,7 +262,7 @@ def test_without_a_checkpoint_some_room_is_enough(tmp_path: Path) -> None:
     ("run", "status", "word"),
     [
         (Run(), Status.OK, "shared mode"),
-        (Run(shared=False), Status.PROBLEM, "not in W&B's shared mode"),
+        (Run(writer="default"), Status.NOTE, "not in W&B's shared mode"),
         (Run(exists=False, state=None, url=None), Status.PROBLEM, "does not know the run"),
         (Run(state="finished"), Status.OK, "finished"),
         (None, Status.NOTE, "No W&B run"),

@@ -11,7 +11,7 @@ import pytest
 from tests.service.conftest import ScriptedEngine, write_checkpoint
 from watcher.engine.tokenizer_files import TokenizerStamp, read_stamp
 from watcher.engine.types import Loaded, Perplexity, PromptSpec, Sampling
-from watcher.evaluation import Context, Metrics, Progress, evaluate
+from watcher.evaluation import Context, Metrics, Progress, TableLimits, evaluate
 from watcher.ledger import Record
 from watcher.model import Kind, Reason, State, UimonError
 from watcher.suite import Suite
@@ -52,7 +52,7 @@ class Heard:
         """A context whose timer goes on by a second each time it is asked."""
         return Context(
             run="run",
-            table_rows=8,
+            table=TableLimits(8, 1_000_000),
             report=self.progress.append,
             note=self.notes.append,
             warn=self.warnings.append,

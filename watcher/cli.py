@@ -30,14 +30,18 @@ def _option(help_text: str, panel: str, *names: str, metavar: str | None = None)
 
 
 RunId = Annotated[
-    str | None, _option("W&B run of the trainer: id, entity/project/id or URL. [default: $WANDB_RUN_ID]", _RUN)
+    str | None,
+    _option(
+        "W&B run of the trainer: id, entity/project/id or URL. [default: $WANDB_RUN_ID, or found by CKPTS]",
+        _RUN,
+    ),
 ]
 Project = Annotated[str | None, _option("W&B project. [default: $WANDB_PROJECT, else huggingface]", _RUN)]
 Entity = Annotated[str | None, _option("W&B user or team. [default: $WANDB_ENTITY, else the key's own]", _RUN)]
 Wandb = Annotated[
     str | None,
     _option(
-        "auto: join the run only if its trainer is in shared mode; shared: it is; off. [default: auto]",
+        "auto, shared (the trainer is in shared mode), deferred (write when the run has ended), off. [default: auto]",
         _RUN,
         metavar="MODE",
     ),
@@ -88,6 +92,15 @@ GpuMemory = Annotated[float | None, _option("Share of the GPU's memory for vLLM.
 StateDir = Annotated[Path | None, _option("Ledger, JSONL, logs. [default: ~/.local/state/uimon/RUN]", _SERVICE)]
 StageDir = Annotated[Path | None, _option("Copies of checkpoints that wait. [default: STATE_DIR/stage]", _SERVICE)]
 DiskFloor = Annotated[float | None, _option("Free disk, in GB, that copies leave alone. [default: 2]", _SERVICE)]
+Settle = Annotated[
+    str | None,
+    _option(
+        "How long a run must have ended before deferred rows go into it. [default: 45s; crashed: six times that]",
+        _RUN,
+        metavar="TIME",
+    ),
+]
+TableKb = Annotated[int | None, _option("Size of that table at most, in kB. [default: 1000]", _SERVICE)]
 TableRows = Annotated[int | None, _option("Rows of eval/sample_generations a checkpoint. [default: 8]", _SERVICE)]
 DrainTimeout = Annotated[
     str | None, _option("How long the exit waits for W&B. [default: 60s]", _SERVICE, metavar="TIME")
@@ -106,6 +119,7 @@ def watch(
     project: Project = None,
     entity: Entity = None,
     wandb: Wandb = None,
+    settle: Settle = None,
     val: Val = None,
     samples: Samples = None,
     max_tokens: MaxTokens = None,
@@ -148,6 +162,7 @@ def watch(
     ] = None,
     drain_timeout: DrainTimeout = None,
     table_rows: TableRows = None,
+    table_kb: TableKb = None,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
@@ -165,6 +180,7 @@ def evaluate(
     project: Project = None,
     entity: Entity = None,
     wandb: Wandb = None,
+    settle: Settle = None,
     val: Val = None,
     samples: Samples = None,
     max_tokens: MaxTokens = None,
@@ -192,6 +208,7 @@ def evaluate(
     disk_floor_gb: DiskFloor = None,
     drain_timeout: DrainTimeout = None,
     table_rows: TableRows = None,
+    table_kb: TableKb = None,
     config: ConfigFile = None,
     json: Json = False,
     debug: Debug = False,

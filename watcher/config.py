@@ -39,8 +39,13 @@ class Settings(BaseSettings):
     """W&B project, where the run id does not name one. Default: `WANDB_PROJECT`, else `huggingface`."""
     entity: str | None = None
     """W&B entity (user or team). Default: `WANDB_ENTITY`, else the key's own default entity."""
-    wandb: Literal["auto", "shared", "off"] = "auto"
-    """`auto` joins only a run whose trainer is in W&B's shared mode; `shared` says that it is; `off` logs nothing."""
+    wandb: Literal["auto", "shared", "deferred", "off"] = "auto"
+    """`auto` joins a run whose trainer is in W&B's shared mode, and is `deferred` beside any other; `shared` says that
+    it is in that mode; `deferred` writes into the run once that has ended, and into a companion run until then; `off`
+    logs nothing."""
+    settle: Seconds = 45.0
+    """How long a run must have stayed ended before deferred rows are written into it; six times that for one which
+    W&B calls crashed, since it may only have lost its network. An hour without a heartbeat is enough for both."""
 
     # Prompts, and how samples are drawn. All of it is part of the suite: a change starts a new suite.
     val: Path | None = None
@@ -117,6 +122,8 @@ class Settings(BaseSettings):
     """How long the exit waits for rows that are not yet in the run; they stay in the ledger."""
     table_rows: int = Field(8, ge=0)
     """Rows of `eval/sample_generations` for each checkpoint."""
+    table_kb: int = Field(1000, ge=1)
+    """Most that the rows of one checkpoint's table may take, in kB; further rows are left out, and that is said."""
 
     @classmethod
     def settings_customise_sources(

@@ -85,8 +85,8 @@ class RunFacts(Protocol):
         """W&B's word: running, finished, crashed, failed, killed."""
 
     @property
-    def shared(self) -> bool:
-        """Whether its trainer writes in W&B's shared mode, which allows a second writer."""
+    def writer(self) -> str:
+        """The mode of its trainer: `shared` allows a second writer, `default` does not; or `unknown`."""
 
     @property
     def url(self) -> str | None:
@@ -336,9 +336,10 @@ def check_wandb(wandb: Callable[[], RunFacts] | None) -> Check:
         said = "W&B does not know the run (yet)."
         return Check("wandb", Status.PROBLEM, said, f"Check --run-id, --project and --entity. {shared_mode}")
     run = f"The run is {facts.state or 'there'}{f' ({facts.url})' if facts.url else ''}"
-    if not facts.shared:
+    if facts.writer != "shared":
         said = f"{run}, but its trainer is not in W&B's shared mode: a second writer would overwrite its rows."
-        return Check("wandb", Status.PROBLEM, said, f"{shared_mode} Until then rows wait in the state directory.")
+        step = f"{shared_mode} Without it rows go into a companion run, and into this one when it has ended."
+        return Check("wandb", Status.NOTE, said, step)
     return Check("wandb", Status.OK, f"{run}, in shared mode.")
 
 

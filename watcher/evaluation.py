@@ -66,6 +66,14 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class TableLimits:
+    """How many samples the table of one evaluation shows, and how many bytes (UTF-8) they may take together."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What an evaluation needs to know of the service around it.
 
@@ -75,7 +83,7 @@ class Context:
     """
 
     run: str
-    table_rows: int
+    table: TableLimits
     report: Callable[[Progress], None]
     note: Callable[[str], None]
     warn: Callable[[str], None]
@@ -111,7 +119,7 @@ def evaluate(
     uid = row_uid(RowKind.EVAL, context.run, record.step, digest, suite.digest)
     samples = tuple(_sample_record(generation, score, suite) for generation, score in generated.scored)
     evaluation = Evaluation(uid, record.step, suite.digest, metrics, samples, context.clock())
-    return evaluation, _eval_row(evaluation, context.table_rows)
+    return evaluation, _eval_row(evaluation, context.table)
 
 
 def copy_of(record: Record) -> Path:
@@ -211,7 +219,7 @@ def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) 
     }
 
 
-def _eval_row(evaluation: Evaluation, table_rows: int) -> Row:
+def _eval_row(evaluation: Evaluation, limits: TableLimits) -> Row:
     """The row for W&B: every defined metric, the step for the x axis, the uid, and the table of samples."""
     values: dict[str, JsonScalar] = {k: v for k, v in evaluation.metrics.items() if v is not None}
     values |= {
@@ -219,9 +227,23 @@ def _eval_row(evaluation: Evaluation, table_rows: int) -> Row:
         f"{RowKind.EVAL}/uid": evaluation.uid,
         "eval/suite": evaluation.suite,
     }
-    shown = enumerate(evaluation.samples[:table_rows])
-    rows = tuple(_table_row(evaluation.step, number, sample) for number, sample in shown)
-    return Row(evaluation.uid, RowKind.EVAL, evaluation.step, values, Table(TABLE_COLUMNS, rows) if rows else None)
+    return Row(evaluation.uid, RowKind.EVAL, evaluation.step, values, _table(evaluation, limits))
+
+
+def _table(evaluation: Evaluation, limits: TableLimits) -> Table | None:
+    """The first samples, as many as the limits allow; the last row says how many the bytes left out."""
+    shown = evaluation.samples[: limits.rows]
+    rows: list[tuple[JsonScalar, ...]] = []
+    room = limits.bytes
+    for number, sample in enumerate(shown):
+        row = _table_row(evaluation.step, number, sample)
+        room -= sum(len(str(cell).encode(errors="replace")) for cell in row)
+        if room < 0:
+            left_out = f"… [{len(shown) - number} more samples: --table-kb is used up]"
+            rows.append((evaluation.step, number, left_out, *[None] * (len(TABLE_COLUMNS) - 3)))
+            break
+        rows.append(row)
+    return Table(TABLE_COLUMNS, tuple(rows)) if rows else None
 
 
 def _table_row(step: int, number: int, sample: Any) -> tuple[JsonScalar, ...]:

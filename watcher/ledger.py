@@ -26,19 +26,18 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from watcher.ledger_outbox import LedgerOutbox
 from watcher.ledger_rows import (
     SCHEMA,
     SCHEMA_VERSION,
     Evaluation,
     Record,
-    row_body,
     to_evaluation,
     to_record,
-    to_row,
     to_status,
     train_row,
 )
@@ -47,9 +46,9 @@ from watcher.model import (
     Condition,
     Reason,
     Row,
-    RowKind,
     Staged,
     State,
+    Target,
     UimonError,
 )
 
@@ -90,7 +89,7 @@ class Ledger:
         A checkpoint that was taken before and is seen again with other weights is a new one, but only once it is
         complete: a directory that rotation is deleting looks like a partial one for a moment.
         """
-        with self._change() as db:
+        with self.change() as db:
             latest = self.latest(found.name)
             if found.condition is Condition.GONE:
                 return self._sight_gone(latest)
@@ -109,7 +108,7 @@ class Ledger:
     def vanished(self, present: Iterable[str]) -> list[Record]:
         """Settle what is no longer there: unstaged checkpoints whose directory is not in `present` are skipped."""
         names = set(present)
-        with self._change():
+        with self.change():
             gone = [r for r in self.records(State.SEEN, State.COMPLETE) if r.name not in names]
             for record in gone:
                 self._settle(record.id, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was read")
@@ -123,7 +122,7 @@ class Ledger:
         Returns None where this step with these very weights is on record already: then it is the same checkpoint,
         written again or copied to another place, and nothing is due.
         """
-        with self._change() as db:
+        with self.change() as db:
             known = db.execute(
                 "SELECT id FROM checkpoint WHERE step = ? AND digest = ? AND id != ? "
                 "AND state NOT IN ('failed', 'skipped')",
@@ -145,21 +144,21 @@ class Ledger:
 
     def begin(self, record: Record) -> Record:
         """The engine takes this checkpoint; counts the attempt before anything can kill it."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("UPDATE checkpoint SET attempts = attempts + 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.EVALUATING)
             return self.record(record.id)
 
     def hand_back(self, record: Record, reason: Reason, detail: str, *, counted: bool = True) -> None:
         """The evaluation ended without a result and may be tried again; `counted=False` takes the attempt back."""
-        with self._change() as db:
+        with self.change() as db:
             if not counted:
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
 
     def evaluated(self, record: Record, evaluation: Evaluation, row: Row) -> None:
         """The evaluation is whole: its metrics, samples and the row that is due, in one transaction."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute(
                 "INSERT OR REPLACE INTO evaluation (uid, checkpoint, suite, metrics, at) VALUES (?, ?, ?, ?, ?)",
                 (evaluation.uid, record.id, evaluation.suite, json.dumps(dict(evaluation.metrics)), evaluation.at),
@@ -168,17 +167,17 @@ class Ledger:
                 "INSERT OR REPLACE INTO sample VALUES (?, ?, ?)",
                 [(evaluation.uid, i, json.dumps(dict(s))) for i, s in enumerate(evaluation.samples)],
             )
-            self._add_rows([row])
+            self.outbox().add_rows([row])
             self._settle(record.id, State.EVALUATED)
 
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint will not be evaluated unless somebody asks for it again."""
-        with self._change():
+        with self.change():
             self._settle(record.id, State.FAILED, reason, detail)
 
     def skipped(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint was passed over."""
-        with self._change():
+        with self.change():
             self._settle(record.id, State.SKIPPED, reason, detail)
 
     def recover(self, *, copies_survived: bool = True) -> list[Record]:
@@ -186,7 +185,7 @@ class Ledger:
 
         `copies_survived=False` after the machine itself went down: copies are not synced, so none is trusted.
         """
-        with self._change() as db:
+        with self.change() as db:
             given_up = [r for r in self.records(State.EVALUATING) if r.attempts >= MAX_ATTEMPTS]
             for record in given_up:
                 detail = f"uimon died {record.attempts} times while it evaluated this checkpoint"
@@ -199,7 +198,7 @@ class Ledger:
 
     def retry(self, step: int | None = None) -> list[Record]:
         """Take the failed and skipped checkpoints (of one step, or all) up again; returns them."""
-        with self._change() as db:
+        with self.change() as db:
             chosen = [r for r in self.records(State.FAILED, State.SKIPPED) if step is None or r.step == step]
             for record in chosen:
                 db.execute("UPDATE checkpoint SET attempts = 0, digest = NULL, stage = NULL WHERE id = ?", (record.id,))
@@ -247,17 +246,23 @@ class Ledger:
         """What `uimon status` shows of every checkpoint, oldest step first."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT c.*, e.metrics, o.published_at, o.reason AS waiting, o.uid AS row_uid FROM checkpoint c "
-                "LEFT JOIN evaluation e ON e.checkpoint = c.id LEFT JOIN outbox o ON o.uid = e.uid "
-                "ORDER BY c.step, c.id"
+                "SELECT c.*, e.metrics, o.published_at, o.copies, o.reason AS waiting, o.uid AS row_uid "
+                "FROM checkpoint c LEFT JOIN evaluation e ON e.checkpoint = c.id "
+                "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id"
             ).fetchall()
         off = self.recall("wandb") == "off"
         return [to_status(row, off=off) for row in rows]
 
     def mark_exported(self, uid: str) -> None:
         """This evaluation is in the JSONL files."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("UPDATE evaluation SET exported = 1 WHERE uid = ?", (uid,))
+
+    # What is due.
+
+    def outbox(self, target: Target = Target.RUN) -> LedgerOutbox:
+        """What is due in the trainer's run, or in its companion."""
+        return LedgerOutbox(self, target, self._clock)
 
     # Suites and other things to remember.
 
@@ -269,12 +274,12 @@ class Ledger:
 
     def keep_suite(self, request: str, digest: str, body: str) -> None:
         """Remember a suite, so that a restart evaluates with the very same token ids."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("INSERT OR REPLACE INTO suite VALUES (?, ?, ?)", (request, digest, body))
 
     def remember(self, key: str, value: str) -> None:
         """Keep a small fact under a name."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def recall(self, key: str) -> str | None:
@@ -282,59 +287,6 @@ class Ledger:
         with self._lock:
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row["value"])
-
-    # The outbox.
-
-    def due_rows(self, limit: int) -> list[Row]:
-        """Rows not yet read back from the run: evaluations first, then by step."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT * FROM outbox WHERE published_at IS NULL ORDER BY kind, step, created_at LIMIT ?", (limit,)
-            ).fetchall()
-        return [to_row(row) for row in rows]
-
-    def note_attempt(self, uids: Sequence[str], mark: int) -> None:
-        """Before anything is sent: these rows cannot be in the run's history before position `mark`.
-
-        The first attempt's mark stays, because a row that an earlier attempt delivered is after that one.
-        """
-        with self._change() as db:
-            db.executemany(
-                "UPDATE outbox SET mark = COALESCE(mark, ?), attempts = attempts + 1 WHERE uid = ?",
-                [(mark, uid) for uid in uids],
-            )
-
-    def rows_published(self, uids: Sequence[str]) -> None:
-        """These rows were read back from the run."""
-        now = self._clock()
-        with self._change() as db:
-            db.executemany(
-                "UPDATE outbox SET published_at = ?, reason = NULL WHERE uid = ?", [(now, uid) for uid in uids]
-            )
-            db.executemany(
-                "UPDATE checkpoint SET state = 'published', changed_at = ? WHERE state = 'evaluated' AND id = "
-                "(SELECT checkpoint FROM evaluation WHERE uid = ?)",
-                [(now, uid) for uid in uids],
-            )
-
-    def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
-        """These rows are still due, and this is why."""
-        with self._change() as db:
-            db.executemany("UPDATE outbox SET reason = ? WHERE uid = ?", [(reason, uid) for uid in uids])
-
-    def outbox_counts(self) -> dict[RowKind, tuple[int, int]]:
-        """For each kind of row: how many are due, and how many were read back from the run."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT kind, SUM(published_at IS NULL) AS due, COUNT(published_at) AS sent FROM outbox GROUP BY kind"
-            ).fetchall()
-        return {RowKind(r["kind"]): (int(r["due"]), int(r["sent"])) for r in rows}
-
-    def waiting_reasons(self) -> list[Reason]:
-        """Why rows are not in the run yet, each reason once."""
-        query = "SELECT DISTINCT reason FROM outbox WHERE published_at IS NULL AND reason IS NOT NULL ORDER BY reason"
-        with self._lock:
-            return [Reason(row["reason"]) for row in self._db.execute(query).fetchall()]
 
     # Inside.
 
@@ -354,7 +306,13 @@ class Ledger:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     @contextlib.contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """The file while no other thread uses it."""
+        with self._lock:
+            yield self._db
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
         """One transaction; a nested call joins the outer one."""
         with self._lock, _explained(self.path):
             if self._db.in_transaction:
@@ -419,14 +377,7 @@ class Ledger:
 
     def _add_losses(self, run: str, losses: Iterable[tuple[int, float]]) -> None:
         """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row."""
-        self._add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
-
-    def _add_rows(self, rows: Iterable[Row]) -> None:
-        now = self._clock()
-        self._db.executemany(
-            "INSERT OR IGNORE INTO outbox (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
-            [(row.uid, row.kind, row.step, row_body(row), now) for row in rows],
-        )
+        self.outbox().add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
 
 
 # What a person can put right on disk, so that the next look finds a checkpoint that can be evaluated.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -27,10 +27,16 @@ CREATE TABLE evaluation (
     uid TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL REFERENCES checkpoint (id), suite TEXT NOT NULL,
     metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE sample (uid TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, position));
+CREATE TABLE row (
+    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, created_at REAL NOT NULL);
 CREATE TABLE outbox (
-    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, mark INTEGER,
-    attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL, created_at REAL NOT NULL);
-CREATE INDEX outbox_due ON outbox (published_at, kind, step);
+    uid TEXT NOT NULL REFERENCES row (uid), target TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL,
+    mark INTEGER, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL,
+    copies INTEGER NOT NULL DEFAULT 1, UNIQUE (uid, target));
+CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
+CREATE TABLE alert (
+    key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
+    raised_at REAL);
 """
 
 
@@ -120,7 +126,7 @@ def row_body(row: Row) -> str:
 
 
 def to_row(row: sqlite3.Row) -> Row:
-    """An outbox line as the row that is due."""
+    """An outbox line, with the row's body, as the row that is due."""
     body = json.loads(row["body"])
     table = body["table"] and Table(tuple(body["table"]["columns"]), tuple(tuple(r) for r in body["table"]["rows"]))
     made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
@@ -133,7 +139,7 @@ def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
     if row["published_at"] is not None:
         published = "yes"
     elif row["row_uid"] is not None and not off:
-        published = "deferred" if row["waiting"] == Reason.TRAINER_NOT_SHARED else "pending"
+        published = "deferred" if row["waiting"] == Reason.DEFERRED else "pending"
     return {
         "step": row["step"],
         "name": row["name"],
@@ -143,4 +149,5 @@ def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
         "digest": row["digest"],
         "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
         "published": published,
+        "copies": row["copies"] or 1,
     }

@@ -62,7 +62,7 @@ class Reason(StrEnum):
     TEMPLATE_MISMATCH = "template_mismatch"
 
     # Publication (a row that waits in the outbox).
-    TRAINER_NOT_SHARED = "trainer_not_shared"
+    DEFERRED = "deferred"
     RUN_NOT_FOUND = "run_not_found"
     WANDB_KEY_MISSING = "wandb_key_missing"
     WANDB_UNREACHABLE = "wandb_unreachable"
@@ -194,12 +194,37 @@ class RowKind(StrEnum):
     TRAIN = "train"
 
 
+class AlertLevel(StrEnum):
+    """How bad it is, in W&B's words."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table for W&B: column names and rows of plain values."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[JsonScalar, ...], ...]
+
+
+class Target(StrEnum):
+    """Where a row is to be: in the trainer's own run, or in uimon's companion of a run that cannot be joined yet."""
+
+    RUN = "run"
+    COMPANION = "companion"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a person should hear of: `key` tells it apart from others of its run, for ever."""
+
+    key: str
+    level: AlertLevel
+    title: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

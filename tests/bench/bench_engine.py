@@ -23,7 +23,7 @@ from watcher.engine.launch import vllm_arguments
 from watcher.engine.process import host_environment
 from watcher.engine.served import sample_seed
 from watcher.engine.tokenizer_files import TokenizerStamp
-from watcher.evaluation import Context, Metrics, evaluate
+from watcher.evaluation import Context, Metrics, TableLimits, evaluate
 from watcher.ledger import Record
 from watcher.model import Kind, State
 from watcher.suite import Suite
@@ -41,12 +41,12 @@ _LARGE = {
     "head_dim": 64,
     "vocab_size": 32_000,
 }
-# 5 million parameters, for some seconds of generation.
+# 13 million parameters, for some seconds of generation.
 _SMALL = {
-    "hidden_size": 256,
-    "intermediate_size": 768,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 8,
+    "hidden_size": 384,
+    "intermediate_size": 1024,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 12,
     "num_key_value_heads": 4,
 }
 _SWAPS = 3
@@ -188,7 +188,9 @@ def _evaluate(engine: Engine, suite: Suite, model: Path) -> tuple[Metrics, int]:
     record = Record(
         1, "checkpoint-1", 1, model, Kind.FULL, None, False, State.EVALUATING, None, "", "a", model, 1, 0.0, 0.0
     )
-    context = Context("run", 8, _ignore, _ignore, _ignore, interrupted=lambda: False, health=dict)
+    context = Context(
+        "run", TableLimits(8, 1_000_000), _ignore, _ignore, _ignore, interrupted=lambda: False, health=dict
+    )
     evaluation, _ = evaluate(engine, suite, record, None, context)
     return evaluation.metrics, sum(sample["tokens"] for sample in evaluation.samples)
 

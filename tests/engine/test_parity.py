@@ -22,12 +22,12 @@ NAMES = [
     "-".join(parts)
     for parts in itertools.product(("llama", "qwen2", "qwen3"), ("tied", "untied"), ("float32", "bfloat16"))
 ]
-# The kinds that test_swap.py and test_lora.py leave out of the usual run; every other one takes half a minute or more.
-USUAL, USUAL_LORA = "qwen3-tied-float32", "qwen2-tied-bfloat16"
+# The kind that test_swap.py leaves out of the usual run; every other one takes half a minute or more.
+USUAL = "qwen3-tied-float32"
 COLUMNS = ("A to B", "single", "sharded", "LoRA")
 
 
-def kinds(usual: str) -> list[object]:
+def kinds(usual: str | None) -> list[object]:
     """All kinds of models, those beyond the `usual` one for the long run."""
     return [pytest.param(name, marks=() if name == usual else pytest.mark.soak) for name in NAMES]
 
@@ -79,11 +79,9 @@ def table(request: pytest.FixtureRequest) -> Iterator[dict[str, dict[str, float]
 
 
 def own_settings(settings: EngineSettings, name: str, state_dir: Path) -> EngineSettings:
-    # One cache for all: with an empty one vLLM starts a process of its own to look at the model's class.
-    cache = {"VLLM_CACHE_ROOT": str(settings.state_dir / "cache")}
     # Left to itself vLLM serves a checkpoint in fp32 with 16 bits.
     dtype = "float32" if name.endswith("float32") else "auto"
-    return replace(settings, state_dir=state_dir, device_env=cache, dtype=dtype)
+    return replace(settings, state_dir=state_dir, dtype=dtype)
 
 
 @pytest.mark.parametrize("name", kinds(USUAL))
@@ -113,7 +111,7 @@ def test_weights_swapped_in_answer_exactly_as_in_a_fresh_engine(
     assert (warm_a, warm_b) == (fresh_a, fresh_b)
 
 
-@pytest.mark.parametrize("name", kinds(USUAL_LORA))
+@pytest.mark.parametrize("name", kinds(None))
 def test_a_second_adapter_answers_exactly_as_the_first_of_a_fresh_engine(
     name: str,
     families: Path,

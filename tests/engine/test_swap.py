@@ -101,12 +101,6 @@ def drop_k_proj(tensors: Tensors) -> None:
     del tensors["model.layers.1.self_attn.k_proj.weight"]
 
 
-def poison(tensors: Tensors) -> None:
-    name = "model.layers.1.mlp.down_proj.weight"
-    dtype, shape, data = tensors[name]
-    tensors[name] = (dtype, shape, b"\xc0\x7f" + data[2:])
-
-
 def refused(shared: Shared, path: Path) -> UimonError:
     with pytest.raises(UimonError) as caught:
         shared.engine.load(path, path.name)
@@ -133,18 +127,6 @@ def test_refused_checkpoints_leave_the_next_healthy_one_exact(shared: Shared, ti
     assert shared.outputs(loaded) == shared.fresh_b
 
 
-def test_weights_with_a_nan_cost_the_host_and_spoil_nothing_after(shared: Shared, tiny: Path, tmp_path: Path) -> None:
-    shared.engine.load(tiny / "untied-a", "a")
-    error = refused(shared, altered(tiny / "untied-b", tmp_path / "nan", poison))
-    assert error.reason is Reason.NON_FINITE
-    assert shared.engine.pid is None
-    # A fresh host: the first checkpoint it is given lacks a tensor, which vLLM by itself would not notice.
-    error = refused(shared, altered(tiny / "untied-b", tmp_path / "incomplete", drop_k_proj))
-    assert error.reason is Reason.WEIGHTS_REFUSED
-    assert "k_proj" in error.sentence
-    assert shared.outputs(shared.engine.load(tiny / "untied-b", "b")) == shared.fresh_b
-
-
 def test_equal_weights_under_another_name_are_settled_by_a_fresh_engine(shared: Shared, tiny: Path) -> None:
     first = shared.engine.load(tiny / "untied-a", "a")
     second = shared.engine.load(tiny / "untied-a", "not a")
@@ -153,18 +135,9 @@ def test_equal_weights_under_another_name_are_settled_by_a_fresh_engine(shared: 
     assert second.probe == first.probe
 
 
-def test_other_shapes_under_another_configuration_get_a_fresh_engine(shared: Shared, tiny: Path) -> None:
-    shared.engine.load(tiny / "untied-a", "a")
-    host = shared.engine.pid
-    loaded = shared.engine.load(tiny / "two-layers", "two")
-    assert (loaded.swap, loaded.note) == ("cold", "config.json changed in num_hidden_layers.")
-    assert shared.engine.pid != host
-    assert len(shared.outputs(loaded)[1]) == len(shared.rendered.prompts)
-
-
 def test_a_stopped_host_runs_into_its_deadline(shared: Shared, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = shared.engine
-    engine.load(tiny / "two-layers", "two")
+    engine.load(tiny / "untied-a", "a")
     brief = replace(engine._settings, deadlines=Deadlines(stall=2.0))
     monkeypatch.setattr(engine, "_settings", brief)
     assert engine.pid is not None
@@ -178,19 +151,6 @@ def test_a_stopped_host_runs_into_its_deadline(shared: Shared, tiny: Path, monke
 def long_generation(shared: Shared) -> Iterator[Generation]:
     prompts = [replace(p, id=f"{p.id}-{n}") for n in range(20) for p in shared.rendered.prompts]
     return shared.engine.generate(prompts, replace(GREEDY, max_tokens=200), ())
-
-
-def test_a_host_killed_while_generating_is_replaced_by_the_next_load(shared: Shared, tiny: Path) -> None:
-    shared.engine.load(tiny / "untied-b", "b")
-    stream = long_generation(shared)
-    next(stream)
-    assert shared.engine.pid is not None
-    os.kill(shared.engine.pid, signal.SIGKILL)
-    with pytest.raises(UimonError, match="SIGKILL") as caught:
-        list(stream)
-    assert caught.value.reason is Reason.ENGINE_DIED
-    assert not shared.engine.alive
-    assert shared.outputs(shared.engine.load(tiny / "untied-b", "b")) == shared.fresh_b
 
 
 def test_leaving_a_generation_early_leaves_no_work_behind(shared: Shared, tiny: Path) -> None:

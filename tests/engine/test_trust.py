@@ -206,8 +206,8 @@ def is_merged(variant: Variant) -> bool:
 
 
 def marks(variant: Variant) -> Any:
-    """Each merge takes a process that imports torch, so all but one take place in the long tests."""
-    return pytest.mark.soak if is_merged(variant) and variant.name != "dora" else ()
+    """Each merge takes a process that imports torch, so merged ones are served in the long tests."""
+    return pytest.mark.soak if is_merged(variant) else ()
 
 
 @pytest.mark.parametrize("variant", [pytest.param(v, id=v.name, marks=marks(v)) for v in VARIANTS])
@@ -277,11 +277,11 @@ FAULTS = (
     Fault("stopped while swapping", "swap", stop, "cold"),
     Fault("stopped while generating", "generate", stop, Reason.ENGINE_TIMEOUT),
 )
-SLOW_FAULTS = ("stopped while idle", "stopped while starting", "killed while measuring")
+USUAL_FAULTS = ("killed while generating", "stopped while swapping")
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(f, id=f.name, marks=pytest.mark.soak if f.name in SLOW_FAULTS else ()) for f in FAULTS]
+    "fault", [pytest.param(f, id=f.name, marks=() if f.name in USUAL_FAULTS else pytest.mark.soak) for f in FAULTS]
 )
 def test_an_engine_that_dies_or_hangs_is_replaced(
     full: Callable[[str], House], fault: Fault, monkeypatch: pytest.MonkeyPatch
@@ -344,6 +344,7 @@ def generation(house: House, times: int) -> Iterator[Generation]:
     return house.engine.generate(prompts, replace(GREEDY, max_tokens=180), ())
 
 
+@pytest.mark.soak
 def test_a_reader_that_does_not_read_stops_nothing_and_loses_nothing(
     full: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
 ) -> None:

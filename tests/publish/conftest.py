@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import pytest
 
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord
-from watcher.model import JsonScalar, Reason, Row, RowKind, Table
+from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Table
 from watcher.publish import Limits, RunRef, WandbPublisher
 
 PROJECT = "ui"
@@ -189,8 +189,24 @@ class MemoryStore:
     def __init__(self, rows: Sequence[Row] = ()) -> None:
         self.rows = {row.uid: row for row in rows}
         self.published: list[str] = []
+        self.copies: dict[str, int] = {}
+        self.alerts: list[Alert] = []
+        self.raised: list[str] = []
         self.waiting: dict[str, Reason] = {}
         self.marks: list[tuple[tuple[str, ...], int]] = []
+
+    @property
+    def empty(self) -> bool:
+        return not self.due_rows(1) and not self.due_alerts()
+
+    def due_alerts(self) -> list[Alert]:
+        return [alert for alert in self.alerts if alert.key not in self.raised]
+
+    def alerts_raised(self, keys: Sequence[str]) -> None:
+        self.raised.extend(keys)
+
+    def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
+        self.copies.update(copies)
 
     def due_rows(self, limit: int) -> list[Row]:
         return [row for uid, row in self.rows.items() if uid not in self.published][:limit]

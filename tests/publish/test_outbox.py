@@ -15,9 +15,8 @@ import pytest
 
 from tests.publish.conftest import PATH, RUN, MemoryStore, SeedRun, eval_row, train_row, uids
 from watcher.demo.standin import ENTITY, Fault, FaultKind, Standin
-from watcher.model import Reason, Row
-from watcher.publish import Backoff, Outbox, PublishResult
-from watcher.publish.wire import Mode
+from watcher.model import Alert, Reason, Row
+from watcher.publish import Backoff, Order, Outbox, PublishResult
 
 # A watcher in miniature: a file as its ledger, one row due, one step.
 _WATCHER = """
@@ -36,6 +35,9 @@ class Store:
     def save(self, **change):
         self.state.update(change)
         ledger.write_text(json.dumps(self.state))
+    empty = False
+    def due_alerts(self):
+        return []
     def due_rows(self, limit):
         return [] if self.state["published"] else [replace(eval_row(10), mark=self.state["mark"])]
     def note_attempt(self, uids, mark):
@@ -71,9 +73,13 @@ class ScriptedPublisher:
         self.batches: list[list[str]] = []
 
     def publish(
-        self, rows: Sequence[Row], on_mark: Callable[[Sequence[str], int], None], mode: Mode = "auto"
+        self,
+        rows: Sequence[Row],
+        alerts: Sequence[Alert],
+        order: Order,
+        on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
-        assert mode == "auto"
+        assert order == Order()
         self.batches.append([row.uid for row in rows])
         on_mark([row.uid for row in rows], 7)
         answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]
@@ -128,13 +134,13 @@ def test_pauses_double_up_to_the_longest_and_end_with_success() -> None:
 
 
 def test_nothing_is_attempted_during_a_pause_and_the_reason_stays_visible() -> None:
-    publisher = ScriptedPublisher([none_because(Reason.TRAINER_NOT_SHARED), all_of])
+    publisher = ScriptedPublisher([none_because(Reason.DEFERRED), all_of])
     clock = Clock()
     outbox = Outbox(MemoryStore([eval_row(10)]), publisher, clock=clock, chance=lambda: 0.0)
     assert outbox.step().next_attempt_in == 30
     clock.sleep(10)
     waiting = outbox.step()
-    assert (waiting.attempted, waiting.waiting, waiting.next_attempt_in) == (False, Reason.TRAINER_NOT_SHARED, 20)
+    assert (waiting.attempted, waiting.waiting, waiting.next_attempt_in) == (False, Reason.DEFERRED, 20)
     assert len(publisher.batches) == 1
     outbox.retry_now()
     assert outbox.step().published == ("eval-10",)

@@ -25,11 +25,11 @@ from tests.publish.conftest import (
 )
 from watcher.demo.standin import ENTITY, Fault, FaultKind, Standin
 from watcher.model import Reason, Row, Table, UimonError
-from watcher.publish import RunRef, WandbPublisher, inspect_run
+from watcher.publish import Order, PublishResult, RunRef, WandbPublisher, inspect_run
 
 
-def publish(publisher: WandbPublisher, store: MemoryStore, mode: Any = "auto") -> Any:
-    return publisher.publish(store.due_rows(500), store.note_attempt, mode)
+def publish(publisher: WandbPublisher, store: MemoryStore, order: Order | None = None) -> PublishResult:
+    return publisher.publish(store.due_rows(500), store.due_alerts(), order or Order(), store.note_attempt)
 
 
 def history(standin: Standin) -> list[dict[str, Any]]:
@@ -51,7 +51,7 @@ def test_shared_trainer_and_uimon_both_keep_every_row(
     trainer.finish()
 
     assert first.delivered == ("eval-10", "train-1", "train-2")
-    assert (first.waiting, first.duplicates) == (None, ())
+    assert (first.waiting, first.copies) == (None, {})
     assert first.url == f"{standin.url}/{ENTITY}/ui/runs/{RUN}"
     assert second.delivered == ("eval-30",)
     lines = history(standin)
@@ -121,7 +121,7 @@ def test_default_mode_trainer_is_not_joined_and_loses_nothing(
     trainer.log(5)
     trainer.finish()
 
-    assert result.waiting is Reason.TRAINER_NOT_SHARED
+    assert result.waiting is Reason.DEFERRED
     assert f"WANDB_MODE=shared WANDB_RUN_ID={RUN}" in result.detail
     assert result.delivered == ()
     assert store.marks == []
@@ -135,7 +135,7 @@ def test_default_mode_trainer_is_not_joined_and_loses_nothing(
 
 def test_mode_shared_takes_the_callers_word(publisher: WandbPublisher, seed_run: SeedRun) -> None:
     seed_run(shared=False, state="finished")
-    assert publish(publisher, MemoryStore([eval_row(10)]), "shared").delivered == ("eval-10",)
+    assert publish(publisher, MemoryStore([eval_row(10)]), Order(mode="shared")).delivered == ("eval-10",)
 
 
 def test_row_of_a_missing_run_waits_and_creates_nothing(standin: Standin, publisher: WandbPublisher) -> None:
@@ -189,7 +189,7 @@ def test_lost_response_is_told_as_a_duplicate_and_never_as_a_loss(
     result = publish(publisher, MemoryStore([eval_row(10)]))
     assert result.delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10", "eval-10"]
-    assert result.duplicates == ("eval-10",)
+    assert result.copies == {"eval-10": 2}
 
 
 def test_row_lost_in_an_outage_is_not_delivered_and_is_sent_once_after_it(
@@ -262,10 +262,10 @@ def test_key_comes_from_a_secret_file(ref: RunRef, environ: dict[str, str], tmp_
     secret.write_text(environ["WANDB_API_KEY"] + "\n")
     variables = {name: value for name, value in environ.items() if name != "WANDB_API_KEY"}
     facts = inspect_run(ref, 30, environ={**variables, "WANDB_API_KEY_FILE": str(secret)}, limits=LIMITS)
-    assert (facts.exists, facts.state, facts.shared, facts.path, facts.history_lines) == (
+    assert (facts.exists, facts.state, facts.writer, facts.path, facts.history_lines) == (
         True,
         "running",
-        True,
+        "shared",
         PATH,
         7,
     )
@@ -331,7 +331,7 @@ def test_mark_that_cannot_be_committed_lets_nothing_be_logged(
         raise OSError(28, "No space left on device", f"{uids} {position}")
 
     with pytest.raises(OSError, match="No space left"):
-        publisher.publish([eval_row(10)], full_disk)
+        publisher.publish([eval_row(10)], [], Order(), full_disk)
     assert uids(history(standin)) == []
     assert not list((tmp_path / "sessions").iterdir())
 

@@ -18,10 +18,13 @@ from watcher.engine.tokenizer_files import read_stamp
 from watcher.engine.types import Conversation, Generation, Loaded, Perplexity, PromptSpec, Rendered, Sampling
 from watcher.export import Exporter
 from watcher.ledger import Ledger
-from watcher.model import Kind, Reason, Row, UimonError
-from watcher.publish import Outbox, PublishResult
+from watcher.model import Alert, Kind, Reason, Row, Target, UimonError
+from watcher.publish import Order, Outbox, PublishResult, RunFacts
 from watcher.publish.outbox import Backoff
+from watcher.publish.run import Writer
 from watcher.service import Parts, Service
+from watcher.service.publisher import Outboxes
+from watcher.service.run_watch import RunWatch
 from watcher.sources import DirectorySource, resolve_base
 from watcher.statedir import StateDir
 from watcher.val import load_val
@@ -111,26 +114,39 @@ class ScriptedEngine:
 
 @dataclass
 class ScriptedTracker:
-    """Takes every row, or answers with `refuse` while it is set."""
+    """Takes every row, or answers with `refuse` while it is set; `deferred` ends as it does for a run that ended."""
 
     refuse: Reason | None = None
     rows: list[Row] = field(default_factory=list)
+    companion: list[Row] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
     attempts: int = 0
 
     def publish(
         self,
         rows: Sequence[Row],
+        alerts: Sequence[Alert],
+        order: Order,
         on_mark: Callable[[Sequence[str], int], None],
-        mode: str = "auto",
     ) -> PublishResult:
         """Keep the rows as if they had been read back."""
+        if order.target is Target.COMPANION:
+            on_mark([row.uid for row in rows], 0)
+            self.companion += rows
+            self.alerts += alerts
+            return PublishResult(
+                tuple(row.uid for row in rows), url="http://companion", alerted=tuple(alert.key for alert in alerts)
+            )
         self.attempts += 1
+        if self.refuse is Reason.DEFERRED and order.settled:
+            self.refuse = None
         if self.refuse is not None:
             return PublishResult((), self.refuse, "it was refused")
         uids = [row.uid for row in rows]
         on_mark(uids, len(self.rows))
         self.rows += rows
-        return PublishResult(tuple(uids), url="http://run")
+        self.alerts += alerts
+        return PublishResult(tuple(uids), url="http://run", alerted=tuple(alert.key for alert in alerts))
 
 
 @dataclass
@@ -144,6 +160,7 @@ class House:
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
     tracker: ScriptedTracker = field(default_factory=ScriptedTracker)
     run_state: str | None = "running"
+    writer: Writer = Writer.SHARED
 
     def service(self, **settings: object) -> Service:
         """A service on this house; looks every 50 ms."""
@@ -155,11 +172,20 @@ class House:
             engine=self.engine,
             ledger=self.ledger,
             exporter=Exporter(self.ledger, self.state),
-            outbox=Outbox(self.ledger, self.tracker, backoff=Backoff(base=0.05, longest=0.1, recheck=0.1)),
-            run_state=lambda: self.run_state,
+            outboxes=self._outboxes,
+            run_facts=lambda: RunFacts(True, self.run_state, self.writer),
             resolve_base=lambda named: resolve_base(named, None),
         )
         return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())
+
+    def _outboxes(self, watch: RunWatch) -> Outboxes:
+        pace = Backoff(base=0.05, longest=0.1, recheck=0.1)
+        return Outboxes(
+            Outbox(self.ledger.outbox(), self.tracker, order=lambda: Order(settled=watch.settled), backoff=pace),
+            Outbox(
+                self.ledger.outbox(Target.COMPANION), self.tracker, order=lambda: Order(Target.COMPANION), backoff=pace
+            ),
+        )
 
     def states(self) -> list[tuple[int, str, str | None]]:
         """(step, state, reason) of every checkpoint."""

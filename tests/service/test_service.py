@@ -12,6 +12,7 @@ import pytest
 from tests.service.conftest import House, write_checkpoint
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, UimonError
+from watcher.publish.run import Writer
 from watcher.service import Service
 
 
@@ -224,12 +225,12 @@ def test_a_missing_engine_ends_the_service_and_loses_nothing(house: House) -> No
 
 
 def test_rows_wait_for_a_shared_trainer_and_evaluation_goes_on(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    house.tracker.refuse = Reason.TRAINER_NOT_SHARED
+    house.tracker.refuse = Reason.DEFERRED
     write_checkpoint(house.root, 50)
     with caplog.at_level("INFO", logger="uimon"):
         house.service(once=True).run()
     assert [(s["state"], s["published"]) for s in house.ledger.status()] == [("evaluated", "deferred")]
-    assert caplog.text.count("trainer_not_shared") == 1
+    assert caplog.text.count("(deferred)") == 1
     house.tracker.refuse = None
     house.service(once=True).run()
     assert [(s["state"], s["published"]) for s in house.ledger.status()] == [("published", "yes")]
@@ -340,3 +341,65 @@ def test_what_nobody_foresaw_fails_the_checkpoint_and_not_the_watch(
     house.service(once=True).run()
     assert house.states() == [(50, "failed", "engine_error"), (100, "published", None)]
     assert "TypeError" in house.ledger.status()[0]["detail"]
+
+
+def test_a_default_mode_trainers_rows_are_in_a_companion_until_its_run_has_ended(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.tracker.refuse, house.writer = Reason.DEFERRED, Writer.DEFAULT
+    write_checkpoint(house.root, 100)
+    with caplog.at_level("INFO", logger="uimon"):
+        service = house.service(until_final=True, settle=0.5)
+        thread = run_in_thread(service)
+        wait_until(lambda: len(house.tracker.companion) == 2)
+        wait_until(lambda: house.ledger.status()[0]["published"] == "deferred")
+        # The final checkpoint is done, and still the service waits: the run takes rows only when it has ended.
+        time.sleep(1.0)
+        assert thread.is_alive()
+        assert house.tracker.rows == []
+        house.run_state = "finished"
+        service.run_watch.look(now=True)
+        thread.join(15)
+    assert not thread.is_alive()
+    assert sorted(row.uid for row in house.tracker.rows) == sorted(row.uid for row in house.tracker.companion)
+    assert house.ledger.status()[0]["published"] == "yes"
+    assert "companion run http://companion" in caplog.text
+
+
+def test_rows_in_a_run_that_goes_on_in_default_mode_are_looked_for_again(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    assert [s["published"] for s in house.ledger.status()] == ["yes"]
+    house.tracker.refuse, house.writer = Reason.DEFERRED, Writer.DEFAULT
+    house.service(once=True).run()
+    assert [s["published"] for s in house.ledger.status()] == ["deferred"]
+    house.run_state = "finished"
+    house.service(once=True, settle=0.1).run()
+    assert [s["published"] for s in house.ledger.status()] == ["yes"]
+
+
+def test_the_exit_waits_for_a_run_to_settle_within_the_drain_timeout(house: House) -> None:
+    house.tracker.refuse, house.writer, house.run_state = Reason.DEFERRED, Writer.DEFAULT, "finished"
+    write_checkpoint(house.root, 50)
+    house.service(once=True, settle=0.7).run()
+    assert [s["published"] for s in house.ledger.status()] == ["yes"]
+    house.tracker.refuse = Reason.DEFERRED
+    write_checkpoint(house.root, 60)
+    started = time.monotonic()
+    house.service(once=True, settle=300).run()
+    assert time.monotonic() - started < 2
+    assert [s["published"] for s in house.ledger.status()] == ["yes", "deferred"]
+
+
+def test_a_failed_checkpoint_is_an_alert_once_also_after_a_restart(house: House) -> None:
+    house.engine.faults = [UimonError(Reason.NON_FINITE, "NaN in layer 3")]
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    house.service(once=True).run()
+    house.engine.faults = [UimonError(Reason.NON_FINITE, "NaN in layer 3")]
+    house.ledger.retry(50)
+    house.service(once=True).run()
+    assert house.states() == [(50, "failed", Reason.NON_FINITE)]
+    assert [(a.level, a.title, a.text) for a in house.tracker.alerts] == [
+        ("error", "checkpoint-50 holds NaN or infinity: training has diverged", "NaN in layer 3")
+    ]

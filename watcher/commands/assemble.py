@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from watcher.board import Board
@@ -15,10 +16,12 @@ from watcher.engine import Engine, EngineSettings
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.export import Exporter
 from watcher.ledger import Ledger
-from watcher.model import Reason, UimonError
-from watcher.publish import Outbox, RunRef, WandbPublisher, inspect_run
+from watcher.model import Reason, Target, UimonError
+from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
+from watcher.service.publisher import Outboxes
+from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
 from watcher.sources import resolve_base
 from watcher.statedir import Lease, StateDir, safe_name
@@ -68,8 +71,8 @@ def assembled(
             engine=engine,
             ledger=ledger,
             exporter=Exporter(ledger, state),
-            outbox=None if run is None else _outbox(settings, run, ledger, state),
-            run_state=_RunAtWandb(run, board).state,
+            outboxes=None if run is None else partial(_outboxes, settings, run, ledger, state),
+            run_facts=_RunAtWandb(run, board).facts,
             resolve_base=lambda named: resolve_base(named, settings.base),
         )
         # A stage directory of one's own may serve several runs, and each removes what it left behind.
@@ -120,21 +123,25 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
     )
 
 
-def _outbox(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir) -> Outbox:
+def _outboxes(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
     publisher = WandbPublisher(run, state.root / "wandb")
-    return Outbox(ledger, publisher, mode="shared" if settings.wandb == "shared" else "auto")
+    mode = "auto" if settings.wandb == "off" else settings.wandb
+    return Outboxes(
+        Outbox(ledger.outbox(), publisher, order=lambda: Order(Target.RUN, mode, watch.settled)),
+        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
+    )
 
 
 class _RunAtWandb:
-    """The run's state at W&B, asked again and again; what keeps it from being known is said once, not each time."""
+    """The run at W&B, asked again and again; what keeps it from being known is said once, not each time."""
 
     def __init__(self, run: RunRef | None, board: Board) -> None:
         self._run = run
         self._board = board
         self._said: Reason | None = None
 
-    def state(self) -> str | None:
-        """W&B's word for the state; None where it cannot be known now, which never ends a service."""
+    def facts(self) -> RunFacts | None:
+        """What W&B says of the run; None where it cannot be known now, which never ends a service."""
         if self._run is None:
             return None
         try:
@@ -150,7 +157,7 @@ class _RunAtWandb:
             return None
         self._said = None
         self._board.update(url=facts.url)
-        return facts.state
+        return facts
 
     def _say(self, reason: Reason, sentence: str) -> None:
         if reason is not self._said:

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 from watcher.ledger import Ledger
-from watcher.model import Reason, RowKind, UimonError
+from watcher.ledger_outbox import LedgerOutbox
+from watcher.model import Reason, RowKind, Target, UimonError
 from watcher.publish import RunRef
 from watcher.statedir import StateDir, default_state_dir
+
+_COPIES_NAMED = 5
 
 
 def run_status(run: str | None, state_dir: Path | None, *, as_json: bool) -> int:
@@ -30,21 +33,34 @@ def run_status(run: str | None, state_dir: Path | None, *, as_json: bool) -> int
     console.print(checkpoint_table(rows))
     for note in unevaluated_notes(rows):
         console.print(note)
-    console.print(_outbox_line(ledger), style="dim")
+    for line in _outbox_lines(ledger):
+        console.print(line, style="dim")
     console.print(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}", style="dim", soft_wrap=True)
     return 0
 
 
-def _outbox_line(ledger: Ledger) -> str:
-    counts = ledger.outbox_counts()
-    parts = [
-        f"{kind} rows: {sent} in the run, {due} wait"
+def _outbox_lines(ledger: Ledger) -> list[str]:
+    """What of the rows is where, and which of them W&B holds more than once."""
+    outbox, companion = ledger.outbox(), ledger.outbox(Target.COMPANION)
+    reasons = ", ".join(outbox.waiting_reasons())
+    lines = [(_counted(outbox, "in the run") or "nothing to publish yet") + (f" ({reasons})" if reasons else "") + "."]
+    if reasons and (shown := _counted(companion, "in the companion run")):
+        lines.append(f"{shown}.")
+    if copied := outbox.copies():
+        named = ", ".join(f"{uid} ({count} times)" for uid, count in copied[:_COPIES_NAMED])
+        more = f" and {len(copied) - _COPIES_NAMED} more" if len(copied) > _COPIES_NAMED else ""
+        lines.append(f"W&B holds these rows more than once; group by uid: {named}{more}.")
+    return lines
+
+
+def _counted(outbox: LedgerOutbox, where: str) -> str:
+    counts = outbox.counts()
+    return "; ".join(
+        f"{kind} rows: {sent} {where}, {due} wait"
         for kind in RowKind
         for due, sent in [counts.get(kind, (0, 0))]
         if due or sent
-    ]
-    reasons = ", ".join(ledger.waiting_reasons())
-    return "; ".join(parts or ["nothing to publish yet"]) + (f" ({reasons})" if reasons else "") + "."
+    )
 
 
 def find_state(run: str | None, state_dir: Path | None) -> StateDir:

@@ -18,6 +18,7 @@ from watcher.display import showing
 from watcher.ledger import Ledger
 from watcher.model import Reason, RowKind, State, UimonError
 from watcher.publish import RunRef
+from watcher.publish.local_runs import newest_local_run
 from watcher.service import Service
 from watcher.sources import DirectorySource, resolve_base
 from watcher.statedir import default_state_dir
@@ -38,7 +39,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
         )
     root = ckpts.resolve()
-    run = wandb_run(settings)
+    run = wandb_run(settings, root)
     name = run.run_id if run else settings.run_name or root.name
     val = load_val(settings.val or find_val(root), settings.system)
     state_root = settings.state_dir or default_state_dir(name)
@@ -82,17 +83,28 @@ def run_service(parts: Assembled) -> bool:
     return True
 
 
-def wandb_run(settings: Settings) -> RunRef | None:
-    """The run to log into; None with `--wandb off`. Raises UimonError(RUN_NOT_FOUND) where none is named."""
+def wandb_run(settings: Settings, ckpts: Path | None = None) -> RunRef | None:
+    """The run to log into; None with `--wandb off`.
+
+    Where none is named, the one that a trainer has begun beside `ckpts` is taken, and that is said. Raises
+    UimonError(RUN_NOT_FOUND) where there is none either.
+    """
     if settings.wandb == "off":
         return None
-    if settings.run_name is None:
+    named = settings.run_name
+    local = newest_local_run(ckpts, Path.cwd(), os.environ) if named is None and ckpts is not None else None
+    if local is not None:
+        log.info("No run is named; taking %s, the newest one that was begun here: %s.", local.run_id, local.path)
+        if local.offline:
+            log.warning("That run is offline: its rows wait in the ledger until it is synced with `wandb sync`.")
+        named = local.run_id
+    if named is None:
         sentence = (
-            "No run is named: give the trainer's W&B run with --run-id (or WANDB_RUN_ID), "
-            "or keep the results on this machine with --wandb off."
+            "No run is named, and no trainer has begun one beside the checkpoints: give the trainer's W&B run with "
+            "--run-id (or WANDB_RUN_ID), or keep the results on this machine with --wandb off."
         )
         raise UimonError(Reason.RUN_NOT_FOUND, sentence)
-    return RunRef.parse(settings.run_name, settings.entity, settings.project)
+    return RunRef.parse(named, settings.entity, settings.project)
 
 
 @contextmanager
@@ -128,16 +140,17 @@ def outcome(parts: Assembled, *, logged: bool) -> int:
 
 def _say_undelivered(ledger: Ledger) -> bool:
     """Name the rows that are not in the run; those that wait for a trainer in shared mode are no failure."""
-    counts = ledger.outbox_counts()
+    outbox = ledger.outbox()
+    counts = outbox.counts()
     due = sum(count for count, _ in counts.values())
     if not due:
         return False
     evaluations = counts.get(RowKind.EVAL, (0, 0))[0]
-    reasons = ledger.waiting_reasons()
+    reasons = outbox.waiting_reasons()
     log.warning(
         "%d rows (%d of them evaluations) wait in the ledger (%s); the next `uimon watch` delivers them.",
         due,
         evaluations,
         ", ".join(reasons) or "not tried yet",
     )
-    return set(reasons) != {Reason.TRAINER_NOT_SHARED}
+    return set(reasons) != {Reason.DEFERRED}

@@ -2,30 +2,34 @@
 
 What holds, whatever dies when:
 
-- Nothing is written next to a trainer that is not in W&B's shared mode, since that costs the trainer rows.
+- Nothing is written next to a trainer that is not in W&B's shared mode, since that costs the trainer rows: rows
+  wait until its run has ended, and are shown in a companion run of uimon's own meanwhile.
 - A row counts as published only after it was read back from the run by its uid.
 - A row is looked for before it is sent again, so a crash or an outage leaves it in the run once. Once is W&B's
   to keep, too: a lost response makes the SDK repeat a request, and what the server does with the repetition is
-  its own; `PublishResult.duplicates` names rows that the run holds more than once.
+  its own; `PublishResult.copies` counts rows that the run holds more than once.
 - The W&B SDK runs only in short-lived sessions of their own; this package's parent side never imports it.
 
 Not covered: a default-mode trainer that starts within the seconds between the check and the write.
 """
 
+from watcher.publish.joining import Settling
 from watcher.publish.outbox import Backoff, Outbox, OutboxReport, OutboxStore
 from watcher.publish.publisher import WandbPublisher, inspect_run
 from watcher.publish.run import RunFacts, RunRef
-from watcher.publish.wire import Limits, PublishResult
+from watcher.publish.wire import Limits, Order, PublishResult
 
 __all__ = [
     "Backoff",
     "Limits",
+    "Order",
     "Outbox",
     "OutboxReport",
     "OutboxStore",
     "PublishResult",
     "RunFacts",
     "RunRef",
+    "Settling",
     "WandbPublisher",
     "inspect_run",
 ]

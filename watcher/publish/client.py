@@ -2,222 +2,218 @@
 
 A publication reads first and writes last:
 
-1. The run must exist, and in mode `auto` its telemetry must say that its newest writer is in shared mode: next
-   to a default-mode writer every second writer costs rows. The check covers the moment at which it is made; a
-   default-mode trainer that starts in the seconds after it is not covered.
+1. The run must exist, and what W&B says of it decides how rows may go into it now (`joining`).
 2. Rows that were attempted before are looked for from their mark on; those that are there are delivered.
 3. The run's position is marked, the parent commits the mark, and only then are the other rows logged.
 4. `finish()` returns normally even where nothing arrived, so the rows are read back, by uid, from the mark on:
    what is not seen is not delivered.
 
-The run's state: while the trainer lives (`running`), the session changes nothing. W&B brings a run that had
-ended back to `running` when a row arrives, so a session that joins one ends it again: a `finished` run as
-finished, a `crashed`, `failed` or `killed` one with exit code 1, which W&B shows as `failed`. A trainer that
-ends within the seconds of a session that found it running may be left `running` until W&B misses its heartbeat.
+The trainer's run keeps what is the trainer's: its configuration is loaded and sent back as it was, its summary too,
+its console log, system metrics, requirements and metadata are not touched. The definitions of its metrics are
+repeated, because joining a run sends an empty list of them first.
+
+Its state: while the trainer lives (`running`), the session changes nothing. W&B brings a run that had ended back to
+`running` when a row arrives, so a session that joins one ends it again: a `finished` run as finished, a `crashed`,
+`failed` or `killed` one with exit code 1, which W&B shows as `failed`. A trainer that ends within the seconds of a
+session that found it running may be left `running` until W&B misses its heartbeat.
+
+The companion is a run of uimon's own beside a trainer's in which nothing may be written yet.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
-from wandb.apis.public.runs import RunNotFoundError
-from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
 from watcher.crashpoint import crash_point
-from watcher.model import JsonScalar, Reason, Row, RowKind, Table, UimonError
-from watcher.publish.run import RunFacts, RunRef
-from watcher.publish.wire import Limits, Message, Mode, published_message
+from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Table, Target, UimonError
+from watcher.publish import definitions, joining, reading
+from watcher.publish.run import ENDED, RunFacts, RunRef
+from watcher.publish.wire import Limits, Message, Order, published_message
 
-# `shared_mode` in the SDK's telemetry enumeration (wandb.proto.wandb_telemetry_pb2.Feature).
-_FEATURE_SHARED_MODE = 67
 _LABEL = "uimon"
-_ENDED = frozenset({"finished", "crashed", "failed", "killed"})
 _SAMPLES_KEY = "eval/sample_generations"
 _X_AXIS = "train/global_step"
-# What the SDK says where the server was not reached, or only to answer that it is not well.
-_OUTAGE_WORDS = (
-    "giving up after",
-    "timed out",
-    "timeout",
-    "deadline exceeded",
-    "dial tcp",
-    "connection",
-    "HTTP 5",
-    "EOF",
-)
-
-# The public API raises wandb-core's own error where it pages, and its own wrapping of it elsewhere.
-_FAILURES = (wandb.Error, WandbApiFailedError, TimeoutError)
 
 CommitMark = Callable[[int, list[str]], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where rows go: `run` as W&B shows it (None: it is made), `init` what the SDK joins it with, `url` its page.
+
+    `summary` is what the summary of a run that has ended holds of the trainer's, and has to hold afterwards.
+    """
+
+    ref: RunRef
+    run: PublicRun | None
+    init: Mapping[str, Any]
+    url: str | None = None
+    exit_code: int = 0
+    definitions: Sequence[Mapping[str, Any]] = ()
+    summary: dict[str, Any] | None = None
+
+
 def inspect(ref: RunRef) -> RunFacts:
     """What W&B says of the run. Raises `UimonError` where W&B cannot be asked."""
-    run = _load(ref)
-    return RunFacts(exists=False) if run is None else _facts(run)
+    return reading.facts_of(reading.load(ref))
 
 
-def publish(ref: RunRef, rows: Sequence[Row], mode: Mode, limits: Limits, commit_mark: CommitMark) -> Message:
-    """Bring `rows` into the run and answer with the `published` message. Raises `UimonError` before anything is
-    logged: the run is missing, its trainer is not in shared mode, or W&B cannot be reached or refuses."""
-    run = _load(ref)
-    if run is None:
-        raise UimonError(
-            Reason.RUN_NOT_FOUND,
-            f"W&B has no run {ref.name}: check the id, or start the trainer with "
-            f"WANDB_MODE=shared WANDB_RUN_ID={ref.run_id}; rows wait until the run exists.",
-        )
-    facts = _facts(run)
-    if mode == "auto" and not facts.shared:
-        raise UimonError(
-            Reason.TRAINER_NOT_SHARED,
-            f"The trainer of run {facts.path} writes in W&B's default mode, in which a second writer would overwrite "
-            f"its rows, so nothing was written: start the trainer with WANDB_MODE=shared WANDB_RUN_ID={ref.run_id}.",
-        )
-    seen = _find_attempted(run, rows)
+def publish(
+    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, commit_mark: CommitMark
+) -> Message:
+    """Bring `rows` where the order says, raise `alerts` there, and answer with the `published` message.
+
+    Raises `UimonError` before anything is logged: the run is missing, nothing may be written into it now, or W&B
+    cannot be reached or refuses.
+    """
+    run = reading.load(ref)
+    facts = reading.facts_of(run)
+    if order.target is Target.COMPANION:
+        place = _companion(ref, facts, limits)
+    else:
+        session = joining.decide(ref, facts, order.mode, settled=order.settled)
+        place = _trainers_run(ref, run, facts, session, limits)
+    seen = reading.find_attempted(place.run, rows)
     due = [row for row in rows if not seen[row.uid]]
     refused: list[str] = []
-    if due:
-        position = _position(run)
+    if due or alerts:
+        position = reading.position_of(place.run)
         if not commit_mark(position, [row.uid for row in due]):
             raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
         crash_point("publish.before_log")
-        refused = _log(ref, facts, due, limits)
+        refused = _log(place, due, alerts)
         crash_point("publish.logged")
-        seen += _read_back(run, due, position, limits)
-    return _answer(rows, seen, refused, facts)
+        seen += _read_back(place, due, position, limits)
+        if place.summary is not None:
+            _give_back_origin(place)
+    return _answer(rows, alerts, seen, refused, place.url)
 
 
-def _answer(rows: Sequence[Row], seen: Counter[str], refused: Sequence[str], facts: RunFacts) -> Message:
+def _read_back(place: _Destination, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
+    """How often W&B shows each row now; none of them where the run that was just made is not shown yet."""
+    run = place.run or reading.load(place.ref)
+    return Counter() if run is None else reading.read_back(run, rows, position, limits)
+
+
+def _give_back_origin(place: _Destination) -> None:
+    """Put back what W&B's SDK drops from a run's configuration when another process resumes it: on what machine and
+    by which program the trainer ran. While the trainer lives it does so itself, with its next write.
+    """
+    assert place.run is not None
+    origin = place.run.rawconfig.get("_wandb", {}).get("e")
+    try:
+        now = reading.load(place.ref)
+        if now is None or now.state not in ENDED or not origin or now.rawconfig.get("_wandb", {}).get("e") == origin:
+            return
+        now.rawconfig["_wandb"]["e"] = origin
+        now.update()
+    except (*reading.FAILURES, UimonError):
+        # The rows are in the run, which is what a publication is for.
+        return
+
+
+def _answer(
+    rows: Sequence[Row], alerts: Sequence[Alert], seen: Counter[str], refused: Sequence[str], url: str | None
+) -> Message:
     delivered = [row.uid for row in rows if seen[row.uid]]
     missing = len(rows) - len(delivered)
     detail = ""
     if missing:
-        detail = f"{missing} of {len(rows)} rows were sent but not seen in run {facts.path}; they are tried again."
+        detail = f"{missing} of {len(rows)} rows were sent but not seen in the run; they are tried again."
     if refused:
         detail = f"W&B's SDK did not take {len(refused)} of {len(rows)} rows: {refused[0][:300]}."
-    duplicates = [row.uid for row in rows if seen[row.uid] > 1]
-    return published_message(delivered, duplicates, facts.url, Reason.NOT_DELIVERED if missing else None, detail)
+    copies = {uid: count for uid, count in seen.items() if count > 1}
+    waiting = Reason.NOT_DELIVERED if missing else None
+    return published_message(delivered, copies, [alert.key for alert in alerts], url, waiting, detail)
 
 
-def _load(ref: RunRef) -> PublicRun | None:
-    """The run with all its attributes, None where there is none."""
-    try:
-        api = wandb.Api(timeout=60)
-        entity = ref.entity or api.default_entity
-        return api.run(f"{entity}/{ref.project}/{ref.run_id}")
-    except _FAILURES as error:
-        if isinstance(getattr(error, "exc", None), RunNotFoundError):
-            return None
-        raise _explain(error) from error
-
-
-def _explain(error: Exception) -> UimonError:
-    """The SDK's exception as the reason and the sentence it amounts to."""
-    text = " ".join(str(error).split())[:300]
-    if any(word in text for word in _OUTAGE_WORDS):
-        return UimonError(Reason.WANDB_UNREACHABLE, f"W&B does not answer; it is tried again ({text}).")
-    if "No API key configured" in text or "No authentication configured" in text:
-        return UimonError(
-            Reason.WANDB_KEY_MISSING,
-            "There is no W&B key: set WANDB_API_KEY or WANDB_API_KEY_FILE, or run `wandb login`.",
-        )
-    return UimonError(
-        Reason.WANDB_REFUSED, f"W&B refused: {text}. Check the key, and that it may write to this entity and project."
+def _trainers_run(
+    ref: RunRef, run: PublicRun | None, facts: RunFacts, session: joining.Session, limits: Limits
+) -> _Destination:
+    assert run is not None
+    ended = facts.state in ENDED
+    settings = _settings(limits, shared=session is joining.Session.JOIN, close=ended)
+    settings.update_from_dict(_origin(run))
+    return _Destination(
+        _resolved(ref, facts),
+        run,
+        {"resume": "must", "settings": settings},
+        facts.url,
+        exit_code=1 if ended and facts.state != "finished" else 0,
+        definitions=definitions.of_config(run.rawconfig),
+        summary=dict(run.summary_metrics) if ended else None,
     )
 
 
-def _facts(run: PublicRun) -> RunFacts:
-    telemetry = run.rawconfig.get("_wandb", {}).get("t", {})
-    return RunFacts(
-        exists=True,
-        state=run.state,
-        shared=_FEATURE_SHARED_MODE in telemetry.get("3", []),
-        url=run.url,
-        path="/".join(run.path),
-        history_lines=int(getattr(run, "historyLineCount", 0) or 0),
+def _origin(run: PublicRun) -> dict[str, str]:
+    """The host and the program that the run shows, which a session would replace by its own."""
+    writers = run.rawconfig.get("_wandb", {}).get("e") or {}
+    newest = max(writers.values(), key=lambda writer: str(writer.get("startedAt", "")), default={})
+    return {name: newest[name] for name in ("host", "program") if isinstance(newest.get(name), str)}
+
+
+def _companion(ref: RunRef, facts: RunFacts, limits: Limits) -> _Destination:
+    """The companion of the trainer's run, which need not exist yet; each session leaves it finished."""
+    own = _resolved(ref, facts).companion
+    notes = (
+        f"What uimon found in the checkpoints of run {facts.url or facts.path}. Its trainer writes in W&B's default "
+        "mode, which allows no second writer, so these rows go into that run once it has ended."
     )
+    init = {
+        "resume": "allow",
+        "name": f"{facts.title} (uimon)",
+        "group": facts.group or own.run_id.removesuffix(f"-{_LABEL}"),
+        "job_type": "eval",
+        "notes": notes,
+        "settings": _settings(limits, shared=True, close=True),
+    }
+    url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.run_id}"
+    return _Destination(own, reading.load(own), init, url, definitions=definitions.HUGGING_FACE)
 
 
-def _position(run: PublicRun) -> int:
-    """The smallest `_step` that a row logged from now on can get."""
-    try:
-        return int(run.lastHistoryStep) + 1
-    except _FAILURES as error:
-        raise _explain(error) from error
-
-
-def _find_attempted(run: PublicRun, rows: Iterable[Row]) -> Counter[str]:
-    """How often the run holds each row that was attempted before."""
-    attempted = [row for row in rows if row.mark is not None]
-    marks = [row.mark for row in attempted if row.mark is not None]
-    return _find(run, attempted, min(marks)) if marks else Counter()
-
-
-def _find(run: PublicRun, rows: Iterable[Row], position: int) -> Counter[str]:
-    """How often the run holds each of `rows` at or after `position`: only those pages are read."""
-    wanted = {(row.kind, row.uid) for row in rows}
-    seen: Counter[str] = Counter()
-    try:
-        for kind in sorted({kind for kind, _ in wanted}):
-            key = f"{kind}/uid"
-            # The SDK's cache would show yesterday's history; a scan by key skips the trainer's rows.
-            lines = run.scan_history(keys=[key], min_step=position, use_cache=False)
-            seen.update(line[key] for line in lines if (kind, line[key]) in wanted)
-    except _FAILURES as error:
-        raise _explain(error) from error
-    return seen
-
-
-def _read_back(run: PublicRun, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
-    """Read until all `rows` are seen or `limits.polls` readings are done: W&B may show a row late."""
-    seen: Counter[str] = Counter()
-    for attempt in range(limits.polls):
-        if attempt:
-            time.sleep(limits.poll_pause)
-        try:
-            seen = _find(run, rows, position)
-        except UimonError:
-            # The rows are sent: an outage now means that nothing is proven yet, and the next reading may be.
-            continue
-        if all(seen[row.uid] for row in rows):
-            break
-    return seen
-
-
-def _log(ref: RunRef, facts: RunFacts, rows: Sequence[Row], limits: Limits) -> list[str]:
-    """Join the run, log each row, leave. Answers what the SDK said of each row that it did not take."""
+def _resolved(ref: RunRef, facts: RunFacts) -> RunRef:
+    """The run by its full name, as W&B knows it."""
     entity, project, _ = (facts.path or ref.name).rsplit("/", 2)
+    return RunRef(entity, project, ref.run_id)
+
+
+def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert]) -> list[str]:
+    """Join the run, log each row, leave. Answers what the SDK said of each row that it did not take."""
     refused: list[str] = []
+    ref = place.ref
     try:
-        run = wandb.init(
-            entity=entity, project=project, id=ref.run_id, resume="must", settings=_settings(facts, limits)
-        )
-        _define_metrics(run)
+        run = wandb.init(entity=ref.entity, project=ref.project, id=ref.run_id, **place.init)
+        definitions.repeat(run, place.definitions)
         for row in rows:
             try:
                 run.log(_content(row))
             except (TypeError, ValueError, wandb.Error) as error:
                 # One row that cannot be expressed must not hold back the others.
                 refused.append(f"{row.uid} ({error})")
-        run.finish(exit_code=1 if facts.state in _ENDED - {"finished"} else 0)
-    except _FAILURES as error:
-        raise _explain(error) from error
+        for alert in alerts:
+            run.alert(alert.title, alert.text, level=alert.level.upper(), wait_duration=0)
+        if place.summary is not None:
+            run.summary.update(place.summary)
+        run.finish(exit_code=place.exit_code)
+    except reading.FAILURES as error:
+        raise reading.explain(error) from error
     return refused
 
 
-def _settings(facts: RunFacts, limits: Limits) -> wandb.Settings:
+def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:
+    """The SDK's settings for a session; `close` says whether the run's end is ours to tell."""
     return wandb.Settings(
-        mode="shared",
+        mode="shared" if shared else "online",
+        # The primary writer uploads metadata and the configuration file, which are the trainer's.
         x_primary=False,
-        x_label=_LABEL,
-        x_update_finish_state=facts.state in _ENDED,
+        x_label=_LABEL if shared else None,
+        x_update_finish_state=close,
         init_timeout=limits.init,
         console="off",
         silent=True,
@@ -228,13 +224,6 @@ def _settings(facts: RunFacts, limits: Limits) -> wandb.Settings:
         x_disable_machine_info=True,
         x_save_requirements=False,
     )
-
-
-def _define_metrics(run: wandb.Run) -> None:
-    """Give the axes again that the trainer defined: joining a run sends an empty list of them first."""
-    run.define_metric(_X_AXIS)
-    run.define_metric("*", step_metric=_X_AXIS, step_sync=True)
-    run.define_metric("eval/*", step_metric=_X_AXIS)
 
 
 def _content(row: Row) -> dict[str, Any]:

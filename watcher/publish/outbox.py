@@ -14,17 +14,22 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from watcher.crashpoint import crash_point
-from watcher.model import Reason, Row
-from watcher.publish.wire import Mode, PublishResult
+from watcher.model import Alert, Reason, Row
+from watcher.publish.wire import Order, PublishResult
 
 
 class OutboxStore(Protocol):
     """The ledger, as far as publication needs it. Each call is durable when it returns."""
+
+    @property
+    def empty(self) -> bool:
+        """True where no row is due, and no alert."""
+        ...
 
     def due_rows(self, limit: int) -> list[Row]:
         """At most `limit` rows that are not published yet, the oldest first."""
@@ -42,14 +47,30 @@ class OutboxStore(Protocol):
         """These rows stay due, for `reason`."""
         ...
 
+    def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
+        """The run holds these rows more than once: (uid, how often)."""
+        ...
+
+    def due_alerts(self) -> list[Alert]:
+        """Alerts that were not raised yet."""
+        ...
+
+    def alerts_raised(self, keys: Sequence[str]) -> None:
+        """These alerts were raised."""
+        ...
+
 
 class Publisher(Protocol):
     """What the outbox needs of `WandbPublisher`."""
 
     def publish(
-        self, rows: Sequence[Row], on_mark: Callable[[Sequence[str], int], None], mode: Mode = "auto"
+        self,
+        rows: Sequence[Row],
+        alerts: Sequence[Alert],
+        order: Order,
+        on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
-        """Bring the rows into the run and say which of them were read back."""
+        """Bring the rows where the order says, and say which of them were read back."""
         ...
 
 
@@ -65,9 +86,7 @@ class Backoff:
     longest: float = 60.0
     recheck: float = 30.0
     recheck_reasons: frozenset[Reason] = field(
-        default=frozenset(
-            {Reason.TRAINER_NOT_SHARED, Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED}
-        )
+        default=frozenset({Reason.DEFERRED, Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED})
     )
 
     def pause(self, reason: Reason, failures: int, chance: float) -> float:
@@ -86,22 +105,25 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class OutboxReport:
-    """What one step did. `attempted` is False where nothing was due, or the time to retry has not come."""
+    """What one step did. `attempted` is False where nothing was due, or the time to retry has not come.
+
+    `copies`: how often the run holds each row that it holds more than once.
+    """
 
     attempted: bool
     published: tuple[str, ...] = ()
     waiting: Reason | None = None
     detail: str = ""
     url: str | None = None
-    duplicates: tuple[str, ...] = ()
+    copies: Mapping[str, int] = field(default_factory=dict)
     next_attempt_in: float = 0.0
 
 
 class Outbox:
     """Publishes what `store` holds through `publisher`, batch by batch, and paces itself after failures.
 
-    `clock` counts seconds and never goes back; `chance` is here for tests. `batch` rows at most go
-    into one session: evaluations and training rows alike, in the order in which they became due.
+    `order` says where the rows may go now; it is asked at each step. `clock` counts seconds and never goes back;
+    `chance` is here for tests. `batch` rows at most go into one session: evaluations first, then training rows.
     """
 
     def __init__(
@@ -109,7 +131,7 @@ class Outbox:
         store: OutboxStore,
         publisher: Publisher,
         *,
-        mode: Mode = "auto",
+        order: Callable[[], Order] = Order,
         batch: int = 500,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -117,7 +139,7 @@ class Outbox:
     ) -> None:
         self._store = store
         self._publisher = publisher
-        self._mode: Mode = mode
+        self._order = order
         self._batch = batch
         self._backoff = backoff or Backoff()
         self._clock = clock
@@ -125,6 +147,11 @@ class Outbox:
         self._failures = 0
         self._not_before = clock()
         self._last = OutboxReport(attempted=False)
+
+    @property
+    def empty(self) -> bool:
+        """True where nothing is due."""
+        return self._store.empty
 
     @property
     def next_attempt_in(self) -> float:
@@ -135,10 +162,10 @@ class Outbox:
         """Publish one batch if something is due and the time has come; never waits for the latter."""
         if self.next_attempt_in > 0:
             return OutboxReport(False, (), self._last.waiting, self._last.detail, next_attempt_in=self.next_attempt_in)
-        rows = self._store.due_rows(self._batch)
-        if not rows:
+        rows, alerts = self._store.due_rows(self._batch), self._store.due_alerts()
+        if not rows and not alerts:
             return OutboxReport(attempted=False)
-        result = self._publisher.publish(rows, self._store.note_attempt, self._mode)
+        result = self._publisher.publish(rows, alerts, self._order(), self._store.note_attempt)
         crash_point("publish.before_commit")
         self._commit(rows, result)
         self._pace(result)
@@ -148,7 +175,7 @@ class Outbox:
             result.waiting,
             result.detail,
             result.url,
-            result.duplicates,
+            result.copies,
             self.next_attempt_in,
         )
         return self._last
@@ -161,6 +188,10 @@ class Outbox:
     def _commit(self, rows: Sequence[Row], result: PublishResult) -> None:
         if result.delivered:
             self._store.rows_published(result.delivered)
+        if result.copies:
+            self._store.rows_copied(result.copies.items())
+        if result.alerted:
+            self._store.alerts_raised(result.alerted)
         delivered = set(result.delivered)
         left = [row.uid for row in rows if row.uid not in delivered]
         if left:

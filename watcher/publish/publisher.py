@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from watcher.model import Reason, Row, UimonError
+from watcher.model import Alert, Reason, Row, UimonError
 from watcher.publish.process import Session
-from watcher.publish.run import RunFacts, RunRef
-from watcher.publish.wire import Limits, Message, Mode, PublishResult, decode_result, encode_row
+from watcher.publish.run import RunFacts, RunRef, Writer
+from watcher.publish.wire import Limits, Message, Order, PublishResult, decode_result, encode_row
 
 OnMark = Callable[[Sequence[str], int], None]
 
@@ -39,11 +39,12 @@ def inspect_run(
                 raise _silence(session, timeout)
     if answer["event"] == "error":
         raise UimonError(Reason(answer["reason"]), answer["sentence"])
-    return RunFacts(**{key: value for key, value in answer.items() if key != "event"})
+    facts = {key: value for key, value in answer.items() if key != "event"}
+    return RunFacts(**{**facts, "writer": Writer(facts["writer"])})
 
 
 class WandbPublisher:
-    """Publishes rows into one run, one session a batch.
+    """Publishes rows into one trainer's run, or into its companion, one session a batch.
 
     `directory` is where sessions keep their files while they live (under the state directory), `timeout` the
     seconds after which a session is killed, whatever it is doing. `environ` (None: this process's) supplies the
@@ -64,21 +65,22 @@ class WandbPublisher:
         self._limits = limits or Limits()
         self._environ = os.environ if environ is None else environ
 
-    def publish(self, rows: Sequence[Row], on_mark: OnMark, mode: Mode = "auto") -> PublishResult:
-        """Bring `rows` into the run; never raises for what W&B does, but says why rows wait.
+    def publish(self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: OnMark) -> PublishResult:
+        """Bring `rows` where `order` says, and raise `alerts` there; never raises for what W&B does, but says why
+        rows wait.
 
         `on_mark(uids, position)` must have committed the mark when it returns: it is called before anything is
         logged, once for each distinct mark (rows that were attempted before keep theirs). What it raises goes
-        through, and then nothing was logged. Mode `auto` writes only next to a trainer in shared mode;
-        `shared` takes the caller's word for it.
+        through, and then nothing was logged. An alert that was not proven to be raised is due again.
         """
-        if not rows:
+        if not rows and not alerts:
             return PublishResult(())
         request = {
             "task": "publish",
             "ref": asdict(self._ref),
-            "mode": mode,
+            "order": asdict(order),
             "rows": [encode_row(row) for row in rows],
+            "alerts": [asdict(alert) for alert in alerts],
             "limits": asdict(self._limits),
         }
         with ExitStack() as closing:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +17,11 @@ DEFAULT_PROJECT = "huggingface"
 
 # W&B's own limits for a run id: at most 128 characters, none of / \ # ? % :
 _RUN_ID = re.compile(r"[^/\\#?%:\s]{1,128}")
+_RUN_ID_CHARS = 128
+_COMPANION = "-uimon"
+
+ENDED = frozenset({"finished", "failed", "crashed", "killed"})
+"""W&B's words for the state of a run in which nobody is known to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +65,46 @@ class RunRef:
         )
 
     @property
+    def companion(self) -> Self:
+        """The run of uimon's own that shows what may not go into this one yet.
+
+        >>> RunRef("team", "ui", "abc").companion.run_id
+        'abc-uimon'
+        """
+        return replace(self, run_id=f"{self.run_id[: _RUN_ID_CHARS - len(_COMPANION)]}{_COMPANION}")
+
+    @property
     def name(self) -> str:
         """The run for a sentence: `entity/project/id`, as far as it is known."""
         return "/".join(part for part in (self.entity, self.project, self.run_id) if part)
+
+
+class Writer(StrEnum):
+    """The mode of the newest writer of a run, as its telemetry tells; unknown while there is none."""
+
+    SHARED = "shared"
+    DEFAULT = "default"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """What W&B says of a run.
 
-    `state` is W&B's own word (running, finished, crashed, failed, killed), `shared` is True where the newest
-    writer of the run's config works in shared mode, `path` is `entity/project/id`, and `history_lines` counts
-    the history lines W&B shows. A run that does not exist has `exists` False and nothing else.
+    `state` is W&B's own word (running, finished, crashed, failed, killed), `path` is `entity/project/id`, `title` the
+    name that people see, and `history_lines` counts the history lines that W&B shows. `silence`: seconds since the
+    last heartbeat, by W&B's clock and this machine's. A run that does not exist has `exists` False and nothing else.
     """
 
     exists: bool
     state: str | None = None
-    shared: bool = False
+    writer: Writer = Writer.UNKNOWN
     url: str | None = None
     path: str | None = None
+    title: str = ""
+    group: str | None = None
     history_lines: int = 0
+    silence: float | None = None
 
 
 def _split(text: str) -> tuple[str | None, str | None, str]:

@@ -19,7 +19,7 @@ from typing import IO
 from watcher.model import Reason, UimonError
 from watcher.publish.environment import key_from_file, redact
 from watcher.publish.run import RunRef
-from watcher.publish.wire import Limits, Message, decode_row, error_message
+from watcher.publish.wire import Limits, Message, decode_alert, decode_order, decode_row, error_message
 
 _PR_SET_PDEATHSIG = 1
 # The parts of an answer that may quote the SDK.
@@ -72,7 +72,9 @@ def _serve(request: Message, channel: Channel) -> Message:
     if request["task"] == "inspect":
         return {"event": "facts", **asdict(inspect(ref))}
     rows = [decode_row(row) for row in request["rows"]]
-    return publish(ref, rows, request["mode"], Limits(**request["limits"]), channel.commit_mark)
+    alerts = [decode_alert(alert) for alert in request["alerts"]]
+    order = decode_order(request["order"])
+    return publish(ref, rows, alerts, order, Limits(**request["limits"]), channel.commit_mark)
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
 
-    parent  → {"task": "inspect" | "publish", "ref": …, "mode": …, "rows": […], "limits": …}
+    parent  → {"task": "inspect" | "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
     session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
     parent  → {"go": true}                                       after the mark was committed
     session → {"event": "facts" | "published" | "error", …}      the last line
@@ -11,13 +11,24 @@ Plain data only; neither side trusts the other with code, and no credential is e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
 
-from watcher.model import Reason, Row, RowKind, Table
+from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Table, Target
+from watcher.publish.joining import Mode
 
 Message: TypeAlias = dict[str, Any]
-Mode: TypeAlias = Literal["auto", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Where rows are to go, and what is known of it: `mode` is the user's word for how the trainer's run may be
+    joined, `settled` is True where that run has ended, and was seen ended for long enough.
+    """
+
+    target: Target = Target.RUN
+    mode: Mode = "auto"
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +54,16 @@ class PublishResult:
     """What became of a batch.
 
     `delivered`: the uids that were read back from the run. `waiting`: why the others were not, None where all
-    were; `detail` says it in one sentence. `duplicates`: uids that the run holds more than once.
+    were; `detail` says it in one sentence. `copies`: how often the run holds each row that it holds more than once.
+    `alerted`: the keys of the alerts that were raised.
     """
 
     delivered: tuple[str, ...]
     waiting: Reason | None = None
     detail: str = ""
     url: str | None = None
-    duplicates: tuple[str, ...] = ()
+    copies: Mapping[str, int] = field(default_factory=dict)
+    alerted: tuple[str, ...] = ()
 
 
 def encode_row(row: Row) -> Message:
@@ -72,19 +85,35 @@ def decode_row(data: Mapping[str, Any]) -> Row:
     )
 
 
+def decode_alert(data: Mapping[str, Any]) -> Alert:
+    """The alert that `asdict` made plain."""
+    return Alert(data["key"], AlertLevel(data["level"]), data["title"], data["text"])
+
+
+def decode_order(data: Mapping[str, Any]) -> Order:
+    """The order that `asdict` made plain."""
+    return Order(Target(data["target"]), data["mode"], data["settled"])
+
+
 def error_message(reason: Reason, sentence: str, url: str | None = None) -> Message:
     """The session's last line where it could not do what it was asked."""
     return {"event": "error", "reason": reason.value, "sentence": sentence, "url": url}
 
 
 def published_message(
-    delivered: Sequence[str], duplicates: Sequence[str], url: str | None, waiting: Reason | None, detail: str
+    delivered: Sequence[str],
+    copies: Mapping[str, int],
+    alerted: Sequence[str],
+    url: str | None,
+    waiting: Reason | None,
+    detail: str,
 ) -> Message:
     """The session's last line after a publication."""
     return {
         "event": "published",
         "delivered": list(delivered),
-        "duplicates": list(duplicates),
+        "copies": dict(copies),
+        "alerted": list(alerted),
         "url": url,
         "waiting": None if waiting is None else waiting.value,
         "detail": detail,
@@ -101,5 +130,6 @@ def decode_result(message: Mapping[str, Any]) -> PublishResult:
         waiting=None if waiting is None else Reason(waiting),
         detail=message["detail"],
         url=message["url"],
-        duplicates=tuple(message["duplicates"]),
+        copies=message["copies"],
+        alerted=tuple(message["alerted"]),
     )

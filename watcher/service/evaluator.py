@@ -15,6 +15,7 @@ from watcher.engine.types import PromptSpec, Sampling
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import Kind, Reason, Row, State, UimonError
+from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 from watcher.suite import Renderer, Suite, build_suite, request_digest
 from watcher.val import ValFile
@@ -127,6 +128,8 @@ class Evaluator:
             self._ledger.failed(record, error.reason, error.sentence)
             self._discard_copy(record)
             log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
+            self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
+            self._signals.due.set()
 
     def _hand_back(self, record: Record) -> None:
         sentence = "uimon was stopped while it evaluated this checkpoint"
@@ -162,7 +165,7 @@ class Evaluator:
     def _context(self, record: Record) -> evaluation.Context:
         return evaluation.Context(
             run=self._run,
-            table_rows=self._settings.table_rows,
+            table=evaluation.TableLimits(self._settings.table_rows, self._settings.table_kb * 1000),
             report=self._board.progress,
             interrupted=self._signals.stop.is_set,
             note=lambda sentence: log.info("%s: %s", record.name, sentence),

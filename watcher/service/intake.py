@@ -11,6 +11,7 @@ from watcher.checkpoints.staging import stage, unstage
 from watcher.crashpoint import crash_point
 from watcher.ledger import Ledger, Record
 from watcher.model import Checkpoint, Reason, State, UimonError
+from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 
 
@@ -95,6 +96,7 @@ class Intake:
         self._signals.news()
         if record.state is State.FAILED:
             log.error("%s cannot be evaluated (%s): %s", record.name, record.reason, record.detail)
+            self._ledger.outbox().add_alert(failed_alert(record, record.reason, record.detail))
         elif record.state is State.SEEN:
             log.info("%s is being written (%s).", record.name, record.reason)
         elif record.state is State.COMPLETE:
@@ -135,3 +137,4 @@ class Intake:
         elif error.reason not in (Reason.WEIGHTS_CHANGED, Reason.INTERRUPTED):
             self._ledger.failed(record, error.reason, error.sentence)
             log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
+            self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))

@@ -1,55 +1,65 @@
-"""From the outbox to the run."""
+"""From the outbox to the run, and to its companion while the run may not be written into."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from watcher.board import Board
 from watcher.ledger import Ledger
-from watcher.model import Reason
+from watcher.model import Reason, Target
 from watcher.publish.outbox import Outbox, OutboxReport
+from watcher.service.run_watch import RunWatch, is_default
 from watcher.service.signals import Signals, log
 
-_RUN_STATE_SECONDS = 30.0
-_ENDED = frozenset({"finished", "crashed", "failed", "killed"})
 # Waiting longer at the exit does not help against these.
-_NOT_BY_WAITING = frozenset(
-    {Reason.TRAINER_NOT_SHARED, Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED}
-)
+_NOT_BY_WAITING = frozenset({Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED})
+_TICK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outboxes:
+    """The outbox of the trainer's run and that of its companion."""
+
+    run: Outbox
+    companion: Outbox
 
 
 class Publisher:
-    """Empties the outbox while the service lives; at the end until it is empty, stuck, or out of time."""
+    """Empties the outbox while the service lives; at the end until it is empty, stuck, or out of time.
+
+    `outboxes` is None where nothing is logged.
+    """
 
     def __init__(
         self,
-        outbox: Outbox | None,
+        outboxes: Outboxes | None,
+        watch: RunWatch,
         ledger: Ledger,
         signals: Signals,
         board: Board,
         *,
-        run_state: Callable[[], str | None],
         drain_timeout: float,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._outbox = outbox
+        self._outboxes = outboxes
+        self._watch = watch
         self._ledger = ledger
         self._signals = signals
         self._board = board
-        self._run_state = run_state
         self._drain_timeout = drain_timeout
+        self._sleep = sleep
         self._finishing = threading.Event()
         self._deadline = float("inf")
-        self._next_state_check = 0.0
-        self._said: Reason | None = None
-        self._ended_at: float | None = None
-        self.ended_state: str | None = None
+        self._said: dict[Target, Reason | None] = {}
+        self._companion_said = False
 
     @property
-    def ended_seconds(self) -> float:
-        """Seconds since the run was first seen ended at the tracker; 0 while it has not."""
-        return 0.0 if self._ended_at is None else self._signals.clock() - self._ended_at
+    def deferred(self) -> bool:
+        """True while rows wait for the run's end."""
+        return self._said.get(Target.RUN) is Reason.DEFERRED
 
     def finish(self) -> None:
         """Nothing more will become due: deliver what there is within the drain timeout, then return."""
@@ -59,49 +69,75 @@ class Publisher:
 
     def run(self) -> None:
         """Publish until `finish()` was called; then until the outbox is empty, stuck, or out of time."""
-        if self._outbox is None:
+        if self._outboxes is None:
             return
         while not self._finishing.is_set():
-            if self._ledger.due_rows(1) and self._outbox.next_attempt_in <= 0:
-                self._publish(self._outbox)
-            elif self._signals.clock() >= self._next_state_check:
-                self._check_run_state()
-            self._signals.due.wait(1.0)
+            self._look()
+            self._step(self._outboxes)
+            self._signals.due.wait(_TICK)
             self._signals.due.clear()
-        self._drain(self._outbox)
+        self._drain(self._outboxes)
 
-    def _drain(self, outbox: Outbox) -> None:
+    def _look(self, *, now: bool = False) -> None:
+        """Ask W&B how the run is, now and then; what lies in a run that a default-mode trainer goes on with is no
+        longer certain to be there.
+        """
+        facts = self._watch.look(now=now)
+        if is_default(facts) and (doubted := self._ledger.outbox().doubt()):
+            log.warning("The run goes on in W&B's default mode; %d rows in it are looked for again later.", doubted)
+
+    def _step(self, outboxes: Outboxes) -> None:
+        """One batch into the run, or into its companion, where something is due and the time has come."""
+        if outboxes.run.next_attempt_in <= 0 and not outboxes.run.empty:
+            self._publish(outboxes.run, Target.RUN)
+        if self.deferred:
+            self._ledger.outbox(Target.COMPANION).add_undelivered(Target.RUN)
+            if outboxes.companion.next_attempt_in <= 0 and not outboxes.companion.empty:
+                self._publish(outboxes.companion, Target.COMPANION)
+
+    def _drain(self, outboxes: Outboxes) -> None:
         """The last attempts: at once, whatever the pause after the last failure was."""
-        outbox.retry_now()
-        while self._ledger.due_rows(1):
-            self._publish(outbox)
-            pause = outbox.next_attempt_in
-            if self._said in _NOT_BY_WAITING or self._signals.clock() + pause >= self._deadline:
+        outboxes.companion.retry_now()
+        while not outboxes.run.empty:
+            if self.deferred:
+                self._look(now=True)
+            outboxes.run.retry_now()
+            self._step(outboxes)
+            pause = self._worth_waiting(outboxes)
+            if pause is None or self._signals.clock() + pause >= self._deadline:
                 return
-            time.sleep(pause)
+            self._sleep(pause)
 
-    def _publish(self, outbox: Outbox) -> None:
+    def _worth_waiting(self, outboxes: Outboxes) -> float | None:
+        """Seconds after which the run may take what is due; None where waiting does not help."""
+        reason = self._said.get(Target.RUN)
+        if reason is Reason.DEFERRED:
+            settles_in = self._watch.settles_in
+            return None if settles_in is None else max(settles_in, _TICK)
+        return None if reason in _NOT_BY_WAITING else outboxes.run.next_attempt_in
+
+    def _publish(self, outbox: Outbox, target: Target) -> None:
         self._board.update(publishing=True)
         report = outbox.step()
-        due = sum(count for count, _ in self._ledger.outbox_counts().values())
-        self._board.update(publishing=False, due=due, waiting=report.waiting)
-        if report.url:
-            self._board.update(url=report.url)
-        self._say(report)
+        due = sum(count for count, _ in self._ledger.outbox().counts().values())
+        self._board.update(publishing=False, due=due)
+        if target is Target.RUN:
+            self._board.update(waiting=report.waiting)
+            if report.url:
+                self._board.update(url=report.url)
+        self._say(report, target)
 
-    def _say(self, report: OutboxReport) -> None:
+    def _say(self, report: OutboxReport, target: Target) -> None:
         """Say why rows wait once, not at each attempt."""
-        if report.waiting is not None and report.waiting is not self._said:
-            log.warning("Rows wait in the ledger (%s): %s", report.waiting, report.detail)
-        elif report.waiting is None and self._said is not None:
+        before = self._said.get(target)
+        if report.waiting is not None and report.waiting is not before:
+            where = "" if target is Target.RUN else " for the companion run"
+            log.warning("Rows wait in the ledger%s (%s): %s", where, report.waiting, report.detail)
+        elif report.waiting is None and before is not None:
             log.info("Rows are delivered again.")
-        self._said = report.waiting
-
-    def _check_run_state(self) -> None:
-        self._next_state_check = self._signals.clock() + _RUN_STATE_SECONDS
-        state = self._run_state()
-        if state in _ENDED and self._ended_at is None:
-            self._ended_at = self._signals.clock()
-        elif state not in _ENDED:
-            self._ended_at = None
-        self.ended_state = state if state in _ENDED else None
+        if target is Target.COMPANION and report.published and not self._companion_said:
+            self._companion_said = True
+            log.info("Until then they are in the companion run %s.", report.url)
+        for uid, count in report.copies.items():
+            log.warning("W&B holds the row %s %d times; readers that group by uid see one.", uid, count)
+        self._said[target] = report.waiting

@@ -15,10 +15,11 @@ from watcher.durations import format_duration
 from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.model import State
-from watcher.publish.outbox import Outbox
+from watcher.publish import RunFacts, Settling
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.intake import Intake, Source
-from watcher.service.publisher import Publisher
+from watcher.service.publisher import Outboxes, Publisher
+from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
 from watcher.val import ValFile
 
@@ -31,16 +32,17 @@ _GB = 1e9
 class Parts:
     """The edges of the service; tests put scripted ones in their place.
 
-    `outbox` is None where nothing is logged. `run_state` asks the tracker for the run's state (None: not known).
-    `resolve_base` finds an adapter's base model on this machine, or raises UimonError.
+    `outboxes` makes the outboxes for a watch over the trainer's run; it is None where nothing is logged. `run_facts`
+    asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine,
+    or raises UimonError.
     """
 
     source: Source
     engine: Engine
     ledger: Ledger
     exporter: Exporter
-    outbox: Outbox | None
-    run_state: Callable[[], str | None]
+    outboxes: Callable[[RunWatch], Outboxes] | None
+    run_facts: Callable[[], RunFacts | None]
     resolve_base: Callable[[str | None], Path]
 
 
@@ -85,12 +87,13 @@ class Service:
             val=val,
             resolve_base=parts.resolve_base,
         )
+        self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
         self._publisher = Publisher(
-            parts.outbox,
+            parts.outboxes and parts.outboxes(self.run_watch),
+            self.run_watch,
             parts.ledger,
             self.signals,
             self.board,
-            run_state=parts.run_state,
             drain_timeout=settings.drain_timeout,
         )
 
@@ -168,13 +171,13 @@ class Service:
         settings, quiet = self._settings, self.signals.quiet_seconds
         if settings.once:
             return "Everything that was there is evaluated."
-        if settings.until_final:
+        if settings.until_final and not self._publisher.deferred:
             finals = [r for r in self._parts.ledger.records() if r.final and r.state is not State.SEEN]
             # A final checkpoint of an earlier start may have been trained on since; that shows within the grace.
             if finals and (finals[-1].changed_at >= self._started_at or quiet >= settings.grace):
                 return f"The final checkpoint, {finals[-1].name}, is done."
-            state = self._publisher.ended_state
-            if state and min(quiet, self._publisher.ended_seconds) >= settings.grace:
+            state = self.run_watch.ended_state
+            if state and min(quiet, self.run_watch.ended_seconds) >= settings.grace:
                 return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
         return ""
 

@@ -1,0 +1,182 @@
+"""The ledger's outbox: which rows are due where, and which alerts were not raised yet.
+
+A row is due in the trainer's run until it was read back from there. While nothing may be written into that run,
+the same row may be due in its companion as well; what became of it there is kept apart.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from watcher.ledger_rows import row_body, to_row
+from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Target
+
+_DUE: Final = "target = ? AND published_at IS NULL"
+
+
+class Transactions(Protocol):
+    """The ledger's file."""
+
+    def change(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One transaction, or part of the one that is open."""
+        ...
+
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+        """The file while no other thread uses it; also of a ledger that was opened for reading only."""
+        ...
+
+
+class LedgerOutbox:
+    """What is due in one `target`. Each call is one transaction, and durable when it returns."""
+
+    def __init__(self, ledger: Transactions, target: Target, clock: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._target = target
+        self._clock = clock
+
+    # What becomes due.
+
+    def add_rows(self, rows: Iterable[Row]) -> None:
+        """These rows are due from now on; one that was added before stays as it is."""
+        now = self._clock()
+        with self._ledger.change() as db:
+            for row in rows:
+                # A trainer's losses are added again at each look, and nearly all of them are known.
+                if db.execute("SELECT 1 FROM row WHERE uid = ?", (row.uid,)).fetchone() is None:
+                    db.execute(
+                        "INSERT INTO row (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
+                        (row.uid, row.kind, row.step, row_body(row), now),
+                    )
+                    self._enlist(db, "uid = ?", row.uid)
+
+    def add_undelivered(self, other: Target) -> None:
+        """Whatever is due in the `other` target is due in this one too."""
+        with self._ledger.change() as db:
+            undelivered = "uid IN (SELECT uid FROM outbox WHERE target = ? AND published_at IS NULL)"
+            self._enlist(db, undelivered, other)
+
+    def _enlist(self, db: sqlite3.Connection, where: str, value: str) -> None:
+        db.execute(
+            f"INSERT OR IGNORE INTO outbox (uid, target, kind, step) SELECT uid, ?, kind, step FROM row WHERE {where}",
+            (self._target, value),
+        )
+
+    def doubt(self) -> int:
+        """Rows that were delivered have to be looked for again; returns how many there are.
+
+        They are found by their marks and settled, or sent again where somebody has overwritten them.
+        """
+        with self._ledger.change() as db:
+            query = "UPDATE outbox SET published_at = NULL WHERE target = ? AND published_at IS NOT NULL"
+            return db.execute(query, (self._target,)).rowcount
+
+    # What is due.
+
+    @property
+    def empty(self) -> bool:
+        """True where no row is due, and no alert."""
+        with self._ledger.read() as db:
+            row = db.execute(f"SELECT 1 FROM outbox WHERE {_DUE} LIMIT 1", (self._target,)).fetchone()
+        return row is None and not self.due_alerts()
+
+    def due_rows(self, limit: int) -> list[Row]:
+        """Rows not yet read back: evaluations first, then by step."""
+        with self._ledger.read() as db:
+            rows = db.execute(
+                "SELECT row.body, row.created_at, due.* FROM (SELECT * FROM outbox "
+                f"WHERE {_DUE} ORDER BY kind, step, rowid LIMIT ?) AS due JOIN row ON row.uid = due.uid "
+                "ORDER BY due.kind, due.step, row.created_at",
+                (self._target, limit),
+            ).fetchall()
+        return [to_row(row) for row in rows]
+
+    def note_attempt(self, uids: Sequence[str], mark: int) -> None:
+        """Before anything is sent: these rows cannot be in the run's history before position `mark`.
+
+        Of two attempts' marks the smaller one stays, because what the first one sent may show up late.
+        """
+        with self._ledger.change() as db:
+            db.executemany(
+                "UPDATE outbox SET mark = MIN(COALESCE(mark, ?1), ?1), attempts = attempts + 1 "
+                "WHERE uid = ?2 AND target = ?3",
+                [(mark, uid, self._target) for uid in uids],
+            )
+
+    def rows_published(self, uids: Sequence[str]) -> None:
+        """These rows were read back."""
+        now = self._clock()
+        with self._ledger.change() as db:
+            db.executemany(
+                "UPDATE outbox SET published_at = ?, reason = NULL WHERE uid = ? AND target = ?",
+                [(now, uid, self._target) for uid in uids],
+            )
+            if self._target is Target.RUN:
+                db.executemany(
+                    "UPDATE checkpoint SET state = 'published', changed_at = ? WHERE state = 'evaluated' AND id = "
+                    "(SELECT checkpoint FROM evaluation WHERE uid = ?)",
+                    [(now, uid) for uid in uids],
+                )
+
+    def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
+        """W&B holds these rows more than once: (uid, how often)."""
+        with self._ledger.change() as db:
+            db.executemany(
+                "UPDATE outbox SET copies = ? WHERE uid = ? AND target = ?",
+                [(count, uid, self._target) for uid, count in copies],
+            )
+
+    def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
+        """These rows are still due, and this is why."""
+        with self._ledger.change() as db:
+            db.executemany(
+                "UPDATE outbox SET reason = ? WHERE uid = ? AND target = ?",
+                [(reason, uid, self._target) for uid in uids],
+            )
+
+    # Alerts, which have one target: wherever rows can go at the moment.
+
+    def add_alert(self, alert: Alert) -> bool:
+        """This alert is due, unless the run has had it before, also in an earlier process; True where it is new."""
+        with self._ledger.change() as db:
+            query = "INSERT OR IGNORE INTO alert (key, level, title, text, created_at) VALUES (?, ?, ?, ?, ?)"
+            values = (alert.key, alert.level, alert.title, alert.text, self._clock())
+            return db.execute(query, values).rowcount == 1
+
+    def due_alerts(self) -> list[Alert]:
+        """Alerts that were not raised yet, the oldest first."""
+        with self._ledger.read() as db:
+            rows = db.execute("SELECT * FROM alert WHERE raised_at IS NULL ORDER BY created_at, key").fetchall()
+        return [Alert(row["key"], AlertLevel(row["level"]), row["title"], row["text"]) for row in rows]
+
+    def alerts_raised(self, keys: Sequence[str]) -> None:
+        """W&B has taken these alerts."""
+        with self._ledger.change() as db:
+            db.executemany("UPDATE alert SET raised_at = ? WHERE key = ?", [(self._clock(), key) for key in keys])
+
+    # For people.
+
+    def counts(self) -> dict[RowKind, tuple[int, int]]:
+        """For each kind of row: how many are due, and how many were read back."""
+        with self._ledger.read() as db:
+            rows = db.execute(
+                "SELECT kind, SUM(published_at IS NULL) AS due, COUNT(published_at) AS sent FROM outbox "
+                "WHERE target = ? GROUP BY kind",
+                (self._target,),
+            ).fetchall()
+        return {RowKind(r["kind"]): (int(r["due"]), int(r["sent"])) for r in rows}
+
+    def waiting_reasons(self) -> list[Reason]:
+        """Why rows are not there yet, each reason once."""
+        query = f"SELECT DISTINCT reason FROM outbox WHERE {_DUE} AND reason IS NOT NULL ORDER BY reason"
+        with self._ledger.read() as db:
+            return [Reason(row["reason"]) for row in db.execute(query, (self._target,)).fetchall()]
+
+    def copies(self) -> list[tuple[str, int]]:
+        """Rows that W&B holds more than once: (uid, how often)."""
+        query = "SELECT uid, copies FROM outbox WHERE target = ? AND copies > 1 ORDER BY kind, step, uid"
+        with self._ledger.read() as db:
+            return [(row["uid"], int(row["copies"])) for row in db.execute(query, (self._target,)).fetchall()]

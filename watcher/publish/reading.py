@@ -1,0 +1,149 @@
+"""What W&B is asked about runs. Nothing outside a session imports this module: it imports the SDK."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import wandb
+from wandb.apis.public.runs import Run as PublicRun
+from wandb.apis.public.runs import RunNotFoundError
+from wandb.sdk.lib.service.service_connection import WandbApiFailedError
+
+from watcher.model import Reason, Row, UimonError
+from watcher.publish.run import RunFacts, RunRef, Writer
+from watcher.publish.wire import Limits
+
+# `shared_mode` in the SDK's telemetry enumeration (wandb.proto.wandb_telemetry_pb2.Feature).
+_FEATURE_SHARED_MODE = 67
+# What the SDK says where the server was not reached, or only to answer that it is not well.
+_OUTAGE_WORDS = (
+    "giving up after",
+    "timed out",
+    "timeout",
+    "deadline exceeded",
+    "dial tcp",
+    "connection",
+    "HTTP 5",
+    "HTTP 429",
+    "EOF",
+)
+
+FAILURES = (wandb.Error, WandbApiFailedError, TimeoutError)
+"""The public API raises wandb-core's own error where it pages, and its own wrapping of it elsewhere."""
+
+
+def load(ref: RunRef) -> PublicRun | None:
+    """The run with all its attributes, None where there is none. Raises `UimonError` where W&B cannot be asked."""
+    try:
+        api = wandb.Api(timeout=60)
+        entity = ref.entity or api.default_entity
+        return api.run(f"{entity}/{ref.project}/{ref.run_id}")
+    except FAILURES as error:
+        if isinstance(getattr(error, "exc", None), RunNotFoundError):
+            return None
+        raise explain(error) from error
+
+
+def facts_of(run: PublicRun | None) -> RunFacts:
+    """What a run's attributes say of it, None being a run that does not exist."""
+    if run is None:
+        return RunFacts(exists=False)
+    return RunFacts(
+        exists=True,
+        state=run.state,
+        writer=_writer(run),
+        url=run.url,
+        path="/".join(run.path),
+        title=run.name or run.id,
+        group=getattr(run, "group", None),
+        history_lines=int(getattr(run, "historyLineCount", 0) or 0),
+        silence=_silence(getattr(run, "heartbeat_at", None)),
+    )
+
+
+def position_of(run: PublicRun | None) -> int:
+    """The smallest `_step` that a row logged from now on can get."""
+    if run is None:
+        return 0
+    try:
+        return int(run.lastHistoryStep) + 1
+    except FAILURES as error:
+        raise explain(error) from error
+
+
+def find_attempted(run: PublicRun | None, rows: Iterable[Row]) -> Counter[str]:
+    """How often the run holds each row that was attempted before."""
+    attempted = [row for row in rows if row.mark is not None]
+    marks = [row.mark for row in attempted if row.mark is not None]
+    if run is None or not marks:
+        return Counter()
+    first = min(marks)
+    # A trainer that was started again without resuming has begun the history anew.
+    return _find(run, attempted, first if first <= position_of(run) else 0)
+
+
+def read_back(run: PublicRun, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
+    """How often the run holds each row, read until all are seen or `limits.polls` readings are done."""
+    seen: Counter[str] = Counter()
+    for attempt in range(limits.polls):
+        if attempt:
+            time.sleep(limits.poll_pause)
+        try:
+            seen = _find(run, rows, position)
+        except UimonError:
+            # The rows are sent: an outage now means that nothing is proven yet, and the next reading may be.
+            continue
+        if all(seen[row.uid] for row in rows):
+            break
+    return seen
+
+
+def explain(error: Exception) -> UimonError:
+    """The SDK's exception as the reason and the sentence it amounts to."""
+    text = " ".join(str(error).split())[:300]
+    if any(word in text for word in _OUTAGE_WORDS):
+        return UimonError(Reason.WANDB_UNREACHABLE, f"W&B does not answer; it is tried again ({text}).")
+    if "No API key configured" in text or "No authentication configured" in text:
+        return UimonError(
+            Reason.WANDB_KEY_MISSING,
+            "There is no W&B key: set WANDB_API_KEY or WANDB_API_KEY_FILE, or run `wandb login`.",
+        )
+    return UimonError(
+        Reason.WANDB_REFUSED, f"W&B refused: {text}. Check the key, and that it may write to this entity and project."
+    )
+
+
+def _find(run: PublicRun, rows: Iterable[Row], position: int) -> Counter[str]:
+    """How often the run holds each of `rows` at or after `position`: only those pages are read."""
+    wanted = {(row.kind, row.uid) for row in rows}
+    seen: Counter[str] = Counter()
+    try:
+        for kind in sorted({kind for kind, _ in wanted}):
+            key = f"{kind}/uid"
+            # The SDK's cache would show yesterday's history; a scan by key skips the trainer's rows.
+            lines = run.scan_history(keys=[key], min_step=position, use_cache=False)
+            seen.update(line[key] for line in lines if (kind, line[key]) in wanted)
+    except FAILURES as error:
+        raise explain(error) from error
+    return seen
+
+
+def _writer(run: PublicRun) -> Writer:
+    """The mode of the newest writer of the run's config, which each writer puts its telemetry into."""
+    features = run.rawconfig.get("_wandb", {}).get("t", {}).get("3")
+    if features is None:
+        return Writer.UNKNOWN
+    return Writer.SHARED if _FEATURE_SHARED_MODE in features else Writer.DEFAULT
+
+
+def _silence(heartbeat: object) -> float | None:
+    """Seconds since a moment that W&B tells; None where it tells none that can be read."""
+    try:
+        moment = datetime.fromisoformat(str(heartbeat))
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (datetime.now(UTC) - moment).total_seconds())

@@ -1,0 +1,68 @@
+"""The trainer's run at W&B over time: whether it lives, since when it has ended, and whether that can be relied on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from watcher.publish import RunFacts, Settling
+from watcher.publish.run import ENDED, Writer
+
+_INTERVAL = 30.0
+
+
+class RunWatch:
+    """Asks `facts` (None: not known now) now and then, and remembers. Used from one thread, read from others."""
+
+    def __init__(
+        self,
+        facts: Callable[[], RunFacts | None],
+        settling: Settling,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._facts = facts
+        self._settling = settling
+        self._clock = clock
+        self._next_look = clock()
+        self._ended_at: float | None = None
+        self._silence: float | None = None
+        self.ended_state: str | None = None
+
+    def look(self, *, now: bool = False) -> RunFacts | None:
+        """Ask W&B if it is time to, or `now`; None where it was not asked, or did not know."""
+        if not now and self._clock() < self._next_look:
+            return None
+        found = self._facts()
+        self._next_look = self._clock() + _INTERVAL
+        if found is None:
+            # Not known is no evidence of either; what was seen before stays, and the session looks once more.
+            return None
+        if found.state not in ENDED:
+            self._ended_at = self.ended_state = self._silence = None
+            return found
+        if self.ended_state != found.state:
+            self._ended_at = self._clock()
+        self.ended_state, self._silence = found.state, found.silence
+        return found
+
+    @property
+    def ended_seconds(self) -> float:
+        """Seconds since the run was first seen in its present, ended state; 0 while it has not ended."""
+        return 0.0 if self._ended_at is None else self._clock() - self._ended_at
+
+    @property
+    def settled(self) -> bool:
+        """True where the run has ended and stayed so for long enough that nobody writes into it any more."""
+        return self._settling.is_over(self.ended_state, self.ended_seconds, self._silence)
+
+    @property
+    def settles_in(self) -> float | None:
+        """Seconds until it will be settled if nothing changes; None for a run that has not ended."""
+        if self.ended_state is None:
+            return None
+        return 0.0 if self.settled else self._settling.needed(self.ended_state) - self.ended_seconds
+
+
+def is_default(facts: RunFacts | None) -> bool:
+    """True where a trainer in W&B's default mode lives: it may overwrite what it does not know of."""
+    return facts is not None and facts.exists and facts.state not in ENDED and facts.writer is Writer.DEFAULT
