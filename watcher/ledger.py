@@ -168,7 +168,7 @@ class Ledger:
                 [(evaluation.uid, i, json.dumps(dict(s))) for i, s in enumerate(evaluation.samples)],
             )
             self.outbox().add_rows([row])
-            self._settle(record.id, State.EVALUATED)
+            self._settle(record.id, State.PUBLISHED if self.outbox().is_published(row.uid) else State.EVALUATED)
 
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint will not be evaluated unless somebody asks for it again."""

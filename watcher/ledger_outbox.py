@@ -51,18 +51,21 @@ class LedgerOutbox:
                         "INSERT INTO row (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
                         (row.uid, row.kind, row.step, row_body(row), now),
                     )
-                    self._enlist(db, "uid = ?", row.uid)
+                    self._enlist(db, "uid = ?3", row.uid)
 
     def add_undelivered(self, other: Target) -> None:
         """Whatever is due in the `other` target is due in this one too."""
         with self._ledger.change() as db:
-            undelivered = "uid IN (SELECT uid FROM outbox WHERE target = ? AND published_at IS NULL)"
+            undelivered = "uid IN (SELECT uid FROM outbox WHERE target = ?3 AND published_at IS NULL)"
             self._enlist(db, undelivered, other)
 
     def _enlist(self, db: sqlite3.Connection, where: str, value: str) -> None:
         db.execute(
-            f"INSERT OR IGNORE INTO outbox (uid, target, kind, step) SELECT uid, ?, kind, step FROM row WHERE {where}",
-            (self._target, value),
+            "INSERT OR IGNORE INTO outbox (uid, target, kind, step, published_at) "
+            "SELECT uid, ?1, kind, step, CASE WHEN EXISTS "
+            "(SELECT 1 FROM found WHERE found.uid = row.uid AND found.target = ?1) THEN ?2 END "
+            f"FROM row WHERE {where}",
+            (self._target, self._clock(), value),
         )
 
     def doubt(self) -> int:
@@ -82,6 +85,12 @@ class LedgerOutbox:
         with self._ledger.read() as db:
             row = db.execute(f"SELECT 1 FROM outbox WHERE {_DUE} LIMIT 1", (self._target,)).fetchone()
         return row is None and not self.due_alerts()
+
+    def is_published(self, uid: str) -> bool:
+        """True where this row was read back, or found by a survey."""
+        query = "SELECT 1 FROM outbox WHERE uid = ? AND target = ? AND published_at IS NOT NULL"
+        with self._ledger.read() as db:
+            return db.execute(query, (uid, self._target)).fetchone() is not None
 
     def due_rows(self, limit: int) -> list[Row]:
         """Rows not yet read back: evaluations first, then by step."""
@@ -128,6 +137,24 @@ class LedgerOutbox:
                 "UPDATE outbox SET copies = ? WHERE uid = ? AND target = ?",
                 [(count, uid, self._target) for uid, count in copies],
             )
+
+    @property
+    def surveyed(self) -> bool:
+        """True once it is known which rows were in the run before this ledger was made."""
+        with self._ledger.read() as db:
+            return db.execute("SELECT 1 FROM meta WHERE key = ?", (self._surveyed,)).fetchone() is not None
+
+    def found_by_survey(self, uids: Sequence[str]) -> None:
+        """These rows were there before; whenever one of them becomes due, it is delivered already."""
+        with self._ledger.change() as db:
+            db.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", [(uid, self._target) for uid in uids])
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, 'yes')", (self._surveyed,))
+            due = {row.uid for row in self.due_rows(-1)}
+            self.rows_published([uid for uid in uids if uid in due])
+
+    @property
+    def _surveyed(self) -> str:
+        return f"surveyed {self._target}"
 
     def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
         """These rows are still due, and this is why."""

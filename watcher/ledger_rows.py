@@ -34,6 +34,7 @@ CREATE TABLE outbox (
     mark INTEGER, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL,
     copies INTEGER NOT NULL DEFAULT 1, UNIQUE (uid, target));
 CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
+CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
 CREATE TABLE alert (
     key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
     raised_at REAL);

@@ -46,26 +46,35 @@ def watch(uimon: Uimon, trainer: subprocess.Popen[bytes], val: Path) -> tuple[in
     code, _, log = uimon.run(
         *("watch", uimon.place / "checkpoints", "--run-id", RUN, "--val", val, "--until-final"),
         *("--samples", "4", "--max-tokens", "16", "--state-dir", uimon.state, "--poll", "1s", "--idle-exit", "60s"),
+        *("--settle", "2s"),
     )
     assert trainer.wait(60) == 0
     return code, log
 
 
-def test_beside_a_default_mode_trainer_nothing_is_written(
+def test_beside_a_default_mode_trainer_a_companion_is_live_and_its_run_has_all_rows_in_the_end(
     uimon: Uimon, standin: Standin, train: StartTraining, val: Path
 ) -> None:
     code, log = watch(uimon, train(), val)
 
     rows = history(standin)
-    assert sorted(trainer_steps(rows)) == list(range(1, STEPS + 1))
-    assert uids(rows, "eval") == uids(rows, "train") == []
-    assert_unharmed(standin)
-    assert standin.state()["runs"][PATH]["states"] == ["running", "finished"]
     assert code == 0, log
     assert log.count(ADVICE) == 1
-    evaluated = [c for c in uimon.status() if c["metrics"]]
-    assert evaluated[-1]["step"] == STEPS
-    assert {(c["state"], c["published"]) for c in evaluated} == {("evaluated", "deferred")}
+    assert sorted(trainer_steps(rows)) == list(range(1, STEPS + 1))
+    assert_unharmed(standin)
+    evaluated = [c["step"] for c in uimon.status() if c["published"] == "yes"]
+    assert evaluated[-1] == STEPS
+    assert sorted(row["train/global_step"] for row in rows if "eval/uid" in row) == evaluated
+    training = uids(rows, "train")
+    assert len(training) == len(set(training)) == STEPS
+    # Nothing was written into the run before its trainer had left it.
+    first = next(position for position, row in enumerate(rows) if row.keys() & {"eval/uid", "train/uid"})
+    assert len(trainer_steps(rows[:first])) == STEPS
+    assert standin.state()["runs"][PATH]["states"] == ["running", "finished"] * (1 + log.count("Rows are delivered"))
+    companion = standin.state()["history"][f"{PATH}-uimon"]
+    assert set(uids(companion, "eval")) <= set(uids(rows, "eval"))
+    assert uids(companion, "eval"), log
+    assert standin.state()["runs"][f"{PATH}-uimon"]["state"] == "finished"
 
 
 def test_beside_a_shared_mode_trainer_every_row_of_both_arrives(

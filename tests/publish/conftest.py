@@ -189,6 +189,7 @@ class MemoryStore:
     def __init__(self, rows: Sequence[Row] = ()) -> None:
         self.rows = {row.uid: row for row in rows}
         self.published: list[str] = []
+        self.found: list[str] | None = []
         self.copies: dict[str, int] = {}
         self.alerts: list[Alert] = []
         self.raised: list[str] = []
@@ -198,6 +199,13 @@ class MemoryStore:
     @property
     def empty(self) -> bool:
         return not self.due_rows(1) and not self.due_alerts()
+
+    @property
+    def surveyed(self) -> bool:
+        return self.found is not None
+
+    def found_by_survey(self, uids: Sequence[str]) -> None:
+        self.found = list(uids)
 
     def due_alerts(self) -> list[Alert]:
         return [alert for alert in self.alerts if alert.key not in self.raised]

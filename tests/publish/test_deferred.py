@@ -57,7 +57,8 @@ def trainers_own(run: RunRecord) -> dict[str, Any]:
         "shared": 67 in telemetry["3"],
         "definitions": [name for name in names if name not in ("eval/*", "uimon/*")],
         "summary": {
-            key: value
+            # Which a run that is closed has in whole seconds.
+            key: int(value) if key == "_runtime" else value
             for key, value in run.summary.items()
             if key not in ("_step", "train/uid", "train/perplexity") and not key.startswith("eval/")
         },

@@ -79,7 +79,8 @@ def publish(
     else:
         session = joining.decide(ref, facts, order.mode, settled=order.settled)
         place = _trainers_run(ref, run, facts, session, limits)
-    seen = reading.find_attempted(place.run, rows)
+    found = reading.survey(place.run) if order.survey else None
+    seen = reading.find_attempted(place.run, rows) if found is None else +Counter({r.uid: found[r.uid] for r in rows})
     due = [row for row in rows if not seen[row.uid]]
     refused: list[str] = []
     if due or alerts:
@@ -92,7 +93,7 @@ def publish(
         seen += _read_back(place, due, position, limits)
         if place.summary is not None:
             _give_back_origin(place)
-    return _answer(rows, alerts, seen, refused, place.url)
+    return _answer(rows, alerts, seen, found, refused, place.url)
 
 
 def _read_back(place: _Destination, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
@@ -119,7 +120,12 @@ def _give_back_origin(place: _Destination) -> None:
 
 
 def _answer(
-    rows: Sequence[Row], alerts: Sequence[Alert], seen: Counter[str], refused: Sequence[str], url: str | None
+    rows: Sequence[Row],
+    alerts: Sequence[Alert],
+    seen: Counter[str],
+    found: Counter[str] | None,
+    refused: Sequence[str],
+    url: str | None,
 ) -> Message:
     delivered = [row.uid for row in rows if seen[row.uid]]
     missing = len(rows) - len(delivered)
@@ -130,7 +136,9 @@ def _answer(
         detail = f"W&B's SDK did not take {len(refused)} of {len(rows)} rows: {refused[0][:300]}."
     copies = {uid: count for uid, count in seen.items() if count > 1}
     waiting = Reason.NOT_DELIVERED if missing else None
-    return published_message(delivered, copies, [alert.key for alert in alerts], url, waiting, detail)
+    return published_message(
+        delivered, copies, [a.key for a in alerts], None if found is None else list(found), url, waiting, detail
+    )
 
 
 def _trainers_run(
@@ -153,8 +161,8 @@ def _trainers_run(
 
 def _origin(run: PublicRun) -> dict[str, str]:
     """The host and the program that the run shows, which a session would replace by its own."""
-    writers = run.rawconfig.get("_wandb", {}).get("e") or {}
-    newest = max(writers.values(), key=lambda writer: str(writer.get("startedAt", "")), default={})
+    writers: dict[str, dict[str, Any]] = run.rawconfig.get("_wandb", {}).get("e") or {}
+    newest: dict[str, Any] = max(writers.values(), key=lambda writer: str(writer.get("startedAt", "")), default={})
     return {name: newest[name] for name in ("host", "program") if isinstance(newest.get(name), str)}
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from watcher.crashpoint import crash_point
@@ -49,6 +49,15 @@ class OutboxStore(Protocol):
 
     def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
         """The run holds these rows more than once: (uid, how often)."""
+        ...
+
+    @property
+    def surveyed(self) -> bool:
+        """True once it is known which rows were in the run before this store was made."""
+        ...
+
+    def found_by_survey(self, uids: Sequence[str]) -> None:
+        """These rows were there before; whenever one of them becomes due, it is delivered already."""
         ...
 
     def due_alerts(self) -> list[Alert]:
@@ -165,7 +174,8 @@ class Outbox:
         rows, alerts = self._store.due_rows(self._batch), self._store.due_alerts()
         if not rows and not alerts:
             return OutboxReport(attempted=False)
-        result = self._publisher.publish(rows, alerts, self._order(), self._store.note_attempt)
+        order = replace(self._order(), survey=not self._store.surveyed)
+        result = self._publisher.publish(rows, alerts, order, self._store.note_attempt)
         crash_point("publish.before_commit")
         self._commit(rows, result)
         self._pace(result)
@@ -188,6 +198,8 @@ class Outbox:
     def _commit(self, rows: Sequence[Row], result: PublishResult) -> None:
         if result.delivered:
             self._store.rows_published(result.delivered)
+        if result.found is not None:
+            self._store.found_by_survey(result.found)
         if result.copies:
             self._store.rows_copied(result.copies.items())
         if result.alerted:

@@ -12,7 +12,7 @@ from wandb.apis.public.runs import Run as PublicRun
 from wandb.apis.public.runs import RunNotFoundError
 from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
-from watcher.model import Reason, Row, UimonError
+from watcher.model import Reason, Row, RowKind, UimonError
 from watcher.publish.run import RunFacts, RunRef, Writer
 from watcher.publish.wire import Limits
 
@@ -85,6 +85,15 @@ def find_attempted(run: PublicRun | None, rows: Iterable[Row]) -> Counter[str]:
     return _find(run, attempted, first if first <= position_of(run) else 0)
 
 
+def survey(run: PublicRun | None) -> Counter[str]:
+    """How often the run holds each of uimon's rows, by uid; reads the whole run."""
+    seen: Counter[str] = Counter()
+    if run is not None:
+        for kind in RowKind:
+            seen.update(_uids(run, kind, 0))
+    return seen
+
+
 def read_back(run: PublicRun, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
     """How often the run holds each row, read until all are seen or `limits.polls` readings are done."""
     seen: Counter[str] = Counter()
@@ -120,15 +129,19 @@ def _find(run: PublicRun, rows: Iterable[Row], position: int) -> Counter[str]:
     """How often the run holds each of `rows` at or after `position`: only those pages are read."""
     wanted = {(row.kind, row.uid) for row in rows}
     seen: Counter[str] = Counter()
+    for kind in sorted({kind for kind, _ in wanted}):
+        seen.update(uid for uid in _uids(run, kind, position) if (kind, uid) in wanted)
+    return seen
+
+
+def _uids(run: PublicRun, kind: RowKind, position: int) -> list[str]:
+    """The uids of all rows of one kind at or after `position`."""
+    key = f"{kind}/uid"
     try:
-        for kind in sorted({kind for kind, _ in wanted}):
-            key = f"{kind}/uid"
-            # The SDK's cache would show yesterday's history; a scan by key skips the trainer's rows.
-            lines = run.scan_history(keys=[key], min_step=position, use_cache=False)
-            seen.update(line[key] for line in lines if (kind, line[key]) in wanted)
+        # The SDK's cache would show yesterday's history; a scan by key skips the trainer's rows.
+        return [line[key] for line in run.scan_history(keys=[key], min_step=position, use_cache=False)]
     except FAILURES as error:
         raise explain(error) from error
-    return seen
 
 
 def _writer(run: PublicRun) -> Writer:

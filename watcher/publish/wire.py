@@ -23,12 +23,14 @@ Message: TypeAlias = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Order:
     """Where rows are to go, and what is known of it: `mode` is the user's word for how the trainer's run may be
-    joined, `settled` is True where that run has ended, and was seen ended for long enough.
+    joined, `settled` is True where that run has ended, and was seen ended for long enough. `survey` asks which rows
+    of uimon's are there already, which somebody who has lost the ledger does not know.
     """
 
     target: Target = Target.RUN
     mode: Mode = "auto"
     settled: bool = False
+    survey: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class PublishResult:
 
     `delivered`: the uids that were read back from the run. `waiting`: why the others were not, None where all
     were; `detail` says it in one sentence. `copies`: how often the run holds each row that it holds more than once.
-    `alerted`: the keys of the alerts that were raised.
+    `alerted`: the keys of the alerts that were raised. `found`: with an order to survey, the uids of all rows that
+    were there before.
     """
 
     delivered: tuple[str, ...]
@@ -64,6 +67,7 @@ class PublishResult:
     url: str | None = None
     copies: Mapping[str, int] = field(default_factory=dict)
     alerted: tuple[str, ...] = ()
+    found: tuple[str, ...] | None = None
 
 
 def encode_row(row: Row) -> Message:
@@ -92,7 +96,7 @@ def decode_alert(data: Mapping[str, Any]) -> Alert:
 
 def decode_order(data: Mapping[str, Any]) -> Order:
     """The order that `asdict` made plain."""
-    return Order(Target(data["target"]), data["mode"], data["settled"])
+    return Order(Target(data["target"]), data["mode"], data["settled"], data["survey"])
 
 
 def error_message(reason: Reason, sentence: str, url: str | None = None) -> Message:
@@ -104,6 +108,7 @@ def published_message(
     delivered: Sequence[str],
     copies: Mapping[str, int],
     alerted: Sequence[str],
+    found: Sequence[str] | None,
     url: str | None,
     waiting: Reason | None,
     detail: str,
@@ -114,6 +119,7 @@ def published_message(
         "delivered": list(delivered),
         "copies": dict(copies),
         "alerted": list(alerted),
+        "found": None if found is None else list(found),
         "url": url,
         "waiting": None if waiting is None else waiting.value,
         "detail": detail,
@@ -132,4 +138,5 @@ def decode_result(message: Mapping[str, Any]) -> PublishResult:
         url=message["url"],
         copies=message["copies"],
         alerted=tuple(message["alerted"]),
+        found=None if message["found"] is None else tuple(message["found"]),
     )

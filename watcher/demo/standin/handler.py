@@ -41,6 +41,7 @@ class Shared:
     unknown: list[str] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     refused_keys: int = 0
+    received_bytes: int = 0
 
     def state(self, *, rows: bool = True) -> JsonObject:
         """Everything that happened, as plain JSON; without `rows`, history lines are counted only."""
@@ -53,6 +54,7 @@ class Shared:
                 "alerts": [asdict(alert) for alert in self.store.alerts],
                 "requests": dict(self.requests),
                 "refused_keys": self.refused_keys,
+                "received_bytes": self.received_bytes,
             }
 
 
@@ -226,6 +228,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with self.shared.lock:
+            self.shared.received_bytes += len(body)
         return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
 
     def _answer_json(self, status: int, answer: JsonObject) -> None:

@@ -1,0 +1,111 @@
+"""What is due where: rows in the run and in its companion, and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.publish.conftest import eval_row, train_row
+from tests.test_ledger import commit, stage
+from watcher.ledger import Ledger
+from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, State, Target
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(tmp_path / "ledger.sqlite3")
+    yield made
+    made.close()
+
+
+def due(ledger: Ledger, target: Target = Target.RUN) -> list[str]:
+    return [row.uid for row in ledger.outbox(target).due_rows(100)]
+
+
+def add(ledger: Ledger, *rows: Row) -> None:
+    ledger.outbox().add_rows(rows)
+
+
+def test_the_companion_has_what_the_run_has_not(ledger: Ledger) -> None:
+    add(ledger, eval_row(10), train_row(1), eval_row(20))
+    run, companion = ledger.outbox(), ledger.outbox(Target.COMPANION)
+    run.rows_published(["eval-10"])
+    assert (companion.empty, run.empty) == (True, False)
+    companion.add_undelivered(Target.RUN)
+    assert due(ledger, Target.COMPANION) == ["eval-20", "train-1"]
+    companion.note_attempt(["eval-20"], 3)
+    companion.rows_published(["eval-20"])
+    companion.add_undelivered(Target.RUN)
+    assert due(ledger, Target.COMPANION) == ["train-1"]
+    # What became of a row in one place says nothing of the other.
+    assert due(ledger) == ["eval-20", "train-1"]
+    assert [row.mark for row in run.due_rows(9)] == [None, None]
+    assert companion.counts() == {RowKind.EVAL: (0, 1), RowKind.TRAIN: (1, 0)}
+
+
+def test_doubted_rows_are_due_again_with_their_marks(ledger: Ledger) -> None:
+    add(ledger, eval_row(10), eval_row(20))
+    outbox = ledger.outbox()
+    outbox.note_attempt(["eval-10"], 7)
+    outbox.rows_published(["eval-10"])
+    assert outbox.doubt() == 1
+    assert outbox.doubt() == 0
+    assert [(row.uid, row.mark) for row in outbox.due_rows(9)] == [("eval-10", 7), ("eval-20", None)]
+
+
+def test_of_two_marks_the_smaller_one_stays(ledger: Ledger) -> None:
+    add(ledger, eval_row(10))
+    for mark in (40, 12, 30):
+        ledger.outbox().note_attempt(["eval-10"], mark)
+    assert [(row.mark, row.attempts) for row in ledger.outbox().due_rows(9)] == [(12, 3)]
+
+
+def test_rows_that_a_survey_found_are_delivered_whenever_they_become_due(ledger: Ledger) -> None:
+    add(ledger, eval_row(10), eval_row(20))
+    outbox = ledger.outbox()
+    assert ledger.outbox().surveyed is False
+    outbox.found_by_survey(["eval-10", "uid"])
+    assert ledger.outbox().surveyed
+    assert not ledger.outbox(Target.COMPANION).surveyed
+    assert due(ledger) == ["eval-20"]
+    commit(ledger, stage(ledger))
+    assert "uid" not in due(ledger)
+    assert [record.state for record in ledger.records()] == [State.PUBLISHED]
+    assert [line["published"] for line in ledger.status()] == ["yes"]
+
+
+def test_copies_are_told_by_row(ledger: Ledger) -> None:
+    add(ledger, eval_row(10), eval_row(20))
+    outbox = ledger.outbox()
+    outbox.rows_copied([("eval-20", 3)])
+    assert outbox.copies() == [("eval-20", 3)]
+
+
+def test_an_alert_is_due_once_in_a_runs_life(tmp_path: Path) -> None:
+    alert = Alert("failed/checkpoint-50", AlertLevel.WARN, "checkpoint-50 failed", "It is broken.")
+    first = Ledger(tmp_path / "ledger.sqlite3")
+    assert first.outbox().empty
+    assert first.outbox().add_alert(alert)
+    assert not first.outbox().add_alert(alert)
+    assert first.outbox().due_alerts() == [alert]
+    assert not first.outbox().empty
+    first.outbox().alerts_raised([alert.key])
+    first.close()
+    again = Ledger(tmp_path / "ledger.sqlite3")
+    assert not again.outbox().add_alert(alert)
+    assert again.outbox().empty
+    again.close()
+
+
+def test_a_ledger_that_is_only_read_tells_what_is_due(tmp_path: Path) -> None:
+    writer = Ledger(tmp_path / "ledger.sqlite3")
+    add(writer, eval_row(10))
+    writer.outbox().rows_waiting(["eval-10"], Reason.DEFERRED)
+    reader = Ledger(tmp_path / "ledger.sqlite3", read_only=True)
+    assert reader.outbox().counts() == {RowKind.EVAL: (1, 0)}
+    assert reader.outbox().waiting_reasons() == [Reason.DEFERRED]
+    assert reader.outbox().copies() == []
+    reader.close()
+    writer.close()
