@@ -189,3 +189,20 @@ def test_a_full_disk_ends_the_watcher_with_a_sentence_and_loses_nothing(tmp_path
     assert "disk" in sentence(done)
     shutil.rmtree(tmp_path / "xdg", ignore_errors=True)
     assert json.loads(uimon("status", "--state-dir", "state", "--json", cwd=tmp_path).stdout) is not None
+
+
+def test_a_run_that_a_trainer_has_begun_beside_the_checkpoints_is_taken_and_said(tmp_path: Path, val: Path) -> None:
+    (tmp_path / "ckpts").mkdir()
+    (tmp_path / "wandb" / "offline-run-20261124_120000-abc123").mkdir(parents=True)
+    # A GPU that is not there ends it before anything is started.
+    result = uimon("watch", "ckpts", "--val", str(val), "--gpu", "7", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "taking abc123, the newest one that was begun here" in result.stderr
+    assert "run is offline: its rows wait in the ledger" in result.stderr
+
+
+def test_without_any_run_it_is_said_how_to_name_one(tmp_path: Path) -> None:
+    (tmp_path / "ckpts").mkdir()
+    result = uimon("watch", "ckpts", "--val", "none.jsonl", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "--run-id (or WANDB_RUN_ID)" in sentence(result)

@@ -18,7 +18,7 @@ from watcher.display import showing
 from watcher.ledger import Ledger
 from watcher.model import Reason, RowKind, State, UimonError
 from watcher.publish import RunRef
-from watcher.publish.local_runs import newest_local_run
+from watcher.publish.local_runs import LocalRun, newest_local_run
 from watcher.service import Service
 from watcher.sources import DirectorySource, resolve_base
 from watcher.statedir import default_state_dir
@@ -39,7 +39,9 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
         )
     root = ckpts.resolve()
-    run = wandb_run(settings, root)
+    unnamed = settings.run_name is None and settings.wandb != "off"
+    begun = newest_local_run(root, Path.cwd(), os.environ) if unnamed else None
+    run = wandb_run(settings, begun)
     name = run.run_id if run else settings.run_name or root.name
     val = load_val(settings.val or find_val(root), settings.system)
     state_root = settings.state_dir or default_state_dir(name)
@@ -48,14 +50,8 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     with (
         DirectoryWaker(root) as waker,
         showing(name, root, debug=debug) as display,
-        assembled(
-            settings,
-            run,
-            name,
-            val,
-            DirectorySource(root, waker, baseline),
-            state_root,
-        ) as parts,
+        _said(begun),
+        assembled(settings, run, name, val, DirectorySource(root, waker, baseline), state_root) as parts,
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
         with display.following(parts.ledger, parts.board):
@@ -83,21 +79,14 @@ def run_service(parts: Assembled) -> bool:
     return True
 
 
-def wandb_run(settings: Settings, ckpts: Path | None = None) -> RunRef | None:
+def wandb_run(settings: Settings, begun: LocalRun | None = None) -> RunRef | None:
     """The run to log into; None with `--wandb off`.
 
-    Where none is named, the one that a trainer has begun beside `ckpts` is taken, and that is said. Raises
-    UimonError(RUN_NOT_FOUND) where there is none either.
+    `begun` is taken where none is named. Raises UimonError(RUN_NOT_FOUND) where there is none either.
     """
     if settings.wandb == "off":
         return None
-    named = settings.run_name
-    local = newest_local_run(ckpts, Path.cwd(), os.environ) if named is None and ckpts is not None else None
-    if local is not None:
-        log.info("No run is named; taking %s, the newest one that was begun here: %s.", local.run_id, local.path)
-        if local.offline:
-            log.warning("That run is offline: its rows wait in the ledger until it is synced with `wandb sync`.")
-        named = local.run_id
+    named = settings.run_name or (begun.run_id if begun else None)
     if named is None:
         sentence = (
             "No run is named, and no trainer has begun one beside the checkpoints: give the trainer's W&B run with "
@@ -105,6 +94,16 @@ def wandb_run(settings: Settings, ckpts: Path | None = None) -> RunRef | None:
         )
         raise UimonError(Reason.RUN_NOT_FOUND, sentence)
     return RunRef.parse(named, settings.entity, settings.project)
+
+
+@contextmanager
+def _said(begun: LocalRun | None) -> Iterator[None]:
+    """Say which run was taken because none was named; entered before what may end the command."""
+    if begun is not None:
+        log.info("No run is named; taking %s, the newest one that was begun here: %s.", begun.run_id, begun.path)
+    if begun is not None and begun.offline:
+        log.warning("That run is offline: its rows wait in the ledger until it is synced with `wandb sync`.")
+    yield
 
 
 @contextmanager
