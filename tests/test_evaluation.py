@@ -66,7 +66,7 @@ class Heard:
 def record(tmp_path: Path) -> Record:
     path = write_checkpoint(tmp_path, 50)
     return Record(
-        1, path.name, 50, path, Kind.FULL, None, False, State.EVALUATING, None, "", "digest", path, 1, 0.0, 0.0
+        1, path.name, 50, path, Kind.FULL, None, False, State.EVALUATING, None, "", "digest", path, 1, False, 0.0, 0.0
     )
 
 

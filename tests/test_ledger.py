@@ -58,6 +58,12 @@ def see_many(ledger: Ledger) -> None:
         ledger.sight(found(step), "run")
 
 
+def begin(ledger: Ledger, record: Record) -> Record:
+    begun = ledger.begin(record)
+    assert begun is not None
+    return begun
+
+
 def commit(ledger: Ledger, record: Record, uid: str = "uid") -> None:
     evaluation = Evaluation(
         uid, record.step, "suite", {"eval/perplexity": 3.0, "eval/hue_entropy": None}, ({"completion": "x"},), 1.0
@@ -65,7 +71,7 @@ def commit(ledger: Ledger, record: Record, uid: str = "uid") -> None:
     row = Row(
         uid, RowKind.EVAL, record.step, {"eval/uid": uid, "train/global_step": record.step}, Table(("a",), (("b",),))
     )
-    ledger.evaluated(ledger.begin(record), evaluation, row)
+    ledger.evaluated(begin(ledger, record), evaluation, row)
 
 
 def test_a_checkpoint_goes_its_way_to_published(ledger: Ledger) -> None:
@@ -176,7 +182,7 @@ def test_a_checkpoint_that_kills_the_service_again_and_again_is_given_up(ledger:
 
 
 def test_an_interruption_is_not_counted_as_an_attempt(ledger: Ledger) -> None:
-    record = ledger.begin(stage(ledger))
+    record = begin(ledger, stage(ledger))
     ledger.hand_back(record, Reason.INTERRUPTED, "stopped", counted=False)
     assert [(r.state, r.attempts) for r in ledger.records()] == [(State.STAGED, 0)]
 
@@ -235,7 +241,7 @@ def test_the_final_checkpoint_is_known_by_its_steps(ledger: Ledger) -> None:
 
 
 def test_a_change_that_fails_half_way_leaves_nothing(ledger: Ledger) -> None:
-    record = ledger.begin(stage(ledger))
+    record = begin(ledger, stage(ledger))
     bad = Evaluation("uid", 50, "suite", {}, ({"completion": object()},), 1.0)
     with pytest.raises(TypeError):
         ledger.evaluated(record, bad, Row("uid", RowKind.EVAL, 50, {}))

@@ -145,6 +145,14 @@ def watch(
     state_dir: StateDir = None,
     stage_dir: StageDir = None,
     disk_floor_gb: DiskFloor = None,
+    pattern: Annotated[
+        str | None,
+        _option("Names of checkpoints, e.g. 'iter_{step}'. [default: the usual trainers']", _SERVICE, metavar="TEXT"),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        _option("all, latest (newest first) or every:K (one in K steps). [default: all]", _SERVICE, metavar="POLICY"),
+    ] = None,
     poll: Annotated[
         str | None, _option("Longest time between two looks. [default: 5s]", _SERVICE, metavar="TIME")
     ] = None,
@@ -163,6 +171,10 @@ def watch(
     drain_timeout: DrainTimeout = None,
     table_rows: TableRows = None,
     table_kb: TableKb = None,
+    serve: Annotated[
+        str | None, _option("Answer /healthz there. [default: nowhere]", _SERVICE, metavar="HOST:PORT")
+    ] = None,
+    log_format: Annotated[str | None, _option("text or json. [default: text]", _SERVICE, metavar="FORMAT")] = None,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:

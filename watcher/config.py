@@ -47,6 +47,13 @@ class Settings(BaseSettings):
     """How long a run must have stayed ended before deferred rows are written into it; six times that for one which
     W&B calls crashed, since it may only have lost its network. An hour without a heartbeat is enough for both."""
 
+    pattern: str | None = None
+    """How checkpoint directories are named, with `{step}` in the place of the step, as in `iter_{step}`. Default: the
+    usual trainers' ways."""
+    policy: str = "all"
+    """Which checkpoints are evaluated when training is faster: `all` in turn; `latest`, the newest first and older
+    ones while nothing newer waits; `every:K`, one in at least K steps. The final one always is."""
+
     # Prompts, and how samples are drawn. All of it is part of the suite: a change starts a new suite.
     val: Path | None = None
     """Validation prompts, JSON lines. Default: the `val.jsonl` next to the checkpoints or in the current directory."""
@@ -122,6 +129,10 @@ class Settings(BaseSettings):
     """How long the exit waits for rows that are not yet in the run; they stay in the ledger."""
     table_rows: int = Field(8, ge=0)
     """Rows of `eval/sample_generations` for each checkpoint."""
+    serve: str | None = None
+    """HOST:PORT on which `/healthz` answers 200 while the service's loop runs, 503 where it hangs. Default: nowhere."""
+    log_format: Literal["text", "json"] = "text"
+    """`json` writes each line of the log as one JSON object: `time`, `level`, `message`."""
     table_kb: int = Field(1000, ge=1)
     """Most that the rows of one checkpoint's table may take, in kB; further rows are left out, and that is said."""
 

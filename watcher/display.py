@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -63,14 +65,27 @@ class _ConsoleHandler(logging.Handler):
         self._console.print(line, soft_wrap=True)
 
 
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line: `time` (ISO 8601, UTC), `level`, `message`, and `traceback` where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
 @contextmanager
-def showing(run: str, place: Path, *, debug: bool = False) -> Iterator[Display]:
-    """Send uimon's log to standard error, below it a live display where that is a terminal."""
+def showing(run: str, place: Path, *, debug: bool = False, as_json: bool = False) -> Iterator[Display]:
+    """Send uimon's log to standard error, below it a live display where that is a terminal and takes text."""
     console = Console(stderr=True)
     display = Display(run, place, console)
-    live = console.is_terminal and sys.stderr.isatty()
+    live = console.is_terminal and sys.stderr.isatty() and not as_json
     handler: logging.Handler = _ConsoleHandler(console) if live else logging.StreamHandler(sys.stderr)
-    if not live:
+    if as_json:
+        handler.setFormatter(_JsonFormatter())
+    elif not live:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logger = logging.getLogger("uimon")
     logger.setLevel(logging.DEBUG if debug else logging.INFO)

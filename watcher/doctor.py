@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from watcher.checkpoints import DirectoryWaker, discover, free_bytes, inspect
+from watcher.checkpoints.proof import QUIET_S
 from watcher.engine.gpu import GpuChoice
 from watcher.model import Checkpoint, Condition, UimonError
 
@@ -208,7 +209,7 @@ def newest_checkpoints(root: Path | None) -> list[Checkpoint]:
         found = discover(root)[-NEWEST_LOOKED_AT:]
     except UimonError:
         return []
-    return [inspect(item.path, item.step) for item in reversed(found)]
+    return [inspect(i.path, i.step, confirmed=i.confirmed, epochs=i.epochs, quiet=QUIET_S) for i in reversed(found)]
 
 
 def check_directory(root: Path | None, newest: Sequence[Checkpoint]) -> Check:

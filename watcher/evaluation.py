@@ -118,8 +118,8 @@ def evaluate(
     metrics = {name: value if value is None or math.isfinite(value) else None for name, value in metrics.items()}
     uid = row_uid(RowKind.EVAL, context.run, record.step, digest, suite.digest)
     samples = tuple(_sample_record(generation, score, suite) for generation, score in generated.scored)
-    evaluation = Evaluation(uid, record.step, suite.digest, metrics, samples, context.clock())
-    return evaluation, _eval_row(evaluation, context.table)
+    evaluation = Evaluation(uid, record.step, suite.digest, metrics, samples, context.clock(), record.name, digest)
+    return evaluation, eval_row(evaluation, context.table)
 
 
 def copy_of(record: Record) -> Path:
@@ -219,7 +219,7 @@ def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) 
     }
 
 
-def _eval_row(evaluation: Evaluation, limits: TableLimits) -> Row:
+def eval_row(evaluation: Evaluation, limits: TableLimits) -> Row:
     """The row for W&B: every defined metric, the step for the x axis, the uid, and the table of samples."""
     values: dict[str, JsonScalar] = {k: v for k, v in evaluation.metrics.items() if v is not None}
     values |= {

@@ -48,6 +48,8 @@ class Exporter:
             body = {
                 "uid": evaluation.uid,
                 "step": evaluation.step,
+                "name": evaluation.name,
+                "digest": evaluation.digest,
                 "suite": evaluation.suite,
                 "at": evaluation.at,
                 "metrics": dict(evaluation.metrics),

@@ -32,6 +32,7 @@ from typing import Any, Final
 
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.ledger_rows import (
+    MIGRATIONS,
     SCHEMA,
     SCHEMA_VERSION,
     Evaluation,
@@ -42,8 +43,10 @@ from watcher.ledger_rows import (
     train_row,
 )
 from watcher.model import (
+    FINAL_NAME,
     Checkpoint,
     Condition,
+    Kind,
     Reason,
     Row,
     Staged,
@@ -69,12 +72,14 @@ class Ledger:
             target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
             self._db = sqlite3.connect(target, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
             self._db.row_factory = sqlite3.Row
-            if not read_only:
-                self._prepare()
-            elif self._version() == 0:
-                raise UimonError(Reason.LEDGER_DAMAGED, f"{path} is only being made; look again in a moment.")
-            elif self._version() != SCHEMA_VERSION:
-                raise UimonError(Reason.LEDGER_DAMAGED, f"{path} was written by another version of uimon.")
+            try:
+                if read_only:
+                    self._require_version()
+                else:
+                    self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
@@ -120,14 +125,19 @@ class Ledger:
         """The files were copied and all bytes of the weights are known.
 
         Returns None where this step with these very weights is on record already: then it is the same checkpoint,
-        written again or copied to another place, and nothing is due.
+        written again or copied to another place, and nothing is due. The model in the run directory, which states no
+        step of its own, is the same as any checkpoint with its weights.
         """
         with self.change() as db:
             known = db.execute(
-                "SELECT id FROM checkpoint WHERE step = ? AND digest = ? AND id != ? "
+                "SELECT id FROM checkpoint WHERE (step = ? OR ?) AND digest = ? AND id != ? "
                 "AND state NOT IN ('failed', 'skipped')",
-                (record.step, staged.digest, record.id),
+                (record.step, record.name == FINAL_NAME, staged.digest, record.id),
             ).fetchone()
+            if known is not None and record.name == FINAL_NAME:
+                same = f"it holds the weights of {self.record(known['id']).name}"
+                self._settle(record.id, State.SKIPPED, Reason.SAME_WEIGHTS, same)
+                return None
             if known is not None:
                 stamp = self._stamp(record)
                 db.execute("DELETE FROM checkpoint WHERE id = ?", (record.id,))
@@ -142,12 +152,23 @@ class Ledger:
             self._settle(record.id, State.STAGED)
             return self.record(record.id)
 
-    def begin(self, record: Record) -> Record:
-        """The engine takes this checkpoint; counts the attempt before anything can kill it."""
+    def begin(self, record: Record) -> Record | None:
+        """The engine takes this checkpoint; counts the attempt before anything can kill it. None: it was given up."""
         with self.change() as db:
+            if self.record(record.id).state is not State.STAGED:
+                return None
             db.execute("UPDATE checkpoint SET attempts = attempts + 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.EVALUATING)
             return self.record(record.id)
+
+    def give_up(self, record: Record, reason: Reason, detail: str) -> bool:
+        """Pass over a staged checkpoint; False where the engine has taken it meanwhile."""
+        with self.change() as db:
+            if self.record(record.id).state is not State.STAGED:
+                return False
+            db.execute("UPDATE checkpoint SET stage = NULL WHERE id = ?", (record.id,))
+            self._settle(record.id, State.SKIPPED, reason, detail)
+            return True
 
     def hand_back(self, record: Record, reason: Reason, detail: str, *, counted: bool = True) -> None:
         """The evaluation ended without a result and may be tried again; `counted=False` takes the attempt back."""
@@ -169,6 +190,18 @@ class Ledger:
             )
             self.outbox().add_rows([row])
             self._settle(record.id, State.PUBLISHED if self.outbox().is_published(row.uid) else State.EVALUATED)
+
+    def restore(self, evaluation: Evaluation, row: Row) -> None:
+        """An evaluation that an earlier ledger had, and its row, which is due again."""
+        with self.change() as db:
+            now = self._clock()
+            made = db.execute(
+                "INSERT INTO checkpoint (name, step, stamp, path, kind, final, state, digest, seen_at, changed_at) "
+                "VALUES (?, ?, '', '', ?, 0, ?, ?, ?, ?)",
+                (evaluation.name, evaluation.step, Kind.FULL, State.EVALUATED, evaluation.digest, now, now),
+            )
+            self.evaluated(self.record(int(made.lastrowid or 0)), evaluation, row)
+            self.mark_exported(evaluation.uid)
 
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint will not be evaluated unless somebody asks for it again."""
@@ -201,7 +234,10 @@ class Ledger:
         with self.change() as db:
             chosen = [r for r in self.records(State.FAILED, State.SKIPPED) if step is None or r.step == step]
             for record in chosen:
-                db.execute("UPDATE checkpoint SET attempts = 0, digest = NULL, stage = NULL WHERE id = ?", (record.id,))
+                db.execute(
+                    "UPDATE checkpoint SET attempts = 0, asked = 1, digest = NULL, stage = NULL WHERE id = ?",
+                    (record.id,),
+                )
                 self._settle(record.id, State.COMPLETE)
             return [self.record(r.id) for r in chosen]
 
@@ -231,8 +267,8 @@ class Ledger:
         where = "" if exported is None else f"WHERE exported = {int(exported)}"
         with self._lock:
             rows = self._db.execute(
-                "SELECT evaluation.*, checkpoint.step FROM evaluation JOIN checkpoint ON checkpoint.id = "
-                f"evaluation.checkpoint {where} ORDER BY checkpoint.step, evaluation.at"
+                "SELECT evaluation.*, checkpoint.step, checkpoint.name, checkpoint.digest FROM evaluation JOIN "
+                f"checkpoint ON checkpoint.id = evaluation.checkpoint {where} ORDER BY checkpoint.step, evaluation.at"
             ).fetchall()
         return [to_evaluation(row) for row in rows]
 
@@ -290,17 +326,38 @@ class Ledger:
 
     # Inside.
 
+    def _require_version(self) -> None:
+        """A ledger that is only read cannot be brought up to date."""
+        if self._version() == 0:
+            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} is only being made; look again in a moment.")
+        if self._version() != SCHEMA_VERSION:
+            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} was written by another version of uimon.")
+
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        if self._version() == 0:
-            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        elif self._version() != SCHEMA_VERSION:
+        version = self._version()
+        if version == 0:
+            self._run(SCHEMA, SCHEMA_VERSION)
+        elif version > SCHEMA_VERSION:
             raise UimonError(
-                Reason.LEDGER_DAMAGED,
-                f"{self.path} has ledger version {self._version()}, and this uimon reads {SCHEMA_VERSION}; "
-                "use the uimon that wrote it, or another --state-dir.",
+                Reason.CONFIG_INVALID,
+                f"{self.path} has ledger version {version}, and this uimon reads {SCHEMA_VERSION}; use the uimon that "
+                "wrote it, or another --state-dir.",
             )
+        for older in range(max(version, 1), SCHEMA_VERSION) if version else ():
+            self._run(MIGRATIONS[older], older + 1)
+        # Seconds for a gigabyte, at start only; a page that was torn would otherwise show in some query, days later.
+        if (said := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(said)
+
+    def _run(self, script: str, version: int) -> None:
+        """Change the schema, all of it or nothing."""
+        try:
+            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
+        except sqlite3.Error:
+            self._roll_back()
+            raise
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])

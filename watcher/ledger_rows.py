@@ -20,7 +20,7 @@ CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
     kind TEXT NOT NULL, base TEXT, final INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
     detail TEXT NOT NULL DEFAULT '', digest TEXT, stage TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-    seen_at REAL NOT NULL, changed_at REAL NOT NULL);
+    asked INTEGER NOT NULL DEFAULT 0, seen_at REAL NOT NULL, changed_at REAL NOT NULL);
 CREATE INDEX checkpoint_name ON checkpoint (name, id);
 CREATE INDEX checkpoint_state ON checkpoint (state, step);
 CREATE TABLE evaluation (
@@ -39,11 +39,39 @@ CREATE TABLE alert (
     key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
     raised_at REAL);
 """
+MIGRATIONS: Final = {
+    1: """
+ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox RENAME TO old_outbox;
+DROP INDEX outbox_due;
+CREATE TABLE row (
+    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, created_at REAL NOT NULL);
+CREATE TABLE outbox (
+    uid TEXT NOT NULL REFERENCES row (uid), target TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL,
+    mark INTEGER, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL,
+    copies INTEGER NOT NULL DEFAULT 1, UNIQUE (uid, target));
+INSERT INTO row SELECT uid, kind, step, body, created_at FROM old_outbox;
+INSERT INTO outbox (uid, target, kind, step, mark, attempts, reason, published_at)
+    SELECT uid, 'run', kind, step, mark, attempts, REPLACE(reason, 'trainer_not_shared', 'deferred'), published_at
+    FROM old_outbox;
+DROP TABLE old_outbox;
+CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
+CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
+CREATE TABLE alert (
+    key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
+    raised_at REAL);
+INSERT INTO meta VALUES ('surveyed run', 'yes');
+""",
+}
+"""How a ledger of each earlier version becomes one of the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One checkpoint as the ledger knows it; `digest` is None until all its bytes were read."""
+    """One checkpoint as the ledger knows it; `digest` is None until all its bytes were read.
+
+    `asked`: somebody wants this one (`uimon retry`), so no policy passes it over.
+    """
 
     id: int
     name: str
@@ -58,13 +86,16 @@ class Record:
     digest: str | None
     stage: Path | None
     attempts: int
+    asked: bool
     seen_at: float
     changed_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping."""
+    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping. `name` and
+    `digest` are the checkpoint's.
+    """
 
     uid: str
     step: int
@@ -72,6 +103,8 @@ class Evaluation:
     metrics: Mapping[str, float | None]
     samples: tuple[Mapping[str, Any], ...]
     at: float
+    name: str = ""
+    digest: str = ""
 
 
 def train_row(run: str, step: int, loss: float) -> Row | None:
@@ -110,6 +143,7 @@ def to_record(row: sqlite3.Row) -> Record:
         digest=row["digest"],
         stage=Path(row["stage"]) if row["stage"] else None,
         attempts=row["attempts"],
+        asked=bool(row["asked"]),
         seen_at=row["seen_at"],
         changed_at=row["changed_at"],
     )
@@ -117,7 +151,8 @@ def to_record(row: sqlite3.Row) -> Record:
 
 def to_evaluation(row: sqlite3.Row) -> Evaluation:
     """An evaluation's line, without its samples."""
-    return Evaluation(row["uid"], row["step"], row["suite"], json.loads(row["metrics"]), (), row["at"])
+    metrics = json.loads(row["metrics"])
+    return Evaluation(row["uid"], row["step"], row["suite"], metrics, (), row["at"], row["name"], row["digest"] or "")
 
 
 def row_body(row: Row) -> str:

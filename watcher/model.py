@@ -14,6 +14,9 @@ from pathlib import Path
 
 JsonScalar = str | int | float | bool | None
 
+FINAL_NAME = "final"
+"""The name of the model that a trainer saves into the run directory itself."""
+
 
 class Reason(StrEnum):
     """Why a checkpoint or a row is not where one would expect it. The value is the word users see."""
@@ -24,6 +27,7 @@ class Reason(StrEnum):
     CONFIG_MISSING = "config_missing"
     TRAINER_STATE_MISSING = "trainer_state_missing"
     TRAINER_STATE_MISMATCH = "trainer_state_mismatch"
+    STILL_CHANGING = "still_changing"
 
     # A checkpoint that uimon does not evaluate as it stands (state `failed`, until it changes on disk).
     DEEPSPEED_ZERO = "deepspeed_zero"
@@ -39,6 +43,8 @@ class Reason(StrEnum):
 
     # A checkpoint that was passed over (state `skipped`).
     DELETED = "deleted"
+    NOT_DUE = "not_due"
+    SAME_WEIGHTS = "same_weights"
 
     # The engine (state `failed`).
     WEIGHTS_CHANGED = "weights_changed"

@@ -5,35 +5,54 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from watcher.checkpoints import DirectoryWaker, discover, inspect
-from watcher.model import Checkpoint, Condition, Reason, UimonError
+from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect
+from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, UimonError
 
 Glance = tuple[tuple[str, int, int, int], ...]
 BASE_NAME = "base"
 
 
-class DirectorySource:
-    """The checkpoints of a live run. What did not change since it was found complete is not read again."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A directory's content as it was seen first, `since` then, and whether it was complete."""
 
-    def __init__(self, root: Path, waker: DirectoryWaker, baseline: Path | None = None) -> None:
+    glance: Glance
+    since: float
+    complete: bool = False
+
+
+class DirectorySource:
+    """The checkpoints of a live run. What did not change since it was found complete is not read again.
+
+    `clock` counts seconds and never jumps: what shows by its silence alone that it is whole is timed with it.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        waker: DirectoryWaker,
+        baseline: Path | None = None,
+        namings: Sequence[Naming] = NAMINGS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._root = root
         self._waker = waker
-        self._baseline = baseline
-        self._unchanged: dict[str, Glance] = {}
+        self._namings = namings
+        self._clock = clock
+        self._base = Found(0, BASE_NAME, baseline) if baseline is not None else None
+        self._known: dict[str, _Known] = {}
         self._names: set[str] = set()
 
     def look(self) -> Iterator[Checkpoint] | None:
         """Every checkpoint that changed since the last look; None while the directory does not exist."""
         if not self._root.is_dir():
             return None
-        places = [(found.name, found.path, found.step) for found in discover(self._root)]
-        if self._baseline is not None:
-            places.insert(0, (BASE_NAME, self._baseline, 0))
-        self._names = {name for name, _, _ in places}
-        self._unchanged = {n: g for n, g in self._unchanged.items() if n in self._names}
+        places = [*([self._base] if self._base else []), *discover(self._root, self._namings)]
+        self._names = {place.name for place in places}
+        self._known = {name: known for name, known in self._known.items() if name in self._names}
         return self._changed(places)
 
     def names(self) -> Iterable[str]:
@@ -44,15 +63,26 @@ class DirectorySource:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
         self._waker.wait(timeout)
 
-    def _changed(self, places: list[tuple[str, Path, int]]) -> Iterator[Checkpoint]:
-        for name, path, step in places:
-            glance = _glance(path)
-            if glance and self._unchanged.get(name) == glance:
+    def _changed(self, places: Sequence[Found]) -> Iterator[Checkpoint]:
+        for place in places:
+            if place.name == FINAL_NAME and not _is_newest(place, places):
                 continue
-            found = base_checkpoint(path) if name == BASE_NAME else inspect(path, step)
+            glance, now = _glance(place.path), self._clock()
+            known = self._known.get(place.name)
+            if known is None or known.glance != glance or not glance:
+                known = self._known[place.name] = _Known(glance, now)
+            if known.complete:
+                continue
+            found = self._inspect(place, now - known.since)
             if found.condition is Condition.COMPLETE:
-                self._unchanged[name] = glance
+                self._known[place.name] = replace(known, complete=True)
             yield found
+
+    def _inspect(self, place: Found, quiet: float) -> Checkpoint:
+        if place is self._base:
+            return base_checkpoint(place.path)
+        found = inspect(place.path, place.step, confirmed=place.confirmed, epochs=place.epochs, quiet=quiet)
+        return replace(found, name=place.name)
 
 
 class ListSource:
@@ -118,6 +148,15 @@ def _in_cache(name: str) -> Path | None:
         return Path(snapshot_download(name, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
+
+
+def _is_newest(final: Found, places: Sequence[Found]) -> bool:
+    """True where the model in the run directory was written after all checkpoints: an older one is an earlier run's."""
+    try:
+        weights = max(file.stat().st_mtime_ns for file in final.path.glob("*.safetensors"))
+        return all(weights >= place.path.stat().st_mtime_ns for place in places if place.path != final.path)
+    except (OSError, ValueError):
+        return False  # something was deleted in between: the next look tells
 
 
 def _glance(path: Path) -> Glance:

@@ -186,7 +186,7 @@ def _suite(rendered: Rendered) -> Suite:
 def _evaluate(engine: Engine, suite: Suite, model: Path) -> tuple[Metrics, int]:
     """An evaluation's metrics, and how many tokens were generated."""
     record = Record(
-        1, "checkpoint-1", 1, model, Kind.FULL, None, False, State.EVALUATING, None, "", "a", model, 1, 0.0, 0.0
+        1, "checkpoint-1", 1, model, Kind.FULL, None, False, State.EVALUATING, None, "", "a", model, 1, False, 0.0, 0.0
     )
     context = Context(
         "run", TableLimits(8, 1_000_000), _ignore, _ignore, _ignore, interrupted=lambda: False, health=dict

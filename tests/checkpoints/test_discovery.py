@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from watcher.checkpoints import discover
+from tests.checkpoints.conftest import Maker
+from watcher.checkpoints import discover, naming_of
 from watcher.model import Reason, UimonError
 
 
@@ -36,3 +37,58 @@ def test_a_file_in_place_of_the_directory_is_named(tmp_path: Path) -> None:
 def test_checkpoints_nested_deeper_are_not_this_run(run_dir: Path) -> None:
     (run_dir / "v0" / "checkpoint-5").mkdir(parents=True)
     assert discover(run_dir) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "confirmed"),
+    [
+        ("checkpoint-500", 500, True),
+        ("step_500", 500, False),
+        ("step-0500", 500, False),
+        ("global_step500", 500, False),
+        ("epoch_3", 3, False),
+        ("step_", None, False),
+        ("my_step_5", None, False),
+        ("step_5.tmp", None, False),
+        ("iter_5", None, False),
+    ],
+)
+def test_the_usual_names_are_known(run_dir: Path, name: str, step: int | None, confirmed: bool) -> None:
+    (run_dir / name).mkdir()
+    found = [(item.step, item.confirmed) for item in discover(run_dir)]
+    assert found == ([] if step is None else [(step, confirmed)])
+
+
+def test_of_ms_swifts_starts_the_newest_one_is_the_run(run_dir: Path) -> None:
+    for start in ("v0-20261120-090000", "v9-20261121-090000", "v10-20261124-101500"):
+        (run_dir / start / f"checkpoint-{len(start)}").mkdir(parents=True)
+    (run_dir / "v10-20261124-101500" / "runs").mkdir()
+    (found,) = discover(run_dir)
+    assert (found.name, found.step, found.confirmed) == ("v10-20261124-101500/checkpoint-19", 19, True)
+    assert found.path == run_dir / found.name
+
+
+def test_own_names_are_told_by_a_pattern(run_dir: Path) -> None:
+    for name in ("model.5.hf", "model.0010.hf", "checkpoint-7", "modelx5xhf"):
+        (run_dir / name).mkdir()
+    assert [(f.step, f.name) for f in discover(run_dir, [naming_of("model.{step}.hf")])] == [
+        (5, "model.5.hf"),
+        (10, "model.0010.hf"),
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["model", "{step}-{step}", "a/{step}", ""])
+def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
+    with pytest.raises(UimonError, match="cannot be used") as caught:
+        naming_of(pattern)
+    assert caught.value.reason is Reason.CONFIG_INVALID
+
+
+def test_the_model_in_the_run_directory_is_the_last_one(run_dir: Path, make: Maker) -> None:
+    make.put(run_dir, {n: c for n, c in make.full(5).items() if n != "trainer_state.json"})
+    assert discover(run_dir) == ()
+    (run_dir / "checkpoint-50").mkdir()
+    (run_dir / "checkpoint-100").mkdir()
+    assert [(f.step, f.name, f.confirmed) for f in discover(run_dir)][-1] == (100, "final", False)
+    (run_dir / "model.safetensors").unlink()
+    assert [f.name for f in discover(run_dir)] == ["checkpoint-50", "checkpoint-100"]

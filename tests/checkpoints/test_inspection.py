@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from watcher.checkpoints import inspect
-from watcher.checkpoints.inspection import REWRITE_GRACE_S
+from watcher.checkpoints.proof import REWRITE_GRACE_S
 from watcher.model import Condition, Kind, Reason
 
 Make = Any

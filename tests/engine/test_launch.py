@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.weights import tiny_checkpoint
 from watcher.engine.guard import Inventory, read_inventory
-from watcher.engine.launch import Demand, demand, on_network, sequences_for, vllm_arguments
+from watcher.engine.launch import Demand, demand, sequences_for, vllm_arguments
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
 
 SAMPLING = Sampling(max_tokens=100, temperature=0.0, top_p=1.0, seed=0, n=3)
@@ -65,20 +65,3 @@ def test_arguments_follow_the_settings(settings: EngineSettings, origin: Invento
     assert "max_model_len" not in args
     assert (args["enable_lora"], args["max_lora_rank"], args["max_loras"]) == (True, 16, 1)
     assert args["lora_target_modules"] == ["k_proj", "q_proj", "v_proj"]
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [("/home/x", False), ("/mnt/lustre/run", True), ("/mnt/lustre/scratch/run", False), ("/mnt/my disk/x", True)],
-)
-def test_network_file_systems_are_told_by_the_table_of_mounts(tmp_path: Path, path: str, expected: bool) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(
-        "/dev/sda1 / ext4 rw 0 0\n10.0.0.1@tcp:/fs /mnt/lustre lustre rw 0 0\n"
-        "tmpfs /mnt/lustre/scratch tmpfs rw 0 0\nsshfs#host: /mnt/my\\040disk fuse.sshfs rw 0 0\n"
-    )
-    assert on_network(Path(path), mounts) is expected
-
-
-def test_without_a_table_of_mounts_nothing_is_a_network(tmp_path: Path) -> None:
-    assert not on_network(tmp_path, tmp_path / "none")

@@ -1,26 +1,88 @@
-"""Finds the checkpoints directly inside a run directory. A rescan is the truth; file events only make it early."""
+"""Which directories of a run are checkpoints, told by their names alone.
+
+| written by | name | how it is known to be whole |
+|---|---|---|
+| transformers' Trainer, and TRL, Unsloth, Axolotl, LLaMA-Factory on it | `checkpoint-500` | its `trainer_state.json` |
+| ms-swift | `v0-20261124-101500/checkpoint-500`; the newest such directory is the run | the same |
+| torchtune, open-instruct, prime-rl and own loops | `step_500`, `step-500`, `global_step500`, `epoch_3` | see below |
+| `--pattern 'model_{step}'` | whatever the pattern says | see below |
+| `save_model()` at the end | the run directory itself, as `final` | see below |
+
+What need not have a `trainer_state.json` is whole once it has one, or a marker that its writer puts there last
+(`COMPLETED`, `STABLE`, `.complete`), or when nothing in it has changed for a while (see `proof`). While a
+directory has a temporary name (`tmp-checkpoint-500`), it is none.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from watcher.model import Reason, UimonError
+from watcher.checkpoints import layout
+from watcher.model import FINAL_NAME, Reason, UimonError
 
 # At most 18 digits, so that a step fits the ledger's 64-bit integers; no leading zero, so that two names are never
 # the same step.
-CHECKPOINT_NAME = re.compile(r"checkpoint-(0|[1-9][0-9]{0,17})")
+_STEP = "(?P<step>0|[1-9][0-9]{0,17})"
+# Other writers pad with zeros, so that names sort.
+_PADDED = "0*(?P<step>0|[1-9][0-9]{0,17})"
+_SWIFT_RUN = re.compile(r"v(?P<version>[0-9]{1,6})-[0-9]{8}-[0-9]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A way to name checkpoints: the whole name matches `pattern`, whose group `step` is the step.
+
+    `confirmed`: the writer always leaves a `trainer_state.json`, which has to state that step. `epochs`: the number
+    counts epochs, and the step is the one in a `trainer_state.json`, where there is one.
+    """
+
+    pattern: re.Pattern[str]
+    confirmed: bool = False
+    epochs: bool = False
+
+
+HUGGING_FACE = Naming(re.compile(f"checkpoint-{_STEP}"), confirmed=True)
+NAMINGS = (
+    HUGGING_FACE,
+    Naming(re.compile(f"(?:global_?)?step[_-]?{_PADDED}")),
+    Naming(re.compile(f"epoch[_-]?{_PADDED}"), epochs=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A directory whose name says that it is the checkpoint of `step`; nothing in it has been read yet."""
+    """A directory whose name says that it is the checkpoint of `step`; nothing in it has been read yet.
+
+    `name` is relative to the run directory. `confirmed` and `epochs` are its naming's.
+    """
 
     step: int
     name: str
     path: Path
+    confirmed: bool = True
+    epochs: bool = False
+
+
+def naming_of(pattern: str) -> Naming:
+    """The naming that a user's pattern describes: text with `{step}` in it, once.
+
+    Raises UimonError(CONFIG_INVALID).
+
+    >>> bool(naming_of("iter_{step}").pattern.fullmatch("iter_0000500"))
+    True
+    """
+    before, mark, after = pattern.partition("{step}")
+    if not mark or "{step}" in after or "/" in pattern:
+        raise UimonError(
+            Reason.CONFIG_INVALID,
+            f"The pattern {pattern!r} cannot be used: give the name of a checkpoint directory with {{step}} in the "
+            "place of its step, such as 'iter_{step}'.",
+        )
+    return Naming(re.compile(f"{re.escape(before)}{_PADDED}{re.escape(after)}"))
 
 
 def step_of(name: str) -> int | None:
@@ -28,21 +90,24 @@ def step_of(name: str) -> int | None:
 
     >>> step_of("checkpoint-500"), step_of("tmp-checkpoint-500"), step_of("checkpoint-abc"), step_of("checkpoint-007")
     (500, None, None, None)
+    >>> step_of("step_0500"), step_of("epoch_3")
+    (500, 3)
     """
-    match = CHECKPOINT_NAME.fullmatch(name)
-    return int(match[1]) if match else None
+    matched = _match(name, NAMINGS)
+    return None if matched is None else matched[1]
 
 
-def discover(root: Path) -> tuple[Found, ...]:
-    """The `checkpoint-N` directories directly in `root`, by ascending step; nothing where `root` does not exist (yet).
+def discover(root: Path, namings: Sequence[Naming] = NAMINGS) -> tuple[Found, ...]:
+    """The run's checkpoints, by ascending step; nothing where `root` does not exist (yet).
 
     Files and symbolic links are left out: a link such as `latest` is a second name, and the trainer writes none.
+    Of directories with the same step the one that comes first in `namings` is first. The model in `root` itself comes
+    last; its step is that of the newest checkpoint beside it, and without one there is none to tell.
     Raises UimonError(UNREADABLE) where `root` is no directory or may not be listed.
     """
     root = Path(os.path.abspath(root))  # noqa: PTH100 - `resolve` would give the directory another name than the user's
     try:
-        with os.scandir(root) as entries:
-            found = [_found(root, entry) for entry in entries]
+        names, folders = _list(root)
     except FileNotFoundError:
         return ()
     except NotADirectoryError:
@@ -51,11 +116,50 @@ def discover(root: Path) -> tuple[Found, ...]:
         raise UimonError(
             Reason.UNREADABLE, f"{root} cannot be listed ({error.strerror}); check its permissions and the mount."
         ) from None
-    return tuple(sorted((item for item in found if item), key=lambda item: item.step))
+    found = [found for name in folders if (found := _found(root, name, namings))]
+    found += _in_newest_swift_run(root, folders, namings)
+    found.sort(key=lambda item: item.step)
+    if found and _is_model(names):
+        found.append(Found(found[-1].step, FINAL_NAME, root, confirmed=False))
+    return tuple(found)
 
 
-def _found(root: Path, entry: os.DirEntry[str]) -> Found | None:
-    step = step_of(entry.name)
-    if step is None or not entry.is_dir(follow_symlinks=False):
+def _list(root: Path) -> tuple[set[str], list[str]]:
+    """The names of files and of real directories in `root`."""
+    with os.scandir(root) as entries:
+        kinds = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    return {name for name, folder in kinds if not folder}, sorted(name for name, folder in kinds if folder)
+
+
+def _match(name: str, namings: Sequence[Naming]) -> tuple[Naming, int] | None:
+    for naming in namings:
+        if match := naming.pattern.fullmatch(name):
+            return naming, int(match["step"])
+    return None
+
+
+def _found(root: Path, name: str, namings: Sequence[Naming], prefix: str = "") -> Found | None:
+    matched = _match(name, namings)
+    if matched is None:
         return None
-    return Found(step, entry.name, root / entry.name)
+    naming, step = matched
+    return Found(step, f"{prefix}{name}", root / name, naming.confirmed, naming.epochs)
+
+
+def _in_newest_swift_run(root: Path, folders: Sequence[str], namings: Sequence[Naming]) -> list[Found]:
+    """The checkpoints of ms-swift's last start: it gives each start a directory, and earlier ones are other runs."""
+    runs = [(int(match["version"]), name) for name in folders if (match := _SWIFT_RUN.fullmatch(name))]
+    if not runs:
+        return []
+    newest = max(runs)[1]
+    try:
+        _, inner = _list(root / newest)
+    except OSError:
+        return []  # deleted or closed in between: the next look tells
+    return [found for name in inner if (found := _found(root / newest, name, namings, f"{newest}/"))]
+
+
+def _is_model(names: set[str]) -> bool:
+    """True where a directory's own files are a model's or an adapter's."""
+    full = layout.CONFIG in names and bool(names & {layout.WEIGHTS, layout.INDEX})
+    return full or {layout.ADAPTER_CONFIG, layout.ADAPTER_WEIGHTS} <= names

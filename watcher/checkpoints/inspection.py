@@ -8,7 +8,9 @@ says nothing. What Hugging Face's Trainer leaves is complete when all of these h
 - `trainer_state.json`, which is written last, is whole and states the step of the directory's name, and is not
   older than the weights (else the trainer, having gone back, is writing this step again over the old one).
 
-A directory named on its own (`step=None`) needs no `trainer_state.json`: exported models have none. Nothing is ever
+What shows that other writers are done (`confirmed=False`) is in `proof`.
+
+A directory named on its own (`step=None`) needs none of these: exported models have none. Nothing is ever
 written, and no pickle (`training_args.bin`, `optimizer.pt`, `*.bin`) is ever opened.
 """
 
@@ -27,6 +29,7 @@ from typing import Any
 
 from watcher.checkpoints import layout
 from watcher.checkpoints.discovery import step_of
+from watcher.checkpoints.proof import Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
 from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
 from watcher.checkpoints.trainer_state import parse_trainer_state
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
@@ -35,22 +38,6 @@ JSON_LIMIT = 64 * 2**20
 """Longest configuration or index that is read, in bytes; the largest known index is under 10 MB."""
 STATE_LIMIT = 512 * 2**20
 """Longest `trainer_state.json` that is read, in bytes: some millions of logged steps."""
-DETAIL_LIMIT = 1000
-"""Longest `detail`, in characters."""
-MTIME_SLACK_S = 2.0
-"""Coarsest timestamps of a file system in use (FAT's), in seconds."""
-REWRITE_GRACE_S = 300.0
-"""How long, in seconds, weights newer than `trainer_state.json` count as a checkpoint that is being written again.
-After it they are taken for a copy, which a file manager or download wrote in an order of its own."""
-
-
-class _Finding(Exception):
-    """The way out of a nested check: what the checkpoint is instead of complete."""
-
-    def __init__(self, condition: Condition, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        # A hostile header may hold a name of megabytes, which no log line or ledger is to carry.
-        self.condition, self.reason, self.detail = condition, reason, detail[:DETAIL_LIMIT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +49,21 @@ class _Listing:
     escaping: frozenset[str]
 
 
-def inspect(path: Path, step: int | None = None, *, now: Callable[[], float] = time.time) -> Checkpoint:
+def inspect(
+    path: Path,
+    step: int | None = None,
+    *,
+    confirmed: bool = True,
+    epochs: bool = False,
+    quiet: float = 0.0,
+    now: Callable[[], float] = time.time,
+) -> Checkpoint:
     """What the checkpoint directory `path` is at this moment. Reads only; never raises for what it finds on disk.
 
     `step` is the step of a checkpoint below a watched run directory, which must then be confirmed by its
-    `trainer_state.json`. Without it the directory stands alone: its step is the one in its name, else the one in its
-    `trainer_state.json`, else 0. `now` gives the time in seconds since the epoch.
+    `trainer_state.json`, unless its naming (`confirmed`, `epochs`, see `Naming`) says otherwise. Without it the
+    directory stands alone: its step is the one in its name, else the one in its `trainer_state.json`, else 0.
+    `quiet`: for how many seconds nothing in it has changed. `now` gives the time in seconds since the epoch.
 
     A directory that vanishes, before or while it is read, is `GONE`; one that may not be read is `UNSUPPORTED` with
     the reason `unreadable`.
@@ -77,7 +73,13 @@ def inspect(path: Path, step: int | None = None, *, now: Callable[[], float] = t
     blank = Checkpoint(name=path.name, path=path, step=named or 0, condition=Condition.COMPLETE)
     try:
         listing = _list(path)
-        return _judge(blank, listing, watched=step is not None, named=named, now=now)
+        if step is None:
+            proof: Proof = NeedsNone()
+        elif confirmed:
+            proof = NeedsTrainerState(now)
+        else:
+            proof = NeedsAnySign(quiet, epochs)
+        return _judge(blank, listing, proof, named=named)
     except OSError as error:
         return _from_os_error(blank, error)
 
@@ -96,14 +98,12 @@ def _from_os_error(blank: Checkpoint, error: OSError) -> Checkpoint:
     return replace(blank, condition=Condition.UNSUPPORTED, reason=Reason.UNREADABLE, detail=detail)
 
 
-def _judge(
-    blank: Checkpoint, listing: _Listing, *, watched: bool, named: int | None, now: Callable[[], float]
-) -> Checkpoint:
+def _judge(blank: Checkpoint, listing: _Listing, proof: Proof, *, named: int | None) -> Checkpoint:
     """The checkpoint with all that could be learned about it, whatever its condition."""
     found = replace(blank, kind=layout.kind_of(listing.files), files=_engine_files(listing))
     try:
         found = replace(found, trainer=_trainer_state(found.path, listing))
-        if named is None and found.trainer is not None:
+        if found.trainer is not None and (named is None or proof.takes_the_states_step):
             found = replace(found, step=found.trainer.global_step)
     except ValueError as error:
         state_error: str | None = f"{layout.TRAINER_STATE} in {blank.name} is not whole yet ({error})."
@@ -111,11 +111,12 @@ def _judge(
         state_error = None
     try:
         if not _has_weights(listing):
-            _refuse_unsupported(found, listing, settled=found.trainer is not None or not watched)
+            _refuse_unsupported(found, listing, settled=found.trainer is not None or proof.is_settled(listing.files))
         base = _check_config(found, listing)
         whole = replace(found, files=_check_weights(found, listing), base=base)
-        _check_trainer_state(whole, listing, watched=watched, error=state_error, now=now)
-    except _Finding as finding:
+        _refuse_broken_state(state_error)
+        proof.check(whole, listing.files)
+    except Finding as finding:
         return replace(found, condition=finding.condition, reason=finding.reason, detail=finding.detail)
     return whole
 
@@ -188,10 +189,10 @@ def _refuse_unsupported(found: Checkpoint, listing: _Listing, *, settled: bool) 
     """`settled` tells that the trainer has finished: before that, loadable weights may still be coming."""
     unsupported = layout.find_unsupported(found.path, listing.files, listing.folders)
     if unsupported and settled:
-        raise _Finding(Condition.UNSUPPORTED, unsupported.reason, unsupported.detail)
+        raise Finding(Condition.UNSUPPORTED, unsupported.reason, unsupported.detail)
     wanted = layout.ADAPTER_WEIGHTS if found.kind is Kind.ADAPTER else f"{layout.WEIGHTS} or {layout.INDEX}"
     _refuse_escaping(found, listing)
-    raise _Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, f"{found.name} has no weights: no {wanted} in it.")
+    raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, f"{found.name} has no weights: no {wanted} in it.")
 
 
 def _refuse_escaping(found: Checkpoint, listing: _Listing) -> None:
@@ -199,7 +200,7 @@ def _refuse_escaping(found: Checkpoint, listing: _Listing) -> None:
     for name in sorted(listing.escaping):
         if name.endswith(".safetensors") or name == layout.INDEX or layout.is_support(name):
             detail = f"{name} in {found.name} is a link that leads out of it: put the file itself there."
-            raise _Finding(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
+            raise Finding(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
 
 
 def _check_config(found: Checkpoint, listing: _Listing) -> str | None:
@@ -207,12 +208,12 @@ def _check_config(found: Checkpoint, listing: _Listing) -> str | None:
     _refuse_escaping(found, listing)
     name = layout.ADAPTER_CONFIG if found.kind is Kind.ADAPTER else layout.CONFIG
     if name not in listing.files:
-        raise _Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, f"{found.name} has no {name}.")
+        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, f"{found.name} has no {name}.")
     try:
         config = _read_object(found.path / name)
     except ValueError as error:
         detail = f"{name} in {found.name} is not whole ({error})."
-        raise _Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail) from None
+        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail) from None
     base = config.get("base_model_name_or_path") if found.kind is Kind.ADAPTER else None
     return base if isinstance(base, str) and base else None
 
@@ -237,8 +238,8 @@ def _check_weights(found: Checkpoint, listing: _Listing) -> tuple[FileStamp, ...
     return tuple(sorted(stamps, key=lambda stamp: stamp.name))
 
 
-def _incomplete(detail: str) -> _Finding:
-    return _Finding(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail)
+def _incomplete(detail: str) -> Finding:
+    return Finding(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail)
 
 
 def _header(found: Checkpoint, name: str) -> Header:
@@ -260,7 +261,7 @@ def _indexed(found: Checkpoint, listing: _Listing) -> list[str]:
         # Only a plain name is looked up, so that `../other/model.safetensors` reads nothing.
         if Path(shard).name != shard or shard in ("", ".", ".."):
             detail = f"{layout.INDEX} in {found.name} names {shard!r}, which is not a file name of that directory."
-            raise _Finding(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
+            raise Finding(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
     missing = [shard for shard in shards if shard not in listing.files]
     if missing:
         raise _incomplete(f"{found.name} lacks {len(missing)} of {len(shards)} shards, {missing[0]} the first.")
@@ -289,25 +290,9 @@ def _trainer_state(path: Path, listing: _Listing) -> TrainerState | None:
     return parse_trainer_state(_read_bounded(path / layout.TRAINER_STATE, STATE_LIMIT))
 
 
-def _check_trainer_state(
-    found: Checkpoint, listing: _Listing, *, watched: bool, error: str | None, now: Callable[[], float]
-) -> None:
+def _refuse_broken_state(error: str | None) -> None:
     if error:
-        raise _Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error)
-    if not watched:
-        return
-    if found.trainer is None:
-        detail = f"{found.name} has no {layout.TRAINER_STATE} yet, the last file of a checkpoint."
-        raise _Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail)
-    if found.trainer.global_step != found.step:
-        detail = f"{layout.TRAINER_STATE} in {found.name} states step {found.trainer.global_step}."
-        raise _Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)
-    stated = listing.files[layout.TRAINER_STATE].mtime_ns / 1e9
-    weights = [s.mtime_ns for s in found.files if s.name.endswith(".safetensors")]
-    written = max(weights) / 1e9
-    if stated + MTIME_SLACK_S < written and now() - written < REWRITE_GRACE_S:
-        detail = f"{found.name} is being written again: its weights are newer than its {layout.TRAINER_STATE}."
-        raise _Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)
+        raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -26,8 +26,9 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
-from watcher.checkpoints.discovery import discover
+from watcher.checkpoints.discovery import NAMINGS, Naming, discover
 from watcher.model import UimonError
+from watcher.mounts import network_file_system
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver, ObservedWatch
@@ -59,11 +60,18 @@ class DirectoryWaker:
     """Sleeps until something happens in `root` or its newest checkpoints, or until the time is up.
 
     `root` need not exist, and may vanish and come back. Where events cannot be had, `on_degraded` is called once with
-    a sentence, and `wait` becomes a plain sleep; each `wait` tries again. Used by one thread, except for `wake`.
+    a sentence, and `wait` becomes a plain sleep; each `wait` tries again. On a network file system events tell only of
+    this machine's own writing, so that is said once, too. Used by one thread, except for `wake`.
     """
 
-    def __init__(self, root: Path, on_degraded: Callable[[str], None] = logger.warning) -> None:
+    def __init__(
+        self,
+        root: Path,
+        on_degraded: Callable[[str], None] = logger.warning,
+        namings: Sequence[Naming] = NAMINGS,
+    ) -> None:
         self._root = root
+        self._namings = namings
         self._on_degraded = on_degraded
         self._flag = threading.Event()
         self._observer: BaseObserver | None = None
@@ -102,6 +110,11 @@ class DirectoryWaker:
 
     def _follow(self) -> None:
         """Brings the watches in line with the directories that are there now."""
+        if not self._degraded and (kind := network_file_system(self._root)):
+            self._say(
+                f"{self._root} lies on a network file system ({kind}), which sends no events for what another machine "
+                "writes; uimon looks at the directory at each poll."
+            )
         try:
             targets = self._targets()
             self._drop(targets)
@@ -117,7 +130,7 @@ class DirectoryWaker:
 
     def _targets(self) -> dict[Path, Identity]:
         try:
-            newest = [found.path for found in discover(self._root)[-NEWEST:]]
+            newest = [found.path for found in discover(self._root, self._namings)[-NEWEST:]]
         except UimonError:
             return {}  # the service's own look says what is wrong with the directory
         targets: dict[Path, Identity] = {}
@@ -148,9 +161,12 @@ class DirectoryWaker:
         return self._observer.schedule(_Waker(self._flag), str(path), recursive=False, event_filter=EVENTS)
 
     def _say_degraded(self, error: OSError) -> None:
+        self._say(
+            f"File events for {self._root} are not to be had ({error.strerror}); uimon looks at the directory at "
+            f"each poll instead. Raising fs.inotify.max_user_watches and max_user_instances brings them back."
+        )
+
+    def _say(self, sentence: str) -> None:
         if not self._degraded:
             self._degraded = True
-            self._on_degraded(
-                f"File events for {self._root} are not to be had ({error.strerror}); uimon looks at the directory at "
-                f"each poll instead. Raising fs.inotify.max_user_watches and max_user_instances brings them back."
-            )
+            self._on_degraded(sentence)

@@ -14,8 +14,10 @@ from watcher.board import Board
 from watcher.config import Settings
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
+from watcher.evaluation import TableLimits
 from watcher.export import Exporter
 from watcher.ledger import Ledger
+from watcher.ledger_rebuild import open_ledger
 from watcher.model import Reason, Target, UimonError
 from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run
 from watcher.service import Parts, Service
@@ -54,7 +56,8 @@ def assembled(
     with ExitStack() as closing:
         lease = Lease(state)
         closing.callback(lease.release)
-        ledger = Ledger(state.ledger)
+        table = TableLimits(settings.table_rows, settings.table_kb * 1000)
+        ledger = open_ledger(state, table, log.error)
         closing.callback(ledger.close)
         require_engine()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from watcher.checkpoints import DirectoryWaker
+from watcher.checkpoints import NAMINGS, DirectoryWaker, naming_of
+from watcher.checkpoints.policy import parse_policy
 from watcher.commands.assemble import Assembled, assembled
 from watcher.config import Settings, load_settings
 from watcher.display import showing
@@ -20,6 +21,7 @@ from watcher.model import Reason, RowKind, State, UimonError
 from watcher.publish import RunRef
 from watcher.publish.local_runs import LocalRun, newest_local_run
 from watcher.service import Service
+from watcher.service.health import serving
 from watcher.sources import DirectorySource, resolve_base
 from watcher.statedir import default_state_dir
 from watcher.val import find_val, load_val
@@ -47,11 +49,14 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     state_root = settings.state_dir or default_state_dir(name)
     _refuse_inside(root, state_root, settings.stage_dir)
     baseline = resolve_base(None, settings.base) if settings.baseline else None
+    namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
+    parse_policy(settings.policy)
     with (
-        DirectoryWaker(root) as waker,
-        showing(name, root, debug=debug) as display,
+        DirectoryWaker(root, log.warning, namings) as waker,
+        showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
         _said(begun),
-        assembled(settings, run, name, val, DirectorySource(root, waker, baseline), state_root) as parts,
+        assembled(settings, run, name, val, DirectorySource(root, waker, baseline, namings), state_root) as parts,
+        serving(settings.serve, parts.service.heartbeat),
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
         with display.following(parts.ledger, parts.board):

@@ -13,12 +13,11 @@ from watcher.engine.guard import Inventory
 from watcher.engine.process import CPU_CACHE_GIB
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
 from watcher.model import Reason, UimonError
+from watcher.mounts import network_file_system
 
 # Log-probabilities of a whole prompt chunk are held in fp32 over the vocabulary: 2,048 tokens by 152,000 words are
 # 1.2 GB, vLLM's default for a large GPU would be four to eight times that.
 STEP_TOKENS = 2048
-# File systems on which mapping a file and touching its pages one by one costs a round trip each.
-_NETWORK = frozenset({"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +97,9 @@ def vllm_arguments(
         args["gpu_memory_utilization"] = settings.gpu_memory_utilization
     if settings.tensor_parallel > 1:
         args |= {"tensor_parallel_size": settings.tensor_parallel, "distributed_executor_backend": "mp"}
-    if on_network(origin.path):
+    if network_file_system(origin.path):
         args["safetensors_load_strategy"] = "prefetch"
     if rank:
         args |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1, "max_cpu_loras": 1}
         args["lora_target_modules"] = adaptable_modules(origin)
     return args
-
-
-def on_network(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
-    """True where `path` lies on a network file system, by the system's table of mounts."""
-    try:
-        lines = mounts.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return False
-    best = (-1, "")
-    for _, place, kind, *_ in (line.split() for line in lines):
-        # The table writes a space as \040. A later mount covers an earlier one at the same place.
-        point = Path(place.replace("\\040", " "))
-        if path.is_relative_to(point) and len(point.parts) >= best[0]:
-            best = (len(point.parts), kind)
-    return best[1] in _NETWORK or best[1].startswith("fuse.")

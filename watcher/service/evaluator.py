@@ -8,6 +8,7 @@ from typing import Protocol
 
 from watcher import evaluation
 from watcher.board import Board
+from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.staging import unstage
 from watcher.config import Settings
 from watcher.crashpoint import crash_point
@@ -66,11 +67,12 @@ class Evaluator:
         self._run = run
         self._val = val
         self._resolve_base = resolve_base
+        self._policy = parse_policy(settings.policy)
         self._suite: Suite | None = None
         self._warnings: set[str] = set()
 
     def run(self) -> None:
-        """Evaluate what is staged, oldest step first, until the service stops."""
+        """Evaluate what is staged, in the policy's order, until the service stops."""
         while not self._signals.stop.is_set():
             if not self.step():
                 self._signals.work.wait(1.0)
@@ -78,10 +80,13 @@ class Evaluator:
 
     def step(self) -> bool:
         """Evaluate one checkpoint; False where none is staged."""
-        waiting = self._ledger.records(State.STAGED)
+        waiting = self._policy.in_order(self._ledger.records(State.STAGED))
         if not waiting:
             return False
-        before, record = waiting[0].reason, self._ledger.begin(waiting[0])
+        record = self._ledger.begin(waiting[0])
+        if record is None:
+            return True  # given up in this moment, for want of disk
+        before = waiting[0].reason
         try:
             result, row = self._evaluate(record)
         except evaluation.Interrupted:

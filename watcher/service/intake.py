@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from watcher.checkpoints.policy import Policy
 from watcher.checkpoints.staging import stage, unstage
 from watcher.crashpoint import crash_point
 from watcher.ledger import Ledger, Record
-from watcher.model import Checkpoint, Reason, State, UimonError
+from watcher.model import Checkpoint, Reason, Staged, State, UimonError
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
+
+# What the policy counts as evaluated, or to be.
+_TAKEN = (State.COMPLETE, State.STAGED, State.EVALUATING, State.EVALUATED, State.PUBLISHED)
 
 
 class Source(Protocol):
@@ -44,6 +48,7 @@ class Intake:
         stage_dir: Path,
         floor_bytes: int,
         poll: float,
+        policy: Policy,
     ) -> None:
         self._source = source
         self._ledger = ledger
@@ -52,6 +57,7 @@ class Intake:
         self._stage_dir = stage_dir
         self._floor_bytes = floor_bytes
         self._poll = poll
+        self._policy = policy
         self._seen: dict[str, Checkpoint] = {}
         self._missing_said = False
         self._disk_said = False
@@ -103,18 +109,23 @@ class Intake:
             log.info("%s is complete (%.1f MB).", record.name, checkpoint.bytes / 1e6)
 
     def _stage_complete(self) -> None:
-        for record in self._ledger.records(State.COMPLETE):
+        complete = self._ledger.records(State.COMPLETE)
+        for record in self._policy.in_order([r for r in complete if not self._passed_over(r)]):
             checkpoint = self._seen.get(record.name)
             if checkpoint is not None and not self._signals.stop.is_set():
                 self._stage(record, checkpoint)
 
+    def _passed_over(self, record: Record) -> bool:
+        """Whether the policy skips this checkpoint, which is then on record; by ascending step."""
+        taken = [r.step for r in self._ledger.records(*_TAKEN) if r.id != record.id]
+        if self._policy.is_due(record, taken):
+            return False
+        self._ledger.skipped(record, Reason.NOT_DUE, f"--policy evaluates one in {self._policy.every} steps")
+        return True
+
     def _stage(self, record: Record, checkpoint: Checkpoint) -> None:
-        try:
-            copied = stage(
-                checkpoint, self._stage_dir, floor_bytes=self._floor_bytes, should_stop=self._signals.stop.is_set
-            )
-        except UimonError as error:
-            self._not_staged(record, error)
+        copied = self._copy(record, checkpoint)
+        if copied is None:
             return
         crash_point("intake.copied")
         self._disk_said = False
@@ -123,6 +134,30 @@ class Intake:
             log.info("%s holds the same weights as before; nothing to do.", record.name)
         self._signals.news()
         self._signals.work.set()
+
+    def _copy(self, record: Record, checkpoint: Checkpoint) -> Staged | None:
+        """A copy of the checkpoint; None where there is none now, which is on record."""
+        while True:
+            try:
+                return stage(
+                    checkpoint, self._stage_dir, floor_bytes=self._floor_bytes, should_stop=self._signals.stop.is_set
+                )
+            except UimonError as error:
+                if error.reason is not Reason.DISK_FULL or not self._made_room(record):
+                    self._not_staged(record, error)
+                    return None
+
+    def _made_room(self, record: Record) -> bool:
+        """Give up the copy of the oldest checkpoint that waits, where the policy wants newer ones first."""
+        waiting = [r for r in self._ledger.records(State.STAGED) if r.step < record.step]
+        if not self._policy.newest_first or not waiting:
+            return False
+        sentence = f"the disk is full, and --policy latest evaluates {record.name} first"
+        if self._ledger.give_up(waiting[0], Reason.DISK_FULL, sentence):
+            log.warning("%s skipped (%s): %s", waiting[0].name, Reason.DISK_FULL, sentence)
+            if waiting[0].stage is not None:
+                unstage(waiting[0].stage)
+        return True
 
     def _not_staged(self, record: Record, error: UimonError) -> None:
         """A copy that did not come about: deleted meanwhile, written again meanwhile, or no room for it now."""

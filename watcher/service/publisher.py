@@ -41,7 +41,6 @@ class Publisher:
         signals: Signals,
         board: Board,
         *,
-        drain_timeout: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._outboxes = outboxes
@@ -49,7 +48,6 @@ class Publisher:
         self._ledger = ledger
         self._signals = signals
         self._board = board
-        self._drain_timeout = drain_timeout
         self._sleep = sleep
         self._finishing = threading.Event()
         self._deadline = float("inf")
@@ -61,9 +59,9 @@ class Publisher:
         """True while rows wait for the run's end."""
         return self._said.get(Target.RUN) is Reason.DEFERRED
 
-    def finish(self) -> None:
-        """Nothing more will become due: deliver what there is within the drain timeout, then return."""
-        self._deadline = self._signals.clock() + self._drain_timeout
+    def finish(self, within: float) -> None:
+        """Nothing more will become due: deliver what there is `within` so many seconds, then return."""
+        self._deadline = self._signals.clock() + within
         self._finishing.set()
         self._signals.due.set()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.board import Board
+from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.staging import clear_stale
 from watcher.config import Settings
 from watcher.durations import format_duration
@@ -17,6 +18,7 @@ from watcher.ledger import Ledger
 from watcher.model import State
 from watcher.publish import RunFacts, Settling
 from watcher.service.evaluator import Engine, Evaluator
+from watcher.service.health import Heartbeat
 from watcher.service.intake import Intake, Source
 from watcher.service.publisher import Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
@@ -25,6 +27,8 @@ from watcher.val import ValFile
 
 _TICK = 0.25
 _JOIN_SECONDS = 30.0
+_STOP_DRAIN_SECONDS = 4.0
+_STOP_JOIN_SECONDS = 1.5
 _GB = 1e9
 
 
@@ -66,6 +70,8 @@ class Service:
         self._stage_dir = stage_dir
         self._parts = parts
         self._failure: BaseException | None = None
+        self._asked_to_stop = False
+        self.heartbeat = Heartbeat()
         self._started_at = time.time()
         self._intake = Intake(
             parts.source,
@@ -75,6 +81,7 @@ class Service:
             stage_dir=stage_dir,
             floor_bytes=int(settings.disk_floor_gb * _GB),
             poll=settings.poll,
+            policy=parse_policy(settings.policy),
         )
         self._evaluator = Evaluator(
             parts.engine,
@@ -94,11 +101,11 @@ class Service:
             parts.ledger,
             self.signals,
             self.board,
-            drain_timeout=settings.drain_timeout,
         )
 
     def stop(self) -> None:
-        """Hand the current checkpoint back, publish what is due for at most the drain timeout, and return."""
+        """Hand the current checkpoint back, publish what is due within some seconds, and return."""
+        self._asked_to_stop = True
         self.signals.stop.set()
 
     def run(self) -> None:
@@ -111,17 +118,23 @@ class Service:
         for thread in (intake, evaluator, publisher):
             thread.start()
         while not self.signals.stop.is_set() and not self._over():
+            self.heartbeat.beat()
             self.signals.stop.wait(_TICK)
         self.signals.stop.set()
         self.signals.work.set()
         self.board.update(closing=True)
         # An evaluator that waits for its engine wakes up when the engine is gone.
         self._parts.engine.interrupt()
+        drain, patience = self._settings.drain_timeout, _JOIN_SECONDS
+        if self._asked_to_stop:
+            # Whoever stops containers kills what is still there after ten seconds; what waits is in the ledger.
+            drain, patience = min(drain, _STOP_DRAIN_SECONDS), _STOP_JOIN_SECONDS
         for thread in (evaluator, intake):
-            thread.join(timeout=_JOIN_SECONDS)
+            self.heartbeat.beat()
+            thread.join(timeout=patience)
         # Only now nothing new can become due, so an empty outbox means that all is delivered.
-        self._publisher.finish()
-        publisher.join(timeout=self._settings.drain_timeout + _JOIN_SECONDS)
+        self._publisher.finish(drain)
+        publisher.join(timeout=drain + patience)
         if self._failure is not None:
             raise self._failure
 
