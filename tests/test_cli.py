@@ -206,3 +206,31 @@ def test_without_any_run_it_is_said_how_to_name_one(tmp_path: Path) -> None:
     result = uimon("watch", "ckpts", "--val", "none.jsonl", cwd=tmp_path)
     assert result.returncode == 2
     assert "--run-id (or WANDB_RUN_ID)" in sentence(result)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("--policy", "newest", "give all, latest, or every:K"),
+        ("--pattern", "ckpt", "with {step} in the place of its step"),
+        ("--serve", "8080", "give HOST:PORT"),
+        ("--log-format", "xml", "log_format"),
+    ],
+)
+def test_a_flag_that_cannot_be_read_is_named_before_anything_starts(
+    tmp_path: Path, val: Path, flag: str, value: str, said: str
+) -> None:
+    (tmp_path / "ckpts").mkdir()
+    result = uimon("watch", "ckpts", "--wandb", "off", "--val", str(val), flag, value, cwd=tmp_path)
+    assert result.returncode == 2
+    assert said in sentence(result)
+
+
+def test_the_log_as_json_has_one_object_a_line(tmp_path: Path, val: Path) -> None:
+    (tmp_path / "ckpts").mkdir()
+    (tmp_path / "wandb" / "run-20261124_120000-abc123").mkdir(parents=True)
+    flags = ("--val", str(val), "--gpu", "7", "--log-format", "json")
+    result = uimon("watch", "ckpts", *flags, cwd=tmp_path)
+    first = json.loads(result.stderr.splitlines()[0])
+    assert first.keys() == {"time", "level", "message"}
+    assert (first["level"], "taking abc123" in first["message"]) == ("info", True)

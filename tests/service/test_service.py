@@ -5,13 +5,15 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
+from watcher.checkpoints import stage
 from watcher.engine.types import Loaded
-from watcher.model import Kind, Reason, RowKind, UimonError
+from watcher.model import Kind, Reason, RowKind, State, UimonError
 from watcher.publish.run import Writer
 from watcher.service import Service
 
@@ -403,3 +405,92 @@ def test_a_failed_checkpoint_is_an_alert_once_also_after_a_restart(house: House)
     assert [(a.level, a.title, a.text) for a in house.tracker.alerts] == [
         ("error", "checkpoint-50 holds NaN or infinity: training has diverged", "NaN in layer 3")
     ]
+
+
+def test_latest_evaluates_the_newest_first_and_the_others_when_nothing_newer_waits(house: House) -> None:
+    for step in (50, 60, 70):
+        write_checkpoint(house.root, step)
+    house.engine.hold = threading.Event()
+    thread = run_in_thread(house.service(policy="latest", until_final=True))
+    assert house.engine.generating.wait(10)
+    wait_until(lambda: len(house.ledger.records(State.STAGED)) == 2)
+    write_checkpoint(house.root, 80)
+    wait_until(lambda: len(house.ledger.records(State.STAGED)) == 3)
+    house.engine.hold.set()
+    wait_until(lambda: len(house.engine.loaded) == 4)
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    steps = {record.digest: record.step for record in house.ledger.records()}
+    order = [steps[digest] for digest in house.engine.loaded]
+    assert order[1:4] == [80, *sorted({50, 60, 70} - {order[0]}, reverse=True)]
+
+
+def test_one_in_so_many_steps_is_evaluated_and_the_others_say_why_not(house: House) -> None:
+    for step in (20, 40, 60, 80, 100):
+        write_checkpoint(house.root, step)
+    house.service(policy="every:50", once=True).run()
+    assert house.states() == [
+        (20, "published", None),
+        (40, "skipped", Reason.NOT_DUE),
+        (60, "skipped", Reason.NOT_DUE),
+        (80, "published", None),
+        (100, "published", None),
+    ]
+    assert house.ledger.retry(40)
+    house.service(policy="every:50", once=True).run()
+    assert house.states()[1] == (40, "published", None)
+
+
+def test_on_a_full_disk_latest_gives_up_the_oldest_that_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = 2
+
+    def free(path: Path) -> int:
+        return 10**9 if len(list(house.state.stage.glob("[0-9]*"))) < room else 0
+
+    monkeypatch.setattr("watcher.service.intake.stage", partial(stage, free=free))
+    house.engine.hold = threading.Event()
+    write_checkpoint(house.root, 50)
+    thread = run_in_thread(house.service(policy="latest", until_final=True))
+    assert house.engine.generating.wait(10)
+    for step in (60, 70):
+        write_checkpoint(house.root, step)
+        wait_until(lambda step=step: (step, "staged", None) in house.states())  # type: ignore[misc]
+    assert (60, "skipped", Reason.DISK_FULL) in house.states()
+    house.engine.hold.set()
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert [state for state in house.states() if state[0] != 60] == [
+        (50, "published", None),
+        (70, "published", None),
+        (100, "published", None),
+    ]
+
+
+def test_a_stop_that_was_asked_for_does_not_wait_for_a_tracker_that_is_away(house: House) -> None:
+    house.tracker.refuse = Reason.WANDB_UNREACHABLE
+    write_checkpoint(house.root, 50)
+    service = house.service(drain_timeout=300)
+    thread = run_in_thread(service)
+    wait_until(lambda: house.states() == [(50, "evaluated", None)])
+    started = time.monotonic()
+    service.stop()
+    thread.join(15)
+    assert time.monotonic() - started < 10
+    assert house.ledger.outbox().counts()[RowKind.EVAL] == (1, 0)
+
+
+def test_the_final_model_with_the_weights_of_a_checkpoint_is_no_other_one(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(house.root / "checkpoint-50" / name, house.root / name)
+    (house.root / "COMPLETED").touch()
+    house.service(once=True).run()
+    assert house.states() == [(50, "published", None), (50, "skipped", Reason.SAME_WEIGHTS)]
+    assert house.ledger.status()[1]["detail"] == "it holds the weights of checkpoint-50"
+    # Other weights, such as those of the best checkpoint, are a model of their own.
+    model = house.root / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-8] + b"\7" * 8)
+    (house.root / "COMPLETED").touch()
+    house.service(once=True).run()
+    assert [(r.name, str(r.state)) for r in house.ledger.records()][-1] == ("final", "published")

@@ -21,7 +21,7 @@ from watcher.model import Reason, RowKind, State, UimonError
 from watcher.publish import RunRef
 from watcher.publish.local_runs import LocalRun, newest_local_run
 from watcher.service import Service
-from watcher.service.health import serving
+from watcher.service.health import parse_address, serving
 from watcher.sources import DirectorySource, resolve_base
 from watcher.statedir import default_state_dir
 from watcher.val import find_val, load_val
@@ -50,7 +50,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     _refuse_inside(root, state_root, settings.stage_dir)
     baseline = resolve_base(None, settings.base) if settings.baseline else None
     namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
-    parse_policy(settings.policy)
+    _check_texts(settings)
     with (
         DirectoryWaker(root, log.warning, namings) as waker,
         showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
@@ -62,6 +62,13 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         return outcome(parts, logged=run is not None) if finished else 1
+
+
+def _check_texts(settings: Settings) -> None:
+    """What is read only later, when an engine may be there already, is understood. Raises UimonError."""
+    parse_policy(settings.policy)
+    if settings.serve is not None:
+        parse_address(settings.serve)
 
 
 def _refuse_inside(root: Path, *places: Path | None) -> None:
