@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.table import FAULTS
+
 
 @pytest.fixture(scope="session", autouse=True)
 def vllm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -17,3 +19,20 @@ def vllm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if "VLLM_CACHE_ROOT" not in os.environ:
             patch.setenv("VLLM_CACHE_ROOT", str(tmp_path_factory.mktemp("vllm-cache")))
         yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults with the outcomes of this run's tests."""
+    results: dict[str, list[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            node = str(getattr(report, "nodeid", "")).partition("[")[0]
+            results.setdefault(node, []).append(outcome)
+    rows = [(fault, [result for test in fault.tests for result in results.get(test, [])]) for fault in FAULTS]
+    if sum(bool(seen) for _, seen in rows) < len(rows) // 2:
+        return  # a run of some tests only says nothing of the table
+    terminalreporter.section("faults and what came of them")
+    for fault, seen in rows:
+        bad = len([result for result in seen if result in ("failed", "error")])
+        said = f"{seen.count('passed')} passed" + (f", {bad} FAILED" if bad else "") if seen else "not run here"
+        terminalreporter.write_line(f"{fault.number:>2}  {fault.fault:<46} {fault.outcome:<52} {said}")
