@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ROOT, Uimon
-from tests.engine.bad_checkpoints import CASES
+from tests.engine.bad_checkpoints import CASES, Outcome
 from watcher.model import Reason
 
 pytestmark = [pytest.mark.engine, pytest.mark.soak]
 
+# What comes out otherwise than in an engine that is handed the directory itself.
+THROUGH_THE_WATCHER: dict[str, Outcome] = {
+    # The prompts were made with a tokenizer that knows more tokens than this vocabulary has.
+    "vocabulary smaller": Reason.TOKENIZER_MISMATCH,
+    # Weights that belong to no checkpoint are not copied.
+    "a second weight file": "warm",
+}
 ASKED = ("--wandb", "off", "--once", "--samples", "4", "--max-tokens", "24", "--temperature", "0")
 
 
@@ -58,8 +65,11 @@ def test_a_watcher_lives_through_all_of_them_and_every_sound_one_is_exact(
         answers[letter].add(json.dumps(measured(uimon.state, step), sort_keys=True))
     assert [len(kinds) for kinds in answers.values()] == [1, 1]
     for step, case in odd.items():
+        outcome = THROUGH_THE_WATCHER.get(case.name, case.outcome)
         evaluated = seen[step]["state"] == "evaluated"
-        assert evaluated == (not isinstance(case.outcome, Reason)), (case.name, seen[step])
+        assert evaluated == (not isinstance(outcome, Reason)), (case.name, seen[step])
+        if case.name in THROUGH_THE_WATCHER and isinstance(outcome, Reason):
+            assert seen[step]["reason"] == outcome
 
 
 def measured(state: Path, step: int) -> list[object]:

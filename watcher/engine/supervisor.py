@@ -152,8 +152,10 @@ class Engine:
 
         The seed of a sample is made of `sampling.seed`, the prompt's id and the sample's index (see `sample_seed`),
         so it does not depend on what else runs. Leaving the iteration early kills the host: a half-done batch has
-        no other quick end. Raises `UimonError` as `load` does.
+        no other quick end. Raises `UimonError` as `load` does, and `tokenizer_mismatch` where the weights have no
+        embedding for some token of the prompts.
         """
+        self._require_vocabulary(prompts)
         request = Generate(tuple(prompts), sampling, tuple(stop_ids))
         finished = False
         try:
@@ -173,8 +175,9 @@ class Engine:
     def perplexity(self, prompts: Sequence[PromptSpec]) -> Perplexity:
         """The references' perplexity under the loaded weights, prompt tokens masked.
 
-        Raises `UimonError`: `non_finite` where a log-probability is not a number, and as `load` does.
+        Raises `UimonError`: `non_finite` where a log-probability is not a number, and as `generate` does.
         """
+        self._require_vocabulary(prompts)
         reply = next(self._stream(Measure(tuple(prompts))))
         assert isinstance(reply, MeasureDone)
         if reply.nll is None:
@@ -187,6 +190,19 @@ class Engine:
         if not self._serving:
             raise UimonError(Reason.ENGINE_ERROR, "No certified weights are loaded; load a checkpoint first.")
         return self._hosting.stream(request, self._stall)
+
+    def _require_vocabulary(self, prompts: Sequence[PromptSpec]) -> None:
+        """A model with fewer embeddings than the prompts were made for would end vLLM with an error about an index."""
+        live = self._loader.live
+        config = live.origin.config if live is not None else {}
+        size = (config.get("text_config") or config).get("vocab_size")
+        highest = max((max((*p.token_ids, *(p.reference_ids or ())), default=0) for p in prompts), default=0)
+        if isinstance(size, int) and highest >= size:
+            raise UimonError(
+                Reason.TOKENIZER_MISMATCH,
+                f"The prompts hold the token {highest}, and this checkpoint's vocabulary has {size}; they were made "
+                "with the tokenizer of an earlier one. Give the run a new --state-dir to begin with this tokenizer.",
+            )
 
     @property
     def _stall(self) -> float:
