@@ -75,10 +75,15 @@ class Intake:
             for checkpoint in seen:
                 self._take_note(checkpoint)
             names = self._source.names()
-            for record in self._ledger.vanished(names) if names is not None else ():
-                log.warning("%s was deleted before it could be read; skipped.", record.name)
+            if names is not None:
+                self._forget_vanished(set(names))
             self._stage_complete()
         self._signals.looked.set()
+
+    def _forget_vanished(self, names: set[str]) -> None:
+        for record in self._ledger.vanished(names):
+            log.warning("%s was deleted before it could be read; skipped.", record.name)
+        self._seen = {name: checkpoint for name, checkpoint in self._seen.items() if name in names}
 
     def _look(self) -> Iterable[Checkpoint] | None:
         """The source's look; a directory that cannot be listed now is looked at again later, as a missing one is."""
