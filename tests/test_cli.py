@@ -197,8 +197,18 @@ def test_a_run_that_a_trainer_has_begun_beside_the_checkpoints_is_taken_and_said
     # A GPU that is not there ends it before anything is started.
     result = uimon("watch", "ckpts", "--val", str(val), "--gpu", "7", cwd=tmp_path)
     assert result.returncode == 2
-    assert "taking abc123, the newest one that was begun here" in result.stderr
+    assert "taking abc123, the one that was begun here" in result.stderr
     assert "run is offline: its rows wait in the ledger" in result.stderr
+
+
+def test_of_several_runs_none_is_guessed(tmp_path: Path, val: Path) -> None:
+    (tmp_path / "ckpts").mkdir()
+    for name in ("run-20261124_120000-old", "run-20261124_130000-new"):
+        (tmp_path / "wandb" / name).mkdir(parents=True)
+    result = uimon("watch", "ckpts", "--val", str(val), cwd=tmp_path)
+    assert result.returncode == 2
+    assert "2 runs were begun in " in sentence(result)
+    assert "(the newest: new, old)" in sentence(result)
 
 
 def test_without_any_run_it_is_said_how_to_name_one(tmp_path: Path) -> None:

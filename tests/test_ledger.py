@@ -168,7 +168,7 @@ def test_after_the_machine_went_down_no_copy_is_trusted(ledger: Ledger, tmp_path
     copy = tmp_path / "copy"
     copy.mkdir()
     stage(ledger, copy=copy)
-    ledger.recover(copies_survived=False)
+    ledger.recover(lambda _: False)
     assert [(r.state, r.stage) for r in ledger.records()] == [(State.COMPLETE, None)]
 
 

@@ -55,6 +55,17 @@ def test_doubted_rows_are_due_again_with_their_marks(ledger: Ledger) -> None:
     assert [(row.uid, row.mark) for row in outbox.due_rows(9)] == [("eval-10", 7), ("eval-20", None)]
 
 
+def test_doubt_forgets_what_a_survey_found_and_asks_for_another(ledger: Ledger) -> None:
+    add(ledger, eval_row(10))
+    outbox = ledger.outbox()
+    outbox.found_by_survey(["eval-10", "eval-20"])
+    assert outbox.empty
+    outbox.doubt()
+    assert outbox.surveyed is False
+    add(ledger, eval_row(20))
+    assert due(ledger) == ["eval-10", "eval-20"]
+
+
 def test_of_two_marks_the_smaller_one_stays(ledger: Ledger) -> None:
     add(ledger, eval_row(10))
     for mark in (40, 12, 30):

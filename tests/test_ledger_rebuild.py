@@ -116,7 +116,27 @@ def test_a_damaged_ledger_is_set_aside_and_made_anew_from_the_json_lines(tmp_pat
     again = ledger.sight(found(50, written=50), "run")
     assert again is not None
     assert ledger.staged(again, Staged(Path("/stage/50-00000000"), "aa")) is None
+    final = ledger.sight(found(100, written=100, max_steps=100), "run")
+    assert final is not None
+    assert ledger.staged(final, Staged(Path("/stage/100-00000000"), "bb")) is None
+    assert [(r.step, r.final) for r in ledger.records()] == [(50, False), (100, True)]
+    assert not state.ledger.with_name("ledger.sqlite3.rebuilding").exists()
     ledger.close()
+
+
+def test_a_ledger_that_is_only_locked_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **{**k, "timeout": 0.1}))
+    other = connect(state.ledger, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(UimonError, match="check who else uses it") as caught:
+        open_ledger(state, LIMITS, print)
+    other.close()
+    assert caught.value.reason is Reason.STATE_DIR_UNUSABLE
+    assert not list(tmp_path.glob("*damaged*"))
 
 
 def test_lines_that_cannot_be_read_cost_themselves_only(tmp_path: Path) -> None:

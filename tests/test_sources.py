@@ -1,13 +1,17 @@
-"""Where an adapter's base is looked for, and what is said when it is not there."""
+"""What a run directory shows over time; and where an adapter's base is looked for."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.service.conftest import write_checkpoint
+from watcher.checkpoints import DirectoryWaker
 from watcher.model import Reason, UimonError
-from watcher.sources import resolve_base
+from watcher.sources import DirectorySource, resolve_base
 
 
 def test_a_directory_is_taken_as_it_is_and_the_users_word_wins(tmp_path: Path) -> None:
@@ -35,3 +39,57 @@ def test_a_base_that_is_not_here_is_named_with_what_to_do(
         resolve_base(named, None)
     assert caught.value.reason is Reason.BASE_MODEL_MISSING
     assert "--base" in caught.value.sentence
+
+
+class Run:
+    """A run directory, and a source on it whose clock somebody moves."""
+
+    def __init__(self, root: Path) -> None:
+        self.now = 0.0
+        self.source = DirectorySource(root, DirectoryWaker(root), clock=lambda: self.now)
+
+    def look(self, after: float = 0.0) -> dict[str, tuple[str, int]]:
+        self.now += after
+        seen = self.source.look()
+        assert seen is not None
+        return {found.name: (str(found.condition), found.step) for found in seen}
+
+
+def plain(path: Path, step: int) -> Path:
+    """A checkpoint without a state or a marker, written now."""
+    write_checkpoint(path.parent, step).rename(path)
+    (path / "trainer_state.json").unlink()
+    return path
+
+
+def test_silence_is_timed_from_the_last_change(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    path = plain(tmp_path / "step_5", 5)
+    assert run.look() == {"step_5": ("partial", 5)}
+    assert run.look(59) == {"step_5": ("partial", 5)}
+    (path / "notes.txt").write_text("more")
+    (path / "latest").symlink_to("nowhere")
+    assert run.look(59) == {"step_5": ("partial", 5)}
+    assert run.look(60) == {"step_5": ("complete", 5)}
+    assert run.look(60) == {}
+    run.source.again("step_5")
+    assert run.look() == {"step_5": ("partial", 5)}
+
+
+def test_what_was_written_long_ago_is_not_waited_for(tmp_path: Path) -> None:
+    path = plain(tmp_path / "step_5", 5)
+    for file in path.iterdir():
+        os.utime(file, (1000, 1000))
+    assert Run(tmp_path).look() == {"step_5": ("complete", 5)}
+
+
+def test_a_model_in_the_run_directory_counts_only_while_it_is_the_newest(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    checkpoint = write_checkpoint(tmp_path, 50)
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(checkpoint / name, tmp_path / name)
+    (tmp_path / "trainer_state.json").write_text('{"global_step": 57, "max_steps": 57}')
+    assert run.look() == {"checkpoint-50": ("complete", 50), "final": ("complete", 57)}
+    os.utime(write_checkpoint(tmp_path, 60), (2e9, 2e9))
+    assert run.look() == {"checkpoint-60": ("complete", 60)}
+    assert set(run.source.names()) == {"checkpoint-50", "checkpoint-60"}

@@ -30,6 +30,8 @@ class Exporter:
                 self._export(evaluation)
                 self._ledger.mark_exported(evaluation.uid)
         except OSError as error:
+            # Whole lines may have been written before the disk was full.
+            self._written = None
             log.warning(
                 "%s cannot be written now (%s); the ledger has it all.", self._state.evaluations, error.strerror
             )

@@ -142,7 +142,8 @@ class Ledger:
                 stamp = self._stamp(record)
                 db.execute("DELETE FROM checkpoint WHERE id = ?", (record.id,))
                 db.execute(
-                    "UPDATE checkpoint SET stamp = ?, path = ? WHERE id = ?", (stamp, str(record.path), known["id"])
+                    "UPDATE checkpoint SET stamp = ?, path = ?, kind = ?, base = ?, final = ? WHERE id = ?",
+                    (stamp, str(record.path), record.kind, record.base, record.final, known["id"]),
                 )
                 return None
             db.execute(
@@ -213,10 +214,10 @@ class Ledger:
         with self.change():
             self._settle(record.id, State.SKIPPED, reason, detail)
 
-    def recover(self, *, copies_survived: bool = True) -> list[Record]:
+    def recover(self, is_whole: Callable[[Record], bool] = lambda _: True) -> list[Record]:
         """Put right what a crash left behind, by the table at the top of this module; returns what was given up.
 
-        `copies_survived=False` after the machine itself went down: copies are not synced, so none is trusted.
+        `is_whole` tells whether a staged checkpoint's copy is still what it was.
         """
         with self.change() as db:
             given_up = [r for r in self.records(State.EVALUATING) if r.attempts >= MAX_ATTEMPTS]
@@ -224,7 +225,7 @@ class Ledger:
                 detail = f"uimon died {record.attempts} times while it evaluated this checkpoint"
                 self._settle(record.id, State.FAILED, Reason.ENGINE_DIED, detail)
             for record in self.records(State.EVALUATING, State.STAGED):
-                there = copies_survived and record.stage is not None and record.stage.is_dir()
+                there = record.stage is not None and record.stage.is_dir() and is_whole(record)
                 self._settle(record.id, State.STAGED if there else State.COMPLETE, record.reason, record.detail)
             db.execute("UPDATE checkpoint SET stage = NULL WHERE state != 'staged'")
             return [self.record(r.id) for r in given_up]
@@ -261,6 +262,25 @@ class Ledger:
         with self._lock:
             rows = self._db.execute(f"SELECT * FROM checkpoint {where} ORDER BY step, id", states).fetchall()
         return [to_record(row) for row in rows]
+
+    def state_counts(self) -> dict[State, int]:
+        """How many checkpoints are in each state."""
+        with self._lock:
+            rows = self._db.execute("SELECT state, COUNT(*) AS count FROM checkpoint GROUP BY state").fetchall()
+        return {State(row["state"]): int(row["count"]) for row in rows}
+
+    def newest_step(self) -> int | None:
+        """The largest step seen; None before the first."""
+        with self._lock:
+            step = self._db.execute("SELECT MAX(step) AS step FROM checkpoint").fetchone()["step"]
+        return None if step is None else int(step)
+
+    def newest_final(self) -> Record | None:
+        """The last of the checkpoints that are whole and the final ones of their training."""
+        query = "SELECT * FROM checkpoint WHERE final AND state != ? ORDER BY step DESC, id DESC LIMIT 1"
+        with self._lock:
+            row = self._db.execute(query, (State.SEEN,)).fetchone()
+        return None if row is None else to_record(row)
 
     def evaluations(self, *, exported: bool | None = None) -> list[Evaluation]:
         """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
@@ -419,8 +439,8 @@ class Ledger:
         }[found.condition]
         final = found.trainer is not None and found.trainer.final
         self._db.execute(
-            "UPDATE checkpoint SET kind = ?, base = ?, path = ?, final = ? WHERE id = ?",
-            (found.kind, found.base, str(found.path), int(final), record.id),
+            "UPDATE checkpoint SET step = ?, kind = ?, base = ?, path = ?, final = ? WHERE id = ?",
+            (found.step, found.kind, found.base, str(found.path), int(final), record.id),
         )
         if (state, found.reason) != (record.state, record.reason):
             self._settle(record.id, state, found.reason, found.detail)
@@ -461,8 +481,8 @@ def _explained(path: Path) -> Iterator[None]:
         if "full" in str(error) or "disk I/O" in str(error):
             sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
             raise UimonError(Reason.DISK_FULL, sentence) from error
-        sentence = f"The ledger {path} cannot be used ({error}); check that the state directory is writable."
-        raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error
+        sentence = f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
+        raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
     except sqlite3.DatabaseError as error:
         sentence = f"The ledger {path} is damaged ({error}); move it away, or choose another --state-dir."
         raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error

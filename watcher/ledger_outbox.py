@@ -71,11 +71,15 @@ class LedgerOutbox:
     def doubt(self) -> int:
         """Rows that were delivered have to be looked for again; returns how many there are.
 
-        They are found by their marks and settled, or sent again where somebody has overwritten them.
+        The next publication surveys the run anew, and sends what somebody has overwritten.
         """
         with self._ledger.change() as db:
             query = "UPDATE outbox SET published_at = NULL WHERE target = ? AND published_at IS NOT NULL"
-            return db.execute(query, (self._target,)).rowcount
+            doubted = db.execute(query, (self._target,)).rowcount
+            if doubted:
+                db.execute("DELETE FROM found WHERE target = ?", (self._target,))
+                db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
+            return doubted
 
     # What is due.
 

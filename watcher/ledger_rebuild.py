@@ -29,8 +29,8 @@ def open_ledger(state: StateDir, table: TableLimits, say: Callable[[str], None])
             raise
         said = error.sentence
     aside = _set_aside(state)
+    count = _rebuild(state, table)
     ledger = Ledger(state.ledger)
-    count = _restore(ledger, state, table)
     say(
         f"{said} It was set aside as {aside}, and a new ledger made of {state.evaluations.name}: {count} evaluations "
         "are kept, and checkpoints that are still there are read again."
@@ -46,6 +46,18 @@ def _set_aside(state: StateDir) -> str:
         if file.exists():
             file.rename(file.with_name(f"{file.name}.damaged-{stamp}"))
     return f"{state.ledger.name}.damaged-{stamp}"
+
+
+def _rebuild(state: StateDir, table: TableLimits) -> int:
+    """Make the new ledger under another name, so that one which was not finished is never taken for it."""
+    draft = state.ledger.with_name(f"{state.ledger.name}.rebuilding")
+    draft.unlink(missing_ok=True)
+    ledger = Ledger(draft)
+    with ledger.change():
+        count = _restore(ledger, state, table)
+    ledger.close()
+    draft.rename(state.ledger)
+    return count
 
 
 def _restore(ledger: Ledger, state: StateDir, table: TableLimits) -> int:

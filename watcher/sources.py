@@ -13,6 +13,7 @@ from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, UimonError
 
 Glance = tuple[tuple[str, int, int, int], ...]
 BASE_NAME = "base"
+_LONG_SILENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,13 @@ class DirectorySource:
 
     def look(self) -> Iterator[Checkpoint] | None:
         """Every checkpoint that changed since the last look; None while the directory does not exist."""
-        if not self._root.is_dir():
+        # Unlike Path.is_dir, this is False and no error where the file system does not answer.
+        if not os.path.isdir(self._root):  # noqa: PTH112
             return None
-        places = [*([self._base] if self._base else []), *discover(self._root, self._namings)]
+        found = discover(self._root, self._namings)
+        if found and found[-1].name == FINAL_NAME and not _is_newest(found[-1], found[:-1]):
+            found = found[:-1]
+        places = [*([self._base] if self._base else []), *found]
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
         return self._changed(places)
@@ -59,18 +64,20 @@ class DirectorySource:
         """Names of the checkpoints that were there at the last look."""
         return self._names
 
+    def again(self, name: str) -> None:
+        """Look at this checkpoint once more, whatever has changed in it."""
+        self._known.pop(name, None)
+
     def wait(self, timeout: float) -> None:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
         self._waker.wait(timeout)
 
     def _changed(self, places: Sequence[Found]) -> Iterator[Checkpoint]:
         for place in places:
-            if place.name == FINAL_NAME and not _is_newest(place, places):
-                continue
             glance, now = _glance(place.path), self._clock()
             known = self._known.get(place.name)
             if known is None or known.glance != glance or not glance:
-                known = self._known[place.name] = _Known(glance, now)
+                known = self._known[place.name] = _Known(glance, now - (_silence(glance) if known is None else 0.0))
             if known.complete:
                 continue
             found = self._inspect(place, now - known.since)
@@ -90,12 +97,18 @@ class ListSource:
 
     def __init__(self, checkpoints: Sequence[Checkpoint], sleep: Callable[[float], None] = time.sleep) -> None:
         self._checkpoints = list(checkpoints)
+        self._known = {checkpoint.name: checkpoint for checkpoint in checkpoints}
         self._sleep = sleep
 
     def look(self) -> list[Checkpoint]:
         """All of them the first time, nothing later."""
         first, self._checkpoints = self._checkpoints, []
         return first
+
+    def again(self, name: str) -> None:
+        """Look at this checkpoint once more."""
+        before = self._known[name]
+        self._checkpoints.append(replace(inspect(before.path), name=name, step=before.step))
 
     def names(self) -> None:
         """Nothing is known of other checkpoints than those named."""
@@ -154,7 +167,7 @@ def _is_newest(final: Found, places: Sequence[Found]) -> bool:
     """True where the model in the run directory was written after all checkpoints: an older one is an earlier run's."""
     try:
         weights = max(file.stat().st_mtime_ns for file in final.path.glob("*.safetensors"))
-        return all(weights >= place.path.stat().st_mtime_ns for place in places if place.path != final.path)
+        return all(weights >= place.path.stat().st_mtime_ns for place in places)
     except (OSError, ValueError):
         return False  # something was deleted in between: the next look tells
 
@@ -163,6 +176,23 @@ def _glance(path: Path) -> Glance:
     """Names, sizes, mtimes and inodes of a directory's files: cheap, and enough to see that something was written."""
     try:
         with os.scandir(path) as entries:
-            return tuple(sorted((e.name, s.st_size, s.st_mtime_ns, s.st_ino) for e in entries if (s := e.stat())))
+            return tuple(sorted(stamp for entry in entries if (stamp := _stamp(entry)) is not None))
     except OSError:
         return ()
+
+
+def _stamp(entry: os.DirEntry[str]) -> tuple[str, int, int, int] | None:
+    try:
+        status = entry.stat()
+    except OSError:
+        return None  # a link that leads nowhere, or a file that is gone
+    return entry.name, status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _silence(glance: Glance) -> float:
+    """For how many seconds nothing has changed in a directory that is seen for the first time.
+
+    By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts.
+    """
+    age = time.time() - max((mtime for _, _, mtime, _ in glance), default=0) / 1e9
+    return age if glance and age >= _LONG_SILENCE_S else 0.0

@@ -26,8 +26,9 @@ from tests.publish.conftest import (
 )
 from watcher.demo.standin import ENTITY, Fault, Standin
 from watcher.demo.standin.store import RunRecord
+from watcher.ledger import Ledger
 from watcher.model import Alert, AlertLevel, Reason, Target
-from watcher.publish import Order, PublishResult, RunRef, WandbPublisher
+from watcher.publish import Order, Outbox, PublishResult, RunRef, WandbPublisher
 
 COMPANION = f"{PATH}-uimon"
 ENDED = Order(settled=True)
@@ -146,11 +147,13 @@ def test_all_rows_go_into_the_run_once_it_has_ended_and_nothing_of_the_trainers_
     assert (standin.state()["clobbered"], standin.state()["unknown"]) == ([], [])
     assert run.state == ("finished" if end == "finished" else "failed")
     assert run.history_keys >= {"eval/sample_generations", "train/perplexity"}
+    assert run.summary["eval/uid"] == "eval-20"
     # A second batch, which comes later, and an attempt at what is there already.
     later = MemoryStore([eval_row(30), replace(eval_row(10), mark=30)])
     assert set(publish(publisher, later, ENDED).delivered) == {"eval-30", "eval-10"}
     assert uids(history(standin)) == ["eval-10", "train-1", "train-2", "eval-20", "eval-30"]
     assert trainers_own(run) == after
+    assert run.summary["eval/uid"] == "eval-30"
 
 
 def test_a_run_that_goes_on_again_is_left_alone_and_its_lost_rows_are_sent_again(
@@ -174,6 +177,31 @@ def test_a_run_that_goes_on_again_is_left_alone_and_its_lost_rows_are_sent_again
     assert publish(publisher, due, ENDED).delivered == ("eval-10", "eval-20")
     assert uids(history(standin)) == ["eval-10", "eval-20"]
     assert all(due.rows[uid].mark is not None for uid in ("eval-10", "eval-20"))
+
+
+def test_a_run_that_a_killed_session_left_open_is_closed_as_its_trainer_had_left_it(
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
+) -> None:
+    seed_run(shared=False, state="crashed")
+    assert publish(publisher, MemoryStore([eval_row(10)]), Order(settled=True, ended="finished")).waiting is None
+    assert standin.store.runs[PATH].state == "finished"
+
+
+def test_a_row_that_was_found_in_a_run_which_went_on_is_not_doubled(
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun, tmp_path: Path
+) -> None:
+    seed_run(state="finished", shared=False)
+    for life in ("lost", "second"):
+        ledger = Ledger(tmp_path / f"{life}.sqlite3")
+        outbox = Outbox(ledger.outbox(), publisher, order=lambda: ENDED)
+        ledger.outbox().add_rows([eval_row(10)])
+        outbox.step()
+        assert ledger.outbox().empty
+    # The trainer goes on and ends again, and nothing was overwritten.
+    assert ledger.outbox().doubt() == 1
+    assert outbox.step().published == ("eval-10",)
+    ledger.close()
+    assert uids(history(standin)) == ["eval-10"]
 
 
 def test_a_shared_run_is_joined_live_by_auto_and_after_its_end_by_deferred(

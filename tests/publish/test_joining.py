@@ -9,7 +9,7 @@ import pytest
 
 from watcher.model import Reason, UimonError
 from watcher.publish.joining import Deferred, Mode, Session, Settling, decide
-from watcher.publish.local_runs import newest_local_run
+from watcher.publish.local_runs import local_runs
 from watcher.publish.run import RunFacts, RunRef, Writer
 
 REF = RunRef("team", "ui", "abc")
@@ -98,21 +98,19 @@ def begin(place: Path, name: str) -> None:
     (place / "wandb" / name).mkdir(parents=True)
 
 
-def test_the_run_begun_last_near_the_checkpoints_is_found(tmp_path: Path) -> None:
+def test_the_runs_of_the_nearest_place_are_found_the_newest_first(tmp_path: Path) -> None:
     ckpts, cwd, named = tmp_path / "out" / "ckpts", tmp_path / "cwd", tmp_path / "named"
-    assert newest_local_run(ckpts, cwd, {}) is None
-    begin(cwd, "run-20261124_100000-old")
+
+    def found(environ: dict[str, str] | None = None) -> list[tuple[str, bool]]:
+        return [(run.run_id, run.offline) for run in local_runs(ckpts, cwd, environ or {})]
+
+    assert found() == []
+    begin(cwd, "run-20261124_150000-elsewhere")
+    assert found() == [("elsewhere", False)]
     begin(tmp_path / "out", "run-20261124_110000-with-dashes")
+    begin(tmp_path / "out", "offline-run-20261124_120000-off")
     begin(tmp_path / "out", "not-a-run")
     (tmp_path / "out" / "wandb" / "run-20261124_990000-file").touch()
-    found = newest_local_run(ckpts, cwd, {})
-    assert found is not None
-    assert (found.run_id, found.offline) == ("with-dashes", False)
-    begin(ckpts, "offline-run-20261124_120000-off")
-    found = newest_local_run(ckpts, cwd, {})
-    assert found is not None
-    assert (found.run_id, found.offline) == ("off", True)
-    begin(named, "run-20261124_130000-named")
-    found = newest_local_run(ckpts, cwd, {"WANDB_DIR": str(named)})
-    assert found is not None
-    assert found.run_id == "named"
+    assert found() == [("off", True), ("with-dashes", False)]
+    begin(named, "run-20261124_100000-named")
+    assert found({"WANDB_DIR": str(named)}) == [("named", False)]

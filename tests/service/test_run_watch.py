@@ -46,11 +46,11 @@ def test_a_run_that_comes_back_begins_anew() -> None:
     assert not run.after(1, "finished").settled
 
 
-def test_a_run_that_crashed_after_it_finished_is_timed_anew() -> None:
+def test_a_run_that_goes_from_one_end_to_another_is_not_timed_anew() -> None:
     run = Run()
-    run.after(0, "finished")
-    assert not run.after(100, "crashed").settled
+    run.after(0, "crashed")
     assert run.after(270, "crashed").settled
+    assert run.after(1, "failed").settled
 
 
 def test_not_knowing_is_no_evidence() -> None:

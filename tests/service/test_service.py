@@ -494,3 +494,43 @@ def test_the_final_model_with_the_weights_of_a_checkpoint_is_no_other_one(house:
     (house.root / "COMPLETED").touch()
     house.service(once=True).run()
     assert [(r.name, str(r.state)) for r in house.ledger.records()][-1] == ("final", "published")
+
+
+def test_once_waits_for_the_silence_that_shows_a_checkpoint_to_be_whole(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.checkpoints.proof.QUIET_S", 1.0)
+    write_checkpoint(house.root, 50).rename(house.root / "step_50")
+    (house.root / "step_50" / "trainer_state.json").unlink()
+    house.service(once=True).run()
+    assert house.states() == [(50, "published", None)]
+
+
+def test_a_checkpoint_that_killed_uimon_again_and_again_is_an_alert(house: House) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    with house.ledger.change() as db:
+        db.execute("UPDATE checkpoint SET state = 'evaluating', attempts = 3")
+    house.service(once=True).run()
+    assert [alert.title for alert in house.tracker.alerts] == ["checkpoint-50 could not be evaluated (engine_died)"]
+
+
+def test_after_the_machine_went_down_a_copy_is_trusted_if_it_is_still_whole(house: House) -> None:
+    for step in (50, 60):
+        write_checkpoint(house.root, step)
+    house.engine.faults = [UimonError(Reason.ENGINE_MISSING, "install vLLM")]
+    with pytest.raises(UimonError, match="install vLLM"):
+        house.service(until_final=True).run()
+    wait_until(lambda: True)
+    staged = {record.step: record.stage for record in house.ledger.records(State.STAGED)}
+    house.ledger.remember("boot", "another machine's")
+    for step, stage_dir in staged.items():
+        assert stage_dir is not None
+        shutil.rmtree(house.root / f"checkpoint-{step}")
+    torn = staged.get(60)
+    if torn is not None:
+        (torn / "model.safetensors").write_bytes(b"torn")
+    house.service(once=True).run()
+    assert house.states()[0] == (50, "published", None)
+    if torn is not None:
+        assert house.states()[1] == (60, "skipped", Reason.DELETED)

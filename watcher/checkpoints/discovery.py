@@ -97,12 +97,19 @@ def step_of(name: str) -> int | None:
     return None if matched is None else matched[1]
 
 
+def counts_epochs(name: str) -> bool:
+    """True for a directory that is named after an epoch."""
+    matched = _match(name, NAMINGS)
+    return matched is not None and matched[0].epochs
+
+
 def discover(root: Path, namings: Sequence[Naming] = NAMINGS) -> tuple[Found, ...]:
     """The run's checkpoints, by ascending step; nothing where `root` does not exist (yet).
 
     Files and symbolic links are left out: a link such as `latest` is a second name, and the trainer writes none.
     Of directories with the same step the one that comes first in `namings` is first. The model in `root` itself comes
-    last; its step is that of the newest checkpoint beside it, and without one there is none to tell.
+    last; its step is the one in its `trainer_state.json`, or else that of the newest checkpoint beside it, and without
+    such a checkpoint it is left out.
     Raises UimonError(UNREADABLE) where `root` is no directory or may not be listed.
     """
     root = Path(os.path.abspath(root))  # noqa: PTH100 - `resolve` would give the directory another name than the user's
@@ -120,7 +127,7 @@ def discover(root: Path, namings: Sequence[Naming] = NAMINGS) -> tuple[Found, ..
     found += _in_newest_swift_run(root, folders, namings)
     found.sort(key=lambda item: item.step)
     if found and _is_model(names):
-        found.append(Found(found[-1].step, FINAL_NAME, root, confirmed=False))
+        found.append(Found(found[-1].step, FINAL_NAME, root, confirmed=False, epochs=True))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from watcher.checkpoints import layout
-from watcher.checkpoints.discovery import step_of
+from watcher.checkpoints.discovery import counts_epochs, step_of
 from watcher.checkpoints.proof import Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
 from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
 from watcher.checkpoints.trainer_state import parse_trainer_state
@@ -74,7 +74,7 @@ def inspect(
     try:
         listing = _list(path)
         if step is None:
-            proof: Proof = NeedsNone()
+            proof: Proof = NeedsNone(counts_epochs(path.name))
         elif confirmed:
             proof = NeedsTrainerState(now)
         else:

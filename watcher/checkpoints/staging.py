@@ -6,7 +6,7 @@ after it was read (size, mtime, inode); one that a trainer writes again is refus
 share their bytes with a trainer that writes in place, and bind mounts forbid them.
 
 The stage directory holds copies named `<step>-<8 hex digits>`, and `.partial-…` ones while they are being made.
-Copies are not synced to the disk: after a crash `clear_stale` removes them, and they are made again.
+Copies are not synced to the disk: after a crash of the machine they are read again and compared with their digest.
 """
 
 from __future__ import annotations
@@ -88,6 +88,22 @@ def stage(
         _copy_all(job)
         _check_copy(job)
         return Staged(job.target.rename(stage_dir / name), job.digest.hexdigest())
+
+
+def digest_of(copy: Path) -> str:
+    """The digest of a copy's weights, as `stage` has it; reads each byte."""
+    digest = hashlib.sha256()
+    for file in sorted(copy.glob("*.safetensors")):
+        digest.update(_weights_head(file.name, file.stat().st_size))
+        with file.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _weights_head(name: str, size: int) -> bytes:
+    """What of a weight file besides its bytes is part of the digest."""
+    return f"{name}\0{size}\0".encode(errors="surrogateescape")
 
 
 def unstage(path: Path) -> None:
@@ -197,7 +213,7 @@ def _copy(job: _Job, stamp: FileStamp, source: BinaryIO, due: int) -> None:
     """Copies one open file and, for weights, takes its bytes into the digest. `due`: bytes still to be written."""
     digest: _Hash | None = job.digest if stamp.name.endswith(".safetensors") else None
     if digest:
-        digest.update(f"{stamp.name}\0{stamp.size}\0".encode(errors="surrogateescape"))
+        digest.update(_weights_head(stamp.name, stamp.size))
     target = job.target / stamp.name
     target.parent.mkdir(exist_ok=True)
     buffer = memoryview(bytearray(CHUNK))

@@ -22,7 +22,7 @@ from watcher.model import Reason, Target, UimonError
 from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
-from watcher.service.publisher import Outboxes
+from watcher.service.publisher import ENDED_AS, Outboxes
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
 from watcher.sources import resolve_base
@@ -130,7 +130,11 @@ def _outboxes(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, 
     publisher = WandbPublisher(run, state.root / "wandb")
     mode = "auto" if settings.wandb == "off" else settings.wandb
     return Outboxes(
-        Outbox(ledger.outbox(), publisher, order=lambda: Order(Target.RUN, mode, watch.settled)),
+        Outbox(
+            ledger.outbox(),
+            publisher,
+            order=lambda: Order(Target.RUN, mode, watch.settled, ended=ledger.recall(ENDED_AS) or ""),
+        ),
         Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
     )
 

@@ -19,7 +19,7 @@ from watcher.display import showing
 from watcher.ledger import Ledger
 from watcher.model import Reason, RowKind, State, UimonError
 from watcher.publish import RunRef
-from watcher.publish.local_runs import LocalRun, newest_local_run
+from watcher.publish.local_runs import LocalRun, local_runs
 from watcher.service import Service
 from watcher.service.health import parse_address, serving
 from watcher.sources import DirectorySource, resolve_base
@@ -42,7 +42,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         )
     root = ckpts.resolve()
     unnamed = settings.run_name is None and settings.wandb != "off"
-    begun = newest_local_run(root, Path.cwd(), os.environ) if unnamed else None
+    begun = _begun(root) if unnamed else None
     run = wandb_run(settings, begun)
     name = run.run_id if run else settings.run_name or root.name
     val = load_val(settings.val or find_val(root), settings.system)
@@ -108,11 +108,24 @@ def wandb_run(settings: Settings, begun: LocalRun | None = None) -> RunRef | Non
     return RunRef.parse(named, settings.entity, settings.project)
 
 
+def _begun(root: Path) -> LocalRun | None:
+    """The run that a trainer has begun beside the checkpoints. Raises UimonError(RUN_NOT_FOUND) for one of several."""
+    runs = local_runs(root, Path.cwd(), os.environ)
+    if len(runs) > 1:
+        newest = ", ".join(run.run_id for run in runs[:3])
+        sentence = (
+            f"{len(runs)} runs were begun in {runs[0].path.parent} (the newest: {newest}); name the one that writes "
+            "these checkpoints with --run-id."
+        )
+        raise UimonError(Reason.RUN_NOT_FOUND, sentence)
+    return runs[0] if runs else None
+
+
 @contextmanager
 def _said(begun: LocalRun | None) -> Iterator[None]:
     """Say which run was taken because none was named; entered before what may end the command."""
     if begun is not None:
-        log.info("No run is named; taking %s, the newest one that was begun here: %s.", begun.run_id, begun.path)
+        log.info("No run is named; taking %s, the one that was begun here: %s.", begun.run_id, begun.path)
     if begun is not None and begun.offline:
         log.warning("That run is offline: its rows wait in the ledger until it is synced with `wandb sync`.")
     yield

@@ -78,7 +78,7 @@ def publish(
         place = _companion(ref, facts, limits)
     else:
         session = joining.decide(ref, facts, order.mode, settled=order.settled)
-        place = _trainers_run(ref, run, facts, session, limits)
+        place = _trainers_run(ref, run, facts, session, order, limits)
     found = reading.survey(place.run) if order.survey else None
     seen = reading.find_attempted(place.run, rows) if found is None else +Counter({r.uid: found[r.uid] for r in rows})
     due = [row for row in rows if not seen[row.uid]]
@@ -142,7 +142,7 @@ def _answer(
 
 
 def _trainers_run(
-    ref: RunRef, run: PublicRun | None, facts: RunFacts, session: joining.Session, limits: Limits
+    ref: RunRef, run: PublicRun | None, facts: RunFacts, session: joining.Session, order: Order, limits: Limits
 ) -> _Destination:
     assert run is not None
     ended = facts.state in ENDED
@@ -153,10 +153,20 @@ def _trainers_run(
         run,
         {"resume": "must", "settings": settings},
         facts.url,
-        exit_code=1 if ended and facts.state != "finished" else 0,
+        exit_code=1 if ended and (order.ended or facts.state) != "finished" else 0,
         definitions=definitions.of_config(run.rawconfig),
-        summary=dict(run.summary_metrics) if ended else None,
+        summary=_trainers_summary(run) if ended else None,
     )
+
+
+def _trainers_summary(run: PublicRun) -> dict[str, Any]:
+    """What the run's summary holds that is not uimon's; of its own the newest stays, which an earlier one is not."""
+    own = ("train/perplexity", "train/uid")
+    return {
+        name: value
+        for name, value in dict(run.summary_metrics).items()
+        if name not in own and not name.startswith(("eval/", "uimon/"))
+    }
 
 
 def _origin(run: PublicRun) -> dict[str, str]:

@@ -21,13 +21,18 @@ class LocalRun:
     offline: bool
 
 
-def newest_local_run(ckpts: Path, cwd: Path, environ: Mapping[str, str]) -> LocalRun | None:
-    """The run begun last in the places where the SDK of a trainer that writes `ckpts` leaves its `wandb` directory:
-    `WANDB_DIR`, beside the checkpoints, in their parent, in the current directory. None where there is none.
+def local_runs(ckpts: Path, cwd: Path, environ: Mapping[str, str]) -> list[LocalRun]:
+    """The runs that were begun where the SDK of a trainer that writes `ckpts` would leave its `wandb` directory, newest
+    first.
+
+    The places are `WANDB_DIR`, the checkpoints' directory, its parent, the current directory; the first one that holds
+    a run is the one. Which of several runs writes the checkpoints does not show in it while they live.
     """
     places = [Path(environ["WANDB_DIR"])] if environ.get("WANDB_DIR") else []
-    found = [run for place in (*places, ckpts, ckpts.parent, cwd) for run in _runs(place / "wandb")]
-    return max(found, key=lambda run: run.began, default=None)
+    for place in (*places, ckpts, ckpts.parent, cwd):
+        if found := list(_runs(place / "wandb")):
+            return sorted(found, key=lambda run: run.began, reverse=True)
+    return []
 
 
 def _runs(directory: Path) -> Iterator[LocalRun]:

@@ -24,13 +24,15 @@ Message: TypeAlias = dict[str, Any]
 class Order:
     """Where rows are to go, and what is known of it: `mode` is the user's word for how the trainer's run may be
     joined, `settled` is True where that run has ended, and was seen ended for long enough. `survey` asks which rows
-    of uimon's are there already, which somebody who has lost the ledger does not know.
+    of uimon's are there already, which somebody who has lost the ledger does not know. `ended` is the state in which
+    the trainer left the run, where a session that was killed has opened it again since.
     """
 
     target: Target = Target.RUN
     mode: Mode = "auto"
     settled: bool = False
     survey: bool = False
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def decode_alert(data: Mapping[str, Any]) -> Alert:
 
 def decode_order(data: Mapping[str, Any]) -> Order:
     """The order that `asdict` made plain."""
-    return Order(Target(data["target"]), data["mode"], data["settled"], data["survey"])
+    return Order(Target(data["target"]), data["mode"], data["settled"], data["survey"], data["ended"])
 
 
 def error_message(reason: Reason, sentence: str, url: str | None = None) -> Message:

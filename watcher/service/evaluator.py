@@ -186,12 +186,12 @@ class Evaluator:
 
     def _health(self, record: Record) -> dict[str, float]:
         """uimon's own metrics: steps behind the newest checkpoint seen, checkpoints that wait, checkpoints skipped."""
-        everything = self._ledger.records()
-        newest = max((r.step for r in everything), default=record.step)
+        counts = self._ledger.state_counts()
+        newest = self._ledger.newest_step()
         return {
-            "uimon/lag_steps": newest - record.step,
-            "uimon/queue_depth": sum(r.state in (State.COMPLETE, State.STAGED) for r in everything),
-            "uimon/skipped": sum(r.state is State.SKIPPED for r in everything),
+            "uimon/lag_steps": (record.step if newest is None else newest) - record.step,
+            "uimon/queue_depth": counts.get(State.COMPLETE, 0) + counts.get(State.STAGED, 0),
+            "uimon/skipped": counts.get(State.SKIPPED, 0),
         }
 
 

@@ -5,6 +5,7 @@ uimon mends.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from watcher.model import Reason, UimonError
 
 STALE_SECONDS = 30.0
 """The loop ticks four times a second, so that a silence this long means that it hangs."""
+
+
+class _Server6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
 
 
 class Heartbeat:
@@ -56,7 +61,9 @@ def serving(address: str | None, heartbeat: Heartbeat) -> Iterator[int | None]:
         yield None
         return
     try:
-        server = ThreadingHTTPServer(parse_address(address), _handler(heartbeat))
+        host, port = parse_address(address)
+        kind = _Server6 if ":" in host else ThreadingHTTPServer
+        server = kind((host, port), _handler(heartbeat))
     except (OSError, OverflowError) as error:
         sentence = f"--serve {address} cannot be used ({error}); choose another address, or leave it out."
         raise UimonError(Reason.CONFIG_INVALID, sentence) from None

@@ -11,7 +11,7 @@ from watcher.checkpoints.policy import Policy
 from watcher.checkpoints.staging import stage, unstage
 from watcher.crashpoint import crash_point
 from watcher.ledger import Ledger, Record
-from watcher.model import Checkpoint, Reason, Staged, State, UimonError
+from watcher.model import FINAL_NAME, Checkpoint, Reason, Staged, State, UimonError
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 
@@ -28,6 +28,10 @@ class Source(Protocol):
 
     def names(self) -> Iterable[str] | None:
         """Names of all the checkpoints that were there at the last look; None where others may be elsewhere."""
+        ...
+
+    def again(self, name: str) -> None:
+        """The next look brings this checkpoint, whether or not it has changed."""
         ...
 
     def wait(self, timeout: float) -> None:
@@ -91,6 +95,8 @@ class Intake:
             seen, sentence = self._source.look(), "The checkpoint directory does not exist yet; waiting for it."
         except UimonError as error:
             seen, sentence = None, error.sentence
+        except OSError as error:
+            seen, sentence = None, f"The checkpoint directory cannot be looked at now ({error.strerror})."
         if seen is None and not self._missing_said:
             log.warning("%s", sentence)
         self._missing_said = seen is None
@@ -115,14 +121,18 @@ class Intake:
 
     def _stage_complete(self) -> None:
         complete = self._ledger.records(State.COMPLETE)
-        for record in self._policy.in_order([r for r in complete if not self._passed_over(r)]):
+        due = self._policy.in_order([r for r in complete if not self._passed_over(r)])
+        # The model in the run directory comes last, so that it is known by the checkpoint whose weights it has.
+        for record in sorted(due, key=lambda r: r.name == FINAL_NAME):
             checkpoint = self._seen.get(record.name)
             if checkpoint is not None and not self._signals.stop.is_set():
                 self._stage(record, checkpoint)
 
     def _passed_over(self, record: Record) -> bool:
         """Whether the policy skips this checkpoint, which is then on record; by ascending step."""
-        taken = [r.step for r in self._ledger.records(*_TAKEN) if r.id != record.id]
+        if not self._policy.every or record.name == FINAL_NAME:
+            return False
+        taken = [r.step for r in self._ledger.records(*_TAKEN) if r.id != record.id and r.name != FINAL_NAME]
         if self._policy.is_due(record, taken):
             return False
         self._ledger.skipped(record, Reason.NOT_DUE, f"--policy evaluates one in {self._policy.every} steps")
@@ -174,7 +184,11 @@ class Intake:
             if not self._disk_said:
                 log.warning("%s waits for disk space: %s", record.name, error.sentence)
             self._disk_said = True
-        elif error.reason not in (Reason.WEIGHTS_CHANGED, Reason.INTERRUPTED):
+        elif error.reason is Reason.WEIGHTS_CHANGED:
+            log.info("%s %s It is looked at again.", record.name, error.sentence)
+            self._seen.pop(record.name, None)
+            self._source.again(record.name)
+        elif error.reason is not Reason.INTERRUPTED:
             self._ledger.failed(record, error.reason, error.sentence)
             log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
             self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))

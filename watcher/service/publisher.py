@@ -17,6 +17,8 @@ from watcher.service.signals import Signals, log
 # Waiting longer at the exit does not help against these.
 _NOT_BY_WAITING = frozenset({Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED})
 _TICK = 1.0
+ENDED_AS = "ended as"
+"""The ledger's name for the state in which the trainer left its run, kept while a session has it open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Publisher:
         self._sleep = sleep
         self._finishing = threading.Event()
         self._deadline = float("inf")
+        self._hasty = False
         self._said: dict[Target, Reason | None] = {}
         self._companion_said = False
 
@@ -59,8 +62,12 @@ class Publisher:
         """True while rows wait for the run's end."""
         return self._said.get(Target.RUN) is Reason.DEFERRED
 
-    def finish(self, within: float) -> None:
-        """Nothing more will become due: deliver what there is `within` so many seconds, then return."""
+    def finish(self, within: float, *, hasty: bool = False) -> None:
+        """Nothing more will become due: deliver what there is `within` so many seconds, then return.
+
+        `hasty`: the process will be killed soon after.
+        """
+        self._hasty = hasty
         self._deadline = self._signals.clock() + within
         self._finishing.set()
         self._signals.due.set()
@@ -96,6 +103,9 @@ class Publisher:
     def _drain(self, outboxes: Outboxes) -> None:
         """The last attempts: at once, whatever the pause after the last failure was."""
         outboxes.companion.retry_now()
+        if self.deferred and self._hasty:
+            # No time for a session that opens an ended run and has to close it again.
+            return
         while not outboxes.run.empty:
             if self.deferred:
                 self._look(now=True)
@@ -116,7 +126,10 @@ class Publisher:
 
     def _publish(self, outbox: Outbox, target: Target) -> None:
         self._board.update(publishing=True)
+        self._note_the_end(target)
         report = outbox.step()
+        if target is Target.RUN and report.waiting is not Reason.DEFERRED:
+            self._ledger.remember(ENDED_AS, "")
         due = sum(count for count, _ in self._ledger.outbox().counts().values())
         self._board.update(publishing=False, due=due)
         if target is Target.RUN:
@@ -124,6 +137,11 @@ class Publisher:
             if report.url:
                 self._board.update(url=report.url)
         self._say(report, target)
+
+    def _note_the_end(self, target: Target) -> None:
+        """A session opens a run that has ended; killed, it leaves one whose state no longer tells how it had ended."""
+        if target is Target.RUN and self._watch.ended_state and not self._ledger.recall(ENDED_AS):
+            self._ledger.remember(ENDED_AS, self._watch.ended_state)
 
     def _say(self, report: OutboxReport, target: Target) -> None:
         """Say why rows wait once, not at each attempt."""

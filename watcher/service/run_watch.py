@@ -40,14 +40,15 @@ class RunWatch:
         if found.state not in ENDED:
             self._ended_at = self.ended_state = self._silence = None
             return found
-        if self.ended_state != found.state:
+        # uimon's own session turns `crashed` into `failed`, which is no new end.
+        if self._ended_at is None:
             self._ended_at = self._clock()
         self.ended_state, self._silence = found.state, found.silence
         return found
 
     @property
     def ended_seconds(self) -> float:
-        """Seconds since the run was first seen in its present, ended state; 0 while it has not ended."""
+        """Seconds since the run was first seen ended; 0 while it has not ended."""
         return 0.0 if self._ended_at is None else self._clock() - self._ended_at
 
     @property

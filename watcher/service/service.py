@@ -10,14 +10,15 @@ from pathlib import Path
 
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
-from watcher.checkpoints.staging import clear_stale
+from watcher.checkpoints.staging import clear_stale, digest_of
 from watcher.config import Settings
 from watcher.durations import format_duration
 from watcher.export import Exporter
-from watcher.ledger import Ledger
-from watcher.model import State
+from watcher.ledger import Ledger, Record
+from watcher.model import Reason, State
 from watcher.publish import RunFacts, Settling
 from watcher.service.evaluator import Engine, Evaluator
+from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
 from watcher.service.intake import Intake, Source
 from watcher.service.publisher import Outboxes, Publisher
@@ -130,13 +131,19 @@ class Service:
             # Whoever stops containers kills what is still there after ten seconds; what waits is in the ledger.
             drain, patience = min(drain, _STOP_DRAIN_SECONDS), _STOP_JOIN_SECONDS
         for thread in (evaluator, intake):
-            self.heartbeat.beat()
-            thread.join(timeout=patience)
+            self._join(thread, patience)
         # Only now nothing new can become due, so an empty outbox means that all is delivered.
-        self._publisher.finish(drain)
-        publisher.join(timeout=drain + patience)
+        self._publisher.finish(drain, hasty=self._asked_to_stop)
+        self._join(publisher, drain + patience)
         if self._failure is not None:
             raise self._failure
+
+    def _join(self, thread: threading.Thread, seconds: float) -> None:
+        """Wait for a thread's end, alive to whoever asks."""
+        deadline = time.monotonic() + seconds
+        while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+            self.heartbeat.beat()
+            thread.join(timeout=min(left, _TICK))
 
     def _guard(self, loop: Callable[[], None]) -> None:
         """Run one of the loops; what it raises ends the service and is raised there."""
@@ -149,14 +156,18 @@ class Service:
     def _recover(self) -> None:
         ledger = self._parts.ledger
         boot = _boot_id()
-        for record in ledger.recover(copies_survived=ledger.recall("boot") == boot):
+        same_boot = ledger.recall("boot") == boot
+        # Copies are not synced: after the machine went down, or on another one, only their digest tells.
+        for record in ledger.recover(lambda r: same_boot or _is_whole(r)):
             log.error("%s failed: %s.", record.name, record.detail)
+            ledger.outbox().add_alert(failed_alert(record, record.reason, record.detail))
         ledger.remember("boot", boot)
         clear_stale(self._stage_dir, {r.stage for r in ledger.records(State.STAGED) if r.stage is not None})
         self._parts.exporter.export()
-        if known := ledger.records():
-            waiting = sum(r.state in (State.STAGED, State.COMPLETE) for r in known)
-            log.info("Continuing from the ledger: %d checkpoints known, %d of them to do.", len(known), waiting)
+        if counts := ledger.state_counts():
+            waiting = counts.get(State.STAGED, 0) + counts.get(State.COMPLETE, 0)
+            known = sum(counts.values())
+            log.info("Continuing from the ledger: %d checkpoints known, %d of them to do.", known, waiting)
 
     # When it is over.
 
@@ -183,16 +194,26 @@ class Service:
     def _reason_to_end(self) -> str:
         settings, quiet = self._settings, self.signals.quiet_seconds
         if settings.once:
-            return "Everything that was there is evaluated."
+            # What shows by its silence alone that it is whole needs a minute of that.
+            unsure = any(r.reason is Reason.STILL_CHANGING for r in self._parts.ledger.records(State.SEEN))
+            return "" if unsure else "Everything that was there is evaluated."
         if settings.until_final and not self._publisher.deferred:
-            finals = [r for r in self._parts.ledger.records() if r.final and r.state is not State.SEEN]
+            final = self._parts.ledger.newest_final()
             # A final checkpoint of an earlier start may have been trained on since; that shows within the grace.
-            if finals and (finals[-1].changed_at >= self._started_at or quiet >= settings.grace):
-                return f"The final checkpoint, {finals[-1].name}, is done."
+            if final is not None and (final.changed_at >= self._started_at or quiet >= settings.grace):
+                return f"The final checkpoint, {final.name}, is done."
             state = self.run_watch.ended_state
             if state and min(quiet, self.run_watch.ended_seconds) >= settings.grace:
                 return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
         return ""
+
+
+def _is_whole(record: Record) -> bool:
+    """True where a staged checkpoint's copy has the weights that it had."""
+    try:
+        return record.stage is not None and digest_of(record.stage) == record.digest
+    except OSError:
+        return False
 
 
 def _boot_id() -> str:
