@@ -89,7 +89,13 @@ def test_an_interrupted_demo_leaves_no_process_behind(tmp_path: Path, number: si
         "plan = demo.Plan(steps=5000, save_steps=1000, batch=2, baseline_steps=2)\n"
         "sys.exit(demo.run_demo(Path(sys.argv[1]), plan=plan))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    # Tests that run in the background ignore Ctrl-C, and so would what they start.
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         wait_for(lambda: any("'watch'" in repr(arguments(pid)) for pid in processes_that_mention(str(tmp_path))))
         process.send_signal(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,23 @@ def _contents(directory: Path) -> list[str]:
         except OSError:
             continue
     return texts
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_minute_of_refusals_is_outlived(
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun, tmp_path: Path, status: int
+) -> None:
+    seed_run()
+    standin.add_fault(Fault(status=status, seconds=60.0))
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger.outbox().add_rows([eval_row(step) for step in range(10, 210, 10)])
+    outbox = Outbox(ledger.outbox(), publisher, backoff=Backoff(base=2.0, longest=8.0))
+    began = time.monotonic()
+    while not ledger.outbox().empty:
+        assert time.monotonic() - began < 150
+        outbox.step()
+        time.sleep(0.2)
+    ledger.close()
+    assert time.monotonic() - began > 60
+    assert sorted(in_the_run(standin)) == sorted(f"eval-{step}" for step in range(10, 210, 10))
