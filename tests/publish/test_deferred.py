@@ -272,6 +272,18 @@ def test_an_alert_is_raised_in_the_run_with_no_row_beside_it(
     assert [(a.run, a.title, a.text) for a in standin.store.alerts] == [(PATH, DIVERGED.title, DIVERGED.text)]
 
 
+def test_an_alert_beside_rows_that_did_not_arrive_is_due_again(
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
+) -> None:
+    seed_run()
+    due = MemoryStore([eval_row(10)])
+    due.alerts = [DIVERGED]
+    standin.add_fault(Fault("/file_stream", status=500))
+    assert publish(publisher, due).alerted == ()
+    standin.clear_faults()
+    assert publish(publisher, due).alerted == (DIVERGED.key,)
+
+
 def test_a_companion_that_wandb_refuses_holds_up_nothing(
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
 ) -> None:

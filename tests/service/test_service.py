@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,10 @@ from tests.service.conftest import House, write_checkpoint
 from watcher.checkpoints import stage
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, State, UimonError
+from watcher.publish import PublishResult
 from watcher.publish.run import Writer
 from watcher.service import Service
+from watcher.service.publisher import ENDED_AS
 
 
 def run_in_thread(service: Service) -> threading.Thread:
@@ -534,3 +537,27 @@ def test_after_the_machine_went_down_a_copy_is_trusted_if_it_is_still_whole(hous
     assert house.states()[0] == (50, "published", None)
     if torn is not None:
         assert house.states()[1] == (60, "skipped", Reason.DELETED)
+
+
+def test_how_a_run_had_ended_is_known_while_a_session_has_it_open_and_no_longer(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+    publish = house.tracker.publish
+
+    def spy(*asked: Any) -> PublishResult:
+        seen.append(house.ledger.recall(ENDED_AS))
+        return publish(*asked)
+
+    monkeypatch.setattr(house.tracker, "publish", spy)
+    house.run_state = "crashed"
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    assert seen[-1] == "crashed"
+    assert house.ledger.recall(ENDED_AS) == ""
+    # A session that was killed has left the run open; what is deferred now is closed as it was before.
+    house.ledger.remember(ENDED_AS, "finished")
+    house.tracker.refuse, house.run_state, house.writer = Reason.DEFERRED, "running", Writer.DEFAULT
+    write_checkpoint(house.root, 60)
+    house.service(once=True).run()
+    assert house.ledger.recall(ENDED_AS) == "finished"

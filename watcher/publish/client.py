@@ -136,9 +136,10 @@ def _answer(
         detail = f"W&B's SDK did not take {len(refused)} of {len(rows)} rows: {refused[0][:300]}."
     copies = {uid: count for uid, count in seen.items() if count > 1}
     waiting = Reason.NOT_DELIVERED if missing else None
-    return published_message(
-        delivered, copies, [a.key for a in alerts], None if found is None else list(found), url, waiting, detail
-    )
+    # The SDK does not say whether W&B took an alert; where rows of the same session are missing it may not have.
+    raised = [] if missing else [alert.key for alert in alerts]
+    surveyed = None if found is None else list(found)
+    return published_message(delivered, copies, raised, surveyed, url, waiting, detail)
 
 
 def _trainers_run(

@@ -126,10 +126,7 @@ class Publisher:
 
     def _publish(self, outbox: Outbox, target: Target) -> None:
         self._board.update(publishing=True)
-        self._note_the_end(target)
-        report = outbox.step()
-        if target is Target.RUN and report.waiting is not Reason.DEFERRED:
-            self._ledger.remember(ENDED_AS, "")
+        report = self._step_into_the_run(outbox) if target is Target.RUN else outbox.step()
         due = sum(count for count, _ in self._ledger.outbox().counts().values())
         self._board.update(publishing=False, due=due)
         if target is Target.RUN:
@@ -138,10 +135,14 @@ class Publisher:
                 self._board.update(url=report.url)
         self._say(report, target)
 
-    def _note_the_end(self, target: Target) -> None:
+    def _step_into_the_run(self, outbox: Outbox) -> OutboxReport:
         """A session opens a run that has ended; killed, it leaves one whose state no longer tells how it had ended."""
-        if target is Target.RUN and self._watch.ended_state and not self._ledger.recall(ENDED_AS):
-            self._ledger.remember(ENDED_AS, self._watch.ended_state)
+        before = self._ledger.recall(ENDED_AS) or ""
+        self._ledger.remember(ENDED_AS, before or self._watch.ended_state or "")
+        report = outbox.step()
+        # Deferred, nothing was opened, and what a killed session left open still is.
+        self._ledger.remember(ENDED_AS, before if report.waiting is Reason.DEFERRED else "")
+        return report
 
     def _say(self, report: OutboxReport, target: Target) -> None:
         """Say why rows wait once, not at each attempt."""
