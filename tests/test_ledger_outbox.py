@@ -66,6 +66,15 @@ def test_doubt_forgets_what_a_survey_found_and_asks_for_another(ledger: Ledger) 
     assert due(ledger) == ["eval-10", "eval-20"]
 
 
+def test_doubt_also_holds_for_what_was_found_and_is_not_due_yet(ledger: Ledger) -> None:
+    outbox = ledger.outbox()
+    outbox.found_by_survey(["eval-10"])
+    assert outbox.doubt() == 0
+    add(ledger, eval_row(10))
+    assert due(ledger) == ["eval-10"]
+    assert outbox.surveyed is False
+
+
 def test_of_two_marks_the_smaller_one_stays(ledger: Ledger) -> None:
     add(ledger, eval_row(10))
     for mark in (40, 12, 30):

@@ -76,8 +76,9 @@ class LedgerOutbox:
         with self._ledger.change() as db:
             query = "UPDATE outbox SET published_at = NULL WHERE target = ? AND published_at IS NOT NULL"
             doubted = db.execute(query, (self._target,)).rowcount
-            if doubted:
-                db.execute("DELETE FROM found WHERE target = ?", (self._target,))
+            # Also what a survey found and what has not become due yet may be overwritten by then.
+            forgotten = db.execute("DELETE FROM found WHERE target = ?", (self._target,)).rowcount
+            if doubted or forgotten:
                 db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
             return doubted
 
