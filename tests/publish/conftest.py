@@ -16,7 +16,7 @@ import pytest
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord
 from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Table
-from watcher.publish import Limits, RunRef, WandbPublisher
+from watcher.publish import Limits, Order, PublishResult, RunRef, WandbPublisher
 
 PROJECT = "ui"
 RUN = "run-1"
@@ -229,3 +229,14 @@ class MemoryStore:
 
     def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
         self.waiting.update(dict.fromkeys(uids, reason))
+
+
+def attempt(publisher: WandbPublisher, store: MemoryStore, order: Order | None = None) -> PublishResult:
+    """One publication of what the store holds; the store learns the marks and nothing else."""
+    return publisher.publish(store.due_rows(500), store.due_alerts(), order or Order(), store.note_attempt)
+
+
+def history(standin: Standin, path: str = PATH) -> list[dict[str, Any]]:
+    """A run's lines as the stand-in keeps them."""
+    lines: list[dict[str, Any]] = standin.state()["history"][path]
+    return lines

@@ -15,6 +15,7 @@ from tests.publish.conftest import (
     MemoryStore,
     SeedRun,
     StartTrainer,
+    attempt,
     eval_row,
     train_row,
     uids,
@@ -23,11 +24,7 @@ from tests.publish.conftest import (
 from watcher.demo.standin import Fault, FaultKind, Standin
 from watcher.ledger import Ledger
 from watcher.model import Reason
-from watcher.publish import Backoff, Order, Outbox, PublishResult, RunRef, WandbPublisher
-
-
-def publish(publisher: WandbPublisher, store: MemoryStore) -> PublishResult:
-    return publisher.publish(store.due_rows(500), store.due_alerts(), Order(), store.note_attempt)
+from watcher.publish import Backoff, Outbox, RunRef, WandbPublisher
 
 
 def in_the_run(standin: Standin) -> list[str]:
@@ -52,7 +49,7 @@ def test_a_short_fault_costs_nothing(
     standin.add_fault(fault)
     patient = type(LIMITS)(retries=4, wait_min=0.1, wait_max=0.5, request=10, init=10, polls=8, poll_pause=0.25)
     publisher = WandbPublisher(ref, tmp_path / "sessions", timeout=45, limits=patient, environ=environ)
-    assert publish(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
+    assert attempt(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
     assert in_the_run(standin) == ["eval-10"]
 
 
@@ -63,10 +60,10 @@ def test_a_stream_that_is_refused_delivers_nothing_and_is_sent_once_afterwards(
     seed_run()
     store = MemoryStore([eval_row(10)])
     standin.add_fault(Fault("/file_stream", status=status))
-    assert publish(publisher, store).waiting is Reason.NOT_DELIVERED
+    assert attempt(publisher, store).waiting is Reason.NOT_DELIVERED
     assert in_the_run(standin) == []
     standin.clear_faults()
-    assert publish(publisher, store).delivered == ("eval-10",)
+    assert attempt(publisher, store).delivered == ("eval-10",)
     assert in_the_run(standin) == ["eval-10"]
 
 
@@ -75,10 +72,10 @@ def test_a_run_that_was_deleted_is_said_to_be_missing_and_not_made_again(
 ) -> None:
     seed_run()
     store = MemoryStore([eval_row(10)])
-    assert publish(publisher, store).waiting is None
+    assert attempt(publisher, store).waiting is None
     with standin.shared.lock:
         del standin.store.runs[PATH]
-    assert publish(publisher, MemoryStore([eval_row(20)])).waiting is Reason.RUN_NOT_FOUND
+    assert attempt(publisher, MemoryStore([eval_row(20)])).waiting is Reason.RUN_NOT_FOUND
     assert standin.state()["runs"] == {}
 
 
@@ -86,11 +83,11 @@ def test_rows_wait_for_a_trainer_that_starts_later(
     standin: Standin, publisher: WandbPublisher, start_trainer: StartTrainer
 ) -> None:
     store = MemoryStore([eval_row(10)])
-    assert publish(publisher, store).waiting is Reason.RUN_NOT_FOUND
+    assert attempt(publisher, store).waiting is Reason.RUN_NOT_FOUND
     trainer = start_trainer("shared")
     trainer.log(5)
     wait_for_lines(standin, 5)
-    assert publish(publisher, store).delivered == ("eval-10",)
+    assert attempt(publisher, store).delivered == ("eval-10",)
 
 
 def test_a_trainer_that_is_killed_and_started_again_with_its_id_loses_nothing(
@@ -99,12 +96,12 @@ def test_a_trainer_that_is_killed_and_started_again_with_its_id_loses_nothing(
     first = start_trainer("shared")
     first.log(20)
     wait_for_lines(standin, 20)
-    assert publish(publisher, MemoryStore([eval_row(10)])).waiting is None
+    assert attempt(publisher, MemoryStore([eval_row(10)])).waiting is None
     first.close()
     second = start_trainer("shared")
     second.log(10)
     wait_for_lines(standin, 31)
-    assert publish(publisher, MemoryStore([eval_row(20)])).waiting is None
+    assert attempt(publisher, MemoryStore([eval_row(20)])).waiting is None
     second.finish()
     lines = standin.state()["history"][PATH]
     assert sum("train/loss" in line for line in lines) == 30
@@ -123,7 +120,7 @@ def test_two_watchers_at_once_cost_no_row_and_their_copies_are_told_apart_by_uid
         WandbPublisher(ref, tmp_path / f"sessions-{n}", timeout=45, limits=LIMITS, environ=environ) for n in range(2)
     ]
     threads = [
-        threading.Thread(target=publish, args=pair, daemon=True) for pair in zip(publishers, stores, strict=True)
+        threading.Thread(target=attempt, args=pair, daemon=True) for pair in zip(publishers, stores, strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -161,7 +158,7 @@ def test_a_row_that_shows_after_some_seconds_is_waited_for(
     standin.set_read_lag(5.0)
     patient = type(LIMITS)(retries=1, wait_min=0.1, wait_max=0.2, request=10, init=10, polls=10, poll_pause=1.0)
     publisher = WandbPublisher(ref, tmp_path / "sessions", timeout=45, limits=patient, environ=environ)
-    assert publish(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
+    assert attempt(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
     assert in_the_run(standin) == ["eval-10"]
 
 
@@ -187,7 +184,7 @@ def test_a_key_is_in_no_file_and_no_command_line(
     thread.start()
     standin.add_fault(Fault("/file_stream", status=500, times=1))
     publisher = WandbPublisher(ref, sessions, timeout=45, limits=LIMITS, environ=environ)
-    result = publish(publisher, MemoryStore([eval_row(10)]))
+    result = attempt(publisher, MemoryStore([eval_row(10)]))
     stop.set()
     thread.join(5)
     assert any("watcher.publish.session" in text for text in seen)

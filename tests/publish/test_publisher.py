@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,23 +17,16 @@ from tests.publish.conftest import (
     MemoryStore,
     SeedRun,
     StartTrainer,
+    attempt,
     eval_row,
+    history,
     train_row,
     uids,
     wait_for_lines,
 )
 from watcher.demo.standin import ENTITY, Fault, FaultKind, Standin
 from watcher.model import Reason, Row, Table, UimonError
-from watcher.publish import Order, PublishResult, RunRef, WandbPublisher, inspect_run
-
-
-def publish(publisher: WandbPublisher, store: MemoryStore, order: Order | None = None) -> PublishResult:
-    return publisher.publish(store.due_rows(500), store.due_alerts(), order or Order(), store.note_attempt)
-
-
-def history(standin: Standin) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = standin.state()["history"][PATH]
-    return lines
+from watcher.publish import Order, RunRef, WandbPublisher, inspect_run
 
 
 def test_shared_trainer_and_uimon_both_keep_every_row(
@@ -44,10 +36,10 @@ def test_shared_trainer_and_uimon_both_keep_every_row(
     trainer.log(20)
     wait_for_lines(standin, 20)
     trainer.log(10)
-    first = publish(publisher, MemoryStore([eval_row(10), train_row(1), train_row(2)]))
+    first = attempt(publisher, MemoryStore([eval_row(10), train_row(1), train_row(2)]))
     while_training = standin.state()["runs"][PATH]
     trainer.log(10)
-    second = publish(publisher, MemoryStore([eval_row(30)]))
+    second = attempt(publisher, MemoryStore([eval_row(30)]))
     trainer.finish()
 
     assert first.delivered == ("eval-10", "train-1", "train-2")
@@ -77,7 +69,7 @@ def test_logged_row_has_the_axis_and_leaves_undefined_values_out(
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
 ) -> None:
     seed_run()
-    publish(publisher, MemoryStore([eval_row(50)]))
+    attempt(publisher, MemoryStore([eval_row(50)]))
     line = history(standin)[-1]
     assert line["train/global_step"] == 50
     assert line["eval/syntax_validity_rate"] == 0.5
@@ -91,7 +83,7 @@ def test_table_of_samples_is_readable_in_the_run(
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
 ) -> None:
     run = seed_run()
-    publish(publisher, MemoryStore([eval_row(50)]))
+    attempt(publisher, MemoryStore([eval_row(50)]))
     reference = history(standin)[-1]["eval/sample_generations"]
     table = json.loads(run.files[reference["path"]])
     assert table["columns"][:4] == ["step", "sample", "prompt", "generated_code"]
@@ -105,7 +97,7 @@ def test_table_with_undecodable_text_and_mixed_cells_is_published(
 ) -> None:
     run = seed_run()
     odd = Table(("a", "b"), (("x\udc80y", 1), ("", "one"), (None, True)))
-    assert publish(publisher, MemoryStore([replace(eval_row(50), table=odd)])).waiting is None
+    assert attempt(publisher, MemoryStore([replace(eval_row(50), table=odd)])).waiting is None
     table = json.loads(run.files[history(standin)[-1]["eval/sample_generations"]["path"]])
     assert table["data"] == [["x?y", 1], ["", "one"], [None, True]]
 
@@ -117,7 +109,7 @@ def test_default_mode_trainer_is_not_joined_and_loses_nothing(
     trainer.log(20)
     wait_for_lines(standin, 20)
     store = MemoryStore([eval_row(10)])
-    result = publish(publisher, store)
+    result = attempt(publisher, store)
     trainer.log(5)
     trainer.finish()
 
@@ -135,11 +127,11 @@ def test_default_mode_trainer_is_not_joined_and_loses_nothing(
 
 def test_mode_shared_takes_the_callers_word(publisher: WandbPublisher, seed_run: SeedRun) -> None:
     seed_run(shared=False, state="finished")
-    assert publish(publisher, MemoryStore([eval_row(10)]), Order(mode="shared")).delivered == ("eval-10",)
+    assert attempt(publisher, MemoryStore([eval_row(10)]), Order(mode="shared")).delivered == ("eval-10",)
 
 
 def test_row_of_a_missing_run_waits_and_creates_nothing(standin: Standin, publisher: WandbPublisher) -> None:
-    result = publish(publisher, MemoryStore([eval_row(10)]))
+    result = attempt(publisher, MemoryStore([eval_row(10)]))
     assert result.waiting is Reason.RUN_NOT_FOUND
     assert PATH in result.detail
     assert standin.state()["runs"] == {}
@@ -150,7 +142,7 @@ def test_run_that_had_ended_is_not_left_running(
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun, before: str, after: str
 ) -> None:
     seed_run(state=before)
-    assert publish(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
+    assert attempt(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
     assert standin.state()["runs"][PATH]["state"] == after
 
 
@@ -169,11 +161,11 @@ def test_session_killed_around_logging_leaves_the_row_once(
     crashing = WandbPublisher(
         ref, tmp_path / "sessions", timeout=45, limits=LIMITS, environ={**environ, "UIMON_CRASH_AT": point}
     )
-    killed = publish(crashing, store)
+    killed = attempt(crashing, store)
     assert killed.waiting is Reason.NOT_DELIVERED
     assert len(uids(history(standin))) == (2 if point == "publish.logged" else 0)
 
-    retried = publish(publisher, store)
+    retried = attempt(publisher, store)
     assert retried.delivered == ("eval-10", "train-1")
     assert retried.waiting is None
     assert uids(history(standin)) == ["eval-10", "train-1"]
@@ -186,7 +178,7 @@ def test_lost_response_is_told_as_a_duplicate_and_never_as_a_loss(
     # The stand-in applies the repeated request again: what api.wandb.ai does is not public.
     seed_run()
     standin.add_fault(Fault("/file_stream", FaultKind.LOSE, times=1, body="wandb-history.jsonl"))
-    result = publish(publisher, MemoryStore([eval_row(10)]))
+    result = attempt(publisher, MemoryStore([eval_row(10)]))
     assert result.delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10", "eval-10"]
     assert result.copies == {"eval-10": 2}
@@ -198,12 +190,12 @@ def test_row_lost_in_an_outage_is_not_delivered_and_is_sent_once_after_it(
     seed_run()
     store = MemoryStore([eval_row(10)])
     standin.add_fault(Fault("/file_stream", status=500))
-    lost = publish(publisher, store)
+    lost = attempt(publisher, store)
     assert (lost.delivered, lost.waiting) == ((), Reason.NOT_DELIVERED)
     assert "1 of 1 rows" in lost.detail
     assert store.rows["eval-10"].mark == 10
     standin.clear_faults()
-    assert publish(publisher, store).delivered == ("eval-10",)
+    assert attempt(publisher, store).delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10"]
 
 
@@ -213,10 +205,10 @@ def test_server_that_is_down_is_unreachable_until_it_is_back(
     seed_run()
     store = MemoryStore([eval_row(10)])
     standin.stop()
-    assert publish(publisher, store).waiting is Reason.WANDB_UNREACHABLE
+    assert attempt(publisher, store).waiting is Reason.WANDB_UNREACHABLE
     assert store.marks == []
     standin.start()
-    assert publish(publisher, store).delivered == ("eval-10",)
+    assert attempt(publisher, store).delivered == ("eval-10",)
 
 
 def test_init_that_fails_after_the_mark_is_unreachable_and_loses_nothing(
@@ -225,9 +217,9 @@ def test_init_that_fails_after_the_mark_is_unreachable_and_loses_nothing(
     seed_run()
     store = MemoryStore([eval_row(10)])
     standin.add_fault(Fault("UpsertBucket", status=500))
-    assert publish(publisher, store).waiting is Reason.WANDB_UNREACHABLE
+    assert attempt(publisher, store).waiting is Reason.WANDB_UNREACHABLE
     standin.clear_faults()
-    assert publish(publisher, store).delivered == ("eval-10",)
+    assert attempt(publisher, store).delivered == ("eval-10",)
 
 
 def test_wrong_key_is_refused_and_appears_nowhere(
@@ -241,7 +233,7 @@ def test_wrong_key_is_refused_and_appears_nowhere(
     seed_run()
     key = "0a1b2c3d4e" * 4
     publisher = WandbPublisher(ref, tmp_path / "sessions", limits=LIMITS, environ={**environ, "WANDB_API_KEY": key})
-    result = publish(publisher, MemoryStore([eval_row(10)]))
+    result = attempt(publisher, MemoryStore([eval_row(10)]))
     printed = capfd.readouterr()
     assert result.waiting is Reason.WANDB_REFUSED
     assert key not in result.detail + printed.out + printed.err
@@ -287,7 +279,7 @@ def test_trainers_variables_do_not_reach_the_run(
         "WANDB_NAME": "other",
     }
     publisher = WandbPublisher(ref, tmp_path / "sessions", limits=LIMITS, environ=beside_trainer)
-    assert publish(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
+    assert attempt(publisher, MemoryStore([eval_row(10)])).delivered == ("eval-10",)
     assert standin.store.runs[PATH].attributes.get("notes") is None
     assert standin.store.runs[PATH].display_name == RUN
 
@@ -298,9 +290,9 @@ def test_row_that_shows_late_is_found_and_not_sent_again(
     seed_run()
     store = MemoryStore([eval_row(10)])
     standin.set_read_lag(3600.0)
-    assert publish(publisher, store).waiting is Reason.NOT_DELIVERED
+    assert attempt(publisher, store).waiting is Reason.NOT_DELIVERED
     standin.set_read_lag(0.0)
-    assert publish(publisher, store).delivered == ("eval-10",)
+    assert attempt(publisher, store).delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10"]
 
 
@@ -311,7 +303,7 @@ def test_reading_back_costs_the_same_in_a_long_run(
         seed_run(lines)
         store = MemoryStore([replace(eval_row(lines), mark=max(0, standin.store.runs[PATH].last_step - 50))])
         before = requests(standin)
-        assert publish(publisher, store).waiting is None
+        assert attempt(publisher, store).waiting is None
         return requests(standin) - before
 
     def requests(server: Standin) -> int:
@@ -358,7 +350,7 @@ def test_session_that_hangs_is_stopped_and_leaves_nothing(
     publisher = WandbPublisher(ref, tmp_path / "sessions", timeout=4, limits=LIMITS, environ=environ)
     started = time.monotonic()
     before = processes_named("wandb-core", tmp_path)
-    result = publish(publisher, MemoryStore([eval_row(10)]))
+    result = attempt(publisher, MemoryStore([eval_row(10)]))
     assert processes_named("wandb-core", tmp_path) == before == []
     assert time.monotonic() - started < 20
     assert result.waiting is Reason.WANDB_UNREACHABLE
@@ -371,7 +363,7 @@ def test_row_that_the_sdk_cannot_express_holds_back_no_other(publisher: WandbPub
     good, bad = eval_row(20), eval_row(10)
     assert bad.table is not None
     ragged: Row = replace(bad, table=replace(bad.table, columns=("only", "two")))
-    result = publish(publisher, MemoryStore([ragged, good]))
+    result = attempt(publisher, MemoryStore([ragged, good]))
     assert result.delivered == ("eval-20",)
     assert result.waiting is Reason.NOT_DELIVERED
     assert "eval-10" in result.detail
