@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PYTHON VENV
 
-.PHONY: help setup demo test lint bench soak lock clean
+.PHONY: help setup demo test lint bench agreement soak lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -34,6 +34,9 @@ test: lint ## lint, then every test that ends within minutes
 
 bench: $(INSTALLED) ## measure speeds (tests/bench); the numbers are this machine's
 	$(BIN)/python -m pytest tests/bench -s --timeout=0 -o python_files='bench_*.py'
+
+agreement: $(INSTALLED) ## compare the scorers with vnu, TypeScript, Babel and Tailwind (needs Node.js and Java)
+	$(BIN)/python -m tests.agreement
 
 soak: $(INSTALLED) ## the long proofs: crashes, outages, hundreds of checkpoints
 	$(BIN)/python -m pytest -m soak --timeout=0
