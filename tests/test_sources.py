@@ -93,3 +93,17 @@ def test_a_model_in_the_run_directory_counts_only_while_it_is_the_newest(tmp_pat
     os.utime(write_checkpoint(tmp_path, 60), (2e9, 2e9))
     assert run.look() == {"checkpoint-60": ("complete", 60)}
     assert set(run.source.names()) == {"checkpoint-50", "checkpoint-60"}
+
+
+def test_an_old_step_written_again_among_many_is_seen_within_some_looks_and_a_new_one_at_once(tmp_path: Path) -> None:
+    for step in range(1, 151):
+        write_checkpoint(tmp_path, step)
+    run = Run(tmp_path)
+    assert len(run.look()) == 150
+    assert run.look() == {}
+    write_checkpoint(tmp_path, 3, value=7)
+    write_checkpoint(tmp_path, 140, value=7)
+    write_checkpoint(tmp_path, 151)
+    looks = [run.look() for _ in range(12)]
+    assert looks[0].keys() >= {"checkpoint-140", "checkpoint-151"}
+    assert [name for look in looks for name in look].count("checkpoint-3") == 1

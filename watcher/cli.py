@@ -90,8 +90,13 @@ MaxModelLen = Annotated[int | None, _option("Context in tokens. [default: what t
 Dtype = Annotated[str | None, _option("auto, bfloat16, float16 or float32. [default: auto]", _ENGINE)]
 GpuMemory = Annotated[float | None, _option("Share of the GPU's memory for vLLM. [default: vLLM's]", _ENGINE)]
 StateDir = Annotated[Path | None, _option("Ledger, JSONL, logs. [default: ~/.local/state/uimon/RUN]", _SERVICE)]
-StageDir = Annotated[Path | None, _option("Copies of checkpoints that wait. [default: STATE_DIR/stage]", _SERVICE)]
-DiskFloor = Annotated[float | None, _option("Free disk, in GB, that copies leave alone. [default: 2]", _SERVICE)]
+Stage = Annotated[
+    str | None,
+    _option("How checkpoints that wait are kept: auto, none, link, reflink, copy. [default: auto]", _SERVICE),
+]
+StageDir = Annotated[Path | None, _option("Where they are kept. [default: STATE_DIR/stage]", _SERVICE)]
+StageBudget = Annotated[float | None, _option("Most that they may take, in GB. [default: no limit]", _SERVICE)]
+DiskFloor = Annotated[float | None, _option("Free disk, in GB, that they leave alone. [default: 2]", _SERVICE)]
 Settle = Annotated[
     str | None,
     _option(
@@ -143,7 +148,9 @@ def watch(
     gpu_memory_utilization: GpuMemory = None,
     engine_args: EngineArgs = None,
     state_dir: StateDir = None,
+    stage: Stage = None,
     stage_dir: StageDir = None,
+    stage_budget_gb: StageBudget = None,
     disk_floor_gb: DiskFloor = None,
     pattern: Annotated[
         str | None,
@@ -216,7 +223,9 @@ def evaluate(
     gpu_memory_utilization: GpuMemory = None,
     engine_args: EngineArgs = None,
     state_dir: StateDir = None,
+    stage: Stage = None,
     stage_dir: StageDir = None,
+    stage_budget_gb: StageBudget = None,
     disk_floor_gb: DiskFloor = None,
     drain_timeout: DrainTimeout = None,
     table_rows: TableRows = None,

@@ -111,10 +111,19 @@ class Settings(BaseSettings):
     # The service.
     state_dir: Path | None = None
     """Ledger, JSONL and logs. Default: `$XDG_STATE_HOME/uimon/<run id>` (`~/.local/state/uimon/<run id>`)."""
+    stage: Literal["auto", "none", "link", "reflink", "copy"] = "auto"
+    """How a checkpoint is kept from the trainer's rotation until it is evaluated. `auto`: an idle engine reads it in
+    place, at once; what has to wait is cloned where the file system can (`reflink`), else copied. `copy` always copies;
+    `link` makes hard links (same file system and mount); `none` reads in place whenever its turn comes. What is in
+    place or linked is compared with its inspection after loading, and skipped where it has changed."""
     stage_dir: Path | None = None
-    """Copies of the checkpoints that wait. Default: `stage` in the state directory."""
+    """What is staged of the checkpoints that wait. Default: `stage` in the state directory."""
+    stage_budget_gb: float | None = Field(None, gt=0)
+    """Most that all staged checkpoints may take together, in GB. A further one waits at the trainer's until there is
+    room; with `--policy latest` the oldest is given up for it. Default: what the disk holds."""
     disk_floor_gb: float = Field(2.0, ge=0)
-    """No copy is made that would leave less free disk than this, in GB."""
+    """Free space that is to stay on the disk of the stage directory, in GB: nothing is staged that would leave less,
+    and what is staged is given up, the oldest first, when others leave less."""
     poll: Seconds = 5.0
     """Longest time between two looks at the directory; file events wake it earlier."""
     once: bool = False

@@ -9,6 +9,21 @@ from __future__ import annotations
 import os
 import signal
 
+POINTS = (
+    "intake.noted",
+    "intake.copied",
+    "evaluation.loading",
+    "evaluation.generating",
+    "evaluation.before_commit",
+    "evaluation.held",
+    "evaluation.committed",
+    "publish.before_log",
+    "publish.logged",
+    "publish.before_commit",
+    "publish.committed",
+)
+"""Every point, in the order in which a checkpoint passes them."""
+
 _armed = os.environ.get("UIMON_CRASH_AT", "")
 
 

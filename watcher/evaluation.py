@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import scorers
+from watcher.checkpoints.sharing import require_unchanged
 from watcher.crashpoint import crash_point
 from watcher.engine.types import Generation, Loaded, Perplexity, PromptSpec, Sampling
 from watcher.ledger import Evaluation, Record
@@ -145,13 +146,22 @@ class _Measured:
 
 
 def _load(engine: Engine, suite: Suite, record: Record, base: Path | None, context: Context) -> Loaded:
-    """The checkpoint's tokenizer checked, then its weights loaded; what is unusual about either is said."""
+    """The checkpoint's tokenizer checked, then its weights loaded; what is unusual about either is said.
+
+    What a trainer may have changed meanwhile is loaded for nothing, and a failure to load it says no more than that.
+    """
     copy = copy_of(record)
     context.report(Progress(record.step, "load"))
     crash_point("evaluation.loading")
     if changed := check_tokenizer(suite, record.name, copy):
         context.warn(changed)
-    loaded = engine.load(copy, record.digest or "", record.kind, base)
+    require_unchanged(record.name, copy, record.stamp)
+    try:
+        loaded = engine.load(copy, record.digest or "", record.kind, base)
+    except UimonError:
+        require_unchanged(record.name, copy, record.stamp)
+        raise
+    require_unchanged(record.name, copy, record.stamp)
     if loaded.note:
         (context.warn if loaded.alarming else context.note)(loaded.note)
     return loaded

@@ -9,6 +9,7 @@ What a crash leaves, and what the next start makes of it:
 | the process died                           | the ledger says | after the restart                                   |
 |--------------------------------------------|-----------------|-----------------------------------------------------|
 | before the checkpoint was complete         | seen            | inspected again                                     |
+| while one not yet complete was taken early | staged or later | back to seen; inspected again                       |
 | while its files were copied                | complete        | copied again; the torn copy is removed              |
 | before the engine took it                  | staged          | evaluated from the copy                             |
 | while it was loaded, generated or scored   | evaluating      | back to staged; evaluated from the start            |
@@ -21,20 +22,13 @@ A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `f
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from watcher.ledger_file import LedgerFile
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.ledger_rows import (
-    MIGRATIONS,
-    SCHEMA,
-    SCHEMA_VERSION,
     Evaluation,
     Record,
     to_evaluation,
@@ -52,7 +46,6 @@ from watcher.model import (
     Staged,
     State,
     Target,
-    UimonError,
 )
 
 __all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
@@ -60,31 +53,8 @@ __all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
 MAX_ATTEMPTS: Final = 3
 
 
-class Ledger:
+class Ledger(LedgerFile):
     """The ledger of one run in one state directory. Safe to use from several threads."""
-
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time, *, read_only: bool = False) -> None:
-        """Open or create the file. Raises UimonError(LEDGER_DAMAGED, DISK_FULL) with a sentence."""
-        self.path = path
-        self._clock = clock
-        self._lock = threading.RLock()
-        with _explained(path):
-            target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-            self._db = sqlite3.connect(target, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
-            self._db.row_factory = sqlite3.Row
-            try:
-                if read_only:
-                    self._require_version()
-                else:
-                    self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
-
-    def close(self) -> None:
-        """Close the file; what was committed stays."""
-        with self._lock:
-            self._db.close()
 
     # What the trainer's directory shows.
 
@@ -98,9 +68,11 @@ class Ledger:
             latest = self.latest(found.name)
             if found.condition is Condition.GONE:
                 return self._sight_gone(latest)
+            if latest is not None and latest.early:
+                latest = self._sight_early(latest, found)
             if latest is None:
                 latest = self._insert(found)
-            elif found.condition is Condition.COMPLETE and self._stamp(latest) != found.stamp:
+            elif found.condition is Condition.COMPLETE and latest.stamp != found.stamp:
                 if _untouched(latest):
                     db.execute("UPDATE checkpoint SET stamp = ? WHERE id = ?", (found.stamp, latest.id))
                 else:
@@ -111,18 +83,32 @@ class Ledger:
             return record
 
     def vanished(self, present: Iterable[str]) -> list[Record]:
-        """Settle what is no longer there: unstaged checkpoints whose directory is not in `present` are skipped."""
+        """Settle what is no longer there: unstaged or unfinished checkpoints whose directory is not in `present` are
+        skipped.
+        """
         names = set(present)
         with self.change():
-            gone = [r for r in self.records(State.SEEN, State.COMPLETE) if r.name not in names]
+            lost = [*self.records(State.SEEN, State.COMPLETE), *self.early()]
+            gone = [record for record in lost if record.name not in names]
             for record in gone:
-                self._settle(record.id, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was read")
+                self._sight_gone(record)
             return gone
+
+    def early(self) -> list[Record]:
+        """Checkpoints that were taken before their writer had finished them, and still has not."""
+        return [record for record in self.records(State.STAGED, State.EVALUATING) if record.early]
+
+    def forsake(self, record: Record, state: State, reason: Reason, detail: str) -> None:
+        """Nothing that was done early with this checkpoint counts: it is `seen` again, or `skipped`."""
+        with self.change() as db:
+            db.execute("UPDATE checkpoint SET early = 0, digest = NULL, stage = NULL WHERE id = ?", (record.id,))
+            self._settle(record.id, state, reason, detail)
 
     # The way of one checkpoint.
 
-    def staged(self, record: Record, staged: Staged) -> Record | None:
-        """The files were copied and all bytes of the weights are known.
+    def staged(self, record: Record, staged: Staged, *, early: bool = False) -> Record | None:
+        """The files are out of the trainer's reach and all bytes of the weights are known; `record` is early where its
+        writer has not finished it.
 
         Returns None where this step with these very weights is on record already: then it is the same checkpoint,
         written again or copied to another place, and nothing is due. The model in the run directory, which states no
@@ -139,16 +125,15 @@ class Ledger:
                 self._settle(record.id, State.SKIPPED, Reason.SAME_WEIGHTS, same)
                 return None
             if known is not None:
-                stamp = self._stamp(record)
                 db.execute("DELETE FROM checkpoint WHERE id = ?", (record.id,))
                 db.execute(
                     "UPDATE checkpoint SET stamp = ?, path = ?, kind = ?, base = ?, final = ? WHERE id = ?",
-                    (stamp, str(record.path), record.kind, record.base, record.final, known["id"]),
+                    (record.stamp, str(record.path), record.kind, record.base, record.final, known["id"]),
                 )
                 return None
             db.execute(
-                "UPDATE checkpoint SET digest = ?, stage = ? WHERE id = ?",
-                (staged.digest, str(staged.path), record.id),
+                "UPDATE checkpoint SET digest = ?, stage = ?, early = ? WHERE id = ?",
+                (staged.digest, str(staged.path), int(early), record.id),
             )
             self._settle(record.id, State.STAGED)
             return self.record(record.id)
@@ -162,13 +147,15 @@ class Ledger:
             self._settle(record.id, State.EVALUATING)
             return self.record(record.id)
 
-    def give_up(self, record: Record, reason: Reason, detail: str) -> bool:
-        """Pass over a staged checkpoint; False where the engine has taken it meanwhile."""
+    def give_up(self, record: Record, reason: Reason, detail: str, *, state: State = State.SKIPPED) -> bool:
+        """Give up a staged checkpoint: pass over it, or have it staged again later (`complete`); False where the engine
+        has taken it meanwhile.
+        """
         with self.change() as db:
             if self.record(record.id).state is not State.STAGED:
                 return False
             db.execute("UPDATE checkpoint SET stage = NULL WHERE id = ?", (record.id,))
-            self._settle(record.id, State.SKIPPED, reason, detail)
+            self._settle(record.id, state, reason, detail)
             return True
 
     def hand_back(self, record: Record, reason: Reason, detail: str, *, counted: bool = True) -> None:
@@ -178,9 +165,15 @@ class Ledger:
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
 
-    def evaluated(self, record: Record, evaluation: Evaluation, row: Row) -> None:
-        """The evaluation is whole: its metrics, samples and the row that is due, in one transaction."""
+    def evaluated(self, record: Record, evaluation: Evaluation, row: Row) -> bool:
+        """The evaluation is whole: its metrics, samples and the row that is due, in one transaction.
+
+        False, and nothing is kept, where the checkpoint's writer has not finished it yet, or never will.
+        """
         with self.change() as db:
+            now = self.record(record.id)
+            if now.early or now.digest != record.digest or now.state not in (State.EVALUATING, State.EVALUATED):
+                return False
             db.execute(
                 "INSERT OR REPLACE INTO evaluation (uid, checkpoint, suite, metrics, at) VALUES (?, ?, ?, ?, ?)",
                 (evaluation.uid, record.id, evaluation.suite, json.dumps(dict(evaluation.metrics)), evaluation.at),
@@ -191,6 +184,7 @@ class Ledger:
             )
             self.outbox().add_rows([row])
             self._settle(record.id, State.PUBLISHED if self.outbox().is_published(row.uid) else State.EVALUATED)
+            return True
 
     def restore(self, evaluation: Evaluation, row: Row) -> None:
         """An evaluation that an earlier ledger had, and its row, which is due again."""
@@ -224,6 +218,8 @@ class Ledger:
             for record in given_up:
                 detail = f"uimon died {record.attempts} times while it evaluated this checkpoint"
                 self._settle(record.id, State.FAILED, Reason.ENGINE_DIED, detail)
+            for record in self.early():
+                self.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, "it was not finished yet")
             for record in self.records(State.EVALUATING, State.STAGED):
                 there = record.stage is not None and record.stage.is_dir() and is_whole(record)
                 self._settle(record.id, State.STAGED if there else State.COMPLETE, record.reason, record.detail)
@@ -302,7 +298,9 @@ class Ledger:
         """What `uimon status` shows of every checkpoint, oldest step first."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT c.*, e.metrics, o.published_at, o.copies, o.reason AS waiting, o.uid AS row_uid "
+                "SELECT c.*, e.metrics, o.published_at, o.copies, o.reason AS waiting, o.uid AS row_uid, EXISTS ("
+                "SELECT 1 FROM checkpoint later WHERE later.name = c.name AND later.id > c.id "
+                "AND later.state IN ('evaluated', 'published')) AS superseded "
                 "FROM checkpoint c LEFT JOIN evaluation e ON e.checkpoint = c.id "
                 "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id"
             ).fetchall()
@@ -333,83 +331,7 @@ class Ledger:
         with self.change() as db:
             db.execute("INSERT OR REPLACE INTO suite VALUES (?, ?, ?)", (request, digest, body))
 
-    def remember(self, key: str, value: str) -> None:
-        """Keep a small fact under a name."""
-        with self.change() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    def recall(self, key: str) -> str | None:
-        """A small fact kept earlier."""
-        with self._lock:
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row["value"])
-
     # Inside.
-
-    def _require_version(self) -> None:
-        """A ledger that is only read cannot be brought up to date."""
-        if self._version() == 0:
-            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} is only being made; look again in a moment.")
-        if self._version() != SCHEMA_VERSION:
-            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} was written by another version of uimon.")
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        version = self._version()
-        if version == 0:
-            self._run(SCHEMA, SCHEMA_VERSION)
-        elif version > SCHEMA_VERSION:
-            raise UimonError(
-                Reason.CONFIG_INVALID,
-                f"{self.path} has ledger version {version}, and this uimon reads {SCHEMA_VERSION}; use the uimon that "
-                "wrote it, or another --state-dir.",
-            )
-        for older in range(max(version, 1), SCHEMA_VERSION) if version else ():
-            self._run(MIGRATIONS[older], older + 1)
-        # Seconds for a gigabyte, at start only; a page that was torn would otherwise show in some query, days later.
-        if (said := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise sqlite3.DatabaseError(said)
-
-    def _run(self, script: str, version: int) -> None:
-        """Change the schema, all of it or nothing."""
-        try:
-            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-
-    def _version(self) -> int:
-        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
-
-    @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """The file while no other thread uses it."""
-        with self._lock:
-            yield self._db
-
-    @contextlib.contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; a nested call joins the outer one."""
-        with self._lock, _explained(self.path):
-            if self._db.in_transaction:
-                yield self._db
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._roll_back()
-                raise
-            self._db.execute("COMMIT")
-
-    def _roll_back(self) -> None:
-        # A full disk makes SQLite roll back by itself; a second rollback would fail and hide the reason.
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-
-    def _stamp(self, record: Record) -> str:
-        return str(self._db.execute("SELECT stamp FROM checkpoint WHERE id = ?", (record.id,)).fetchone()["stamp"])
 
     def _insert(self, found: Checkpoint) -> Record:
         now = self._clock()
@@ -422,10 +344,22 @@ class Ledger:
         return to_record(row.fetchone())
 
     def _sight_gone(self, latest: Record | None) -> Record | None:
-        if latest is None or latest.state not in (State.SEEN, State.COMPLETE):
+        if latest is None or not (latest.early or latest.state in (State.SEEN, State.COMPLETE)):
             return latest
-        self._settle(latest.id, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was read")
+        if latest.early:
+            self.forsake(latest, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was finished")
+        else:
+            self._settle(latest.id, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was read")
         return self.record(latest.id)
+
+    def _sight_early(self, record: Record, found: Checkpoint) -> Record:
+        """What was taken early is complete with the very weights that were taken, or nothing of it counts."""
+        if found.condition is Condition.COMPLETE and record.stamp == found.stamp:
+            final = found.trainer is not None and found.trainer.final
+            self._db.execute("UPDATE checkpoint SET early = 0, final = ? WHERE id = ?", (int(final), record.id))
+        elif found.condition is not Condition.PARTIAL:
+            self.forsake(record, State.SEEN, Reason.WEIGHTS_CHANGED, "its weights were written again")
+        return self.record(record.id)
 
     def _sight_again(self, record: Record, found: Checkpoint) -> Record:
         """Move a checkpoint that nothing was done with yet to where this inspection puts it."""
@@ -467,22 +401,7 @@ def _untouched(record: Record) -> bool:
     """True where nothing was done with a checkpoint yet, so that a new look may change what is known of it."""
     unread = record.state in (State.SEEN, State.COMPLETE)
     curable = record.state is State.FAILED and record.reason in _CURABLE
-    # A directory may only seem to be deleted: an unmounted disk comes back.
-    back = record.state is State.SKIPPED and record.reason is Reason.DELETED and record.digest is None
+    # A directory may only seem to be deleted, or abandoned: an unmounted disk comes back, a slow writer goes on.
+    gone = record.reason in (Reason.DELETED, Reason.ABANDONED)
+    back = record.state is State.SKIPPED and gone and record.digest is None
     return unread or curable or back
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's failures into sentences."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error) or "disk I/O" in str(error):
-            sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
-            raise UimonError(Reason.DISK_FULL, sentence) from error
-        sentence = f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
-        raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
-    except sqlite3.DatabaseError as error:
-        sentence = f"The ledger {path} is damaged ({error}); move it away, or choose another --state-dir."
-        raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error

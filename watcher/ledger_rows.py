@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -20,7 +20,8 @@ CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
     kind TEXT NOT NULL, base TEXT, final INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
     detail TEXT NOT NULL DEFAULT '', digest TEXT, stage TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-    asked INTEGER NOT NULL DEFAULT 0, seen_at REAL NOT NULL, changed_at REAL NOT NULL);
+    asked INTEGER NOT NULL DEFAULT 0, early INTEGER NOT NULL DEFAULT 0, seen_at REAL NOT NULL,
+    changed_at REAL NOT NULL);
 CREATE INDEX checkpoint_name ON checkpoint (name, id);
 CREATE INDEX checkpoint_state ON checkpoint (state, step);
 CREATE TABLE evaluation (
@@ -62,6 +63,7 @@ CREATE TABLE alert (
     raised_at REAL);
 INSERT INTO meta VALUES ('surveyed run', 'yes');
 """,
+    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;",
 }
 """How a ledger of each earlier version becomes one of the next."""
 
@@ -70,7 +72,8 @@ INSERT INTO meta VALUES ('surveyed run', 'yes');
 class Record:
     """One checkpoint as the ledger knows it; `digest` is None until all its bytes were read.
 
-    `asked`: somebody wants this one (`uimon retry`), so no policy passes it over.
+    `stamp` is `Checkpoint.stamp` as it was last seen. `asked`: somebody wants this one (`uimon retry`), so no policy
+    passes it over. `early`: it was taken before its writer had finished it, and nothing of it counts until then.
     """
 
     id: int
@@ -89,6 +92,8 @@ class Record:
     asked: bool
     seen_at: float
     changed_at: float
+    stamp: str = ""
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,8 @@ def to_record(row: sqlite3.Row) -> Record:
         asked=bool(row["asked"]),
         seen_at=row["seen_at"],
         changed_at=row["changed_at"],
+        stamp=row["stamp"],
+        early=bool(row["early"]),
     )
 
 
@@ -185,5 +192,6 @@ def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
         "digest": row["digest"],
         "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
         "published": published,
+        "superseded": bool(row["superseded"]),
         "copies": row["copies"] or 1,
     }

@@ -7,7 +7,7 @@ in the ledger, a log line, the command line or a metric, is a member of `Reason`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +43,7 @@ class Reason(StrEnum):
 
     # A checkpoint that was passed over (state `skipped`).
     DELETED = "deleted"
+    ABANDONED = "abandoned"
     NOT_DUE = "not_due"
     SAME_WEIGHTS = "same_weights"
 
@@ -155,6 +156,7 @@ class Checkpoint:
     `condition` other than `COMPLETE` carries a `reason` and a `detail`: one sentence that names the file and,
     for what is unsupported, the command that converts it. `files` are the files an engine needs (weights,
     configuration, tokenizer), never the optimizer's. `base` is an adapter's base model as it names it.
+    `early`: it is partial, but all that an engine needs is whole; what its writer still saves is the optimizer.
     """
 
     name: str
@@ -167,6 +169,7 @@ class Checkpoint:
     files: tuple[FileStamp, ...] = ()
     trainer: TrainerState | None = None
     base: str | None = None
+    early: bool = False
 
     @property
     def stamp(self) -> str:
@@ -175,9 +178,7 @@ class Checkpoint:
         Only the weights count: while rotation deletes a directory its other files vanish first now and then,
         and that must not look like a new checkpoint.
         """
-        weights = sorted((f for f in self.files if f.name.endswith(".safetensors")), key=lambda f: f.name)
-        text = "\n".join(f"{f.name}\t{f.size}\t{f.mtime_ns}\t{f.inode}" for f in weights)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return weights_stamp(self.files)
 
     @property
     def bytes(self) -> int:
@@ -185,9 +186,16 @@ class Checkpoint:
         return sum(f.size for f in self.files)
 
 
+def weights_stamp(files: Iterable[FileStamp]) -> str:
+    """The stamp of a checkpoint with these files; see `Checkpoint.stamp`."""
+    weights = sorted((f for f in files if f.name.endswith(".safetensors")), key=lambda f: f.name)
+    text = "\n".join(f"{f.name}\t{f.size}\t{f.mtime_ns}\t{f.inode}" for f in weights)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A checkpoint's files, copied out of the trainer's reach. `digest` is over every byte of the weights (hex)."""
+    """A checkpoint as the engine gets it, in the stage directory. `digest` is over every byte of the weights (hex)."""
 
     path: Path
     digest: str

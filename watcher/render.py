@@ -68,6 +68,8 @@ def checkpoint_table(rows: Sequence[Mapping[str, Any]], last: int | None = None)
 def _cells(row: Mapping[str, Any]) -> list[Text]:
     state = State(row["state"])
     shown = f"{state} ({row['reason']})" if row["reason"] else str(state)
+    if row["superseded"]:
+        shown += " (superseded)"
     metrics = row["metrics"]
     return [
         Text(str(row["step"])),

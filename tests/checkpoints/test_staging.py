@@ -280,7 +280,7 @@ def test_unstage_removes_a_copy_once_and_nothing_else(big: Path, stage_dir: Path
     unstage(path)
     unstage(path)
     assert not path.exists()
-    with pytest.raises(ValueError, match="not a staged copy"):
+    with pytest.raises(ValueError, match="no staged checkpoint"):
         unstage(big)
     assert big.is_dir()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from watcher.board import Board
-from watcher.checkpoints import DirectoryWaker
+from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.config import Settings
 from watcher.engine.tokenizer_files import read_stamp
 from watcher.engine.types import Conversation, Generation, Loaded, Perplexity, PromptSpec, Rendered, Sampling
@@ -161,6 +161,7 @@ class House:
     tracker: ScriptedTracker = field(default_factory=ScriptedTracker)
     run_state: str | None = "running"
     writer: Writer = Writer.SHARED
+    free: Callable[[Path], int] = free_bytes
 
     def service(self, **settings: object) -> Service:
         """A service on this house; looks every 50 ms."""
@@ -175,6 +176,7 @@ class House:
             outboxes=self._outboxes,
             run_facts=lambda: RunFacts(True, self.run_state, self.writer),
             resolve_base=lambda named: resolve_base(named, None),
+            free=lambda path: self.free(path),
         )
         return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())
 

@@ -5,14 +5,12 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
-from watcher.checkpoints import stage
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, State, UimonError
 from watcher.publish import PublishResult
@@ -444,31 +442,6 @@ def test_one_in_so_many_steps_is_evaluated_and_the_others_say_why_not(house: Hou
     assert house.states()[1] == (40, "published", None)
 
 
-def test_on_a_full_disk_latest_gives_up_the_oldest_that_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = 2
-
-    def free(path: Path) -> int:
-        return 10**9 if len(list(house.state.stage.glob("[0-9]*"))) < room else 0
-
-    monkeypatch.setattr("watcher.service.intake.stage", partial(stage, free=free))
-    house.engine.hold = threading.Event()
-    write_checkpoint(house.root, 50)
-    thread = run_in_thread(house.service(policy="latest", until_final=True))
-    assert house.engine.generating.wait(10)
-    for step in (60, 70):
-        write_checkpoint(house.root, step)
-        wait_until(lambda step=step: (step, "staged", None) in house.states())  # type: ignore[misc]
-    assert (60, "skipped", Reason.DISK_FULL) in house.states()
-    house.engine.hold.set()
-    write_checkpoint(house.root, 100)
-    thread.join(15)
-    assert [state for state in house.states() if state[0] != 60] == [
-        (50, "published", None),
-        (70, "published", None),
-        (100, "published", None),
-    ]
-
-
 def test_a_stop_that_was_asked_for_does_not_wait_for_a_tracker_that_is_away(house: House) -> None:
     house.tracker.refuse = Reason.WANDB_UNREACHABLE
     write_checkpoint(house.root, 50)
@@ -523,8 +496,7 @@ def test_after_the_machine_went_down_a_copy_is_trusted_if_it_is_still_whole(hous
         write_checkpoint(house.root, step)
     house.engine.faults = [UimonError(Reason.ENGINE_MISSING, "install vLLM")]
     with pytest.raises(UimonError, match="install vLLM"):
-        house.service(until_final=True).run()
-    wait_until(lambda: True)
+        house.service(until_final=True, stage="copy").run()
     staged = {record.step: record.stage for record in house.ledger.records(State.STAGED)}
     house.ledger.remember("boot", "another machine's")
     for step, stage_dir in staged.items():

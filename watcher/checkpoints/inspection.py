@@ -113,12 +113,14 @@ def _judge(blank: Checkpoint, listing: _Listing, proof: Proof, *, named: int | N
         if not _has_weights(listing):
             _refuse_unsupported(found, listing, settled=found.trainer is not None or proof.is_settled(listing.files))
         base = _check_config(found, listing)
-        whole = replace(found, files=_check_weights(found, listing), base=base)
+        found = replace(found, files=_check_weights(found, listing), base=base)
         _refuse_broken_state(state_error)
-        proof.check(whole, listing.files)
+        proof.check(found, listing.files)
     except Finding as finding:
-        return replace(found, condition=finding.condition, reason=finding.reason, detail=finding.detail)
-    return whole
+        return replace(
+            found, condition=finding.condition, reason=finding.reason, detail=finding.detail, early=finding.early
+        )
+    return found
 
 
 def _list(path: Path) -> _Listing:

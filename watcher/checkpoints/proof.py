@@ -27,6 +27,8 @@ After it they are taken for a copy, which a file manager or download wrote in an
 QUIET_S = 60.0
 """How long, in seconds, nothing may have changed in a directory that tells in no other way that it is whole. A trainer
 that writes a checkpoint is never silent for as long within one directory."""
+AFTER_THE_MODEL = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt")
+"""What the Trainer writes once the model and its tokenizer are written, and long before `trainer_state.json`."""
 MARKERS = ("COMPLETED", "STABLE", ".complete", "commit_success.txt")
 """Files that writers put into a checkpoint last: open-instruct, prime-rl, miles, Orbax."""
 
@@ -34,10 +36,11 @@ MARKERS = ("COMPLETED", "STABLE", ".complete", "commit_success.txt")
 class Finding(Exception):
     """The way out of a nested check: what the checkpoint is instead of complete."""
 
-    def __init__(self, condition: Condition, reason: Reason, detail: str) -> None:
+    def __init__(self, condition: Condition, reason: Reason, detail: str, *, early: bool = False) -> None:
         super().__init__(detail)
         # A hostile header may hold a name of megabytes, which no log line or ledger is to carry.
         self.condition, self.reason, self.detail = condition, reason, detail[:DETAIL_LIMIT]
+        self.early = early
 
 
 class Proof(Protocol):
@@ -83,7 +86,8 @@ class NeedsTrainerState:
     def check(self, found: Checkpoint, files: Files) -> None:
         if found.trainer is None:
             detail = f"{found.name} has no {layout.TRAINER_STATE} yet, the last file of a checkpoint."
-            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail)
+            early = any(name in files for name in AFTER_THE_MODEL)
+            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail, early=early)
         if found.trainer.global_step != found.step:
             detail = f"{layout.TRAINER_STATE} in {found.name} states step {found.trainer.global_step}."
             raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)

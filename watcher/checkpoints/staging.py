@@ -1,11 +1,11 @@
-"""Copies a checkpoint out of the trainer's reach, and proves that the copy is what was inspected.
+"""Brings a checkpoint out of the trainer's reach, and proves that what is staged is what was inspected.
 
 All files are opened before the first byte is copied: a trainer that deletes the checkpoint meanwhile (its
 `save_total_limit`) then cannot take it away. Every open file must be the very one that was inspected, before and
-after it was read (size, mtime, inode); one that a trainer writes again is refused. Hard links would be free, but they
-share their bytes with a trainer that writes in place, and bind mounts forbid them.
+after it was read (size, mtime, inode); one that a trainer writes again is refused. Weights need not be copied: see
+`transfer` for what may be shared with the trainer instead, and `sharing` for what guards that.
 
-The stage directory holds copies named `<step>-<8 hex digits>`, and `.partial-…` ones while they are being made.
+The stage directory holds directories named `<step>-<8 hex digits>`, and `.partial-…` ones while they are being made.
 Copies are not synced to the disk: after a crash of the machine they are read again and compared with their digest.
 """
 
@@ -18,7 +18,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import BinaryIO, Protocol
 
 from watcher.checkpoints.discovery import step_of
 from watcher.checkpoints.safetensors_header import SafetensorsError, read_header
+from watcher.checkpoints.transfer import SharingRefused, Way, share
 from watcher.model import Checkpoint, Condition, FileStamp, Reason, Staged, UimonError
 
 CHUNK = 2**20
@@ -48,7 +50,9 @@ class _Job:
 
     checkpoint: Checkpoint
     target: Path
+    way: Way
     floor_bytes: int
+    budget_bytes: int | None
     should_stop: Callable[[], bool]
     free_bytes: Callable[[Path], int]
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
@@ -63,31 +67,45 @@ def stage(
     checkpoint: Checkpoint,
     stage_dir: Path,
     *,
+    ways: Sequence[Way] = (Way.COPY,),
     floor_bytes: int = 0,
+    budget_bytes: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     free: Callable[[Path], int] = free_bytes,
 ) -> Staged:
-    """Copies the files of a complete `checkpoint` into a new directory below `stage_dir`, reading each byte once.
+    """Brings the files of a complete or early `checkpoint` into a new directory below `stage_dir`.
 
-    The digest is SHA-256 over the weight files in the order of their names: name, size, and every byte. `floor_bytes`
-    is the free space that must remain on the stage's file system. `should_stop` is asked after every MiB.
+    `ways`: how its weights get there, each tried where the file system refuses the one before. Each of their bytes is
+    read once: the digest is SHA-256 over the weight files in the order of their names: name, size, and every byte.
+    `floor_bytes` is the free space that must remain on the stage's file system, `budget_bytes` the most that all that
+    is staged there may take. `should_stop` is asked after every MiB.
 
     Raises UimonError: DELETED where a file was gone before it could be opened; WEIGHTS_CHANGED where one is not, or
     is no longer, the file that was inspected; DISK_FULL; INTERRUPTED; UNREADABLE where it cannot be read. Nothing is
-    left behind then. STATE_DIR_UNUSABLE where `stage_dir` lies in the trainer's directory, in which uimon never
-    writes. Raises ValueError for a checkpoint that is not complete.
+    left behind then. CONFIG_INVALID where the file system refuses all the `ways`. STATE_DIR_UNUSABLE where `stage_dir`
+    lies in the trainer's directory, in which uimon never writes. Raises ValueError for a checkpoint that is neither
+    complete nor early.
     """
-    if checkpoint.condition is not Condition.COMPLETE:
+    if checkpoint.condition is not Condition.COMPLETE and not checkpoint.early:
         raise ValueError(f"{checkpoint.name} is {checkpoint.condition}, not complete")
     _require_outside(checkpoint, stage_dir)
-    name = f"{checkpoint.step}-{secrets.token_hex(4)}"
-    job = _Job(checkpoint, stage_dir / f".partial-{name}", floor_bytes, should_stop, free)
-    with _clean(job), _named_failures(job):
-        job.target.mkdir(parents=True)
-        _require_space(job, checkpoint.bytes)
-        _copy_all(job)
-        _check_copy(job)
-        return Staged(job.target.rename(stage_dir / name), job.digest.hexdigest())
+    for way in ways:
+        name = f"{checkpoint.step}-{secrets.token_hex(4)}"
+        target = stage_dir / f".partial-{name}"
+        job = _Job(checkpoint, target, way, floor_bytes, budget_bytes, should_stop, free)
+        with _clean(job), _named_failures(job), contextlib.suppress(SharingRefused):
+            job.target.mkdir(parents=True)
+            _require_budget(job)
+            if job.way.holds_disk:
+                _require_space(job, _due_bytes(job))
+            _bring_all(job)
+            _check_staged(job)
+            return Staged(job.target.rename(stage_dir / name), job.digest.hexdigest())
+    raise UimonError(
+        Reason.CONFIG_INVALID,
+        f"The weights of {checkpoint.name} cannot be brought to {stage_dir} by --stage {ways[-1]}: the file system of "
+        f"the two does not allow it. Use --stage auto, or a --stage-dir on the checkpoints' file system and mount.",
+    )
 
 
 def digest_of(copy: Path) -> str:
@@ -106,10 +124,16 @@ def _weights_head(name: str, size: int) -> bytes:
     return f"{name}\0{size}\0".encode(errors="surrogateescape")
 
 
+def held_bytes(stage_dir: Path) -> int:
+    """Bytes that what is staged keeps on the disk; what lies in the trainer's directory alone is not counted."""
+    files = (file for place in stage_dir.glob("*") if STAGE_NAME.fullmatch(place.name) for file in place.rglob("*"))
+    return sum(status.st_size for file in files if stat.S_ISREG((status := file.lstat()).st_mode))
+
+
 def unstage(path: Path) -> None:
-    """Removes one copy; a copy that is gone already, or was never made, is fine."""
+    """Removes one staged checkpoint, links and not what they lead to; one that is gone already is fine."""
     if not STAGE_NAME.fullmatch(path.name):
-        raise ValueError(f"{path} is not a staged copy")
+        raise ValueError(f"{path} is no staged checkpoint")
     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -168,6 +192,11 @@ def _disk_full(job: _Job, what: str) -> UimonError:
     )
 
 
+def _due_bytes(job: _Job) -> int:
+    """Bytes that will be written; the weights' own only where they are copied."""
+    return sum(f.size for f in job.checkpoint.files if job.way is Way.COPY or not _is_weights(f))
+
+
 def _require_space(job: _Job, due: int) -> None:
     """`due` bytes are still to be written."""
     free = job.free_bytes(job.target)
@@ -175,16 +204,29 @@ def _require_space(job: _Job, due: int) -> None:
         raise _disk_full(job, f"{free / 1e9:.2f} GB are free, of which {job.floor_bytes / 1e9:.2f} GB must stay free")
 
 
-def _copy_all(job: _Job) -> None:
+def _require_budget(job: _Job) -> None:
+    if job.budget_bytes is None or not job.way.holds_disk:
+        return
+    held = held_bytes(job.target.parent)
+    if held + job.checkpoint.bytes > job.budget_bytes:
+        budget = f"--stage-budget-gb allows {job.budget_bytes / 1e9:.2f} GB"
+        raise _disk_full(job, f"{budget}, of which {held / 1e9:.2f} GB are taken by what waits already")
+
+
+def _is_weights(stamp: FileStamp) -> bool:
+    return stamp.name.endswith(".safetensors")
+
+
+def _bring_all(job: _Job) -> None:
     files = sorted(job.checkpoint.files, key=lambda stamp: stamp.name)
     with ExitStack() as stack:
         sources = [stack.enter_context(_open_source(job, stamp)) for stamp in files]
         for stamp, source in zip(files, sources, strict=True):
             _require_same(job, stamp, os.fstat(source.fileno()))
-        due = job.checkpoint.bytes
+        due = _due_bytes(job)
         for stamp, source in zip(files, sources, strict=True):
-            _copy(job, stamp, source, due)
-            due -= stamp.size
+            _bring(job, stamp, source, due)
+            due -= stamp.size if job.way is Way.COPY or not _is_weights(stamp) else 0
         _check_sources(job, files)
 
 
@@ -209,30 +251,52 @@ def _require_same(job: _Job, stamp: FileStamp, status: os.stat_result) -> None:
         )
 
 
-def _copy(job: _Job, stamp: FileStamp, source: BinaryIO, due: int) -> None:
-    """Copies one open file and, for weights, takes its bytes into the digest. `due`: bytes still to be written."""
-    digest: _Hash | None = job.digest if stamp.name.endswith(".safetensors") else None
-    if digest:
-        digest.update(_weights_head(stamp.name, stamp.size))
+def _bring(job: _Job, stamp: FileStamp, source: BinaryIO, due: int) -> None:
+    """Copies or shares one open file and, for weights, takes its bytes into the digest. `due`: bytes still to be
+    written."""
     target = job.target / stamp.name
     target.parent.mkdir(exist_ok=True)
+    if not _is_weights(stamp):
+        with target.open("xb", buffering=0) as sink:
+            _read(job, stamp, source, due, sink=sink)
+        return
+    job.digest.update(_weights_head(stamp.name, stamp.size))
+    if job.way is Way.COPY:
+        with target.open("xb", buffering=0) as sink:
+            _read(job, stamp, source, due, job.digest, sink)
+    else:
+        share(job.way, source, job.checkpoint.path / stamp.name, target)
+        _read(job, stamp, source, due, job.digest)
+
+
+def _read(
+    job: _Job,
+    stamp: FileStamp,
+    source: BinaryIO,
+    due: int,
+    digest: _Hash | None = None,
+    sink: BinaryIO | None = None,
+) -> None:
+    """Reads one open file to its end, into the digest and the copy, where there are any."""
     buffer = memoryview(bytearray(CHUNK))
-    copied = dropped = 0
-    with target.open("xb", buffering=0) as sink:
-        while count := source.readinto(buffer):  # type: ignore[attr-defined]
-            if digest:
-                digest.update(buffer[:count])
+    done = dropped = 0
+    while count := source.readinto(buffer):  # type: ignore[attr-defined]
+        if digest is not None:
+            digest.update(buffer[:count])
+        if sink is not None:
             _write(sink, buffer[:count])
-            copied += count
-            if job.should_stop():
-                raise UimonError(Reason.INTERRUPTED, f"Copying {job.checkpoint.name} was interrupted.")
-            if copied - dropped >= CACHE_WINDOW:
-                _drop_cache(source, dropped, copied)
-                dropped = copied
-                _require_space(job, due - copied)
-    _drop_cache(source, dropped, copied)
-    if copied != stamp.size:
-        raise UimonError(Reason.WEIGHTS_CHANGED, f"{stamp.name} in {job.checkpoint.name} changed while it was copied.")
+        done += count
+        if job.should_stop():
+            raise UimonError(Reason.INTERRUPTED, f"Copying {job.checkpoint.name} was interrupted.")
+        if sink is not None and done - dropped >= CACHE_WINDOW:
+            _drop_cache(source, dropped, done)
+            dropped = done
+            _require_space(job, due - done)
+    if sink is not None:
+        # Of shared weights the engine reads these very pages next.
+        _drop_cache(source, dropped, done)
+    if done != stamp.size:
+        raise UimonError(Reason.WEIGHTS_CHANGED, f"{stamp.name} in {job.checkpoint.name} changed while it was read.")
     _require_same(job, stamp, os.fstat(source.fileno()))
 
 
@@ -260,9 +324,9 @@ def _check_sources(job: _Job, files: list[FileStamp]) -> None:
         _require_same(job, stamp, status)
 
 
-def _check_copy(job: _Job) -> None:
+def _check_staged(job: _Job) -> None:
     for stamp in job.checkpoint.files:
-        if stamp.name.endswith(".safetensors"):
+        if _is_weights(stamp):
             try:
                 read_header(job.target / stamp.name)
             except SafetensorsError as error:

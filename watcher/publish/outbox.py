@@ -178,6 +178,7 @@ class Outbox:
         result = self._publisher.publish(rows, alerts, order, self._store.note_attempt)
         crash_point("publish.before_commit")
         self._commit(rows, result)
+        crash_point("publish.committed")
         self._pace(result)
         self._last = OutboxReport(
             True,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from watcher import evaluation
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
+from watcher.checkpoints.sharing import is_shared
 from watcher.checkpoints.staging import unstage
 from watcher.config import Settings
 from watcher.crashpoint import crash_point
@@ -70,6 +72,7 @@ class Evaluator:
         self._policy = parse_policy(settings.policy)
         self._suite: Suite | None = None
         self._warnings: set[str] = set()
+        self._held: _Held | None = None
 
     def run(self) -> None:
         """Evaluate what is staged, in the policy's order, until the service stops."""
@@ -77,10 +80,14 @@ class Evaluator:
             if not self.step():
                 self._signals.work.wait(1.0)
                 self._signals.work.clear()
+        if self._held is not None:
+            self._forsake(self._held.record, "uimon ended before the checkpoint's writer had finished it")
 
     def step(self) -> bool:
         """Evaluate one checkpoint; False where none is staged."""
-        waiting = self._policy.in_order(self._ledger.records(State.STAGED))
+        self._look_after_held()
+        # What its writer has not finished is evaluated only while nothing else waits.
+        waiting = sorted(self._policy.in_order(self._ledger.records(State.STAGED)), key=lambda r: r.early)
         if not waiting:
             return False
         record = self._ledger.begin(waiting[0])
@@ -112,20 +119,57 @@ class Evaluator:
         crash_point("evaluation.before_commit")
         # Before the ledger says that nothing is being done, or a long evaluation would look like idleness.
         self._signals.news()
-        self._ledger.evaluated(record, result, row)
-        self._exporter.export()
+        if self._ledger.evaluated(record, result, row):
+            crash_point("evaluation.committed")
+            self._exporter.export()
+            self._discard_copy(record)
+            self._signals.due.set()
+            log.info("%s evaluated: %s.", record.name, headline(result.metrics))
+        elif self._is_being_evaluated(record):
+            self._held = _Held(record, result, row)
+            log.info("%s is evaluated; its numbers wait until its writer has finished it.", record.name)
+            crash_point("evaluation.held")
+        else:
+            self._drop(record)
+
+    def _look_after_held(self) -> None:
+        """Commit what was evaluated early once its writer has finished it; drop it where it never will."""
+        held = self._held
+        if held is None or (self._is_being_evaluated(held.record) and self._ledger.record(held.record.id).early):
+            return
+        self._held = None
+        self._commit(held.record, held.result, held.row)
+
+    def _is_being_evaluated(self, record: Record) -> bool:
+        """False where the checkpoint, taken early, turned out not to be what it was taken for."""
+        now = self._ledger.record(record.id)
+        return now.state is State.EVALUATING and now.digest == record.digest
+
+    def _drop(self, record: Record) -> None:
         self._discard_copy(record)
-        self._signals.due.set()
-        log.info("%s evaluated: %s.", record.name, headline(result.metrics))
+        now = self._ledger.record(record.id)
+        log.info("%s: its early evaluation is dropped (%s).", record.name, now.reason or now.state)
+
+    def _forsake(self, record: Record, sentence: str) -> None:
+        """What was begun early ends without a result; once the checkpoint is complete, it is evaluated as any other."""
+        self._ledger.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, sentence)
+        self._discard_copy(record)
 
     def _failed(self, record: Record, error: UimonError, before: Reason | None) -> None:
         """Decide what becomes of `record` after `error`, `before` which its last attempt had ended with another."""
         self._signals.news()
-        if self._signals.stop.is_set():
+        if not self._is_being_evaluated(record):
+            self._drop(record)
+        elif self._signals.stop.is_set():
             self._hand_back(record)
         elif error.reason in _FATAL:
             self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
             raise error
+        elif self._ledger.record(record.id).early:
+            log.warning("%s: %s (%s) It is tried again once it is complete.", record.name, error.sentence, error.reason)
+            self._forsake(record, error.sentence)
+        elif error.reason is Reason.DELETED or (error.reason is Reason.WEIGHTS_CHANGED and _is_trainers(record)):
+            self._lost(record, error)
         elif _worth_another_try(record, error.reason, before):
             self._ledger.hand_back(record, error.reason, error.sentence)
             log.warning("%s: %s (%s) It is tried again.", record.name, error.sentence, error.reason)
@@ -136,7 +180,20 @@ class Evaluator:
             self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
             self._signals.due.set()
 
+    def _lost(self, record: Record, error: UimonError) -> None:
+        """The trainer has taken back what was used in place; what it wrote instead is another checkpoint."""
+        if error.reason is Reason.DELETED:
+            # Without its digest it is taken up again where it comes back, as on a disk that was only unmounted.
+            self._ledger.forsake(record, State.SKIPPED, error.reason, error.sentence)
+        else:
+            self._ledger.skipped(record, error.reason, error.sentence)
+        self._discard_copy(record)
+        log.warning("%s skipped (%s): %s", record.name, error.reason, error.sentence)
+
     def _hand_back(self, record: Record) -> None:
+        if self._ledger.record(record.id).early:
+            self._forsake(record, "uimon was stopped while it evaluated this checkpoint")
+            return
         sentence = "uimon was stopped while it evaluated this checkpoint"
         self._ledger.hand_back(record, Reason.INTERRUPTED, sentence, counted=False)
         log.info("%s is handed back; the next start evaluates it.", record.name)
@@ -193,6 +250,23 @@ class Evaluator:
             "uimon/queue_depth": counts.get(State.COMPLETE, 0) + counts.get(State.STAGED, 0),
             "uimon/skipped": counts.get(State.SKIPPED, 0),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An evaluation whose checkpoint its writer has not finished yet."""
+
+    record: Record
+    result: Evaluation
+    row: Row
+
+
+def _is_trainers(record: Record) -> bool:
+    """True where the trainer can still change the weights that the engine is given."""
+    try:
+        return record.stage is not None and is_shared(record.stage)
+    except FileNotFoundError:
+        return True
 
 
 def _worth_another_try(record: Record, now: Reason, before: Reason | None) -> bool:

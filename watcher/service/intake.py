@@ -1,17 +1,19 @@
-"""From the trainer's directory to copies that rotation cannot take."""
+"""From the trainer's directory to what the engine is given: complete checkpoints, out of rotation's reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from watcher.checkpoints.policy import Policy
+from watcher.checkpoints.sharing import is_in_place
 from watcher.checkpoints.staging import stage, unstage
+from watcher.checkpoints.transfer import Way
 from watcher.crashpoint import crash_point
 from watcher.ledger import Ledger, Record
-from watcher.model import FINAL_NAME, Checkpoint, Reason, Staged, State, UimonError
+from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, Staged, State, UimonError
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 
@@ -39,8 +41,33 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Where and how checkpoints are staged: `way` is a `Way` or `auto`; see `--stage` and its neighbors."""
+
+    directory: Path
+    way: str
+    floor_bytes: int
+    budget_bytes: int | None
+    free: Callable[[Path], int]
+
+    def ways(self, *, idle: bool) -> tuple[Way, ...]:
+        """The ways to try. An idle engine reads a checkpoint at once, so that a copy of it would be made for nothing.
+
+        >>> auto = Staging(Path("stage"), "auto", 0, None, lambda _: 10**9)
+        >>> [way.value for way in auto.ways(idle=False)], [way.value for way in auto.ways(idle=True)]
+        (['reflink', 'copy'], ['none'])
+        """
+        if self.way != "auto":
+            return (Way(self.way),)
+        return (Way.IN_PLACE,) if idle else (Way.REFLINK, Way.COPY)
+
+
 class Intake:
-    """Looks, takes note, copies. One look is `step()`; `run()` looks until the service stops."""
+    """Looks, takes note, stages. One look is `step()`; `run()` looks until the service stops.
+
+    `early`: checkpoints whose weights are whole are begun while their writer still saves the optimizer.
+    """
 
     def __init__(
         self,
@@ -49,19 +76,20 @@ class Intake:
         signals: Signals,
         *,
         run: str,
-        stage_dir: Path,
-        floor_bytes: int,
+        staging: Staging,
         poll: float,
         policy: Policy,
+        early: bool,
     ) -> None:
         self._source = source
         self._ledger = ledger
         self._signals = signals
         self._run = run
-        self._stage_dir = stage_dir
-        self._floor_bytes = floor_bytes
+        self._staging = staging
         self._poll = poll
         self._policy = policy
+        self._early = early
+        self._begun_early: set[tuple[str, str]] = set()
         self._seen: dict[str, Checkpoint] = {}
         self._missing_said = False
         self._disk_said = False
@@ -73,7 +101,7 @@ class Intake:
             self._source.wait(self._poll)
 
     def step(self) -> None:
-        """One look at the directory, and copies of what is complete."""
+        """One look at the directory, and what is complete is staged."""
         seen = self._look()
         if seen is not None:
             for checkpoint in seen:
@@ -81,12 +109,17 @@ class Intake:
             names = self._source.names()
             if names is not None:
                 self._forget_vanished(set(names))
+            self._forsake_abandoned()
+            self._keep_floor()
             self._stage_complete()
+            if self._early:
+                self._stage_early()
         self._signals.looked.set()
 
     def _forget_vanished(self, names: set[str]) -> None:
         for record in self._ledger.vanished(names):
             log.warning("%s was deleted before it could be read; skipped.", record.name)
+            self._discard(record)
         self._seen = {name: checkpoint for name, checkpoint in self._seen.items() if name in names}
 
     def _look(self) -> Iterable[Checkpoint] | None:
@@ -108,8 +141,12 @@ class Intake:
         before = self._ledger.latest(checkpoint.name)
         record = self._ledger.sight(checkpoint, self._run)
         self._signals.due.set()
+        if before is not None and before.early:
+            self._settle_early(before, record)
+            return
         if record is None or (before is not None and (before.id, before.state) == (record.id, record.state)):
             return
+        crash_point("intake.noted")
         self._signals.news()
         if record.state is State.FAILED:
             log.error("%s cannot be evaluated (%s): %s", record.name, record.reason, record.detail)
@@ -118,6 +155,68 @@ class Intake:
             log.info("%s is being written (%s).", record.name, record.reason)
         elif record.state is State.COMPLETE:
             log.info("%s is complete (%.1f MB).", record.name, checkpoint.bytes / 1e6)
+
+    def _settle_early(self, before: Record, now: Record | None) -> None:
+        """Say what has become of a checkpoint that was taken early, once that shows."""
+        if now is not None and now.early:
+            return
+        if now is not None and now.id == before.id and now.state is before.state:
+            log.info("%s is complete; its evaluation has begun already.", before.name)
+        else:
+            log.info("%s is not what was taken early (%s).", before.name, now.reason if now else Reason.DELETED)
+            self._discard(before)
+        self._signals.news()
+        self._signals.work.set()
+
+    def _forsake_abandoned(self) -> None:
+        """Drop what was taken early and will not be finished: its trainer has finished a later one."""
+        for record in self._ledger.early():
+            later = [r for r in self._ledger.records(*_TAKEN) if r.step > record.step and not r.early]
+            if later:
+                sentence = f"its writer went on to {later[-1].name} without finishing it"
+                self._ledger.forsake(record, State.SKIPPED, Reason.ABANDONED, sentence)
+                log.warning("%s skipped (%s): %s.", record.name, Reason.ABANDONED, sentence)
+                self._discard(record)
+                self._signals.work.set()
+
+    def _discard(self, record: Record) -> None:
+        """Remove what was staged of a checkpoint, unless the engine is reading it: the evaluator removes that."""
+        if record.stage is not None and record.state is State.STAGED:
+            unstage(record.stage)
+
+    def _keep_floor(self) -> None:
+        """Give up what waits, the oldest first, while less disk is free than is to stay free: what the trainer deletes
+        is not free before the copies or links of it are gone.
+        """
+        waiting = [r for r in self._ledger.records(State.STAGED) if r.stage is not None and not _is_in_place(r.stage)]
+        # The base model and the final checkpoint go last: no policy passes them over.
+        waiting.sort(key=lambda r: r.step == 0 or r.final)
+        for record in waiting:
+            if self._staging.free(self._staging.directory) >= self._staging.floor_bytes:
+                return
+            self._give_up(record, "less disk is free than --disk-floor-gb")
+
+    def _give_up(self, record: Record, why: str) -> None:
+        """Remove a staged checkpoint; where it still lies at the trainer's, it is staged again when there is room."""
+        there = self._seen.get(record.name)
+        again = there is not None and there.stamp == record.stamp and there.condition is Condition.COMPLETE
+        state = State.COMPLETE if again else State.SKIPPED
+        if self._ledger.give_up(record, Reason.DISK_FULL, why, state=state):
+            log.warning("%s: what was staged of it is given up (%s): %s.", record.name, Reason.DISK_FULL, why)
+            self._discard(record)
+
+    def _stage_early(self) -> None:
+        """Begin with a checkpoint that is still being saved, where there is nothing else to do."""
+        if self._signals.stop.is_set() or self._ledger.records(State.COMPLETE, State.STAGED, State.EVALUATING):
+            return
+        for checkpoint in sorted(self._seen.values(), key=lambda c: -c.step):
+            key = (checkpoint.name, checkpoint.stamp)
+            record = self._ledger.latest(checkpoint.name)
+            fresh = checkpoint.early and key not in self._begun_early
+            if fresh and record is not None and record.state is State.SEEN and self._is_due(record):
+                self._begun_early.add(key)
+                self._stage(record, checkpoint)
+                return
 
     def _stage_complete(self) -> None:
         complete = self._ledger.records(State.COMPLETE)
@@ -130,52 +229,60 @@ class Intake:
 
     def _passed_over(self, record: Record) -> bool:
         """Whether the policy skips this checkpoint, which is then on record; by ascending step."""
-        if not self._policy.every or record.name == FINAL_NAME:
-            return False
-        taken = [r.step for r in self._ledger.records(*_TAKEN) if r.id != record.id and r.name != FINAL_NAME]
-        if self._policy.is_due(record, taken):
+        if self._is_due(record):
             return False
         self._ledger.skipped(record, Reason.NOT_DUE, f"--policy evaluates one in {self._policy.every} steps")
         return True
 
+    def _is_due(self, record: Record) -> bool:
+        if not self._policy.every or record.name == FINAL_NAME:
+            return True
+        taken = [r.step for r in self._ledger.records(*_TAKEN) if r.id != record.id and r.name != FINAL_NAME]
+        return self._policy.is_due(record, taken)
+
     def _stage(self, record: Record, checkpoint: Checkpoint) -> None:
-        copied = self._copy(record, checkpoint)
-        if copied is None:
+        staged = self._bring(record, checkpoint)
+        if staged is None:
             return
         crash_point("intake.copied")
         self._disk_said = False
-        if self._ledger.staged(record, copied) is None:
-            unstage(copied.path)
+        if self._ledger.staged(record, staged, early=checkpoint.early) is None:
+            unstage(staged.path)
             log.info("%s holds the same weights as before; nothing to do.", record.name)
         self._signals.news()
         self._signals.work.set()
 
-    def _copy(self, record: Record, checkpoint: Checkpoint) -> Staged | None:
-        """A copy of the checkpoint; None where there is none now, which is on record."""
+    def _bring(self, record: Record, checkpoint: Checkpoint) -> Staged | None:
+        """What is staged of the checkpoint; None where there is nothing now, which is on record."""
+        idle = not self._ledger.records(State.STAGED, State.EVALUATING)
         while True:
             try:
                 return stage(
-                    checkpoint, self._stage_dir, floor_bytes=self._floor_bytes, should_stop=self._signals.stop.is_set
+                    checkpoint,
+                    self._staging.directory,
+                    ways=self._staging.ways(idle=idle),
+                    floor_bytes=self._staging.floor_bytes,
+                    budget_bytes=self._staging.budget_bytes,
+                    should_stop=self._signals.stop.is_set,
+                    free=self._staging.free,
                 )
             except UimonError as error:
+                if error.reason is Reason.CONFIG_INVALID:
+                    raise
                 if error.reason is not Reason.DISK_FULL or not self._made_room(record):
                     self._not_staged(record, error)
                     return None
 
     def _made_room(self, record: Record) -> bool:
-        """Give up the copy of the oldest checkpoint that waits, where the policy wants newer ones first."""
+        """Give up the oldest checkpoint that waits, where the policy wants newer ones first."""
         waiting = [r for r in self._ledger.records(State.STAGED) if r.step < record.step]
         if not self._policy.newest_first or not waiting:
             return False
-        sentence = f"the disk is full, and --policy latest evaluates {record.name} first"
-        if self._ledger.give_up(waiting[0], Reason.DISK_FULL, sentence):
-            log.warning("%s skipped (%s): %s", waiting[0].name, Reason.DISK_FULL, sentence)
-            if waiting[0].stage is not None:
-                unstage(waiting[0].stage)
+        self._give_up(waiting[0], f"there is no room, and --policy latest evaluates {record.name} first")
         return True
 
     def _not_staged(self, record: Record, error: UimonError) -> None:
-        """A copy that did not come about: deleted meanwhile, written again meanwhile, or no room for it now."""
+        """A staging that did not come about: deleted meanwhile, written again meanwhile, or no room for it now."""
         if error.reason is Reason.DELETED:
             self._ledger.skipped(record, error.reason, error.sentence)
             log.warning("%s skipped (%s): %s", record.name, error.reason, error.sentence)
@@ -188,7 +295,16 @@ class Intake:
             log.info("%s %s It is looked at again.", record.name, error.sentence)
             self._seen.pop(record.name, None)
             self._source.again(record.name)
+        elif record.state is State.SEEN:
+            return  # it was only begun early
         elif error.reason is not Reason.INTERRUPTED:
             self._ledger.failed(record, error.reason, error.sentence)
             log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
             self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
+
+
+def _is_in_place(stage: Path) -> bool:
+    try:
+        return is_in_place(stage)
+    except OSError:
+        return False

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
-from watcher.checkpoints.staging import clear_stale, digest_of
+from watcher.checkpoints.sharing import require_unchanged
+from watcher.checkpoints.staging import clear_stale, digest_of, free_bytes
 from watcher.config import Settings
 from watcher.durations import format_duration
 from watcher.export import Exporter
 from watcher.ledger import Ledger, Record
-from watcher.model import Reason, State
+from watcher.model import Reason, State, UimonError
 from watcher.publish import RunFacts, Settling
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
-from watcher.service.intake import Intake, Source
+from watcher.service.intake import Intake, Source, Staging
 from watcher.service.publisher import Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
@@ -39,7 +40,7 @@ class Parts:
 
     `outboxes` makes the outboxes for a watch over the trainer's run; it is None where nothing is logged. `run_facts`
     asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine,
-    or raises UimonError.
+    or raises UimonError. `free` gives the free bytes of a path's file system.
     """
 
     source: Source
@@ -49,6 +50,7 @@ class Parts:
     outboxes: Callable[[RunWatch], Outboxes] | None
     run_facts: Callable[[], RunFacts | None]
     resolve_base: Callable[[str | None], Path]
+    free: Callable[[Path], int] = free_bytes
 
 
 class Service:
@@ -79,10 +81,11 @@ class Service:
             parts.ledger,
             self.signals,
             run=run,
-            stage_dir=stage_dir,
-            floor_bytes=int(settings.disk_floor_gb * _GB),
+            staging=_staging(settings, stage_dir, parts.free),
             poll=settings.poll,
             policy=parse_policy(settings.policy),
+            # What is only there at the one look of `--once` may never be finished.
+            early=not settings.once,
         )
         self._evaluator = Evaluator(
             parts.engine,
@@ -157,8 +160,7 @@ class Service:
         ledger = self._parts.ledger
         boot = _boot_id()
         same_boot = ledger.recall("boot") == boot
-        # Copies are not synced: after the machine went down, or on another one, only their digest tells.
-        for record in ledger.recover(lambda r: same_boot or _is_whole(r)):
+        for record in ledger.recover(lambda r: _is_whole(r, reread=not same_boot)):
             log.error("%s failed: %s.", record.name, record.detail)
             ledger.outbox().add_alert(failed_alert(record, record.reason, record.detail))
         ledger.remember("boot", boot)
@@ -176,7 +178,9 @@ class Service:
         if not self.signals.looked.is_set():
             return False
         # One reading: a checkpoint that moves on between two readings would be seen in neither.
-        open_states = {r.state for r in self._parts.ledger.records(State.COMPLETE, State.STAGED, State.EVALUATING)}
+        records = self._parts.ledger.records(State.COMPLETE, State.STAGED, State.EVALUATING)
+        # What its writer has not finished is no checkpoint yet, and may never be one.
+        open_states = {r.state for r in records if not r.early}
         if open_states - {State.COMPLETE}:
             return False
         # What is complete but cannot be copied, for want of disk, holds up every end but the one by idleness.
@@ -208,11 +212,26 @@ class Service:
         return ""
 
 
-def _is_whole(record: Record) -> bool:
-    """True where a staged checkpoint's copy has the weights that it had."""
+def _staging(settings: Settings, directory: Path, free: Callable[[Path], int]) -> Staging:
+    budget = settings.stage_budget_gb
+    return Staging(
+        directory,
+        settings.stage,
+        int(settings.disk_floor_gb * _GB),
+        None if budget is None else int(budget * _GB),
+        free,
+    )
+
+
+def _is_whole(record: Record, *, reread: bool) -> bool:
+    """True where a staged checkpoint has the weights that it had. `reread`: copies are not synced, so that after the
+    machine went down, or on another one, only their digest tells."""
+    if record.stage is None:
+        return False
     try:
-        return record.stage is not None and digest_of(record.stage) == record.digest
-    except OSError:
+        require_unchanged(record.name, record.stage, record.stamp)
+        return not reread or digest_of(record.stage) == record.digest
+    except (OSError, UimonError):
         return False
 
 

@@ -1,0 +1,168 @@
+"""How the service keeps checkpoints from the trainer's rotation: in place, linked, copied, and what becomes of them."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.service.conftest import House, write_checkpoint
+from tests.service.test_service import run_in_thread, wait_until
+from watcher.checkpoints import inspect
+from watcher.checkpoints.sharing import is_in_place, is_shared
+from watcher.engine.types import Loaded
+from watcher.model import Kind, Reason, RowKind, State, UimonError
+
+
+def loading(house: House, monkeypatch: pytest.MonkeyPatch, do: dict[int, object]) -> list[Path]:
+    """Have the trainer do something while the engine loads for the n-th time; returns the stages that were loaded."""
+    stages: list[Path] = []
+    load = house.engine.load
+
+    def spy(path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+        stages.append(path)
+        action = do.get(len(stages) - 1)
+        assert action is None or callable(action)
+        if action:
+            action()
+        return load(path, digest, kind, base)
+
+    monkeypatch.setattr(house.engine, "load", spy)
+    return stages
+
+
+def test_an_idle_engine_reads_in_place_and_what_waits_is_copied(house: House) -> None:
+    house.engine.hold = threading.Event()
+    write_checkpoint(house.root, 50)
+    thread = run_in_thread(house.service(until_final=True))
+    assert house.engine.generating.wait(10)
+    write_checkpoint(house.root, 100)
+    wait_until(lambda: (100, "staged", None) in house.states())
+    first, second = (record.stage for record in house.ledger.records())
+    assert first is not None
+    assert second is not None
+    assert is_in_place(first)
+    assert not is_shared(second)
+    house.engine.hold.set()
+    thread.join(15)
+    assert house.states() == [(50, "published", None), (100, "published", None)]
+    assert list(house.state.stage.iterdir()) == []
+    assert (house.root / "checkpoint-50" / "model.safetensors").exists()
+
+
+def test_a_checkpoint_deleted_while_it_is_loaded_in_place_is_skipped(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_checkpoint(house.root, 50)
+    loading(house, monkeypatch, {0: lambda: shutil.rmtree(path)})
+    thread = run_in_thread(house.service(until_final=True))
+    wait_until(lambda: (50, "skipped", Reason.DELETED) in house.states())
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert house.states() == [(50, "skipped", Reason.DELETED), (100, "published", None)]
+    assert list(house.state.stage.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["none", "link"])
+def test_weights_written_again_while_they_are_loaded_are_never_evaluated_as_the_old_ones(
+    house: House, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    write_checkpoint(house.root, 50)
+    loading(house, monkeypatch, {0: lambda: write_checkpoint(house.root, 50, value=7)})
+    thread = run_in_thread(house.service(until_final=True, stage=way))
+    wait_until(lambda: (50, "published", None) in house.states())
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert house.states() == [
+        (50, "skipped", Reason.WEIGHTS_CHANGED),
+        (50, "published", None),
+        (100, "published", None),
+    ]
+    assert len({row.uid for row in house.tracker.rows if row.kind is RowKind.EVAL}) == 2
+
+
+def test_a_failure_to_load_what_was_deleted_meanwhile_is_no_failure_of_the_engine(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_checkpoint(house.root, 50)
+    house.engine.faults = [UimonError(Reason.ENGINE_ERROR, "No such file")]
+    loading(house, monkeypatch, {0: lambda: shutil.rmtree(path)})
+    thread = run_in_thread(house.service(until_final=True))
+    wait_until(lambda: (50, "skipped", Reason.DELETED) in house.states())
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+
+
+def test_a_restart_takes_what_was_staged_in_place_only_if_it_is_unchanged(house: House) -> None:
+    paths = [write_checkpoint(house.root, step) for step in (50, 60, 70)]
+    house.engine.faults = [UimonError(Reason.ENGINE_MISSING, "install vLLM")]
+    with pytest.raises(UimonError, match="install vLLM"):
+        house.service(stage="none", until_final=True).run()
+    wait_until(lambda: bool(house.ledger.records(State.STAGED)))
+    write_checkpoint(house.root, 50, value=3)
+    shutil.rmtree(paths[1])
+    house.service(stage="none", once=True).run()
+    states = house.states()
+    assert states[0] == (50, "published", None)
+    assert states[1] == (60, "skipped", Reason.DELETED)
+    assert states[2] == (70, "published", None)
+    assert len(house.engine.loaded) == 2
+
+
+def test_a_way_that_the_file_system_refuses_ends_the_service_with_the_way_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    write_checkpoint(house.root, 50)
+    with pytest.raises(UimonError, match="--stage auto") as caught:
+        house.service(stage="link", once=True).run()
+    assert caught.value.reason is Reason.CONFIG_INVALID
+    assert house.states() == [(50, "complete", None)]
+
+
+def full_after(house: House, room: int) -> None:
+    """No disk is free once so many checkpoints are staged."""
+    house.free = lambda _: 10**9 if len(list(house.state.stage.glob("[0-9]*"))) < room else 0
+
+
+def test_latest_gives_up_the_oldest_that_waits_for_a_newer_one(house: House) -> None:
+    house.engine.hold = threading.Event()
+    room = 2.5 * inspect(write_checkpoint(house.root, 50), 50).bytes / 1e9
+    thread = run_in_thread(house.service(policy="latest", until_final=True, stage="copy", stage_budget_gb=room))
+    assert house.engine.generating.wait(10)
+    for step in (60, 70):
+        write_checkpoint(house.root, step)
+        wait_until(lambda step=step: (step, "staged", None) in house.states())  # type: ignore[misc]
+    # It still lies at the trainer's, so it is only later that its turn comes.
+    assert (60, "complete", Reason.DISK_FULL) in house.states()
+    house.engine.hold.set()
+    wait_until(lambda: (60, "published", None) in house.states())
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert [state for _, state, _ in house.states()] == ["published"] * 4
+
+
+def test_what_waits_is_given_up_oldest_first_when_others_fill_the_disk(house: House) -> None:
+    house.engine.hold = threading.Event()
+    write_checkpoint(house.root, 50)
+    thread = run_in_thread(house.service(until_final=True, stage="copy", disk_floor_gb=0.5))
+    assert house.engine.generating.wait(10)
+    for step in (60, 70):
+        path = write_checkpoint(house.root, step)
+        wait_until(lambda step=step: (step, "staged", None) in house.states())  # type: ignore[misc]
+        shutil.rmtree(path)
+    wait_until(lambda: not (house.root / "checkpoint-70").exists())
+    full_after(house, 3)
+    wait_until(lambda: (60, "skipped", Reason.DISK_FULL) in house.states())
+    assert (70, "staged", None) in house.states()
+    house.free = lambda _: 10**9
+    house.engine.hold.set()
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert [state for _, state, _ in house.states()] == ["published", "skipped", "published", "published"]
+    assert list(house.state.stage.iterdir()) == []

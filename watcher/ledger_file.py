@@ -1,0 +1,131 @@
+"""The ledger's SQLite file: opening it, its schema and version, transactions. What is in it is the ledger's matter."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from watcher.ledger_rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION
+from watcher.model import Reason, UimonError
+
+
+class LedgerFile:
+    """One open file. Safe to use from several threads."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, *, read_only: bool = False) -> None:
+        """Open or create the file. Raises UimonError(LEDGER_DAMAGED, DISK_FULL) with a sentence."""
+        self.path = path
+        self._clock = clock
+        self._lock = threading.RLock()
+        with _explained(path):
+            target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            self._db = sqlite3.connect(target, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
+            self._db.row_factory = sqlite3.Row
+            try:
+                if read_only:
+                    self._require_version()
+                else:
+                    self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        with self._lock:
+            self._db.close()
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a small fact under a name."""
+        with self.change() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def recall(self, key: str) -> str | None:
+        """A small fact kept earlier."""
+        with self._lock:
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    # Inside.
+
+    def _require_version(self) -> None:
+        """A ledger that is only read cannot be brought up to date."""
+        if self._version() == 0:
+            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} is only being made; look again in a moment.")
+        if self._version() != SCHEMA_VERSION:
+            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} was written by another version of uimon.")
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        version = self._version()
+        if version == 0:
+            self._run(SCHEMA, SCHEMA_VERSION)
+        elif version > SCHEMA_VERSION:
+            raise UimonError(
+                Reason.CONFIG_INVALID,
+                f"{self.path} has ledger version {version}, and this uimon reads {SCHEMA_VERSION}; use the uimon that "
+                "wrote it, or another --state-dir.",
+            )
+        for older in range(max(version, 1), SCHEMA_VERSION) if version else ():
+            self._run(MIGRATIONS[older], older + 1)
+        # Seconds for a gigabyte, at start only; a page that was torn would otherwise show in some query, days later.
+        if (said := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(said)
+
+    def _run(self, script: str, version: int) -> None:
+        """Change the schema, all of it or nothing."""
+        try:
+            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
+        except sqlite3.Error:
+            self._roll_back()
+            raise
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """The file while no other thread uses it."""
+        with self._lock:
+            yield self._db
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; a nested call joins the outer one."""
+        with self._lock, _explained(self.path):
+            if self._db.in_transaction:
+                yield self._db
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._roll_back()
+                raise
+            self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        # A full disk makes SQLite roll back by itself; a second rollback would fail and hide the reason.
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's failures into sentences."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error) or "disk I/O" in str(error):
+            sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
+            raise UimonError(Reason.DISK_FULL, sentence) from error
+        sentence = f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
+        raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
+    except sqlite3.DatabaseError as error:
+        sentence = f"The ledger {path} is damaged ({error}); move it away, or choose another --state-dir."
+        raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error
