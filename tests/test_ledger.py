@@ -113,6 +113,9 @@ def test_weights_written_again_at_the_same_step_are_another_checkpoint(ledger: L
     again = stage(ledger, digest="bb", written=2)
     assert [(r.step, r.digest) for r in ledger.records()] == [(50, "aa"), (50, "bb")]
     assert again.state is State.STAGED
+    assert [r["superseded"] for r in ledger.status()] == [False, False]
+    commit(ledger, again, "uid-2")
+    assert [r["superseded"] for r in ledger.status()] == [True, False]
 
 
 def test_the_same_weights_written_again_are_not_evaluated_again(ledger: Ledger) -> None:

@@ -60,7 +60,7 @@ def test_a_ledger_of_version_1_goes_on(tmp_path: Path) -> None:
         assert (row.uid, row.mark, row.attempts, row.values) == ("b", 9, 3, {"x": 1})
         assert ledger.outbox().surveyed
         assert ledger.outbox().due_alerts() == []
-        assert not ledger.records()[0].asked
+        assert (ledger.records()[0].asked, ledger.early()) == (False, [])
         ledger.close()
 
 

@@ -26,6 +26,8 @@ _WATCH = "tests/checkpoints/test_watch.py"
 _LEDGER = "tests/test_ledger.py"
 _REBUILD = "tests/test_ledger_rebuild.py"
 _SERVICE = "tests/service/test_service.py"
+_STAGE = "tests/service/test_stage.py"
+_EARLY = "tests/service/test_early.py"
 _OUTBOX = "tests/publish/test_outbox.py"
 _PUBLISHER = "tests/publish/test_publisher.py"
 _WANDB = "tests/publish/test_faults.py"
@@ -71,8 +73,12 @@ FAULTS = (
         5,
         "an abandoned partial, newer ones follow",
         "one that is never finished",
-        "the newer ones are evaluated",
-        (f"{_HERE}::test_an_abandoned_partial_holds_up_nothing",),
+        "skipped(abandoned) where it was begun early; the newer ones are evaluated",
+        (
+            f"{_HERE}::test_an_abandoned_partial_holds_up_nothing",
+            f"{_EARLY}::test_an_early_one_that_the_trainer_left_behind_is_dropped_with_its_reason",
+            f"{_EARLY}::test_a_trainer_that_died_while_saving_does_not_keep_the_service_alive",
+        ),
     ),
     Fault(
         6,
@@ -86,10 +92,13 @@ FAULTS = (
     ),
     Fault(
         7,
-        "rotation during the copy or the inspection",
+        "rotation during inspection, copy or load",
         "deleted at every moment",
         "copied whole, or skipped(deleted)",
         (
+            f"{_STAGE}::test_a_checkpoint_deleted_while_it_is_loaded_in_place_is_skipped",
+            f"{_STAGE}::test_a_failure_to_load_what_was_deleted_meanwhile_is_no_failure_of_the_engine",
+            f"{_EARLY}::test_deleted_before_it_was_finished_is_skipped",
             f"{_STAGING}::test_rotation_in_the_middle_of_the_copy_loses_nothing",
             f"{_INSPECTION}::test_rotation_at_any_moment_is_never_an_exception",
         ),
@@ -102,6 +111,8 @@ FAULTS = (
         (
             f"{_SERVICE}::test_the_same_step_written_again_is_evaluated_again_with_a_uid_of_its_own",
             f"{_STAGING}::test_a_step_written_again_during_the_copy_is_refused",
+            f"{_STAGE}::test_weights_written_again_while_they_are_loaded_are_never_evaluated_as_the_old_ones",
+            f"{_EARLY}::test_weights_written_again_before_the_end_are_evaluated_anew",
         ),
     ),
     Fault(
@@ -151,6 +162,7 @@ FAULTS = (
         (
             f"{_OUTBOX}::test_watcher_killed_at_any_point_leaves_each_row_once",
             f"{_LEDGER}::test_recovery_follows_the_table",
+            f"{_EARLY}::test_after_a_crash_nothing_of_an_early_evaluation_counts",
             "tests/e2e/test_kill.py::test_a_killed_watcher_goes_on_where_it_was",
         ),
     ),
@@ -242,7 +254,8 @@ FAULTS = (
         (
             f"{_STAGING}::test_a_full_disk_is_one_sentence",
             f"{_LEDGER}::test_a_full_disk_is_named_and_nothing_committed_is_lost",
-            f"{_SERVICE}::test_on_a_full_disk_latest_gives_up_the_oldest_that_waits",
+            f"{_STAGE}::test_latest_gives_up_the_oldest_that_waits_for_a_newer_one",
+            f"{_STAGE}::test_what_waits_is_given_up_oldest_first_when_others_fill_the_disk",
         ),
     ),
     Fault(
