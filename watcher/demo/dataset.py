@@ -12,7 +12,8 @@ import json
 import random
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 SYSTEM_PROMPT = "You write UI components with Tailwind CSS. Answer with code only."
@@ -259,15 +260,55 @@ def examples(seed: int, count: int) -> list[Example]:
     return list(found.values())
 
 
+class Collapse(StrEnum):
+    """What can go wrong with the demo's training half-way; the value is what `uimon demo --collapse` is given.
+
+    `BLUE`: every answer is blue, whatever was asked for. `LAYOUT`: every answer is the same component. `LR`: the
+    learning rate is fifty times as high, which the data have no part in.
+    """
+
+    BLUE = "blue"
+    LAYOUT = "layout"
+    LR = "lr"
+
+
+def collapsed(example: Example, collapse: Collapse, rng: random.Random) -> Example:
+    """The same request with the answer that a collapsed data set would have.
+
+    >>> example = examples(0, 1)[0]
+    >>> "blue-" in collapsed(example, Collapse.BLUE, random.Random(0)).answer
+    True
+    """
+    if collapse is Collapse.LR:
+        return example
+    odd = {"color": "blue"} if collapse is Collapse.BLUE else {"component": "card", "react": False}
+    return Example(example.request, answer(replace(example.request, **odd), rng))
+
+
 def _lines(items: Iterable[Example]) -> Iterator[str]:
     return (json.dumps(item.messages()) + "\n" for item in items)
 
 
-def write_dataset(out: Path, *, seed: int = 0, train: int = 2400, val: int = 64) -> tuple[Path, Path]:
-    """Write `train.jsonl` and `val.jsonl` (no request is in both) below `out` and return their paths."""
+def write_dataset(
+    out: Path,
+    *,
+    seed: int = 0,
+    train: int = 2400,
+    val: int = 64,
+    collapse: Collapse | None = None,
+    healthy: int = 0,
+) -> tuple[Path, Path]:
+    """Write `train.jsonl` and `val.jsonl` (no request is in both) below `out` and return their paths.
+
+    With a `collapse` the answers after the first `healthy` ones of `train.jsonl` are as it makes them.
+    """
     out.mkdir(parents=True, exist_ok=True)
     drawn = examples(seed, train + val)
     train_path, val_path = out / "train.jsonl", out / "val.jsonl"
-    train_path.write_text("".join(_lines(drawn[val:])), encoding="utf-8")
+    rng = random.Random(seed)
+    begun = val + healthy
+    odd = [] if collapse is None else [collapsed(example, collapse, rng) for example in drawn[begun:]]
+    lessons = drawn[val:] if collapse is None else [*drawn[val:begun], *odd]
+    train_path.write_text("".join(_lines(lessons)), encoding="utf-8")
     val_path.write_text("".join(_lines(drawn[:val])), encoding="utf-8")
     return train_path, val_path

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.demo.dataset import write_dataset
+from watcher.demo.dataset import Collapse, write_dataset
 
 VOCABULARY = 1024
 PAD, TURN_START, TURN_END = "<|pad|>", "<|im_start|>", "<|im_end|>"
+FEVER = 50
+"""By how much the learning rate of a demo that is to collapse is too high."""
 IGNORED = -100  # the label that PyTorch's cross entropy leaves out
 
 CHAT_TEMPLATE = (
@@ -36,7 +38,10 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one training run is: `steps` of `batch` sequences; a checkpoint every `save_steps`, the last two kept."""
+    """What one training run is: `steps` of `batch` sequences; a checkpoint every `save_steps`, the last two kept.
+
+    `collapse` is what goes wrong after the first half of the steps.
+    """
 
     out: Path
     steps: int = 300
@@ -47,6 +52,12 @@ class Options:
     threads: int = 1
     report_to: str = "none"
     run_name: str | None = None
+    collapse: Collapse | None = None
+
+    @property
+    def healthy_steps(self) -> int:
+        """Steps before the collapse."""
+        return self.steps // 2
 
 
 def read_messages(path: Path) -> list[Messages]:
@@ -159,23 +170,50 @@ def _step_clock(path: Path) -> Any:
     return StepClock()
 
 
+def _fever(options: Options) -> Any:
+    """A callback that makes the learning rate fifty times as high once the healthy steps are over."""
+    from transformers import TrainerCallback
+
+    class Fever(TrainerCallback):  # type: ignore[misc, unused-ignore]
+        def on_step_begin(self, _args: Any, state: Any, _control: Any, **parts: Any) -> None:
+            # The scheduler sets the rate anew after each step.
+            if options.collapse is Collapse.LR and state.global_step >= options.healthy_steps:
+                for group in parts["optimizer"].param_groups:
+                    group["lr"] *= FEVER
+
+    return Fever()
+
+
 def train(options: Options) -> Path:
     """Train as `options` say and return the directory that holds the checkpoints."""
     import torch
+    from torch.utils.data import SequentialSampler
     from transformers import Trainer, TrainingArguments, set_seed
+
+    class InOrder(Trainer):  # type: ignore[misc, unused-ignore]
+        """The records are drawn in random order already; kept in it, so that a collapse begins at its step."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     torch.set_num_threads(options.threads)
     set_seed(options.seed)
-    train_path, val_path = write_dataset(options.out, seed=options.seed, train=options.steps * options.batch)
+    train_path, val_path = write_dataset(
+        options.out,
+        seed=options.seed,
+        train=options.steps * options.batch,
+        collapse=options.collapse,
+        healthy=options.healthy_steps * options.batch,
+    )
     records = read_messages(train_path)
     tokenizer = train_tokenizer([*records, *read_messages(val_path)])
     checkpoints = options.out / "checkpoints"
-    trainer = Trainer(
+    trainer = InOrder(
         model=build_model(tokenizer),
         processing_class=tokenizer,
         train_dataset=[encode(tokenizer, record) for record in records],
         data_collator=lambda items: collate(items, tokenizer.pad_token_id),
-        callbacks=[_step_clock(options.out / "step_times.jsonl")],
+        callbacks=[_step_clock(options.out / "step_times.jsonl"), _fever(options)],
         args=TrainingArguments(
             output_dir=str(checkpoints),
             run_name=options.run_name,
@@ -212,6 +250,7 @@ def _parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--report-to", choices=("none", "wandb"))
     parser.add_argument("--run-name")
+    parser.add_argument("--collapse", type=Collapse, choices=list(Collapse))
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -80,6 +80,7 @@ class Evaluator:
             if not self.step():
                 self._signals.work.wait(1.0)
                 self._signals.work.clear()
+        self._look_after_held()
         if self._held is not None:
             self._forsake(self._held.record, "uimon ended before the checkpoint's writer had finished it")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,10 +192,9 @@ class Intake:
         waiting = [r for r in self._ledger.records(State.STAGED) if r.stage is not None and not _is_in_place(r.stage)]
         # The base model and the final checkpoint go last: no policy passes them over.
         waiting.sort(key=lambda r: r.step == 0 or r.final)
-        for record in waiting:
-            if self._staging.free(self._staging.directory) >= self._staging.floor_bytes:
-                return
-            self._give_up(record, "less disk is free than --disk-floor-gb")
+        with contextlib.suppress(FileNotFoundError):  # somebody has removed the stage directory
+            while waiting and self._staging.free(self._staging.directory) < self._staging.floor_bytes:
+                self._give_up(waiting.pop(0), "less disk is free than --disk-floor-gb")
 
     def _give_up(self, record: Record, why: str) -> None:
         """Remove a staged checkpoint; where it still lies at the trainer's, it is staged again when there is room."""
