@@ -23,9 +23,11 @@ A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `f
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from watcher.ledger_alarms import LedgerAlarms
 from watcher.ledger_file import LedgerFile
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.ledger_rows import (
@@ -43,6 +45,7 @@ from watcher.model import (
     Kind,
     Reason,
     Row,
+    RowKind,
     Staged,
     State,
     Target,
@@ -307,6 +310,15 @@ class Ledger(LedgerFile):
         off = self.recall("wandb") == "off"
         return [to_status(row, off=off) for row in rows]
 
+    def losses(self) -> list[tuple[int, float]]:
+        """The trainer's (step, loss) as far as it is known, NaN and infinity included, by step."""
+        with self._lock:
+            rows = self._db.execute("SELECT body FROM row WHERE kind = ?", (RowKind.TRAIN,)).fetchall()
+            odd = self._db.execute("SELECT step, loss FROM non_finite_loss").fetchall()
+        values = (json.loads(row["body"])["values"] for row in rows)
+        finite = [(int(v["train/global_step"]), math.log(v["train/perplexity"])) for v in values]
+        return sorted([*finite, *((int(row["step"]), float(row["loss"])) for row in odd)], key=lambda pair: pair[0])
+
     def mark_exported(self, uid: str) -> None:
         """This evaluation is in the JSONL files."""
         with self.change() as db:
@@ -317,6 +329,10 @@ class Ledger(LedgerFile):
     def outbox(self, target: Target = Target.RUN) -> LedgerOutbox:
         """What is due in the trainer's run, or in its companion."""
         return LedgerOutbox(self, target, self._clock)
+
+    def alarms(self) -> LedgerAlarms:
+        """The early warnings of this run, and who is still to hear of them."""
+        return LedgerAlarms(self, self._clock)
 
     # Suites and other things to remember.
 
@@ -388,6 +404,11 @@ class Ledger(LedgerFile):
 
     def _add_losses(self, run: str, losses: Iterable[tuple[int, float]]) -> None:
         """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row."""
+        losses = list(losses)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO non_finite_loss VALUES (?, ?)",
+            [(step, repr(loss)) for step, loss in losses if not math.isfinite(loss)],
+        )
         self.outbox().add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
 
 

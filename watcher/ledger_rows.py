@@ -13,7 +13,7 @@ from typing import Any, Final
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
 
 SCHEMA_VERSION: Final = 3
-SCHEMA: Final = """
+_TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE checkpoint (
@@ -40,6 +40,15 @@ CREATE TABLE alert (
     key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
     raised_at REAL);
 """
+_ALARMS: Final = """
+CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);
+CREATE TABLE alarm (
+    key TEXT PRIMARY KEY, step INTEGER NOT NULL, body TEXT NOT NULL, began_at REAL NOT NULL, over INTEGER NOT NULL);
+CREATE TABLE notice (
+    alarm TEXT NOT NULL REFERENCES alarm (key), channel TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT, PRIMARY KEY (alarm, channel));
+"""
+SCHEMA: Final = _TABLES + _ALARMS
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -63,7 +72,7 @@ CREATE TABLE alert (
     raised_at REAL);
 INSERT INTO meta VALUES ('surveyed run', 'yes');
 """,
-    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;",
+    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
 }
 """How a ledger of each earlier version becomes one of the next."""
 

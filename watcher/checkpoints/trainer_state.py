@@ -9,9 +9,9 @@ from watcher.model import TrainerState
 
 
 def parse_trainer_state(text: bytes) -> TrainerState:
-    """The trainer's step, its last step (0 where it does not say) and the finite losses that it logged.
+    """The trainer's step, its last step (0 where it does not say) and the losses that it logged.
 
-    Python's JSON writes NaN and Infinity for a diverged loss; such rows are left out, never read as numbers.
+    Python's JSON writes NaN and Infinity for a diverged loss, and reads them back.
     Raises ValueError where the text is not a whole trainer state.
     """
     try:
@@ -30,14 +30,13 @@ def parse_trainer_state(text: bytes) -> TrainerState:
 
 
 def _loss(row: object) -> tuple[int, float] | None:
-    """(step, loss) of one row of `log_history`; None for the rows of evaluations and for a loss that is not finite."""
+    """(step, loss) of one row of `log_history`; None for the rows of evaluations."""
     if not isinstance(row, dict):
         return None
     step, loss = row.get("step"), row.get("loss")
     if type(step) is not int or isinstance(loss, bool) or not isinstance(loss, int | float):
         return None
     try:
-        value = float(loss)
+        return step, float(loss)
     except OverflowError:
-        return None
-    return (step, value) if math.isfinite(value) else None
+        return step, math.inf
