@@ -169,17 +169,6 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("change", "reason", "command"), LAYOUTS)
-def test_layouts_no_engine_loads_name_their_converter(
-    make: Make, run_dir: Path, change: Callable[[Any], Any], reason: Reason, command: str
-) -> None:
-    found = inspect(make.put(run_dir / "checkpoint-5", change(make.full(5))), 5)
-    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, reason)
-    assert command in found.detail
-    if reason is not Reason.PICKLE_WEIGHTS:
-        assert str(run_dir / "checkpoint-5") in found.detail
-
-
-@pytest.mark.parametrize(("change", "reason", "command"), LAYOUTS)
 def test_before_the_trainer_is_done_loadable_weights_may_still_come(
     make: Make, run_dir: Path, change: Callable[[Any], Any], reason: Reason, command: str
 ) -> None:
