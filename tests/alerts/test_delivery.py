@@ -60,7 +60,7 @@ def alarm() -> Alarm:
 
 
 def hook(url: str, waits: list[float] | None = None) -> Webhook:
-    return Webhook(url, pauses=(0.1, 0.2), timeout=5, sleep=[].append if waits is None else waits.append)
+    return Webhook(url, pauses=(0.1, 0.2), timeout=5, sleep=(waits if waits is not None else []).append)
 
 
 def test_a_webhook_gets_the_alarm_as_json_with_text_for_people(receiver: Receiver, alarm: Alarm) -> None:
@@ -80,7 +80,8 @@ def test_the_end_of_an_episode_is_told_in_one_sentence_without_markup(receiver: 
 
 
 def test_what_may_pass_is_tried_again(receiver: Receiver, alarm: Alarm) -> None:
-    receiver.answers, waits = [503, 429], []
+    receiver.answers = [503, 429]
+    waits: list[float] = []
     assert hook(receiver.url, waits).send(alarm, "run-1") is None
     assert len(receiver.bodies) == 3
     assert waits == [0.1, 0.2]

@@ -24,7 +24,7 @@ class Milestone(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    step: int = Field(ge=0)
+    step: Annotated[int, Field(ge=0)]
     metric: str
     least: float | None = None
     most: float | None = None
@@ -52,13 +52,13 @@ class AlertSettings(BaseModel):
 
     silence: tuple[Rule, ...] = ()
     """Rules that are never raised, by name."""
-    false_alarms: float = Field(1.0, gt=0, le=50)
+    false_alarms: Annotated[float, Field(gt=0, le=50)] = 1.0
     """False alarms that each rule with a statistical test may raise in 1,000 evaluations of an unchanged model. Smaller
     values need larger changes, or more samples, to be noticed. Default from simulation."""
-    settled_step: int = Field(100, ge=0)
+    settled_step: Annotated[int, Field(ge=0)] = 100
     """Step from which on the model is expected to write code. Before it, only changes for the worse are warned of: an
     untrained model's pages are poor and alike. From the metrics' bands ("within 100 steps")."""
-    least_pages: int = Field(16, ge=4)
+    least_pages: Annotated[int, Field(ge=4)] = 16
     """Pages with colors (or tags, or classes) below which their pooled statistics are not judged. Real pages."""
     comparable_validity: Share = 0.5
     """Share of samples that parse from which on colors, layouts and classes are compared with: what is in broken code
@@ -69,7 +69,7 @@ class AlertSettings(BaseModel):
     validity_drop: Share = 0.09
     """Smallest fall of that share that is worth a warning, however certain. From simulation: a healthy run's share
     wanders by some points, and falls from 95 to 80 % are to be seen."""
-    stuck_steps: int = Field(100, ge=0)
+    stuck_steps: Annotated[int, Field(ge=0)] = 100
     """Steps without a good evaluation, from `settled_step` on, after which validity is stuck."""
 
     entropy_good: Bits = 2.0
@@ -112,20 +112,20 @@ class AlertSettings(BaseModel):
     nearest_rise: Share = 0.3
     """Smallest rise of it that is worth a warning."""
 
-    classes_good: float = Field(50, ge=0)
+    classes_good: Annotated[float, Field(ge=0)] = 50
     """Distinct classes to expect in three samples, from which on there is variety; from the metrics' bands."""
     classes_fall: Share = 0.25
     """Smallest fall of that number that is worth a warning, as a share of what it was."""
     classes_growth: Share = 0.15
     """Growth over `plateau_steps` below which the number has stopped to grow."""
-    plateau_steps: int = Field(200, ge=1)
+    plateau_steps: Annotated[int, Field(ge=1)] = 200
     """Steps after which a standstill below `classes_good` is a plateau; from the metrics' bands."""
 
     perplexity_rise: Share = 0.05
     """Smallest rise of held-out perplexity above its lowest level that is worth a warning. From simulation."""
-    perplexity_warn: float = Field(20, gt=1)
+    perplexity_warn: Annotated[float, Field(gt=1)] = 20
     """Held-out perplexity above which the model struggles; from the metrics' bands."""
-    perplexity_info: float = Field(10, gt=1)
+    perplexity_info: Annotated[float, Field(gt=1)] = 10
     """Held-out perplexity above which there is room for improvement; from the metrics' bands."""
 
     progression: Literal["off", "documented"] | tuple[Milestone, ...] = "off"
@@ -139,9 +139,9 @@ class AlertSettings(BaseModel):
     repeats_share: Share = 0.05
     """Share of samples that end in a loop that is too many: half of what may be invalid."""
 
-    behind_waiting: int = Field(3, ge=1)
+    behind_waiting: Annotated[int, Field(ge=1)] = 3
     """Checkpoints that wait for evaluation at the least, before the watcher is said to fall behind."""
-    silent_factor: float = Field(4, gt=1)
+    silent_factor: Annotated[float, Field(gt=1)] = 4
     """A trainer is silent when no checkpoint came for so many times the usual interval."""
     silent_least: Seconds = 600.0
     """Shortest silence that is worth a warning, in seconds (or as 90s, 30m, 6h)."""
