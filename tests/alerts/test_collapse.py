@@ -11,6 +11,7 @@ from scorers.sample import Sample
 from tests.alerts.making import N, alarms, entry, healthy, page
 from watcher.alerts import AlertSettings, Entry, Rule
 from watcher.alerts.measures import Measure, measure
+from watcher.alerts.statistics import Jackknifed, difference
 from watcher.model import AlertLevel
 
 EARLY = healthy([50, 100, 150, 200])
@@ -113,6 +114,21 @@ def test_what_the_validation_answers_look_like_is_no_collapse() -> None:
         assert alarms([*EARLY, *of(blue, 250)], rule)
         assert not alarms([*EARLY, *of(blue, 250)], rule, references=answers)
         assert not alarms(of(blue, 150, 200), rule, references=answers)
+
+
+def test_samples_of_one_prompt_are_no_independent_witnesses() -> None:
+    now, before = (measure([page(i, step, hue=hue) for i in range(24)]) for step, hue in ((2, "blue"), (1, "")))
+    pair = [now[Measure.CLASSES]], [before[Measure.CLASSES]]
+    alone = difference(*pair)
+    together = difference(*pair, prompts=[str(i // 6) for i in range(24)])
+    assert (alone.prompts, together.prompts) == (24, 4)
+    assert alone.value == together.value
+    same = [found.value + (i // 6) * 0.01 for found in pair[0] for i in range(24)]
+    clustered = [Jackknifed(pair[0][0].value, tuple(same), 24)]
+    zero = [Jackknifed(0.0, (0.0,) * 24, 24)]
+    assert (
+        difference(clustered, zero, prompts=[str(i // 6) for i in range(24)]).error > difference(clustered, zero).error
+    )
 
 
 def test_few_pages_are_not_judged() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from tests.alerts.making import alarms, entry, healthy
-from watcher.alerts import MEANINGS, AlertSettings, History, Rule, evaluate, limits, needed_samples
+import scorers
+from tests.alerts.making import alarms, entry, healthy, made
+from watcher.alerts import MEANINGS, AlertSettings, History, Rule, entry_of, evaluate, limits, needed_samples
 from watcher.alerts.episodes import DETECTORS
+from watcher.alerts.history import views
 from watcher.model import AlertLevel
 
 RUN = [*healthy([100, 150, 200, 250]), entry(300, bad=range(20))]
@@ -48,6 +51,22 @@ def test_an_alarm_reads_as_text_and_as_json() -> None:
     alert = alarm.alert()
     assert (alert.key, alert.level) == (alarm.key, AlertLevel.WARN)
     assert "step 300" in alert.title
+
+
+def test_looks_follow_the_order_of_evaluation_and_drop_a_branch_that_was_left() -> None:
+    first, third, late = entry(100, at=1), entry(300, at=2), entry(200, at=3)
+    again = entry(200, at=4, uid="again")
+    looks = [[(e.step, e.uid) for e in view.entries] for view in views(History((late, first, third, again)))]
+    assert looks == [
+        [(100, "uid-100")],
+        [(100, "uid-100"), (300, "uid-300")],
+        [(100, "uid-100"), (200, "again")],
+    ]
+
+
+def test_an_evaluation_without_samples_is_refused_with_a_sentence() -> None:
+    with pytest.raises(scorers.SampleError, match="step 100 has no samples"):
+        entry_of(replace(made(100), samples=()))
 
 
 def test_an_empty_history_has_no_alarms() -> None:

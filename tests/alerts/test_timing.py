@@ -73,6 +73,12 @@ def test_a_trainer_is_silent_after_several_times_the_usual_interval() -> None:
     assert not _silent(9000, settings=AlertSettings(silent_factor=100))
 
 
+def test_a_trainer_that_pauses_now_and_then_is_not_silent_each_time() -> None:
+    arrivals = [Arrival(i, at) for i, at in enumerate((0.0, 300.0, 600.0, 4200.0, 4500.0, 4800.0))]
+    assert not alarms([], Rule.TRAINER_SILENT, arrivals=arrivals, now=4800 + 5000)
+    assert alarms([], Rule.TRAINER_SILENT, arrivals=arrivals, now=4800 + 5500)
+
+
 def test_silence_needs_a_usual_interval() -> None:
     together = [Arrival(10 * i, 5.0 + i / 10) for i in range(8)]
     assert not alarms([], Rule.TRAINER_SILENT, arrivals=together, now=1e6)

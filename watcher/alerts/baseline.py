@@ -55,7 +55,7 @@ def compare(entry: Entry, baseline: Entry) -> tuple[Delta, ...]:
     for name in Measure:
         if name in entry.measures and name in baseline.measures:
             now, before = entry.measures[name], baseline.measures[name]
-            found = difference([now], [before]) if paired else unpaired_difference(now, before)
+            found = difference([now], [before], prompts=entry.prompts) if paired else unpaired_difference(now, before)
             low, high = found.interval()
             deltas.append(Delta(name.value, before.value, now.value, low, high, paired))
     return tuple(deltas)

@@ -81,7 +81,7 @@ def _by_diversity(entries: Sequence[Entry]) -> list[Entry]:
     top, most = max(known, key=lambda pair: pair[1].value)
 
     def as_various(entry: Entry) -> bool:
-        lead = difference([most], [entry.measures[Measure.COLOR_ENTROPY]])
+        lead = difference([most], [entry.measures[Measure.COLOR_ENTROPY]], prompts=top.prompts)
         return lead.exceeds(0.0) * (len(known) - 1) > LEVEL
 
     return [entry for entry, _ in known if entry is top or as_various(entry)]

@@ -148,7 +148,9 @@ def _compare(channel: Channel, look: _Look, reference: float | None, chance: flo
         return None
     if reference is not None and channel.sign * (now - reference) < least:
         return None
-    found = difference(_all(channel, look.now), _all(channel, look.before), channel.sign).exceeds(0.0)
+    found = difference(_all(channel, look.now), _all(channel, look.before), channel.sign, look.now[-1].prompts).exceeds(
+        0.0
+    )
     if found > chance:
         return None
     change = "rise" if channel.sign > 0 else "fall"

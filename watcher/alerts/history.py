@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from scorers.sample import Outcome, Sample
+from scorers.sample import Outcome, Sample, SampleError
 from watcher.alerts.measures import Measure, measure
 from watcher.alerts.statistics import Jackknifed
 
@@ -54,8 +54,8 @@ class Evaluated(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """One evaluated checkpoint. `prompts`, `outcomes` and `looping` are by the samples' positions; `looping` is true
-    for a completion that ends in one text over and over. `at` is when it was evaluated (Unix time).
+    """One evaluated checkpoint. `prompts` (ids), `outcomes` and `looping` are by the samples' positions; `looping` is
+    true for a completion that ends in one text over and over. `at` is when it was evaluated (Unix time).
     """
 
     uid: str
@@ -84,14 +84,18 @@ class Entry:
 
 
 def entry_of(evaluation: Evaluated) -> Entry:
-    """The entry of an evaluation with its samples. Raises scorers.SampleError where a stored sample cannot be read."""
+    """The entry of an evaluation. Raises scorers.SampleError where it has no samples, or one cannot be read."""
+    if not evaluation.samples:
+        raise SampleError(
+            f"The evaluation of step {evaluation.step} has no samples, so no warnings can be based on it."
+        )
     scores = [Sample.from_dict(sample["score"]) for sample in evaluation.samples]
     return Entry(
         uid=evaluation.uid,
         step=evaluation.step,
         at=evaluation.at,
         metrics=evaluation.metrics,
-        prompts=tuple(f"{sample['prompt_id']}/{sample['index']}" for sample in evaluation.samples),
+        prompts=tuple(str(sample["prompt_id"]) for sample in evaluation.samples),
         outcomes=tuple(score.outcome for score in scores),
         looping=tuple(ends_in_loop(sample["completion"]) for sample in evaluation.samples),
         measures=measure(scores),

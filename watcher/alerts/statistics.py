@@ -160,16 +160,32 @@ class Difference:
         return self.value - half, self.value + half
 
 
-def difference(now: Sequence[Jackknifed], before: Sequence[Jackknifed], sign: float = 1.0) -> Difference:
-    """The paired difference of means over evaluations, times `sign`; leaving a prompt out leaves it out everywhere.
+def difference(
+    now: Sequence[Jackknifed], before: Sequence[Jackknifed], sign: float = 1.0, prompts: Sequence[str] = ()
+) -> Difference:
+    """The paired difference of means over evaluations, times `sign`; leaving a sample out leaves it out everywhere.
 
-    >>> difference([Jackknifed(3.0, (2.0, 4.0), 2)], [Jackknifed(1.0, (1.0, 1.0), 2)])
-    Difference(value=2.0, error=1.0, prompts=2)
+    `prompts` names the prompt of each sample, where several samples may have the same one: they are left out together.
+
+    >>> pair = [Jackknifed(3.0, (2.0, 4.0), 2)], [Jackknifed(1.0, (1.0, 1.0), 2)]
+    >>> difference(*pair), difference(*pair, prompts=["a", "a"])
+    (Difference(value=2.0, error=1.0, prompts=2), Difference(value=2.0, error=0.0, prompts=1))
     """
     value = sign * (fmean(j.value for j in now) - fmean(j.value for j in before))
-    prompts = len(now[0].without)
-    without = [sign * (fmean(j.without[i] for j in now) - fmean(j.without[i] for j in before)) for i in range(prompts)]
-    return Difference(value, _jackknife_error(without), prompts)
+    samples = range(len(now[0].without))
+    without = [sign * (fmean(j.without[i] for j in now) - fmean(j.without[i] for j in before)) for i in samples]
+    together = _by_prompt(without, value, prompts)
+    return Difference(value, _jackknife_error(together), len(together))
+
+
+def _by_prompt(without: Sequence[float], value: float, prompts: Sequence[str]) -> list[float]:
+    """What a statistic is without each prompt: exact for means, and to first order for what is no mean."""
+    shifts: dict[str, float] = {}
+    for prompt, left in zip(prompts or map(str, range(len(without))), without, strict=True):
+        shifts[prompt] = shifts.get(prompt, 0.0) + left - value
+    n, m = len(without), len(shifts)
+    scale = (n - 1) / (n - n / m) if m > 1 else 1.0
+    return [value + scale * shift for shift in shifts.values()]
 
 
 def unpaired_difference(now: Jackknifed, before: Jackknifed) -> Difference:

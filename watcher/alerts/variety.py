@@ -41,7 +41,8 @@ def _plateau(channel: Channel, view: View, settings: AlertSettings) -> Finding |
     half = len(span) // 2
     early, late = span[:half], span[half:]
     least = settings.classes_growth * fmean(map(_count, early))
-    grown = difference([e.measures[Measure.CLASSES] for e in late], [e.measures[Measure.CLASSES] for e in early], -1)
+    counts = [[entry.measures[Measure.CLASSES] for entry in entries] for entries in (late, early)]
+    grown = difference(counts[0], counts[1], -1, view.newest.prompts)
     chance = grown.exceeds(-least) * _TESTS
     if chance > settings.chance:
         return None
