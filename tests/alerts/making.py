@@ -1,0 +1,108 @@
+"""Made-up evaluations: pages of which each test decides the one thing that it is about."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from scorers.sample import Outcome, Sample
+from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Rule, entry_of, evaluate
+
+N = 64
+_HUES = ("red", "orange", "amber", "lime", "green", "teal", "cyan", "sky", "blue", "indigo", "violet", "pink")
+
+
+@dataclass(frozen=True)
+class Made:
+    """An evaluation as the ledger would hold it."""
+
+    uid: str
+    step: int
+    metrics: Mapping[str, float | None]
+    samples: Sequence[Mapping[str, Any]] = field(repr=False)
+    at: float
+
+
+@cache
+def page(
+    position: int,
+    step: int,
+    outcome: Outcome = Outcome.VALID,
+    *,
+    hue: str = "",
+    neutral: str = "",
+    layout: int | None = None,
+    classes: int = 200,
+) -> Sample:
+    """One page: its colors, layout and classes are its own unless they are given; `classes` is how many there are."""
+    rng = random.Random(f"{position} {step}")
+    lead, gray = hue or _HUES[position % len(_HUES)], neutral or rng.choice(("gray", "slate", "zinc"))
+    colors = {f"{lead}-500": rng.randint(4, 12), f"{gray}-100": rng.randint(3, 9)}
+    if not neutral:
+        colors["white"] = rng.randint(1, 5)
+    used = {f"p-{k}": 1 for k in rng.sample(range(classes), 20)}
+    first = 1000 * (position if layout is None else layout)
+    return Sample(
+        str(position),
+        outcome,
+        num_colors=sum(colors.values()),
+        num_classes=len(used),
+        class_tokens=len(used),
+        colors=tuple(sorted(colors.items())),
+        classes=tuple(sorted(used.items())),
+        shape=tuple(range(first, first + 50 + rng.randrange(10))),
+        fingerprint=f"{position} {step}",
+    )
+
+
+def made(
+    step: int,
+    pages: Sequence[Sample] = (),
+    *,
+    bad: Sequence[int] = (),
+    outcome: Outcome = Outcome.INVALID,
+    perplexity: float | None = None,
+    completion: str = "<p>Hello</p>",
+    at: float | None = None,
+    uid: str = "",
+) -> Made:
+    """An evaluation of N pages, those at `bad` with another outcome. It takes place at its step, unless `at` says."""
+    chosen = list(pages) or [page(i, step, outcome if i in bad else Outcome.VALID) for i in range(N)]
+    samples = [
+        {"prompt_id": f"p{i}", "index": 0, "completion": completion, "score": sample.to_dict()}
+        for i, sample in enumerate(chosen)
+    ]
+    metrics = {"eval/perplexity": perplexity}
+    return Made(uid or f"uid-{step}", step, metrics, samples, float(step if at is None else at))
+
+
+def entry(step: int, pages: Sequence[Sample] = (), **facts: Any) -> Entry:
+    """The entry of a made evaluation."""
+    return entry_of(made(step, pages, **facts))
+
+
+def healthy(steps: Sequence[int]) -> list[Entry]:
+    """Good evaluations in which some other sample breaks each time."""
+    return [entry(step, bad=[step % N, (step * 7) % N]) for step in steps]
+
+
+def alarms(
+    entries: Sequence[Entry],
+    rule: Rule,
+    settings: AlertSettings | None = None,
+    *,
+    losses: Sequence[tuple[int, float]] = (),
+    references: Mapping[str, float | None] | None = None,
+    non_finite: Sequence[tuple[int, str]] = (),
+    arrivals: Sequence[Arrival] = (),
+    now: float = 0.0,
+    ended: bool = False,
+) -> list[Alarm]:
+    """The rule's alarms over a history."""
+    history = History(
+        tuple(entries), tuple(losses), references or {}, tuple(non_finite), tuple(arrivals), now=now, ended=ended
+    )
+    return [alarm for alarm in evaluate(history, settings or AlertSettings()) if alarm.rule is rule]

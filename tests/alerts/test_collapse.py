@@ -1,0 +1,172 @@
+"""The rules over pooled statistics: colors, hues, layouts, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import scorers
+from scorers.sample import Sample
+from tests.alerts.making import N, alarms, entry, healthy, page
+from watcher.alerts import AlertSettings, Entry, Rule
+from watcher.alerts.measures import Measure, measure
+from watcher.alerts.statistics import Jackknifed, difference
+from watcher.model import AlertLevel
+
+EARLY = healthy([50, 100, 150, 200])
+Writer = Callable[[int, int], Sample]
+
+
+def blue(position: int, step: int) -> Sample:
+    return page(position, step, hue="blue")
+
+
+def one_color(position: int, step: int) -> Sample:
+    return page(position, step, hue="blue", neutral="blue")
+
+
+def half_purple(position: int, step: int) -> Sample:
+    return page(position, step, hue=("violet", "purple", "indigo")[position % 3] if position % 2 else "")
+
+
+def one_layout(position: int, step: int) -> Sample:
+    return page(position, step, layout=7)
+
+
+def few_classes(position: int, step: int) -> Sample:
+    return page(position, step, classes=25)
+
+
+def of(writer: Writer, *steps: int) -> list[Entry]:
+    return [entry(step, [writer(i, step) for i in range(N)]) for step in steps]
+
+
+COLLAPSES = [
+    (Rule.COLORS_COLLAPSED, blue, "bits of color entropy", AlertLevel.WARN),
+    (Rule.COLORS_COLLAPSED, one_color, "bits of color entropy", AlertLevel.ERROR),
+    (Rule.BLUE_PURPLE_TAKEOVER, half_purple, "blue to purple", AlertLevel.WARN),
+    (Rule.BLUE_PURPLE_TAKEOVER, blue, "blue to purple", AlertLevel.ERROR),
+    (Rule.SAMPLES_ALIKE, one_layout, "likeness", AlertLevel.ERROR),
+    (Rule.CLASSES_NARROW, few_classes, "different classes", AlertLevel.WARN),
+]
+
+
+@pytest.mark.parametrize(("rule", "writer", "words", "level"), COLLAPSES)
+def test_a_collapse_is_raised_at_once_with_numbers_and_samples(
+    rule: Rule, writer: Writer, words: str, level: AlertLevel
+) -> None:
+    found = alarms([*EARLY, *of(writer, 250)], rule)
+    assert [(alarm.step, alarm.level, alarm.active) for alarm in found] == [(250, level, True)]
+    assert words in found[0].evidence
+    assert "on average at steps 50 to 200, for the same 64 samples" in found[0].evidence
+    assert found[0].samples
+    assert found[0].cause
+    assert found[0].fix
+
+
+@pytest.mark.parametrize(("rule", "writer", "words", "level"), COLLAPSES)
+def test_an_episode_is_one_alarm_until_the_value_is_back_and_the_next_one_is_another(
+    rule: Rule, writer: Writer, words: str, level: AlertLevel
+) -> None:
+    run = [*EARLY, *of(writer, 250, 300, 350), *healthy([400, 450, 500]), *of(writer, 550, 600)]
+    found = alarms(run, rule)
+    assert [(alarm.step, alarm.cleared_step) for alarm in found] == [(250, 450), (550, None)]
+    assert found[0].key != found[1].key
+    keys = {alarm.key for end in range(1, len(run)) for alarm in alarms(run[:end], rule)}
+    assert keys == {alarm.key for alarm in found}
+
+
+def test_the_samples_shown_are_those_that_make_it_so() -> None:
+    red = [page(i, 250, hue="violet" if 15 <= i < 50 else "red") for i in range(N)]
+    found = alarms([*EARLY, entry(250, red)], Rule.BLUE_PURPLE_TAKEOVER)
+    assert len(found[0].samples) == 5
+    assert set(found[0].samples) <= set(range(15, 50))
+
+
+@pytest.mark.parametrize("rule", [Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER, Rule.SAMPLES_ALIKE])
+def test_poor_pages_of_an_untrained_model_are_no_collapse(rule: Rule) -> None:
+    def poor(position: int, step: int) -> Sample:
+        return page(position, step, hue="blue", neutral="blue", layout=1)
+
+    assert not alarms([*of(poor, 20, 40, 60, 80), *healthy([120, 160])], rule)
+
+
+def test_broken_code_is_no_reference_for_colors() -> None:
+    # Nothing of it parses, so its colors are various by accident; what follows is what the data look like.
+    broken = [entry(step, bad=range(N)) for step in (10, 20, 30)]
+    assert not alarms([*broken, *of(half_purple, 60, 70, 80)], Rule.BLUE_PURPLE_TAKEOVER)
+
+
+@pytest.mark.parametrize(
+    ("rule", "writer"),
+    [(Rule.COLORS_COLLAPSED, one_color), (Rule.BLUE_PURPLE_TAKEOVER, blue), (Rule.SAMPLES_ALIKE, one_layout)],
+)
+def test_a_model_that_never_was_various_is_told_of_once_it_should_be(rule: Rule, writer: Writer) -> None:
+    found = alarms(of(writer, 50, 100, 150, 200), rule)
+    assert [(alarm.step, alarm.level) for alarm in found] == [(150, AlertLevel.ERROR)]
+    assert "no evaluation so far was good" in found[0].evidence
+
+
+def test_what_the_validation_answers_look_like_is_no_collapse() -> None:
+    answers = scorers.aggregate([blue(i, 0) for i in range(N)])
+    for rule in (Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER):
+        assert alarms([*EARLY, *of(blue, 250)], rule)
+        assert not alarms([*EARLY, *of(blue, 250)], rule, references=answers)
+        assert not alarms(of(blue, 150, 200), rule, references=answers)
+
+
+def test_samples_of_one_prompt_are_no_independent_witnesses() -> None:
+    now, before = (measure([page(i, step, hue=hue) for i in range(24)]) for step, hue in ((2, "blue"), (1, "")))
+    pair = [now[Measure.CLASSES]], [before[Measure.CLASSES]]
+    alone = difference(*pair)
+    together = difference(*pair, prompts=[str(i // 6) for i in range(24)])
+    assert (alone.prompts, together.prompts) == (24, 4)
+    assert alone.value == together.value
+    same = [found.value + (i // 6) * 0.01 for found in pair[0] for i in range(24)]
+    clustered = [Jackknifed(pair[0][0].value, tuple(same), 24)]
+    zero = [Jackknifed(0.0, (0.0,) * 24, 24)]
+    assert (
+        difference(clustered, zero, prompts=[str(i // 6) for i in range(24)]).error > difference(clustered, zero).error
+    )
+
+
+def test_few_pages_are_not_judged() -> None:
+    def some(writer: Writer, step: int) -> Entry:
+        return entry(step, [writer(i, step) for i in range(15)])
+
+    run = [*[some(page, step) for step in (50, 100, 150, 200)], some(blue, 250), some(blue, 300)]
+    assert not alarms(run, Rule.BLUE_PURPLE_TAKEOVER)
+    assert alarms(run, Rule.BLUE_PURPLE_TAKEOVER, AlertSettings(least_pages=12))
+
+
+def test_classes_that_stand_still_below_what_is_good_are_a_plateau() -> None:
+    run = of(few_classes, *range(50, 400, 50))
+    found = alarms(run, Rule.CLASSES_NARROW)
+    assert [alarm.step for alarm in found] == [250]
+    assert "at step 50 and" in found[0].evidence
+
+
+def test_classes_that_grow_or_are_as_many_as_in_the_validation_answers_are_no_plateau() -> None:
+    growing = [entry(step, [page(i, step, classes=21 + step // 10) for i in range(N)]) for step in range(50, 400, 50)]
+    assert not alarms(growing, Rule.CLASSES_NARROW)
+    assert not alarms(
+        of(few_classes, *range(50, 400, 50)), Rule.CLASSES_NARROW, references={Measure.CLASSES.value: 26.0}
+    )
+
+
+def test_measures_are_the_metrics_of_the_same_samples() -> None:
+    samples = [blue(i, 1) if i % 3 else page(i, 1) for i in range(80)]
+    metrics = scorers.aggregate(samples)
+    assert {name: found.value for name, found in measure(samples).items()} == pytest.approx(
+        {name: metrics[name] for name in Measure}
+    )
+
+
+def test_a_measure_without_a_page_is_that_of_the_other_pages() -> None:
+    samples = [page(i, 1, hue="blue" if i < 9 else "", layout=i // 2) for i in range(20)]
+    for left_out in (0, 7, 19):
+        rest = scorers.aggregate([sample for i, sample in enumerate(samples) if i != left_out])
+        assert {name: found.without[left_out] for name, found in measure(samples).items()} == pytest.approx(
+            {name: rest[name] for name in Measure}
+        )

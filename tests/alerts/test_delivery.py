@@ -1,0 +1,132 @@
+"""Webhook and command, against a real server and a real shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.alerts.making import alarms, entry, healthy
+from watcher.alerts import Alarm, Rule
+from watcher.alerts.delivery import Command, Webhook
+
+SECRET = "T0/B0/s3cr3t"
+
+
+@dataclass
+class Receiver:
+    """A server that answers with `answers` in turn, then with 200, and keeps what it was sent."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    kept = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            kept.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            status = kept.answers.pop(0) if kept.answers else 200
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", f"{kept.url}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        kept.url = f"http://127.0.0.1:{server.server_port}/{SECRET}"
+        yield kept
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def alarm() -> Alarm:
+    return alarms([*healthy([100, 150, 200]), entry(250, bad=range(30))], Rule.VALIDITY_DROPPED)[0]
+
+
+def hook(url: str, waits: list[float] | None = None) -> Webhook:
+    return Webhook(url, pauses=(0.1, 0.2), timeout=5, sleep=(waits if waits is not None else []).append)
+
+
+def test_a_webhook_gets_the_alarm_as_json_with_text_for_people(receiver: Receiver, alarm: Alarm) -> None:
+    assert hook(receiver.url).send(alarm, "run-1") is None
+    body = json.loads(receiver.bodies[0])
+    assert (body["event"], body["run"], body["key"], body["rule"]) == ("raised", "run-1", alarm.key, "validity_dropped")
+    assert alarm.title in body["text"]
+    assert "What to do: " in body["text"]
+
+
+def test_the_end_of_an_episode_is_told_in_one_sentence_without_markup(receiver: Receiver, alarm: Alarm) -> None:
+    over = replace(alarm, cleared_step=400, title="Less <b> & more")
+    assert hook(receiver.url).send(over, "run-1") is None
+    body = json.loads(receiver.bodies[0])
+    assert body["event"] == "cleared"
+    assert body["text"] == "uimon, run run-1: Over at step 400: Less &lt;b&gt; &amp; more (since step 250)"
+
+
+def test_what_may_pass_is_tried_again(receiver: Receiver, alarm: Alarm) -> None:
+    receiver.answers = [503, 429]
+    waits: list[float] = []
+    assert hook(receiver.url, waits).send(alarm, "run-1") is None
+    assert len(receiver.bodies) == 3
+    assert waits == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(("answers", "attempts"), [([500] * 9, 3), ([404] * 9, 1), ([302] * 9, 1)])
+def test_a_receiver_that_refuses_is_named_without_its_secret(
+    receiver: Receiver, alarm: Alarm, answers: list[int], attempts: int
+) -> None:
+    receiver.answers = answers
+    said = hook(receiver.url).send(alarm, "run-1")
+    assert said == (
+        f"The webhook at 127.0.0.1 did not take alarm {alarm.key} (HTTP {answers[0]}; attempts: {attempts})."
+    )
+    assert len(receiver.bodies) == attempts
+
+
+@pytest.mark.parametrize("url", [f"http://127.0.0.1:1/{SECRET}", f"nonsense/{SECRET}", f"gopher://host/{SECRET}", ""])
+def test_no_address_raises_or_leaks(url: str, alarm: Alarm) -> None:
+    said = hook(url).send(alarm, "run-1")
+    assert said is not None
+    assert "s3cr3t" not in said
+
+
+def test_a_command_gets_the_alarm_on_its_input_and_in_its_environment(tmp_path: Path, alarm: Alarm) -> None:
+    line = f'cat > {tmp_path}/input && printf %s "$UIMON_ALERT" > {tmp_path}/variable && touch {tmp_path}/STOP'
+    assert Command(line).run(alarm, "run-1") is None
+    given = json.loads((tmp_path / "input").read_text())
+    assert given["key"] == alarm.key
+    assert json.loads((tmp_path / "variable").read_text()) == given
+    assert (tmp_path / "STOP").exists()
+
+
+def test_a_command_that_fails_is_quoted_and_nothing_else_happens(alarm: Alarm) -> None:
+    said = Command("echo no such job >&2; exit 7").run(alarm, "run-1")
+    assert said == f"The command for alarm {alarm.key} ended with 7: no such job."
+
+
+def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Path, alarm: Alarm) -> None:
+    said = Command(f"sleep 1000 & echo $! > {tmp_path}/pid; wait", timeout=1).run(alarm, "run-1")
+    assert said == f"The command for alarm {alarm.key} took longer than 1.0 s."
+    child = Path("/proc") / (tmp_path / "pid").read_text().strip() / "stat"
+    assert not child.exists() or child.read_text().split()[2] in "ZX"
+
+
+def test_a_command_that_leaves_something_in_the_background_is_not_waited_for(tmp_path: Path, alarm: Alarm) -> None:
+    assert Command(f"sleep 30 & echo $! > {tmp_path}/pid", timeout=20).run(alarm, "run-1") is None
+    os.kill(int((tmp_path / "pid").read_text()), 9)

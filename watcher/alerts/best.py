@@ -1,0 +1,117 @@
+"""Which checkpoint is best, and which ones cannot be told from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from scorers.sample import Outcome
+from watcher.alerts.finding import percent
+from watcher.alerts.history import Entry
+from watcher.alerts.measures import Measure
+from watcher.alerts.statistics import Stratum, difference, worse_by_chance
+
+LEVEL = 0.05
+"""Two checkpoints differ where chance alone would make them so different less often; shared by all comparisons made."""
+PERPLEXITY_TIE = 0.01
+"""Perplexities within this share of the lowest are one: a settled run's own wavering."""
+
+
+class Criterion(StrEnum):
+    """What makes a checkpoint better than another."""
+
+    VALIDITY = "validity"
+    PERPLEXITY = "perplexity"
+    DIVERSITY = "diversity"
+
+
+ORDER = (Criterion.VALIDITY, Criterion.PERPLEXITY, Criterion.DIVERSITY)
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best checkpoint; `alike` are the steps that cannot be told from it, its own included, in order."""
+
+    step: int
+    uid: str
+    alike: tuple[int, ...]
+    sentence: str
+
+
+def best(entries: Sequence[Entry], order: Sequence[Criterion] = ORDER) -> Best | None:
+    """The best entry; None where there is none.
+
+    Each criterion in turn keeps those that cannot be told from its leader: by validity and diversity (color entropy) on
+    the same prompts, by perplexity within 1 %. Of what is left, the earliest is taken: it was trained least.
+    """
+    left = sorted(entries, key=lambda entry: (entry.step, entry.at))
+    if not left:
+        return None
+    for criterion in order:
+        left = _KEEP[criterion](left)
+    chosen, steps = left[0], tuple(entry.step for entry in left)
+    return Best(chosen.step, chosen.uid, steps, f"Step {chosen.step}: {_figures(chosen)}.{_tie(steps)}")
+
+
+def _by_validity(entries: Sequence[Entry]) -> list[Entry]:
+    leader = max(entries, key=lambda entry: entry.validity)
+
+    def as_good(entry: Entry) -> bool:
+        pairs = zip(entry.outcomes, leader.outcomes, strict=True)
+        strata = [Stratum(int(a is Outcome.VALID), 1, int(b is Outcome.VALID), 1) for a, b in pairs]
+        return worse_by_chance(strata) * (len(entries) - 1) > LEVEL
+
+    return [entry for entry in entries if entry is leader or as_good(entry)]
+
+
+def _by_perplexity(entries: Sequence[Entry]) -> list[Entry]:
+    known = [(entry, value) for entry in entries if (value := entry.perplexity) is not None]
+    if not known:
+        return list(entries)
+    lowest = min(value for _, value in known)
+    return [entry for entry, value in known if value <= lowest * (1 + PERPLEXITY_TIE)]
+
+
+def _by_diversity(entries: Sequence[Entry]) -> list[Entry]:
+    known = [(entry, found) for entry in entries if (found := entry.measures.get(Measure.COLOR_ENTROPY)) is not None]
+    if not known:
+        return list(entries)
+    top, most = max(known, key=lambda pair: pair[1].value)
+
+    def as_various(entry: Entry) -> bool:
+        lead = difference([most], [entry.measures[Measure.COLOR_ENTROPY]], prompts=top.prompts)
+        return lead.exceeds(0.0) * (len(known) - 1) > LEVEL
+
+    return [entry for entry, _ in known if entry is top or as_various(entry)]
+
+
+_KEEP: Mapping[Criterion, Callable[[Sequence[Entry]], list[Entry]]] = MappingProxyType(
+    {
+        Criterion.VALIDITY: _by_validity,
+        Criterion.PERPLEXITY: _by_perplexity,
+        Criterion.DIVERSITY: _by_diversity,
+    }
+)
+
+
+def _figures(entry: Entry) -> str:
+    said = [f"{percent(entry.validity)} of {len(entry.outcomes)} samples parse"]
+    if entry.perplexity is not None:
+        said.append(f"perplexity {entry.perplexity:.3g}")
+    if (entropy := entry.measures.get(Measure.COLOR_ENTROPY)) is not None:
+        said.append(f"color entropy {entropy.value:.2f} bits")
+    return ", ".join(said)
+
+
+def _tie(steps: Sequence[int]) -> str:
+    """Which steps are alike, as a sentence.
+
+    >>> _tie((300, 350, 400)), _tie((300,))
+    (' Steps 300, 350 and 400 are not distinguishable; the earliest is taken.', '')
+    """
+    if len(steps) == 1:
+        return ""
+    named = f"{', '.join(map(str, steps[:-1]))} and {steps[-1]}"
+    return f" Steps {named} are not distinguishable; the earliest is taken."

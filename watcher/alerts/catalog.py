@@ -1,0 +1,143 @@
+"""What each early warning means and what helps: the words for somebody who has never seen this code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Rule(StrEnum):
+    """The early warnings by the names under which they are raised and silenced."""
+
+    VALIDITY_DROPPED = "validity_dropped"
+    VALIDITY_LOW = "validity_low"
+    COLORS_COLLAPSED = "colors_collapsed"
+    BLUE_PURPLE_TAKEOVER = "blue_purple_takeover"
+    SAMPLES_ALIKE = "samples_alike"
+    CLASSES_NARROW = "classes_narrow"
+    OVERFITTING = "overfitting"
+    DIVERGING = "diverging"
+    PERPLEXITY_HIGH = "perplexity_high"
+    PROGRESSION_MISSED = "progression_missed"
+    TRUNCATED_OFTEN = "truncated_often"
+    EMPTY_OFTEN = "empty_often"
+    REPEATS_ITSELF = "repeats_itself"
+    NON_FINITE = "non_finite"
+    FALLING_BEHIND = "falling_behind"
+    TRAINER_SILENT = "trainer_silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A rule for people: its title, what usually causes the sign, and what to do."""
+
+    title: str
+    cause: str
+    fix: str
+
+
+_ALL = {
+    Rule.VALIDITY_DROPPED: Meaning(
+        "The model's code parses less often than before",
+        "The model had learned the syntax and is losing it: the learning rate is too high, or it overfits.",
+        "Lower the learning rate, add weight decay, or stop and go back to the best checkpoint. If many pages were cut "
+        "by the token limit instead, see truncated_often.",
+    ),
+    Rule.VALIDITY_LOW: Meaning(
+        "The model's code still does not parse reliably",
+        "The model skips closing tags or other structure: training answers that are cut or broken themselves, a prompt "
+        "template that differs from the one in training, or too little training.",
+        "Look at the errors of the samples below. Check that the training answers parse and are not cut at the maximum "
+        "sequence length, and that the chat template is the one used in training.",
+    ),
+    Rule.COLORS_COLLAPSED: Meaning(
+        "The pages have lost their variety of colors",
+        "Mode collapse: the model falls back to a few safe colors whatever the prompt asks for. Training data with one "
+        "color scheme, or loss that is also computed on the prompts, do this.",
+        "Check the training data for variety of colors and the prompt masking (loss on the answers only); a slightly "
+        "different learning rate may help to leave the rut. The best checkpoint before the fall is worth keeping.",
+    ),
+    Rule.BLUE_PURPLE_TAKEOVER: Meaning(
+        "Blue and purple take over the pages",
+        "The model returns to the web's most common look (blue, indigo, violet, purple) instead of the data's colors.",
+        "Check how many training answers are blue or purple themselves, and add others; check the prompt masking (loss "
+        "on the answers only).",
+    ),
+    Rule.SAMPLES_ALIKE: Meaning(
+        "The pages look the same for different prompts",
+        "The model ignores its prompts and writes one average layout. Usually the prompts are masked wrongly, or most "
+        "training answers come from few templates.",
+        "Verify that the loss covers the answers only and that prompts reach the model whole; look for near copies "
+        "among the training answers.",
+    ),
+    Rule.CLASSES_NARROW: Meaning(
+        "The model uses few different Tailwind classes",
+        "The data offer little variety of CSS, or training is stuck in a local optimum.",
+        "Check the variety of the training answers and consider augmenting them; more steps alone will hardly help.",
+    ),
+    Rule.OVERFITTING: Meaning(
+        "Held-out perplexity rises while training goes on improving",
+        "The model memorizes its training answers.",
+        "Stop, and use the checkpoint with the lowest held-out perplexity; or train fewer epochs, with more data, more "
+        "weight decay or dropout.",
+    ),
+    Rule.DIVERGING: Meaning(
+        "Perplexity rises, on training and held-out answers alike",
+        "Training has become unstable: the learning rate is too high, the warm-up too short, or the data changed.",
+        "Go back to a checkpoint before the rise, lower the learning rate, and clip gradients.",
+    ),
+    Rule.PERPLEXITY_HIGH: Meaning(
+        "Held-out perplexity is high",
+        "The model does not expect code like the validation answers: a template that differs from training, too little "
+        "training, or a learning rate that is too low.",
+        "Check that the validation file has the training data's format and the chat template is the one used in "
+        "training; otherwise train longer, or with a higher learning rate.",
+    ),
+    Rule.PROGRESSION_MISSED: Meaning(
+        "Training is behind the expected progress",
+        "Learning is slower than the table of expectations in the settings says.",
+        "Compare the learning rate and the amount of data with the training for which the table was made; change the "
+        "table if it does not apply.",
+    ),
+    Rule.TRUNCATED_OFTEN: Meaning(
+        "Many pages are cut off by the token limit",
+        "The limit is shorter than the pages that the model writes, or the model has not learned to stop: often "
+        "because the end-of-turn token is masked out of the loss, or the training answers were cut.",
+        "Raise --max-tokens if the pages are good up to the cut. Otherwise check that the training answers end with "
+        "the end-of-turn token and that it counts in the loss.",
+    ),
+    Rule.EMPTY_OFTEN: Meaning(
+        "Many answers hold no code",
+        "The model ends at once or talks instead of writing code: a chat template that differs from training, or "
+        "training answers without code.",
+        "Look at the samples below; check the template and the training answers.",
+    ),
+    Rule.REPEATS_ITSELF: Meaning(
+        "Many answers end in one piece of text over and over",
+        "The model is caught in loops: overfitting, a learning rate that is too high, or an end-of-turn token that it "
+        "has not learned.",
+        "Check that the end-of-turn token counts in the loss and that the training answers hold no long repetitions; "
+        "lower the learning rate, or go back to an earlier checkpoint.",
+    ),
+    Rule.NON_FINITE: Meaning(
+        "Training has produced NaN or infinity",
+        "The weights or the loss have left the range of numbers: a learning rate that is too high, fp16 without loss "
+        "scaling, or broken data.",
+        "Stop: this does not heal. Go back to the last finite checkpoint, lower the learning rate, clip gradients, and "
+        "prefer bf16 to fp16.",
+    ),
+    Rule.FALLING_BEHIND: Meaning(
+        "Evaluation cannot keep up with training",
+        "Checkpoints come faster than they can be evaluated, so warnings come later and later.",
+        "Use --policy latest or --policy every:K, fewer --samples, a smaller --max-tokens, or a faster GPU.",
+    ),
+    Rule.TRAINER_SILENT: Meaning(
+        "No new checkpoint for unusually long",
+        "The trainer has stopped, hangs, or its disk is full or not mounted here.",
+        "Look at the trainer's log and at the disk with the checkpoints.",
+    ),
+}
+
+MEANINGS: Mapping[Rule, Meaning] = MappingProxyType(_ALL)

@@ -1,0 +1,232 @@
+"""Rules over pooled statistics: colors, hues, layouts and classes that lose their variety."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from watcher.alerts.counts import LOOKS
+from watcher.alerts.finding import SHOWN, Finding, steps_of
+from watcher.alerts.history import Entry, View
+from watcher.alerts.measures import Measure
+from watcher.alerts.settings import AlertSettings
+from watcher.alerts.statistics import Jackknifed, difference, once_in
+from watcher.model import AlertLevel
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way in which a measure can go wrong.
+
+    `sign` is +1 where rising is bad, -1 where falling is. Since a value at or beyond `good` was seen, a change of at
+    least `change` (a share of the former value where it is `relative`) counts if it ends at or beyond `warn`. A run
+    that never was good has collapsed beyond `collapse`, which is worse than a change in any case. `limits` are the
+    settings that this comes from.
+    """
+
+    measure: Measure
+    words: str
+    sign: int
+    good: float
+    change: float
+    limits: tuple[str, ...]
+    warn: float | None = None
+    collapse: float | None = None
+    relative: bool = False
+    percent: bool = False
+
+    def beyond(self, value: float, mark: float | None) -> bool:
+        """Whether a value is at the mark or on its bad side; there is nothing beyond no mark."""
+        return mark is not None and self.sign * (value - mark) >= 0
+
+    def show(self, value: float) -> str:
+        """A value for people."""
+        return f"{value:.0%}"[:-1] + " %" if self.percent else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The newest evaluations against the earlier ones, as far as the measure is known for enough pages."""
+
+    now: tuple[Entry, ...]
+    before: tuple[Entry, ...]
+
+
+def colors_collapsed(view: View, settings: AlertSettings) -> Finding | None:
+    """The entropy of color families, or that of hues, has crashed."""
+    family = Channel(
+        Measure.COLOR_ENTROPY,
+        "bits of color entropy",
+        sign=-1,
+        good=settings.entropy_good,
+        warn=settings.entropy_warn,
+        change=settings.entropy_drop,
+        collapse=settings.entropy_collapse,
+        limits=("entropy_good", "entropy_warn", "entropy_drop", "entropy_collapse"),
+    )
+    hue = Channel(
+        Measure.HUE_ENTROPY,
+        "bits of hue entropy",
+        sign=-1,
+        good=settings.hue_good,
+        warn=settings.hue_warn,
+        change=settings.hue_drop,
+        collapse=settings.hue_collapse,
+        limits=("hue_good", "hue_warn", "hue_drop", "hue_collapse"),
+    )
+    return first_of((family, hue), view, settings)
+
+
+def blue_purple_takeover(view: View, settings: AlertSettings) -> Finding | None:
+    """The share of blue to purple among the hues has risen."""
+    channel = Channel(
+        Measure.BLUE_PURPLE,
+        "blue to purple among the hues",
+        sign=1,
+        good=settings.blue_purple_good,
+        warn=settings.blue_purple_warn,
+        change=settings.blue_purple_rise,
+        collapse=settings.blue_purple_collapse,
+        limits=("blue_purple_good", "blue_purple_warn", "blue_purple_rise", "blue_purple_collapse"),
+        percent=True,
+    )
+    return first_of((channel,), view, settings)
+
+
+def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
+    """Pages have become alike: all of them, or each and its nearest other."""
+    pairs = Channel(
+        Measure.LIKENESS,
+        "mean likeness of the layouts of two pages",
+        sign=1,
+        good=settings.alike_good,
+        warn=settings.alike_collapse,
+        change=settings.alike_rise,
+        collapse=settings.alike_collapse,
+        limits=("alike_good", "alike_collapse", "alike_rise"),
+        percent=True,
+    )
+    nearest = Channel(
+        Measure.NEAREST,
+        "mean likeness of each page's layout to its nearest other",
+        sign=1,
+        good=settings.nearest_good,
+        warn=settings.nearest_collapse,
+        change=settings.nearest_rise,
+        limits=("nearest_good", "nearest_collapse", "nearest_rise"),
+        percent=True,
+    )
+    return first_of((pairs, nearest), view, settings)
+
+
+def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -> Finding | None:
+    """The first channel that shows something; they share the rule's chance of a false alarm."""
+    chance = settings.chance / len(channels)
+    for channel in channels:
+        if finding := changed(channel, view, settings, chance) or stuck(channel, view, settings):
+            return finding
+    return None
+
+
+def changed(channel: Channel, view: View, settings: AlertSettings, chance: float) -> Finding | None:
+    """A change for the worse since the run was good first."""
+    known = _known(channel, view, settings)
+    for looks in LOOKS:
+        look = _Look(known[-looks:], since_good(channel, known[:-looks], settings))
+        if len(look.now) == looks and look.before and look.now[-1] is view.newest:
+            finding = _compare(channel, look, view.references.get(channel.measure), chance / len(LOOKS))
+            if finding:
+                return finding
+    return None
+
+
+def _compare(channel: Channel, look: _Look, reference: float | None, chance: float) -> Finding | None:
+    now, before = _mean(channel, look.now), _mean(channel, look.before)
+    least = channel.change * before if channel.relative else channel.change
+    if channel.sign * (now - before) < least or (channel.warn is not None and not channel.beyond(now, channel.warn)):
+        return None
+    if reference is not None and channel.sign * (now - reference) < least:
+        return None
+    found = difference(_all(channel, look.now), _all(channel, look.before), channel.sign, look.now[-1].prompts).exceeds(
+        0.0
+    )
+    if found > chance:
+        return None
+    change = "rise" if channel.sign > 0 else "fall"
+    evidence = (
+        f"{channel.show(now)} {channel.words} at {steps_of(look.now)}, after {channel.show(before)}"
+        f"{' on average' if len(look.before) > 1 else ''} at {steps_of(look.before)}, for the same "
+        f"{len(look.now[-1].outcomes)} samples; such a {change} comes by chance {once_in(found * len(LOOKS))}."
+    )
+    back = before + channel.sign * least / 2
+    level = AlertLevel.ERROR if channel.beyond(now, channel.collapse) else AlertLevel.WARN
+    limits = (*channel.limits, "least_pages", "false_alarms")
+    return Finding(level, evidence, limits, recovered(channel, back), worst_pages(channel, look.now[-1]))
+
+
+def stuck(channel: Channel, view: View, settings: AlertSettings) -> Finding | None:
+    """A run that never was good, settled, and has collapsed at two evaluations one after the other."""
+    known = _known(channel, view, settings)
+    last = known[-2:]
+    if len(last) < 2 or last[-1] is not view.newest or last[0].step < settings.settled_step:
+        return None
+    if since_good(channel, known, settings):
+        return None
+    mark = channel.collapse
+    reference = view.references.get(channel.measure)
+    if mark is None or not all(channel.beyond(_of(channel, entry).value, mark) for entry in last):
+        return None
+    if reference is not None and channel.sign * (_mean(channel, last) - reference) < channel.change:
+        return None
+    values = " and ".join(channel.show(_of(channel, entry).value) for entry in last)
+    evidence = (
+        f"{values} {channel.words} at {steps_of(last)}: beyond {channel.show(mark)}, and no evaluation so far was good "
+        f"({'up to' if channel.sign > 0 else 'from'} {channel.show(channel.good)})."
+    )
+    limits = (*channel.limits, "settled_step", "least_pages")
+    return Finding(AlertLevel.ERROR, evidence, limits, recovered(channel, mark), worst_pages(channel, view.newest))
+
+
+def recovered(channel: Channel, back: float) -> Callable[[View], bool]:
+    """Over once two evaluations in a row have come back to `back`."""
+
+    def over(view: View) -> bool:
+        last = [entry.measures.get(channel.measure) for entry in view.entries[-2:]]
+        return all(found is not None and channel.sign * (found.value - back) <= 0 for found in last)
+
+    return over
+
+
+def worst_pages(channel: Channel, entry: Entry) -> tuple[int, ...]:
+    """The samples without which the value would be best; where all are alike, the first ones."""
+    found = _of(channel, entry)
+    gains = [channel.sign * (found.value - without) for without in found.without]
+    order = sorted(range(len(gains)), key=lambda i: (-gains[i], i))
+    return tuple(order[:SHOWN])
+
+
+def _known(channel: Channel, view: View, settings: AlertSettings) -> tuple[Entry, ...]:
+    def enough(found: Jackknifed | None) -> bool:
+        return found is not None and found.pages >= settings.least_pages
+
+    return tuple(entry for entry in view.entries if enough(entry.measures.get(channel.measure)))
+
+
+def since_good(channel: Channel, entries: Sequence[Entry], settings: AlertSettings) -> tuple[Entry, ...]:
+    """What newer entries are compared with: from the first good one on, those whose pages are pages."""
+    pages = [e for e in entries if e.validity >= settings.comparable_validity and channel.measure in e.measures]
+    first = next((i for i, e in enumerate(pages) if channel.sign * (_of(channel, e).value - channel.good) <= 0), None)
+    return () if first is None else tuple(pages[first:])
+
+
+def _of(channel: Channel, entry: Entry) -> Jackknifed:
+    return entry.measures[channel.measure]
+
+
+def _all(channel: Channel, entries: Sequence[Entry]) -> list[Jackknifed]:
+    return [_of(channel, entry) for entry in entries]
+
+
+def _mean(channel: Channel, entries: Sequence[Entry]) -> float:
+    return fmean(_of(channel, entry).value for entry in entries)

@@ -1,0 +1,175 @@
+"""Rules over perplexity and other metrics that have no pages behind them.
+
+Held-out perplexity is the same loss over the same tokens at each checkpoint: its only noise is the training's own, from
+one checkpoint to the next. That noise is read off the curve itself (the later half of its third differences, which a
+curve that goes down smoothly hardly moves), and a rise is measured in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
+
+from watcher.alerts.finding import Finding, steps_of
+from watcher.alerts.history import Entry, View
+from watcher.alerts.settings import AlertSettings, Milestone
+from watcher.alerts.statistics import once_in, student_tail
+from watcher.model import AlertLevel
+
+# Half of normal noise lies within 0.6745 standard deviations; a third difference has twenty times its variance.
+_SCALE = 0.6745 * math.sqrt(20)
+_LEAST_DIFFERENCES = 3
+# Two checkpoints hardly ever agree better than this, whatever a short curve seems to say.
+_LEAST_NOISE = 0.001
+# How far a perplexity has to come back below its band, so that an alarm does not flicker.
+_BACK = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class _Rise:
+    """Held-out perplexity above its lowest level: log scale, and the training losses around both places."""
+
+    lowest: tuple[Entry, ...]
+    now: tuple[Entry, ...]
+    low: float
+    size: float
+    chance: float
+    train_before: float | None
+    train_now: float | None
+
+    @property
+    def train_rises(self) -> bool:
+        """The training loss has risen as well, by half as much at least."""
+        before, now = self.train_before, self.train_now
+        return before is not None and now is not None and now - before >= self.size / 2
+
+
+def overfitting(view: View, settings: AlertSettings) -> Finding | None:
+    """Held-out perplexity rises, and the training loss does not."""
+    rise = _rise(view, settings)
+    return None if rise is None or rise.train_rises else _risen(rise, settings)
+
+
+def diverging(view: View, settings: AlertSettings) -> Finding | None:
+    """Held-out perplexity rises, and the training loss with it."""
+    rise = _rise(view, settings)
+    return _risen(rise, settings) if rise is not None and rise.train_rises else None
+
+
+def _rise(view: View, settings: AlertSettings) -> _Rise | None:
+    known = [(entry, math.log(p)) for entry in view.entries if (p := entry.perplexity) is not None and p > 0]
+    if len(known) < _LEAST_DIFFERENCES + 5 or known[-1][0] is not view.newest:
+        return None
+    earlier = [value for _, value in known[:-2]]
+    pairs = [fmean(pair) for pair in pairwise(earlier)]
+    place = min(range(len(pairs)), key=pairs.__getitem__)
+    size = fmean(value for _, value in known[-2:]) - pairs[place]
+    if size < math.log1p(settings.perplexity_rise):
+        return None
+    noise, freedom = _noise(earlier)
+    # Each mean of two has half the variance; the lowest of many pairs is low by chance, too.
+    chance = min(1.0, student_tail(size / noise, freedom) * len(pairs))
+    if chance > settings.chance:
+        return None
+    lowest, now = tuple(e for e, _ in known[place : place + 2]), tuple(e for e, _ in known[-2:])
+    span = view.newest.step - lowest[-1].step
+    return _Rise(
+        lowest,
+        now,
+        pairs[place],
+        size,
+        chance,
+        _loss(view.losses, lowest[-1].step - span, lowest[-1].step),
+        _loss(view.losses, view.newest.step - span, view.newest.step),
+    )
+
+
+def _noise(values: Sequence[float]) -> tuple[float, int]:
+    """The standard deviation of a curve's noise, and from how many third differences it comes."""
+    bends = list(values)
+    for _ in range(3):
+        bends = [later - earlier for earlier, later in pairwise(bends)]
+    recent = bends[-max(_LEAST_DIFFERENCES, (len(bends) + 1) // 2) :]
+    return max(median(map(abs, recent)) / _SCALE, _LEAST_NOISE), len(recent)
+
+
+def _loss(losses: Sequence[tuple[int, float]], after: int, until: int) -> float | None:
+    chosen = [loss for step, loss in losses if after < step <= until]
+    return fmean(chosen) if chosen else None
+
+
+def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
+    train = "the training losses are not known"
+    if rise.train_before is not None and rise.train_now is not None:
+        train = f"training perplexity went from {_exp(rise.train_before)} to {_exp(rise.train_now)} meanwhile"
+    evidence = (
+        f"Held-out perplexity is {_exp(rise.low + rise.size)} at {steps_of(rise.now)}, after {_exp(rise.low)} at "
+        f"{steps_of(rise.lowest)}, a rise of {math.expm1(rise.size):.1%}; {train}. From the curve's own noise such a "
+        f"rise comes by chance {once_in(rise.chance)}."
+    ).replace("%", " %")
+    back = rise.low + math.log1p(settings.perplexity_rise) / 2
+
+    def over(view: View) -> bool:
+        last = [entry.perplexity for entry in view.entries[-2:]]
+        return all(value is not None and value <= math.exp(back) for value in last)
+
+    return Finding(AlertLevel.WARN, evidence, ("perplexity_rise", "false_alarms"), over)
+
+
+def _exp(loss: float) -> str:
+    return f"{math.exp(min(loss, 700.0)):.3g}"
+
+
+def perplexity_high(view: View, settings: AlertSettings) -> Finding | None:
+    """Held-out perplexity is in a bad band at two evaluations one after the other."""
+    last = view.entries[-2:]
+    values = [entry.perplexity for entry in last]
+    if len(last) < 2 or last[0].step < settings.settled_step:
+        return None
+    for name, level in (("perplexity_warn", AlertLevel.WARN), ("perplexity_info", AlertLevel.INFO)):
+        limit = float(getattr(settings, name))
+        if all(value is not None and value > limit for value in values):
+            shown = " and ".join(f"{value:.3g}" for value in values if value is not None)
+            evidence = f"Held-out perplexity is {shown} at {steps_of(last)}; it should be below {limit:g} by then."
+            return Finding(level, evidence, (name, "settled_step"), _below(limit * _BACK))
+    return None
+
+
+def _below(limit: float) -> Callable[[View], bool]:
+    def over(view: View) -> bool:
+        value = view.newest.perplexity
+        return value is not None and value < limit
+
+    return over
+
+
+def progression_missed(view: View, settings: AlertSettings) -> Finding | None:
+    """A milestone's step has passed and its metric is on the wrong side, its interval included where there is one."""
+    due = [milestone for milestone in settings.milestones if milestone.step <= view.newest.step]
+    missed = [sentence for milestone in due if (sentence := _missed(milestone, view.newest))]
+    if not missed:
+        return None
+    evidence = f"At step {view.newest.step}: {'; '.join(missed)}."
+
+    def over(later: View) -> bool:
+        return not any(_missed(milestone, later.newest) for milestone in due)
+
+    return Finding(AlertLevel.INFO, evidence, ("progression",), over)
+
+
+def _missed(milestone: Milestone, entry: Entry) -> str:
+    """What is missing, in words; empty where the milestone was reached or cannot be judged."""
+    value = entry.metrics.get(milestone.metric)
+    if value is None:
+        return ""
+    high = entry.metrics.get(f"{milestone.metric}_high")
+    low = entry.metrics.get(f"{milestone.metric}_low")
+    said = f"{milestone.metric} is {value:.3g}"
+    if milestone.least is not None and (value if high is None else high) < milestone.least:
+        return f"{said}, at least {milestone.least:g} was expected from step {milestone.step} on"
+    if milestone.most is not None and (value if low is None else low) > milestone.most:
+        return f"{said}, at most {milestone.most:g} was expected from step {milestone.step} on"
+    return ""

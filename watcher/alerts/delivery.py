@@ -1,0 +1,147 @@
+"""Brings alarms to a webhook and to a user's command. Failures are sentences, never exceptions: a warning that cannot
+be delivered must not end what it warns of.
+
+The address of a webhook is a secret (whoever has it can post), so no sentence holds more of it than the host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from watcher.alerts.episodes import Alarm
+from watcher.durations import format_duration
+
+ENVIRONMENT = "UIMON_ALERT"
+"""The variable in which a command finds the alarm, as JSON."""
+
+_PAUSES = (1.0, 5.0, 25.0)
+_SEND_SECONDS = 10.0
+_COMMAND_SECONDS = 60.0
+_QUOTED = 300
+_RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+def payload(alarm: Alarm, run: str) -> dict[str, Any]:
+    """What receivers get: every field of the alarm, `event` (`raised` or `cleared`), `run`, and `text` for people, as
+    Slack and its like show it.
+    """
+    if alarm.active:
+        event, said = "raised", f"*{alarm.title}* (step {alarm.step}, {alarm.level})\n{alarm.text}"
+    else:
+        event, said = "cleared", f"Over at step {alarm.cleared_step}: {alarm.title} (since step {alarm.step})"
+    text = f"uimon, run {run}: {said}"
+    for sign, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(sign, escaped)
+    return {"text": text, "event": event, "run": run, **alarm.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that takes alarms by POST, as JSON. `pauses` are the seconds between attempts."""
+
+    url: str
+    pauses: tuple[float, ...] = _PAUSES
+    timeout: float = _SEND_SECONDS
+    sleep: Callable[[float], None] = time.sleep
+
+    def send(self, alarm: Alarm, run: str) -> str | None:
+        """Deliver; None where the receiver took it, else the sentence that says why it did not.
+
+        Tried again after what may pass (no connection, 408, 429 and 5xx). A redirect is not followed: what was meant
+        for one address is not sent to another.
+        """
+        body = json.dumps(payload(alarm, run)).encode()
+        attempts = 0
+        for pause in (*self.pauses, None):
+            attempts += 1
+            trouble, lasting = self._post(body)
+            if trouble is None:
+                return None
+            if lasting or pause is None:
+                break
+            self.sleep(pause)
+        return f"The webhook at {self._host} did not take alarm {alarm.key} ({trouble}; attempts: {attempts})."
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.url).hostname or "an address without a host"
+
+    def _post(self, body: bytes) -> tuple[str | None, bool]:
+        """What went wrong, if anything, and whether trying again is of no use."""
+        try:
+            request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"}, method="POST")
+            with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout):
+                return None, False
+        except urllib.error.HTTPError as error:
+            error.close()
+            passing = error.code in _RETRIED or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+            return f"HTTP {error.code}", not passing
+        except urllib.error.URLError as error:
+            # The reason of a URLError names the address only where the address itself is wrong.
+            return (type(error.reason).__name__ if isinstance(error.reason, OSError) else "no such service"), False
+        except (OSError, HTTPException) as error:
+            return type(error).__name__, False
+        except ValueError:
+            return "the address is no URL", True
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line for the shell, run for each alarm with the alarm as JSON on standard input and in `UIMON_ALERT`."""
+
+    line: str
+    timeout: float = _COMMAND_SECONDS
+
+    def run(self, alarm: Alarm, run: str) -> str | None:
+        """Run it and wait; None where it succeeded, else the sentence that says what it did instead."""
+        text = json.dumps(payload(alarm, run))
+        # Files, not pipes: a child that goes on in the background would keep a pipe open, and this waiting.
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+            given.write(text.encode())
+            given.seek(0)
+            try:
+                status = self._wait(given, said, {**os.environ, ENVIRONMENT: text})
+            except OSError as error:
+                return f"The command for alarm {alarm.key} could not be started ({error.strerror or error})."
+            if status == 0:
+                return None
+            how = f"took longer than {format_duration(self.timeout)}" if status is None else f"ended with {status}"
+            return f"The command for alarm {alarm.key} {how}{_quoted(said)}."
+
+    def _wait(self, given: IO[bytes], said: IO[bytes], environment: Mapping[str, str]) -> int | None:
+        """Its exit status; None where it was killed, with all that it had started, because it took too long."""
+        process = subprocess.Popen(
+            self.line, shell=True, stdin=given, stdout=said, stderr=said, env=environment, start_new_session=True
+        )
+        try:
+            return process.wait(self.timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return None
+
+
+def _quoted(said: IO[bytes]) -> str:
+    """The end of what a command printed, on one line."""
+    said.seek(0, os.SEEK_END)
+    said.seek(max(0, said.tell() - _QUOTED))
+    text = " ".join(said.read().decode(errors="replace").split())
+    return f": {text}" if text else ""

@@ -1,0 +1,144 @@
+"""From a history to its alarms: each rule is replayed look by look; each stretch in which a sign holds is one alarm.
+
+A pure function of the history: a restart finds the same alarms under the same keys, because a look sees only what was
+known at its time. No e-process was used for the repeated looks, although it would hold at any time: all looks share
+their reference, so the increments of such a process would not be fair bets. Instead each look spends a fixed part of
+the error (K. K. G. Lan and D. L. DeMets, Biometrika 70, 1983, with a spending function that is linear in the number of
+looks): at level `false_alarms / 1000`, 1,000 looks raise at most `false_alarms` false alarms on average, however the
+looks depend on each other and for however long a run goes on. That is the error measure of change detection (G. Lorden,
+Annals of Mathematical Statistics 42, 1971), and it keeps its power in long runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from watcher.alerts import collapse, counts, curves, variety
+from watcher.alerts.catalog import MEANINGS, Rule
+from watcher.alerts.finding import Detector, Finding
+from watcher.alerts.history import History, View, views
+from watcher.alerts.settings import AlertSettings
+from watcher.alerts.timing import non_finite_signs, waiting_signs
+from watcher.model import Alert, AlertLevel
+
+DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
+    {
+        Rule.VALIDITY_DROPPED: counts.validity_dropped,
+        Rule.VALIDITY_LOW: counts.validity_low,
+        Rule.COLORS_COLLAPSED: collapse.colors_collapsed,
+        Rule.BLUE_PURPLE_TAKEOVER: collapse.blue_purple_takeover,
+        Rule.SAMPLES_ALIKE: collapse.samples_alike,
+        Rule.CLASSES_NARROW: variety.classes_narrow,
+        Rule.OVERFITTING: curves.overfitting,
+        Rule.DIVERGING: curves.diverging,
+        Rule.PERPLEXITY_HIGH: curves.perplexity_high,
+        Rule.PROGRESSION_MISSED: curves.progression_missed,
+        Rule.TRUNCATED_OFTEN: counts.truncated_often,
+        Rule.EMPTY_OFTEN: counts.empty_often,
+        Rule.REPEATS_ITSELF: counts.repeats_itself,
+    }
+)
+"""The rules that look at evaluations; those about time and NaN are in `watcher.alerts.timing`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One episode of one rule.
+
+    `key` is the same for the same episode, for ever. `step` is where it began, `cleared_step` the first one at which it
+    was over, None while it lasts. `evidence` says what was seen, `threshold` which settings made it count, and `source`
+    what they mean and where their defaults come from. `samples` are positions of samples of `uid`'s evaluation (that of
+    `step`) that show it.
+    """
+
+    key: str
+    rule: Rule
+    level: AlertLevel
+    step: int
+    title: str
+    evidence: str
+    threshold: str
+    source: str
+    cause: str
+    fix: str
+    samples: tuple[int, ...] = ()
+    uid: str = ""
+    cleared_step: int | None = None
+
+    @property
+    def active(self) -> bool:
+        """True while it lasts."""
+        return self.cleared_step is None
+
+    @property
+    def text(self) -> str:
+        """Everything but the title, in lines."""
+        lines = [self.evidence, f"Likely cause: {self.cause}", f"What to do: {self.fix}"]
+        if self.samples:
+            lines.append(f"Samples that show it (step {self.step}): {', '.join(map(str, self.samples))}.")
+        return "\n".join((*lines, f"Rule {self.rule} ({self.threshold})." if self.threshold else f"Rule {self.rule}."))
+
+    def alert(self) -> Alert:
+        """The alarm as W&B is told of it."""
+        return Alert(self.key, self.level, f"{self.title} (step {self.step})", self.text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`."""
+        return {**asdict(self), "samples": list(self.samples), "active": self.active}
+
+
+def evaluate(history: History, settings: AlertSettings) -> tuple[Alarm, ...]:
+    """Every alarm of a history, those that are over included, in the order of the steps at which they began."""
+    alarms: list[Alarm] = []
+    looks = tuple(views(history))
+    for rule, detector in DETECTORS.items():
+        if rule not in settings.silence:
+            alarms += _replay(rule, detector, looks, settings)
+    for sign in (*non_finite_signs(history), *waiting_signs(history, settings)):
+        if sign.rule not in settings.silence:
+            alarms.append(_alarm(sign.rule, sign.finding, sign.step, sign.identity, settings, sign.cleared_step))
+    order = {rule: place for place, rule in enumerate(Rule)}
+    return tuple(sorted(alarms, key=lambda alarm: (alarm.step, order[alarm.rule])))
+
+
+def _replay(rule: Rule, detector: Detector, looks: Sequence[View], settings: AlertSettings) -> list[Alarm]:
+    alarms: list[Alarm] = []
+    lasting: Finding | None = None
+    for view in looks:
+        if lasting is not None:
+            if lasting.over(view):
+                alarms[-1] = replace(alarms[-1], cleared_step=view.newest.step)
+                lasting = None
+        elif (found := detector(view, settings)) is not None:
+            lasting = found
+            alarm = _alarm(rule, found, view.newest.step, view.newest.uid, settings)
+            alarms.append(replace(alarm, uid=view.newest.uid))
+    return alarms
+
+
+def _alarm(
+    rule: Rule, found: Finding, step: int, identity: str, settings: AlertSettings, cleared: int | None = None
+) -> Alarm:
+    meaning = MEANINGS[rule]
+    return Alarm(
+        key=f"{rule}/{step}/{hashlib.sha256(identity.encode()).hexdigest()[:8]}",
+        rule=rule,
+        level=found.level,
+        step=step,
+        title=meaning.title,
+        evidence=found.evidence,
+        threshold=", ".join(f"{name} = {_shown(getattr(settings, name))}" for name in found.limits),
+        source=" ".join(f"{name}: {AlertSettings.model_fields[name].description}" for name in found.limits),
+        cause=meaning.cause,
+        fix=meaning.fix,
+        samples=found.samples,
+        cleared_step=cleared,
+    )
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)

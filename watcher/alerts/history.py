@@ -1,0 +1,185 @@
+"""What the rules see: one entry for each evaluated checkpoint of one suite, and the facts around them.
+
+An entry keeps no pages, only what the rules need of them (some kilobytes), so that a service can hold a long run.
+Entries of one suite have the same prompts at the same positions: the suite fixes the prompts, and the evaluation puts
+its samples into the suite's order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from scorers.sample import Outcome, Sample, SampleError
+from watcher.alerts.measures import Measure, measure
+from watcher.alerts.statistics import Jackknifed
+
+PERPLEXITY = "eval/perplexity"
+
+# A page's end counts as a loop where one unit fills at least this many characters and comes at least so often.
+_LOOP_CHARS, _LOOP_TIMES = 200, 4
+
+
+class Evaluated(Protocol):
+    """An evaluation as the ledger keeps it, with its samples."""
+
+    @property
+    def uid(self) -> str:
+        """Identity of checkpoint and suite."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """The trainer's step."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]:
+        """Metrics by name."""
+        ...
+
+    @property
+    def samples(self) -> Sequence[Mapping[str, Any]]:
+        """Samples as mappings: `prompt_id`, `index`, `completion` and `score` are read."""
+        ...
+
+    @property
+    def at(self) -> float:
+        """When it was evaluated (Unix time)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One evaluated checkpoint. `prompts` (ids), `outcomes` and `looping` are by the samples' positions; `looping` is
+    true for a completion that ends in one text over and over. `at` is when it was evaluated (Unix time).
+    """
+
+    uid: str
+    step: int
+    at: float
+    metrics: Mapping[str, float | None]
+    prompts: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+    looping: tuple[bool, ...]
+    measures: Mapping[Measure, Jackknifed]
+
+    @property
+    def perplexity(self) -> float | None:
+        """Held-out perplexity."""
+        return self.metrics.get(PERPLEXITY)
+
+    @cached_property
+    def valid(self) -> int:
+        """Samples whose code parses."""
+        return sum(outcome is Outcome.VALID for outcome in self.outcomes)
+
+    @property
+    def validity(self) -> float:
+        """Share of them; an evaluation has at least one sample."""
+        return self.valid / len(self.outcomes)
+
+
+def entry_of(evaluation: Evaluated) -> Entry:
+    """The entry of an evaluation. Raises scorers.SampleError where it has no samples, or one cannot be read."""
+    if not evaluation.samples:
+        raise SampleError(
+            f"The evaluation of step {evaluation.step} has no samples, so no warnings can be based on it."
+        )
+    scores = [Sample.from_dict(sample["score"]) for sample in evaluation.samples]
+    return Entry(
+        uid=evaluation.uid,
+        step=evaluation.step,
+        at=evaluation.at,
+        metrics=evaluation.metrics,
+        prompts=tuple(str(sample["prompt_id"]) for sample in evaluation.samples),
+        outcomes=tuple(score.outcome for score in scores),
+        looping=tuple(ends_in_loop(sample["completion"]) for sample in evaluation.samples),
+        measures=measure(scores),
+    )
+
+
+def ends_in_loop(text: str) -> bool:
+    """Whether a text ends in one unit over and over: at least four times, over at least 200 characters. Linear.
+
+    >>> ends_in_loop("<ul>" + "<li>More</li>" * 40), ends_in_loop("<ul>" + "<li>More</li>" * 4), ends_in_loop("")
+    (True, False, False)
+    """
+    tail = text.rstrip()[: -_LOOP_CHARS * 20 - 1 : -1]
+    borders = [0] * len(tail)
+    for i in range(1, len(tail)):
+        k = borders[i - 1]
+        while k and tail[i] != tail[k]:
+            k = borders[k - 1]
+        borders[i] = k + (tail[i] == tail[k])
+        size, period = i + 1, i + 1 - borders[i]
+        if size >= max(_LOOP_CHARS, _LOOP_TIMES * period):
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A checkpoint: when it was first seen complete, and when it was settled (evaluated, skipped or failed); None
+    while it waits. Unix time.
+    """
+
+    step: int
+    seen_at: float
+    settled_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known of a run, for one suite.
+
+    `losses` are the trainer's (step, loss), NaN and infinity included. `references` are the metrics of the validation
+    answers themselves, where they are known: what the data look like is no collapse. `non_finite` are (step, weights
+    digest) of checkpoints that hold NaN or infinity. `arrivals` and `now` tell time; `ended` that no further checkpoint
+    is to be expected.
+    """
+
+    entries: tuple[Entry, ...]
+    losses: tuple[tuple[int, float], ...] = ()
+    references: Mapping[str, float | None] = field(default_factory=dict)
+    non_finite: tuple[tuple[int, str], ...] = ()
+    arrivals: tuple[Arrival, ...] = ()
+    now: float = 0.0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What was known when the last of `entries` (by step) had been evaluated: one look of a rule. Never empty.
+
+    `losses` are the finite ones, of later steps too: a look uses those up to its own step.
+    """
+
+    entries: tuple[Entry, ...]
+    losses: tuple[tuple[int, float], ...]
+    references: Mapping[str, float | None]
+
+    @property
+    def newest(self) -> Entry:
+        """The entry that is looked at."""
+        return self.entries[-1]
+
+
+def views(history: History) -> Iterator[View]:
+    """Every look that was taken, in the order of evaluation, so that a recomputation finds the same episodes.
+
+    An older checkpoint that is evaluated later joins the history without a look of its own. A step that comes again
+    with other weights means that the trainer has gone back: what was known of that step and of later ones is dropped.
+    """
+    known: list[Entry] = []
+    losses = tuple(pair for pair in history.losses if math.isfinite(pair[1]))
+    for entry in sorted(history.entries, key=lambda e: (e.at, e.step)):
+        if any(other.step == entry.step for other in known):
+            known = [other for other in known if other.step < entry.step]
+        known.append(entry)
+        known.sort(key=lambda e: e.step)
+        if known[-1] is entry:
+            yield View(tuple(known), losses, history.references)

@@ -1,0 +1,159 @@
+"""The settings of the early warnings: the table `[alerts]` of `uimon.toml`.
+
+Where a default comes from: "the metrics' bands" are those that came with the metrics (validity 95 % and 90 %, color
+entropy 3, 2 and 1.5 bits, 50 and 30 classes, perplexity 20 and 10); "real pages" are windows of 16 pages by five
+tuned models and from two human collections; "simulation" is tests/bench/bench_alerts.py.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from watcher.alerts.catalog import Rule
+from watcher.durations import parse_duration
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Bits = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+
+
+class Milestone(BaseModel):
+    """From `step` on, `metric` is to be at least, or at most, so much."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    step: Annotated[int, Field(ge=0)]
+    metric: str
+    least: float | None = None
+    most: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Milestone:
+        if self.least is None and self.most is None:
+            raise ValueError("a milestone needs `least` or `most`")
+        return self
+
+
+DOCUMENTED_PROGRESSION = (
+    Milestone(step=50, metric="eval/perplexity", most=1.5),
+    Milestone(step=50, metric="eval/syntax_validity_rate", least=0.85),
+    Milestone(step=100, metric="eval/syntax_validity_rate", least=0.90),
+    Milestone(step=100, metric="eval/color_entropy", least=2.5),
+)
+"""The expected progress that came with the metrics. It was written for 100 training samples and 3 epochs."""
+
+
+class AlertSettings(BaseModel):
+    """When an early warning is raised."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    silence: tuple[Rule, ...] = ()
+    """Rules that are never raised, by name."""
+    false_alarms: Annotated[float, Field(gt=0, le=50)] = 1.0
+    """False alarms that each rule with a statistical test may raise in 1,000 evaluations of an unchanged model. Smaller
+    values need larger changes, or more samples, to be noticed. Default from simulation."""
+    settled_step: Annotated[int, Field(ge=0)] = 100
+    """Step from which on the model is expected to write code. Before it, only changes for the worse are warned of: an
+    untrained model's pages are poor and alike. From the metrics' bands ("within 100 steps")."""
+    least_pages: Annotated[int, Field(ge=4)] = 16
+    """Pages with colors (or tags, or classes) below which their pooled statistics are not judged. Real pages."""
+    comparable_validity: Share = 0.5
+    """Share of samples that parse from which on colors, layouts and classes are compared with: what is in broken code
+    is various for no good reason."""
+
+    validity_good: Share = 0.90
+    """Share of samples that parse from which on a run has been good once; from the metrics' bands."""
+    validity_drop: Share = 0.09
+    """Smallest fall of that share that is worth a warning, however certain. From simulation: a healthy run's share
+    wanders by some points, and falls from 95 to 80 % are to be seen."""
+    stuck_steps: Annotated[int, Field(ge=0)] = 100
+    """Steps without a good evaluation, from `settled_step` on, after which validity is stuck."""
+
+    entropy_good: Bits = 2.0
+    """Color entropy from which on a run has been varied once; the lower end of the bands' healthy range."""
+    entropy_warn: Bits = 3.0
+    """No fall is warned of that ends above this; from the bands' "good"."""
+    entropy_drop: Bits = 0.5
+    """Smallest fall of color entropy that is worth a warning. Real pages: healthy windows differ by 0.3 from their
+    median; pages recolored in blue lose 1.1."""
+    entropy_collapse: Bits = 1.5
+    """Below this colors have collapsed, whatever was before; from the bands."""
+    hue_good: Bits = 1.8
+    """The same for the entropy of hues; real pages lie between 1.9 and 2.7."""
+    hue_warn: Bits = 1.8
+    """No fall of hue entropy is warned of that ends above this."""
+    hue_drop: Bits = 0.5
+    """Smallest fall of hue entropy that is worth a warning."""
+    hue_collapse: Bits = 1.0
+    """Below this hues have collapsed, whatever was before; pages of one hue lie between 0.04 and 0.9."""
+
+    blue_purple_good: Share = 0.6
+    """Share of blue to purple up to which a run has been varied once; real pages: 0.13 to 0.58."""
+    blue_purple_warn: Share = 0.5
+    """No rise is warned of that ends below this. Half of the pages taken over lift a share of 0.27 to 0.63."""
+    blue_purple_rise: Share = 0.2
+    """Smallest rise of the share that is worth a warning."""
+    blue_purple_collapse: Share = 0.8
+    """Above this blue and purple rule, whatever was before. Real pages: 0.81 to 1 in a set with one brand blue."""
+
+    alike_good: Share = 0.2
+    """Mean likeness of pairs of pages up to which they were different once; real pages 0.06 to 0.16."""
+    alike_collapse: Share = 0.35
+    """Above this pages look the same; real pages: three templates for twelve pages 0.39, one template 1."""
+    alike_rise: Share = 0.15
+    """Smallest rise of that likeness that is worth a warning."""
+    nearest_good: Share = 0.5
+    """Mean likeness of a page to its nearest other, up to which pages were different once; real pages 0.14 to 0.3."""
+    nearest_collapse: Share = 0.8
+    """No rise of it is warned of that ends below this; pages from few templates reach 1."""
+    nearest_rise: Share = 0.3
+    """Smallest rise of it that is worth a warning."""
+
+    classes_good: Annotated[float, Field(ge=0)] = 50
+    """Distinct classes to expect in three samples, from which on there is variety; from the metrics' bands."""
+    classes_fall: Share = 0.25
+    """Smallest fall of that number that is worth a warning, as a share of what it was."""
+    classes_growth: Share = 0.15
+    """Growth over `plateau_steps` below which the number has stopped to grow."""
+    plateau_steps: Annotated[int, Field(ge=1)] = 200
+    """Steps after which a standstill below `classes_good` is a plateau; from the metrics' bands."""
+
+    perplexity_rise: Share = 0.05
+    """Smallest rise of held-out perplexity above its lowest level that is worth a warning. From simulation."""
+    perplexity_warn: Annotated[float, Field(gt=1)] = 20
+    """Held-out perplexity above which the model struggles; from the metrics' bands."""
+    perplexity_info: Annotated[float, Field(gt=1)] = 10
+    """Held-out perplexity above which there is room for improvement; from the metrics' bands."""
+
+    progression: Literal["off", "documented"] | tuple[Milestone, ...] = "off"
+    """Expected progress: a list of `{step, metric, least or most}`, or `documented`, the table that came with the
+    metrics. Off by default, since that table holds for one size of data (100 samples, 3 epochs)."""
+
+    truncated_share: Share = 0.10
+    """Share of samples cut by the token limit that is too many. As many as may be invalid at 90 % validity."""
+    empty_share: Share = 0.05
+    """Share of samples without any code that is too many: half of what may be invalid."""
+    repeats_share: Share = 0.05
+    """Share of samples that end in a loop that is too many: half of what may be invalid."""
+
+    behind_waiting: Annotated[int, Field(ge=1)] = 3
+    """Checkpoints that wait for evaluation at the least, before the watcher is said to fall behind."""
+    silent_factor: Annotated[float, Field(gt=1)] = 4
+    """A trainer is silent when no checkpoint came for so many times the usual interval."""
+    silent_least: Seconds = 600.0
+    """Shortest silence that is worth a warning, in seconds (or as 90s, 30m, 6h)."""
+
+    @property
+    def chance(self) -> float:
+        """The level of one look of one rule."""
+        return self.false_alarms / 1000
+
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        """The expected progress in force."""
+        if self.progression == "documented":
+            return DOCUMENTED_PROGRESSION
+        return () if self.progression == "off" else self.progression

@@ -1,0 +1,76 @@
+"""The rule over the number of different classes: it falls, or has stopped to grow too early."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from watcher.alerts.collapse import Channel, changed, since_good, worst_pages
+from watcher.alerts.finding import Finding, steps_of
+from watcher.alerts.history import Entry, View
+from watcher.alerts.measures import Measure
+from watcher.alerts.settings import AlertSettings
+from watcher.alerts.statistics import difference, once_in
+from watcher.model import AlertLevel
+
+# Answers of the validation set may be small: a model that comes so near to them does not lack variety.
+_OF_REFERENCES = 0.75
+_TESTS = 2
+
+
+def classes_narrow(view: View, settings: AlertSettings) -> Finding | None:
+    """Fewer different classes than before, or a plateau below what is good."""
+    reference = view.references.get(Measure.CLASSES)
+    good = settings.classes_good if reference is None else min(settings.classes_good, _OF_REFERENCES * reference)
+    channel = Channel(
+        Measure.CLASSES,
+        "different classes to expect in three samples",
+        sign=-1,
+        good=good,
+        change=settings.classes_fall,
+        relative=True,
+        limits=("classes_good", "classes_fall"),
+    )
+    return changed(channel, view, settings, settings.chance / _TESTS) or _plateau(channel, view, settings)
+
+
+def _plateau(channel: Channel, view: View, settings: AlertSettings) -> Finding | None:
+    """Over `plateau_steps` the number was below what is good, and did not grow by `classes_growth`."""
+    span = _span(channel, view, settings)
+    if len(span) < 3 or since_good(channel, view.entries, settings):
+        return None
+    half = len(span) // 2
+    early, late = span[:half], span[half:]
+    least = settings.classes_growth * fmean(map(_count, early))
+    counts = [[entry.measures[Measure.CLASSES] for entry in entries] for entries in (late, early)]
+    grown = difference(counts[0], counts[1], -1, view.newest.prompts)
+    chance = grown.exceeds(-least) * _TESTS
+    if chance > settings.chance:
+        return None
+    evidence = (
+        f"{_count(span[0]):.1f} {channel.words} at step {span[0].step} and {_count(span[-1]):.1f} at step "
+        f"{span[-1].step}, never {channel.good:.0f}; if it still grew by {settings.classes_growth:.0%}, it would look "
+        f"like this by chance {once_in(chance)} ({len(span)} evaluations, {steps_of(span)})."
+    ).replace("%", " %")
+    limits = ("classes_good", "classes_growth", "plateau_steps", "false_alarms")
+    enough = max(map(_count, span)) * (1 + settings.classes_growth)
+
+    def over(later: View) -> bool:
+        last = [entry for entry in later.entries[-2:] if Measure.CLASSES in entry.measures]
+        return len(last) == 2 and all(_count(entry) >= enough for entry in last)
+
+    return Finding(AlertLevel.WARN, evidence, limits, over, worst_pages(channel, view.newest))
+
+
+def _span(channel: Channel, view: View, settings: AlertSettings) -> list[Entry]:
+    """The newest entries that cover `plateau_steps`, all with enough pages; empty where there are none."""
+    begin = view.newest.step - settings.plateau_steps
+    first = max((i for i, entry in enumerate(view.entries) if entry.step <= begin), default=None)
+    if first is None:
+        return []
+    span = list(view.entries[first:])
+    found = [entry.measures.get(channel.measure) for entry in span]
+    return span if all(f is not None and f.pages >= settings.least_pages for f in found) else []
+
+
+def _count(entry: Entry) -> float:
+    return entry.measures[Measure.CLASSES].value
