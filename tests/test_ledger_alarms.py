@@ -9,6 +9,7 @@ import pytest
 
 from tests.test_ledger import found
 from watcher.ledger import Ledger
+from watcher.ledger_alarms import CLEARED, RAISED
 from watcher.model import TrainerState
 
 
@@ -41,33 +42,45 @@ def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
     opened.close()
 
 
-def test_a_warning_begins_once_and_ends_once_across_restarts(ledger: Ledger, tmp_path: Path) -> None:
-    first = ledger.alarms().settle([Warned("a")], ["webhook"])
+WEBHOOK = {"webhook": frozenset({RAISED, CLEARED})}
+BOTH = {**WEBHOOK, "command": frozenset({RAISED})}
+
+
+def due(ledger: Ledger, channel: str) -> list[tuple[str, str]]:
+    return [(notice.key, notice.event) for notice in ledger.alarms().due(channel)]
+
+
+def test_a_warning_begins_once_and_ends_once_across_restarts(ledger: Ledger, tmp_path: Path, clock: Clock) -> None:
+    first = ledger.alarms().settle([Warned("a")], BOTH)
     assert (first.begun, first.over) == (("a",), ())
-    again = Ledger(tmp_path / "ledger.sqlite3")
-    assert again.alarms().settle([Warned("a"), Warned("b", 60)], ["webhook"]).begun == ("b",)
-    over = again.alarms().settle([Warned("a", active=False)], ["webhook"])
+    again = Ledger(tmp_path / "ledger.sqlite3", clock)
+    assert again.alarms().settle([Warned("a"), Warned("b", 60)], BOTH).begun == ("b",)
+    over = again.alarms().settle([Warned("a", active=False)], BOTH)
     assert (over.begun, sorted(over.over)) == ((), ["a", "b"])
-    assert again.alarms().settle([Warned("a", active=False)], []).over == ()
+    assert again.alarms().settle([Warned("a", active=False)], BOTH).over == ()
     assert [(a["key"], a["active"]) for a in again.alarms().all()] == [("a", False), ("b", False)]
+    assert due(again, "webhook") == [("a", RAISED), ("b", RAISED), ("a", CLEARED), ("b", CLEARED)]
+    # A command may stop the trainer: it is not run because something is well again.
+    assert due(again, "command") == [("a", RAISED), ("b", RAISED)]
     again.close()
 
 
-def test_one_that_was_over_before_anybody_looked_is_on_record_and_told(ledger: Ledger) -> None:
-    assert ledger.alarms().settle([Warned("a", active=False)], ["command"]).begun == ("a",)
-    assert [n.alarm["active"] for n in ledger.alarms().due("command")] == [False]
+def test_one_that_was_over_before_anybody_looked_is_on_record_and_nobody_is_told(ledger: Ledger) -> None:
+    assert ledger.alarms().settle([Warned("a", active=False)], BOTH).begun == ()
+    assert due(ledger, "webhook") == due(ledger, "command") == []
+    assert [a["active"] for a in ledger.alarms().all()] == [False]
 
 
 def test_each_channel_passes_each_warning_on_once(ledger: Ledger, clock: Clock) -> None:
     alarms = ledger.alarms()
-    alarms.settle([Warned("a"), Warned("b", 60)], ["webhook", "command"])
-    assert [(n.alarm["key"], n.attempts) for n in alarms.due("webhook")] == [("a", 0), ("b", 0)]
-    alarms.passed_on("a", "webhook")
-    alarms.postpone("b", "webhook", 30, "it answered 500")
-    assert list(alarms.due("webhook")) == []
-    assert [n.alarm["key"] for n in alarms.due("command")] == ["a", "b"]
+    alarms.settle([Warned("a"), Warned("b", 60)], BOTH)
+    first, second = alarms.due("webhook")
+    alarms.passed_on(first, "webhook")
+    alarms.postpone(second, "webhook", 30, "it answered 500")
+    assert due(ledger, "webhook") == []
+    assert due(ledger, "command") == [("a", RAISED), ("b", RAISED)]
     clock.now += 31
-    assert [(n.alarm["key"], n.attempts) for n in alarms.due("webhook")] == [("b", 1)]
+    assert [(n.key, n.attempts) for n in alarms.due("webhook")] == [("b", 1)]
 
 
 def test_losses_are_what_the_trainer_logged_nan_and_infinity_included(ledger: Ledger) -> None:

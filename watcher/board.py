@@ -16,6 +16,7 @@ class Snapshot:
     """One moment of the service. `since` is when the current phase began, on the board's clock.
 
     `queue` counts complete checkpoints that wait, `due` rows not yet read back from the run; `waiting` is why.
+    `warnings` are the early warnings that hold now, a line each.
     """
 
     progress: Progress | None = None
@@ -26,6 +27,7 @@ class Snapshot:
     publishing: bool = False
     url: str | None = None
     closing: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 class Board:

@@ -181,6 +181,12 @@ def watch(
     serve: Annotated[
         str | None, _option("Answer /healthz there. [default: nowhere]", _SERVICE, metavar="HOST:PORT")
     ] = None,
+    webhook: Annotated[
+        str | None, _option("Address that is sent early warnings as JSON. [default: none]", _SERVICE, metavar="URL")
+    ] = None,
+    on_alert: Annotated[
+        str | None, _option("Shell command run for each early warning. [default: none]", _SERVICE, metavar="CMD")
+    ] = None,
     log_format: Annotated[str | None, _option("text or json. [default: text]", _SERVICE, metavar="FORMAT")] = None,
     config: ConfigFile = None,
     debug: Debug = False,
@@ -264,13 +270,21 @@ def status(
         str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
     ] = None,
     state_dir: StateDir = None,
+    best: Annotated[bool, typer.Option("--best", help="Name the best checkpoint, and those as good.")] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare the newest step with this step (0: the base model), or with another run's STATE_DIR.",
+            metavar="STEP|STATE_DIR",
+        ),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show what the ledger knows of each checkpoint; works beside a running watcher."""
+    """Show what the ledger knows of each checkpoint, and early warnings; works beside a running watcher."""
     from watcher.commands.status import run_status
 
-    _exit(lambda: run_status(run, state_dir, as_json=json), debug)
+    _exit(lambda: run_status(run, state_dir, best=best, baseline=baseline, as_json=json), debug)
 
 
 @app.command()
@@ -316,12 +330,16 @@ def demo(
     real_wandb: Annotated[
         bool, typer.Option("--real-wandb", help="Log to the W&B account you are logged in to, not to a local stand-in.")
     ] = False,
+    collapse: Annotated[
+        str | None,
+        typer.Option(help="Let the training go wrong half-way, to see the early warning.", metavar="blue|layout|lr"),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Train a tiny model on this machine's CPU and watch it: everything is real, no GPU or account needed."""
-    from watcher.demo.run import run_demo
+    from watcher.demo.run import plan_of, run_demo
 
-    _exit(lambda: run_demo(out, real_wandb=real_wandb), debug)
+    _exit(lambda: run_demo(out, real_wandb=real_wandb, plan=plan_of(collapse)), debug)
 
 
 def _settings_of(arguments: dict[str, Any], *others: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from watcher.alerts.settings import AlertSettings
 from watcher.durations import parse_duration
 from watcher.model import Reason, UimonError
 
@@ -136,6 +137,14 @@ class Settings(BaseSettings):
     """How long after the run's end at W&B a last checkpoint is waited for."""
     drain_timeout: Seconds = 60.0
     """How long the exit waits for rows that are not yet in the run; they stay in the ledger."""
+    webhook: SecretStr | None = None
+    """Address that is sent each early warning as JSON by POST, with a `text` as Slack shows it, and again when it is
+    over."""
+    on_alert: str | None = None
+    """Shell command that is run once for each early warning, which it gets as JSON on standard input and in
+    `UIMON_ALERT`. Whatever it does to the trainer is its own doing: by itself uimon never acts."""
+    alerts: AlertSettings = AlertSettings()
+    """When an early warning is raised: the table `[alerts]`."""
     table_rows: int = Field(8, ge=0)
     """Rows of `eval/sample_generations` for each checkpoint."""
     serve: str | None = None

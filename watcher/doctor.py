@@ -212,6 +212,13 @@ def newest_checkpoints(root: Path | None) -> list[Checkpoint]:
     return [inspect(i.path, i.step, confirmed=i.confirmed, epochs=i.epochs, quiet=QUIET_S) for i in reversed(found)]
 
 
+def check_samples(too_few_for: Sequence[str]) -> Check:
+    """`too_few_for`: what so many samples are too few for, a sentence each."""
+    if not too_few_for:
+        return Check("samples", Status.OK, "There are samples enough for every early warning.")
+    return Check("samples", Status.NOTE, " ".join(too_few_for), "Raise --samples, or -n, if the file has the prompts.")
+
+
 def check_directory(root: Path | None, newest: Sequence[Checkpoint]) -> Check:
     """Whether the checkpoint directory can be read, and whether what is in it can be evaluated."""
     name = "checkpoints"

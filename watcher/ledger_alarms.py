@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from watcher.ledger_outbox import Transactions
+
+RAISED, CLEARED = "raised", "cleared"
 
 
 class EarlyWarning(Protocol):
@@ -24,7 +26,7 @@ class EarlyWarning(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one settlement changed: keys of the warnings that are new, and of those that are over now."""
+    """What one settlement changed: keys of the warnings that began, and of those that are over now."""
 
     begun: tuple[str, ...]
     over: tuple[str, ...]
@@ -32,8 +34,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning that a channel is still to pass on; `attempts` so far."""
+    """What a channel is still to pass on of a warning: that it was `raised`, or `cleared`; `attempts` so far."""
 
+    key: str
+    event: str
     alarm: Mapping[str, Any]
     attempts: int
 
@@ -45,27 +49,39 @@ class LedgerAlarms:
         self._ledger = ledger
         self._clock = clock
 
-    def settle(self, found: Iterable[EarlyWarning], channels: Sequence[str]) -> Changes:
-        """Keep what is found now: each new warning is due once in each of the `channels`.
+    def settle(self, found: Iterable[EarlyWarning], channels: Mapping[str, frozenset[str]]) -> Changes:
+        """Keep what is found now, each change once; `channels` says which events each channel passes on.
 
-        A warning on record that is not found any more, as after the trainer went back, is over.
+        A warning on record that is not found any more, as after the trainer went back, is over. One that is over when
+        it is found first is kept, and nobody is told: what it would have warned of has passed.
         """
         alarms = {alarm.key: alarm for alarm in found}
         with self._ledger.change() as db:
             known = {row["key"]: bool(row["over"]) for row in db.execute("SELECT key, over FROM alarm").fetchall()}
-            begun = [alarm for key, alarm in alarms.items() if key not in known]
+            new = [alarm for key, alarm in alarms.items() if key not in known]
+            begun = tuple(alarm.key for alarm in new if alarm.active)
             lasting = {key for key, alarm in alarms.items() if alarm.active}
-            ended = tuple(key for key, over in known.items() if not over and key not in lasting)
-            now = self._clock()
+            over = tuple(key for key, was_over in known.items() if not was_over and key not in lasting)
             db.executemany(
                 "INSERT INTO alarm VALUES (?, ?, ?, ?, ?)",
-                [(a.key, a.step, json.dumps(a.to_dict()), now, int(not a.active)) for a in begun],
+                [(a.key, a.step, json.dumps(a.to_dict()), self._clock(), int(not a.active)) for a in new],
             )
+            changed = [(alarms[key], key) for key in over if key in alarms]
             db.executemany(
-                "INSERT INTO notice (alarm, channel) VALUES (?, ?)", [(a.key, c) for a in begun for c in channels]
+                "UPDATE alarm SET body = ? WHERE key = ?", [(json.dumps(a.to_dict()), key) for a, key in changed]
             )
-            db.executemany("UPDATE alarm SET over = 1 WHERE key = ?", [(key,) for key in ended])
-        return Changes(tuple(alarm.key for alarm in begun), ended)
+            db.executemany("UPDATE alarm SET over = 1 WHERE key = ?", [(key,) for key in over])
+            due = [(key, RAISED) for key in begun] + [(key, CLEARED) for key in over]
+            db.executemany(
+                "INSERT OR IGNORE INTO notice (alarm, channel, event) VALUES (?, ?, ?)",
+                [
+                    (key, channel, event)
+                    for channel, events in channels.items()
+                    for key, event in due
+                    if event in events
+                ],
+            )
+        return Changes(begun, over)
 
     def all(self) -> list[dict[str, Any]]:
         """Every warning of the run, as `to_dict` gave it, with `active` as it is now, by step."""
@@ -73,28 +89,30 @@ class LedgerAlarms:
             rows = db.execute("SELECT body, over FROM alarm ORDER BY step, began_at, key").fetchall()
         return [json.loads(row["body"]) | {"active": not row["over"]} for row in rows]
 
-    def due(self, channel: str) -> Iterator[Notice]:
+    def due(self, channel: str) -> list[Notice]:
         """What this channel is to pass on now, the oldest first."""
         query = (
-            "SELECT body, attempts FROM notice JOIN alarm ON alarm.key = notice.alarm WHERE channel = ? AND "
-            "done_at IS NULL AND not_before <= ? ORDER BY began_at, step, key"
+            "SELECT key, event, body, attempts FROM notice JOIN alarm ON alarm.key = notice.alarm WHERE channel = ? "
+            "AND done_at IS NULL AND not_before <= ? ORDER BY notice.rowid"
         )
         with self._ledger.read() as db:
             rows = db.execute(query, (channel, self._clock())).fetchall()
-        return (Notice(json.loads(row["body"]), int(row["attempts"])) for row in rows)
+        return [Notice(row["key"], row["event"], json.loads(row["body"]), int(row["attempts"])) for row in rows]
 
-    def passed_on(self, key: str, channel: str, error: str | None = None) -> None:
-        """The channel is done with this warning: it was passed on, or given up for `error`."""
+    def passed_on(self, notice: Notice, channel: str, error: str | None = None) -> None:
+        """The channel is done with this: it was passed on, or given up for `error`."""
+        self._attempted(notice, channel, error, done_at=self._clock())
+
+    def postpone(self, notice: Notice, channel: str, seconds: float, error: str) -> None:
+        """The channel could not pass this on; it tries again in so many seconds."""
+        self._attempted(notice, channel, error, not_before=self._clock() + seconds)
+
+    def _attempted(
+        self, notice: Notice, channel: str, error: str | None, done_at: float | None = None, not_before: float = 0.0
+    ) -> None:
         with self._ledger.change() as db:
             db.execute(
-                "UPDATE notice SET done_at = ?, attempts = attempts + 1, error = ? WHERE alarm = ? AND channel = ?",
-                (self._clock(), error, key, channel),
-            )
-
-    def postpone(self, key: str, channel: str, seconds: float, error: str) -> None:
-        """The channel could not pass this warning on; it tries again in so many seconds."""
-        with self._ledger.change() as db:
-            db.execute(
-                "UPDATE notice SET not_before = ?, attempts = attempts + 1, error = ? WHERE alarm = ? AND channel = ?",
-                (self._clock() + seconds, error, key, channel),
+                "UPDATE notice SET done_at = ?, not_before = ?, attempts = attempts + 1, error = ? "
+                "WHERE alarm = ? AND channel = ? AND event = ?",
+                (done_at, not_before, error, notice.key, channel, notice.event),
             )

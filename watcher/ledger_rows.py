@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -45,8 +45,9 @@ CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);
 CREATE TABLE alarm (
     key TEXT PRIMARY KEY, step INTEGER NOT NULL, body TEXT NOT NULL, began_at REAL NOT NULL, over INTEGER NOT NULL);
 CREATE TABLE notice (
-    alarm TEXT NOT NULL REFERENCES alarm (key), channel TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT, PRIMARY KEY (alarm, channel));
+    alarm TEXT NOT NULL REFERENCES alarm (key), channel TEXT NOT NULL, event TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT,
+    PRIMARY KEY (alarm, channel, event));
 """
 SCHEMA: Final = _TABLES + _ALARMS
 MIGRATIONS: Final = {
@@ -169,6 +170,11 @@ def to_evaluation(row: sqlite3.Row) -> Evaluation:
     """An evaluation's line, without its samples."""
     metrics = json.loads(row["metrics"])
     return Evaluation(row["uid"], row["step"], row["suite"], metrics, (), row["at"], row["name"], row["digest"] or "")
+
+
+def with_samples(evaluation: Evaluation, samples: Sequence[Mapping[str, Any]]) -> Evaluation:
+    """The evaluation together with its samples, in the order of the suite's prompts."""
+    return replace(evaluation, samples=tuple(samples))
 
 
 def row_body(row: Row) -> str:

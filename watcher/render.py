@@ -13,8 +13,9 @@ from rich.text import Text
 
 from scorers import METRICS, Grade
 from watcher.board import Snapshot
+from watcher.commands.comparison import Comparison
 from watcher.durations import format_duration
-from watcher.model import State
+from watcher.model import AlertLevel, State
 
 COLUMNS: Final = {
     "eval/syntax_validity_rate": "valid",
@@ -34,6 +35,8 @@ _STATES: Final = {
 }
 _PHASES: Final = {"load": "loading", "generate": "generating and scoring", "perplexity": "perplexity"}
 _BAR_WIDTH: Final = 24
+_WARNINGS: Final = 3
+_WARNED: Final = {AlertLevel.INFO: "cyan", AlertLevel.WARN: "yellow", AlertLevel.ERROR: "bold red"}
 
 
 def metric(name: str, value: float | None, samples: float | None = None) -> Text:
@@ -92,12 +95,42 @@ def unevaluated_notes(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
     ]
 
 
+def warning_notes(warnings: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """Each early warning with its evidence and what to do; those that are over in one line."""
+    lasting = [w for w in warnings if w["active"]]
+    over = [w for w in warnings if not w["active"]]
+    notes = [
+        Text.assemble(
+            (f"⚠ {w['title']}", _WARNED[w["level"]]),
+            f" ({w['rule']}, since step {w['step']}): {w['evidence']}",
+            f"\n  Likely cause: {w['cause']}\n  What to do: {w['fix']}",
+        )
+        for w in lasting
+    ]
+    return [*notes, *(Text(f"Over: {w['title']} ({w['rule']}, since step {w['step']}).", style="dim") for w in over)]
+
+
+def comparison_table(compared: Comparison) -> Table:
+    """What changed since the baseline, with 95 % intervals; clear changes stand out."""
+    title = f"Step {compared.step} against {compared.baseline}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold underline")
+    for name in ("metric", "before", "now", "change", "95 % interval"):
+        table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=True)
+    for delta in compared.deltas:
+        interval = "" if delta.low is None or delta.high is None else f"{delta.low:+.3g} to {delta.high:+.3g}"
+        style = "bold" if delta.clear else ""
+        cells = (f"{delta.before:.3g}", f"{delta.now:.3g}", f"{delta.change:+.3g}", interval)
+        table.add_row(delta.metric.removeprefix("eval/"), *cells, style=style)
+    return table
+
+
 def live_panel(
     run: str, place: str, rows: Sequence[Mapping[str, Any]], now: Snapshot, clock: float, height: int
 ) -> Panel:
     """The live display: what is being done, then the newest checkpoints. `clock` is the board's clock, in seconds."""
-    parts: list[RenderableType] = [_work(now, clock), _queue(rows, now), Text("")]
-    parts.append(checkpoint_table(rows, last=max(3, height - 10)) if rows else Text("No checkpoint yet.", style="dim"))
+    parts: list[RenderableType] = [_work(now, clock), _queue(rows, now), *_warnings(now), Text("")]
+    room = height - 10 - len(parts) + 3
+    parts.append(checkpoint_table(rows, last=max(3, room)) if rows else Text("No checkpoint yet.", style="dim"))
     title = Text.assemble(("uimon", "bold"), " · run ", (run, "bold"), " · ", place)
     subtitle = Text(now.url, style="blue") if now.url else None
     return Panel(Group(*parts), title=title, subtitle=subtitle, title_align="left", subtitle_align="left")
@@ -117,6 +150,13 @@ def _work(now: Snapshot, clock: float) -> RenderableType:
         Text(f"step {progress.step}", style="bold cyan"), Text(_PHASES[progress.phase]), bar, done, Text(elapsed, "dim")
     )
     return line
+
+
+def _warnings(now: Snapshot) -> list[Text]:
+    """The early warnings that hold, the newest ones where there are many."""
+    shown = [Text(f"⚠ {line}", style="yellow", no_wrap=True, overflow="ellipsis") for line in now.warnings[-_WARNINGS:]]
+    more = len(now.warnings) - len(shown)
+    return [*shown, Text(f"⚠ and {more} more: uimon status", style="yellow")] if more else shown
 
 
 def _queue(rows: Sequence[Mapping[str, Any]], now: Snapshot) -> Text:

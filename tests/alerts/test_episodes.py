@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 import scorers
 from tests.alerts.making import alarms, entry, healthy, made
-from watcher.alerts import MEANINGS, AlertSettings, History, Rule, entry_of, evaluate, limits, needed_samples
+from watcher.alerts import MEANINGS, AlertSettings, History, Replay, Rule, entry_of, evaluate, limits, needed_samples
 from watcher.alerts.episodes import DETECTORS
 from watcher.alerts.history import views
 from watcher.model import AlertLevel
@@ -84,3 +84,16 @@ def test_too_few_samples_are_told_before_the_run() -> None:
     assert "needs about" in limits(64, settings)[0]
     assert "no fall of validity" in limits(3, settings)[0]
     assert "16 samples with pages" in limits(3, settings)[1]
+
+
+def test_a_history_that_grows_has_the_alarms_that_it_has_as_a_whole() -> None:
+    settings = AlertSettings()
+    entries = (*RUN, *healthy([350, 400, 450]), entry(500, bad=range(30)))
+    replay = Replay(settings)
+    for count in range(len(entries) + 1):
+        grown = History(entries[:count])
+        assert replay.evaluate(grown) == evaluate(grown, settings)
+    assert [alarm.rule for alarm in replay.evaluate(History(entries))]
+    # The trainer has gone back: what was looked at before no longer counts.
+    again = History(entries[:3])
+    assert replay.evaluate(again) == evaluate(again, settings) == ()

@@ -18,7 +18,7 @@ from watcher.demo.run import run_demo
 from watcher.demo.verdict import Plan, StepTime
 from watcher.model import Reason, UimonError
 
-QUICK = Plan(steps=12, save_steps=6, batch=2, samples=4, baseline_steps=4, min_validity=0.0)
+QUICK = Plan(steps=12, save_steps=6, batch=2, samples=4, baseline_steps=4, min_validity=0.0, healthy=False)
 
 
 def demo_output(out: Path, plan: Plan) -> tuple[int, str]:
@@ -71,7 +71,9 @@ def test_a_watcher_that_evaluates_nothing_is_no_good_demo(tmp_path: Path, monkey
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_trainer_watcher_and_stand_in_together_are_a_good_demo(tmp_path: Path) -> None:
-    code, said = demo_output(tmp_path, Plan(steps=40, save_steps=20, batch=8, samples=8, min_validity=0.0))
+    code, said = demo_output(
+        tmp_path, Plan(steps=40, save_steps=20, batch=8, samples=8, min_validity=0.0, healthy=False)
+    )
     assert code == 0, said
     assert "In the run: 40 of 40 rows of the trainer; 2 of 2 evaluations (2 checkpoints); 40 of train/perplex" in said
     assert "The demo did what it should." in said

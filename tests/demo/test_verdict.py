@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from watcher.demo.dataset import Collapse
 from watcher.demo.summary import metrics_table, pace_lines, rows_line
 from watcher.demo.verdict import Failure, Pace, Plan, StepTime, judge, pace
 
@@ -31,11 +33,11 @@ CHECKPOINTS = [checkpoint(2), checkpoint(4)]
 
 
 def names(history: list[dict[str, Any]], checkpoints: list[dict[str, Any]]) -> list[Failure]:
-    return [name for name, _ in judge(PLAN, history, checkpoints)]
+    return [name for name, _ in judge(PLAN, history, checkpoints, [])]
 
 
 def test_a_complete_run_is_a_good_demo() -> None:
-    assert judge(PLAN, HISTORY, CHECKPOINTS) == []
+    assert judge(PLAN, HISTORY, CHECKPOINTS, []) == []
 
 
 def test_the_trainers_closing_row_and_perplexity_rows_are_no_rows_of_steps() -> None:
@@ -47,7 +49,7 @@ def test_the_trainers_closing_row_and_perplexity_rows_are_no_rows_of_steps() -> 
 
 
 def test_a_lost_trainer_row_is_named_with_its_step() -> None:
-    [(name, sentence)] = judge(PLAN, [row for row in HISTORY if row != trainer_row(3)], CHECKPOINTS)
+    [(name, sentence)] = judge(PLAN, [row for row in HISTORY if row != trainer_row(3)], CHECKPOINTS, [])
     assert name is Failure.TRAINER_ROWS_MISSING
     assert "step 3" in sentence
 
@@ -60,7 +62,7 @@ def test_a_repeated_row_of_either_writer_is_named() -> None:
 @pytest.mark.parametrize("lost", [None, checkpoint(2, "failed", "unreadable"), checkpoint(2, "staged")])
 def test_a_checkpoint_that_was_not_settled_is_named(lost: dict[str, Any] | None) -> None:
     checkpoints = [checkpoint(4)] if lost is None else [lost, checkpoint(4)]
-    [(name, sentence)] = judge(PLAN, HISTORY, checkpoints)
+    [(name, sentence)] = judge(PLAN, HISTORY, checkpoints, [])
     assert name is Failure.CHECKPOINT_LOST
     assert "step 2 (" in sentence
 
@@ -119,3 +121,32 @@ def test_the_metrics_fit_a_terminal_of_80_columns() -> None:
     assert "0.984" in text.getvalue()
     assert "blue-purple" in text.getvalue()
     assert "…" not in text.getvalue()
+
+
+def warned(rule: str, step: int) -> dict[str, Any]:
+    return {"rule": rule, "step": step, "active": True}
+
+
+def test_a_healthy_training_raises_no_warning_unless_it_is_too_short_to_end_well() -> None:
+    [(name, sentence)] = judge(PLAN, HISTORY, CHECKPOINTS, [warned("samples_alike", 4)])
+    assert name is Failure.FALSE_ALARM
+    assert "samples_alike at step 4" in sentence
+    assert judge(replace(PLAN, healthy=False), HISTORY, CHECKPOINTS, [warned("samples_alike", 4)]) == []
+
+
+@pytest.mark.parametrize(
+    ("warnings", "seen"),
+    [
+        ([("blue_purple_takeover", 4)], True),
+        ([("colors_collapsed", 4), ("perplexity_high", 4)], True),
+        ([("perplexity_high", 4)], False),
+        ([("blue_purple_takeover", 2)], False),
+        ([], False),
+    ],
+)
+def test_a_collapse_is_warned_of_by_its_own_sign_within_two_checkpoints_after_it(
+    warnings: list[tuple[str, int]], seen: bool
+) -> None:
+    plan = replace(PLAN, collapse=Collapse.BLUE)
+    found = judge(plan, HISTORY, CHECKPOINTS, [warned(rule, step) for rule, step in warnings])
+    assert [name for name, _ in found] == ([] if seen else [Failure.WARNING_MISSING])

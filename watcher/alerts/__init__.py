@@ -10,7 +10,7 @@ Pure: no clock, no file, no random number. `delivery` is the exception, and says
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import Best, Criterion, best
 from watcher.alerts.catalog import MEANINGS, Meaning, Rule
-from watcher.alerts.episodes import Alarm, evaluate
+from watcher.alerts.episodes import Alarm, Replay, evaluate
 from watcher.alerts.history import Arrival, Entry, Evaluated, History, entry_of
 from watcher.alerts.power import limits, needed_samples
 from watcher.alerts.settings import AlertSettings, Milestone
@@ -28,6 +28,7 @@ __all__ = [
     "History",
     "Meaning",
     "Milestone",
+    "Replay",
     "Rule",
     "best",
     "compare",

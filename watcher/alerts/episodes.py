@@ -12,7 +12,7 @@ Annals of Mathematical Statistics 42, 1971), and it keeps its power in long runs
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -86,38 +86,88 @@ class Alarm:
         """The alarm as W&B is told of it."""
         return Alert(self.key, self.level, f"{self.title} (step {self.step})", self.text)
 
+    def begun(self) -> Alarm:
+        """The alarm as it was when it began."""
+        return replace(self, cleared_step=None)
+
+    def ended(self) -> Alarm:
+        """The alarm as one that is over, also where no later step ended it: the trainer has gone back behind it."""
+        return replace(self, cleared_step=self.step if self.cleared_step is None else self.cleared_step)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for `json.dumps`."""
+        """Plain values for `json.dumps`; `from_dict` reads them back."""
         return {**asdict(self), "samples": list(self.samples), "active": self.active}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Alarm:
+        """What `to_dict` gave; where `active` was set to false later, the alarm is over.
+
+        >>> alarm = Alarm("k", Rule.OVERFITTING, AlertLevel.WARN, 50, "t", "e", "", "", "c", "f", (1,), "uid")
+        >>> Alarm.from_dict(alarm.to_dict()) == alarm, Alarm.from_dict(alarm.to_dict() | {"active": False}).active
+        (True, False)
+        """
+        fields = {name: value for name, value in stored.items() if name != "active"}
+        rule, level, samples = Rule(fields["rule"]), AlertLevel(fields["level"]), tuple(fields["samples"])
+        alarm = cls(**{**fields, "rule": rule, "level": level, "samples": samples})
+        return alarm if stored["active"] else alarm.ended()
 
 
 def evaluate(history: History, settings: AlertSettings) -> tuple[Alarm, ...]:
     """Every alarm of a history, those that are over included, in the order of the steps at which they began."""
-    alarms: list[Alarm] = []
-    looks = tuple(views(history))
-    for rule, detector in DETECTORS.items():
-        if rule not in settings.silence:
-            alarms += _replay(rule, detector, looks, settings)
-    for sign in (*non_finite_signs(history), *waiting_signs(history, settings)):
-        if sign.rule not in settings.silence:
-            alarms.append(_alarm(sign.rule, sign.finding, sign.step, sign.identity, settings, sign.cleared_step))
-    order = {rule: place for place, rule in enumerate(Rule)}
-    return tuple(sorted(alarms, key=lambda alarm: (alarm.step, order[alarm.rule])))
+    return Replay(settings).evaluate(history)
 
 
-def _replay(rule: Rule, detector: Detector, looks: Sequence[View], settings: AlertSettings) -> list[Alarm]:
-    alarms: list[Alarm] = []
-    lasting: Finding | None = None
-    for view in looks:
-        if lasting is not None:
-            if lasting.over(view):
-                alarms[-1] = replace(alarms[-1], cleared_step=view.newest.step)
-                lasting = None
-        elif (found := detector(view, settings)) is not None:
-            lasting = found
-            alarm = _alarm(rule, found, view.newest.step, view.newest.uid, settings)
-            alarms.append(replace(alarm, uid=view.newest.uid))
-    return alarms
+class Replay:
+    """`evaluate` for a history that grows: what it gives is the same, but each look is taken once.
+
+    Looks that the history had before are not taken again while it is only longer. Where an earlier look is no longer
+    what it was, all are.
+    """
+
+    def __init__(self, settings: AlertSettings) -> None:
+        self._settings = settings
+        self._taken: list[tuple[str, int]] = []
+        self._rules: list[_Episodes] = []
+
+    def evaluate(self, history: History) -> tuple[Alarm, ...]:
+        """Every alarm of the history."""
+        silence, looks = self._settings.silence, tuple(views(history))
+        keys = [(look.newest.uid, len(look.entries)) for look in looks]
+        if not self._rules or keys[: len(self._taken)] != self._taken:
+            self._taken = []
+            self._rules = [_Episodes(rule, self._settings) for rule in DETECTORS if rule not in silence]
+        for look in looks[len(self._taken) :]:
+            for episodes in self._rules:
+                episodes.look(look)
+        self._taken = keys
+        alarms = [alarm for episodes in self._rules for alarm in episodes.alarms]
+        for sign in (*non_finite_signs(history), *waiting_signs(history, self._settings)):
+            if sign.rule not in silence:
+                alarm = _alarm(sign.rule, sign.finding, sign.step, sign.identity, self._settings, sign.cleared_step)
+                alarms.append(alarm)
+        order = {rule: place for place, rule in enumerate(Rule)}
+        return tuple(sorted(alarms, key=lambda alarm: (alarm.step, order[alarm.rule])))
+
+
+class _Episodes:
+    """The stretches in which one rule's sign held."""
+
+    def __init__(self, rule: Rule, settings: AlertSettings) -> None:
+        self._rule = rule
+        self._settings = settings
+        self._lasting: Finding | None = None
+        self.alarms: list[Alarm] = []
+
+    def look(self, view: View) -> None:
+        """The next look: an episode goes on, ends or begins."""
+        if self._lasting is not None:
+            if self._lasting.over(view):
+                self.alarms[-1] = replace(self.alarms[-1], cleared_step=view.newest.step)
+                self._lasting = None
+        elif (found := DETECTORS[self._rule](view, self._settings)) is not None:
+            self._lasting = found
+            alarm = _alarm(self._rule, found, view.newest.step, view.newest.uid, self._settings)
+            self.alarms.append(replace(alarm, uid=view.newest.uid))
 
 
 def _alarm(

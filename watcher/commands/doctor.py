@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from watcher.alerts.power import limits
 from watcher.config import Settings, load_settings
-from watcher.doctor import Check, Places, Probes, Status, probe_engine, run_checks, try_events
+from watcher.doctor import Check, Places, Probes, Status, check_samples, probe_engine, run_checks, try_events
 from watcher.engine.gpu import SystemNvml, choose_gpu
 from watcher.publish import RunFacts, RunRef, inspect_run
 from watcher.statedir import default_state_dir
@@ -25,6 +26,7 @@ def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *
     """Print every check. Returns 1 where one found a problem. Nothing is created or changed."""
     settings = load_settings(flags, config)
     checks = run_checks(_places(ckpts, settings), _probes(ckpts, settings))
+    checks.append(check_samples(limits(settings.samples * settings.n, settings.alerts)))
     if as_json:
         json.dump({"checks": [asdict(check) for check in checks]}, sys.stdout, indent=2)
         sys.stdout.write("\n")

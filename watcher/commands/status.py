@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from watcher.commands.comparison import best_of, compared_with
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
@@ -16,23 +19,38 @@ from watcher.statedir import StateDir, default_state_dir
 _COPIES_NAMED = 5
 
 
-def run_status(run: str | None, state_dir: Path | None, *, as_json: bool) -> int:
-    """Print every checkpoint of a run, and what of it is in W&B. Raises UimonError where there is no ledger."""
+def run_status(
+    run: str | None, state_dir: Path | None, *, best: bool = False, baseline: str | None = None, as_json: bool
+) -> int:
+    """Print every checkpoint of a run, its early warnings, and what of it is in W&B.
+
+    `best` names the best checkpoint, too; `baseline` (a step, or another run's state directory) compares the newest
+    evaluation with it. Raises UimonError where there is no ledger, or nothing to compare with.
+    """
     state = find_state(run, state_dir)
     ledger = Ledger(state.ledger, read_only=True)
-    rows = ledger.status()
+    rows, warnings = ledger.status(), ledger.alarms().all()
+    chosen = best_of(ledger) if best else None
+    compared = None if baseline is None else compared_with(ledger, baseline)
     if as_json:
-        json.dump({"checkpoints": rows}, sys.stdout, indent=2)
+        document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings}
+        document |= {"best": chosen and asdict(chosen)} if best else {}
+        document |= {"comparison": compared.to_dict()} if compared else {}
+        json.dump(document, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return 0
     from rich.console import Console
 
-    from watcher.render import checkpoint_table, unevaluated_notes
+    from watcher.render import checkpoint_table, comparison_table, unevaluated_notes, warning_notes
 
     console = Console()
     console.print(checkpoint_table(rows))
-    for note in unevaluated_notes(rows):
+    for note in (*unevaluated_notes(rows), *warning_notes(warnings)):
         console.print(note)
+    if best:
+        console.print(f"Best: {chosen.sentence}" if chosen else "Best: nothing is evaluated yet.", soft_wrap=True)
+    if compared:
+        console.print(comparison_table(compared))
     for line in _outbox_lines(ledger):
         console.print(line, style="dim")
     console.print(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}", style="dim", soft_wrap=True)

@@ -17,19 +17,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
+from watcher.demo.dataset import Collapse
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.summary import metrics_table, pace_lines, print_failures, print_places, rows_line
 from watcher.demo.verdict import Failure, Pace, Plan, StepTime, eval_rows, judge, pace, trainer_rows
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
 from watcher.processes import descendants, kill_family, send_signal
+from watcher.render import warning_notes
 from watcher.statedir import StateDir
 
 PROJECT: Final = "uimon-demo"
@@ -41,6 +43,11 @@ _TRAINER_END_SECONDS = 120.0
 _READ_ATTEMPTS = 5
 _READ_PAUSE = 2.0
 _LONGEST_ANSWER = 400
+_COLLAPSES: Final = {
+    Collapse.BLUE: "every training answer is blue, whatever was asked for",
+    Collapse.LAYOUT: "every training answer is the same component",
+    Collapse.LR: "the learning rate is fifty times as high",
+}
 _UIMON = [sys.executable, "-c", "from watcher.cli import main; main()"]
 
 
@@ -88,6 +95,17 @@ def run_demo(out: Path, *, real_wandb: bool = False, console: Console | None = N
         return _Demo(plan, site, console).run()
 
 
+def plan_of(collapse: str | None) -> Plan:
+    """The demo's plan, with the collapse that was asked for. Raises UimonError(CONFIG_INVALID) for an unknown one."""
+    if collapse is None:
+        return DEFAULT_PLAN
+    try:
+        return replace(DEFAULT_PLAN, collapse=Collapse(collapse))
+    except ValueError:
+        sentence = f"There is no collapse called {collapse!r}: give one of {', '.join(Collapse)}."
+        raise UimonError(Reason.CONFIG_INVALID, sentence) from None
+
+
 @contextlib.contextmanager
 def _wandb(root: Path, run_id: str, real: bool) -> Iterator[Site]:
     """The server that both processes log to."""
@@ -125,6 +143,8 @@ def _introduce(console: Console, plan: Plan, site: Site) -> None:
         f"a checkpoint every {plan.save_steps}, the last two kept.",
         soft_wrap=True,
     )
+    if plan.collapse:
+        console.print(f"After step {plan.collapse_step} it goes wrong: {_COLLAPSES[plan.collapse]}.", soft_wrap=True)
 
 
 def _cores() -> tuple[int, int] | None:
@@ -162,6 +182,7 @@ class _Demo:
             *(sys.executable, "-m", "watcher.demo.trainer", "--out", str(site.root), "--report-to", "wandb"),
             *("--steps", str(plan.steps), "--save-steps", str(plan.save_steps), "--batch", str(plan.batch)),
             *("--run-name", site.run_id),
+            *(("--collapse", plan.collapse) if plan.collapse else ()),
         ]
         environment = {
             **_clean_environment(site),
@@ -244,16 +265,18 @@ class _Demo:
     def _conclude(self, failures: list[tuple[Failure, str]], *, trained: bool) -> int:
         """Read the run, compare, and print; what an interrupted training lacks is no finding of its own."""
         site, console = self._site, self._console
-        checkpoints = _checkpoints(site.state)
+        checkpoints, warnings = _ledger(site.state)
         history, complaint = _read_run(site, self._plan.steps if trained else 0)
         if complaint:
             failures = [*failures, (Failure.RUN_UNREADABLE, complaint)]
         elif trained:
-            failures = [*failures, *judge(self._plan, history["rows"], checkpoints)]
+            failures = [*failures, *judge(self._plan, history["rows"], checkpoints, warnings)]
         console.print()
         if eval_rows(history["rows"]):
             console.print(metrics_table(history["rows"]))
         console.print(rows_line(self._plan, history["rows"], checkpoints), soft_wrap=True)
+        for note in warning_notes(warnings) or [Text("No early warnings.", style="dim")]:
+            console.print(note, soft_wrap=True)
         for line in pace_lines(self._pace(), pinned=self._cores is not None):
             console.print(line, soft_wrap=True)
         print_places(console, _places(site, history.get("url")))
@@ -307,12 +330,13 @@ def _read_times(path: Path) -> list[StepTime]:
     return [StepTime(record["step"], record["seconds"], record["time"]) for record in records]
 
 
-def _checkpoints(state: StateDir) -> list[dict[str, Any]]:
+def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The checkpoints and the early warnings that the watcher's ledger knows."""
     if not state.ledger.is_file():
-        return []
+        return [], []
     ledger = Ledger(state.ledger, read_only=True)
     try:
-        return ledger.status()
+        return ledger.status(), ledger.alarms().all()
     finally:
         ledger.close()
 

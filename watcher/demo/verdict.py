@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from watcher.alerts import Rule
+from watcher.demo.dataset import Collapse
 from watcher.model import State
 
 STEP: Final = "train/global_step"
 VALIDITY: Final = "eval/syntax_validity_rate"
+
+# What each collapse has to raise one of.
+SIGNS: Final = {
+    Collapse.BLUE: (Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER),
+    Collapse.LAYOUT: (Rule.SAMPLES_ALIKE,),
+    Collapse.LR: (Rule.VALIDITY_DROPPED, Rule.VALIDITY_LOW, Rule.DIVERGING, Rule.NON_FINITE),
+}
 
 # The first steps of a process allocate and warm up, whoever else is running.
 WARM_UP_STEPS: Final = 5
@@ -32,11 +41,18 @@ class Failure(StrEnum):
     EVAL_ROWS_REPEATED = "eval_rows_repeated"
     CHECKPOINT_LOST = "checkpoint_lost"
     VALIDITY_LOW = "validity_low"
+    WARNING_MISSING = "warning_missing"
+    FALSE_ALARM = "false_alarm"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the demo trains and asks of it; `min_validity` is for the last checkpoint, 0 asks nothing."""
+    """What the demo trains and asks of it.
+
+    `min_validity` is for the last checkpoint, 0 asks nothing. `collapse` is what goes wrong after half of the steps: it
+    has to be warned of within two checkpoints. Without one nothing may be warned of, unless `healthy` is false: a
+    training that is too short to end well.
+    """
 
     steps: int = 300
     save_steps: int = 50
@@ -44,6 +60,13 @@ class Plan:
     samples: int = 64
     baseline_steps: int = 40
     min_validity: float = 0.95
+    collapse: Collapse | None = None
+    healthy: bool = True
+
+    @property
+    def collapse_step(self) -> int:
+        """The last step before the collapse; the trainer's own half of the steps."""
+        return self.steps // 2
 
     @property
     def checkpoints(self) -> list[int]:
@@ -97,17 +120,21 @@ def eval_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def judge(
-    plan: Plan, history: Sequence[Mapping[str, Any]], checkpoints: Sequence[Mapping[str, Any]]
+    plan: Plan,
+    history: Sequence[Mapping[str, Any]],
+    checkpoints: Sequence[Mapping[str, Any]],
+    warnings: Sequence[Mapping[str, Any]],
 ) -> list[tuple[Failure, str]]:
     """Everything that is not as it should be, each with its sentence; an empty list is a good demo.
 
-    `history` is what was read from the run, `checkpoints` what `uimon status --json` lists.
+    `history` is what was read from the run, `checkpoints` and `warnings` are what `uimon status --json` lists.
     """
     return [
         *_judge_trainer_rows(plan, history),
         *_judge_checkpoints(plan, checkpoints),
         *_judge_eval_rows(history, checkpoints),
         *_judge_validity(plan, history),
+        *_judge_warnings(plan, warnings),
     ]
 
 
@@ -159,11 +186,25 @@ def _judge_eval_rows(
 def _judge_validity(plan: Plan, history: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
     last = [row for row in eval_rows(history) if int(row[STEP]) == plan.steps]
     value = last[-1].get(VALIDITY) if last else None
-    if plan.min_validity <= 0 or (value is not None and value >= plan.min_validity):
+    if plan.min_validity <= 0 or plan.collapse or (value is not None and value >= plan.min_validity):
         return []
     shown = "has no value in the run" if value is None else f"is {value:.3f}"
     sentence = f"{VALIDITY} of the last checkpoint {shown}; at least {plan.min_validity} was expected."
     return [(Failure.VALIDITY_LOW, sentence)]
+
+
+def _judge_warnings(plan: Plan, warnings: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
+    raised = [(int(warning["step"]), str(warning["rule"])) for warning in warnings]
+    named = ", ".join(f"{rule} at step {step}" for step, rule in raised) or "none"
+    if plan.collapse is None:
+        sentence = f"Nothing was wrong with this training, and there were early warnings: {named}."
+        return [(Failure.FALSE_ALARM, sentence)] if plan.healthy and raised else []
+    after = [step for step in plan.checkpoints if step > plan.collapse_step][:2]
+    signs = SIGNS[plan.collapse]
+    if any(rule in signs and plan.collapse_step < step <= after[-1] for step, rule in raised):
+        return []
+    sentence = f"No {' or '.join(signs)} was warned of at steps {' or '.join(map(str, after))}; warnings: {named}."
+    return [(Failure.WARNING_MISSING, sentence)]
 
 
 def _some(what: str, numbers: Sequence[int]) -> str:

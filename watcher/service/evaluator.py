@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from watcher import evaluation
+from watcher.alerts.power import limits
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import is_shared
@@ -45,7 +46,10 @@ class Engine(evaluation.Engine, Renderer, Protocol):
 
 
 class Evaluator:
-    """Puts the oldest staged checkpoint through the engine. `resolve_base` finds an adapter's base on this machine."""
+    """Puts the oldest staged checkpoint through the engine.
+
+    `resolve_base` finds an adapter's base on this machine; `on_evaluated` is called after each evaluation.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Evaluator:
         run: str,
         val: ValFile,
         resolve_base: Callable[[str | None], Path],
+        on_evaluated: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._ledger = ledger
@@ -69,6 +74,7 @@ class Evaluator:
         self._run = run
         self._val = val
         self._resolve_base = resolve_base
+        self._on_evaluated = on_evaluated
         self._policy = parse_policy(settings.policy)
         self._suite: Suite | None = None
         self._warnings: set[str] = set()
@@ -125,6 +131,7 @@ class Evaluator:
             self._exporter.export()
             self._discard_copy(record)
             self._signals.due.set()
+            self._on_evaluated()
             log.info("%s evaluated: %s.", record.name, headline(result.metrics))
         elif self._is_being_evaluated(record):
             self._held = _Held(record, result, row)
@@ -224,6 +231,8 @@ class Evaluator:
             log.warning("%d prompts are longer than the context and are left out.", suite.skipped)
         if len(suite.prompts) < self._settings.samples:
             log.warning("%d prompts were asked for, %d are usable.", self._settings.samples, len(suite.prompts))
+        for sentence in limits(len(suite.prompts) * suite.sampling.n, self._settings.alerts):
+            log.info("Early warnings: %s", sentence)
 
     def _context(self, record: Record) -> evaluation.Context:
         return evaluation.Context(

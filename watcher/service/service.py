@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from watcher.alerts.delivery import Command, Webhook
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import require_unchanged
@@ -21,10 +22,12 @@ from watcher.publish import RunFacts, Settling
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
+from watcher.service.history import LedgerHistory
 from watcher.service.intake import Intake, Source, Staging
 from watcher.service.publisher import Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
+from watcher.service.warner import Channels, Warner
 from watcher.val import ValFile
 
 _TICK = 0.25
@@ -97,8 +100,18 @@ class Service:
             run=run,
             val=val,
             resolve_base=parts.resolve_base,
+            on_evaluated=lambda: self._warner.wake(),
         )
         self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
+        self._warner = Warner(
+            parts.ledger,
+            LedgerHistory(parts.ledger, val.conversations[: settings.samples]),
+            settings.alerts,
+            _channels(settings),
+            self.board,
+            run=run,
+            ended=lambda: self.run_watch.ended_state is not None or parts.ledger.newest_final() is not None,
+        )
         self._publisher = Publisher(
             parts.outboxes and parts.outboxes(self.run_watch),
             self.run_watch,
@@ -115,11 +128,11 @@ class Service:
     def run(self) -> None:
         """Watch until the run is over or `stop()`; raises what ended the service against its will."""
         self._recover()
-        intake, evaluator, publisher = (
+        intake, evaluator, warner, publisher = (
             threading.Thread(target=self._guard, args=(part.run,), name=type(part).__name__, daemon=True)
-            for part in (self._intake, self._evaluator, self._publisher)
+            for part in (self._intake, self._evaluator, self._warner, self._publisher)
         )
-        for thread in (intake, evaluator, publisher):
+        for thread in (intake, evaluator, warner, publisher):
             thread.start()
         while not self.signals.stop.is_set() and not self._over():
             self.heartbeat.beat()
@@ -135,6 +148,8 @@ class Service:
             drain, patience = min(drain, _STOP_DRAIN_SECONDS), _STOP_JOIN_SECONDS
         for thread in (evaluator, intake):
             self._join(thread, patience)
+        self._warner.finish()
+        self._join(warner, patience)
         # Only now nothing new can become due, so an empty outbox means that all is delivered.
         self._publisher.finish(drain, hasty=self._asked_to_stop)
         self._join(publisher, drain + patience)
@@ -221,6 +236,11 @@ def _staging(settings: Settings, directory: Path, free: Callable[[Path], int]) -
         None if budget is None else int(budget * _GB),
         free,
     )
+
+
+def _channels(settings: Settings) -> Channels:
+    webhook = settings.webhook and Webhook(settings.webhook.get_secret_value(), pauses=())
+    return Channels(webhook or None, Command(settings.on_alert) if settings.on_alert else None)
 
 
 def _is_whole(record: Record, *, reread: bool) -> bool:

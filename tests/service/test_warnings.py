@@ -1,0 +1,194 @@
+"""Early warnings of a running service: raised once, passed on, over again; whatever fails, the service goes on."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.conftest import House, ScriptedEngine, write_checkpoint
+from watcher.alerts.delivery import Webhook
+from watcher.demo.dataset import Collapse, collapsed, examples
+from watcher.engine.types import Generation, PromptSpec, Sampling
+from watcher.model import AlertLevel
+from watcher.service.warner import Channels
+
+PAGES = 64
+
+
+@dataclass
+class Writer(ScriptedEngine):
+    """Answers with the demo's pages: varied ones, and all in blue once so many checkpoints were loaded."""
+
+    blue_after: int = 10**9
+    healed_after: int = 10**9
+
+    def generate(
+        self, prompts: Sequence[PromptSpec], sampling: Sampling, stop_ids: Sequence[int]
+    ) -> Iterator[Generation]:
+        count = len(self.loaded)
+        rng = random.Random(count)
+        for prompt, example in zip(prompts, examples(count, len(prompts)), strict=True):
+            sick = self.blue_after < count <= self.healed_after
+            page = collapsed(example, Collapse.BLUE, rng) if sick else example
+            yield Generation(prompt.id, 0, page.answer, 12, "stop")
+
+
+@pytest.fixture
+def engine(house: House) -> Writer:
+    lines = (json.dumps({"question": f"page {i}", "answer": e.answer}) for i, e in enumerate(examples(99, PAGES)))
+    house.val.write_text("".join(f"{line}\n" for line in lines))
+    house.engine = Writer(blue_after=3)
+    return house.engine
+
+
+def train(house: House, steps: Sequence[int], **settings: object) -> None:
+    for step in steps:
+        write_checkpoint(house.root, step, max_steps=10_000)
+    house.service(once=True, samples=PAGES, **settings).run()
+
+
+def rules(house: House, *, active: bool = True) -> set[str]:
+    return {alarm["rule"] for alarm in house.ledger.alarms().all() if alarm["active"] == active}
+
+
+HEALTHY, SICK = (100, 200, 300), (400, 500)
+
+
+def test_a_collapse_is_warned_of_once_in_wandb_across_restarts(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(house, HEALTHY)
+    assert rules(house) == set()
+    with caplog.at_level("INFO", logger="uimon"):
+        train(house, SICK)
+        train(house, (600,))
+    assert "blue_purple_takeover" in rules(house)
+    titles = [alert.title for alert in house.tracker.alerts]
+    assert len([title for title in titles if "Blue and purple" in title]) == 1
+    assert caplog.text.count("Blue and purple take over the pages (blue_purple_takeover") == 1
+    assert "What to do:" in caplog.text
+
+
+def test_what_is_well_again_is_over_and_said(house: House, engine: Writer) -> None:
+    engine.healed_after = 5
+    train(house, (*HEALTHY, *SICK, 600, 700))
+    assert rules(house) == set()
+    assert "blue_purple_takeover" in rules(house, active=False)
+
+
+def test_a_silenced_rule_is_not_raised(house: House, engine: Writer) -> None:
+    train(house, (*HEALTHY, *SICK), alerts={"silence": ["blue_purple_takeover", "colors_collapsed"]})
+    assert not {"blue_purple_takeover", "colors_collapsed"} & rules(house)
+
+
+def test_a_command_gets_each_warning_once_and_its_failure_ends_nothing(
+    house: House, engine: Writer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(house, HEALTHY)
+    told = tmp_path / "told.jsonl"
+    command = f"cat >> {told}; echo >> {told}; touch {tmp_path}/STOP; exit 7"
+    train(house, SICK, on_alert=command)
+    train(house, (600,), on_alert=command)
+    events = [json.loads(line) for line in told.read_text().splitlines()]
+    assert len({event["key"] for event in events}) == len(events)
+    assert "blue_purple_takeover" in {event["rule"] for event in events}
+    assert {event["event"] for event in events} == {"raised"}
+    assert (tmp_path / "STOP").exists()
+    assert "ended with 7" in caplog.text
+    assert [state for _, state, _ in house.states()] == ["published"] * 6
+
+
+class Receiver:
+    """A webhook's receiver that answers with the given statuses, then 200."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.waiting = list(statuses)
+        self.taken: list[dict[str, Any]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                status = receiver.waiting.pop(0) if receiver.waiting else 200
+                if status == 200:
+                    receiver.taken.append(body)
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook/secret-token"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Receiver:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def test_a_webhook_that_is_down_hears_of_it_later_and_its_address_is_not_in_the_log(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver(500, 500, 500, 500) as receiver, caplog.at_level("DEBUG", logger="uimon"):
+        monkeypatch.setattr(
+            "watcher.service.service._channels",
+            lambda _: Channels(Webhook(receiver.url, pauses=()), retries=(0.0,) * 9),
+        )
+        train(house, (*HEALTHY, *SICK))
+        assert len(receiver.waiting) < 4
+        engine.blue_after = 10**9
+        train(house, (600, 700))
+        train(house, (800,))
+    raised = [event for event in receiver.taken if event["event"] == "raised"]
+    assert "blue_purple_takeover" in {event["rule"] for event in raised}
+    assert len({event["key"] for event in raised}) == len(raised)
+    assert {event["key"] for event in receiver.taken if event["event"] == "cleared"} <= {e["key"] for e in raised}
+    assert "uimon, run run" in raised[0]["text"]
+    assert "500" in caplog.text
+    assert "secret-token" not in caplog.text
+
+
+@dataclass
+class Broken:
+    """A history that cannot be read."""
+
+    read_by: list[str] = field(default_factory=list)
+
+    def read(self, *, ended: bool) -> None:
+        self.read_by.append("warner")
+        raise ZeroDivisionError
+
+
+def test_a_rule_that_fails_is_said_once_and_ends_nothing(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Broken()
+    monkeypatch.setattr("watcher.service.service.LedgerHistory", lambda *_: broken)
+    train(house, (*HEALTHY, *SICK))
+    assert broken.read_by
+    assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 1
+    assert [state for _, state, _ in house.states()] == ["published"] * 5
+
+
+def test_a_checkpoint_with_nan_is_warned_of_and_the_next_good_one_ends_it(house: House, engine: Writer) -> None:
+    path = write_checkpoint(house.root, 100, max_steps=10_000)
+    state = {"global_step": 100, "max_steps": 10_000, "log_history": [{"step": 90, "loss": float("nan")}]}
+    (path / "trainer_state.json").write_text(json.dumps(state))
+    house.service(once=True, samples=PAGES).run()
+    assert rules(house) | rules(house, active=False) == {"non_finite"}
+    levels = [alert.level for alert in house.tracker.alerts if "NaN" in alert.title]
+    assert levels[:1] in ([AlertLevel.ERROR], [])

@@ -1,0 +1,66 @@
+"""Which checkpoint is best, and what training has changed: questions to the ledger's history."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from watcher.alerts import Entry
+from watcher.alerts.baseline import Delta, compare
+from watcher.alerts.best import Best, best
+from watcher.ledger import Ledger
+from watcher.model import Reason, UimonError
+from watcher.service.history import LedgerHistory
+from watcher.statedir import StateDir
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The evaluation of `step` against that of `baseline`, as it is called."""
+
+    step: int
+    baseline: str
+    deltas: tuple[Delta, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`."""
+        deltas = [asdict(delta) | {"change": delta.change, "clear": delta.clear} for delta in self.deltas]
+        return {"step": self.step, "baseline": self.baseline, "deltas": deltas}
+
+
+def best_of(ledger: Ledger) -> Best | None:
+    """The best checkpoint of the suite that was evaluated last; None before the first evaluation."""
+    return best(_entries(ledger))
+
+
+def compared_with(ledger: Ledger, baseline: str) -> Comparison:
+    """The newest step against a baseline: a step of this ledger (`0` is the base model), or the newest step of the
+    ledger in another run's state directory.
+
+    Raises UimonError(CONFIG_INVALID) where there is no such evaluation.
+    """
+    entries = _entries(ledger)
+    if not entries:
+        raise UimonError(Reason.CONFIG_INVALID, "Nothing is evaluated yet, so there is nothing to compare.")
+    newest = entries[-1]
+    if baseline.isdecimal():
+        found = [entry for entry in entries if entry.step == int(baseline)]
+        name = f"step {baseline}"
+    else:
+        place = StateDir(Path(baseline))
+        if not place.ledger.is_file():
+            sentence = f"--baseline {baseline} is neither a step nor a state directory with a ledger."
+            raise UimonError(Reason.CONFIG_INVALID, sentence)
+        other = Ledger(place.ledger, read_only=True)
+        found = _entries(other)
+        name = f"step {found[-1].step} of run {other.recall('run')}" if found else baseline
+        other.close()
+    if not found:
+        known = ", ".join(str(entry.step) for entry in entries)
+        raise UimonError(Reason.CONFIG_INVALID, f"There is no evaluation of {name}; this run has: {known}.")
+    return Comparison(newest.step, name, compare(newest, found[-1]))
+
+
+def _entries(ledger: Ledger) -> list[Entry]:
+    return sorted(LedgerHistory(ledger).read(ended=True).entries, key=lambda entry: (entry.step, entry.at))
