@@ -108,7 +108,7 @@ _INFOS = (
     MetricInfo("eval/structure_similarity", "0-1", "likeness of page structure, mean over pairs", _ALIKE),
     MetricInfo("eval/structure_nearest", "0-1", "likeness of each page to its nearest other page", _NEAREST),
     MetricInfo("eval/lookalike_share", "0-1", "pages with the layout of another prompt's page"),
-    MetricInfo("eval/distinct_4", "0-1", "distinct among all runs of four words; falls as samples are added"),
+    MetricInfo("eval/distinct_4", "0-1", "distinct among all runs of four words"),
     MetricInfo("eval/repetition_share", "0-1", "samples that end in a repetition loop"),
 )
 

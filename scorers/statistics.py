@@ -47,7 +47,7 @@ def clustered_wilson(clusters: Sequence[tuple[int, int]]) -> Interval | None:
     Samples of one prompt resemble each other, so they say less than as many samples of different prompts. Wilson's
     interval is taken at the effective sample size n / d, where the design effect d is the variance of the rate between
     clusters over that of independent samples (J. N. K. Rao and A. J. Scott, Biometrics 48, 1992), at least 1. Where all
-    samples succeed, or all fail, nothing shows how alike they are, and a cluster counts as one sample. Covers 0.93 to
+    samples succeed, or all fail, nothing shows how alike they are, and a cluster counts as one sample. Covers 0.92 to
     0.97 in simulations of 64 prompts with 4 samples and likeness (intraclass correlation) from 0 to 1.
 
     >>> clustered_wilson([(1, 1)] * 9) == wilson(9, 9) == clustered_wilson([(4, 4)] * 9)

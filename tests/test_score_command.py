@@ -206,6 +206,18 @@ def test_intervals_stand_beside_the_values_and_not_among_them(
     assert "_n " not in printed
 
 
+def test_a_narrow_terminal_gets_the_figures_without_their_meaning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "good.html", GOOD)
+    for columns, explained in ((80, False), (120, True)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        run_score([str(tmp_path)], as_json=False)
+        lines = capsys.readouterr().out.splitlines()
+        assert any("share of all samples whose code parses" in line for line in lines) is explained
+        assert sum(line.startswith("eval/") for line in lines) == len(lines) - 1
+
+
 def test_rows_of_one_prompt_are_counted_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer = {"role": "assistant", "content": GOOD}
     rows: list[dict[str, Any]] = [

@@ -126,6 +126,7 @@ def test_the_sketches_estimate_the_number_of_distinct_grams() -> None:
     assert distinct([sketch]) == pytest.approx(exact, rel=0.2)
 
 
+SECTION = " ".join(f"word{i}" for i in range(60))
 CARD = '<div class="card p-4"><h2>Title</h2><p>Some words about it.</p></div>\n'
 
 
@@ -134,6 +135,7 @@ CARD = '<div class="card p-4"><h2>Title</h2><p>Some words about it.</p></div>\n'
     [
         "a" * LOOP_CHARACTERS,
         f"<main>{CARD * 3}",
+        f"<main>{SECTION * 3}",
         f"<main>{CARD * 8}{CARD[:20]}",
         "Sure. " + "I am sorry, but I can't do that. " * 10 + "  \n",
         "<p>" + ("word " * 500 + "\n") * 3,
@@ -153,7 +155,7 @@ def test_a_text_that_ends_in_circles_is_a_loop(text: str) -> None:
         "",
         "short " * 30,
         f"<main>{CARD * 8}</main></body></html>",
-        f"<main>{CARD * 2}{CARD[:20]}",
+        f"<main>{SECTION * 2}{SECTION[:20]}",
         "<div>" * 20 + "</div>" * 20,
         "<select>" + "".join(f"<option>{year}</option>" for year in range(1900, 2030)),
     ],

@@ -30,6 +30,7 @@ def both(*texts: str, language: Language | None = None) -> dict[str, tuple[Any, 
         ("<div><p>x</p></div>", 1, 1),
         ("<div><p>x</div>", 0, 1),
         ("<div><span>x</div>", 0, 0),
+        ("<a><b></a></a>", 0, 0),
         ("<img src='a' />", 1, 1),
     ],
 )

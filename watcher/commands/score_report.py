@@ -12,6 +12,8 @@ from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample
 SHOWN_SAMPLES = 20
 SHOWN_ERRORS = 3
 SHOWN_REASONS = 5
+# Narrower, each meaning would be a column of single words.
+_EXPLAINED = 110
 
 _STYLES = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "red"}
 # Nothing usable at all is worse than a broken page, and that is worse than one which only ran out of tokens.
@@ -34,7 +36,9 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("metric", "value", "95 %", "", "meaning", box=None, pad_edge=False, header_style="bold")
+    explained = console.width >= _EXPLAINED
+    columns = ("metric", "value", "95 %", "", *(("meaning",) if explained else ()))
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     table.columns[0].no_wrap = table.columns[2].no_wrap = True
     table.columns[1].justify = table.columns[2].justify = "right"
     known = [name for name in METRICS if name in metrics and not METRICS[name].of]
@@ -43,7 +47,8 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
         grade = info.grade(metrics[name], metrics.get("eval/samples"))
         style = _STYLES[grade] if grade else ""
         value = Text(number(metrics[name], info.unit), style)
-        table.add_row(name, value, Text(_interval(name, metrics), "dim"), Text(grade or "", style), info.meaning)
+        cells = (name, value, Text(_interval(name, metrics), "dim"), Text(grade or "", style), info.meaning)
+        table.add_row(*cells[: len(columns)])
     console.print(table)
 
 
