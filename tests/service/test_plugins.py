@@ -1,4 +1,4 @@
-"""Plug-in scorers through the whole service: their metrics in the run, their failures in the log, their suite's digest."""
+"""Plug-in scorers through the whole service: their metrics in the run, their failures in the log, their suite."""
 
 from __future__ import annotations
 
