@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -91,15 +91,32 @@ def test_what_a_sample_adds_to_the_rarefied_classes_is_its_mean_over_all_groups(
         assert sums["classes_3"] == pytest.approx(sum(with_it) / len(with_it))
 
 
-def test_the_interval_of_rarefied_classes_is_as_wide_as_new_samples_vary() -> None:
+def templated(rng: random.Random) -> Sample:
+    """A page that takes more or less of its structure from a common template."""
+    common = rng.sample(range(40), rng.randint(0, 40))
+    return replace(page(rng), shape=tuple(sorted({*common, *rng.sample(range(1_000, 10**6), 20)})))
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("eval/unique_tailwind_classes_3", page),
+        ("eval/structure_similarity", templated),
+        ("eval/structure_nearest", templated),
+    ],
+)
+def test_the_interval_of_what_compares_samples_is_as_wide_as_new_samples_vary(
+    name: str, made: Callable[[random.Random], Sample]
+) -> None:
     rng = random.Random(11)
-    runs = [aggregate([page(rng) for _ in range(30)], replicates=200) for _ in range(60)]
-    values = [run["eval/unique_tailwind_classes_3"] or 0.0 for run in runs]
+    runs = [aggregate([made(rng) for _ in range(30)], replicates=200) for _ in range(60)]
+    values = [run[name] or 0.0 for run in runs]
     center = sum(values) / len(values)
     spread = (sum((value - center) ** 2 for value in values) / len(values)) ** 0.5
-    ends = [(run["eval/unique_tailwind_classes_3_low"], run["eval/unique_tailwind_classes_3_high"]) for run in runs]
+    ends = [(run[f"{name}_low"], run[f"{name}_high"]) for run in runs]
     widths = [high - low for low, high in ends if low is not None and high is not None]
-    assert sum(widths) / len(widths) == pytest.approx(2 * 1.96 * spread, rel=0.3)
+    assert len(widths) == len(runs)
+    assert sum(widths) / len(widths) == pytest.approx(2 * 1.96 * spread, rel=0.35)
 
 
 def test_an_entropy_interval_reaches_above_the_value_that_few_samples_bias_down() -> None:
