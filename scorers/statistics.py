@@ -38,7 +38,8 @@ def wilson(successes: float, n: float) -> Interval | None:
     rate, z2 = successes / n, Z_95**2
     center = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
-    return (max(0.0, center - half), min(1.0, center + half))
+    # Rounding must not put the rate itself outside, where it is 0 or 1.
+    return (max(0.0, min(rate, center - half)), min(1.0, max(rate, center + half)))
 
 
 def clustered_wilson(clusters: Sequence[tuple[int, int]]) -> Interval | None:

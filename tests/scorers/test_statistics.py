@@ -37,6 +37,12 @@ def successes(rng: random.Random, rate: float, likeness: float, n: int) -> int:
     return sum(rng.random() < own for _ in range(n))
 
 
+def test_an_interval_ends_exactly_where_its_rate_is_0_or_1() -> None:
+    for n in range(1, 300):
+        assert (wilson(0, n) or (1, 0))[0] == 0
+        assert (wilson(n, n) or (1, 0))[1] == 1
+
+
 def test_clusters_of_one_are_independent_samples() -> None:
     assert clustered_wilson([(1, 1)] * 7 + [(0, 1)] * 3 + [(0, 0)]) == wilson(7, 10)
     assert clustered_wilson([]) is None
