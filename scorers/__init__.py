@@ -6,13 +6,15 @@
 
 Usable alone: it needs Beautiful Soup, turbohtml, tinycss2 and tree-sitter, and nothing that trains or serves models.
 A sample says what one completion is (`Outcome`, errors with their places, colors, Tailwind classes); `aggregate` turns
-samples, fresh or stored, into the metrics that `METRICS` explains. `VERSION` changes with the definitions.
+samples, fresh or stored, into the metrics that `METRICS` explains. `VERSION` changes with the definitions. Scorers of
+your own: see `scorers.plugins`.
 """
 
 from scorers.aggregation import aggregate
-from scorers.metrics import METRICS, Band, Grade, MetricInfo
+from scorers.metrics import METRICS, Band, Grade, MetricInfo, is_logged
+from scorers.plugins import Plugin, Scorer, ScorerError, load_plugins
 from scorers.sample import Completion, Issue, Language, Outcome, Sample, SampleError
-from scorers.scoring import VERSION, Report, score, score_sample
+from scorers.scoring import VERSION, Report, report, score, score_sample, versions
 
 __all__ = [
     "METRICS",
@@ -24,10 +26,17 @@ __all__ = [
     "Language",
     "MetricInfo",
     "Outcome",
+    "Plugin",
     "Report",
     "Sample",
     "SampleError",
+    "Scorer",
+    "ScorerError",
     "aggregate",
+    "is_logged",
+    "load_plugins",
+    "report",
     "score",
     "score_sample",
+    "versions",
 ]

@@ -1,115 +1,124 @@
-"""From samples to the metrics of one evaluation: pure, over stored samples as well as fresh ones."""
+"""From samples to the metrics of one evaluation: pure, over stored samples as well as fresh ones.
+
+Rates count samples. Pooled statistics are functions of a sum over prompts (see `tally`): the value is that of the
+whole sum, the interval comes from sums of prompts drawn again.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from scorers.diversity import structure_similarity
-from scorers.palette import BLUE_PURPLE, family, hue_bin
+from scorers.diversity import ALIKE, Likeness, distinct, likeness
+from scorers.metrics import METRICS, POOLED, RATES
+from scorers.resampling import REPLICATES, bootstrap
 from scorers.sample import Outcome, Sample
-from scorers.statistics import entropy, mean, rarefaction, weighted_entropy, wilson
+from scorers.statistics import Interval, clustered_wilson
+from scorers.tally import Tally
 
 Metrics = dict[str, float | None]
 
-# Below this many color tokens, the hues of one page say nothing.
-MIN_TOKENS = 3
-DRAWS = 3
 
-
-def aggregate(samples: Iterable[Sample]) -> Metrics:
+def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> Metrics:
     """The metrics of a set of samples by their full names, all names always present; None where undefined.
+
+    The bootstrap intervals are made of so many `replicates`; with 0 they are left undefined, and it takes a tenth of
+    the time.
 
     >>> metrics = aggregate([])
     >>> metrics["eval/samples"], metrics["eval/syntax_validity_rate"], metrics["eval/color_entropy"]
     (0.0, None, None)
     """
     everything = tuple(samples)
+    prompts = [sample.prompt or f"#{number}" for number, sample in enumerate(everything)]
+    alike = likeness([sample.shape for sample in everything], prompts)
     return {
-        **_syntax(everything),
-        **_colors(everything),
-        **_hues(everything),
-        **_classes(everything),
-        **_likeness(everything),
+        **_counts(everything, prompts),
+        **_rates(everything, prompts, alike),
+        **_pooled(Tally.of(everything, prompts, alike), replicates),
+        "eval/distinct_4": _distinct_4(everything),
     }
 
 
-def _syntax(samples: Sequence[Sample]) -> Metrics:
-    n = len(samples)
+def _counts(samples: Sequence[Sample], prompts: Sequence[str]) -> Metrics:
     outcomes = Counter(sample.outcome for sample in samples)
-    valid, complete = outcomes[Outcome.VALID], n - outcomes[Outcome.TRUNCATED]
-    low, high = wilson(valid, n) or (None, None)
     return {
-        "eval/samples": float(n),
-        "eval/syntax_validity_rate": valid / n if n else None,
-        "eval/syntax_validity_rate_low": low,
-        "eval/syntax_validity_rate_high": high,
-        "eval/syntax_validity_rate_complete": valid / complete if complete else None,
+        "eval/samples": float(len(samples)),
+        "eval/prompts": float(len(set(prompts))),
         **{f"eval/outcome_{outcome.value}": float(outcomes[outcome]) for outcome in Outcome},
         "eval/soft_issues": float(sum(sample.soft_issues for sample in samples)),
+        "eval/total_colors_used": _if_any(samples, sum(sample.num_colors for sample in samples)),
+        "eval/distinct_colors": _if_any(samples, len({name for s in samples for name, _ in s.colors})),
+        "eval/unique_tailwind_classes": _if_any(samples, len({name for s in samples for name, _ in s.classes})),
     }
 
 
-def _colors(samples: Sequence[Sample]) -> Metrics:
-    shades: Counter[str] = Counter()
-    for sample in samples:
-        shades.update(dict(sample.colors))
-    families: Counter[str] = Counter()
-    for token, count in shades.items():
-        families[family(token)] += count
-    return {
-        "eval/color_entropy": entropy(families.values()),
-        "eval/color_shade_entropy": entropy(shades.values()),
-        "eval/total_colors_used": float(sum(sample.num_colors for sample in samples)) if samples else None,
-        "eval/distinct_colors": float(len(shades)) if samples else None,
+def _if_any(samples: Sequence[Sample], count: int) -> float | None:
+    return float(count) if samples else None
+
+
+def _rates(samples: Sequence[Sample], prompts: Sequence[str], alike: Likeness | None) -> Metrics:
+    pairs = list(zip(samples, prompts, strict=True))
+    cases = {
+        "eval/syntax_validity_rate": [(p, s.syntax_valid) for s, p in pairs],
+        "eval/syntax_validity_rate_complete": [
+            (p, s.syntax_valid) for s, p in pairs if s.outcome is not Outcome.TRUNCATED
+        ],
+        "eval/repetition_share": [(p, s.loops) for s, p in pairs if s.loops is not None],
+        "eval/duplicate_share": _copies(pairs),
+        "eval/lookalike_share": [] if alike is None else [(p, v >= ALIKE) for p, v in _nearest(alike)],
     }
+    metrics: Metrics = {}
+    for name in RATES:
+        clusters = _clusters(cases[name])
+        n = sum(size for _, size in clusters)
+        rate = sum(hits for hits, _ in clusters) / n if n else None
+        metrics |= _with_interval(name, rate, clustered_wilson(clusters), n)
+    return metrics
 
 
-def _hues(samples: Sequence[Sample]) -> Metrics:
-    """Each sample weighs the same, so that one long page does not decide; see `MIN_TOKENS`."""
-    pages = [page for sample in samples if sample.num_colors >= MIN_TOKENS and (page := _hue_shares(sample))]
-    pooled: dict[str, float] = {}
-    for page in pages:
-        for hue, share in page.items():
-            pooled[hue] = pooled.get(hue, 0.0) + share
-    leaders: dict[str, float] = {}
-    for page in pages:
-        top = [hue for hue, share in page.items() if share == max(page.values())]
-        # Hues that lead together share the page: no hue may win by its place in the alphabet.
-        for hue in top:
-            leaders[hue] = leaders.get(hue, 0.0) + 1 / len(top)
-    return {
-        "eval/hue_entropy": weighted_entropy(list(pooled.values())),
-        "eval/blue_purple_share": mean([page.get(BLUE_PURPLE, 0.0) for page in pages]),
-        "eval/dominant_hue_share": max(leaders.values()) / len(pages) if pages else None,
-        "eval/hue_samples": float(len(pages)),
-    }
+def _clusters(cases: Iterable[tuple[str, bool]]) -> list[tuple[int, int]]:
+    """(successes, n) of each prompt."""
+    n: Counter[str] = Counter()
+    hits: Counter[str] = Counter()
+    for prompt, hit in cases:
+        n[prompt] += 1
+        hits[prompt] += hit
+    return [(hits[prompt], size) for prompt, size in n.items()]
 
 
-def _hue_shares(sample: Sample) -> dict[str, float]:
-    counts: Counter[str] = Counter()
-    for token, count in sample.colors:
-        if hue := hue_bin(token):
-            counts[hue] += count
-    total = counts.total()
-    return {hue: count / total for hue, count in counts.items()}
+def _copies(pairs: Sequence[tuple[Sample, str]]) -> list[tuple[str, bool]]:
+    """For each different code of each prompt, whether an earlier prompt has it; undefined for fewer than two."""
+    seen: dict[str, str] = {}
+    cases = [
+        (prompt, seen.setdefault(code, prompt) != prompt)
+        for prompt, code in dict.fromkeys((p, s.fingerprint) for s, p in pairs if s.fingerprint)
+    ]
+    return cases if len(cases) > 1 else []
 
 
-def _classes(samples: Sequence[Sample]) -> Metrics:
-    occurrence = Counter(name for sample in samples for name, _ in sample.classes)
-    tokens = sum(sample.class_tokens for sample in samples)
-    return {
-        "eval/unique_tailwind_classes": float(len(occurrence)) if samples else None,
-        "eval/unique_tailwind_classes_3": rarefaction(occurrence, len(samples), DRAWS),
-        "eval/utility_share": sum(sample.num_classes for sample in samples) / tokens if tokens else None,
-    }
+def _nearest(alike: Likeness) -> Iterable[tuple[str, float]]:
+    return zip(alike.prompts, alike.nearest, strict=True)
 
 
-def _likeness(samples: Sequence[Sample]) -> Metrics:
-    prints = [sample.fingerprint for sample in samples if sample.fingerprint]
-    pairs, nearest = structure_similarity([sample.shape for sample in samples]) or (None, None)
-    return {
-        "eval/duplicate_share": 1 - len(set(prints)) / len(prints) if len(prints) > 1 else None,
-        "eval/structure_similarity": pairs,
-        "eval/structure_nearest": nearest,
-    }
+def _pooled(tally: Tally, replicates: int) -> Metrics:
+    values = tally.statistics(tally.total())
+    intervals = bootstrap(tally.units, tally.statistics, replicates)
+    metrics: Metrics = {"eval/hue_samples": float(tally.n["eval/hue_entropy"])}
+    for name in POOLED:
+        value = values[name]
+        metrics |= _with_interval(name, value, intervals.get(name), tally.n[name])
+    return metrics
+
+
+def _with_interval(name: str, value: float | None, interval: Interval | None, n: int) -> Metrics:
+    low, high = interval if interval and value is not None else (None, None)
+    # A reflected interval may leave the range of what it is about.
+    low = None if low is None else max(0.0, low)
+    high = None if high is None else min(high, 1.0 if METRICS[name].unit == "0-1" else high)
+    return {name: value, f"{name}_low": low, f"{name}_high": high, f"{name}_n": float(n)}
+
+
+def _distinct_4(samples: Sequence[Sample]) -> float | None:
+    words = sum(sample.words for sample in samples)
+    return min(1.0, distinct(sample.grams for sample in samples) / words) if words else None

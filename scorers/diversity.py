@@ -1,20 +1,47 @@
-"""Do samples look alike? Fingerprints for exact copies, 5-grams of tags for pages with the same layout.
+"""Do samples look alike, and does one go in circles?
 
-Two pages of one template with new words share most 5-grams of their tag sequences and few words, so structure is
-compared, not text. On real pages the mean similarity of pairs lies between 0.06 and 0.16; for one layout with other
-words it is 1.
+Fingerprints find exact copies, 5-grams of tags pages with the same layout: two pages of one template with new words
+share most of those and few words, so structure is compared, not text. On real pages the mean similarity of pairs lies
+between 0.06 and 0.16; for one layout with other words it is 1.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 GRAM = 5
+WORD_GRAM = 4
 SKETCH = 256
 # Pairs grow with the square; 64 samples make 2,016 of them.
 MAX_COMPARED = 64
+# A page as much like another one as this has its layout: healthy pages are 0.14 to 0.30 like their nearest, those made
+# from a template 1.
+ALIKE = 0.8
+# As for the page itself: what lies beyond is a symptom of something else.
+MAX_CHARACTERS = 2_000_000
+
+# "A phrase that is repeated at least three times at the end" (A. Holtzman et al., The Curious Case of Neural Text
+# Degeneration, ICLR 2020, there at least two tokens long). Markup ends with a few equal closing tags when all is well,
+# hence the characters.
+LOOP_REPEATS = 3
+LOOP_CHARACTERS = 200
+_LOOP_WINDOW = 30_000
+_PROBE = 64
+# Earlier places of the probe that are tried as the length of the phrase; keeps hostile text linear.
+_MAX_TRIES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike the pages of different prompts are. For each page compared: the prompt, the mean similarity to the
+    others, and the similarity to the nearest."""
+
+    prompts: tuple[str, ...]
+    means: tuple[float, ...]
+    nearest: tuple[float, ...]
 
 
 def fingerprint(code: str) -> str:
@@ -29,7 +56,36 @@ def fingerprint(code: str) -> str:
 def shape(tags: Sequence[str]) -> tuple[int, ...]:
     """The smallest hashes of the 5-grams of a page's tags, in order; a shorter page is one gram."""
     grams = {" ".join(tags[i : i + GRAM]) for i in range(max(1, len(tags) - GRAM + 1))} if tags else set()
-    return tuple(sorted({zlib.crc32(gram.encode()) for gram in grams})[:SKETCH])
+    return _smallest({zlib.crc32(gram.encode()) for gram in grams})
+
+
+def word_grams(code: str) -> tuple[int, tuple[int, ...]]:
+    """The number of 4-grams of the code's words (what blanks separate), and the smallest hashes of the distinct ones.
+
+    >>> word_grams("a b c d a b c d")[0], len(word_grams("a b c d a b c d")[1]), word_grams("a b c")
+    (5, 4, (0, ()))
+    """
+    words = code[:MAX_CHARACTERS].encode().split()
+    following = (words[start:] for start in range(WORD_GRAM))
+    hashes = set(map(zlib.crc32, map(b" ".join, zip(*following, strict=False))))
+    return max(0, len(words) - WORD_GRAM + 1), _smallest(hashes)
+
+
+def _smallest(hashes: set[int]) -> tuple[int, ...]:
+    return tuple(sorted(hashes)[:SKETCH])
+
+
+def distinct(sketches: Iterable[Sequence[int]]) -> float:
+    """How many distinct grams several sketches stand for: exact below `SKETCH`, else estimated to some 6 % from the
+    place of the last of the smallest hashes (Z. Bar-Yossef et al., Counting Distinct Elements, RANDOM 2002).
+
+    >>> distinct([(1, 2), (2, 3)])
+    3.0
+    """
+    union = sorted(set().union(*sketches))
+    if len(union) < SKETCH:
+        return float(len(union))
+    return (SKETCH - 1) * 2**32 / union[SKETCH - 1]
 
 
 def similarity(a: Sequence[int], b: Sequence[int]) -> float:
@@ -39,33 +95,70 @@ def similarity(a: Sequence[int], b: Sequence[int]) -> float:
     >>> similarity((1, 2, 3), (2, 3, 4)), similarity((), ())
     (0.5, 0.0)
     """
-    left, right = frozenset(a), frozenset(b)
-    union = left | right
-    if not union:
+    return _similarity(frozenset(a), frozenset(b))
+
+
+def _similarity(left: frozenset[int], right: frozenset[int]) -> float:
+    common = left & right
+    size = len(left) + len(right) - len(common)
+    if not common:
         return 0.0
-    if len(union) > SKETCH:
-        union = frozenset(sorted(union)[:SKETCH])
-    return len(union & left & right) / len(union)
+    if size > SKETCH:
+        last = sorted(left | right)[SKETCH - 1]
+        return sum(value <= last for value in common) / SKETCH
+    return len(common) / size
 
 
-def structure_similarity(shapes: Sequence[Sequence[int]]) -> tuple[float, float] | None:
-    """Over pages with a shape: the mean similarity of all pairs, and the mean similarity to the nearest other page.
+def likeness(shapes: Sequence[Sequence[int]], prompts: Sequence[str]) -> Likeness | None:
+    """Compares the pages that have a shape, each with those of other prompts: answers to one prompt may be alike.
 
-    None for fewer than two pages. Of more than `MAX_COMPARED` pages an evenly spaced part is compared.
+    None where there are no two such pages. Of more than `MAX_COMPARED` pages an evenly spaced part is compared.
 
-    >>> structure_similarity([(1, 2), (1, 2), (3, 4)])
-    (0.3333333333333333, 0.6666666666666666)
+    >>> found = likeness([(1, 2), (1, 2), (3, 4)], ["a", "b", "c"])
+    >>> found.means, found.nearest
+    ((0.5, 0.5, 0.0), (1.0, 1.0, 0.0))
+    >>> likeness([(1, 2), (1, 2)], ["a", "a"])
     """
-    pages = [page for page in shapes if page]
+    pages = [(prompt, frozenset(grams)) for prompt, grams in zip(prompts, shapes, strict=True) if grams]
     if len(pages) > MAX_COMPARED:
         pages = [pages[i * len(pages) // MAX_COMPARED] for i in range(MAX_COMPARED)]
-    if len(pages) < 2:
+    found: list[list[float]] = [[] for _ in pages]
+    for i, (prompt, grams) in enumerate(pages):
+        for j, (other, others) in enumerate(pages[:i]):
+            if prompt != other:
+                value = _similarity(grams, others)
+                found[i].append(value)
+                found[j].append(value)
+    compared = [(page[0], values) for page, values in zip(pages, found, strict=True) if values]
+    if not compared:
         return None
-    nearest = [0.0] * len(pages)
-    total = 0.0
-    for i, page in enumerate(pages):
-        for j in range(i):
-            value = similarity(page, pages[j])
-            total += value
-            nearest[i], nearest[j] = max(nearest[i], value), max(nearest[j], value)
-    return total / (len(pages) * (len(pages) - 1) / 2), sum(nearest) / len(nearest)
+    return Likeness(
+        tuple(prompt for prompt, _ in compared),
+        tuple(sum(values) / len(values) for _, values in compared),
+        tuple(max(values) for _, values in compared),
+    )
+
+
+def ends_in_loop(text: str) -> bool:
+    """Whether the text ends with the same phrase again and again: `LOOP_REPEATS` times over, and no shorter than
+    `LOOP_CHARACTERS`. A last repetition that was cut is recognized; phrases that change a little (a counter) are not.
+
+    >>> ends_in_loop("<ul>" + "<li>A thing</li>" * 20 + "<li>A th"), ends_in_loop("<div>" * 9 + "</div>" * 9)
+    (True, False)
+    """
+    tail = text.rstrip()[-_LOOP_WINDOW:]
+    if len(tail) < LOOP_CHARACTERS:
+        return False
+    probe = tail[-_PROBE:]
+    at = len(tail) - _PROBE
+    for _ in range(_MAX_TRIES):
+        at = tail.rfind(probe, 0, at + _PROBE - 1)
+        period = len(tail) - _PROBE - at
+        # The blanks between two repetitions are missing after the last one.
+        blanks = period - len(tail[-period:].lstrip())
+        length = max(LOOP_REPEATS * period - blanks, LOOP_CHARACTERS)
+        if at < 0 or length > len(tail):
+            return False
+        if tail[-length:-period] == tail[-length + period :]:
+            return True
+    return False

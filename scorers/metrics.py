@@ -1,11 +1,14 @@
 """Every metric by name: what it means, its unit, and where a reader should look up.
 
 The bands are those of the metrics this tool took over; they hold for the quantity under exactly that name.
+
+A metric with an interval has three companions: `…_low` and `…_high`, the ends of its 95 % interval, and `…_n`, the
+number of samples that it says something of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -35,7 +38,9 @@ class Band:
 class MetricInfo:
     """One metric. Bands share their bounds; the first that contains a value grades it.
 
-    `least` is the number of samples from which on the bands hold: a few pages may well be blue.
+    `least` is the number of samples from which on the bands hold: a few pages may well be blue. `of` names the metric
+    that this one is a companion of. What is not `logged` is in the JSON forms only: a chart for each would bury those
+    that people look at.
     """
 
     name: str
@@ -43,6 +48,8 @@ class MetricInfo:
     meaning: str
     bands: tuple[Band, ...] = ()
     least: int = 0
+    of: str = ""
+    logged: bool = True
 
     def grade(self, value: float | None, samples: float | None = None) -> Grade | None:
         """The grade of a value over so many samples, if there is one; without `samples`, enough are assumed.
@@ -67,14 +74,13 @@ _DOMINANT = (Band(Grade.GOOD, None, 0.7), Band(Grade.MEDIUM, 0.7, 0.8), Band(Gra
 _ALIKE = (Band(Grade.BAD, 0.35, None), Band(Grade.GOOD, None, 0.2), Band(Grade.MEDIUM, 0.2, 0.35))
 _NEAREST = (Band(Grade.BAD, 0.8, None), Band(Grade.GOOD, None, 0.5), Band(Grade.MEDIUM, 0.5, 0.8))
 
-_ALL = (
+_INFOS = (
     MetricInfo("train/perplexity", "", "exp(loss) of a logged training step", _PERPLEXITY),
     MetricInfo("eval/perplexity", "", "exp(mean loss per token) of the reference answers", _PERPLEXITY),
     MetricInfo("eval/nll_per_char", "nats", "loss per character of the reference answers"),
     MetricInfo("eval/samples", "samples", "completions that were scored"),
+    MetricInfo("eval/prompts", "prompts", "different prompts among them", logged=False),
     MetricInfo("eval/syntax_validity_rate", "0-1", "share of all samples whose code parses", _VALIDITY),
-    MetricInfo("eval/syntax_validity_rate_low", "0-1", "lower end of its 95 % interval"),
-    MetricInfo("eval/syntax_validity_rate_high", "0-1", "upper end of its 95 % interval"),
     MetricInfo(
         "eval/syntax_validity_rate_complete", "0-1", "the same without samples cut by the token limit", _VALIDITY
     ),
@@ -92,12 +98,76 @@ _ALL = (
     MetricInfo("eval/hue_samples", "samples", "samples with enough colors for the hue metrics"),
     MetricInfo("eval/total_colors_used", "occurrences", "color tokens, over all samples"),
     MetricInfo("eval/distinct_colors", "colors", "distinct color tokens, over all samples"),
+    MetricInfo("eval/distinct_colors_1", "colors", "distinct color tokens in one sample, mean"),
     MetricInfo("eval/unique_tailwind_classes", "classes", "distinct utilities; grows with the number of samples"),
     MetricInfo("eval/unique_tailwind_classes_3", "classes", "distinct utilities to expect in three samples", _CLASSES),
+    MetricInfo("eval/unique_tailwind_classes_1", "classes", "distinct utilities in one sample, mean"),
     MetricInfo("eval/utility_share", "0-1", "class names that are Tailwind utilities"),
-    MetricInfo("eval/duplicate_share", "0-1", "samples whose code repeats another sample's"),
+    MetricInfo("eval/dead_class_rate", "0-1", "class names that neither Tailwind nor their page knows"),
+    MetricInfo("eval/duplicate_share", "0-1", "samples whose code repeats that for another prompt"),
     MetricInfo("eval/structure_similarity", "0-1", "likeness of page structure, mean over pairs", _ALIKE),
     MetricInfo("eval/structure_nearest", "0-1", "likeness of each page to its nearest other page", _NEAREST),
+    MetricInfo("eval/lookalike_share", "0-1", "pages with the layout of another prompt's page"),
+    MetricInfo("eval/distinct_4", "0-1", "distinct among all runs of four words"),
+    MetricInfo("eval/repetition_share", "0-1", "samples that end in a repetition loop"),
 )
 
-METRICS: Mapping[str, MetricInfo] = MappingProxyType({info.name: info for info in _ALL})
+RATES = (
+    "eval/syntax_validity_rate",
+    "eval/syntax_validity_rate_complete",
+    "eval/duplicate_share",
+    "eval/lookalike_share",
+    "eval/repetition_share",
+)
+"""Shares of samples: their intervals are Wilson's, clustered by prompt."""
+
+POOLED = (
+    "eval/color_entropy",
+    "eval/color_shade_entropy",
+    "eval/hue_entropy",
+    "eval/blue_purple_share",
+    "eval/dominant_hue_share",
+    "eval/unique_tailwind_classes_3",
+    "eval/unique_tailwind_classes_1",
+    "eval/distinct_colors_1",
+    "eval/utility_share",
+    "eval/dead_class_rate",
+    "eval/structure_similarity",
+    "eval/structure_nearest",
+)
+"""Statistics of all samples together: their intervals come from the bootstrap."""
+
+# The interval of these is in every row; the others' are in the JSON forms.
+_HEADLINES = frozenset(
+    (
+        "eval/syntax_validity_rate",
+        "eval/color_entropy",
+        "eval/blue_purple_share",
+        "eval/unique_tailwind_classes_3",
+    )
+)
+
+
+def _with_companions(info: MetricInfo) -> Iterator[MetricInfo]:
+    yield info
+    if info.name in RATES or info.name in POOLED:
+        shown = info.name in _HEADLINES
+        for end in ("low", "high"):
+            meaning = f"{'lower' if end == 'low' else 'upper'} end of its 95 % interval"
+            yield MetricInfo(f"{info.name}_{end}", info.unit, meaning, of=info.name, logged=shown)
+        yield MetricInfo(f"{info.name}_n", "samples", "samples it is about", of=info.name, logged=False)
+
+
+METRICS: Mapping[str, MetricInfo] = MappingProxyType(
+    {info.name: info for base in _INFOS for info in _with_companions(base)}
+)
+
+
+def is_logged(name: str) -> bool:
+    """Whether a metric belongs into the run's charts; one that is not known here (a plug-in's) does.
+
+    >>> is_logged("eval/color_entropy_low"), is_logged("eval/utility_share_low"), is_logged("eval/mine/score")
+    (True, False, True)
+    """
+    info = METRICS.get(name)
+    return info is None or info.logged

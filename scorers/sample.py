@@ -7,7 +7,7 @@ metrics from them again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -45,13 +45,15 @@ class Completion:
 
     `truncated` is true where the generator's `finish_reason` was `length`. `source` names the completion for a reader
     (a file, a line of a file). With a `language` the text itself is code of that language, as in an `.html` file;
-    without one the code has to be found in the text first.
+    without one the code has to be found in the text first. `prompt` identifies the prompt, the same for all completions
+    of one prompt: they resemble each other, and intervals have to know. Without one it is a prompt of its own.
     """
 
     text: str
     truncated: bool = False
     source: str = ""
     language: Language | None = None
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,14 @@ class Sample:
     """The measurements of one completion.
 
     `num_colors` and `num_classes` count occurrences: of color tokens (the sum of `colors`), of Tailwind utilities (the
-    sum of `classes`). `class_tokens` counts every class name, utility or not. `colors` maps a color token
+    sum of `classes`). `class_tokens` counts every class name, utility or not; `dead_classes` those, of `judged_classes`
+    that were looked at, which neither Tailwind nor anything on the page knows. `colors` maps a color token
     (`blue-500`, `white`, `custom:brand`) and `classes` a utility, as written with its variants, to its occurrences;
-    both are sorted pairs. `shape` holds the smallest hashes of the page's 5-grams of tags, at most 256, and
-    `fingerprint` identifies the code up to white space; both are empty without code. `soft_issues` counts what
-    HTML forgives.
+    both are sorted pairs. `shape` holds the smallest hashes of the page's 5-grams of tags, `grams` those of the code's
+    4-grams of words, each at most 256, and `fingerprint` identifies the code up to white space; all are empty without
+    code. `words` counts the 4-grams. `soft_issues` counts what HTML forgives. `loops` says whether the text ends in a
+    repetition loop; None in samples that were stored before that was looked at. `extras` holds what plug-ins
+    measured, by their names.
     """
 
     source: str
@@ -89,6 +94,13 @@ class Sample:
     classes: tuple[tuple[str, int], ...] = ()
     shape: tuple[int, ...] = ()
     fingerprint: str = ""
+    prompt: str = ""
+    words: int = 0
+    grams: tuple[int, ...] = ()
+    loops: bool | None = None
+    dead_classes: int = 0
+    judged_classes: int = 0
+    extras: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def syntax_valid(self) -> bool:
@@ -116,11 +128,21 @@ class Sample:
             "classes": dict(self.classes),
             "shape": list(self.shape),
             "fingerprint": self.fingerprint,
+            "prompt": self.prompt,
+            "words": self.words,
+            "grams": list(self.grams),
+            "loops": self.loops,
+            "dead_classes": self.dead_classes,
+            "judged_classes": self.judged_classes,
+            "extras": dict(self.extras),
         }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Sample:
-        """Reads what `to_dict` wrote. Raises `SampleError` naming what is missing or has another form."""
+        """Reads what `to_dict` wrote, also before the fields from `prompt` on were there.
+
+        Raises `SampleError` naming what is missing or has another form.
+        """
         try:
             return cls(
                 source=str(stored["source"]),
@@ -136,6 +158,13 @@ class Sample:
                 classes=_pairs(stored["classes"]),
                 shape=tuple(int(value) for value in stored["shape"]),
                 fingerprint=str(stored["fingerprint"]),
+                prompt=str(stored.get("prompt", "")),
+                words=int(stored.get("words", 0)),
+                grams=tuple(int(value) for value in stored.get("grams", ())),
+                loops=None if stored.get("loops") is None else bool(stored["loops"]),
+                dead_classes=int(stored.get("dead_classes", 0)),
+                judged_classes=int(stored.get("judged_classes", 0)),
+                extras=dict(stored.get("extras", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SampleError(f"A stored sample cannot be read back: {error!r}; score its completion again.") from error

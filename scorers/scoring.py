@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from scorers.aggregation import Metrics, aggregate
 from scorers.classes import count_classes
 from scorers.colors import count_colors
-from scorers.diversity import fingerprint, shape
+from scorers.diversity import ends_in_loop, fingerprint, shape, word_grams
 from scorers.extraction import Extraction, Found, extract
 from scorers.html_syntax import SyntaxIssue, Verdict, check_html
 from scorers.jsx_page import read_jsx
 from scorers.jsx_syntax import check_jsx
 from scorers.page import Page, read_page
+from scorers.plugins import Plugin
 from scorers.position import Position
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
 
@@ -24,6 +25,8 @@ VERSION = "1"
 MAX_ERRORS = 20
 # Far above what a page uses (hundreds); keeps a stored sample small whatever a model writes.
 MAX_DISTINCT = 5_000
+# Completions handed to a process at once: few enough to keep all busy to the end, many enough to hide the way there.
+_CHUNK = 16
 
 _NO_CODE = {
     Found.THINK_UNCLOSED: "the text ends inside a thought, before any code",
@@ -33,24 +36,49 @@ _NO_CODE = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found in a set of completions: the metrics over all, and each sample in its order."""
+    """What was found in a set of completions: the metrics over all, each sample in its order, and a sentence for each
+    plug-in that failed."""
 
     metrics: Metrics
     samples: tuple[Sample, ...]
+    failures: tuple[str, ...] = ()
 
 
-def score(completions: Iterable[Completion]) -> Report:
-    """Scores completions and aggregates them.
+def score(completions: Iterable[Completion], plugins: Sequence[Plugin] = (), workers: int = 1) -> Report:
+    """Scores completions and aggregates them, with `workers` above 1 in as many processes.
 
     >>> report = score([Completion("```html\\n<p class='p-4'>Hi</p>\\n```"), Completion("no")])
     >>> report.metrics["eval/syntax_validity_rate"], [sample.outcome.value for sample in report.samples]
     (0.5, ['valid', 'no_code'])
     """
-    samples = tuple(score_sample(completion) for completion in completions)
-    return Report(aggregate(samples), samples)
+    if workers > 1:
+        samples = _score_in_processes(completions, plugins, workers)
+    else:
+        samples = tuple(score_sample(completion, plugins) for completion in completions)
+    return report(samples, plugins)
 
 
-def score_sample(completion: Completion) -> Sample:
+def report(samples: Sequence[Sample], plugins: Sequence[Plugin] = ()) -> Report:
+    """The report on samples that were scored with these plug-ins."""
+    metrics = aggregate(samples)
+    failures: list[str] = []
+    for plugin in plugins:
+        found, failure = plugin.aggregated(samples)
+        metrics |= found
+        failures += [failure] if failure else []
+    return Report(metrics, tuple(samples), tuple(failures))
+
+
+def versions(plugins: Sequence[Plugin] = ()) -> str:
+    """Under what definitions samples are scored: `VERSION`, and each plug-in's identity.
+
+    >>> versions() == VERSION
+    True
+    """
+    return "; ".join((VERSION, *sorted(plugin.identity for plugin in plugins)))
+
+
+def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Sample:
     """The measurements of one completion. Pure; takes any string, in time linear in its length, and never raises.
 
     >>> score_sample(Completion("<div>", language=Language.HTML)).errors[0].message
@@ -59,6 +87,37 @@ def score_sample(completion: Completion) -> Sample:
     'truncated'
     """
     text = _clean(completion.text)
+    sample = replace(_score(completion, text), prompt=completion.prompt, loops=ends_in_loop(text))
+    if not plugins:
+        return sample
+    return replace(sample, extras={plugin.name: plugin.measured(completion, sample) for plugin in plugins})
+
+
+def _score_in_processes(
+    completions: Iterable[Completion], plugins: Sequence[Plugin], workers: int
+) -> tuple[Sample, ...]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Forked, because a plug-in that came from a file cannot be sent to a process that starts anew.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, context, _take_plugins, (plugins,)) as pool:
+        return tuple(pool.map(_score_one, completions, chunksize=_CHUNK))
+
+
+_process_plugins: Sequence[Plugin] = ()
+
+
+def _take_plugins(plugins: Sequence[Plugin]) -> None:
+    global _process_plugins
+    _process_plugins = plugins
+
+
+def _score_one(completion: Completion) -> Sample:
+    return score_sample(completion, _process_plugins)
+
+
+def _score(completion: Completion, text: str) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
         return Sample(completion.source, Outcome.EMPTY, errors=(issue,))
@@ -82,6 +141,7 @@ def _outcome(verdict: Verdict, *, cut: bool) -> Outcome:
 def _sample(source: str, text: str, extraction: Extraction, outcome: Outcome, verdict: Verdict, page: Page) -> Sample:
     classes = count_classes(page)
     colors = count_colors(page, classes)
+    words, grams = word_grams(extraction.code)
     return Sample(
         source=source,
         outcome=outcome,
@@ -96,6 +156,8 @@ def _sample(source: str, text: str, extraction: Extraction, outcome: Outcome, ve
         classes=_most(classes.utilities),
         shape=shape(page.tags),
         fingerprint=fingerprint(extraction.code),
+        words=words,
+        grams=grams,
     )
 
 

@@ -91,6 +91,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         (["watch", "ckpts", "--wandb", "off", "--val", "empty.jsonl"], "is empty"),
         (["watch", "ckpts", "--wandb", "off", "--val", "broken.jsonl"], "line 2 is not JSON"),
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--samples", "0"], "samples cannot be 0"),
+        (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--scorer", "nothing"], "no scorer called nothing"),
         (["watch", "ckpts", "--wandb", "off", "--config", "nothing.toml"], "does not exist; check --config"),
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--baseline"], "name it with --base"),
         (["eval", "nothing", "--val", "val.jsonl"], "does not exist; name a checkpoint directory"),

@@ -22,6 +22,14 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path, monk
     assert settings.chat_template_kwargs == {"a": 1}
 
 
+def test_scorers_are_a_list_in_the_file_and_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uimon.toml").write_text('scorers = ["legacy", "own.py:Own"]\n')
+    assert load_settings({"scorers": None}).scorers == ["legacy", "own.py:Own"]
+    monkeypatch.setenv("UIMON_SCORERS", '["legacy"]')
+    assert load_settings({}).scorers == ["legacy"]
+    assert load_settings({"scorers": ["other"]}).scorers == ["other"]
+
+
 def test_lengths_of_time_are_read_as_people_write_them() -> None:
     assert load_settings({"idle_exit": "2h", "poll": "0.5"}).idle_exit == 7200
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from scorers import Completion, Plugin, Sample
 from tests.service.conftest import ScriptedEngine, write_checkpoint
 from watcher.engine.tokenizer_files import TokenizerStamp, read_stamp
 from watcher.engine.types import Loaded, Perplexity, PromptSpec, Sampling
@@ -110,6 +111,55 @@ def test_samples_are_counted_as_prompts_times_n_and_kept_in_their_order(record: 
     assert row.values["eval/samples"] == 6
     steps = [(p.phase, p.done, p.total) for p in heard.progress]
     assert steps == [("load", 0, 0), *(("generate", done, 6) for done in range(7)), ("perplexity", 6, 6)]
+
+
+def test_samples_carry_their_prompt_so_that_intervals_know_which_belong_together(record: Record) -> None:
+    evaluation, _ = evaluate(Engine(), suite(n=3), record, None, Heard().context)
+    assert [s["score"]["prompt"] for s in evaluation.samples] == ["b"] * 3 + ["a"] * 3
+    assert evaluation.metrics["eval/prompts"] == 2
+    # Two prompts, not six samples: all of them valid.
+    assert evaluation.metrics["eval/syntax_validity_rate_low"] == pytest.approx(0.342, abs=0.001)
+
+
+def test_the_intervals_of_headlines_are_charted_and_the_others_kept(record: Record) -> None:
+    evaluation, row = evaluate(Engine(), suite(n=3), record, None, Heard().context)
+    assert {"eval/syntax_validity_rate_low", "eval/syntax_validity_rate_high"} <= row.values.keys()
+    assert "eval/repetition_share" in row.values
+    kept = {"eval/repetition_share_low", "eval/repetition_share_n", "eval/syntax_validity_rate_n", "eval/prompts"}
+    assert kept <= evaluation.metrics.keys()
+    assert not kept & row.values.keys()
+
+
+class Words:
+    """A plug-in that counts words, and fails where it is told to."""
+
+    name = "words"
+    version = "1"
+
+    def __init__(self, failing: bool = False) -> None:
+        self.failing = failing
+
+    def measure(self, completion: Completion, sample: Sample) -> int:
+        """Words of the completion."""
+        if self.failing:
+            raise ValueError("no words")
+        return len(completion.text.split())
+
+    def aggregate(self, measurements: Sequence[int]) -> dict[str, float | None]:
+        """Their sum."""
+        return {"sum": sum(measurements)}
+
+
+def test_a_plug_in_adds_its_metrics_and_its_failure_is_a_warning(record: Record) -> None:
+    heard = Heard()
+    evaluation, row = evaluate(Engine(), suite(), record, None, replace(heard.context, plugins=(Plugin(Words()),)))
+    assert row.values["eval/words/sum"] == sum(s["score"]["extras"]["words"]["value"] for s in evaluation.samples)
+    assert heard.warnings == []
+    failing = replace(heard.context, plugins=(Plugin(Words(failing=True)),))
+    row = evaluate(Engine(), suite(), record, None, failing)[1]
+    assert row.values["eval/words/failed"] == 2
+    assert row.values["eval/syntax_validity_rate"] == 1
+    assert heard.warnings == ["The scorer words failed on 2 of 2 samples (ValueError: no words)."]
 
 
 def test_how_the_weights_came_in_is_noted_and_what_is_alarming_is_a_warning(record: Record) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from watcher.model import UimonError
 
 GOOD = '<!doctype html><html><body><p class="p-4 bg-blue-500">Hi</p></body></html>'
 BAD = "<main>\n  <div>\n</main>\n"
-SAMPLE_KEYS = ["source", "outcome", "language", "syntax_valid", "num_colors", "num_classes", "errors"]
+SAMPLE_KEYS = ["source", "outcome", "language", "syntax_valid", "num_colors", "num_classes", "errors", "scorers"]
 
 
-def scored(capsys: pytest.CaptureFixture[str], *paths: Path | str) -> dict[str, Any]:
-    assert run_score([str(path) for path in paths], as_json=True) == 0
+def scored(capsys: pytest.CaptureFixture[str], *paths: Path | str, scorers: Sequence[str] = ()) -> dict[str, Any]:
+    assert run_score([str(path) for path in paths], scorers, as_json=True) == 0
     printed: dict[str, Any] = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     return printed
 
@@ -34,7 +35,8 @@ def write(path: Path, text: str) -> Path:
 def test_json_has_exactly_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = write(tmp_path / "good.html", GOOD), write(tmp_path / "bad.html", BAD)
     printed = scored(capsys, good, bad)
-    assert list(printed) == ["metrics", "samples"]
+    assert list(printed) == ["metrics", "samples", "failures"]
+    assert printed["failures"] == []
     assert all(value is None or isinstance(value, float) for value in printed["metrics"].values())
     assert printed["metrics"]["eval/syntax_validity_rate"] == 0.5
     assert printed["metrics"]["eval/unique_tailwind_classes_3"] is None
@@ -47,6 +49,7 @@ def test_json_has_exactly_the_documented_shape(tmp_path: Path, capsys: pytest.Ca
         "num_colors": 1,
         "num_classes": 2,
         "errors": [],
+        "scorers": {},
     }
     (error,) = printed["samples"][1]["errors"]
     assert list(error) == ["code", "line", "column", "message"]
@@ -169,11 +172,97 @@ def test_model_output_cannot_style_or_steer_the_terminal(tmp_path: Path, capsys:
 def test_no_more_samples_are_shown_than_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for index in range(25):
         write(tmp_path / f"{index}.html", "<b>" * 5)
+    write(tmp_path / "good.html", GOOD)
     run_score([str(tmp_path)], as_json=False)
     printed = capsys.readouterr().out
-    assert "25 not valid" in printed
+    assert "25 of 26 not valid (25 invalid), the worst first" in printed
+    assert "most common: unclosed in 25" in printed
     assert "and 2 more in this sample" in printed
     assert "and 5 more samples; --json lists all" in printed
+
+
+def test_the_worst_come_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["<b><i>", "", "no code", "```html\n<p>a</b>\n```"]
+    lines = [json.dumps({"completion": text}) for text in rows]
+    lines.append(json.dumps({"completion": "```html\n<div>", "finish_reason": "length"}))
+    file = write(tmp_path / "rows.jsonl", "\n".join(lines))
+    run_score([str(file)], as_json=False)
+    printed = capsys.readouterr().out
+    assert "5 of 5 not valid (1 empty, 1 no_code, 2 invalid, 1 truncated), the worst first" in printed
+    places = [printed.index(f"rows.jsonl#{number}:") for number in (2, 3, 1, 4, 5)]
+    assert places == sorted(places)
+
+
+def test_intervals_stand_beside_the_values_and_not_among_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(12):
+        write(tmp_path / f"{index}.html", GOOD if index else BAD)
+    run_score([str(tmp_path)], as_json=False)
+    printed = capsys.readouterr().out
+    (line,) = [line for line in printed.splitlines() if line.startswith("eval/syntax_validity_rate ")]
+    assert line.split()[1:3] == ["0.917", "0.65–0.99"]
+    assert "_low" not in printed
+    assert "_n " not in printed
+
+
+def test_a_narrow_terminal_gets_the_figures_without_their_meaning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "good.html", GOOD)
+    for columns, explained in ((80, False), (120, True)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        run_score([str(tmp_path)], as_json=False)
+        lines = capsys.readouterr().out.splitlines()
+        assert any("share of all samples whose code parses" in line for line in lines) is explained
+        assert sum(line.startswith("eval/") for line in lines) == len(lines) - 1
+
+
+def test_rows_of_one_prompt_are_counted_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"role": "assistant", "content": GOOD}
+    rows: list[dict[str, Any]] = [
+        *({"completion": GOOD, "prompt_id": name, "prompt": "x"} for name in "aab"),
+        *({"completion": GOOD, "prompt": text} for text in ("x", "x", "y")),
+        *({"messages": [{"role": "user", "content": text}, answer]} for text in ("x", "z", "z")),
+        {"completion": GOOD},
+        {"completion": GOOD},
+    ]
+    file = write(tmp_path / "rows.jsonl", "\n".join(json.dumps(row) for row in rows))
+    assert scored(capsys, file)["metrics"]["eval/prompts"] == 8
+
+
+def test_many_files_are_scored_by_several_processes_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(40):
+        write(tmp_path / f"{index}.html", GOOD if index % 3 else BAD)
+    alone = scored(capsys, tmp_path, scorers=["legacy"])
+    monkeypatch.setattr("watcher.commands.score._MANY", 10)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
+    assert scored(capsys, tmp_path, scorers=["legacy"]) == alone
+
+
+def test_plug_ins_are_named_on_the_command_line_and_their_failures_do_not_hide(tmp_path: Path) -> None:
+    file = write(tmp_path / "good.html", GOOD)
+    own = write(
+        tmp_path / "own.py",
+        "class Own:\n    name, version = 'own', '1'\n"
+        "    def measure(self, completion, sample):\n        return 1 / 0\n"
+        "    def aggregate(self, measurements):\n        return {}\n",
+    )
+    result = CliRunner().invoke(app, ["score", str(file), "--scorer", "legacy", "--scorer", f"{own}:Own"])
+    assert result.exit_code == 1
+    assert "The scorer own failed on 1 of 1 samples (ZeroDivisionError: division by zero)." in result.stderr
+    for shown in ("eval/legacy/syntax_validity_rate", "eval/own/failed", "eval/color_entropy"):
+        assert shown in result.stdout
+    result = CliRunner().invoke(app, ["score", str(file), "--json", "--scorer", "legacy"])
+    printed = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert printed["metrics"]["eval/legacy/syntax_validity_rate"] == 1
+    assert printed["samples"][0]["scorers"]["legacy"]["value"]["colors"] == {"blue": 1}
+    result = CliRunner().invoke(app, ["score", str(file), "--scorer", "nothing"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("uimon: There is no scorer called nothing; there are: legacy;")
 
 
 def test_scoring_loads_nothing_that_trains_or_serves(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tests.service.conftest import ScriptedEngine
 from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.model import Reason, UimonError
+from watcher.plugins import named_plugins
 from watcher.suite import Suite, build_suite, check_tokenizer, request_digest
 from watcher.val import ValFile, load_val
 
@@ -88,3 +89,28 @@ def test_what_the_user_named_is_not_compared(tmp_path: Path, val: ValFile) -> No
     assert check_tokenizer(templated, "same", checkpoint(tmp_path / "same", template="U")) == ""
     with pytest.raises(UimonError, match="gives its token ids another meaning"):
         check_tokenizer(templated, "other", other)
+
+
+def test_plug_ins_and_their_versions_are_part_of_the_request_and_the_suite(tmp_path: Path, val: ValFile) -> None:
+    def digests(version: str | None) -> tuple[str, str]:
+        named = [] if version is None else [f"{own}:Own"]
+        own.write_text(
+            f"class Own:\n    name, version = 'own', {version!r}\n"
+            "    def measure(self, completion, sample): ...\n    def aggregate(self, measurements): ...\n"
+        )
+        plugins = named_plugins(named)
+        suite = build_suite(asked(scorers=named), val, ScriptedEngine(), first, None, plugins)
+        assert Suite.from_json(suite.to_json()).digest == suite.digest
+        return request_digest(asked(scorers=named), val, plugins), suite.digest
+
+    own, first = tmp_path / "own.py", checkpoint(tmp_path / "first")
+    without, one, two = digests(None), digests("1"), digests("2")
+    assert without == (request_digest(asked(), val), build(asked(), val, first).digest)
+    assert len({without[0], one[0], two[0]}) == len({without[1], one[1], two[1]}) == 3
+    assert digests("1") == one
+
+
+def test_a_plug_in_that_is_not_there_is_a_wrong_configuration() -> None:
+    with pytest.raises(UimonError, match="no scorer called nothing") as caught:
+        named_plugins(["nothing"])
+    assert caught.value.reason is Reason.CONFIG_INVALID

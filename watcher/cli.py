@@ -23,6 +23,9 @@ _PROMPTS = "Prompts and sampling (a change starts a new suite)"
 _ADAPTERS = "LoRA"
 _ENGINE = "Engine and GPU"
 _SERVICE = "Service"
+_SCORER = (
+    "Plug-in scorer beside uimon's own: legacy, an installed one's name, or FILE.py:NAME; several times for several."
+)
 
 
 def _option(help_text: str, panel: str, *names: str, metavar: str | None = None) -> Any:
@@ -89,6 +92,10 @@ MaxNumSeqs = Annotated[int | None, _option("Samples generated at the same time. 
 MaxModelLen = Annotated[int | None, _option("Context in tokens. [default: what the prompts need]", _ENGINE)]
 Dtype = Annotated[str | None, _option("auto, bfloat16, float16 or float32. [default: auto]", _ENGINE)]
 GpuMemory = Annotated[float | None, _option("Share of the GPU's memory for vLLM. [default: vLLM's]", _ENGINE)]
+Scorers = Annotated[
+    list[str] | None,
+    _option(_SCORER, _PROMPTS, "--scorer", metavar="NAME"),
+]
 StateDir = Annotated[Path | None, _option("Ledger, JSONL, logs. [default: ~/.local/state/uimon/RUN]", _SERVICE)]
 Stage = Annotated[
     str | None,
@@ -136,6 +143,7 @@ def watch(
     tokenizer: Tokenizer = None,
     chat_template: ChatTemplate = None,
     chat_template_kwargs: TemplateArgs = None,
+    scorers: Scorers = None,
     base: Base = None,
     baseline: Baseline = None,
     gpu: Gpu = None,
@@ -217,6 +225,7 @@ def evaluate(
     tokenizer: Tokenizer = None,
     chat_template: ChatTemplate = None,
     chat_template_kwargs: TemplateArgs = None,
+    scorers: Scorers = None,
     base: Base = None,
     baseline: Baseline = None,
     gpu: Gpu = None,
@@ -255,13 +264,17 @@ def score(
             help="Files (.html .jsx .tsx .jsonl .md .txt), directories, or - for one completion.", metavar="FILE|DIR|-"
         ),
     ],
+    scorers: Annotated[
+        list[str] | None,
+        typer.Option("--scorer", help=_SCORER, metavar="NAME"),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Score completions that exist already; needs no GPU and no torch. Exits 0 whatever it finds in them."""
     from watcher.commands.score import run_score
 
-    _exit(lambda: run_score(paths, as_json=json), debug)
+    _exit(lambda: run_score(paths, scorers or (), as_json=json), debug)
 
 
 @app.command()

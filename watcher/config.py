@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     chat_template_kwargs: dict[str, Any] = {}
     """Extra variables for the chat template, as JSON, e.g. `{"enable_thinking": false}`."""
 
+    scorers: list[str] = []
+    """Plug-in scorers beside uimon's own: names (`legacy`, or what installed packages register) or `FILE.py:NAME`."""
+
     # Adapters.
     base: str | None = None
     """Base model of LoRA checkpoints: a directory or a cached Hugging Face name. Default: the adapter's own."""

@@ -79,8 +79,8 @@ class Context:
     """What an evaluation needs to know of the service around it.
 
     `note` is told, in a sentence, how the weights got into the engine where that was not the usual way, and `warn`
-    what a person should hear of once, though nothing failed. `health` gives the `uimon/…` metrics that only the
-    service knows (queue, lag); it is asked once, at the end.
+    what a person should hear of once, though the evaluation goes on. `health` gives the `uimon/…` metrics that only the
+    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers.
     """
 
     run: str
@@ -92,6 +92,7 @@ class Context:
     health: Callable[[], dict[str, float]]
     clock: Callable[[], float] = time.time
     timer: Callable[[], float] = time.monotonic
+    plugins: tuple[scorers.Plugin, ...] = ()
 
 
 def evaluate(
@@ -106,7 +107,10 @@ def evaluate(
     loaded = _load(engine, suite, record, base, context)
     generated = _generate(engine, suite, record, context)
     measured = _measure(engine, suite, record, context)
-    metrics: dict[str, float | None] = dict(scorers.aggregate([score for _, score in generated.scored]))
+    report = scorers.report([score for _, score in generated.scored], context.plugins)
+    for failure in report.failures:
+        context.warn(failure)
+    metrics: dict[str, float | None] = dict(report.metrics)
     metrics |= {
         "eval/perplexity": measured.perplexity.value,
         "eval/nll_per_char": measured.perplexity.nll_per_char,
@@ -175,7 +179,7 @@ def _generate(engine: Engine, suite: Suite, record: Record, context: Context) ->
     context.report(Progress(record.step, "generate", 0, total))
     for generation in engine.generate(suite.prompts, suite.sampling, suite.stop_ids):
         begun = context.timer()
-        scored.append((generation, scorers.score_sample(_completion(generation))))
+        scored.append((generation, scorers.score_sample(_completion(generation), context.plugins)))
         scoring += context.timer() - begun
         context.report(Progress(record.step, "generate", len(scored), total))
         crash_point("evaluation.generating")
@@ -212,7 +216,10 @@ def _pace(loaded: Loaded, generated: _Generated, measured: _Measured) -> Metrics
 
 def _completion(generation: Generation) -> scorers.Completion:
     return scorers.Completion(
-        generation.text, truncated=generation.finish_reason == "length", source=generation.prompt_id
+        generation.text,
+        truncated=generation.finish_reason == "length",
+        source=generation.prompt_id,
+        prompt=generation.prompt_id,
     )
 
 
@@ -230,8 +237,11 @@ def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) 
 
 
 def eval_row(evaluation: Evaluation, limits: TableLimits) -> Row:
-    """The row for W&B: every defined metric, the step for the x axis, the uid, and the table of samples."""
-    values: dict[str, JsonScalar] = {k: v for k, v in evaluation.metrics.items() if v is not None}
+    """The row for W&B: every metric that is defined and charted, the step for the x axis, the uid, and the table of
+    samples."""
+    values: dict[str, JsonScalar] = {
+        name: value for name, value in evaluation.metrics.items() if value is not None and scorers.is_logged(name)
+    }
     values |= {
         "train/global_step": evaluation.step,
         f"{RowKind.EVAL}/uid": evaluation.uid,

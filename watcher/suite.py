@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import scorers
+from scorers import Plugin
 from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp, read_stamp
 from watcher.engine.types import Conversation, PromptSpec, Rendered, Sampling
@@ -78,7 +79,7 @@ class Renderer(Protocol):
         ...
 
 
-def request_digest(settings: Settings, val: ValFile) -> str:
+def request_digest(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = ()) -> str:
     """Digest of what the user asked for: with the same request, a restart continues the same suite."""
     asked: dict[str, Any] = {
         name: getattr(settings, name)
@@ -100,12 +101,19 @@ def request_digest(settings: Settings, val: ValFile) -> str:
         "val": val.digest,
         "chat_template": _read_template(settings),
         "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(read_stamp(settings.tokenizer))],
-        "scorers": scorers.VERSION,
+        "scorers": scorers.versions(plugins),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def build_suite(settings: Settings, val: ValFile, renderer: Renderer, checkpoint: Path, base: Path | None) -> Suite:
+def build_suite(
+    settings: Settings,
+    val: ValFile,
+    renderer: Renderer,
+    checkpoint: Path,
+    base: Path | None,
+    plugins: Sequence[Plugin] = (),
+) -> Suite:
     """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
 
     `checkpoint` is the first complete one, `base` its base model where it is an adapter.
@@ -140,7 +148,7 @@ def build_suite(settings: Settings, val: ValFile, renderer: Renderer, checkpoint
         rendered.stop_ids,
         sampling,
         rendered.template_digest,
-        scorers.VERSION,
+        scorers.versions(plugins),
         len(skipped),
         rendered.context,
         settings.dtype,

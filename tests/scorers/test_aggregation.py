@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import METRICS, Completion, Grade, Language, Outcome, Sample, aggregate, score, score_sample
+from scorers.metrics import POOLED, RATES
 from scorers.palette import family, palette
 from scorers.statistics import entropy, rarefaction, wilson
 
@@ -40,9 +41,11 @@ def test_of_no_samples_counts_are_zero_and_everything_else_is_undefined() -> Non
     defined = {name: value for name, value in metrics.items() if value is not None}
     assert set(defined) == {
         "eval/samples",
+        "eval/prompts",
         "eval/soft_issues",
         "eval/hue_samples",
         *(f"eval/outcome_{o.value}" for o in Outcome),
+        *(f"{name}_n" for name in (*RATES, *POOLED)),
     }
     assert set(defined.values()) == {0.0}
 
@@ -57,8 +60,11 @@ def test_what_the_samples_do_not_hold_is_undefined_and_never_zero() -> None:
     assert metrics["eval/syntax_validity_rate"] == 0
     for name in ("color_entropy", "color_shade_entropy", "hue_entropy", "blue_purple_share", "dominant_hue_share"):
         assert metrics[f"eval/{name}"] is None
-    for name in ("utility_share", "duplicate_share", "structure_similarity", "unique_tailwind_classes_3"):
+    for name in ("utility_share", "duplicate_share", "structure_similarity", "lookalike_share", "distinct_4"):
         assert metrics[f"eval/{name}"] is None
+    assert metrics["eval/unique_tailwind_classes_3"] is None
+    assert metrics["eval/color_entropy_n"] == 0
+    assert metrics["eval/color_entropy_low"] is None
     assert metrics["eval/total_colors_used"] == 0
 
 
@@ -72,25 +78,31 @@ def test_only_samples_cut_by_the_token_limit_leave_the_rate_of_complete_ones() -
 
 SAMPLES = st.lists(
     st.builds(
-        lambda outcome, colors, classes: sample(*colors, outcome=outcome, classes=tuple(classes)),
+        lambda outcome, colors, classes, prompt: replace(
+            sample(*colors, outcome=outcome, classes=tuple(classes)), prompt=prompt
+        ),
         st.sampled_from(Outcome),
         st.lists(st.sampled_from(COLORS), max_size=8),
         st.lists(st.sampled_from(("p-1", "flex", "mt-2", "w-1/2")), max_size=6),
+        st.sampled_from(("", "a", "b")),
     ),
-    max_size=12,
+    max_size=16,
 )
 
 
 @settings(max_examples=100, deadline=None)
 @given(SAMPLES)
 def test_outcomes_sum_to_n_and_every_value_is_finite_and_in_its_range(samples: list[Sample]) -> None:
-    metrics = aggregate(samples)
+    metrics = aggregate(samples, replicates=20)
     assert sum(number(metrics, f"eval/outcome_{o.value}") for o in Outcome) == metrics["eval/samples"] == len(samples)
     for name, value in metrics.items():
         assert value is None or (math.isfinite(value) and value >= 0), name
         assert value is None or METRICS[name].unit != "0-1" or value <= 1, name
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    assert aggregate([Sample.from_dict(s.to_dict()) for s in samples]) == metrics
+    for name in (*RATES, *POOLED):
+        value, low, high = metrics[name], metrics[f"{name}_low"], metrics[f"{name}_high"]
+        assert low is None or (value is not None and high is not None and low <= value <= high), name
+    assert aggregate([Sample.from_dict(s.to_dict()) for s in samples], replicates=20) == metrics
 
 
 def test_color_entropy_is_over_families_pooled_over_all_samples() -> None:
@@ -152,6 +164,43 @@ def test_rarefaction_is_the_mean_over_all_draws_of_three(samples: list[frozenset
     metrics = aggregate(sample(classes=(*names, *names)) for names in samples)
     assert metrics["eval/unique_tailwind_classes_3"] == pytest.approx(expected)
     assert metrics["eval/unique_tailwind_classes"] == len(occurrence)
+
+
+def test_intervals_are_wilson_of_rates_and_bootstrapped_of_pooled_statistics() -> None:
+    pages = [sample(*COLORS[i % 5 : i % 5 + 4], outcome=Outcome.VALID if i % 8 else Outcome.INVALID) for i in range(64)]
+    metrics = aggregate(pages)
+    assert (metrics["eval/syntax_validity_rate_low"], metrics["eval/syntax_validity_rate_high"]) == wilson(56, 64)
+    assert number(metrics, "eval/color_entropy_low") < number(metrics, "eval/color_entropy")
+    assert number(metrics, "eval/color_entropy") < number(metrics, "eval/color_entropy_high")
+    assert number(metrics, "eval/color_entropy_high") - number(metrics, "eval/color_entropy_low") < 0.5
+    assert aggregate(pages) == metrics
+    without = aggregate(pages, replicates=0)
+    assert {name for name in metrics if metrics[name] != without[name]} == {
+        f"{name}_{end}" for name in POOLED for end in ("low", "high") if metrics[f"{name}_low"] is not None
+    }
+
+
+def test_samples_of_one_prompt_widen_every_interval() -> None:
+    def page(i: int, prompt: str) -> Sample:
+        blue = i % 4 < 2
+        made = sample(
+            *(("blue-500",) if blue else ("red-500",)) * 3, outcome=Outcome.VALID if blue else Outcome.INVALID
+        )
+        return replace(made, prompt=prompt)
+
+    apart = aggregate([page(i, "") for i in range(64)])
+    together = aggregate([page(i, f"p{i % 16}") for i in range(64)])
+    assert (apart["eval/prompts"], together["eval/prompts"]) == (64, 16)
+    for name in ("eval/syntax_validity_rate", "eval/blue_purple_share"):
+        assert apart[name] == together[name] == 0.5
+        widths = [number(m, f"{name}_high") - number(m, f"{name}_low") for m in (apart, together)]
+        assert widths[1] > 1.5 * widths[0]
+
+
+def test_pooled_intervals_need_eight_prompts() -> None:
+    pages = [replace(sample("blue-500", "red-500"), prompt=f"p{i % 7}") for i in range(70)]
+    assert aggregate(pages)["eval/color_entropy_low"] is None
+    assert aggregate([*pages, sample("blue-500")])["eval/color_entropy_low"] is not None
 
 
 def test_rarefaction_of_fewer_samples_than_draws_is_undefined() -> None:

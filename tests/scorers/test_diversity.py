@@ -1,11 +1,23 @@
 """Whether samples look alike: copies, layouts with other words, different pages."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from scorers import Completion, Language, Sample, aggregate, score_sample
-from scorers.diversity import MAX_COMPARED, SKETCH, fingerprint, shape, similarity, structure_similarity
+from scorers.diversity import (
+    LOOP_CHARACTERS,
+    MAX_COMPARED,
+    SKETCH,
+    distinct,
+    ends_in_loop,
+    fingerprint,
+    likeness,
+    shape,
+    similarity,
+    word_grams,
+)
 
 LAYOUTS = (
     "<header><nav><a>{0}</a><a>{1}</a></nav></header><main><h1>{2}</h1><p>{3}</p><button>{4}</button></main>",
@@ -70,8 +82,88 @@ def test_the_sketch_estimates_the_similarity_of_long_pages() -> None:
 
 def test_of_many_pages_a_spread_part_is_compared() -> None:
     shapes = [(1, 2)] * (MAX_COMPARED * 20) + [(3, 4)] * (MAX_COMPARED * 20)
-    result = structure_similarity(shapes)
-    assert result is not None
-    assert result[0] == pytest.approx(2 * (32 * 31 / 2) / (64 * 63 / 2))
-    assert result[1] == 1
-    assert structure_similarity([(1,), ()]) is None
+    found = likeness(shapes, [str(i) for i in range(len(shapes))])
+    assert found is not None
+    assert sum(found.means) / MAX_COMPARED == pytest.approx(2 * (32 * 31 / 2) / (64 * 63 / 2))
+    assert set(found.nearest) == {1}
+    assert likeness([(1,), ()], ["a", "b"]) is None
+
+
+def test_answers_to_one_prompt_may_be_alike() -> None:
+    twins = [
+        replace(page, prompt=f"p{i // 2}") for i, page in enumerate(pages((LAYOUTS[0], LAYOUTS[0], *LAYOUTS[1:]), 4))
+    ]
+    metrics = aggregate(twins)
+    assert metrics["eval/structure_nearest"] == metrics["eval/lookalike_share"] == 0
+    copies = [replace(page, prompt="p", fingerprint="same") for page in twins]
+    assert aggregate(copies)["eval/duplicate_share"] is None
+    assert aggregate([*copies, replace(copies[0], prompt="q")])["eval/duplicate_share"] == 0.5
+
+
+def test_identical_samples_are_a_number() -> None:
+    same = aggregate(pages(LAYOUTS[:1], 6))
+    assert (same["eval/lookalike_share"], same["eval/lookalike_share_n"]) == (1, 6)
+    assert aggregate(pages(LAYOUTS, 3))["eval/lookalike_share"] == 0
+    assert aggregate(pages(LAYOUTS, 4))["eval/lookalike_share"] == 0.5
+
+
+def test_distinct_4_falls_when_samples_say_the_same() -> None:
+    rng = random.Random(3)
+    texts = [" ".join(str(rng.randrange(10**6)) for _ in range(200)) for _ in range(12)]
+    different = aggregate(score_sample(Completion(f"<p>{text}</p>", language=Language.HTML)) for text in texts)
+    same = aggregate(score_sample(Completion(f"<p>{texts[0]}</p>", language=Language.HTML)) for _ in texts)
+    assert different["eval/distinct_4"] == pytest.approx(1, abs=0.15)
+    assert same["eval/distinct_4"] == pytest.approx(1 / 12, abs=0.01)
+
+
+def test_the_sketches_estimate_the_number_of_distinct_grams() -> None:
+    page = " ".join(f"<p class='p-{i % 40} m-{i % 7} w-{i % 11}'>Item {i % 900}</p>" for i in range(4_000))
+    words = page.split()
+    exact = len({tuple(words[i : i + 4]) for i in range(len(words) - 3)})
+    count, sketch = word_grams(page)
+    assert count == len(words) - 3
+    assert len(sketch) == SKETCH
+    assert distinct([sketch]) == pytest.approx(exact, rel=0.2)
+
+
+SECTION = " ".join(f"word{i}" for i in range(60))
+CARD = '<div class="card p-4"><h2>Title</h2><p>Some words about it.</p></div>\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * LOOP_CHARACTERS,
+        f"<main>{CARD * 3}",
+        f"<main>{SECTION * 3}",
+        f"<main>{CARD * 8}{CARD[:20]}",
+        "Sure. " + "I am sorry, but I can't do that. " * 10 + "  \n",
+        "<p>" + ("word " * 500 + "\n") * 3,
+        "<ul>" + "".join(f"<li>{i}</li>" for i in range(300)) + "<li></li>" * 30,
+    ],
+)
+def test_a_text_that_ends_in_circles_is_a_loop(text: str) -> None:
+    assert ends_in_loop(text)
+    sample = score_sample(Completion(text))
+    assert sample.loops
+    assert aggregate([sample, score_sample(Completion("<p>Hi</p>"))])["eval/repetition_share"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "short " * 30,
+        f"<main>{CARD * 8}</main></body></html>",
+        f"<main>{SECTION * 2}{SECTION[:20]}",
+        "<div>" * 20 + "</div>" * 20,
+        "<select>" + "".join(f"<option>{year}</option>" for year in range(1900, 2030)),
+    ],
+)
+def test_a_text_that_repeats_itself_and_goes_on_is_none(text: str) -> None:
+    assert not ends_in_loop(text)
+
+
+def test_samples_stored_before_loops_were_looked_for_do_not_count() -> None:
+    old = replace(pages(LAYOUTS, 1)[0], loops=None)
+    assert (aggregate([old])["eval/repetition_share"], aggregate([old])["eval/repetition_share_n"]) == (None, 0)

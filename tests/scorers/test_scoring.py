@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorers import Completion, Language, Outcome, Sample, SampleError, score, score_sample
+from scorers import Completion, Language, Outcome, Sample, SampleError, aggregate, score, score_sample
 from scorers.scoring import MAX_DISTINCT, MAX_ERRORS
 
 PAGE = '<!DOCTYPE html>\n<html><head><meta></head><body><img src="a"><div class="p-4">Hi</div></body></html>'
@@ -234,3 +234,16 @@ def test_a_stored_sample_of_another_form_is_refused_by_name(change: dict[str, ob
         Sample.from_dict(stored)
     with pytest.raises(SampleError, match="outcome"):
         Sample.from_dict({"source": ""})
+
+
+def test_a_sample_that_was_stored_by_an_earlier_version_is_still_read() -> None:
+    sample = score_sample(Completion("<p class='p-4'>Hi</p>", prompt="a"))
+    stored = sample.to_dict()
+    for name in ("prompt", "words", "grams", "loops", "dead_classes", "judged_classes", "extras"):
+        del stored[name]
+    read = Sample.from_dict(stored)
+    assert (read.prompt, read.words, read.loops, read.extras) == ("", 0, None, {})
+    assert read.classes == sample.classes
+    metrics = aggregate([read])
+    assert metrics["eval/distinct_4"] is metrics["eval/repetition_share"] is None
+    assert metrics["eval/syntax_validity_rate"] == 1

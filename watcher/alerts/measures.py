@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
-from scorers.aggregation import DRAWS, MIN_TOKENS
 from scorers.diversity import MAX_COMPARED, similarity
 from scorers.palette import BLUE_PURPLE, family, hue_bin
 from scorers.sample import Sample
+from scorers.tally import DRAWS, MIN_TOKENS
 from watcher.alerts.statistics import Jackknifed
 
 Shape = Sequence[int]

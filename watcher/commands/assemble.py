@@ -19,6 +19,7 @@ from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import Reason, Target, UimonError
+from watcher.plugins import named_plugins
 from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
@@ -50,6 +51,8 @@ def assembled(
 
     `run` is None where nothing is logged; `name` identifies the run in the ledger and in uids.
     """
+    # Before an engine is there; the evaluator loads them for itself.
+    named_plugins(settings.scorers)
     # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
     state = StateDir(state_root.resolve())
     state.create()

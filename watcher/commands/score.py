@@ -1,47 +1,52 @@
 """`uimon score`: scores completions that exist already, from files, directories or standard input. Needs no GPU.
 
 What is in the samples never changes the exit code: scoring broken code is a success. Input that cannot be read is an
-error that names the file and the line.
+error that names the file and the line; a plug-in that failed is named, and the exit code is 1.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scorers import METRICS, Completion, Grade, Issue, Language, Report, Sample, score
+from scorers import Completion, Language, Report, Sample, score
+from watcher.commands.score_report import show
 from watcher.model import Reason, UimonError
+from watcher.plugins import named_plugins
 
 CODE_SUFFIXES = {".html": Language.HTML, ".htm": Language.HTML, ".jsx": Language.JSX, ".tsx": Language.TSX}
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
 ROWS_SUFFIX = ".jsonl"
 SUFFIXES = (*CODE_SUFFIXES, ROWS_SUFFIX, *sorted(TEXT_SUFFIXES))
 
-# How much of what went wrong a person sees at once; `--json` has all of it.
-SHOWN_SAMPLES = 20
-SHOWN_ERRORS = 3
-
-_STYLES = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "red"}
+# With fewer completions, starting processes takes longer than they save.
+_MANY = 300
 
 
-def run_score(paths: list[str], as_json: bool) -> int:
-    """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code, 0.
+def run_score(paths: Sequence[str], scorers: Sequence[str] = (), *, as_json: bool) -> int:
+    """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
     `.html`, `.htm`, `.jsx` and `.tsx` files are code. In `.jsonl` files each line is an object with `completion`, or
-    with `messages` whose last assistant turn counts, and may have `finish_reason`. `.md` and `.txt` files and
-    standard input are one completion each. Directories are searched recursively, in order of name, without hidden
-    entries and `node_modules`. Raises `UimonError` for input that is missing or cannot be read.
+    with `messages` whose last assistant turn counts, and may have `finish_reason`; `prompt_id`, `prompt` or the other
+    messages tell which prompt it answers. `.md` and `.txt` files and standard input are one completion each.
+    Directories are searched recursively, in order of name, without hidden entries and `node_modules`. `scorers` names
+    plug-ins. 0, or 1 where one of those failed. Raises `UimonError` for input or plug-ins that are missing or cannot
+    be read.
     """
-    report = score(completion for path in paths for completion in read_completions(path))
+    plugins = named_plugins(scorers)
+    completions = [completion for path in paths for completion in read_completions(path)]
+    workers = len(os.sched_getaffinity(0)) if len(completions) >= _MANY else 1
+    report = score(completions, plugins, workers)
     if as_json:
         print(json.dumps(as_plain(report), indent=2, allow_nan=False))
     else:
-        _show(report)
-    return 0
+        show(report)
+    return 1 if report.failures else 0
 
 
 def read_completions(path: str) -> Iterator[Completion]:
@@ -58,8 +63,12 @@ def read_completions(path: str) -> Iterator[Completion]:
 
 
 def as_plain(report: Report) -> dict[str, Any]:
-    """What `--json` prints: `metrics` by name, and `samples` in the order of the input."""
-    return {"metrics": report.metrics, "samples": [_plain_sample(sample) for sample in report.samples]}
+    """What `--json` prints: `metrics` by name, `samples` in the order of the input, and what plug-ins failed at."""
+    return {
+        "metrics": report.metrics,
+        "samples": [_plain_sample(sample) for sample in report.samples],
+        "failures": list(report.failures),
+    }
 
 
 def _plain_sample(sample: Sample) -> dict[str, Any]:
@@ -71,6 +80,7 @@ def _plain_sample(sample: Sample) -> dict[str, Any]:
         "num_colors": sample.num_colors,
         "num_classes": sample.num_classes,
         "errors": [{"code": e.code, "line": e.line, "column": e.column, "message": e.message} for e in sample.errors],
+        "scorers": dict(sample.extras),
     }
 
 
@@ -134,7 +144,26 @@ def _row(file: Path, number: int, line: str) -> Completion:
     text = row["completion"] if "completion" in row else _last_answer(row.get("messages"))
     if not isinstance(text, str):
         raise _bad_row(file, number, "has neither a text under `completion` nor an assistant turn under `messages`")
-    return Completion(text, truncated=row.get("finish_reason") == "length", source=f"{file}#{number}")
+    truncated = row.get("finish_reason") == "length"
+    return Completion(text, truncated=truncated, source=f"{file}#{number}", prompt=_prompt_of(row))
+
+
+def _prompt_of(row: dict[str, Any]) -> str:
+    """What tells the row's prompt from others; empty where the row does not say."""
+    for name in ("prompt_id", "prompt", "question"):
+        if row.get(name):
+            return _digest(row[name])
+    messages = row.get("messages")
+    asked = (
+        [m for m in messages if isinstance(m, dict) and m.get("role") != "assistant"]
+        if isinstance(messages, list)
+        else []
+    )
+    return _digest(asked) if asked else ""
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _last_answer(messages: object) -> object:
@@ -153,74 +182,3 @@ def _last_answer(messages: object) -> object:
 
 def _bad_row(file: Path, number: int, what: str) -> UimonError:
     return UimonError(Reason.VAL_INVALID, f"{file}, line {number} {what}.")
-
-
-def _show(report: Report) -> None:
-    from rich.console import Console
-
-    # Model output and file names are printed as they are: no markup, no emoji codes.
-    console = Console(markup=False, emoji=False, highlight=False)
-    _show_metrics(console, report.metrics)
-    _show_offenders(console, report.samples)
-
-
-def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("metric", "value", "", "meaning", box=None, pad_edge=False, header_style="bold")
-    table.columns[0].min_width = max(len(name) for name in metrics)
-    table.columns[1].justify = "right"
-    samples = metrics.get("eval/samples")
-    for name, info in METRICS.items():
-        if name in metrics:
-            grade = info.grade(metrics[name], samples)
-            style = _STYLES[grade] if grade else ""
-            value = Text(_number(metrics[name], info.unit), style)
-            table.add_row(Text(name, no_wrap=True), value, Text(grade or "", style), Text(info.meaning))
-    console.print(table)
-
-
-def _number(value: float | None, unit: str) -> str:
-    """A metric's value for people: counts without decimals, a dash for undefined.
-
-    >>> _number(0.5, "0-1"), _number(12.0, "samples"), _number(None, "bits")
-    ('0.500', '12', '–')
-    """
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if value == int(value) and unit not in ("0-1", "bits") else f"{value:.3f}"
-
-
-def _show_offenders(console: Any, samples: Iterable[Sample]) -> None:
-    from rich.text import Text
-
-    bad = sorted((s for s in samples if not s.syntax_valid), key=lambda s: (-len(s.errors), s.source))
-    if not bad:
-        return
-    console.print()
-    console.print(Text(f"{len(bad)} not valid, those with most errors first", "bold"))
-    for sample in bad[:SHOWN_SAMPLES]:
-        for error in sample.errors[:SHOWN_ERRORS]:
-            console.print(Text.assemble(_place(sample, error), "  ", _reason(sample, error)), soft_wrap=True)
-        if len(sample.errors) > SHOWN_ERRORS:
-            console.print(Text(f"    and {len(sample.errors) - SHOWN_ERRORS} more in this sample", "dim"))
-    if len(bad) > SHOWN_SAMPLES:
-        console.print(Text(f"and {len(bad) - SHOWN_SAMPLES} more samples; --json lists all", "dim"))
-
-
-def _place(sample: Sample, error: Issue) -> str:
-    return f"{_printable(sample.source)}:{error.line}:{error.column}"
-
-
-def _reason(sample: Sample, error: Issue) -> str:
-    return f"{sample.outcome.value}: {_printable(error.message)}"
-
-
-def _printable(text: str) -> str:
-    """Text that cannot steer a terminal: whatever is not printable is shown as its escape.
-
-    >>> _printable("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

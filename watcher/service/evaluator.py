@@ -19,6 +19,7 @@ from watcher.engine.types import PromptSpec, Sampling
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import Kind, Reason, Row, State, UimonError
+from watcher.plugins import named_plugins
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 from watcher.suite import Renderer, Suite, build_suite, request_digest
@@ -76,6 +77,7 @@ class Evaluator:
         self._resolve_base = resolve_base
         self._on_evaluated = on_evaluated
         self._policy = parse_policy(settings.policy)
+        self._plugins = named_plugins(settings.scorers)
         self._suite: Suite | None = None
         self._warnings: set[str] = set()
         self._held: _Held | None = None
@@ -213,13 +215,13 @@ class Evaluator:
     def _current_suite(self, record: Record, base: Path | None) -> Suite:
         """The suite in force: kept by the ledger from an earlier start, or made of the first checkpoint evaluated."""
         if self._suite is None:
-            request = request_digest(self._settings, self._val)
+            request = request_digest(self._settings, self._val, self._plugins)
             kept = self._ledger.suite(request)
             if kept is not None:
                 self._suite = Suite.from_json(kept)
             else:
                 copy = evaluation.copy_of(record)
-                self._suite = build_suite(self._settings, self._val, self._engine, copy, base)
+                self._suite = build_suite(self._settings, self._val, self._engine, copy, base, self._plugins)
                 self._ledger.keep_suite(request, self._suite.digest, self._suite.to_json())
             self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
             self._introduce(self._suite)
@@ -243,6 +245,7 @@ class Evaluator:
             note=lambda sentence: log.info("%s: %s", record.name, sentence),
             warn=lambda sentence: self._warn(record, sentence),
             health=lambda: self._health(record),
+            plugins=self._plugins,
         )
 
     def _warn(self, record: Record, sentence: str) -> None:
