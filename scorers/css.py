@@ -21,6 +21,7 @@ _PROPERTY = re.compile(
 )
 # Unclosed comments and urls run to the end of the text, so that no part is searched twice.
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
+_BRACE = re.compile(r"[{}]")
 _URL = re.compile(r"url\((?:\"[^\"]*\"?|'[^']*'?|[^)]*)\)?", re.IGNORECASE)
 _VAR = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 _THEME = re.compile(r"theme\(\s*['\"]?(?:colors\.|--color-)([\w.-]+)[^()]*\)")
@@ -45,6 +46,28 @@ def declarations(css: str) -> Iterator[tuple[str, str]]:
         name = name.strip()
         if colon and name and not any(c.isspace() for c in name):
             yield (name if name.startswith("--") else name.lower()), value.strip()[:MAX_VALUE_LENGTH]
+
+
+def blocks(css: str, rule: str) -> Iterator[str]:
+    """What stands between the braces of every `rule` (`@theme`), nested braces included.
+
+    >>> list(blocks("@theme inline { --a: 1; @keyframes x { to { top: 0 } } } a { b: c } @theme{--d: 2", "@theme"))
+    [' --a: 1; @keyframes x { to { top: 0 } } ', '--d: 2']
+    """
+    css = _COMMENT.sub(" ", css)
+    at = css.find(rule)
+    while at >= 0:
+        start = css.find("{", at)
+        if start < 0:
+            return
+        depth, end = 1, len(css)
+        for brace in _BRACE.finditer(css, start + 1):
+            depth += 1 if brace[0] == "{" else -1
+            if depth == 0:
+                end = brace.start()
+                break
+        yield css[start + 1 : end]
+        at = css.find(rule, end)
 
 
 def takes_color(name: str) -> bool:
