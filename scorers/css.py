@@ -26,6 +26,11 @@ _URL = re.compile(r"url\((?:\"[^\"]*\"?|'[^']*'?|[^)]*)\)?", re.IGNORECASE)
 _VAR = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 _THEME = re.compile(r"theme\(\s*['\"]?(?:colors\.|--color-)([\w.-]+)[^()]*\)")
 _CUSTOM = re.compile(rf"{CUSTOM}([\w-]+)")
+# A color that is made from another one; only the other one is known without computing.
+_RELATIVE = re.compile(
+    r"(?<![\w-])(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|color)\(\s*from\s+([^\s()]++(?:\([^()]*+\))?)[^()]*+\)",
+    re.IGNORECASE,
+)
 # An opacity that is defined elsewhere: which color it is stands before it.
 _OPEN_ALPHA = re.compile(rf"\s*[/,]\s*(?:{CUSTOM}[\w-]+|<alpha-value>)\s*\)$")
 _COLOR = re.compile(
@@ -93,11 +98,13 @@ def color_tokens(value: str, variables: Mapping[str, str]) -> list[str]:
     (['custom:p'], ['red-500'])
     >>> color_tokens("theme('colors.blue.500')", {}), color_tokens("var(--color-blue-500)", {})
     (['blue-500'], ['blue-500'])
+    >>> color_tokens("oklch(from var(--p) l c h / 50%)", {"--p": "#f00"})
+    ['red-500']
     """
     if len(value) > MAX_VALUE_LENGTH:
         value = value[:MAX_VALUE_LENGTH]
     value = _THEME.sub(lambda match: CUSTOM + match[1].replace(".", "-"), value)
-    found = (_token(match[0]) for match in _COLOR.finditer(substitute(value, variables)))
+    found = (_token(match[0]) for match in _COLOR.finditer(_RELATIVE.sub(r" \1 ", substitute(value, variables))))
     return [token for token in found if token is not None]
 
 

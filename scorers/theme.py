@@ -14,17 +14,21 @@ from functools import cache
 
 from scorers.css import blocks, color_tokens, declarations
 from scorers.palette import CUSTOM, palette
-from scorers.tailwind import NO_ADDITIONS, Additions, data
+from scorers.tailwind import MAX_CLASS_LENGTH, NO_ADDITIONS, Additions, data
 from scorers.theme_config import Expression, Value, read_config
 
 MAX_COLORS = 2_000
 MAX_WORDS = 20_000
 MAX_DEFINITION = 200
-_REFERENCE = re.compile(r"(?:.*\.)?colors(?:\.|\[['\"])(\w+)(?:['\"]\])?(?:\[['\"]?(\w+)['\"]?\]|\.(\w+))?")
+_REFERENCE = re.compile(
+    r"(?:.*[./])?colors(?:['\"]\))?(?:\.|\[['\"])(\w+)(?:['\"]\])?(?:\[['\"]?(\w+)['\"]?\]|\.(\w+))?"
+)
 _RENAMED = {"lightBlue": "sky", "warmGray": "stone", "trueGray": "neutral", "coolGray": "gray", "blueGray": "slate"}
 _COLOR_KEY = re.compile(r"colors|\w+Color|fill|stroke|gradientColorStops")
+_NO_COLOR = frozenset(("transparent", "currentcolor", "current", "inherit", "none"))
 _VARIANT_KEYS = {"screens": ("", "max-", "min-"), "aria": ("aria-",), "data": ("data-",), "supports": ("supports-",)}
 _VARIANT_SPACES = {"breakpoint": ("", "max-", "min-"), "container": ("@", "@max-", "@min-")}
+_SUBSTITUTION = re.compile(r"\$\{[^{}]*\}")
 _UTILITY = re.compile(r"@utility\s+([\w-]+)")
 _CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
 # Theme colors that design systems (shadcn/ui, daisyUI, Material) define outside of the component that uses them.
@@ -67,7 +71,8 @@ class Theme:
     additions: Additions = NO_ADDITIONS
 
     def token(self, name: str) -> str | None:
-        """The token of a theme color: its palette color, else `custom:name`; None for a name that no theme has.
+        """The token of a theme color: its palette color, else `custom:name`; None for a name that no theme has, and for
+        one that stands for no color (`transparent`).
 
         A page may define `.text-primary` in plain CSS: a variable of the same name then says which color that is.
 
@@ -83,6 +88,8 @@ class Theme:
             value = self.variables.get(f"--color-{name}") or self.variables.get(f"--{name}") or ""
         if value in palette():
             return value
+        if value.strip().lower() in _NO_COLOR:
+            return None
         tokens = color_tokens(value, self.variables)
         return tokens[0] if tokens else CUSTOM + name
 
@@ -122,7 +129,7 @@ class _Reading:
             return
         for block in blocks(style, "@theme"):
             for name, value in declarations(block):
-                if name.startswith("--"):
+                if name.startswith("--") and len(name) <= MAX_CLASS_LENGTH:
                     self._definition(name.removeprefix("--"), value)
         self._add(_UTILITY.findall(style))
         self.variants.update(_CUSTOM_VARIANT.findall(style)[:MAX_COLORS])
@@ -193,10 +200,10 @@ def _colors(tree: Mapping[str, Value], prefix: str) -> Iterator[tuple[str, str]]
 
 
 def _evaluated(name: str, code: str) -> Iterator[tuple[str, str]]:
-    """What `colors.indigo[500]`, `colors.indigo` or code add under `name`; of code, the variable that it mentions."""
+    """What `colors.indigo[500]`, `colors.indigo` or code add under `name`; of code, the CSS around a variable."""
     reference = _REFERENCE.fullmatch(code)
     if reference is None:
-        yield name, code if "var(--" in code else ""
+        yield name, _SUBSTITUTION.sub("<alpha-value>", code) if "var(--" in code else ""
         return
     family, shade = _RENAMED.get(reference[1], reference[1]), reference[2] or reference[3]
     shades = [token for token in palette() if token.startswith(f"{family}-")]

@@ -102,7 +102,7 @@ const inverted = (entries) => {
 
 const roots = { v4: v4.utilities.keys('functional'), v3: [] }
 for (const key of v3.candidateRuleMap.keys()) {
-  if (key !== '*') roots.v3.push(key, `-${key}`)
+  if (typeof key === 'string') roots.v3.push(key, `-${key}`) // v3's own reset has a String object for a key
 }
 const signatures = { v3: {}, v4: {} }
 for (const version of ['v3', 'v4']) {
@@ -162,7 +162,6 @@ for (const version of ['v3', 'v4']) {
     tried.add(root)
     for (const ending of endings) tried.add(`${root}-${ending}`)
   }
-  tried.delete('*') // v3's own reset
   words[version] = [...tried].filter((name) => !follows(version, name) && accepts[version](name)).sort()
 }
 
