@@ -25,7 +25,7 @@ COLOR_WORDS = frozenset(("black", "white", "transparent", "current", "inherit"))
 
 _NONE: frozenset[str] = frozenset()
 _FRACTION = re.compile(r"(?:0|[1-9]\d*)/(?:0|[1-9]\d*)", re.ASCII)
-_RATIO = re.compile(r"\d+(?:\.\d+)?/\d+(?:\.\d+)?", re.ASCII)
+_RATIO = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:25|5|75))?/(?:0|[1-9]\d*)(?:\.(?:25|5|75))?", re.ASCII)
 _PROPERTY_OF_V4 = re.compile(r"\[([a-z-][^:]*):(.+)\]", re.DOTALL)
 _PROPERTY_OF_V3 = re.compile(r"\[([a-z_-][\w-]*):(\S+)\]", re.ASCII)
 _HINT = re.compile(r"([a-z-]+):")

@@ -18,6 +18,7 @@ const base = path.join(home, 'node_modules/tailwindcss4')
 const { __unstable__loadDesignSystem: loadDesignSystem } = require('tailwindcss4')
 const { createContext } = require('tailwindcss3/lib/lib/setupContextUtils.js')
 const { generateRules } = require('tailwindcss3/lib/lib/generateRules.js')
+const { default: escapeClassName } = require('tailwindcss3/lib/util/escapeClassName.js')
 const resolveConfig = require('tailwindcss3/resolveConfig.js')
 console.warn = () => {} // v3 comments on needless type hints among the probes
 
@@ -31,7 +32,8 @@ const loadV3 = (extend = {}) => createContext(resolveConfig({ content: [], theme
 const v3 = loadV3()
 const accepts = {
   v4: (name) => v4.candidatesToCss([name])[0] !== null,
-  v3: (name) => generateRules(new Set([name]), v3).length > 0,
+  // For `-flex`, v3 writes a rule that selects `.flex`.
+  v3: (name) => generateRules(new Set([name]), v3).some(([, rule]) => `${rule}`.includes(`.${escapeClassName(name)}`)),
 }
 
 // ---------------------------------------------------------------------------------------------- utilities
@@ -132,7 +134,7 @@ const FORMS = {
   quarter: /^(0|[1-9]\d*)(\.(25|5|75))?$/,
   percent: /^(0|[1-9]\d*)%$/,
   fraction: /^(0|[1-9]\d*)\/(0|[1-9]\d*)$/,
-  ratio: /^\d+(\.\d+)?\/\d+(\.\d+)?$/,
+  ratio: /^(0|[1-9]\d*)(\.(25|5|75))?\/(0|[1-9]\d*)(\.(25|5|75))?$/,
 }
 const follows = (version, name) => {
   for (let at = name.lastIndexOf('-'); at > 0; at = name.lastIndexOf('-', at - 1)) {

@@ -11,6 +11,7 @@ const base = path.join(modules, 'tailwindcss4')
 const { __unstable__loadDesignSystem: loadDesignSystem } = require('tailwindcss4')
 const { createContext } = require('tailwindcss3/lib/lib/setupContextUtils.js')
 const { generateRules } = require('tailwindcss3/lib/lib/generateRules.js')
+const { default: escapeClassName } = require('tailwindcss3/lib/util/escapeClassName.js')
 const resolveConfig = require('tailwindcss3/resolveConfig.js')
 console.warn = () => {} // v3 comments on ambiguous names
 
@@ -31,7 +32,9 @@ const emits = (compile) => {
 const answers = []
 for (const line of readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
   const name = JSON.parse(line)
-  const inV3 = emits(() => generateRules(new Set([name]), v3).length > 0)
+  // The CSS has to select the class: for `-flex`, v3 writes a rule for `.flex`.
+  const selector = `.${escapeClassName(name)}`
+  const inV3 = emits(() => generateRules(new Set([name]), v3).some(([, rule]) => `${rule}`.includes(selector)))
   const inV4 = emits(() => v4.candidatesToCss([name])[0] !== null)
   answers.push(JSON.stringify([inV3, inV4]))
 }

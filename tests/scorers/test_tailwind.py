@@ -33,7 +33,8 @@ hovr:flex md: bg-red-550 bg-red text-1/2 grid-cols- w-[10px bg-[url( [foo] []: f
 text-5xl-bold p-1.3 z-1.5 bg-opacity-x @applyx :flex flex: https://a.b p-4/50 w-1/2/3 (--x) p-007 p-1.50 grid-cols-0
 has-md:flex group-md:flex [>a]:p-1 not-[>a]:p-1 in-hover/x:p-1 data-foo/x:p-1 @-md:flex hover::flex w-[(]
 [a;b]:flex bg-red-500/50/50 bg-red-500/x text-sm/x bg-[:x] [color:] [:red] [Color:red]/50 bg-(x) bg-()
-group-not-hover:flex not-first:bg-opacity-50 bg-opacity-50! **:flex-shrink-x group-group nth-x:flex [&>p:flex url(x) fa-2x/50
+group-not-hover:flex not-first:bg-opacity-50 bg-opacity-50! **:flex-shrink-x group-group nth-x:flex [&>p:flex url(x)
+fa-2x/50 aspect-2.3/6 -flex -absolute
 """
 
 
