@@ -40,7 +40,7 @@ def count_classes(page: Page) -> ClassCount:
     parsed: dict[str, Utility] = {}
     for name in (*names, *loose):
         if name not in parsed and len(name) <= MAX_CLASS_LENGTH:
-            utility = parse_utility(name, additions=additions)
+            utility = parse_utility(name, additions)
             if utility is not None:
                 parsed[name] = utility
     loose_utilities = Counter({name: count for name, count in loose.items() if name in parsed})

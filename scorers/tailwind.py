@@ -120,11 +120,8 @@ def _shapes(signature: str) -> dict[str, str]:
     return {shape: modifier for shape, _, modifier in (part.partition("/") for part in signature.split())}
 
 
-def parse_utility(
-    name: str, theme_colors: frozenset[str] = _NONE, additions: Additions | None = None
-) -> Utility | None:
-    """The utility that a class name is, or None. `theme_colors` are color names that the page's theme adds;
-    `additions` is all that it adds.
+def parse_utility(name: str, additions: Additions = NO_ADDITIONS) -> Utility | None:
+    """The utility that a class name is, or None. `additions` is what the page's theme adds.
 
     >>> parse_utility("md:hover:bg-red-500/50")
     Utility(root='bg', value='red-500', modifier='50')
@@ -132,14 +129,13 @@ def parse_utility(
     (Utility(root='-mt', value='2.5', modifier=''), True)
     >>> [parse_utility(name) for name in ("fa-home", "hovr:flex", "bg-brand", "group", "p-", "p-007")]
     [None, None, None, None, None, None]
-    >>> parse_utility("bg-brand", frozenset(["brand"]))
+    >>> parse_utility("bg-brand", Additions(colors=frozenset(["brand"])))
     Utility(root='bg', value='brand', modifier='')
     """
     if not name or len(name) > MAX_CLASS_LENGTH:
         return None
-    added = additions or Additions(colors=theme_colors)
     utility = _by_default(name)
-    return utility if utility is not None or added == NO_ADDITIONS else _parse_either(name, added)
+    return utility if utility is not None or additions == NO_ADDITIONS else _parse_either(name, additions)
 
 
 @lru_cache(maxsize=1 << 16)
