@@ -1,10 +1,11 @@
-"""Which class names of a page are Tailwind utilities, and how often each occurs."""
+"""Which class names of a page are Tailwind utilities, which do nothing, and how often each occurs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from scorers.dead_classes import dead_classes
 from scorers.page import Page
 from scorers.tailwind import MAX_CLASS_LENGTH, Utility, parse_utility
 
@@ -12,12 +13,16 @@ from scorers.tailwind import MAX_CLASS_LENGTH, Utility, parse_utility
 @dataclass(frozen=True, slots=True)
 class ClassCount:
     """`utilities` maps each utility, as written, to its occurrences; `parsed` to its parts; `tokens` counts all class
-    names, utilities or not; `others` are the class names that are no utilities."""
+    names, utilities or not; `others` are the class names that are no utilities, `dead` those of them that nothing knows
+    (`dead_classes`). `judged` is the number of class names among which `dead` were looked for: `tokens`, or 0 where the
+    page's CSS lies elsewhere."""
 
     utilities: Counter[str]
     parsed: dict[str, Utility]
     tokens: int
     others: Counter[str]
+    dead: Counter[str] = field(default_factory=Counter)
+    judged: int = 0
 
 
 def count_classes(page: Page) -> ClassCount:
@@ -29,16 +34,19 @@ def count_classes(page: Page) -> ClassCount:
     >>> dict(count.utilities), count.tokens
     ({'p-4': 2, 'mt-1': 1}, 5)
     """
-    theme_colors = page.theme.names
+    additions = page.theme.additions
     names = Counter(page.class_names)
     loose = Counter(page.loose_names)
     parsed: dict[str, Utility] = {}
     for name in (*names, *loose):
         if name not in parsed and len(name) <= MAX_CLASS_LENGTH:
-            utility = parse_utility(name) or (parse_utility(name, theme_colors) if theme_colors else None)
+            utility = parse_utility(name, additions)
             if utility is not None:
                 parsed[name] = utility
     loose_utilities = Counter({name: count for name, count in loose.items() if name in parsed})
     utilities = Counter({name: count for name, count in names.items() if name in parsed}) + loose_utilities
     others = Counter({name: count for name, count in names.items() if name not in parsed})
-    return ClassCount(utilities, parsed, names.total() + loose_utilities.total(), others)
+    tokens = names.total() + loose_utilities.total()
+    if page.mentions is None:
+        return ClassCount(utilities, parsed, tokens, others)
+    return ClassCount(utilities, parsed, tokens, others, dead_classes(others, page.mentions), tokens)

@@ -15,7 +15,7 @@ from scorers.classes import ClassCount
 from scorers.css import color_tokens, takes_color
 from scorers.page import Page
 from scorers.palette import palette
-from scorers.tailwind import Utility, parse_utility
+from scorers.tailwind import Additions, Utility, parse_utility
 from scorers.theme import CONVENTIONAL, Theme
 
 _COLOR_ROOT = re.compile(
@@ -91,7 +91,7 @@ def _conventional_token(name: str, theme: Theme) -> str | None:
     match = _CONVENTIONAL.search(name)
     if match is None:
         return None
-    utility = parse_utility(name, frozenset((match[1],)))
+    utility = parse_utility(name, Additions(colors=frozenset((match[1],))))
     if utility is None or not _COLOR_ROOT.fullmatch(utility.root):
         return None
     return theme.token(utility.value)

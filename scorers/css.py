@@ -21,10 +21,16 @@ _PROPERTY = re.compile(
 )
 # Unclosed comments and urls run to the end of the text, so that no part is searched twice.
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
+_BRACE = re.compile(r"[{}]")
 _URL = re.compile(r"url\((?:\"[^\"]*\"?|'[^']*'?|[^)]*)\)?", re.IGNORECASE)
 _VAR = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 _THEME = re.compile(r"theme\(\s*['\"]?(?:colors\.|--color-)([\w.-]+)[^()]*\)")
 _CUSTOM = re.compile(rf"{CUSTOM}([\w-]+)")
+# A color that is made from another one; only the other one is known without computing.
+_RELATIVE = re.compile(
+    r"(?<![\w-])(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|color)\(\s*from\s+([^\s()]++(?:\([^()]*+\))?)[^()]*+\)",
+    re.IGNORECASE,
+)
 # An opacity that is defined elsewhere: which color it is stands before it.
 _OPEN_ALPHA = re.compile(rf"\s*[/,]\s*(?:{CUSTOM}[\w-]+|<alpha-value>)\s*\)$")
 _COLOR = re.compile(
@@ -45,6 +51,28 @@ def declarations(css: str) -> Iterator[tuple[str, str]]:
         name = name.strip()
         if colon and name and not any(c.isspace() for c in name):
             yield (name if name.startswith("--") else name.lower()), value.strip()[:MAX_VALUE_LENGTH]
+
+
+def blocks(css: str, rule: str) -> Iterator[str]:
+    """What stands between the braces of every `rule` (`@theme`), nested braces included.
+
+    >>> list(blocks("@theme inline { --a: 1; @keyframes x { to { top: 0 } } } a { b: c } @theme{--d: 2", "@theme"))
+    [' --a: 1; @keyframes x { to { top: 0 } } ', '--d: 2']
+    """
+    css = _COMMENT.sub(" ", css)
+    at = css.find(rule)
+    while at >= 0:
+        start = css.find("{", at)
+        if start < 0:
+            return
+        depth, end = 1, len(css)
+        for brace in _BRACE.finditer(css, start + 1):
+            depth += 1 if brace[0] == "{" else -1
+            if depth == 0:
+                end = brace.start()
+                break
+        yield css[start + 1 : end]
+        at = css.find(rule, end)
 
 
 def takes_color(name: str) -> bool:
@@ -70,11 +98,13 @@ def color_tokens(value: str, variables: Mapping[str, str]) -> list[str]:
     (['custom:p'], ['red-500'])
     >>> color_tokens("theme('colors.blue.500')", {}), color_tokens("var(--color-blue-500)", {})
     (['blue-500'], ['blue-500'])
+    >>> color_tokens("oklch(from var(--p) l c h / 50%)", {"--p": "#f00"})
+    ['red-500']
     """
     if len(value) > MAX_VALUE_LENGTH:
         value = value[:MAX_VALUE_LENGTH]
     value = _THEME.sub(lambda match: CUSTOM + match[1].replace(".", "-"), value)
-    found = (_token(match[0]) for match in _COLOR.finditer(substitute(value, variables)))
+    found = (_token(match[0]) for match in _COLOR.finditer(_RELATIVE.sub(r" \1 ", substitute(value, variables))))
     return [token for token in found if token is not None]
 
 

@@ -7,12 +7,14 @@ quadratic time on some broken input), so both see the same page. Of the text, on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from scorers.class_names import applied, names_of
 from scorers.css import declarations
+from scorers.dead_classes import Mentions, is_known_sheet, read_mentions
 from scorers.theme import Theme, read_theme
 
 if TYPE_CHECKING:
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 2_000_000
 COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
-_BOUND_CLASSES = frozenset((":class", "x-bind:class", "v-bind:class", "class:list", ":classname", "[ngclass]"))
-_LITERAL = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"|`([^`\\]*)`")
-_APPLY = re.compile(r"@apply\s+([^;}]*)")
+# Attributes in which code stands that may name classes.
+_CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
 _KEPT_TEXT = frozenset(("script", "style"))
 
 
@@ -31,7 +32,8 @@ class Page:
     """What was read from one page, in document order.
 
     `class_names` holds every occurrence of a class name; `loose_names` words from string literals elsewhere in JSX,
-    which are class names only if they are utilities. `styles` are CSS declarations that are in use.
+    which are class names only if they are utilities. `styles` are CSS declarations that are in use. `mentions` is what
+    the page's own CSS and scripts name; None where the CSS lies elsewhere, so that no class can be called dead.
     """
 
     tags: tuple[str, ...]
@@ -40,6 +42,7 @@ class Page:
     color_attributes: tuple[str, ...]
     loose_names: tuple[str, ...] = ()
     theme: Theme = field(default_factory=Theme)
+    mentions: Mentions | None = None
 
 
 def read_page(code: str) -> Page:
@@ -52,36 +55,29 @@ def read_page(code: str) -> Page:
     soup = _soup(code[:MAX_CHARACTERS])
     elements: list[Tag] = soup.find_all(True)
     sheets = [e.get_text() for e in elements if e.name == "style"]
+    scripts = [e.get_text() for e in elements if e.name == "script"]
     inline = [str(e.attrs["style"]) for e in elements if "style" in e.attrs]
     return Page(
         tags=tuple(e.name for e in elements),
-        class_names=tuple(name for e in elements for name in _class_names(e)) + tuple(_applied(sheets)),
+        class_names=tuple(
+            name for e in elements for key, value in e.attrs.items() for name in names_of(key, str(value))
+        )
+        + tuple(applied(sheets)),
         styles=tuple(pair for css in (*sheets, *inline) for pair in declarations(css)),
         color_attributes=tuple(
             str(value) for e in elements for name, value in e.attrs.items() if name in COLOR_ATTRIBUTES
         ),
-        theme=read_theme((*sheets, *inline), [e.get_text() for e in elements if e.name == "script"]),
+        theme=read_theme((*sheets, *inline), scripts),
+        mentions=_mentions(elements, sheets, scripts),
     )
 
 
-def class_literals(expression: str) -> Iterator[str]:
-    """The class names in the string literals of a JavaScript expression (`:class="open ? 'flex' : 'hidden'"`)."""
-    for match in _LITERAL.finditer(expression):
-        yield from (match[1] or match[2] or match[3] or "").split()
-
-
-def _class_names(element: Tag) -> Iterator[str]:
-    for name, value in element.attrs.items():
-        if name == "class" or name.startswith("x-transition:"):
-            yield from str(value).split()
-        elif name in _BOUND_CLASSES:
-            yield from class_literals(str(value))
-
-
-def _applied(styles: Iterable[str]) -> Iterator[str]:
-    for style in styles:
-        for match in _APPLY.finditer(style):
-            yield from (name for name in match[1].split() if name != "!important")
+def _mentions(elements: list[Tag], sheets: list[str], scripts: list[str]) -> Mentions | None:
+    links = [e.attrs for e in elements if e.name == "link" and "stylesheet" in str(e.attrs.get("rel", "")).lower()]
+    if not all(is_known_sheet(str(link.get("href", ""))) for link in links):
+        return None
+    code = [str(value) for e in elements for name, value in e.attrs.items() if _CODE.fullmatch(name)]
+    return read_mentions(sheets, (*scripts, *code))
 
 
 def _soup(code: str) -> BeautifulSoup:

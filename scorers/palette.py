@@ -1,4 +1,4 @@
-"""Tailwind's palette as a yardstick for colors: the nearest of its 286 shades, black or white, measured in OKLab.
+"""Tailwind's palette as a yardstick for colors: the nearest of 242 shades, black or white, measured in OKLab.
 
 Every color becomes a token: `family-shade` (`blue-500`), `black`, `white`, or `custom:name` for a theme color whose
 definition is not in the code. OKLab and its matrices: Björn Ottosson, https://bottosson.github.io/posts/oklab/.
@@ -46,9 +46,16 @@ def hue_bin(token: str) -> str | None:
 def palette() -> dict[str, Lab]:
     """Every named color of the palette in OKLab."""
     raw = data()["palette"]
-    assert isinstance(raw, dict)
     colors = {name: _from_oklch(*(float(part) for part in text.split())) for name, text in raw.items()}
     return colors | {"black": (0.0, 0.0, 0.0), "white": (1.0, 0.0, 0.0)}
+
+
+@cache
+def _yardstick() -> tuple[tuple[str, Lab], ...]:
+    """The shades that any color may be nearest to: the 22 families that v3 and v4 share. v4 added four more near-grays
+    (mauve, olive, mist, taupe); a plain `#888` would be called olive for its lightness alone."""
+    shared = frozenset(str(data()["v3"]["families"]).split()) | {"black", "white"}
+    return tuple((name, lab) for name, lab in palette().items() if family(name) in shared)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -63,7 +70,7 @@ def token_of(css: str) -> str | None:
     lab = parse_color(css)
     if lab is None:
         return None
-    return min(palette().items(), key=lambda item: math.dist(item[1], lab))[0]
+    return min(_yardstick(), key=lambda item: math.dist(item[1], lab))[0]
 
 
 def parse_color(css: str) -> Lab | None:

@@ -1,28 +1,52 @@
 """Is this class name a Tailwind utility? A grammar over a table that Tailwind's own compilers wrote.
 
 A name counts if Tailwind v3 or v4 turns it into CSS with the default theme (`data/generate_tailwind.mjs` says how the
-table comes about), or if the page's own theme names its color. Variants, modifiers and `!` are parsed, not stripped:
-`hover:` before a utility is fine, `hovr:` is not. `group` and `peer` mark elements and emit no CSS, so they are none.
+table comes about), or with what the page's own theme adds. Each version is a dialect of its own: what only v4 knows
+(`not-hover:`, `p-4!`) does not go with what only v3 knows (`bg-opacity-50`). Variants, modifiers and `!` are parsed,
+not stripped: `hover:` before a utility is fine, `hovr:` is not. `group` and `peer` mark elements and emit no CSS, so
+they are none.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
+
+from scorers.tailwind_text import NUMBER, bracketed, is_arbitrary, is_name, parenthesized, segments
+from scorers.tailwind_variants import VariantsOfV3, VariantsOfV4
 
 MAX_CLASS_LENGTH = 300
 COLOR_WORDS = frozenset(("black", "white", "transparent", "current", "inherit"))
 
-_ARBITRARY_PROPERTY = re.compile(r"\[(?:--[\w-]+|-?[a-z][a-z-]*):[^\]].*\]", re.DOTALL)
-_PAREN = re.compile(r"\((?:[a-z-]+:)?--[\w-]+\)")
-_QUARTERS = re.compile(r"\d+(?:\.(?:25|5|75))?", re.ASCII)
-_FRACTION = re.compile(r"\d+/\d+", re.ASCII)
-_PERCENT = re.compile(r"\d+%", re.ASCII)
-_MODIFIER = re.compile(r"\d+(?:\.(?:25|5|75))?|\[.+\]|\(--[\w-]+\)|[a-z]+", re.ASCII | re.DOTALL)
-_WORD = re.compile(r"[a-z][\w-]*", re.ASCII)
+_NONE: frozenset[str] = frozenset()
+_FRACTION = re.compile(r"(?:0|[1-9]\d*)/(?:0|[1-9]\d*)", re.ASCII)
+_RATIO = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:25|5|75))?/(?:0|[1-9]\d*)(?:\.(?:25|5|75))?", re.ASCII)
+_PROPERTY_OF_V4 = re.compile(r"\[([a-z-][^:]*):(.+)\]", re.DOTALL)
+_PROPERTY_OF_V3 = re.compile(r"\[([a-z_-][\w-]*):(\S+)\]", re.ASCII)
+_HINT = re.compile(r"([a-z-]+):")
+_HINTS = {
+    **{name: f"{name}:" for name in ("color", "length", "number", "percentage", "image", "position", "shadow")},
+    **dict.fromkeys(("family-name", "generic-name"), "family-name:"),
+    **dict.fromkeys(("size", "bg-size", "line-width", "absolute-size", "relative-size"), "length:"),
+    **{"url": "image:", "integer": "number:", "angle": "angle", "vector": "angle", "any": "variable"},
+}
+# What an arbitrary value is, where no hint says so; the first that fits counts.
+_NUMERIC = r"[+-]?\d*\.?\d+(?:e[+-]?\d+)?"
+_SHAPES = (
+    ("variable", re.compile(r"var\(|--[\w-]+$")),
+    ("color", re.compile(r"#|(?:rgba?|hsla?|hwb|color|(?:ok)?(?:lab|lch)|light-dark|color-mix)\(")),
+    ("number", re.compile(rf"{_NUMERIC}$")),
+    ("percent", re.compile(rf"{_NUMERIC}%$")),
+    ("angle", re.compile(rf"{_NUMERIC}(?:deg|g?rad|turn)$")),
+    ("length", re.compile(rf"{_NUMERIC}[a-zA-Z]+$|(?:calc|min|max|clamp|mod|rem|round|--spacing)\(")),
+    ("image", re.compile(r"url\(|(?:[\w-]+-)?gradient\(|(?:element|image|cross-fade|image-set)\(")),
+    ("position:", re.compile(r"(?:center|top|right|bottom|left)(?:_|$)")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,63 +62,90 @@ class Utility:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    words: frozenset[str]
-    modified: frozenset[str]
-    roots: dict[str, frozenset[str]]
+class Additions:
+    """What a page's theme adds: names of colors, whole utilities (`font-display`) and variants (`tablet`)."""
+
+    colors: frozenset[str] = _NONE
+    words: frozenset[str] = _NONE
+    variants: frozenset[str] = _NONE
+
+
+NO_ADDITIONS = Additions()
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """One version of Tailwind. `words` maps a fixed utility to the kind of modifier that it takes, `roots` a root to
+    the shapes of value that it takes and the kind of modifier that may follow each."""
+
+    v4: bool
+    words: Mapping[str, str]
+    roots: Mapping[str, Mapping[str, str]]
     colors: frozenset[str]
-    variants: frozenset[str]
-    functional: dict[str, frozenset[str]]
-    compound: frozenset[str]
+    leading: frozenset[str]
+    spacing: frozenset[str]
+    variants: VariantsOfV3 | VariantsOfV4
 
 
 @cache
-def data() -> dict[str, object]:
+def data() -> dict[str, Any]:
     """The generated table as it lies on disk; `versions` names the Tailwind versions it comes from."""
-    loaded: dict[str, object] = json.loads((Path(__file__).parent / "data" / "tailwind.json").read_text("utf-8"))
+    loaded: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "tailwind.json").read_text("utf-8"))
     return loaded
 
 
 @cache
-def _table() -> _Table:
+def _dialects() -> tuple[_Dialect, _Dialect]:
+    """v4, then v3."""
     raw = data()
-    palette, roots, functional = raw["palette"], raw["roots"], raw["functional_variants"]
-    assert isinstance(palette, dict)
-    assert isinstance(roots, dict)
-    assert isinstance(functional, dict)
-    return _Table(
-        words=frozenset(str(raw["words"]).split()),
-        modified=frozenset(str(raw["modified"]).split()),
-        roots={root: frozenset(kinds.split()) for kinds, names in roots.items() for root in names.split()},
-        colors=frozenset(palette) | COLOR_WORDS,
-        variants=frozenset(str(raw["variants"]).split()),
-        functional={name: frozenset(values.split()) for name, values in functional.items()},
-        compound=frozenset(str(raw["compound_variants"]).split()),
+    return _dialect(raw, "v4"), _dialect(raw, "v3")
+
+
+def _dialect(raw: Mapping[str, Any], version: str) -> _Dialect:
+    table = raw[version]
+    families = frozenset(table["families"].split())
+    return _Dialect(
+        v4=version == "v4",
+        words={word: key.removeprefix("/") for key, words in table["words"].items() for word in words.split()},
+        roots={root: _shapes(key) for key, roots in table["roots"].items() for root in roots.split()},
+        colors=frozenset(name for name in raw["palette"] if name.split("-")[0] in families)
+        | frozenset(table["colors"].split()),
+        leading=frozenset(table["leading"].split()),
+        spacing=frozenset(raw["spacing"].split()),
+        variants=VariantsOfV4.of(table["variants"]) if version == "v4" else VariantsOfV3.of(table["variants"]),
     )
 
 
-@lru_cache(maxsize=1 << 16)
-def parse_utility(name: str, theme_colors: frozenset[str] = frozenset()) -> Utility | None:
-    """The utility that a class name is, or None. `theme_colors` are color names that the page's theme adds.
+def _shapes(signature: str) -> dict[str, str]:
+    return {shape: modifier for shape, _, modifier in (part.partition("/") for part in signature.split())}
+
+
+def parse_utility(name: str, additions: Additions = NO_ADDITIONS) -> Utility | None:
+    """The utility that a class name is, or None. `additions` is what the page's theme adds.
 
     >>> parse_utility("md:hover:bg-red-500/50")
     Utility(root='bg', value='red-500', modifier='50')
     >>> parse_utility("-mt-2.5"), parse_utility("w-[calc(100%-2rem)]") is not None
     (Utility(root='-mt', value='2.5', modifier=''), True)
-    >>> [parse_utility(name) for name in ("fa-home", "hovr:flex", "bg-brand", "group", "p-")]
-    [None, None, None, None, None]
-    >>> parse_utility("bg-brand", frozenset(["brand"]))
+    >>> [parse_utility(name) for name in ("fa-home", "hovr:flex", "bg-brand", "group", "p-", "p-007")]
+    [None, None, None, None, None, None]
+    >>> parse_utility("bg-brand", Additions(colors=frozenset(["brand"])))
     Utility(root='bg', value='brand', modifier='')
     """
     if not name or len(name) > MAX_CLASS_LENGTH:
         return None
-    *variants, base = _split(name, ":")
-    if not all(_is_variant(variant) for variant in variants):
-        return None
-    base = base[1:] if base.startswith("!") else base.removesuffix("!")
-    if base.startswith("["):
-        return Utility(base) if _ARBITRARY_PROPERTY.fullmatch(base) else None
-    return _parse_base(base, theme_colors)
+    utility = _by_default(name)
+    return utility if utility is not None or additions == NO_ADDITIONS else _parse_either(name, additions)
+
+
+@lru_cache(maxsize=1 << 16)
+def _by_default(name: str) -> Utility | None:
+    return _parse_either(name, NO_ADDITIONS)
+
+
+def _parse_either(name: str, added: Additions) -> Utility | None:
+    v4, v3 = _dialects()
+    return _parse(v4, name, added) or _parse(v3, name, added)
 
 
 def is_utility(name: str) -> bool:
@@ -102,114 +153,145 @@ def is_utility(name: str) -> bool:
     return parse_utility(name) is not None
 
 
-def _parse_base(base: str, theme_colors: frozenset[str]) -> Utility | None:
-    table = _table()
-    if base in table.words:
-        return Utility(base)
-    if utility := _valued(base, "", theme_colors):
-        return utility
-    stem, modifier = _cut_modifier(base)
-    if not modifier or not _MODIFIER.fullmatch(modifier):
+def versions_of(name: str) -> tuple[bool, bool]:
+    """Whether v3 and whether v4 turns the class name into CSS.
+
+    >>> versions_of("flex"), versions_of("bg-opacity-50"), versions_of("p-4!")
+    ((True, True), (True, False), (False, True))
+    """
+    v4, v3 = _dialects()
+    short = 0 < len(name) <= MAX_CLASS_LENGTH
+    return short and _parse(v3, name, NO_ADDITIONS) is not None, short and _parse(v4, name, NO_ADDITIONS) is not None
+
+
+def _parse(dialect: _Dialect, name: str, added: Additions) -> Utility | None:
+    *variants, base = segments(name, ":")
+    if variants and not dialect.variants.accepts([name for name in variants if name not in added.variants]):
         return None
-    if stem in table.modified:
-        return Utility(stem, "", modifier)
-    return _valued(stem, modifier, theme_colors)
-
-
-def _valued(base: str, modifier: str, theme_colors: frozenset[str]) -> Utility | None:
-    """The longest known root before a `-` whose value is of a kind that the root takes."""
-    roots = _table().roots
-    end = base.find("-[") if base.endswith("]") else base.find("-(") if base.endswith(")") else len(base)
-    at = end if 0 < end < len(base) else base.rfind("-", 0, end)
-    while at > 0:
-        root, value = base[:at], base[at + 1 :]
-        kinds = roots.get(root)
-        if kinds and _takes(kinds, value, bool(modifier), theme_colors):
-            return Utility(root, value, modifier)
-        at = base.rfind("-", 0, at)
+    if dialect.v4 and base.endswith("!"):
+        base = base[:-1]
+    elif base.startswith("!"):
+        base = base[1:]
+    if base.startswith("["):
+        return Utility(base) if _is_property(dialect, base) else None
+    if base in dialect.words or base in added.words:
+        return Utility(base)
+    stem, *modifiers = segments(base, "/")
+    if len(modifiers) > 1:
+        return None
+    modifier = modifiers[0] if modifiers else None
+    if modifier is not None:
+        kind = "leading" if stem in added.words else dialect.words.get(stem, "")
+        if _modifies(dialect, kind, modifier):
+            return Utility(stem, "", modifier)
+    for root, value in _splits(stem):
+        shapes = dialect.roots.get(root)
+        if shapes and value:
+            if modifier is not None and _is_fraction(shapes, f"{value}/{modifier}"):
+                return Utility(root, f"{value}/{modifier}")
+            taken = _takes(dialect, shapes, value, added.colors)
+            if taken is not None and (modifier is None or _modifies(dialect, taken, modifier)):
+                return Utility(root, value, modifier or "")
     return None
 
 
-def _takes(kinds: frozenset[str], value: str, modified: bool, theme_colors: frozenset[str]) -> bool:
-    if modified and "color" not in kinds:
-        return False
-    if value.startswith("["):
-        return "bracket" in kinds and len(value) > 2 and value.endswith("]")
-    if value.startswith("("):
-        return "paren" in kinds and _PAREN.fullmatch(value) is not None
-    if "color" in kinds and (value in _table().colors or value in theme_colors):
-        return True
-    if modified:
-        return False
-    return (
-        ("quarter" in kinds and _QUARTERS.fullmatch(value) is not None)
-        or ("int" in kinds and value.isascii() and value.isdigit())
-        or ("fraction" in kinds and _FRACTION.fullmatch(value) is not None)
-        or ("percent" in kinds and _PERCENT.fullmatch(value) is not None)
-    )
-
-
-def _is_variant(variant: str) -> bool:
-    table = _table()
-    if variant in table.variants:
-        return True
-    if variant.startswith("["):
-        return variant.endswith("]") and len(variant) > 2
-    stem, modifier = _cut_modifier(variant)
-    if modifier:
-        return _is_functional(stem)
-    return _is_functional(variant)
-
-
-def _is_functional(variant: str) -> bool:
-    table = _table()
-    if variant.startswith("@") and _value_of_variant("@", variant[1:]):
-        return True
-    at = variant.find("-")
+def _splits(stem: str) -> Iterator[tuple[str, str]]:
+    """A root and its value, the longest root first; what stands in brackets is never part of a root."""
+    if stem.endswith((")", "]")):
+        at = stem.find("-[" if stem.endswith("]") else "-(")
+        if at > 0:
+            yield stem[:at], stem[at + 1 :]
+        return
+    at = stem.rfind("-")
     while at > 0:
-        if _value_of_variant(variant[:at], variant[at + 1 :]):
-            return True
-        at = -1 if variant[at + 1 : at + 2] == "[" else variant.find("-", at + 1)
-    return variant in table.variants
+        yield stem[:at], stem[at + 1 :]
+        at = stem.rfind("-", 0, at)
 
 
-def _value_of_variant(name: str, value: str) -> bool:
-    table = _table()
-    values = table.functional.get(name)
-    if values is None or not value:
+def _takes(dialect: _Dialect, shapes: Mapping[str, str], value: str, colors: frozenset[str]) -> str | None:
+    """The kind of modifier (`""` for none) that may follow a value; None where the root does not take the value."""
+    if value[0] in "[(":
+        return _takes_arbitrary(dialect, shapes, value)
+    if "color" in shapes and (value in dialect.colors or value in colors):
+        return shapes["color"]
+    if "spacing" in shapes and value in dialect.spacing:
+        return shapes["spacing"]
+    number = NUMBER.fullmatch(value)
+    if number is None:
+        return None
+    if number["percent"]:
+        return None if number["quarter"] else shapes.get("percent")
+    if "quarter" in shapes:
+        return shapes["quarter"]
+    if number["quarter"]:
+        return None
+    return shapes.get("int", shapes.get("positive") if value != "0" else None)
+
+
+def _takes_arbitrary(dialect: _Dialect, shapes: Mapping[str, str], value: str) -> str | None:
+    if dialect.v4 and value[0] == "(":
+        hint, colon, _ = value[1:-1].partition(":")
+        shape = _HINTS.get(hint, "variable") if colon else "variable"
+        return shapes.get(f"[{shape}]", shapes.get("[any]")) if parenthesized(value) else None
+    if value[0] != "[" or value[-1] != "]":
+        return None
+    if not value.strip("[]_"):
+        return shapes.get("[empty]")
+    shape = _shape(dialect, value[1:-1])
+    return shapes.get(f"[{shape}]", shapes.get("[any]")) if shape else None
+
+
+def _shape(dialect: _Dialect, inner: str) -> str:
+    """What an arbitrary value is; `""` for one that the dialect does not take anywhere."""
+    hint = _HINT.match(inner)
+    value = inner[hint.end() :] if hint else inner
+    if not is_arbitrary(value) or value.startswith(":"):
+        return ""
+    if hint:
+        return _HINTS.get(hint[1], "variable" if dialect.v4 else "")
+    if not dialect.v4 and len(segments(value, ":")) > 1:
+        return ""
+    return next((shape for shape, pattern in _SHAPES if pattern.match(inner)), "word")
+
+
+def _is_fraction(shapes: Mapping[str, str], value: str) -> bool:
+    if "fraction" in shapes and _FRACTION.fullmatch(value):
+        return True
+    return "ratio" in shapes and _RATIO.fullmatch(value) is not None
+
+
+def _modifies(dialect: _Dialect, kind: str, modifier: str) -> bool:
+    """True for a modifier of a kind: an opacity, a line height (`leading`), or any name."""
+    if not kind:
         return False
-    if value.startswith("["):
-        return value.endswith("]") and len(value) > 2
-    if name in table.compound:
-        return _is_variant(value)
-    if name.startswith("nth"):
-        return value.isascii() and value.isdigit()
-    if name.endswith("data") or name == "supports":
-        return _WORD.fullmatch(value) is not None
-    return value in values
+    if modifier.startswith("["):
+        return bracketed(modifier)
+    if dialect.v4 and modifier.startswith("("):
+        return parenthesized(modifier)
+    if kind == "name":
+        return is_name(modifier)
+    if kind == "leading" and modifier in dialect.leading:
+        return True
+    if kind == "arbitrary" or (kind == "leading" and not dialect.v4):
+        return False
+    number = NUMBER.fullmatch(modifier)
+    if number is None or number["percent"]:
+        return False
+    # v3 knows the opacities 0, 5, 10 … 100; v4 any quarter.
+    return dialect.v4 or (not number["quarter"] and int(modifier) % 5 == 0 and int(modifier) <= 100)
 
 
-def _split(name: str, separator: str) -> list[str]:
-    """Splits at a separator outside of brackets.
-
-    >>> _split("[&:hover]:p-[a:b]", ":")
-    ['[&:hover]', 'p-[a:b]']
-    """
-    if "[" not in name and "(" not in name:
-        return name.split(separator)
-    parts, depth, start = [], 0, 0
-    for index, character in enumerate(name):
-        if character in "[(":
-            depth += 1
-        elif character in "])":
-            depth -= 1
-        elif character == separator and depth == 0:
-            parts.append(name[start:index])
-            start = index + 1
-    return [*parts, name[start:]]
+def _is_property(dialect: _Dialect, base: str) -> bool:
+    """True for `[property:value]`; v4 takes the opacity of a color behind it."""
+    if not dialect.v4:
+        match = _PROPERTY_OF_V3.fullmatch(base)
+        return match is not None and not match[2].startswith("//") and is_arbitrary(match[2])
+    stem, *modifiers = segments(base, "/")
+    match = _PROPERTY_OF_V4.fullmatch(stem)
+    if match is None or not _is_valid(match[2]) or len(modifiers) > 1:
+        return False
+    return not modifiers or _modifies(dialect, "opacity", modifiers[0])
 
 
-def _cut_modifier(name: str) -> tuple[str, str]:
-    """The name and what follows its last `/` outside of brackets, or nothing."""
-    *stem, modifier = _split(name, "/")
-    return ("/".join(stem), modifier) if stem else (name, "")
+def _is_valid(text: str) -> bool:
+    return is_arbitrary(text) or text.strip("_ ") == ""

@@ -1,27 +1,36 @@
-"""What a page's own theme adds to Tailwind: CSS variables, `tailwind.config` colors, `@theme` colors.
+"""What a page's own theme adds to Tailwind: CSS variables, and the names that `tailwind.config` and `@theme` define.
 
-`tailwind.config` is JavaScript, read from its syntax tree and never run: string colors, nested objects with `DEFAULT`,
-and references such as `colors.indigo` or `colors.indigo[500]` are understood; functions and plugins are not.
+`tailwind.config` is read as data (`theme_config`) and never run: string colors, nested objects with `DEFAULT`, and
+references such as `colors.indigo` or `colors.indigo[500]` are understood; plugins are not. Which utilities a key makes
+(`fontFamily`: `font-*`, `spacing`: `p-*`, `w-*`, …) is in the generated table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache
 
-from scorers.css import color_tokens, declarations
-from scorers.jsx_syntax import captures, parsable, parse_jsx
+from scorers.css import blocks, color_tokens, declarations
 from scorers.palette import CUSTOM, palette
+from scorers.tailwind import MAX_CLASS_LENGTH, NO_ADDITIONS, Additions, data
+from scorers.theme_config import Expression, Value, read_config
 
-if TYPE_CHECKING:
-    from tree_sitter import Node
-
-MAX_SCRIPT = 100_000
 MAX_COLORS = 2_000
+MAX_WORDS = 20_000
 MAX_DEFINITION = 200
-_REFERENCE = re.compile(r"(?:\w+\.)*colors\.(\w+)(?:\[['\"]?(\w+)['\"]?\]|\.(\w+))?")
+_REFERENCE = re.compile(
+    r"(?:.*[./])?colors(?:['\"]\))?(?:\.|\[['\"])(\w+)(?:['\"]\])?(?:\[['\"]?(\w+)['\"]?\]|\.(\w+))?"
+)
+_RENAMED = {"lightBlue": "sky", "warmGray": "stone", "trueGray": "neutral", "coolGray": "gray", "blueGray": "slate"}
+_COLOR_KEY = re.compile(r"colors|\w+Color|fill|stroke|gradientColorStops")
+_NO_COLOR = frozenset(("transparent", "currentcolor", "current", "inherit", "none"))
+_VARIANT_KEYS = {"screens": ("", "max-", "min-"), "aria": ("aria-",), "data": ("data-",), "supports": ("supports-",)}
+_VARIANT_SPACES = {"breakpoint": ("", "max-", "min-"), "container": ("@", "@max-", "@min-")}
+_SUBSTITUTION = re.compile(r"\$\{[^{}]*\}")
+_UTILITY = re.compile(r"@utility\s+([\w-]+)")
+_CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
 # Theme colors that design systems (shadcn/ui, daisyUI, Material) define outside of the component that uses them.
 CONVENTIONAL = frozenset(
     (
@@ -54,18 +63,16 @@ CONVENTIONAL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """`variables` maps `--name` to its first definition; `colors` maps a theme color (`brand-500`) to its CSS value."""
+    """`variables` maps `--name` to its first definition; `colors` maps a theme color (`brand-500`) to its CSS value
+    (empty where only running the code would tell); `additions` is what the theme adds to Tailwind's grammar."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The color names that the theme adds, for `parse_utility`."""
-        return frozenset(self.colors)
+    additions: Additions = NO_ADDITIONS
 
     def token(self, name: str) -> str | None:
-        """The token of a theme color: its palette color, else `custom:name`; None for a name that no theme has.
+        """The token of a theme color: its palette color, else `custom:name`; None for a name that no theme has, and for
+        one that stands for no color (`transparent`).
 
         A page may define `.text-primary` in plain CSS: a variable of the same name then says which color that is.
 
@@ -81,64 +88,126 @@ class Theme:
             value = self.variables.get(f"--color-{name}") or self.variables.get(f"--{name}") or ""
         if value in palette():
             return value
+        if value.strip().lower() in _NO_COLOR:
+            return None
         tokens = color_tokens(value, self.variables)
         return tokens[0] if tokens else CUSTOM + name
 
 
 def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
     """The theme that style sheets and scripts of one page define. The first definition of a name wins (`:root` before
-    `.dark`). Never raises."""
-    variables: dict[str, str] = {}
-    colors: dict[str, str] = {}
+    `.dark`). Never raises.
+
+    >>> theme = read_theme(["@theme { --font-hand: x; --color-sea: #00f }"], ["tailwind.config = {theme: {extend: {"
+    ...     "spacing: {18: '4.5rem'}, screens: {tablet: '640px'}, colors: {brand: {DEFAULT: 'red'}}}}}"])
+    >>> dict(theme.colors), sorted(theme.additions.variants), {"font-hand", "mt-18"} <= theme.additions.words
+    ({'sea': '#00f', 'brand': 'red'}, ['max-tablet', 'min-tablet', 'tablet'], True)
+    """
+    reading = _Reading()
     for style in styles:
-        for name, value in declarations(style):
-            if name.startswith("--") and len(variables) < MAX_COLORS:
-                variables.setdefault(name, value[:MAX_DEFINITION])
-                if "@theme" in style and name.startswith("--color-"):
-                    colors.setdefault(name.removeprefix("--color-"), value)
+        reading.style(style)
     for script in scripts:
-        if "colors" in script and "tailwind" in script and len(script) <= MAX_SCRIPT:
-            for name, value in _config_colors(script):
-                if len(colors) < MAX_COLORS:
-                    colors.setdefault(name, value)
-    return Theme(variables, colors)
+        reading.config(read_config(script))
+    additions = Additions(frozenset(reading.colors), frozenset(reading.words), frozenset(reading.variants))
+    return Theme(reading.variables, reading.colors, additions)
 
 
-def _config_colors(script: str) -> list[tuple[str, str]]:
-    """The flattened `colors` objects of a script: `brand`, `brand-500`."""
-    script = parsable(script)
-    source = script.encode()
-    found: list[tuple[str, str]] = []
-    for value in captures(parse_jsx(script), "(pair value: (object) @colors)").get("colors", []):
-        pair = value.parent
-        key = None if pair is None else pair.child_by_field_name("key")
-        if key is not None and _text(key, source) == "colors":
-            _flatten(value, "", source, found, depth=0)
-    return found
+@dataclass(slots=True)
+class _Reading:
+    """What has been found so far; its size is bounded, whatever a page defines."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+    colors: dict[str, str] = field(default_factory=dict)
+    words: set[str] = field(default_factory=set)
+    variants: set[str] = field(default_factory=set)
+
+    def style(self, style: str) -> None:
+        for name, value in declarations(style):
+            if name.startswith("--") and len(self.variables) < MAX_COLORS:
+                self.variables.setdefault(name, value[:MAX_DEFINITION])
+        if "@" not in style:
+            return
+        for block in blocks(style, "@theme"):
+            for name, value in declarations(block):
+                if name.startswith("--") and len(name) <= MAX_CLASS_LENGTH:
+                    self._definition(name.removeprefix("--"), value)
+        self._add(_UTILITY.findall(style))
+        self.variants.update(_CUSTOM_VARIANT.findall(style)[:MAX_COLORS])
+
+    def config(self, config: Mapping[str, Value]) -> None:
+        theme = config.get("theme")
+        if not isinstance(theme, dict):
+            return
+        extend = theme.get("extend")
+        for part in (extend if isinstance(extend, dict) else {}, theme):
+            for key, value in part.items():
+                if isinstance(value, dict) and key != "extend":
+                    self._key(key, value)
+
+    def _key(self, key: str, values: Mapping[str, Value]) -> None:
+        if _COLOR_KEY.fullmatch(key):
+            for name, value in _colors(values, ""):
+                self._color(name, value)
+            return
+        for name in values:
+            for prefix in _VARIANT_KEYS.get(key, ()):
+                self._variant(prefix + name)
+            self._add(root if name == "DEFAULT" else f"{root}-{name}" for root in _roots("v3").get(key, ()))
+
+    def _definition(self, name: str, value: str) -> None:
+        """A definition in `@theme`: `--font-hand` makes `font-hand`, whichever namespaces its name may belong to."""
+        if name.startswith("color-"):
+            self._color(name.removeprefix("color-"), value)
+            return
+        at = name.find("-")
+        while at > 0:
+            space, rest = name[:at], name[at + 1 :]
+            for prefix in _VARIANT_SPACES.get(space, ()):
+                self._variant(prefix + rest)
+            self._add(f"{root}-{rest}" for root in _roots("v4").get(space, ()))
+            at = name.find("-", at + 1)
+
+    def _color(self, name: str, value: str) -> None:
+        if len(self.colors) < MAX_COLORS:
+            self.colors.setdefault(name, value[:MAX_DEFINITION])
+
+    def _variant(self, name: str) -> None:
+        if len(self.variants) < MAX_COLORS:
+            self.variants.add(name)
+
+    def _add(self, words: Iterable[str]) -> None:
+        if len(self.words) < MAX_WORDS:
+            self.words.update(words)
 
 
-def _flatten(colors: Node, prefix: str, source: bytes, found: list[tuple[str, str]], depth: int) -> None:
-    for pair in colors.named_children:
-        key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
-        if key is None or value is None:
-            continue
-        name = _text(key, source)
+@cache
+def _roots(version: str) -> dict[str, tuple[str, ...]]:
+    """The roots that a key of a v3 config, or a namespace of v4's `@theme`, gives names to."""
+    table = data()[version]["theme"]
+    return {key: tuple(roots.split()) for roots, keys in table.items() for key in keys.split()}
+
+
+def _colors(tree: Mapping[str, Value], prefix: str) -> Iterator[tuple[str, str]]:
+    """The flattened colors of a config: `brand`, `brand-500`."""
+    for name, value in tree.items():
         full = prefix if name == "DEFAULT" and prefix else f"{prefix}-{name}" if prefix else name
-        if value.type == "object" and depth < 4:
-            _flatten(value, full, source, found, depth + 1)
-        elif value.type in ("string", "template_string"):
-            found.append((full, _text(value, source)))
-        elif reference := _REFERENCE.fullmatch(_text(value, source)):
-            found += _referenced(full, reference[1], reference[2] or reference[3])
+        if isinstance(value, dict):
+            yield from _colors(value, full)
+        elif isinstance(value, str):
+            yield full, value
+        elif isinstance(value, Expression):
+            yield from _evaluated(full, value.text)
 
 
-def _referenced(name: str, family: str, shade: str | None) -> list[tuple[str, str]]:
-    """What `colors.indigo[500]` and `colors.indigo` add under `name`."""
-    if shade is not None or family in palette():
-        return [(name, f"{family}-{shade}" if shade else family)]
+def _evaluated(name: str, code: str) -> Iterator[tuple[str, str]]:
+    """What `colors.indigo[500]`, `colors.indigo` or code add under `name`; of code, the CSS around a variable."""
+    reference = _REFERENCE.fullmatch(code)
+    if reference is None:
+        yield name, _SUBSTITUTION.sub("<alpha-value>", code) if "var(--" in code else ""
+        return
+    family, shade = _RENAMED.get(reference[1], reference[1]), reference[2] or reference[3]
     shades = [token for token in palette() if token.startswith(f"{family}-")]
-    return [(f"{name}-{token.partition('-')[2]}", token) for token in shades]
-
-
-def _text(node: Node, source: bytes) -> str:
-    return source[node.start_byte : node.end_byte].decode("utf-8", "ignore").strip("'\"`")
+    if shade or not shades:
+        yield name, f"{family}-{shade}" if shade else family
+    else:
+        yield from ((f"{name}-{token.partition('-')[2]}", token) for token in shades)
