@@ -20,7 +20,7 @@ from scorers.position import Position
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
 
 # Changes whenever the same completion may get other measurements.
-VERSION = "1"
+VERSION = "2"
 
 MAX_ERRORS = 20
 # Far above what a page uses (hundreds); keeps a stored sample small whatever a model writes.
@@ -152,6 +152,8 @@ def _sample(source: str, text: str, extraction: Extraction, outcome: Outcome, ve
         num_colors=colors.total(),
         num_classes=classes.utilities.total(),
         class_tokens=classes.tokens,
+        dead_classes=classes.dead.total(),
+        judged_classes=classes.judged,
         colors=_most(colors),
         classes=_most(classes.utilities),
         shape=shape(page.tags),
