@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scorers.css import color_tokens, declarations
-from scorers.jsx_syntax import captures, parsable, parse_jsx
+from scorers.js_tree import captures, parsable, parse_jsx
 from scorers.palette import CUSTOM, palette
 
 if TYPE_CHECKING:

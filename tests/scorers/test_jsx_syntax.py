@@ -2,7 +2,8 @@
 
 import pytest
 
-from scorers.jsx_syntax import MAX_CHARACTERS, check_jsx
+from scorers.jsx_engine import MAX_CHARACTERS
+from scorers.jsx_syntax import check_jsx
 
 VALID = {
     "component": "export default function A() { return (<div className='a'><br /></div>) }",
