@@ -4,13 +4,19 @@ The verdict is the compiler's because the parser is (`data/typescript_parser.js`
 beside it (`data/jsx_reader.js`), so that code is parsed once for both. Each process has one engine, made on first use:
 V8 does not survive a fork, but a child makes its own.
 
-Bounds: `MAX_CHARACTERS` of code, `MAX_MEMORY` bytes of heap, time in proportion to the length (`MIN_SECONDS` and a second
-for every `CHARACTERS_PER_SECOND`); code that nests too deeply for the stack (about 1,000 brackets, 2,000 elements) is
-read up to where it fits.
+Bounds: `MAX_CHARACTERS` of code; `MAX_MEMORY` bytes of heap; time in proportion to the length, `MIN_SECONDS` and a
+second for each `CHARACTERS_PER_SECOND`. Code that nests too deeply for the stack (about 1,000 brackets, 2,000 elements)
+is read up to where it fits.
+
+Against TypeScript 5.9.3 on 12,181 files (300 generated, 1,612 real, 195 fixtures, 10,074 mutations) this agrees on all;
+oxc-python 0.1.1, which is faster (0.1 ms for 4 KB, this one 1 to 2), differs on 11, gives no places and has no
+maintainer; tree-sitter-typescript 0.23.2 with tag names compared differs on 204. QuickJS takes 17 ms for 4 KB.
 """
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +65,7 @@ class Lint:
 class Source:
     """What one text of JSX or TSX holds, in text order.
 
-    `classes` are words where class names stand, `loose` are words with a dash or a colon from other literals.
+    `classes` are words where class names stand; `loose` holds the words of each other literal with a dash or a colon.
     `attributes` and `properties` are string literals with the attribute or the key that they belong to; `sheets` is CSS
     in `<style>` and in styled components. `unread` names the limit that kept the parser from reading on, and `end` is
     the offset up to which it came.
@@ -69,7 +75,7 @@ class Source:
     lint: tuple[Lint, ...] = ()
     tags: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-    loose: tuple[str, ...] = ()
+    loose: tuple[tuple[str, ...], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
     sheets: tuple[str, ...] = ()
@@ -85,16 +91,16 @@ def read_source(code: str) -> Source:
     >>> source.classes, [(error.code, error.opened, error.closed) for error in source.errors]
     (('flex',), [(17002, 'p', 'q')])
     """
-    from py_mini_racer import JSEvalException, JSOOMException
+    from py_mini_racer import JSEvalException, JSTimeoutException
 
     readable = code[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
     seconds = MIN_SECONDS + len(readable) / CHARACTERS_PER_SECOND
     try:
         answer = _engine().read(readable, timeout_sec=seconds)
     except JSEvalException as error:
-        if isinstance(error, JSOOMException):
+        if not isinstance(error, JSTimeoutException):
             # A heap that was full once refuses everything from then on.
-            _engines.pop(os.getpid(), None)
+            _close()
         return Source(unread="too_complex")
     return _source(json.loads(str(answer)), code, readable)
 
@@ -107,7 +113,7 @@ def _source(found: dict[str, Any], code: str, readable: str) -> Source:
         lint=tuple(Lint(rule, place(offset), name) for rule, offset, name in found["lint"] or ()),
         tags=tuple(found["tags"]),
         classes=tuple(found["classes"]),
-        loose=tuple(found["loose"]),
+        loose=tuple(tuple(words) for words in found["loose"]),
         attributes=tuple((name, text) for name, text in found["attributes"]),
         properties=tuple((name, text) for name, text in found["properties"]),
         sheets=tuple(found["sheets"]),
@@ -147,8 +153,24 @@ class _Engine:
     read: JSFunction
 
 
-# By process: a forked child leaves its parent's alone, because closing it would wait for threads that stayed behind.
+# By process: a forked child makes its own and leaves its parent's alone, whose threads stayed behind.
 _engines: dict[int, _Engine] = {}
+
+
+def _abandon() -> None:
+    """In a forked child: its parent's engines must never be freed, because that waits for threads it does not have."""
+    for engine in _engines.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+
+
+os.register_at_fork(after_in_child=_abandon)
+
+
+def _close() -> None:
+    """Ends this process's V8; while the interpreter is torn down, its threads would no longer answer."""
+    engine = _engines.pop(os.getpid(), None)
+    if engine is not None:
+        engine.v8.close()
 
 
 def _engine() -> _Engine:
@@ -157,6 +179,7 @@ def _engine() -> _Engine:
         # Where an event loop runs, an engine made there would live on that loop and wait for itself.
         with ThreadPoolExecutor(1) as thread:
             _engines[process] = thread.submit(_make_engine).result()
+        atexit.register(_close)
     return _engines[process]
 
 

@@ -6,7 +6,7 @@
 //   deep        offset from which on the code nests too deeply for the stack, or null; nothing beyond it was read
 //   tags        names of the elements, in the order of their opening tags
 //   classes     words of the literals that stand where class names do
-//   loose       words of all other literals, as far as they have a dash or a colon
+//   loose       the other literals in which some word has a dash or a colon
 //   attributes  [name, literal] and properties [name, literal]: literals that belong to an attribute, to a key
 //   sheets      CSS in `<style>` and in the templates of styled components
 //
@@ -104,7 +104,7 @@ globalThis.readJsx = (() => {
       const opening = near.get(at)
       if (opening === undefined) return error
       const name = opening.kind === K.JsxOpeningFragment ? '' : nameOf(opening, code)
-      const closed = wrong && number !== 17015 ? code.slice(start, start + length).replace(/^<\/|>$/g, '').trim() : ''
+      const closed = wrong ? code.slice(start, start + length).replace(/^<\/|>$/g, '').trim() : ''
       return [...error, code.lastIndexOf('<', name === '' ? opening.end - 1 : opening.pos), name, closed]
     }
   }
@@ -198,7 +198,7 @@ globalThis.readJsx = (() => {
   function property(node, around, found, code) {
     const name = textOf(node.name)
     const inside = []
-    if (node.name.kind === K.ComputedPropertyName) inside.push([node.name, { kind: 'other' }])
+    if (node.name.kind === K.ComputedPropertyName) inside.push([node.name, { kind: around.keyed ? 'names' : 'loose' }])
     else if (around.keyed) literal(name, around, found)
     else if (around.kind === 'loose') literal(name, { kind: 'loose' }, found)
     const kind = CLASS_NAME.test(name) ? 'names' : around.keyed ? 'loose' : around.kind
@@ -255,11 +255,9 @@ globalThis.readJsx = (() => {
   function literal(text, around, found) {
     if (around.owner !== undefined && text.length <= MAX_LITERAL) found[around.list].push([around.owner, text])
     if (around.kind === 'other') return
-    for (const word of text.split(/\s+/)) {
-      if (word === '') continue
-      if (around.kind === 'names') found.classes.push(word)
-      else if (word.includes('-') || word.includes(':')) found.loose.push(word)
-    }
+    const words = text.split(/\s+/).filter((word) => word !== '')
+    if (around.kind === 'names') for (const word of words) found.classes.push(word)
+    else if (/[-:]/.test(text)) found.loose.push(words)
   }
 
   // Of an identifier or a literal; empty for anything else.
