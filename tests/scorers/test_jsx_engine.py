@@ -84,5 +84,10 @@ def test_a_forked_child_makes_its_own_engine() -> None:
 @pytest.mark.parametrize("after", ["", "import os, sys\nif os.fork() == 0: sys.exit(0)\nos.wait()\n"])
 def test_a_process_that_used_the_engine_ends_and_so_do_its_children(after: str) -> None:
     script = f"from scorers.jsx_syntax import check_jsx\ncheck_jsx('<a/>')\n{after}"
-    ended = subprocess.run([sys.executable, "-c", script], timeout=50, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    # Several, because a V8 that nobody closed hangs only now and then.
+    started = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(6)]
+    try:
+        assert [(process.wait(timeout=40), process.communicate()[1]) for process in started] == [(0, b"")] * 6
+    finally:
+        for process in started:
+            process.kill()

@@ -12,6 +12,7 @@ CLASSES = {
     "template": ("<p className={`flex ${a ? `grid` : 'p-1'} w-${b} ${c}p-9 h-4`} />", "flex grid p-1 h-4"),
     "concatenation": ("<p className={'flex ' + (a && 'grid')} />", "flex grid"),
     "condition": ("<p className={kind === 'outline' ? 'border' : kind('table')} />", "border"),
+    "callback": ("<p className={({ a }) => { if (a === 'table') return 'flex' }} />", "flex"),
     "switch": ("const className = () => { switch (a) { case 'table': return 'flex' } }", "flex"),
     "joined array": ("<p className={['flex', a && 'grid'].join(' ')} />", "flex grid"),
     "index": ("<p className={styles['table']} />", ""),
