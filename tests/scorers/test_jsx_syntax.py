@@ -2,7 +2,7 @@
 
 import pytest
 
-from scorers.jsx_syntax import MAX_CHARACTERS, check_jsx
+from scorers.jsx_syntax import check_jsx, react_lint
 
 VALID = {
     "component": "export default function A() { return (<div className='a'><br /></div>) }",
@@ -59,5 +59,68 @@ def test_columns_count_characters_not_bytes() -> None:
     assert issue.position.column == "const é = 'ü😀', b = <i>".index("<i>") + 1
 
 
-def test_code_beyond_the_limit_is_not_parsed() -> None:
-    assert [issue.code for issue in check_jsx("a" * (MAX_CHARACTERS + 1)).issues] == ["too_large"]
+@pytest.mark.parametrize(
+    ("code", "issues"),
+    [
+        ("<ul>\n  <li>a\n</ul>", [("unclosed", 2, 3, "`<li>` opened here is never closed")]),
+        ("<>\n</p>", [("mismatched_tag", 1, 1, "`<>` opened here is closed by `</p>` at line 2")]),
+        ("<A.B>\n</A.C>", [("mismatched_tag", 1, 1, "`<A.B>` opened here is closed by `</A.C>` at line 2")]),
+        ("<p>a } b</p>", [("ts1381", 1, 6, "Unexpected token. Did you mean `{'}'}` or `&rbrace;`?")]),
+        ("const a = f(b", [("ts1005", 1, 14, "')' expected")]),
+    ],
+)
+def test_issues_say_what_is_wrong_and_where(code: str, issues: list[tuple[str, int, int, str]]) -> None:
+    found = [(i.code, i.position.line, i.position.column, i.message) for i in check_jsx(code).issues]
+    assert found[: len(issues)] == issues
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "const a = <b/><i/>",
+        "import a from 'a'\n<b/>\n<i/>",
+        "Some <b/> words <i/>",
+        "<b/>\n<i/>\n}",
+        "// a\n<b/> } <i/>",
+    ],
+)
+def test_only_bare_adjacent_elements_are_taken_for_a_fragment(code: str) -> None:
+    assert check_jsx(code).issues
+
+
+def test_a_comment_may_stand_before_adjacent_elements() -> None:
+    assert check_jsx("// it's {\n/* <p> */ <b/>\n<i/>").valid
+
+
+SOFT = {
+    "<p class='a' />": "class_attribute",
+    "<label for='a' />": "attribute_name",
+    "<path stroke-width={2} />": "attribute_name",
+    "<p style='color: red' />": "style_string",
+    "<p onclick={a} />": "event_name",
+    "<p onClick='a()' />": "event_string",
+    "<A b={1} b={2} />": "duplicate_prop",
+    "<A b={} />": "empty_expression",
+    "<br>a</br>": "void_children",
+}
+
+
+@pytest.mark.parametrize(("code", "rule"), SOFT.items())
+def test_what_react_refuses_is_soft_and_has_a_name(code: str, rule: str) -> None:
+    verdict = check_jsx(f"const a = {code}")
+    assert (verdict.valid, verdict.soft) == (True, 1)
+    (issue,) = react_lint(f"const a = {code}")
+    assert (issue.code, issue.position.line) == (rule, 1)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "<p className='a' htmlFor='b' style={{}} onClick={f} data-a='b' aria-b='c' tabIndex={0} />",
+        "<A class='a' for='b' style='c' onclick='d' my-b='e' />",
+        "<my-icon class='a' stroke-width='b' onclick='c' />",
+        "<img src='a'></img>",
+    ],
+)
+def test_react_itself_components_and_custom_elements_are_left_alone(code: str) -> None:
+    assert check_jsx(f"const a = {code}").soft == 0

@@ -84,7 +84,8 @@ def test_classes_in_jsx_are_found_where_they_stand() -> None:
         }""")
     found = set(count_classes(page).utilities)
     assert found == {
-        "rounded-lg", "p-6", "inline-flex", "h-9", "px-3", "grid", "block", "hidden", "table", "mt-2", "font-bold",
+        "rounded-lg", "p-6", "flex", "inline-flex", "h-9", "px-3", "grid", "block", "hidden", "table", "mt-2",
+        "font-bold",
     }  # fmt: skip
 
 

@@ -1,0 +1,306 @@
+// What one file of JSX or TSX holds, read from TypeScript's syntax tree in one walk; runs in the embedded engine, after
+// typescript_parser.js. `readJsx(code)` answers with JSON:
+//
+//   errors      [code, offset, sentence] of the parser; for tags that do not match also [opening offset, opened, closed]
+//   lint        [rule, offset, name]: what parses, though React refuses it or warns; null for code that does not parse
+//   deep        offset from which on the code nests too deeply for the stack, or null; nothing beyond it was read
+//   tags        names of the elements, in the order of their opening tags
+//   classes     words of the literals that stand where class names do
+//   loose       the other literals in which some word has a dash or a colon
+//   attributes  [name, literal] and properties [name, literal]: literals that belong to an attribute, to a key
+//   sheets      CSS in `<style>` and in the templates of styled components
+//
+// Offsets count UTF-16 units. Nothing here recurses: nesting is limited by the parser alone.
+
+'use strict'
+
+globalThis.readJsx = (() => {
+  const { createSourceFile, forEachChild, SyntaxKind: K } = typescript
+  const LATEST = 99
+  const TSX = 4
+
+  // clsx and its kin take class names as keys of objects, too: `clsx({ flex: on })`.
+  const KEYED_CALLS = new Set(['cn', 'clsx', 'cx', 'classNames', 'classnames', 'twMerge', 'twJoin'])
+  const CLASS_CALLS = new Set([...KEYED_CALLS, 'cva', 'tv', 'tw'])
+  const CSS_TAGS = new Set(['css', 'styled', 'keyframes', 'createGlobalStyle', 'injectGlobal'])
+  const CLASS_NAME = /class(?:es|names?)?$/i
+  const COMMENTS = /^(?:\s|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*/
+  const MAX_LITERAL = 2000
+  const MAX_ERRORS = 100
+  // JSX tags that do not match: the code of TypeScript's message.
+  const WRONG_CLOSING = new Set([17002, 17015])
+  const NEVER_CLOSED = new Set([17008, 17014])
+
+  const COMPARISONS = new Set([
+    K.EqualsEqualsToken, K.EqualsEqualsEqualsToken, K.ExclamationEqualsToken, K.ExclamationEqualsEqualsToken,
+    K.LessThanToken, K.GreaterThanToken, K.LessThanEqualsToken, K.GreaterThanEqualsToken, K.InKeyword,
+  ])
+  const VOID = new Set('area base br col embed hr img input link meta source track wbr'.split(' '))
+  const RENAMED = new Set(
+    ('for tabindex readonly maxlength minlength colspan rowspan autofocus autoplay autocomplete charset crossorigin ' +
+      'srcset srcdoc contenteditable enctype frameborder allowfullscreen novalidate datetime usemap inputmode ' +
+      'playsinline viewbox preserveaspectratio').split(' '),
+  )
+  const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
+
+  function readJsx(code) {
+    let length = code.length
+    for (;;) {
+      try {
+        return JSON.stringify({ ...read(code.slice(0, length)), deep: length < code.length ? length : null })
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        length = Math.floor(length / 2)
+      }
+    }
+  }
+
+  function read(code) {
+    const file = parse(code)
+    if (file.parseDiagnostics.length === 0) return walk(file, code, 0)
+    // A model asked for a component may answer with adjacent elements and no component around them.
+    const start = COMMENTS.exec(code)[0].length
+    if (code[start] === '<' || code[start] === '{') {
+      const wrapped = `${code.slice(0, start)}<>${code.slice(start)}\n</>`
+      const fragment = parse(wrapped)
+      if (fragment.parseDiagnostics.length === 0) return walk(fragment, wrapped, 2)
+    }
+    return walk(file, code, 0)
+  }
+
+  const parse = (code) => createSourceFile('code.tsx', code, LATEST, false, TSX)
+
+  function walk(file, code, shift) {
+    // React's rules are for code that parses.
+    const lintable = file.parseDiagnostics.length === 0
+    const found = { lint: lintable ? [] : null, tags: [], classes: [], loose: [], attributes: [], properties: [], sheets: [] }
+    const closings = new Map()
+    const openings = new Map()
+    // What stands around a node: `names` where class names stand, `loose` where they may, `other` where they do not;
+    // `owner` is the attribute or the key that a literal belongs to.
+    const waiting = [[file, { kind: 'loose' }]]
+    while (waiting.length > 0) {
+      const [node, around] = waiting.pop()
+      if (node.kind === K.JsxElement) pair(node.openingElement.tagName, node.closingElement.tagName)
+      if (node.kind === K.JsxFragment) pair(node.openingFragment, node.closingFragment)
+      const inside = visit(node, around, found, code, shift)
+      if (inside.length > 0) for (const entry of inside.reverse()) waiting.push(entry)
+    }
+    return { errors: distinct(file.parseDiagnostics).map(describe), ...found }
+
+    function pair(opening, closing) {
+      closings.set(closing.pos, opening)
+      openings.set(opening.pos, opening)
+    }
+
+    function describe({ code: number, start, length, messageText }) {
+      const error = [number, start, messageText]
+      const wrong = WRONG_CLOSING.has(number)
+      if (!wrong && !NEVER_CLOSED.has(number)) return error
+      const near = wrong ? closings : openings
+      // A message begins at the name, a node before the blanks in front of it.
+      let at = start
+      while (at > 0 && !near.has(at) && /[\s<\/]/.test(code[at - 1])) at -= 1
+      const opening = near.get(at)
+      if (opening === undefined) return error
+      const name = opening.kind === K.JsxOpeningFragment ? '' : nameOf(opening, code)
+      const closed = wrong ? code.slice(start, start + length).replace(/^<\/|>$/g, '').trim() : ''
+      return [...error, code.lastIndexOf('<', name === '' ? opening.end - 1 : opening.pos), name, closed]
+    }
+  }
+
+  // The parser may go over a place twice, and say the same again.
+  function distinct(diagnostics) {
+    const found = new Map()
+    for (const entry of diagnostics) {
+      found.set(`${entry.start}:${entry.code}`, entry)
+      if (found.size === MAX_ERRORS) break
+    }
+    return [...found.values()]
+  }
+
+  // The children that are to be visited, each with what is around it; what the node itself says goes into `found`.
+  function visit(node, around, found, code, shift) {
+    switch (node.kind) {
+      case K.ImportDeclaration:
+      case K.ExportDeclaration:
+      case K.InterfaceDeclaration:
+      case K.TypeAliasDeclaration:
+        return []
+      case K.StringLiteral:
+      case K.NoSubstitutionTemplateLiteral:
+        literal(node.text, around, found)
+        return []
+      case K.TemplateExpression:
+        return template(node, around, found)
+      case K.TaggedTemplateExpression:
+        return tagged(node, around, found, code)
+      case K.JsxOpeningElement:
+      case K.JsxSelfClosingElement:
+        found.tags.push(nameOf(node.tagName, code))
+        if (found.lint) lint(node, found.lint, code, shift)
+        return children(node, { kind: 'loose' })
+      case K.JsxElement:
+        if (nameOf(node.openingElement.tagName, code) === 'style') {
+          for (const child of node.children) if (child.expression) found.sheets.push(plain(child.expression, code))
+          return [[node.openingElement, { kind: 'loose' }]]
+        }
+        return children(node, { kind: 'loose' })
+      case K.JsxFragment:
+        return children(node, { kind: 'loose' })
+      case K.JsxAttribute:
+        return node.initializer ? [[node.initializer, attribute(nameOf(node.name, code))]] : []
+      case K.PropertyAssignment:
+        return property(node, around, found, code)
+      case K.ShorthandPropertyAssignment:
+        if (around.keyed) literal(textOf(node.name), around, found)
+        return []
+      case K.CallExpression:
+      case K.NewExpression:
+        return call(node, around)
+      case K.BinaryExpression:
+        return binary(node, around)
+      case K.ConditionalExpression:
+        return [[node.condition, without(around)], [node.whenTrue, around], [node.whenFalse, around]]
+      case K.ElementAccessExpression:
+        return [[node.expression, around], [node.argumentExpression, { kind: 'other' }]]
+      case K.CaseClause:
+        return children(node, around).map(([child]) => [child, child === node.expression ? { kind: 'other' } : around])
+      case K.ExpressionStatement:
+        return node.expression.kind === K.StringLiteral ? [] : children(node, around)
+      case K.VariableDeclaration:
+      case K.Parameter:
+      case K.BindingElement:
+      case K.PropertyDeclaration: {
+        const named = CLASS_NAME.test(textOf(node.name))
+        const inside = named ? { kind: 'names' } : around
+        return children(node, around).map(([child]) => [child, child === node.initializer ? inside : around])
+      }
+      default:
+        return node.kind >= K.FirstTypeNode && node.kind <= K.LastTypeNode ? [] : children(node, around)
+    }
+  }
+
+  function children(node, around) {
+    const found = []
+    forEachChild(node, (child) => void found.push([child, around]))
+    return found
+  }
+
+  // Beside a class name, but not one itself: a condition, an argument of some other function.
+  const without = (around) => (around.kind === 'names' ? { kind: 'loose' } : around)
+
+  function attribute(name) {
+    const kind = CLASS_NAME.test(name) ? 'names' : name === 'style' ? 'other' : 'loose'
+    return { kind, owner: name, list: 'attributes' }
+  }
+
+  function property(node, around, found, code) {
+    const name = textOf(node.name)
+    const inside = []
+    if (node.name.kind === K.ComputedPropertyName) inside.push([node.name, { kind: around.keyed ? 'names' : 'loose' }])
+    else if (around.keyed) literal(name, around, found)
+    else if (around.kind === 'loose') literal(name, { kind: 'loose' }, found)
+    const kind = CLASS_NAME.test(name) ? 'names' : around.keyed ? 'loose' : around.kind
+    inside.push([node.initializer, { kind, owner: name, list: 'properties' }])
+    return inside
+  }
+
+  function call(node, around) {
+    const callee = node.expression
+    const args = node.arguments ?? []
+    if (callee.kind === K.ImportKeyword || textOf(callee) === 'require') return []
+    const name = textOf(callee.name ?? callee)
+    const list = textOf(callee.expression?.name) === 'classList'
+    const inside = CLASS_CALLS.has(name) || list ? { kind: 'names', keyed: KEYED_CALLS.has(name) } : without(around)
+    // `tv({ … })(…)`, `['a', 'b'].join(' ')`: what is called may hold class names itself.
+    return [[callee, around], ...args.map((argument) => [argument, inside])]
+  }
+
+  function binary(node, around) {
+    const operator = node.operatorToken.kind
+    if (COMPARISONS.has(operator)) return [[node.left, { kind: 'other' }], [node.right, { kind: 'other' }]]
+    if (operator === K.AmpersandAmpersandToken) return [[node.left, without(around)], [node.right, around]]
+    if (operator === K.EqualsToken) {
+      const name = textOf(node.left.name ?? node.left)
+      return [[node.left, around], [node.right, CLASS_NAME.test(name) ? { kind: 'names' } : around]]
+    }
+    return [[node.left, around], [node.right, around]]
+  }
+
+  // A word that touches `${…}` is a part of one.
+  function template(node, around, found) {
+    const inside = []
+    const pieces = [node.head, ...node.templateSpans.map((span) => span.literal)]
+    pieces.forEach(({ text }, index) => {
+      let whole = text
+      if (index > 0) whole = whole.replace(/^\S+/, '')
+      if (index < pieces.length - 1) whole = whole.replace(/\S+$/, '')
+      literal(whole, around, found)
+    })
+    for (const span of node.templateSpans) inside.push([span.expression, around])
+    return inside
+  }
+
+  function tagged(node, around, found, code) {
+    let tag = node.tag
+    while (tag.expression) tag = tag.expression
+    if (CSS_TAGS.has(textOf(tag))) {
+      found.sheets.push(plain(node.template, code))
+      return []
+    }
+    return [[node.tag, around], [node.template, CLASS_CALLS.has(textOf(tag)) ? { kind: 'names' } : around]]
+  }
+
+  function literal(text, around, found) {
+    if (around.owner !== undefined && text.length <= MAX_LITERAL) found[around.list].push([around.owner, text])
+    if (around.kind === 'other') return
+    const words = text.split(/\s+/).filter((word) => word !== '')
+    if (around.kind === 'names') for (const word of words) found.classes.push(word)
+    else if (/[-:]/.test(text)) found.loose.push(words)
+  }
+
+  // Of an identifier or a literal; empty for anything else.
+  const textOf = (node) => node?.escapedText ?? node?.text ?? ''
+
+  const nameOf = (node, code) => code.slice(node.pos, node.end).trim()
+
+  // A template with its expressions left out; CSS around them stays readable.
+  function plain(node, code) {
+    if (node.kind === K.TemplateExpression) {
+      return node.head.text + node.templateSpans.map((span) => span.literal.text).join(' ')
+    }
+    return node.text ?? ''
+  }
+
+  function lint(node, issues, code, shift) {
+    const tag = nameOf(node.tagName, code)
+    // React passes attributes on to components and to custom elements as they are.
+    const plainElement = /^[a-z][a-z0-9]*$/.test(tag)
+    const seen = new Set()
+    for (const entry of node.attributes.properties) {
+      if (entry.kind !== K.JsxAttribute) continue
+      const name = nameOf(entry.name, code)
+      const rule = seen.has(name) ? 'duplicate_prop' : attributeRule(name, entry.initializer, plainElement)
+      seen.add(name)
+      if (rule) issues.push([rule, code.indexOf(name, entry.name.pos) - shift, name])
+    }
+    if (node.kind === K.JsxOpeningElement && VOID.has(tag)) {
+      if (code.slice(node.end, node.end + 2) !== '</') issues.push(['void_children', node.tagName.pos - 1 - shift, tag])
+    }
+  }
+
+  function attributeRule(name, value, plainElement) {
+    const text = value?.kind === K.JsxExpression ? value.expression : value
+    if (value?.kind === K.JsxExpression && !text) return 'empty_expression'
+    if (!plainElement) return null
+    const string = text?.kind === K.StringLiteral || text?.kind === K.NoSubstitutionTemplateLiteral
+    if (name === 'class') return 'class_attribute'
+    if (name === 'style' && string) return 'style_string'
+    if (/^on[a-z]+$/.test(name)) return 'event_name'
+    if (/^on[A-Z]/.test(name) && string) return 'event_string'
+    return RENAMED.has(name) || DASHED.test(name) ? 'attribute_name' : null
+  }
+
+  return readJsx
+})()

@@ -1,0 +1,93 @@
+"""The embedded parser: hostile text, other processes, offsets."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scorers import jsx_engine
+from scorers.jsx_engine import MAX_CHARACTERS, read_source
+from scorers.jsx_syntax import check_jsx
+
+BROKEN = "const a = <b>x</c>"
+
+
+def _issues(code: str) -> list[str]:
+    return [issue.code for issue in check_jsx(code).issues]
+
+
+@pytest.mark.parametrize("piece", ["<div>", "(", "{", "[", "a?", "!", "a<", "`${", "() => <a b={", "if (a) {} else "])
+def test_nesting_beyond_the_stack_is_an_outcome_and_its_beginning_is_read(piece: str) -> None:
+    source = read_source("<p className='flex' />;" + piece * 20_000)
+    assert (source.unread, source.classes) == ("too_deep", ("flex",))
+    assert 100 < source.end < 23 + 20_000 * len(piece)
+
+
+@pytest.mark.parametrize("text", ['"', "`", "/*", "<!--", "\x00", "\ud800", "\u2028", "\u202e", "&", "</a>"])
+def test_long_runs_of_one_piece_end(text: str) -> None:
+    assert read_source(text * (MAX_CHARACTERS // len(text) // 4)).unread is None
+
+
+def test_only_the_beginning_of_a_text_that_is_too_large_is_read() -> None:
+    code = "<p className='flex' />;" + "a;\n" * MAX_CHARACTERS
+    (issue,) = check_jsx(code).issues
+    assert (issue.code, issue.position.line > 100_000, read_source(code).classes) == ("too_large", True, ("flex",))
+
+
+def test_a_text_that_takes_the_parser_too_long_is_given_up_and_the_next_one_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jsx_engine, "MIN_SECONDS", 0.5)
+    monkeypatch.setattr(jsx_engine, "CHARACTERS_PER_SECOND", 10**9)
+    assert _issues("export " * 80_000) == ["too_complex"]
+    monkeypatch.undo()
+    assert _issues(BROKEN + "// next") == ["mismatched_tag"]
+
+
+def test_a_heap_that_is_full_is_replaced() -> None:
+    read_source("1")
+    jsx_engine._engines[os.getpid()].v8.set_hard_memory_limit(40 << 20)
+    assert _issues("<a>{b}</a>;" * 50_000) == ["too_complex"]
+    assert _issues(BROKEN + "// after it") == ["mismatched_tag"]
+
+
+@given(st.text(max_size=200) | st.text("<>/{}()[]'\"`=&$;:,. \nabAB", max_size=80))
+@settings(deadline=None, max_examples=200)
+def test_any_text_has_a_verdict_with_places_inside_it(code: str) -> None:
+    lines = code.split("\n")
+    for issue in check_jsx(code).issues:
+        assert 1 <= issue.position.line <= len(lines)
+        assert 1 <= issue.position.column <= len(lines[issue.position.line - 1]) + 1
+
+
+def test_threads_and_event_loops_share_the_engine() -> None:
+    async def inside() -> list[str]:
+        return _issues(BROKEN + "// in a loop")
+
+    assert asyncio.run(inside()) == ["mismatched_tag"]
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(len, pool.map(_issues, [f"{BROKEN}// {n}" for n in range(20)]))) == {1}
+
+
+def test_a_forked_child_makes_its_own_engine() -> None:
+    assert _issues(BROKEN) == ["mismatched_tag"]
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        assert pool.submit(_issues, BROKEN + "// forked").result(timeout=30) == ["mismatched_tag"]
+
+
+@pytest.mark.parametrize("after", ["", "import os, sys\nif os.fork() == 0: sys.exit(0)\nos.wait()\n"])
+def test_a_process_that_used_the_engine_ends_and_so_do_its_children(after: str) -> None:
+    script = f"from scorers.jsx_syntax import check_jsx\ncheck_jsx('<a/>')\n{after}"
+    # Several, because a V8 that nobody closed hangs only now and then.
+    started = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(6)]
+    try:
+        assert [(process.wait(timeout=40), process.communicate()[1]) for process in started] == [(0, b"")] * 6
+    finally:
+        for process in started:
+            process.kill()
