@@ -7,29 +7,29 @@ from scorers.html_syntax import MAX_DEPTH, MAX_ISSUES, check_html
 PAGE = "<!doctype html>\n<html><head><title>t</title></head><body>{}</body></html>"
 
 BROKEN = {
-    "end tag without open element": ("<div></div></div>", "stray_end_tag"),
-    "typo in an end tag": ("<div><span>a</sapn></div>", "stray_end_tag"),
+    "end tag without open element": ("<div></div></div>", "stray-end-tag"),
+    "typo in an end tag": ("<div><span>a</sapn></div>", "stray-end-tag"),
     "end tag over an open element": ("<section><div>a</section>", "unclosed"),
     "misnested": ("<b><i>a</b></i>", "unclosed"),
     "never closed": ("<div><p>a</p>", "unclosed"),
     "p closed by a block inside an inline element": ("<p><span>a<div>b</div></span></p>", "unclosed"),
     "list item with an unclosed div": ("<ul><li><div>a<li>b</ul>", "unclosed"),
-    "second end of a list item": ("<ul><li>a<li>b</li></li></ul>", "stray_end_tag"),
-    "void element with end tag": ("<br></br>", "void_end_tag"),
-    "input with end tag": ("<input></input>", "void_end_tag"),
-    "self-closing div": ("<div />", "self_closing"),
-    "self-closing custom element": ("<my-icon />", "self_closing"),
+    "second end of a list item": ("<ul><li>a<li>b</li></li></ul>", "stray-end-tag"),
+    "void element with end tag": ("<br></br>", "void-end-tag"),
+    "input with end tag": ("<input></input>", "void-end-tag"),
+    "self-closing div": ("<div />", "non-void-html-element-start-tag-with-trailing-solidus"),
+    "self-closing custom element": ("<my-icon />", "non-void-html-element-start-tag-with-trailing-solidus"),
     "nested a": ("<a href='#'>a<span><a href='#'>b</a></span></a>", "nested"),
     "nested button": ("<button><button>b</button></button>", "nested"),
     "nested form": ("<form><div><form></form></div></form>", "nested"),
     "nested heading": ("<h1>a<h2>b</h2></h1>", "nested"),
-    "unclosed quote": ('<p class="a>b</p>\n<p class="c">d</p>', "attribute_name"),
-    "missing >": ("<div <p>a</p></div>", "attribute_name"),
-    "quote in an attribute name": ("<a href='#'\">b</a>", "attribute_name"),
-    "end inside a tag": ("<p>a</p><div clas", "end_of_text"),
-    "end inside an end tag": ("<p>a</p", "end_of_text"),
-    "end inside an attribute value": ('<p class="a', "end_of_text"),
-    "end inside a comment": ("<p>a</p><!-- b", "end_of_text"),
+    "unclosed quote": ('<p class="a>b</p>\n<p class="c">d</p>', "unexpected-character-in-attribute-name"),
+    "missing >": ("<div <p>a</p></div>", "unexpected-character-in-attribute-name"),
+    "quote in an attribute name": ("<a href='#'\">b</a>", "unexpected-character-in-attribute-name"),
+    "end inside a tag": ("<p>a</p><div clas", "eof-in-tag"),
+    "end inside an end tag": ("<p>a</p", "eof-in-tag"),
+    "end inside an attribute value": ('<p class="a', "eof-in-tag"),
+    "end inside a comment": ("<p>a</p><!-- b", "eof-in-comment"),
     "end inside a script": ("<p>a</p><script>if (a", "unclosed"),
     "end inside a style": ("<style>a{", "unclosed"),
     "end inside a textarea": ("<textarea>a", "unclosed"),
@@ -37,7 +37,7 @@ BROKEN = {
     "two bodies": ("<html><body><p>a</p></body><body></body></html>", "duplicate"),
     "two heads": ("<html><head></head><head></head><body></body></html>", "duplicate"),
     "two ends of the body": ("<body></body></body>", "duplicate"),
-    "div in svg": ("<svg><div></div></svg>", "foreign_breakout"),
+    "div in svg": ("<svg><div></div></svg>", "foreign-breakout"),
     "unclosed path": ("<svg><path d=''></svg>", "unclosed"),
     "open at the end of the body": ("<body><div></body>", "unclosed"),
 }
@@ -120,7 +120,7 @@ def test_issues_say_where_the_element_was_opened() -> None:
 
 def test_the_end_of_the_text_is_placed_where_it_is() -> None:
     issues = check_html("<p>\n</p>\nab <div clas").issues
-    assert [(i.code, i.position.line, i.position.column) for i in issues] == [("end_of_text", 3, 13)]
+    assert [(i.code, i.position.line, i.position.column) for i in issues] == [("eof-in-tag", 3, 13)]
 
 
 def test_one_mistake_in_the_skeleton_is_reported_once() -> None:
@@ -129,5 +129,5 @@ def test_one_mistake_in_the_skeleton_is_reported_once() -> None:
 
 def test_issues_and_depth_are_bounded() -> None:
     assert len(check_html("</b>" * 10_000).issues) == MAX_ISSUES
-    assert "too_deep" in [i.code for i in check_html("<div>" * (MAX_DEPTH + 2)).issues]
+    assert "too-deep" in [i.code for i in check_html("<div>" * (MAX_DEPTH + 2)).issues]
     assert check_html("<div>" * 500 + "</div>" * 500).valid
