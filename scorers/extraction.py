@@ -74,8 +74,7 @@ class _Block:
     closed: bool
 
 
-# A thought opens at the start of a line; elsewhere a page may speak of `<think>`.
-_THINK = re.compile(r"^[ \t]*<think(?:ing)?>|<(/)think(?:ing)?>", re.IGNORECASE | re.MULTILINE)
+_THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _DOCUMENT = re.compile(r"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _DOCUMENT_END = re.compile(r"</html\s*>", re.IGNORECASE)
@@ -181,7 +180,9 @@ def _answer_spans(text: str) -> tuple[list[tuple[int, int]], bool]:
     spans: list[tuple[int, int]] = []
     start, thinking = 0, False
     for match in _THINK.finditer(text):
-        closing = match[1] is not None
+        closing = match[1] == "/"
+        if not closing and not _begins_line(text, match.start()):
+            continue
         if closing and not thinking:
             spans.clear()
         if not closing and not thinking:
@@ -191,6 +192,11 @@ def _answer_spans(text: str) -> tuple[list[tuple[int, int]], bool]:
     if not thinking:
         spans.append((start, len(text)))
     return [span for span in spans if text[slice(*span)].strip()], thinking
+
+
+def _begins_line(text: str, offset: int) -> bool:
+    """Whether only blanks, and few, stand before it: a thought begins a line, elsewhere a page may name `<think>`."""
+    return text[max(0, offset - 8) : offset].rstrip(" \t")[-1:] in ("", "\n")
 
 
 def _search(text: str, start: int, end: int) -> Extraction | None:
@@ -360,6 +366,8 @@ def _best_block(text: str, start: int, end: int) -> _Block | None:
 
 def _blocks(text: str, start: int, end: int) -> Iterator[_Block]:
     """The fenced blocks, by CommonMark's rules, with any indentation (models fence inside lists)."""
+    if text.find("```", start, end) < 0 and text.find("~~~", start, end) < 0:
+        return
     opened: re.Match[str] | None = None
     for match in _FENCE.finditer(text, start, end):
         marker, info = match[1], match[2].strip()

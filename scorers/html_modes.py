@@ -23,9 +23,8 @@ from scorers.html_elements import (
     TABLE_SCOPE,
     VOID,
 )
-from scorers.html_stack import Tag
+from scorers.html_stack import Place, Tag
 from scorers.html_state import MODE_OF, Mode, State
-from scorers.position import Position
 
 Rule = Callable[[State, Tag], None]
 _SPACE = "\t\n\f\r "
@@ -68,7 +67,7 @@ def end(state: State, tag: Tag) -> None:
         _end(state, tag)
 
 
-def text(state: State, words: str, at: Position) -> None:
+def text(state: State, words: str, at: Place) -> None:
     """Text in one of `TEXT_MODES`: it ends the head, and is moved out of a table."""
     if state.raw or state.foreign or not words.strip(_SPACE):
         return
@@ -117,7 +116,7 @@ def _start_before_head(state: State, tag: Tag) -> None:
         state.began["html"] = tag.at
     elif tag.name == "html":
         state.duplicate(tag)
-    elif tag.name in TABLE_PARTS and "html" not in state.began:
+    elif tag.name in TABLE_PARTS and not state.began:
         # A piece of a table, as scripts fetch them: read like the contents of a template.
         state.base = state.mode = Mode.IN_TEMPLATE
         state.templates.append(Mode.IN_TEMPLATE)
@@ -186,7 +185,7 @@ def _end_in_head_noscript(state: State, tag: Tag) -> None:
         end_in_body(state, tag)
 
 
-def _not_in_head_noscript(state: State, what: str, at: Position) -> None:
+def _not_in_head_noscript(state: State, what: str, at: Place) -> None:
     """Browsers end the head here; the author meant it inside."""
     element = state.open[state.open.last("noscript")]
     state.issue("nested", at, f"{what} cannot stand inside the head's {element.place}")

@@ -7,22 +7,24 @@ stack for it takes quadratic time on deep pages, so each name and kind keeps the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scorers.html_elements import kinds
-from scorers.position import Position, shown
+from scorers.position import shown
+
+# Line and column, counted from 1: tuples, because one is made for every tag.
+Place = tuple[int, int]
 
 
 class Tag(NamedTuple):
     """A start or end tag: its name in lower case, its place, whether it ends in `/>`.
 
-    >>> Tag("b", Position(1, 2)).written, Tag("b", Position(1, 2), ending=True).written
+    >>> Tag("b", (1, 2)).written, Tag("b", (1, 2), ending=True).written
     ('`<b>`', '`</b>`')
     """
 
     name: str
-    at: Position
+    at: Place
     closed: bool = False
     attributes: Sequence[tuple[str, str | None]] = ()
     ending: bool = False
@@ -33,40 +35,40 @@ class Tag(NamedTuple):
         return f"`<{'/' * self.ending}{shown(self.name)}>`"
 
 
-@dataclass(slots=True)
 class Element:
-    """An open element. `space` is `svg` or `math`, or empty in HTML.
+    """An open element. `space` is `svg` or `math`, or empty in HTML; `key` is its name among the open elements.
 
     `html_inside` is true where start tags are read by the rules of HTML; `reported` once an issue was made of it.
+
+    >>> Element("a", (3, 7)).place
+    '`<a>` opened at line 3, column 7'
     """
 
-    name: str
-    at: Position
-    space: str = ""
-    html_inside: bool = True
-    reported: bool = False
+    __slots__ = ("at", "html_inside", "key", "kinds", "name", "reported", "space")
 
-    @property
-    def key(self) -> str:
-        """Its name among the open elements."""
-        return f"{self.space} {self.name}" if self.space else self.name
+    def __init__(self, name: str, at: Place, space: str = "", html_inside: bool = True) -> None:
+        self.name = name
+        self.at = at
+        self.space = space
+        self.html_inside = html_inside
+        self.reported = False
+        self.key = f"{space} {name}" if space else name
+        self.kinds = kinds(self.key)
 
     @property
     def place(self) -> str:
-        """What it is and where it was opened, for a message.
-
-        >>> Element("a", Position(3, 7)).place
-        '`<a>` opened at line 3, column 7'
-        """
-        return f"`<{shown(self.name)}>` opened at line {self.at.line}, column {self.at.column}"
+        """What it is and where it was opened, for a message."""
+        return f"`<{shown(self.name)}>` opened at line {self.at[0]}, column {self.at[1]}"
 
 
-@dataclass(slots=True)
 class OpenElements:
     """The open elements, the root first."""
 
-    _items: list[Element] = field(default_factory=list)
-    _where: dict[str, list[int]] = field(default_factory=dict)
+    __slots__ = ("_items", "_where")
+
+    def __init__(self) -> None:
+        self._items: list[Element] = []
+        self._where: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self._items)
@@ -85,7 +87,7 @@ class OpenElements:
     def push(self, element: Element) -> None:
         """Opens an element."""
         index = len(self._items)
-        for kind in kinds(element.key):
+        for kind in element.kinds:
             indices = self._where.get(kind)
             if indices is None:
                 self._where[kind] = [index]
@@ -96,12 +98,11 @@ class OpenElements:
     def pop(self) -> Element:
         """Closes the current node."""
         element = self._items.pop()
-        for kind in kinds(element.key):
-            indices = self._where[kind]
-            indices.pop()
-            # Without this, a text of a million different names would leave a million empty lists.
-            if not indices:
-                del self._where[kind]
+        for kind in element.kinds:
+            self._where[kind].pop()
+        # Without this, a text of a million different names would leave a million empty lists.
+        if len(element.kinds) < 3 and not self._where[element.key]:
+            del self._where[element.key]
         return element
 
     def last(self, kind: str) -> int:
@@ -109,7 +110,7 @@ class OpenElements:
 
         >>> stack = OpenElements()
         >>> for name in ("div", "table", "span"):
-        ...     stack.push(Element(name, Position(1, 1)))
+        ...     stack.push(Element(name, (1, 1)))
         >>> stack.last("div"), stack.last("p"), stack.last("#table-scope")
         (0, -1, 1)
         """

@@ -20,10 +20,9 @@ from scorers.html_elements import (
     ROW_GROUPS,
     TABLE_PARTS,
 )
-from scorers.html_stack import Element, OpenElements, Tag
-from scorers.position import Position
+from scorers.html_stack import Element, OpenElements, Place, Tag
 
-Report = Callable[[str, Position, str], None]
+Report = Callable[[str, Place, str], None]
 
 
 class Mode(Enum):
@@ -61,7 +60,7 @@ class State:
 
     `mode` is the insertion mode, `base` the one outside of every table and template, `templates` those of the open
     templates. `raw` is true inside an element like `script`, `soft` counts what is forgiven, `form` is the form that
-    the next fields belong to, `began` says where the page's `html`, `head` and `body` began.
+    the next fields belong to, `began` says where the page's doctype, `html`, `head` and `body` began.
     """
 
     def __init__(self, report: Report) -> None:
@@ -71,7 +70,7 @@ class State:
         self.raw = False
         self.soft = 0
         self.form: Element | None = None
-        self.began: dict[str, Position] = {}
+        self.began: dict[str, Place] = {}
         self.ended: set[str] = set()
         self.issue = report
         self._lost: Counter[str] = Counter()
@@ -128,7 +127,7 @@ class State:
             if element.key in OPTIONAL_END:
                 continue
             guilty = True
-            self._unclosed(element, f"not closed before {tag.written} at line {tag.at.line}")
+            self._unclosed(element, f"not closed before {tag.written} at line {tag.at[0]}")
             self.lose(element.name)
             if element is self.form:
                 self.form = None
@@ -136,7 +135,7 @@ class State:
 
     def report_open(self, tag: Tag | None = None) -> None:
         """Reports the elements that are open at the end of the body (`tag`) or of the text."""
-        how = f"not closed before {tag.written} at line {tag.at.line}" if tag else "never closed"
+        how = f"not closed before {tag.written} at line {tag.at[0]}" if tag else "never closed"
         for element in self.open:
             if element.key not in OPTIONAL_END:
                 self._unclosed(element, how)
@@ -184,10 +183,10 @@ class State:
     def duplicate(self, tag: Tag) -> None:
         """A second `html`, `head` or `body`, or one that comes after what it should hold."""
         began = self.began.get(tag.name)
-        where = "" if began is None else f": it began at line {began.line}, column {began.column}"
+        where = "" if began is None else f": it began at line {began[0]}, column {began[1]}"
         self.issue("duplicate", tag.at, f"{tag.written} comes when the page already has its {tag.name}{where}")
 
-    def enter_body(self, at: Position) -> None:
+    def enter_body(self, at: Place) -> None:
         """The body begins, by its start tag or by what can only stand in it."""
         self.began.setdefault("head", at)
         self.began.setdefault("body", at)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from scorers import html_modes
 from scorers.html_elements import RAW_TEXT
-from scorers.html_stack import Tag
+from scorers.html_stack import Place, Tag
 from scorers.html_state import State
 from scorers.position import Position, shown
 
@@ -48,6 +48,7 @@ _EOF_ISSUES = {
 _SOFT = frozenset(
     ("duplicate-attribute", "missing-whitespace-between-attributes", "invalid-first-character-of-tag-name")
 )
+_IN_NO_NAME = frozenset("\"'<")
 # Browsers flatten trees deeper than 512; far beyond that only a model in a loop goes, and memory must stay bounded.
 MAX_DEPTH = 5_000
 MAX_ISSUES = 100
@@ -89,15 +90,28 @@ def check_html(code: str) -> Verdict:
     >>> [(i.code, i.position.line) for i in check_html("<main>\\n<div>").issues]
     [('unclosed', 1), ('unclosed', 2)]
     """
+    from turbohtml import TokenType
+
     issues: list[SyntaxIssue] = []
-    state = State(lambda code, at, message: issues.append(SyntaxIssue(code, at, message)))
+    state = State(lambda code, at, message: issues.append(SyntaxIssue(code, Position(*at), message)))
     markup = _Markup(code)
     for token in markup:
-        _read(state, markup, token)
-        if len(state.open) > MAX_DEPTH:
-            state.issue("too-deep", markup.last, f"more than {MAX_DEPTH} elements are open inside one another")
-            break
-        if len(issues) >= MAX_ISSUES:
+        kind = token.type
+        if kind is TokenType.TEXT:
+            if markup.hidden or state.mode in html_modes.TEXT_MODES:
+                _read_text(state, markup, token)
+            continue
+        markup.last = at = markup.place(token)
+        markup.hidden = False
+        if kind is TokenType.START_TAG:
+            _start_tag(state, markup, token, at)
+        elif kind is TokenType.END_TAG:
+            _end_tag(state, token, at)
+        elif kind is TokenType.DOCTYPE:
+            state.began.setdefault("doctype", at)
+        elif kind is TokenType.COMMENT and state.foreign:
+            _skip_character_data(markup, token, at)
+        if len(issues) >= MAX_ISSUES or len(state.open) > MAX_DEPTH:
             break
     else:
         html_modes.finish(state)
@@ -116,31 +130,34 @@ class _Markup:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self.last = Position(1, 1)
+        self.last: Place = (1, 1)
         self.hidden = False
         self._copied = 0
         # The offset of the line asked for last: places are asked for in order, so that no list of lines is needed.
         self._line, self._line_start = 1, 0
-        self._begin(0, self.last)
+        self._begin(0, (1, 1))
 
     def __iter__(self) -> Iterator[Token]:
         while (token := next(self._tokens, None)) is not None:
             yield token
 
-    def place(self, token: Token) -> Position:
+    def place(self, token: Token) -> Place:
         """Where a token begins."""
-        return Position(token.line, token.col + 1).inside(self._origin)
+        if token.line == 1:
+            return self._first_line, token.col + self._first_column
+        return token.line + self._first_line - 1, token.col + 1
 
-    def offset(self, at: Position) -> int:
+    def offset(self, at: Place) -> int:
         """Where a place lies in the text."""
-        if at.line < self._line:
+        line, column = at
+        if line < self._line:
             self._line, self._line_start = 1, 0
-        for _ in range(at.line - self._line):
+        for _ in range(line - self._line):
             self._line_start = self.code.index("\n", self._line_start) + 1
-        self._line = at.line
-        return self._line_start + at.column - 1
+        self._line = line
+        return self._line_start + column - 1
 
-    def read_again(self, at: Position) -> bool:
+    def read_again(self, at: Place) -> bool:
         """Starts the tokenizer again at a place; false where that was done too often for linear time."""
         offset = self.offset(at)
         self._copied += len(self.code) - offset
@@ -149,49 +166,52 @@ class _Markup:
         self._begin(offset, at)
         return True
 
-    def _begin(self, offset: int, at: Position) -> None:
+    def _begin(self, offset: int, at: Place) -> None:
         from turbohtml import tokenize
 
-        self._origin = at
+        self._first_line, self._first_column = at
         self._tokens = tokenize(self.code[offset:])
 
 
-def _read(state: State, markup: _Markup, token: Token) -> None:
-    """Takes one token."""
-    kind = token.type.name
-    if kind == "TEXT":
-        _read_text(state, markup, token)
-        return
-    markup.last = at = markup.place(token)
-    markup.hidden = False
-    if kind == "START_TAG":
-        tag = Tag(token.tag or "", at, token.self_closing, token.attrs or ())
-        _attribute_names(state, tag)
-        html_modes.start(state, tag)
-        markup.hidden = tag.name in RAW_TEXT and not state.raw
-    elif kind == "END_TAG":
-        tag = Tag(token.tag or "", at, attributes=token.attrs or (), ending=True)
-        _attribute_names(state, tag)
-        html_modes.end(state, tag)
-    elif kind == "COMMENT" and state.foreign and (token.data or "").startswith("[CDATA["):
-        start = markup.offset(at)
-        section = markup.code[start : markup.code.find("]]>", start) + 3]
-        if section:
-            markup.read_again(Position.of(section, len(section)).inside(at))
+def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:
+    name = token.tag or ""
+    tag = Tag(name, at, token.self_closing, token.attrs or ())
+    _attribute_names(state, tag)
+    html_modes.start(state, tag)
+    markup.hidden = name in RAW_TEXT and not state.raw
+    if len(state.open) > MAX_DEPTH:
+        state.issue("too-deep", at, f"more than {MAX_DEPTH} elements are open inside one another")
+
+
+def _end_tag(state: State, token: Token, at: Place) -> None:
+    tag = Tag(token.tag or "", at, False, token.attrs or (), True)
+    _attribute_names(state, tag)
+    html_modes.end(state, tag)
 
 
 def _read_text(state: State, markup: _Markup, token: Token) -> None:
+    at = markup.place(token)
     if markup.hidden:
         markup.hidden = False
-        if markup.read_again(markup.place(token)):
+        if markup.read_again(at):
             return
     if state.mode in html_modes.TEXT_MODES:
-        html_modes.text(state, token.data or "", markup.place(token))
+        html_modes.text(state, token.data or "", at)
+
+
+def _skip_character_data(markup: _Markup, token: Token, at: Place) -> None:
+    """Goes on after a CDATA section, which the tokenizer takes for a comment that ends at the first `>`."""
+    if (token.data or "").startswith("[CDATA["):
+        start = markup.offset(at)
+        section = markup.code[start : markup.code.find("]]>", start) + 3]
+        if section:
+            end = Position.of(section, len(section)).inside(Position(*at))
+            markup.read_again((end.line, end.column))
 
 
 def _attribute_names(state: State, tag: Tag) -> None:
     for name, _ in tag.attributes:
-        if '"' in name or "'" in name or "<" in name:
+        if not _IN_NO_NAME.isdisjoint(name):
             message = f"a quote or `>` is missing in {tag.written}: `{shown(name)}` is read as an attribute's name"
             state.issue("unexpected-character-in-attribute-name", tag.at, message)
             return
@@ -201,8 +221,9 @@ def _end_of_text(markup: _Markup) -> list[SyntaxIssue]:
     """What the end of the text cuts off, in the last piece of markup or after it: only that is read again."""
     from turbohtml import parse
 
+    last = Position(*markup.last)
     return [
-        SyntaxIssue(error.code, Position(error.line, error.col + 1).inside(markup.last), _EOF_ISSUES[error.code])
+        SyntaxIssue(error.code, Position(error.line, error.col + 1).inside(last), _EOF_ISSUES[error.code])
         for error in parse(markup.code[markup.offset(markup.last) :]).errors
         if error.code in _EOF_ISSUES
     ]

@@ -39,6 +39,29 @@ BROKEN = {
     "two ends of the body": ("<body></body></body>", "duplicate"),
     "div in svg": ("<svg><div></div></svg>", "foreign-breakout"),
     "unclosed path": ("<svg><path d=''></svg>", "unclosed"),
+    "noscript in the head with a picture": (
+        "<head><noscript><img src=a></noscript></head><body></body>",
+        "nested",
+    ),
+    "tags in noscript": ("<p>a<noscript><div></noscript>", "unclosed"),
+    "tags in a title of svg": ("<svg><title><b></title></svg>", "unclosed"),
+    "nested select": ("<select><select></select></select>", "nested"),
+    "input in select": ("<select><input></select>", "nested"),
+    "div open in an option": ("<select><option><div>a</option></select>", "unclosed"),
+    "element between table and cells": ("<table><div>a</div><tr><td>b</td></tr></table>", "foster-parented"),
+    "form between table and cells": ("<table><form><tr><td>a</td></tr></form></table>", "foster-parented"),
+    "cell outside of a table": ("<div><td>a</td></div>", "stray-start-tag"),
+    "table in a table": ("<table><table></table></table>", "nested"),
+    "open in a cell": ("<table><tr><td><b>a</td></tr></table>", "unclosed"),
+    "open in a template": ("<template><div></template>", "unclosed"),
+    "inline end over a paragraph": ("<span><p>a</span>", "misnested"),
+    "label end over a paragraph": ("<label><p>a</label>", "misnested"),
+    "heading with another end tag": ("<h1>a</h2>", "misnested"),
+    "end of the head after content": ("<head><div></div></head>", "stray-end-tag"),
+    "body after content": ("<html><head></head><div></div><body></body></html>", "duplicate"),
+    "head after the body": ("<p>a</p><head></head>", "duplicate"),
+    "html twice": ("<!doctype html><html><html></html>", "duplicate"),
+    "row of a page without table": ("<!doctype html><tr><td>a</td></tr>", "stray-start-tag"),
     "open at the end of the body": ("<body><div></body>", "unclosed"),
 }
 
@@ -70,6 +93,15 @@ FINE = {
     "paragraph in a button in a paragraph": "<p>a<button><p>b</p></button></p>",
     "template": "<template><li>a</li></template>",
     "upper case": "<DIV><P>a</P></DIV>",
+    "rows without a page": "<tr><td>a</td><td>b<tr><td>c",
+    "column group without a page": "<colgroup><col></colgroup><tbody><tr><th>a</tbody>",
+    "rich select": "<select><button><selectedcontent></selectedcontent></button><option><b>a</b><hr><option>c</select>",
+    "svg elements with empty raw text": "<svg><title/><style/><path/></svg><p>a</p>",
+    "character data": "<svg><style><![CDATA[ a < b > <c> ]]></style><desc><![CDATA[<d>]]></desc></svg>",
+    "math with html": "<math><mi><b>a</b></mi><annotation-xml encoding='text/html'><p>b</p></annotation-xml></math>",
+    "noscript of a page": "<head><noscript><link href=a></noscript></head><body><noscript><p>a</p></noscript>",
+    "table in a cell": "<table><tr><td><table><td>a</table><th>b</table>",
+    "optional ends of a page": "<html><head><title>t</title><body><table><colgroup><col><tr><td>a</table>",
     "content after the body": "<body></body><script></script></html>",
 }
 
@@ -77,6 +109,10 @@ SOFT = {
     "block in a paragraph": ("<p>a<div>b</div></p>", 1),
     "end of no paragraph": ("<div>a</p></div>", 1),
     "duplicate attribute": ("<p class=a class=b>c</p>", 1),
+    "text in a table": ("<table>a<tr><td>b</table>", 1),
+    "void element in a table": ("<table><tr><td>b</td></tr><br></table>", 1),
+    "cell without a row": ("<table><td>b</table>", 1),
+    "link between head and body": ("<html><head></head><link href=a><body></body></html>", 1),
     "bare <": ("<p>1 < 2, <3</p>", 2),
     "no space between attributes": ("<p class='a'id='b'>c</p>", 1),
 }
@@ -115,6 +151,39 @@ def test_issues_say_where_the_element_was_opened() -> None:
     issues = check_html("<main>\n  <p>é😀<b>x</p>\n</main>").issues
     assert [(i.position.line, i.position.column, i.message) for i in issues] == [
         (2, 8, "`<b>` opened here is not closed before `</p>` at line 2")
+    ]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "<b><i>a</b></i>",
+        "<section><div>a</section></div>",
+        "<ul><li><span><div>a</span></div></li></ul>",
+        "<div /><p>a</p>",
+        "<div/>a</div>",
+        "<svg><desc><div></desc></svg>",
+        "<a>x<a>y</a></a>",
+        "<form><form></form></form>",
+        "<table><form><tr><td>a</td></tr></form></table>",
+        "<h1>a<h2>b</h2></h1>",
+        "<head><noscript><img src=a></noscript></head><body></body>",
+    ],
+)
+def test_one_mistake_is_one_issue(code: str) -> None:
+    assert len(check_html(code).issues) == 1
+
+
+def test_messages_name_the_place_of_the_opening_tag() -> None:
+    code = "<div>\n <a>b\n  <a>c</a></a>\n<h1>d</h2>\n<table><td></div></table></div>"
+    assert [(i.position.line, i.message) for i in check_html(code).issues] == [
+        (3, "`<a>` opens inside the `<a>` opened at line 2, column 2"),
+        (4, "`</h2>` closes the `<h1>` opened at line 4, column 1"),
+        (
+            5,
+            "`</div>` cannot close the `<div>` opened at line 1, column 1: it stands inside the `<td>` opened at line "
+            "5, column 8",
+        ),
     ]
 
 
