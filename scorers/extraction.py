@@ -6,21 +6,24 @@ The order, each step only if the one before found nothing:
    `<think>` that never ends leaves what stood before it.
 2. The answer begins with `<!doctype` or `<html`: that document.
 3. CommonMark fences, the end of the text closing the last: the block whose info string and content look most like
-   UI code, the longest of equals.
-4. From `<!doctype` or `<html` anywhere to the last `</html>` before a next document.
-5. The text begins like a module (`import`, `export`, `const`, `function`, `"use client"`): all of it.
+   UI code, the longest of equals. The style sheets and scripts in fences of their own go with it.
+4. From `<!doctype` or `<html` anywhere to the last `</html>` before a next document, with the comments around.
+5. From the first line that begins like a module (`import`, `export`, `const`, `function`, `"use client"`), if no line
+   before it begins with a tag, to the last line that reads like code.
 6. From the first line that begins with a tag to the last `>`.
 
 `cut` says that the code runs into the end of the text without its own end, so that a generator that stopped at
-its token limit stopped in it. Not covered: code spread over several blocks, Vue or Svelte files (read as HTML).
+its token limit stopped in it. Vue and Svelte components are recognized, so that nobody takes them for broken HTML,
+but not supported yet: they have no language. Not covered: a page spread over several blocks of HTML or JSX.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 
 from scorers.sample import Completion, Language
 
@@ -35,19 +38,29 @@ class Found(StrEnum):
     DOCUMENT_TRUNCATED = "document_truncated"
     MODULE = "module"
     FRAGMENT = "fragment"
+    UNSUPPORTED = "unsupported"
     THINK_UNCLOSED = "think_unclosed"
     NONE = "none"
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The code of a completion: `code` is `text[offset:offset + len(code)]` of the text as it was given."""
+    """The code of a completion: `code` is `text[offset:offset + len(code)]` of the text as it was given.
+
+    `styles` and `scripts` are the style sheets and scripts that stand beside the code in fences of their own,
+    `reasoning` is what was thought, `prose` what was said around the code.
+    """
 
     found: Found
     code: str = ""
     offset: int = 0
     language: Language | None = None
     cut: bool = False
+    styles: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    reasoning: str = ""
+    prose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class _Block:
     """A fenced block: `word` is the info string's first word, `closed` false where the end of the text closed it."""
 
     word: str
+    info: str
     start: int
     end: int
     closed: bool
@@ -66,24 +80,46 @@ _DOCUMENT = re.compile(r"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _DOCUMENT_END = re.compile(r"</html\s*>", re.IGNORECASE)
 _TAG = re.compile(r"</?(?!https?:|mailto:)[a-z][\w.:-]*[\s/>]", re.IGNORECASE)
 _TAG_LINE = re.compile(r"^[ \t]*<(?!https?:|mailto:)[a-z][\w.:-]*[\s/>]|^[ \t]*<>", re.IGNORECASE | re.MULTILINE)
+# Blanks are matched inside a line only, and never by two parts of a pattern that touch: both take quadratic time.
 _MODULE = re.compile(
-    r"\s*(?:import\s[^\n]*['\"]|export\s+(?:default|const|function|class|async|type|interface|\{|\*)"
-    r"|(?:const|let)\s+(?:[\w$]+\s*[:=]|[{\[])|(?:async\s+)?function\s*\*?\s*\w*\s*[(<]"
-    r"|['\"]use (?:client|server)['\"])"
+    r"^[ \t]*(?:import\b[^\n]*(?:['\"]|\{[ \t]*$)"
+    r"|export[ \t]+(?:default|const|let|function|class|async|type|interface|enum|\{|\*)"
+    r"|(?:const|let|var)[ \t]+(?:[\w$]+[ \t]*[:=]|[{\[])|(?:async[ \t]+)?function\b[^\n(<]*[(<]"
+    r"|type[ \t]+\w[^\n=]*=|interface[ \t]+\w[^\n{]*\{|['\"]use (?:client|server)['\"])",
+    re.MULTILINE,
+)
+_MODULE_END = re.compile(
+    r"^(?:[)}\]][)}\]; \t]*|[\w$][^\n]*;[ \t]*|export[ \t]+default[ \t]+[\w$.()]+[ \t]*)$", re.MULTILINE
 )
 _JSX = re.compile(
-    r"\bclassName=|^\s*import\s[^\n]*\bfrom\s|^\s*export\s+(?:default|const|function)\b|=>\s*\(|\{/\*", re.MULTILINE
+    r"\bclassName=|^[ \t]*import\s[^\n]*\bfrom\s|^[ \t]*export\s+(?:default|const|function)\b|=>\s*\(|\{/\*",
+    re.MULTILINE,
 )
+# What shows that a module goes on: an indented line, or one that ends like code.
+_CODE_LINE = re.compile(r"^[ \t]+(?![\d*+-])\S|[;{}(,>][ \t]*$", re.MULTILINE)
+_INLINE_CODE = re.compile(r"`[^`\n]*`")
+_OPENED = re.compile(r"<html[\s>]", re.IGNORECASE)
+_COMMENT = re.compile(r"\s*<!--")
+_VUE = re.compile(
+    r"^<script\b[^>\n]*\bsetup\b|^<script\b[^>\n]*>\s*(?:import\b[^\n]*\n\s*)*export default\b", re.MULTILINE
+)
+_VUE_TEMPLATE = re.compile(r"^<template(?: lang=[^>\n]*)?>", re.MULTILINE)
+_SVELTE = re.compile(r"(?<!\{)\{(?:#(?:if|each|await|key|snippet)\b|@(?:html|render)\b)")
 _SCORES = {
     **dict.fromkeys(("html", "htm", "xhtml", "jsx", "tsx", "react", "vue", "svelte"), 3),
     "svg": 2,
     **dict.fromkeys(("", "js", "javascript", "ts", "typescript", "xml", "markup", "code"), 1),
 }
 _LANGUAGES = {
-    **dict.fromkeys(("html", "htm", "xhtml", "vue", "svelte", "svg"), Language.HTML),
+    **dict.fromkeys(("html", "htm", "xhtml", "svg"), Language.HTML),
     **dict.fromkeys(("jsx", "react", "js", "javascript"), Language.JSX),
     **dict.fromkeys(("tsx", "ts", "typescript"), Language.TSX),
 }
+_FRAMEWORKS = ("vue", "svelte")
+_STYLES = frozenset(("css", "postcss", "tailwindcss"))
+_SCRIPTS = frozenset(("js", "javascript", "mjs"))
+# Far above what an answer holds; keeps an extraction small whatever a model writes.
+_MAX_COMPANIONS = 100
 
 
 def extract(completion: Completion) -> Extraction:
@@ -98,14 +134,21 @@ def extract(completion: Completion) -> Extraction:
     'think_unclosed'
     """
     text = completion.text
+    if not text.strip():
+        return Extraction(Found.EMPTY)
     if completion.language is not None:
         return _file(text, completion.language)
     spans, thinking = _answer_spans(text)
+    thoughts = _outside(text, 0, len(text), spans)
     for start, end in reversed(spans):
         found = _search(text, start, end)
         if found is not None:
-            return found
-    return Extraction(Found.THINK_UNCLOSED if thinking else Found.NONE)
+            styles, scripts = _companions(text, start, end, found)
+            prose = "".join(_prose(text, *span, found) for span in spans)
+            return replace(found, styles=styles, scripts=scripts, reasoning=_words(thoughts), prose=_words(prose))
+    kind = Found.THINK_UNCLOSED if thinking else Found.NONE
+    said = "".join(text[slice(*span)] for span in spans)
+    return Extraction(kind, reasoning=_words(thoughts), prose=_words(said))
 
 
 def detect_language(code: str, word: str = "") -> Language:
@@ -119,13 +162,14 @@ def detect_language(code: str, word: str = "") -> Language:
     named = _LANGUAGES.get(word)
     if _DOCUMENT.match(code.lstrip()[:20]):
         return Language.HTML
-    if named is None or (named is Language.HTML and _MODULE.match(code)):
-        return Language.TSX if _JSX.search(code) or _MODULE.match(code) else Language.HTML
+    module = _MODULE.match(code, len(code) - len(code.lstrip()))
+    if named is None or (named is Language.HTML and module):
+        return Language.TSX if module or _JSX.search(code) else Language.HTML
     return named
 
 
 def _file(text: str, language: Language) -> Extraction:
-    if not text.strip() or (language is Language.HTML and not _TAG.search(text)):
+    if language is Language.HTML and not _TAG.search(text):
         return Extraction(Found.NONE)
     ended = language is Language.HTML and _DOCUMENT_END.search(text[-200:].rstrip()) is not None
     return Extraction(Found.FILE, text, 0, language, cut=not ended)
@@ -137,6 +181,8 @@ def _answer_spans(text: str) -> tuple[list[tuple[int, int]], bool]:
     start, thinking = 0, False
     for match in _THINK.finditer(text):
         closing = match[1] == "/"
+        if not closing and not _begins_line(text, match.start()):
+            continue
         if closing and not thinking:
             spans.clear()
         if not closing and not thinking:
@@ -148,6 +194,11 @@ def _answer_spans(text: str) -> tuple[list[tuple[int, int]], bool]:
     return [span for span in spans if text[slice(*span)].strip()], thinking
 
 
+def _begins_line(text: str, offset: int) -> bool:
+    """Whether only blanks, and few, stand before it: a thought begins a line, elsewhere a page may name `<think>`."""
+    return text[max(0, offset - 8) : offset].rstrip(" \t")[-1:] in ("", "\n")
+
+
 def _search(text: str, start: int, end: int) -> Extraction | None:
     """The code between two offsets."""
     document = _DOCUMENT.search(text, start, end)
@@ -157,51 +208,146 @@ def _search(text: str, start: int, end: int) -> Extraction | None:
         return _fenced(text, block)
     if document:
         return _document(text, document.start(), end)
-    first = end - len(text[start:end].lstrip())
-    if _MODULE.match(text, first, end) and _TAG.search(text, first, end):
-        return _code(Found.MODULE, text, first, end, "tsx", cut=True)
-    return _fragment(text, start, end)
+    module, tag = _MODULE.search(text, start, end), _TAG_LINE.search(text, start, end)
+    if module and (tag is None or module.start() < tag.start()) and _TAG.search(text, module.start(), end):
+        return _module(text, start, module.start(), end)
+    return _fragment(text, tag.start(), end) if tag else None
 
 
 def _document(text: str, start: int, end: int) -> Extraction:
     """A document from `start`: it ends with the last `</html>` before the next document begins, else at `end`."""
+    start = _before_comments(text, start)
     first_end = _DOCUMENT_END.search(text, start, end)
     if first_end is None:
-        return _code(Found.DOCUMENT_TRUNCATED, text, start, end, "html", cut=True)
+        return _open_document(text, start, end)
     following = _DOCUMENT.search(text, first_end.end(), end)
     stop = first_end.end()
     for match in _DOCUMENT_END.finditer(text, stop, following.start() if following else end):
         stop = match.end()
-    return _code(Found.DOCUMENT, text, start, stop, "html", cut=False)
+    return _code(Found.DOCUMENT, text, start, _after_comments(text, stop, end), "html", cut=False)
+
+
+def _open_document(text: str, start: int, end: int) -> Extraction:
+    """A document without `</html>`: cut off, unless it has no `<html>` either and talk follows in a new paragraph."""
+    stop = _last_tag_end(text, start, end)
+    talk = _INLINE_CODE.sub("", text[stop:end])
+    if "\n\n" in talk and talk.strip() and "<" not in talk and not _OPENED.search(text, start, end):
+        return _code(Found.DOCUMENT, text, start, stop, "html", cut=False)
+    return _code(Found.DOCUMENT_TRUNCATED, text, start, end, "html", cut=True)
+
+
+def _before_comments(text: str, start: int) -> int:
+    """Where the comments begin that stand directly before a document."""
+    while (bare := text[max(0, start - 200) : start].rstrip()).endswith("-->"):
+        opened = text.rfind("<!--", 0, start)
+        stop = start - len(text[max(0, start - 200) : start]) + len(bare)
+        if opened < 0 or text.find("-->", opened, stop) != stop - 3:
+            break
+        start = opened
+    return start
+
+
+def _after_comments(text: str, stop: int, end: int) -> int:
+    """Where the comments end that stand directly after a document."""
+    while (opened := _COMMENT.match(text, stop, end)) and (closed := text.find("-->", opened.end(), end)) >= 0:
+        stop = closed + 3
+    return stop
+
+
+def _module(text: str, least: int, start: int, end: int) -> Extraction:
+    """A module from `start`, with the comments above it, up to the last line that can end one, if talk follows."""
+    while (line := text.rfind("\n", least, max(least, start - 1)) + 1 or least) < start and _is_comment(
+        text[line:start]
+    ):
+        start = line
+    stop = start
+    for match in _MODULE_END.finditer(text, start, end):
+        stop = match.end()
+    rest = text[stop:end]
+    if stop == start or not rest.strip() or not rest.startswith("\n\n") or _CODE_LINE.search(rest):
+        return _code(Found.MODULE, text, start, end, "tsx", cut=True)
+    return _code(Found.MODULE, text, start, stop, "tsx", cut=False)
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith(("//", "/*", "*/", "* "))
 
 
 def _fenced(text: str, block: _Block) -> Extraction:
     if block.closed:
-        return _code(Found.FENCE, text, block.start, block.end, block.word, cut=False)
+        return _code(Found.FENCE, text, block.start, block.end, block.word, False, block.info)
     document = _DOCUMENT.search(text, block.start, block.end)
     if document and not text[block.start : document.start()].strip():
         inside = _document(text, document.start(), block.end)
         if not inside.cut:
             return inside
-    return _code(Found.FENCE_TRUNCATED, text, block.start, block.end, block.word, cut=True)
+    return _code(Found.FENCE_TRUNCATED, text, block.start, block.end, block.word, True, block.info)
 
 
-def _fragment(text: str, start: int, end: int) -> Extraction | None:
-    first = _TAG_LINE.search(text, start, end)
-    if first is None:
-        return None
-    last = text.rfind(">", first.start(), end)
-    if last < 0:
-        return _code(Found.FRAGMENT, text, first.start(), end, "", cut=True)
+def _fragment(text: str, start: int, end: int) -> Extraction:
+    stop = _last_tag_end(text, start, end)
     # Talk after the last tag means that the code was over; another `<` means that the text stops inside a tag.
-    rest = text[last + 1 : end].strip()
-    stop = end if "<" in rest else last + 1
-    return _code(Found.FRAGMENT, text, first.start(), stop, "", cut=not rest or "<" in rest)
+    rest = _INLINE_CODE.sub("", text[stop:end]).strip()
+    cut = not rest or "<" in rest
+    return _code(Found.FRAGMENT, text, start, end if "<" in rest else stop, "", cut)
 
 
-def _code(found: Found, text: str, start: int, end: int, word: str, cut: bool) -> Extraction:
+def _last_tag_end(text: str, start: int, end: int) -> int:
+    """Behind the last `>` of the code: talk names tags, too, but in back quotes. `start` where there is none."""
+    while end > start:
+        line = max(start, text.rfind("\n", start, end) + 1)
+        masked = _INLINE_CODE.sub(lambda match: " " * len(match[0]), text[line:end])
+        if (last := masked.rfind(">")) >= 0:
+            return line + last + 1
+        end = line - 1
+    return start
+
+
+def _code(found: Found, text: str, start: int, end: int, word: str, cut: bool, info: str = "") -> Extraction:
     code = text[start:end]
+    if _is_framework(code, word, info):
+        return Extraction(Found.UNSUPPORTED, code, start, None, cut)
     return Extraction(found, code, start, detect_language(code, word), cut)
+
+
+def _is_framework(code: str, word: str, info: str) -> bool:
+    """True for single-file components of Vue and Svelte."""
+    if word in _FRAMEWORKS or any(f".{name}" in info for name in _FRAMEWORKS):
+        return True
+    if _DOCUMENT.search(code) or word in ("jsx", "tsx"):
+        return False
+    return bool(_VUE_TEMPLATE.search(code) and _VUE.search(code)) or bool(_SVELTE.search(code))
+
+
+def _companions(text: str, start: int, end: int, found: Extraction) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The style sheets, and beside HTML the scripts, in blocks of their own."""
+    blocks = [b for b in islice(_blocks(text, start, end), _MAX_COMPANIONS) if b.start != found.offset]
+    scripts = _SCRIPTS if found.language is Language.HTML else frozenset[str]()
+    return (
+        tuple(text[b.start : b.end] for b in blocks if b.word in _STYLES),
+        tuple(text[b.start : b.end] for b in blocks if b.word in scripts),
+    )
+
+
+def _prose(text: str, start: int, end: int, found: Extraction) -> str:
+    """What was said in a stretch of the answer, without its code."""
+    code = (found.offset, found.offset + len(found.code))
+    blocks = ((block.start, block.end) for block in _blocks(text, start, end) if block.start not in code)
+    inside = sorted([span for span in (code, *islice(blocks, _MAX_COMPANIONS)) if start <= span[0] and span[1] <= end])
+    return _FENCE.sub("", _outside(text, start, end, inside))
+
+
+def _outside(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> str:
+    """The text between two offsets that lies in none of the spans, which are in order."""
+    kept = []
+    for first, last in spans:
+        kept.append(text[start:first])
+        start = max(start, last)
+    return "".join((*kept, text[start:end]))
+
+
+def _words(text: str) -> str:
+    return _THINK.sub("", text).strip()
 
 
 def _best_block(text: str, start: int, end: int) -> _Block | None:
@@ -220,6 +366,8 @@ def _best_block(text: str, start: int, end: int) -> _Block | None:
 
 def _blocks(text: str, start: int, end: int) -> Iterator[_Block]:
     """The fenced blocks, by CommonMark's rules, with any indentation (models fence inside lists)."""
+    if text.find("```", start, end) < 0 and text.find("~~~", start, end) < 0:
+        return
     opened: re.Match[str] | None = None
     for match in _FENCE.finditer(text, start, end):
         marker, info = match[1], match[2].strip()
@@ -227,10 +375,10 @@ def _blocks(text: str, start: int, end: int) -> Iterator[_Block]:
             if marker[0] == "~" or "`" not in info:
                 opened = match
         elif not info and marker[0] == opened[1][0] and len(marker) >= len(opened[1]):
-            yield _Block(_word(opened), min(opened.end() + 1, match.start()), match.start(), closed=True)
+            yield _Block(_word(opened), opened[2], min(opened.end() + 1, match.start()), match.start(), closed=True)
             opened = None
     if opened is not None:
-        yield _Block(_word(opened), min(opened.end() + 1, end), end, closed=False)
+        yield _Block(_word(opened), opened[2], min(opened.end() + 1, end), end, closed=False)
 
 
 def _word(opened: re.Match[str]) -> str:

@@ -30,6 +30,7 @@ _CHUNK = 16
 
 _NO_CODE = {
     Found.THINK_UNCLOSED: "the text ends inside a thought, before any code",
+    Found.UNSUPPORTED: "this is a Vue or Svelte component, which cannot be scored yet",
     Found.NONE: "there is no HTML or JSX in this text",
 }
 

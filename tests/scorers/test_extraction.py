@@ -8,6 +8,10 @@ from scorers.extraction import Extraction, Found, extract
 DOCUMENT = "<!DOCTYPE html>\n<html>\n<body>\n<p>Hi</p>\n</body>\n</html>"
 FRAGMENT = '<section class="p-4">\n  <p>Hi</p>\n</section>'
 COMPONENT = "export default function A() {\n  return <p className='p-4'>Hi</p>\n}"
+MODULE = (
+    'import {\n  useState,\n} from "react";\n\ninterface Props {\n  a: string\n}\n\n'
+    "const A = ({ a }: Props) => {\n  return <p>{a}</p>;\n};\n\nexport default A;"
+)
 
 SHAPES: dict[str, tuple[str, str, Found, Language]] = {
     "fenced with prose": (f"Sure:\n\n```html\n{DOCUMENT}\n```\n\nEnjoy!", DOCUMENT, Found.FENCE, Language.HTML),
@@ -43,6 +47,25 @@ SHAPES: dict[str, tuple[str, str, Found, Language]] = {
     "component in an untagged fence": (f"```\n{COMPONENT}\n```", COMPONENT, Found.FENCE, Language.TSX),
     "bare component": (COMPONENT, COMPONENT, Found.MODULE, Language.TSX),
     "bare client component": (f'"use client"\n{COMPONENT}', f'"use client"\n{COMPONENT}', Found.MODULE, Language.TSX),
+    "bare component with prose": (
+        f"Here is the component:\n\n{MODULE}\n\nIt shows a list:\n\n- of things\n- in <b>bold</b>.",
+        MODULE,
+        Found.MODULE,
+        Language.TSX,
+    ),
+    "bare component after a comment": (f"// A.tsx\n{MODULE}", f"// A.tsx\n{MODULE}", Found.MODULE, Language.TSX),
+    "document without its tags, with prose": (
+        "<!doctype html>\n<title>a</title>\n<p>b</p>\n\nThat is all.",
+        "<!doctype html>\n<title>a</title>\n<p>b</p>",
+        Found.DOCUMENT,
+        Language.HTML,
+    ),
+    "document between comments": (
+        f"Here:\n<!-- a -->\n<!-- b -->\n{DOCUMENT}\n<!-- c -->\nBye",
+        f"<!-- a -->\n<!-- b -->\n{DOCUMENT}\n<!-- c -->",
+        Found.DOCUMENT,
+        Language.HTML,
+    ),
     "bare fragment with prose": (f"Here:\n{FRAGMENT}\nBye.", FRAGMENT, Found.FRAGMENT, Language.HTML),
     "two fences of fragments": (
         f"```html\n<p>a</p>\n```\nand\n```html\n{FRAGMENT}\n```",
@@ -75,11 +98,71 @@ def test_the_code_is_found_in_each_shape(text: str, code: str, found: Found, lan
     ],
 )
 def test_text_without_ui_code_has_none(text: str) -> None:
-    assert extract(Completion(text)) == Extraction(Found.NONE)
+    assert extract(Completion(text)) == Extraction(Found.NONE, prose=text)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t"])
+def test_a_blank_text_is_empty(text: str) -> None:
+    assert extract(Completion(text)) == Extraction(Found.EMPTY)
 
 
 def test_a_thought_that_never_ends_holds_no_code() -> None:
-    assert extract(Completion(f"<think>\n{DOCUMENT}")) == Extraction(Found.THINK_UNCLOSED)
+    assert extract(Completion(f"<think>\n{DOCUMENT}")) == Extraction(Found.THINK_UNCLOSED, reasoning=DOCUMENT)
+
+
+def test_a_page_may_speak_of_thoughts() -> None:
+    page = DOCUMENT.replace("Hi", "What <code>&lt;think></code> does, and <think> too")
+    assert extract(Completion(page)).code == page
+
+
+VUE = "<template>\n  <p v-if='a'>b</p>\n</template>\n\n<script setup>\nimport { ref } from 'vue'\n</script>"
+OLD_VUE = (
+    "<template>\n  <p>b</p>\n</template>\n<script>\nimport A from './A.vue'\n\nexport default { data() {} }\n</script>"
+)
+SVELTE = "<script>\n  export let items = []\n</script>\n\n{#each items as item}\n  <p>{item}\n{/each}"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (f"```vue\n{VUE}\n```", VUE),
+        (f"```html\n{VUE}\n```", VUE),
+        (f"Here:\n\n{VUE}\n\nDone.", VUE),
+        (f"```\n{OLD_VUE}\n```", OLD_VUE),
+        ("```html:src/App.vue\n<template><p>a</p></template>\n```", "<template><p>a</p></template>"),
+        (f"```svelte\n{SVELTE}\n```", SVELTE),
+        (f"```html\n{SVELTE}\n```", SVELTE),
+    ],
+)
+def test_components_of_other_frameworks_are_not_taken_for_html(text: str, code: str) -> None:
+    extraction = extract(Completion(text))
+    assert (extraction.found, extraction.language, extraction.code.strip()) == (Found.UNSUPPORTED, None, code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "<div>{{#if a}}<p>b</p>{{/if}}</div>",
+        "<template id='row'><tr></tr></template>\n<script>\nlet setup = 1\n</script>",
+        f"{DOCUMENT[:-14]}<template>\n<p>{{#if x}}</p></template></body>\n</html>",
+    ],
+)
+def test_html_that_only_looks_like_a_component_is_html(code: str) -> None:
+    assert extract(Completion(f"```html\n{code}\n```")).language is Language.HTML
+
+
+def test_style_sheets_and_scripts_beside_the_page_go_with_it() -> None:
+    text = (
+        f"Three files.\n```html\n{DOCUMENT}\n```\nthen\n```css\na {{}}\n```\n```js\nlet a\n```\n```bash\nls\n```\nBye"
+    )
+    extraction = extract(Completion(f"<think>\nhm\n</think>\n{text}"))
+    assert (extraction.styles, extraction.scripts) == (("a {}\n",), ("let a\n",))
+    assert (extraction.reasoning, extraction.prose.split()) == ("hm", ["Three", "files.", "then", "Bye"])
+
+
+def test_scripts_beside_a_component_are_other_modules() -> None:
+    extraction = extract(Completion(f"```tsx\n{COMPONENT}\n```\n```css\na {{}}\n```\n```js\nlet a\n```"))
+    assert (extraction.styles, extraction.scripts) == (("a {}\n",), ())
 
 
 @pytest.mark.parametrize(
@@ -92,6 +175,9 @@ def test_a_thought_that_never_ends_holds_no_code() -> None:
         (f"```html\n{DOCUMENT}\nand some tal", False),
         (DOCUMENT[:-9], True),
         (FRAGMENT, True),
+        (MODULE, True),
+        (f"{MODULE}\n\nThat is all.", False),
+        (f"{MODULE}\n\nconst B = () => {{", True),
         (f"{FRAGMENT}\n<p", True),
         (f"{FRAGMENT}\nThis is a sec", False),
     ],

@@ -1,0 +1,195 @@
+"""Whatever a model writes, it gets an outcome: huge, deep, cut, binary, and made to keep a parser busy.
+
+Time is not asserted; each test ends within the suite's timeout only if the work grows with the text and not faster.
+"""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scorers import Completion, Language, Outcome, Sample, score_sample
+from scorers.html_syntax import MAX_ISSUES, check_html
+from scorers.scoring import MAX_ERRORS
+
+SIZE = 100_000
+MEGABYTE = 1_000_000
+
+
+def _fill(piece: str, size: int = SIZE) -> str:
+    return piece * (size // len(piece) + 1)
+
+
+def _numbered(piece: str, count: int) -> str:
+    return "".join(piece.format(n) for n in range(count))
+
+
+REPEATED = {
+    "open tags": "<div>",
+    "open names never seen before": "",
+    "stray end tags": "</b>",
+    "paragraphs with formatting left open": "<p><b>",
+    "list items": "<li><br>",
+    "definitions": "<dd><span>",
+    "tables": "<table><tr><td>",
+    "misplaced in a table": "<table><br>a",
+    "selects": "<select><option>",
+    "links": "<a href=x>",
+    "templates": "<template>",
+    "raw text in svg": "<svg><style/>",
+    "titles in svg": "<svg><title/></svg>",
+    "noscript": "<noscript><p>a</p></noscript>",
+    "character data": "<svg><![CDATA[]]>",
+    "unclosed quotes": '<p class="a>',
+    "comments": "<!--",
+    "documents": "<!doctype html><html></html>\n",
+    "fences": "```html\n<p>\n```\n",
+    "open fences": "```\n",
+    "thoughts": "<think>\n</think>\n",
+    "ends of thoughts": "</think>",
+    "names of thoughts": " <think>",
+    "inline code": "`<p>` ",
+    "less than": "<",
+    "imports": "import a ",
+    "line ends": "\n",
+    "blanks": " ",
+    "NUL": "\0",
+    "lone surrogates": "\ud800\udfff",
+    "marks of direction": "\u202e\u200f",
+    "carriage returns": "\r",
+    "braces": "{",
+    "brackets": "[",
+    "parentheses": "(",
+    "template literals": "`${",
+}
+STARTS = {
+    "text": "",
+    "paragraph": "<p>",
+    "attribute": '<p class="',
+    "style": "<style>",
+    "script": "<script>tailwind.config = ",
+    "bound class": "<p :class=\"'a' + ",
+    "deep": "<div>" * 4_000,
+    "svg": "<p><svg>",
+    "table": "<table>",
+    "component": "export default () => <p>",
+    "function": "function",
+    "single-file component": "<template>\n<script>\n",
+}
+
+
+@pytest.mark.parametrize("piece", REPEATED.values(), ids=REPEATED)
+def test_a_loop_gets_an_outcome(piece: str) -> None:
+    text = _fill(piece) if piece else _numbered("<x{}>", SIZE // 8)
+    sample = score_sample(Completion(text))
+    assert sample.outcome in Outcome
+    assert len(sample.errors) <= MAX_ERRORS
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+@pytest.mark.parametrize("piece", ["<li><br>", " ", "\n", "import ", "[", "'a ", "{a:"])
+def test_a_loop_in_any_place_gets_an_outcome(start: str, piece: str) -> None:
+    assert score_sample(Completion(start + _fill(piece, 20_000))).outcome in Outcome
+
+
+@pytest.mark.parametrize("name", ["div", "span", "svg", "ul", "x-a"])
+def test_a_hundred_thousand_nested_tags_are_too_deep(name: str) -> None:
+    sample = score_sample(Completion(f"<{name}>" * 100_000))
+    assert sample.outcome is Outcome.INVALID
+    assert "too-deep" in [issue.code for issue in sample.errors]
+
+
+def test_ten_megabytes_of_page_are_scored() -> None:
+    row = "<div class='p-4'>x &amp; y</div>\n"
+    sample = score_sample(Completion(f"<!doctype html>\n<body>\n{_fill(row, 10 * MEGABYTE)}</body>"))
+    assert (sample.outcome, sample.num_classes > 1000) == (Outcome.VALID, True)
+
+
+@pytest.mark.parametrize("text", ['<p class="', "<p><!-- ", "<script>", "<p ", "words ", "<style>a { b: '"])
+def test_ten_megabytes_inside_one_piece_are_scored(text: str) -> None:
+    wanted = Outcome.NO_CODE if text == "words " else Outcome.INVALID
+    assert score_sample(Completion(text + _fill("word ", 10 * MEGABYTE))).outcome is wanted
+
+
+def test_a_body_tag_that_comes_again_and_again_with_other_attributes_is_a_duplicate() -> None:
+    issues = check_html(_numbered("<body a{}=b>", 100_000)).issues
+    assert (len(issues), {issue.code for issue in issues}) == (MAX_ISSUES, {"duplicate"})
+
+
+def test_characters_that_are_none_keep_their_places() -> None:
+    sample = score_sample(Completion("<p>\ud800\0\u202eא</p>\r\n\r</div>"))
+    assert [(error.code, error.line, error.column) for error in sample.errors] == [("stray-end-tag", 3, 1)]
+
+
+_TAGS = (
+    "html",
+    "head",
+    "body",
+    "div",
+    "p",
+    "a",
+    "b",
+    "li",
+    "ul",
+    "table",
+    "tr",
+    "td",
+    "select",
+    "option",
+    "svg",
+    "title",
+)
+_PIECES = (
+    *(f"<{name}>" for name in _TAGS),
+    *(f"</{name}>" for name in _TAGS),
+    *("<template>", "</template>", "<noscript>", "</noscript>", "<style/>", "<math><mi>", "<foreignObject>", "<form>"),
+    *(
+        "</form>",
+        "<caption>",
+        "<colgroup>",
+        "<col>",
+        "<tbody>",
+        "<h1>",
+        "</h1>",
+        "<button>",
+        "<br>",
+        "</br>",
+        "<script>",
+    ),
+    *(
+        "</script>",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "-->",
+        "<!doctype html>",
+        "text",
+        "\n",
+        " ",
+        "<",
+        '"',
+        "'",
+        "=",
+        "/>",
+        "&lt;",
+    ),
+    *("```html\n", "\n```\n", "<think>", "</think>", "import a from 'b'\n", "{", "}", "(", "\0", "\ud800", "\u202e"),
+)
+_SOUP = st.lists(st.sampled_from(_PIECES), max_size=60).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_SOUP | st.text(max_size=200), st.booleans(), st.sampled_from((None, *Language)))
+def test_any_text_gets_an_outcome(text: str, truncated: bool, language: Language | None) -> None:
+    sample = score_sample(Completion(text, truncated=truncated, language=language))
+    assert Sample.from_dict(sample.to_dict()) == sample
+    assert sample.outcome is not Outcome.VALID or not sample.errors
+
+
+@settings(max_examples=300, deadline=None)
+@given(_SOUP)
+def test_every_issue_lies_in_the_text(text: str) -> None:
+    lines = text.split("\n")
+    for issue in check_html(text).issues:
+        assert 1 <= issue.position.line <= len(lines)
+        assert 1 <= issue.position.column <= len(lines[issue.position.line - 1]) + 1
+        assert "\n" not in issue.message
