@@ -17,7 +17,7 @@ from watcher.demo.standin import Standin
 from watcher.processes import kill_family
 from watcher.publish.run import ENDED
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 SHARED = {"WANDB_MODE": "shared", "WANDB_X_LABEL": "trainer"}
 # As long as this W&B waits for a sign of life; the real one takes minutes.

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.conftest import UIMON, StartTraining, Uimon
 from tests.e2e.trainer_variants import SAVES
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 QUICK = ("--wandb", "off", "--samples", "2", "--max-tokens", "8")
 
