@@ -1,7 +1,7 @@
 """The demo's trainer, which notes what each save leaves in its directory, and may end otherwise than it should:
 `python -m tests.e2e.trainer_variants ENDING STEP --out DIR …`, the rest being the demo's own arguments.
 
-Runs as a program of its own, so that the tests' process imports neither torch nor transformers.
+The training runs as a program of its own, so that the tests' process imports neither torch nor transformers.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-
-from transformers import Trainer, TrainerCallback
 
 from watcher.demo import trainer
 
@@ -34,6 +32,8 @@ class Ending(StrEnum):
 
 
 def _turn(ending: Ending, at: int) -> Any:
+    from transformers import TrainerCallback
+
     class Turn(TrainerCallback):  # type: ignore[misc, unused-ignore]
         def on_step_end(self, _args: Any, state: Any, control: Any, **__: Any) -> None:
             if state.global_step != at:
@@ -53,6 +53,7 @@ def _turn(ending: Ending, at: int) -> Any:
 
 def variant(ending: Ending, at: int) -> type[Any]:
     """The Trainer that ends like this at step `at`."""
+    from transformers import Trainer
 
     class Variant(Trainer):  # type: ignore[misc, unused-ignore]
         def __init__(self, *arguments: Any, callbacks: list[Any], **named: Any) -> None:
