@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from watcher.demo.standin import ENTITY, Standin, standin_environment
+from watcher.processes import kill_family
 
 PROJECT = "ui"
 RUN = "run-1"
@@ -66,13 +67,14 @@ class Uimon:
     def __init__(self, environ: Mapping[str, str], place: Path) -> None:
         self.place = place
         self.state = place / "state"
+        self.command: tuple[str, ...] = UIMON
         self._mark = f"E2E_MARK={place}"
         self._environ = {**environ, "E2E_MARK": str(place)}
         self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: str | Path, crash_at: str = "") -> subprocess.Popen[str]:
         """`uimon ARGUMENTS`, in the background; it dies where `crash_at` says."""
-        command = [*UIMON, *map(str, arguments)]
+        command = [*self.command, *map(str, arguments)]
         self._started.append(
             subprocess.Popen(
                 command,
@@ -127,6 +129,29 @@ def uimon(environ: dict[str, str], tmp_path: Path) -> Iterator[Uimon]:
     started = Uimon(environ, tmp_path)
     yield started
     started.close()
+
+
+StartTraining = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def train(environ: dict[str, str], tmp_path: Path) -> Iterator[StartTraining]:
+    """Start `python -m PROGRAM ARGUMENTS --out OUT`, by default where uimon runs, with these variables."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*program: str, out: Path = tmp_path, **variables: str) -> subprocess.Popen[bytes]:
+        fast = {"WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "1.0", "PYTHONPATH": str(ROOT)}
+        environment = {**environ, **fast, "WANDB_RUN_ID": RUN, **variables}
+        out.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", *program, f"--out={out}"]
+        with (out / "trainer.log").open("wb") as log:
+            started.append(subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        kill_family(process.pid)
+        process.wait()
 
 
 def history(standin: Standin) -> History:

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import PATH, ROOT, RUN, Uimon, assert_unharmed, history, trainer_steps, uids
+from tests.e2e.conftest import PATH, RUN, StartTraining, Uimon, assert_unharmed, history, trainer_steps, uids
 from watcher.demo.standin import Standin
-from watcher.processes import kill_family
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 STEPS = 240
 ADVICE = f"WANDB_MODE=shared WANDB_RUN_ID={RUN}"
 
-StartTraining = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def train(environ: dict[str, str], tmp_path: Path) -> Iterator[StartTraining]:
-    """Start a training that saves three checkpoints of which it keeps two, logging each of its steps."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(**variables: str) -> subprocess.Popen[bytes]:
-        arguments = {"out": tmp_path, "steps": STEPS, "save-steps": STEPS // 3, "batch": 4, "report-to": "wandb"}
-        command = [sys.executable, "-m", "watcher.demo.trainer", *(f"--{k}={v}" for k, v in arguments.items())]
-        fast = {"WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "1.0", "PYTHONPATH": str(ROOT)}
-        environment = {**environ, **fast, "WANDB_RUN_ID": RUN, **variables}
-        with (tmp_path / "trainer.log").open("wb") as log:
-            started.append(subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log))
-        return started[-1]
-
-    yield start
-    for process in started:
-        kill_family(process.pid)
-        process.wait()
+# It saves three checkpoints, of which it keeps two, and logs each of its steps.
+TRAINER = ("watcher.demo.trainer", f"--steps={STEPS}", f"--save-steps={STEPS // 3}", "--batch=4", "--report-to=wandb")
 
 
 def watch(uimon: Uimon, trainer: subprocess.Popen[bytes], val: Path) -> tuple[int, str]:
@@ -55,7 +33,7 @@ def watch(uimon: Uimon, trainer: subprocess.Popen[bytes], val: Path) -> tuple[in
 def test_beside_a_default_mode_trainer_a_companion_is_live_and_its_run_has_all_rows_in_the_end(
     uimon: Uimon, standin: Standin, train: StartTraining, val: Path
 ) -> None:
-    code, log = watch(uimon, train(), val)
+    code, log = watch(uimon, train(*TRAINER), val)
 
     rows = history(standin)
     assert code == 0, log
@@ -80,7 +58,7 @@ def test_beside_a_default_mode_trainer_a_companion_is_live_and_its_run_has_all_r
 def test_beside_a_shared_mode_trainer_every_row_of_both_arrives(
     uimon: Uimon, standin: Standin, train: StartTraining, val: Path
 ) -> None:
-    code, log = watch(uimon, train(WANDB_MODE="shared", WANDB_X_LABEL="trainer"), val)
+    code, log = watch(uimon, train(*TRAINER, WANDB_MODE="shared", WANDB_X_LABEL="trainer"), val)
 
     rows = history(standin)
     assert code == 0, log
