@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +24,19 @@ from watcher.durations import parse_duration
 from watcher.model import Reason, UimonError
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+
+
+def _require_address(value: SecretStr) -> SecretStr:
+    """Raises ValueError for what is no address of a web server; its own text stays out of the message."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("give an address that begins with https:// or http://")
+    return value
+
+
 DEFAULT_FILE = Path("uimon.toml")
 
 
@@ -140,7 +154,7 @@ class Settings(BaseSettings):
     """How long after the run's end at W&B a last checkpoint is waited for."""
     drain_timeout: Seconds = 60.0
     """How long the exit waits for rows that are not yet in the run; they stay in the ledger."""
-    webhook: SecretStr | None = None
+    webhook: Annotated[SecretStr, AfterValidator(_require_address)] | None = None
     """Address that is sent each early warning as JSON by POST, with a `text` as Slack shows it, and again when it is
     over."""
     on_alert: str | None = None
@@ -205,4 +219,6 @@ def _explain(error: ValidationError) -> str:
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"There is no setting called {name!r}; `uimon watch --help` lists them."
+    if name == "webhook":
+        return f"The setting webhook cannot be used: {first['msg'].removeprefix('Value error, ')}."
     return f"The setting {name} cannot be {first['input']!r}: {first['msg'].removeprefix('Value error, ')}."

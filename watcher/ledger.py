@@ -61,8 +61,10 @@ class Ledger(LedgerFile):
 
     # What the trainer's directory shows.
 
-    def sight(self, found: Checkpoint, run: str) -> Record | None:
+    def sight(self, found: Checkpoint, run: str, at: float | None = None) -> Record | None:
         """Take note of one inspection and of the losses it brought; returns the checkpoint's record, if it has one.
+
+        `at`: when the look was, in seconds since the epoch; all that one look finds was seen at the same time.
 
         A checkpoint that was taken before and is seen again with other weights is a new one, but only once it is
         complete: a directory that rotation is deleting looks like a partial one for a moment.
@@ -74,12 +76,12 @@ class Ledger(LedgerFile):
             if latest is not None and latest.early:
                 latest = self._sight_early(latest, found)
             if latest is None:
-                latest = self._insert(found)
+                latest = self._insert(found, at)
             elif found.condition is Condition.COMPLETE and latest.stamp != found.stamp:
                 if _untouched(latest):
                     db.execute("UPDATE checkpoint SET stamp = ? WHERE id = ?", (found.stamp, latest.id))
                 else:
-                    latest = self._insert(found)
+                    latest = self._insert(found, at)
             record = self._sight_again(latest, found)
             if found.condition is Condition.COMPLETE and found.trainer is not None:
                 self._add_losses(run, found.trainer.losses)
@@ -101,6 +103,14 @@ class Ledger(LedgerFile):
         """Checkpoints that were taken before their writer had finished them, and still has not."""
         return [record for record in self.records(State.STAGED, State.EVALUATING) if record.early]
 
+    def let_go(self, record: Record, detail: str) -> bool:
+        """What was begun early ends without a result and is `seen` again; False where it was finished meanwhile."""
+        with self.change():
+            if not self.record(record.id).early:
+                return False
+            self.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, detail)
+            return True
+
     def forsake(self, record: Record, state: State, reason: Reason, detail: str) -> None:
         """Nothing that was done early with this checkpoint counts: it is `seen` again, or `skipped`."""
         with self.change() as db:
@@ -120,7 +130,7 @@ class Ledger(LedgerFile):
         with self.change() as db:
             known = db.execute(
                 "SELECT id FROM checkpoint WHERE (step = ? OR ?) AND digest = ? AND id != ? "
-                "AND state NOT IN ('failed', 'skipped')",
+                "AND NOT early AND state NOT IN ('failed', 'skipped')",
                 (record.step, record.name == FINAL_NAME, staged.digest, record.id),
             ).fetchone()
             if known is not None and record.name == FINAL_NAME:
@@ -162,8 +172,14 @@ class Ledger(LedgerFile):
             return True
 
     def hand_back(self, record: Record, reason: Reason, detail: str, *, counted: bool = True) -> None:
-        """The evaluation ended without a result and may be tried again; `counted=False` takes the attempt back."""
+        """The evaluation ended without a result and may be tried again; `counted=False` takes the attempt back.
+
+        Nothing happens where the checkpoint was forsaken meanwhile.
+        """
         with self.change() as db:
+            now = self.record(record.id)
+            if now.state is not State.EVALUATING or now.digest != record.digest:
+                return
             if not counted:
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
@@ -349,8 +365,8 @@ class Ledger(LedgerFile):
 
     # Inside.
 
-    def _insert(self, found: Checkpoint) -> Record:
-        now = self._clock()
+    def _insert(self, found: Checkpoint, at: float | None) -> Record:
+        now = self._clock() if at is None else at
         self._db.execute(
             "INSERT INTO checkpoint (name, step, stamp, path, kind, base, final, state, seen_at, changed_at) "
             "VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",

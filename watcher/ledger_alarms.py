@@ -53,7 +53,8 @@ class LedgerAlarms:
         """Keep what is found now, each change once; `channels` says which events each channel passes on.
 
         A warning on record that is not found any more, as after the trainer went back, is over. One that is over when
-        it is found first is kept, and nobody is told: what it would have warned of has passed.
+        it is found first is kept, and nobody is told: what it would have warned of has passed. Nor is anybody told of
+        one that lasts after all, having been over.
         """
         alarms = {alarm.key: alarm for alarm in found}
         with self._ledger.change() as db:
@@ -71,6 +72,8 @@ class LedgerAlarms:
                 "UPDATE alarm SET body = ? WHERE key = ?", [(json.dumps(a.to_dict()), key) for a, key in changed]
             )
             db.executemany("UPDATE alarm SET over = 1 WHERE key = ?", [(key,) for key in over])
+            again = [key for key, was_over in known.items() if was_over and key in lasting]
+            db.executemany("UPDATE alarm SET over = 0 WHERE key = ?", [(key,) for key in again])
             due = [(key, RAISED) for key in begun] + [(key, CLEARED) for key in over]
             db.executemany(
                 "INSERT OR IGNORE INTO notice (alarm, channel, event) VALUES (?, ?, ?)",

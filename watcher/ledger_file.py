@@ -57,7 +57,8 @@ class LedgerFile:
         if self._version() == 0:
             raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} is only being made; look again in a moment.")
         if self._version() != SCHEMA_VERSION:
-            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} was written by another version of uimon.")
+            sentence = f"{self.path} was written by another version of uimon; `uimon watch` of this one takes it over."
+            raise UimonError(Reason.CONFIG_INVALID, sentence)
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")

@@ -57,6 +57,8 @@ class DirectorySource:
         """Every checkpoint that changed since the last look; None while the directory does not exist."""
         # Unlike Path.is_dir, this is False and no error where the file system does not answer.
         if not os.path.isdir(self._root):  # noqa: PTH112
+            # What comes back, as on a disk that is mounted again, is looked into anew.
+            self._known.clear()
             return None
         found = discover(self._root, self._namings)
         if found and found[-1].name == FINAL_NAME and not _is_newest(found[-1], found[:-1]):

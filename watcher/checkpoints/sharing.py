@@ -2,41 +2,48 @@
 
 A trainer may delete or overwrite what uimon uses in place or by a hard link. So the files are compared, by size, time
 and inode, with the stamp of their inspection, right before and after the engine has read them: what was loaded from
-changed files is never evaluated.
+changed files is never evaluated. How a checkpoint was staged is in its stage's name; the files themselves no longer
+tell once the trainer has deleted its own.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from watcher.checkpoints.staging import STAGE_NAME, VANISHED
+from watcher.checkpoints.transfer import Way
 from watcher.model import FileStamp, Reason, UimonError, weights_stamp
 
 
+def way_of(staged: Path) -> Way:
+    """How a checkpoint was staged; what no stage's name tells was copied."""
+    named = STAGE_NAME.fullmatch(staged.name)
+    return Way(named["way"]) if named else Way.COPY
+
+
 def is_shared(staged: Path) -> bool:
-    """True where a trainer can still change the weights in a stage: they are links, or have another name elsewhere."""
-    return any(file.is_symlink() or file.stat().st_nlink > 1 for file in staged.glob("*.safetensors"))
-
-
-def is_in_place(staged: Path) -> bool:
-    """True where the weights lie in the trainer's directory alone."""
-    return any(file.is_symlink() for file in staged.glob("*.safetensors"))
+    """True where a trainer may have written into the weights of a stage after they were read."""
+    return way_of(staged) in (Way.LINK, Way.IN_PLACE)
 
 
 def require_unchanged(name: str, staged: Path, stamp: str) -> None:
     """Raises UimonError where the weights of the checkpoint `name` are not those that were inspected: DELETED where
-    the trainer has deleted them, WEIGHTS_CHANGED where it has written them again. `stamp` is `Checkpoint.stamp`.
+    the trainer has deleted them, WEIGHTS_CHANGED where it has written them again, UNREADABLE where that cannot be told
+    now. `stamp` is `Checkpoint.stamp`.
     """
+    if not is_shared(staged):
+        return
     try:
-        if not is_shared(staged):
-            return
         found = weights_stamp(
             FileStamp(file.name, status.st_size, status.st_mtime_ns, status.st_ino)
             for file in staged.glob("*.safetensors")
             for status in (file.stat(),)
         )
-    except FileNotFoundError:
-        raise UimonError(
-            Reason.DELETED, f"{name} was deleted while it was used in place; --stage copy keeps what waits."
-        ) from None
+    except OSError as error:
+        if error.errno not in VANISHED:
+            sentence = f"{name} cannot be read where its trainer left it ({error.strerror})."
+            raise UimonError(Reason.UNREADABLE, sentence) from None
+        sentence = f"{name} was deleted while it was used in place; --stage copy keeps what waits."
+        raise UimonError(Reason.DELETED, sentence) from None
     if found != stamp:
         raise UimonError(Reason.WEIGHTS_CHANGED, f"{name} was written again while it was used in place.")

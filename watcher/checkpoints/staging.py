@@ -5,7 +5,8 @@ All files are opened before the first byte is copied: a trainer that deletes the
 after it was read (size, mtime, inode); one that a trainer writes again is refused. Weights need not be copied: see
 `transfer` for what may be shared with the trainer instead, and `sharing` for what guards that.
 
-The stage directory holds directories named `<step>-<8 hex digits>`, and `.partial-…` ones while they are being made.
+The stage directory holds directories named `uimon-<way>-<step>-<8 hex digits>`, and `.partial-…` ones while they are
+being made.
 Copies are not synced to the disk: after a crash of the machine they are read again and compared with their digest.
 """
 
@@ -34,7 +35,7 @@ CHUNK = 2**20
 """Bytes copied between two questions of `should_stop`."""
 CACHE_WINDOW = 64 * 2**20
 """Bytes after which what was read is dropped from the page cache, and the free space is looked at again."""
-STAGE_NAME = re.compile(r"(\.partial-)?[0-9]+-[0-9a-f]{8}")
+STAGE_NAME = re.compile(rf"(\.partial-)?uimon-(?P<way>{'|'.join(Way)})-[0-9]+-[0-9a-f]{{8}}")
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
@@ -90,7 +91,7 @@ def stage(
         raise ValueError(f"{checkpoint.name} is {checkpoint.condition}, not complete")
     _require_outside(checkpoint, stage_dir)
     for way in ways:
-        name = f"{checkpoint.step}-{secrets.token_hex(4)}"
+        name = f"uimon-{way}-{checkpoint.step}-{secrets.token_hex(4)}"
         target = stage_dir / f".partial-{name}"
         job = _Job(checkpoint, target, way, floor_bytes, budget_bytes, should_stop, free)
         with _clean(job), _named_failures(job), contextlib.suppress(SharingRefused):
@@ -126,8 +127,22 @@ def _weights_head(name: str, size: int) -> bytes:
 
 def held_bytes(stage_dir: Path) -> int:
     """Bytes that what is staged keeps on the disk; what lies in the trainer's directory alone is not counted."""
-    files = (file for place in stage_dir.glob("*") if STAGE_NAME.fullmatch(place.name) for file in place.rglob("*"))
-    return sum(status.st_size for file in files if stat.S_ISREG((status := file.lstat()).st_mode))
+    return sum(
+        _held(file) for place in stage_dir.glob("*") if STAGE_NAME.fullmatch(place.name) for file in _files(place)
+    )
+
+
+def _files(place: Path) -> list[Path]:
+    with contextlib.suppress(FileNotFoundError):  # unstaged by another thread meanwhile
+        return list(place.rglob("*"))
+    return []
+
+
+def _held(file: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        status = file.lstat()
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return 0
 
 
 def unstage(path: Path) -> None:
@@ -266,6 +281,9 @@ def _bring(job: _Job, stamp: FileStamp, source: BinaryIO, due: int) -> None:
             _read(job, stamp, source, due, job.digest, sink)
     else:
         share(job.way, source, job.checkpoint.path / stamp.name, target)
+        if job.way is not Way.REFLINK:
+            # The path may have got another file since the source was opened.
+            _require_same(job, stamp, target.stat())
         _read(job, stamp, source, due, job.digest)
 
 

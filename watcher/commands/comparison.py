@@ -9,6 +9,7 @@ from typing import Any
 from watcher.alerts import Entry
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import Best, best
+from watcher.alerts.history import views
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
 from watcher.service.history import LedgerHistory
@@ -63,4 +64,6 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
 
 
 def _entries(ledger: Ledger) -> list[Entry]:
-    return sorted(LedgerHistory(ledger).read(ended=True).entries, key=lambda entry: (entry.step, entry.at))
+    """What holds now, by step: where the trainer has gone back, what it had done after that step is no part of it."""
+    looks = list(views(LedgerHistory(ledger).read(ended=True)))
+    return list(looks[-1].entries) if looks else []

@@ -27,8 +27,17 @@ from watcher.val import ValFile
 
 # A fresh engine may do better: these end an attempt, not the checkpoint.
 _WORTH_ANOTHER_TRY = frozenset(
-    {Reason.ENGINE_DIED, Reason.ENGINE_TIMEOUT, Reason.ENGINE_ERROR, Reason.ENGINE_START, Reason.OUT_OF_MEMORY}
+    {
+        Reason.ENGINE_DIED,
+        Reason.ENGINE_TIMEOUT,
+        Reason.ENGINE_ERROR,
+        Reason.ENGINE_START,
+        Reason.OUT_OF_MEMORY,
+        Reason.UNREADABLE,
+    }
 )
+# The first checkpoint starts the engine, the second proves that weights can be swapped.
+_PROVEN = 2
 # Nothing that comes later can go better: these end the service.
 _FATAL = frozenset({Reason.ENGINE_MISSING, Reason.DISK_FULL, Reason.LEDGER_DAMAGED, Reason.STATE_DIR_UNUSABLE})
 _HEADLINE = ("eval/syntax_validity_rate", "eval/color_entropy", "eval/unique_tailwind_classes", "eval/perplexity")
@@ -81,6 +90,7 @@ class Evaluator:
         self._suite: Suite | None = None
         self._warnings: set[str] = set()
         self._held: _Held | None = None
+        self._evaluated = 0
 
     def run(self) -> None:
         """Evaluate what is staged, in the policy's order, until the service stops."""
@@ -90,7 +100,7 @@ class Evaluator:
                 self._signals.work.clear()
         self._look_after_held()
         if self._held is not None:
-            self._forsake(self._held.record, "uimon ended before the checkpoint's writer had finished it")
+            self._let_go(self._held.record, "uimon ended before the checkpoint's writer had finished it")
 
     def step(self) -> bool:
         """Evaluate one checkpoint; False where none is staged."""
@@ -132,6 +142,7 @@ class Evaluator:
             crash_point("evaluation.committed")
             self._exporter.export()
             self._discard_copy(record)
+            self._count()
             self._signals.due.set()
             self._on_evaluated()
             log.info("%s evaluated: %s.", record.name, headline(result.metrics))
@@ -141,6 +152,11 @@ class Evaluator:
             crash_point("evaluation.held")
         else:
             self._drop(record)
+
+    def _count(self) -> None:
+        self._evaluated += 1
+        if self._evaluated >= _PROVEN:
+            self._signals.swapped.set()
 
     def _look_after_held(self) -> None:
         """Commit what was evaluated early once its writer has finished it; drop it where it never will."""
@@ -160,10 +176,14 @@ class Evaluator:
         now = self._ledger.record(record.id)
         log.info("%s: its early evaluation is dropped (%s).", record.name, now.reason or now.state)
 
-    def _forsake(self, record: Record, sentence: str) -> None:
-        """What was begun early ends without a result; once the checkpoint is complete, it is evaluated as any other."""
-        self._ledger.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, sentence)
+    def _let_go(self, record: Record, sentence: str) -> bool:
+        """What was begun early ends without a result, and is evaluated as any other once it is complete. False for
+        what is complete.
+        """
+        if not self._ledger.let_go(record, sentence):
+            return False
         self._discard_copy(record)
+        return True
 
     def _failed(self, record: Record, error: UimonError, before: Reason | None) -> None:
         """Decide what becomes of `record` after `error`, `before` which its last attempt had ended with another."""
@@ -175,9 +195,8 @@ class Evaluator:
         elif error.reason in _FATAL:
             self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
             raise error
-        elif self._ledger.record(record.id).early:
+        elif self._let_go(record, error.sentence):
             log.warning("%s: %s (%s) It is tried again once it is complete.", record.name, error.sentence, error.reason)
-            self._forsake(record, error.sentence)
         elif error.reason is Reason.DELETED or (error.reason is Reason.WEIGHTS_CHANGED and _is_trainers(record)):
             self._lost(record, error)
         elif _worth_another_try(record, error.reason, before):
@@ -192,6 +211,10 @@ class Evaluator:
 
     def _lost(self, record: Record, error: UimonError) -> None:
         """The trainer has taken back what was used in place; what it wrote instead is another checkpoint."""
+        if self._ledger.record(record.id).stamp != record.stamp:
+            # It was saved again with the very same weights, which are in the same place.
+            self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
+            return
         if error.reason is Reason.DELETED:
             # Without its digest it is taken up again where it comes back, as on a disk that was only unmounted.
             self._ledger.forsake(record, State.SKIPPED, error.reason, error.sentence)
@@ -201,10 +224,9 @@ class Evaluator:
         log.warning("%s skipped (%s): %s", record.name, error.reason, error.sentence)
 
     def _hand_back(self, record: Record) -> None:
-        if self._ledger.record(record.id).early:
-            self._forsake(record, "uimon was stopped while it evaluated this checkpoint")
-            return
         sentence = "uimon was stopped while it evaluated this checkpoint"
+        if self._let_go(record, sentence):
+            return
         self._ledger.hand_back(record, Reason.INTERRUPTED, sentence, counted=False)
         log.info("%s is handed back; the next start evaluates it.", record.name)
 
@@ -276,10 +298,7 @@ class _Held:
 
 def _is_trainers(record: Record) -> bool:
     """True where the trainer can still change the weights that the engine is given."""
-    try:
-        return record.stage is not None and is_shared(record.stage)
-    except FileNotFoundError:
-        return True
+    return record.stage is not None and is_shared(record.stage)
 
 
 def _worth_another_try(record: Record, now: Reason, before: Reason | None) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from watcher.checkpoints.policy import Policy
-from watcher.checkpoints.sharing import is_in_place
+from watcher.checkpoints.sharing import way_of
 from watcher.checkpoints.staging import stage, unstage
 from watcher.checkpoints.transfer import Way
 from watcher.crashpoint import crash_point
@@ -92,6 +93,7 @@ class Intake:
         self._early = early
         self._begun_early: set[tuple[str, str]] = set()
         self._seen: dict[str, Checkpoint] = {}
+        self._looked_at = time.time()
         self._missing_said = False
         self._disk_said = False
 
@@ -103,6 +105,7 @@ class Intake:
 
     def step(self) -> None:
         """One look at the directory, and what is complete is staged."""
+        self._looked_at = time.time()
         seen = self._look()
         if seen is not None:
             for checkpoint in seen:
@@ -110,6 +113,7 @@ class Intake:
             names = self._source.names()
             if names is not None:
                 self._forget_vanished(set(names))
+            self._look_again()
             self._forsake_abandoned()
             self._keep_floor()
             self._stage_complete()
@@ -122,6 +126,13 @@ class Intake:
             log.warning("%s was deleted before it could be read; skipped.", record.name)
             self._discard(record)
         self._seen = {name: checkpoint for name, checkpoint in self._seen.items() if name in names}
+
+    def _look_again(self) -> None:
+        """A checkpoint that was set back to `seen`, and is complete, is looked at once more: it does not change."""
+        for record in self._ledger.records(State.SEEN):
+            seen = self._seen.get(record.name)
+            if seen is not None and seen.condition is Condition.COMPLETE:
+                self._source.again(record.name)
 
     def _look(self) -> Iterable[Checkpoint] | None:
         """The source's look; a directory that cannot be listed now is looked at again later, as a missing one is."""
@@ -140,7 +151,7 @@ class Intake:
         # Without the losses, which would be kept once more for every checkpoint of a long run.
         self._seen[checkpoint.name] = replace(checkpoint, trainer=None)
         before = self._ledger.latest(checkpoint.name)
-        record = self._ledger.sight(checkpoint, self._run)
+        record = self._ledger.sight(checkpoint, self._run, self._looked_at)
         self._signals.due.set()
         if before is not None and before.early:
             self._settle_early(before, record)
@@ -172,7 +183,8 @@ class Intake:
     def _forsake_abandoned(self) -> None:
         """Drop what was taken early and will not be finished: its trainer has finished a later one."""
         for record in self._ledger.early():
-            later = [r for r in self._ledger.records(*_TAKEN) if r.step > record.step and not r.early]
+            # Seen after it: those of a later part of the run, from which the trainer has gone back, say nothing.
+            later = [r for r in self._ledger.records(*_TAKEN) if r.step > record.step and r.id > record.id]
             if later:
                 sentence = f"its writer went on to {later[-1].name} without finishing it"
                 self._ledger.forsake(record, State.SKIPPED, Reason.ABANDONED, sentence)
@@ -189,12 +201,16 @@ class Intake:
         """Give up what waits, the oldest first, while less disk is free than is to stay free: what the trainer deletes
         is not free before the copies or links of it are gone.
         """
-        waiting = [r for r in self._ledger.records(State.STAGED) if r.stage is not None and not _is_in_place(r.stage)]
+        waiting = [r for r in self._waiting() if r.stage is not None and way_of(r.stage).holds_disk]
         # The base model and the final checkpoint go last: no policy passes them over.
         waiting.sort(key=lambda r: r.step == 0 or r.final)
         with contextlib.suppress(FileNotFoundError):  # somebody has removed the stage directory
             while waiting and self._staging.free(self._staging.directory) < self._staging.floor_bytes:
                 self._give_up(waiting.pop(0), "less disk is free than --disk-floor-gb")
+
+    def _waiting(self) -> list[Record]:
+        """What is staged and complete, by ascending step; what was begun early is nobody's to give up."""
+        return [record for record in self._ledger.records(State.STAGED) if not record.early]
 
     def _give_up(self, record: Record, why: str) -> None:
         """Remove a staged checkpoint; where it still lies at the trainer's, it is staged again when there is room."""
@@ -224,7 +240,9 @@ class Intake:
         # The model in the run directory comes last, so that it is known by the checkpoint whose weights it has.
         for record in sorted(due, key=lambda r: r.name == FINAL_NAME):
             checkpoint = self._seen.get(record.name)
-            if checkpoint is not None and not self._signals.stop.is_set():
+            # One that somebody asked for again, and that cannot be loaded as it stands, is looked at first.
+            whole = checkpoint is not None and checkpoint.condition is Condition.COMPLETE
+            if checkpoint is not None and whole and not self._signals.stop.is_set():
                 self._stage(record, checkpoint)
 
     def _passed_over(self, record: Record) -> bool:
@@ -254,7 +272,8 @@ class Intake:
 
     def _bring(self, record: Record, checkpoint: Checkpoint) -> Staged | None:
         """What is staged of the checkpoint; None where there is nothing now, which is on record."""
-        idle = not self._ledger.records(State.STAGED, State.EVALUATING)
+        # Starting an engine, and proving the first swap, take long and read the files more than once.
+        idle = self._signals.swapped.is_set() and not self._ledger.records(State.STAGED, State.EVALUATING)
         while True:
             try:
                 return stage(
@@ -275,7 +294,7 @@ class Intake:
 
     def _made_room(self, record: Record) -> bool:
         """Give up the oldest checkpoint that waits, where the policy wants newer ones first."""
-        waiting = [r for r in self._ledger.records(State.STAGED) if r.step < record.step]
+        waiting = [r for r in self._waiting() if r.step < record.step]
         if not self._policy.newest_first or not waiting:
             return False
         self._give_up(waiting[0], f"there is no room, and --policy latest evaluates {record.name} first")
@@ -284,6 +303,7 @@ class Intake:
     def _not_staged(self, record: Record, error: UimonError) -> None:
         """A staging that did not come about: deleted meanwhile, written again meanwhile, or no room for it now."""
         if error.reason is Reason.DELETED:
+            self._source.again(record.name)
             self._ledger.skipped(record, error.reason, error.sentence)
             log.warning("%s skipped (%s): %s", record.name, error.reason, error.sentence)
         elif error.reason is Reason.DISK_FULL:
@@ -301,10 +321,3 @@ class Intake:
             self._ledger.failed(record, error.reason, error.sentence)
             log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
             self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
-
-
-def _is_in_place(stage: Path) -> bool:
-    try:
-        return is_in_place(stage)
-    except OSError:
-        return False

@@ -12,7 +12,7 @@ from watcher.alerts.delivery import Command, Webhook
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import require_unchanged
-from watcher.checkpoints.staging import clear_stale, digest_of, free_bytes
+from watcher.checkpoints.staging import STAGE_NAME, clear_stale, digest_of, free_bytes
 from watcher.config import Settings
 from watcher.durations import format_duration
 from watcher.export import Exporter
@@ -110,7 +110,7 @@ class Service:
             _channels(settings),
             self.board,
             run=run,
-            ended=lambda: self.run_watch.ended_state is not None or parts.ledger.newest_final() is not None,
+            ended=self._nothing_more,
         )
         self._publisher = Publisher(
             parts.outboxes and parts.outboxes(self.run_watch),
@@ -186,6 +186,12 @@ class Service:
             known = sum(counts.values())
             log.info("Continuing from the ledger: %d checkpoints known, %d of them to do.", known, waiting)
 
+    def _nothing_more(self) -> bool:
+        """True where no further checkpoint is to be expected."""
+        final = self._parts.ledger.newest_final()
+        done = final is not None and final.step >= (self._parts.ledger.newest_step() or 0)
+        return done or self.run_watch.ended_state is not None
+
     # When it is over.
 
     def _over(self) -> bool:
@@ -246,7 +252,7 @@ def _channels(settings: Settings) -> Channels:
 def _is_whole(record: Record, *, reread: bool) -> bool:
     """True where a staged checkpoint has the weights that it had. `reread`: copies are not synced, so that after the
     machine went down, or on another one, only their digest tells."""
-    if record.stage is None:
+    if record.stage is None or not STAGE_NAME.fullmatch(record.stage.name):
         return False
     try:
         require_unchanged(record.name, record.stage, record.stamp)

@@ -14,7 +14,7 @@ class Signals:
     """`stop`: take nothing new and come to an end. `work`: something is staged. `due`: a row is due.
 
     `looked` is set once the directory was looked at in full. `news()` notes that something happened, which is
-    what the idle exit is measured from.
+    what the idle exit is measured from. `swapped` is set once the engine has taken a second checkpoint.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,6 +22,7 @@ class Signals:
         self.work = threading.Event()
         self.due = threading.Event()
         self.looked = threading.Event()
+        self.swapped = threading.Event()
         self.clock = clock
         self._news_at = clock()
 

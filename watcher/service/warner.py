@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from watcher.alerts import Alarm, AlertSettings, Replay
+from watcher.alerts import Alarm, AlertSettings, Replay, Rule
 from watcher.alerts.delivery import Command, Webhook
 from watcher.board import Board
 from watcher.ledger import Ledger
@@ -23,6 +23,7 @@ from watcher.service.signals import log
 
 _PAUSE: Final = 30.0
 """Longest time, in seconds, between two looks: what time alone shows (a silent trainer) needs no more."""
+TIMED: Final = (Rule.FALLING_BEHIND, Rule.TRAINER_SILENT)
 _WEBHOOK, _COMMAND = "webhook", "command"
 _LEVELS: Final = {AlertLevel.INFO: logging.INFO, AlertLevel.WARN: logging.WARNING, AlertLevel.ERROR: logging.ERROR}
 _RETRY_SECONDS = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 3600.0)
@@ -92,15 +93,19 @@ class Warner:
         """One look, and whatever is due to be passed on."""
         try:
             self._look()
+            self._pass_on()
         except Exception as error:  # noqa: BLE001 (a rule that fails must not end what it is to warn of)
             if not self._broken:
                 log.error("Early warnings cannot be worked out (%s: %s).", type(error).__name__, error)
             log.debug("The look for early warnings ended unexpectedly.", exc_info=error)
             self._broken = True
-        self._pass_on()
 
     def _look(self) -> None:
-        found = {alarm.key: alarm for alarm in self._replay.evaluate(self._history.read(ended=self._ended()))}
+        ended = self._ended()
+        found = {alarm.key: alarm for alarm in self._replay.evaluate(self._history.read(ended=ended))}
+        if ended:
+            # That nothing more will come does not mean that it came.
+            found = {alarm.key: alarm for alarm in self._lasting() if alarm.rule in TIMED} | found
         with self._ledger.change():
             changes = self._ledger.alarms().settle(found.values(), self._channels.events)
             for key in changes.begun:
@@ -113,6 +118,9 @@ class Warner:
         for key in changes.over:
             log.info("Over: %s (%s, since step %d).", known[key].title, known[key].rule, known[key].step)
         self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
+
+    def _lasting(self) -> list[Alarm]:
+        return [Alarm.from_dict(alarm) for alarm in self._ledger.alarms().all() if alarm["active"]]
 
     def _pass_on(self) -> None:
         alarms = self._ledger.alarms()
