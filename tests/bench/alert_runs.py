@@ -50,7 +50,7 @@ class Corpus:
 
     name: str
     pages: Mapping[str, Sequence[Sequence[Scored]]]
-    early: Sequence[Sample]
+    early: Mapping[str, Sequence[Sample]]
     references: Mapping[str, float | None]
 
 
@@ -104,8 +104,7 @@ def _corpus(name: str, kinds: Mapping[str, Sequence[Sequence[str]]], references:
         kind: [[scored(text, 100 * i + v) for v, text in enumerate(texts)] for i, texts in enumerate(prompts)]
         for kind, prompts in kinds.items()
     }
-    fragments = [texts[0][: int(len(texts[0]) * chance.uniform(0.02, 0.3))] for texts in kinds["healthy"]]
-    early = [scorers.score_sample(scorers.Completion(text)) for text in [*fragments, "", "Sure, here is the page."]]
+    early = {kind: _fragments(kinds[kind], chance) for kind in ("healthy", "narrow") if kind in kinds}
     return Corpus(name, pages, early, references)
 
 
@@ -150,6 +149,12 @@ def _loss(counts: Mapping[str, Mapping[str, float]], texts: Sequence[Sequence[st
             nll -= math.log(p)
             tokens += 1
     return nll / tokens
+
+
+def _fragments(pages: Sequence[Sequence[str]], chance: random.Random) -> list[Sample]:
+    """What a model writes before it writes pages."""
+    begun = [texts[0][: int(len(texts[0]) * chance.uniform(0.02, 0.3))] for texts in pages]
+    return [scorers.score_sample(scorers.Completion(text)) for text in [*begun, "", "Sure, here is the page."]]
 
 
 @dataclass
@@ -219,7 +224,7 @@ class Run:
         if self.rng.random() < 0.5:
             self.variants[i], self.luck[i] = self.rng.randrange(VARIANTS), self.rng.random()
         if self.patience[i] > learned:
-            return self.rng.choice(self.corpus.early)
+            return self.rng.choice(self.corpus.early[self.kind])
         variants = self.corpus.pages[kind or self.kind][self.prompts[i]]
         drawn = variants[self.variants[i] % len(variants)]
         # Long pages break more often; one break in six is a cut.

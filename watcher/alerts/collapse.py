@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from watcher.alerts.counts import LOOKS
-from watcher.alerts.finding import SHOWN, Finding, steps_of
+from watcher.alerts.finding import SHOWN, Finding, percent, steps_of
 from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
 from watcher.alerts.settings import AlertSettings
@@ -34,7 +34,7 @@ class Channel:
     warn: float | None = None
     collapse: float | None = None
     relative: bool = False
-    percent: bool = False
+    share: bool = False
 
     def beyond(self, value: float, mark: float | None) -> bool:
         """Whether a value is at the mark or on its bad side; there is nothing beyond no mark."""
@@ -42,7 +42,7 @@ class Channel:
 
     def show(self, value: float) -> str:
         """A value for people."""
-        return f"{value:.0%}"[:-1] + " %" if self.percent else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+        return percent(value) if self.share else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def blue_purple_takeover(view: View, settings: AlertSettings) -> Finding | None:
         change=settings.blue_purple_rise,
         collapse=settings.blue_purple_collapse,
         limits=("blue_purple_good", "blue_purple_warn", "blue_purple_rise", "blue_purple_collapse"),
-        percent=True,
+        share=True,
     )
     return first_of((channel,), view, settings)
 
@@ -105,7 +105,7 @@ def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
         change=settings.alike_rise,
         collapse=settings.alike_collapse,
         limits=("alike_good", "alike_collapse", "alike_rise"),
-        percent=True,
+        share=True,
     )
     nearest = Channel(
         Measure.NEAREST,
@@ -115,51 +115,58 @@ def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
         warn=settings.nearest_collapse,
         change=settings.nearest_rise,
         limits=("nearest_good", "nearest_collapse", "nearest_rise"),
-        percent=True,
+        share=True,
     )
     return first_of((pairs, nearest), view, settings)
 
 
 def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -> Finding | None:
     """The first channel that shows something; they share the rule's chance of a false alarm."""
-    chance = settings.chance / len(channels)
     for channel in channels:
-        if finding := changed(channel, view, settings, chance) or stuck(channel, view, settings):
+        if finding := changed(channel, view, settings, len(channels)) or stuck(channel, view, settings):
             return finding
     return None
 
 
-def changed(channel: Channel, view: View, settings: AlertSettings, chance: float) -> Finding | None:
-    """A change for the worse since the run was good first."""
+def changed(channel: Channel, view: View, settings: AlertSettings, tests: int) -> Finding | None:
+    """A change for the worse since the run was good first; `tests` share the rule's chance of a false alarm."""
     known = _known(channel, view, settings)
     for looks in LOOKS:
         look = _Look(known[-looks:], since_good(channel, known[:-looks], settings))
-        if len(look.now) == looks and look.before and look.now[-1] is view.newest:
-            finding = _compare(channel, look, view.references.get(channel.measure), chance / len(LOOKS))
-            if finding:
-                return finding
+        if len(look.now) < looks or not look.before or look.now[-1] is not view.newest:
+            continue
+        if _matters(channel, look, view.references.get(channel.measure)):
+            found = difference(
+                _all(channel, look.now), _all(channel, look.before), channel.sign, view.newest.prompts
+            ).exceeds(0.0)
+            if (chance := min(1.0, found * tests * len(LOOKS))) <= settings.chance:
+                return _told(channel, look, chance)
     return None
 
 
-def _compare(channel: Channel, look: _Look, reference: float | None, chance: float) -> Finding | None:
-    now, before = _mean(channel, look.now), _mean(channel, look.before)
-    least = channel.change * before if channel.relative else channel.change
-    if channel.sign * (now - before) < least or (channel.warn is not None and not channel.beyond(now, channel.warn)):
-        return None
-    if reference is not None and channel.sign * (now - reference) < least:
-        return None
-    found = difference(_all(channel, look.now), _all(channel, look.before), channel.sign, look.now[-1].prompts).exceeds(
-        0.0
+def _matters(channel: Channel, look: _Look, reference: float | None) -> bool:
+    """Whether the change is large enough, ends where it is bad, and is not just what the references look like."""
+    now, least = _mean(channel, look.now), _least(channel, look)
+    return (
+        channel.sign * (now - _mean(channel, look.before)) >= least
+        and (channel.warn is None or channel.beyond(now, channel.warn))
+        and (reference is None or channel.sign * (now - reference) >= least)
     )
-    if found > chance:
-        return None
+
+
+def _least(channel: Channel, look: _Look) -> float:
+    return channel.change * (_mean(channel, look.before) if channel.relative else 1.0)
+
+
+def _told(channel: Channel, look: _Look, chance: float) -> Finding:
+    now, before = _mean(channel, look.now), _mean(channel, look.before)
     change = "rise" if channel.sign > 0 else "fall"
     evidence = (
         f"{channel.show(now)} {channel.words} at {steps_of(look.now)}, after {channel.show(before)}"
         f"{' on average' if len(look.before) > 1 else ''} at {steps_of(look.before)}, for the same "
-        f"{len(look.now[-1].outcomes)} samples; such a {change} comes by chance {once_in(found * len(LOOKS))}."
+        f"{len(look.now[-1].outcomes)} samples; such a {change} comes by chance {once_in(chance)}."
     )
-    back = before + channel.sign * least / 2
+    back = before + channel.sign * _least(channel, look) / 2
     level = AlertLevel.ERROR if channel.beyond(now, channel.collapse) else AlertLevel.WARN
     limits = (*channel.limits, "least_pages", "false_alarms")
     return Finding(level, evidence, limits, recovered(channel, back), worst_pages(channel, look.now[-1]))

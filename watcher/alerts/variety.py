@@ -30,7 +30,7 @@ def classes_narrow(view: View, settings: AlertSettings) -> Finding | None:
         relative=True,
         limits=("classes_good", "classes_fall"),
     )
-    return changed(channel, view, settings, settings.chance / _TESTS) or _plateau(channel, view, settings)
+    return changed(channel, view, settings, _TESTS) or _plateau(channel, view, settings)
 
 
 def _plateau(channel: Channel, view: View, settings: AlertSettings) -> Finding | None:
