@@ -65,6 +65,13 @@ def test_a_warning_begins_once_and_ends_once_across_restarts(ledger: Ledger, tmp
     again.close()
 
 
+def test_one_that_lasts_after_all_is_active_again_and_nobody_is_told_twice(ledger: Ledger) -> None:
+    for found in ([Warned("a")], [], [Warned("a")]):
+        ledger.alarms().settle(found, BOTH)
+    assert [a["active"] for a in ledger.alarms().all()] == [True]
+    assert due(ledger, "command") == [("a", RAISED)]
+
+
 def test_one_that_was_over_before_anybody_looked_is_on_record_and_nobody_is_told(ledger: Ledger) -> None:
     assert ledger.alarms().settle([Warned("a", active=False)], BOTH).begun == ()
     assert due(ledger, "webhook") == due(ledger, "command") == []

@@ -130,8 +130,8 @@ class Settings(BaseSettings):
     state_dir: Path | None = None
     """Ledger, JSONL and logs. Default: `$XDG_STATE_HOME/uimon/<run id>` (`~/.local/state/uimon/<run id>`)."""
     stage: Literal["auto", "none", "link", "reflink", "copy"] = "auto"
-    """How a checkpoint is kept from the trainer's rotation until it is evaluated. `auto`: an idle engine reads it in
-    place, at once; what has to wait is cloned where the file system can (`reflink`), else copied. `copy` always copies;
+    """How a checkpoint is kept from the trainer's rotation until it is evaluated. `auto`: an idle engine that has taken
+    two reads it in place; what has to wait is cloned where the file system can (`reflink`), else copied. `copy` copies;
     `link` makes hard links (same file system and mount); `none` reads in place whenever its turn comes. What is in
     place or linked is compared with its inspection after loading, and skipped where it has changed."""
     stage_dir: Path | None = None

@@ -326,6 +326,12 @@ class Ledger(LedgerFile):
         off = self.recall("wandb") == "off"
         return [to_status(row, off=off) for row in rows]
 
+    def loss_count(self) -> int:
+        """How many losses are known."""
+        query = "SELECT (SELECT COUNT(*) FROM row WHERE kind = ?) + (SELECT COUNT(*) FROM non_finite_loss) AS count"
+        with self._lock:
+            return int(self._db.execute(query, (RowKind.TRAIN,)).fetchone()["count"])
+
     def losses(self) -> list[tuple[int, float]]:
         """The trainer's (step, loss) as far as it is known, NaN and infinity included, by step."""
         with self._lock:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from watcher.checkpoints import inspect, stage, unstage
 from watcher.checkpoints import transfer as module
-from watcher.checkpoints.sharing import is_in_place, is_shared, require_unchanged
+from watcher.checkpoints.sharing import is_shared, require_unchanged, way_of
 from watcher.checkpoints.staging import digest_of, held_bytes
 from watcher.checkpoints.transfer import SharingRefused, Way
 from watcher.model import Reason, UimonError
@@ -38,7 +39,7 @@ def test_every_way_brings_the_same_bytes_and_the_same_digest(checkpoint: Path, s
         p.name: p.read_bytes() for p in copied.path.iterdir()
     }
     assert is_shared(staged.path) == (way is not Way.COPY)
-    assert is_in_place(staged.path) == (way is Way.IN_PLACE)
+    assert way_of(staged.path) is way
     # Only weights are worth sharing: a configuration that changes under the engine would be one more way to go wrong.
     assert not (staged.path / "config.json").is_symlink()
     assert (staged.path / "config.json").stat().st_nlink == 1
@@ -96,6 +97,47 @@ def test_rotation_takes_what_is_in_place_and_nothing_that_is_linked_or_copied(
     with pytest.raises(UimonError) as caught:
         require_unchanged("checkpoint-5", staged[Way.IN_PLACE].path, found.stamp)
     assert caught.value.reason is Reason.DELETED
+
+
+def test_a_link_rewritten_and_then_deleted_by_the_trainer_is_noticed(
+    make: Make, checkpoint: Path, stage_dir: Path
+) -> None:
+    found = inspect(checkpoint, 5)
+    staged = stage(found, stage_dir, ways=(Way.LINK,)).path
+    (checkpoint / WEIGHTS).write_bytes(make.full(5, fill=b"\x40")[WEIGHTS])
+    shutil.rmtree(checkpoint)
+    assert (staged / WEIGHTS).stat().st_nlink == 1
+    with pytest.raises(UimonError) as caught:
+        require_unchanged("checkpoint-5", staged, found.stamp)
+    assert caught.value.reason is Reason.WEIGHTS_CHANGED
+
+
+def test_a_file_system_that_does_not_answer_is_no_verdict_on_the_checkpoint(
+    checkpoint: Path, stage_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = inspect(checkpoint, 5)
+    staged = stage(found, stage_dir, ways=(Way.IN_PLACE,)).path
+    for number, reason in ((errno.ESTALE, Reason.DELETED), (errno.EIO, Reason.UNREADABLE)):
+
+        def fail(*_: object, number: int = number, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", fail)
+            with pytest.raises(UimonError) as caught:
+                require_unchanged("checkpoint-5", staged, found.stamp)
+        assert caught.value.reason is reason
+
+
+def test_what_is_unstaged_while_it_is_counted_counts_nothing(
+    checkpoint: Path, stage_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = stage(inspect(checkpoint, 5), stage_dir)
+    listed = list(staged.path.rglob("*"))
+    unstage(staged.path)
+    staged.path.mkdir()
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(listed))
+    assert held_bytes(stage_dir) == 0
 
 
 def test_the_next_way_is_tried_where_the_file_system_refuses_one(

@@ -48,7 +48,7 @@ def test_the_copy_holds_the_engines_files_byte_for_byte_and_no_others(
     assert "optimizer.pt" not in copied
     assert all(file.read_bytes() == (path / name).read_bytes() for name, file in copied.items())
     assert staged.path.parent == stage_dir
-    assert staged.path.name.startswith("5-")
+    assert staged.path.name.startswith("uimon-copy-5-")
     assert inspect(staged.path).condition is Condition.COMPLETE
 
 
@@ -226,7 +226,7 @@ def test_a_killed_copy_never_looks_like_a_finished_one(big: Path, stage_dir: Pat
 
     staged = stage(inspect(big, 5), stage_dir, should_stop=look)
     assert len(names) > 10
-    assert all(name.startswith(".partial-5-") for seen in names for name in seen)
+    assert all(name.startswith(".partial-uimon-copy-5-") for seen in names for name in seen)
     assert [p.name for p in stage_dir.iterdir()] == [staged.path.name]
 
 
@@ -265,9 +265,9 @@ def test_the_trainers_directory_is_left_as_it_was(
 def test_stale_copies_go_and_foreign_files_stay(big: Path, stage_dir: Path) -> None:
     kept = stage(inspect(big, 5), stage_dir).path
     stale = stage(inspect(big, 5), stage_dir).path
-    partial = stage_dir / ".partial-5-0123abcd"
+    partial = stage_dir / ".partial-uimon-copy-5-0123abcd"
     partial.mkdir()
-    foreign = [stage_dir / "notes", stage_dir / "5-old", stage_dir / "checkpoint-5"]
+    foreign = [stage_dir / "notes", stage_dir / "20261124-0123abcd", stage_dir / "checkpoint-5"]
     for path in foreign:
         path.mkdir()
     assert clear_stale(stage_dir, {kept}) == sorted([stale, partial])

@@ -80,6 +80,23 @@ def test_an_early_one_that_the_trainer_left_behind_is_dropped_with_its_reason(ho
     assert list(house.state.stage.iterdir()) == []
 
 
+def test_after_the_trainer_has_gone_back_a_later_step_of_before_is_no_sign(house: House) -> None:
+    for step in (50, 60):
+        write_checkpoint(house.root, step)
+    thread = run_in_thread(house.service(until_final=True))
+    wait_until(lambda: [state for _, state, _ in house.states()] == ["published"] * 2)
+    shutil.rmtree(house.root / "checkpoint-60")
+    shutil.rmtree(house.root / "checkpoint-50")
+    path = write_weights(house.root, 50, value=5)
+    wait_until(lambda: len(house.engine.loaded) == 3)
+    assert (50, "evaluating", None) in house.states()
+    finish(path, 50)
+    wait_until(lambda: house.states().count((50, "published", None)) == 2)
+    write_checkpoint(house.root, 100)
+    thread.join(15)
+    assert len(house.engine.loaded) == 4
+
+
 def test_one_that_seemed_left_behind_and_is_finished_after_all_is_evaluated(house: House) -> None:
     path = write_weights(house.root, 50)
     thread = run_in_thread(house.service(until_final=True))

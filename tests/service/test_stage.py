@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
 from watcher.checkpoints import inspect
-from watcher.checkpoints.sharing import is_in_place, is_shared
+from watcher.checkpoints.sharing import way_of
+from watcher.checkpoints.transfer import Way
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, State, UimonError
 
@@ -33,23 +35,28 @@ def loading(house: House, monkeypatch: pytest.MonkeyPatch, do: dict[int, object]
     return stages
 
 
-def test_an_idle_engine_reads_in_place_and_what_waits_is_copied(house: House) -> None:
-    house.engine.hold = threading.Event()
-    write_checkpoint(house.root, 50)
+def test_an_idle_engine_that_has_swapped_before_reads_in_place_and_what_waits_is_copied(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    stages = loading(house, monkeypatch, {2: lambda: gate.wait(10)})
     thread = run_in_thread(house.service(until_final=True))
-    assert house.engine.generating.wait(10)
+    for step in (50, 60):
+        write_checkpoint(house.root, step)
+        wait_until(lambda step=step: (step, "published", None) in house.states())  # type: ignore[misc]
+    write_checkpoint(house.root, 70)
+    wait_until(lambda: len(stages) == 3)
     write_checkpoint(house.root, 100)
     wait_until(lambda: (100, "staged", None) in house.states())
-    first, second = (record.stage for record in house.ledger.records())
-    assert first is not None
-    assert second is not None
-    assert is_in_place(first)
-    assert not is_shared(second)
-    house.engine.hold.set()
+    gate.set()
     thread.join(15)
-    assert house.states() == [(50, "published", None), (100, "published", None)]
+    # A file system that can clone does that instead of copying.
+    kept = {Way.COPY, Way.REFLINK}
+    assert [way_of(stage) in kept for stage in stages] == [True, True, False, True]
+    assert way_of(stages[2]) is Way.IN_PLACE
+    assert [state for _, state, _ in house.states()] == ["published"] * 4
     assert list(house.state.stage.iterdir()) == []
-    assert (house.root / "checkpoint-50" / "model.safetensors").exists()
+    assert (house.root / "checkpoint-70" / "model.safetensors").exists()
 
 
 def test_a_checkpoint_deleted_while_it_is_loaded_in_place_is_skipped(
@@ -57,7 +64,7 @@ def test_a_checkpoint_deleted_while_it_is_loaded_in_place_is_skipped(
 ) -> None:
     path = write_checkpoint(house.root, 50)
     loading(house, monkeypatch, {0: lambda: shutil.rmtree(path)})
-    thread = run_in_thread(house.service(until_final=True))
+    thread = run_in_thread(house.service(until_final=True, stage="none"))
     wait_until(lambda: (50, "skipped", Reason.DELETED) in house.states())
     write_checkpoint(house.root, 100)
     thread.join(15)
@@ -89,7 +96,7 @@ def test_a_failure_to_load_what_was_deleted_meanwhile_is_no_failure_of_the_engin
     path = write_checkpoint(house.root, 50)
     house.engine.faults = [UimonError(Reason.ENGINE_ERROR, "No such file")]
     loading(house, monkeypatch, {0: lambda: shutil.rmtree(path)})
-    thread = run_in_thread(house.service(until_final=True))
+    thread = run_in_thread(house.service(until_final=True, stage="none"))
     wait_until(lambda: (50, "skipped", Reason.DELETED) in house.states())
     write_checkpoint(house.root, 100)
     thread.join(15)
@@ -125,9 +132,75 @@ def test_a_way_that_the_file_system_refuses_ends_the_service_with_the_way_out(
     assert house.states() == [(50, "complete", None)]
 
 
+def test_the_same_weights_saved_again_while_they_are_loaded_are_evaluated_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(house.root, 100)
+    loaded = threading.Event()
+
+    def again() -> None:
+        write_checkpoint(house.root, 100)
+        stamp = inspect(house.root / "checkpoint-100", 100).stamp
+        wait_until(lambda: house.ledger.records()[0].stamp == stamp)
+        loaded.set()
+
+    loading(house, monkeypatch, {0: again})
+    house.service(until_final=True, stage="none").run()
+    assert loaded.is_set()
+    assert house.states() == [(100, "published", None)]
+
+
+def test_a_directory_that_is_unmounted_while_a_checkpoint_is_loaded_is_taken_up_when_it_is_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(house.root, 100)
+    away = house.root.with_name("away")
+
+    def unmount() -> None:
+        house.root.rename(away)
+        time.sleep(0.3)
+
+    loading(house, monkeypatch, {0: unmount})
+    thread = run_in_thread(house.service(until_final=True, stage="none"))
+    wait_until(lambda: house.states() == [(100, "skipped", Reason.DELETED)])
+    away.rename(house.root)
+    thread.join(15)
+    assert house.states() == [(100, "published", None)]
+
+
+def test_what_was_begun_early_is_not_given_up_for_want_of_disk(house: House) -> None:
+    house.engine.hold = threading.Event()
+    path = write_checkpoint(house.root, 100)
+    state = (path / "trainer_state.json").read_bytes()
+    (path / "trainer_state.json").unlink()
+    (path / "optimizer.pt").touch()
+    thread = run_in_thread(house.service(until_final=True, stage="copy", disk_floor_gb=0.5))
+    assert house.engine.generating.wait(10)
+    house.free = lambda _: 0
+    time.sleep(0.3)
+    house.engine.hold.set()
+    (path / "trainer_state.json").write_bytes(state)
+    thread.join(15)
+    assert house.states() == [(100, "published", None)]
+
+
+def test_one_asked_for_again_that_cannot_be_loaded_ends_nothing(house: House) -> None:
+    path = write_checkpoint(house.root, 50)
+    (path / "model.safetensors").rename(path / "pytorch_model.bin")
+    thread = run_in_thread(house.service(until_final=True))
+    wait_until(lambda: house.states() == [(50, "failed", Reason.PICKLE_WEIGHTS)])
+    for _ in range(20):
+        house.ledger.retry()
+        time.sleep(0.02)
+    write_checkpoint(house.root, 100)
+    wait_until(lambda: (100, "published", None) in house.states())
+    thread.join(15)
+    assert not thread.is_alive()
+
+
 def full_after(house: House, room: int) -> None:
     """No disk is free once so many checkpoints are staged."""
-    house.free = lambda _: 10**9 if len(list(house.state.stage.glob("[0-9]*"))) < room else 0
+    house.free = lambda _: 10**9 if len(list(house.state.stage.glob("uimon-*"))) < room else 0
 
 
 def test_latest_gives_up_the_oldest_that_waits_for_a_newer_one(house: House) -> None:

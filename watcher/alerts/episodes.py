@@ -20,7 +20,7 @@ from typing import Any
 from watcher.alerts import collapse, counts, curves, variety
 from watcher.alerts.catalog import MEANINGS, Rule
 from watcher.alerts.finding import Detector, Finding
-from watcher.alerts.history import History, View, views
+from watcher.alerts.history import History, View, look_keys, views
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.timing import non_finite_signs, waiting_signs
 from watcher.model import Alert, AlertLevel
@@ -131,12 +131,11 @@ class Replay:
 
     def evaluate(self, history: History) -> tuple[Alarm, ...]:
         """Every alarm of the history."""
-        silence, looks = self._settings.silence, tuple(views(history))
-        keys = [(look.newest.uid, len(look.entries)) for look in looks]
+        silence, keys = self._settings.silence, look_keys(history)
         if not self._rules or keys[: len(self._taken)] != self._taken:
             self._taken = []
             self._rules = [_Episodes(rule, self._settings) for rule in DETECTORS if rule not in silence]
-        for look in looks[len(self._taken) :]:
+        for look in views(history, skip=len(self._taken)):
             for episodes in self._rules:
                 episodes.look(look)
         self._taken = keys

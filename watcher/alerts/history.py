@@ -8,6 +8,7 @@ its samples into the suite's order.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -168,18 +169,37 @@ class View:
         return self.entries[-1]
 
 
-def views(history: History) -> Iterator[View]:
-    """Every look that was taken, in the order of evaluation, so that a recomputation finds the same episodes.
+def views(history: History, skip: int = 0) -> Iterator[View]:
+    """Every look that was taken but the first `skip`, in the order of evaluation, so that a recomputation finds the
+    same episodes.
 
     An older checkpoint that is evaluated later joins the history without a look of its own. A step that comes again
     with other weights means that the trainer has gone back: what was known of that step and of later ones is dropped.
     """
-    known: list[Entry] = []
     losses = tuple(pair for pair in history.losses if math.isfinite(pair[1]))
-    for entry in sorted(history.entries, key=lambda e: (e.at, e.step)):
-        if any(other.step == entry.step for other in known):
-            known = [other for other in known if other.step < entry.step]
-        known.append(entry)
-        known.sort(key=lambda e: e.step)
-        if known[-1] is entry:
+    for number, known in enumerate(_looks(history)):
+        if number >= skip:
             yield View(tuple(known), losses, history.references)
+
+
+def look_keys(history: History) -> list[tuple[str, int]]:
+    """What tells the looks of a history apart: the entry that was new, and how many were known."""
+    return [(known[-1].uid, len(known)) for known in _looks(history)]
+
+
+def _looks(history: History) -> Iterator[list[Entry]]:
+    """What was known at each look; the list is one and the same, and grows."""
+    known: list[Entry] = []
+    steps: set[int] = set()
+    for entry in sorted(history.entries, key=lambda e: (e.at, e.step)):
+        if entry.step in steps:
+            del known[bisect_left(known, entry.step, key=_step) :]
+            steps = {other.step for other in known}
+        insort(known, entry, key=_step)
+        steps.add(entry.step)
+        if known[-1] is entry:
+            yield known
+
+
+def _step(entry: Entry) -> int:
+    return entry.step

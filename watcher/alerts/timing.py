@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -65,7 +66,7 @@ def waiting_signs(history: History, settings: AlertSettings) -> Iterator[Sign]:
 
 def _behind(times: Sequence[float], arrivals: Sequence[Arrival], settings: AlertSettings) -> Iterator[Sign]:
     """Begins with the checkpoint that found the queue grown several times in a row; over once it is short again."""
-    queue = [_waiting(arrivals, time) for time in times]
+    queue = _waiting(times, arrivals)
     begun: int | None = None
     for i, length in enumerate(queue):
         grown = queue[max(0, i - _GROWTHS) : i + 1]
@@ -83,8 +84,11 @@ def _behind(times: Sequence[float], arrivals: Sequence[Arrival], settings: Alert
     yield Sign(Rule.FALLING_BEHIND, _finding(AlertLevel.WARN, evidence, ("behind_waiting",)), step, f"queue {step}")
 
 
-def _waiting(arrivals: Sequence[Arrival], time: float) -> int:
-    return sum(1 for a in arrivals if a.seen_at <= time and (a.settled_at is None or a.settled_at > time))
+def _waiting(times: Sequence[float], arrivals: Sequence[Arrival]) -> list[int]:
+    """How many checkpoints waited at each of the `times`."""
+    seen = sorted(arrival.seen_at for arrival in arrivals)
+    settled = sorted(arrival.settled_at for arrival in arrivals if arrival.settled_at is not None)
+    return [bisect_right(seen, time) - bisect_right(settled, time) for time in times]
 
 
 def _silent(times: Sequence[float], history: History, settings: AlertSettings) -> Iterator[Sign]:

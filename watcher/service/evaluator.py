@@ -206,7 +206,10 @@ class Evaluator:
             self._ledger.failed(record, error.reason, error.sentence)
             self._discard_copy(record)
             log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
-            self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
+            if error.reason is Reason.NON_FINITE:
+                self._on_evaluated()
+            else:
+                self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
             self._signals.due.set()
 
     def _lost(self, record: Record, error: UimonError) -> None:

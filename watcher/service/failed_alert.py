@@ -1,4 +1,4 @@
-"""The alert for a checkpoint that will not be evaluated."""
+"""The alert for a checkpoint that will not be evaluated; NaN and infinity are an early warning of their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from watcher.model import Alert, AlertLevel, Reason
 
 
 def failed_alert(record: Record, reason: Reason | None, sentence: str) -> Alert:
-    """One for each checkpoint and reason, however often it is tried; diverged training is worse than the others."""
-    diverged = reason is Reason.NON_FINITE
-    what = "holds NaN or infinity: training has diverged" if diverged else f"could not be evaluated ({reason})"
-    key = f"failed/{record.name}/{record.digest or record.id}/{reason}"
-    return Alert(key, AlertLevel.ERROR if diverged else AlertLevel.WARN, f"{record.name} {what}", sentence)
+    """One for each checkpoint and reason, however often it is tried."""
+    key = f"failed/{record.name}/{record.digest or record.stamp}/{reason}"
+    return Alert(key, AlertLevel.WARN, f"{record.name} could not be evaluated ({reason})", sentence)

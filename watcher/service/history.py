@@ -28,6 +28,8 @@ class LedgerHistory:
         self._clock = clock
         self._entries: dict[str, Entry | None] = {}
         self._reference_metrics: Metrics | None = None
+        self._losses: tuple[tuple[int, float], ...] = ()
+        self._losses_known = -1
 
     def read(self, *, ended: bool) -> History:
         """All that is known now of the suite that was evaluated last; `ended`: nothing more will come."""
@@ -36,7 +38,7 @@ class LedgerHistory:
         current = [evaluation for evaluation in evaluations if evaluation.suite == suite]
         return History(
             entries=self.entries(current),
-            losses=tuple(self._ledger.losses()),
+            losses=self._all_losses(),
             references=self._reference() if current else {},
             non_finite=tuple(
                 (r.step, r.digest or "") for r in self._ledger.records(State.FAILED) if r.reason is Reason.NON_FINITE
@@ -52,6 +54,13 @@ class LedgerHistory:
             if evaluation.uid not in self._entries:
                 self._entries[evaluation.uid] = self._entry(evaluation)
         return tuple(entry for e in evaluations if (entry := self._entries[e.uid]) is not None)
+
+    def _all_losses(self) -> tuple[tuple[int, float], ...]:
+        """The trainer's losses, read again only where there are more of them: a long run has 100,000."""
+        count = self._ledger.loss_count()
+        if count != self._losses_known:
+            self._losses, self._losses_known = tuple(self._ledger.losses()), count
+        return self._losses
 
     def _entry(self, evaluation: Evaluation) -> Entry | None:
         try:
