@@ -66,8 +66,8 @@ def test_a_warning_begins_once_and_ends_once_across_restarts(ledger: Ledger, tmp
 
 
 def test_one_that_lasts_after_all_is_active_again_and_nobody_is_told_twice(ledger: Ledger) -> None:
-    for found in ([Warned("a")], [], [Warned("a")]):
-        ledger.alarms().settle(found, BOTH)
+    for now in ([Warned("a")], [], [Warned("a")]):
+        ledger.alarms().settle(now, BOTH)
     assert [a["active"] for a in ledger.alarms().all()] == [True]
     assert due(ledger, "command") == [("a", RAISED)]
 
