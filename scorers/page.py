@@ -81,27 +81,27 @@ class _Found:
         """Reads a page. Nothing but text can follow the start tag of a style sheet or a script, up to its end tag."""
         from turbohtml import TokenType, tokenize
 
+        start, between = TokenType.START_TAG, TokenType.TEXT
         texts = {"style": self.sheets, "script": self.scripts}
         text: list[str] | None = None
         for token in tokenize(code):
             kind = token.type
-            if kind is TokenType.START_TAG:
+            if kind is start:
                 tag, attributes = token.tag or "", token.attrs or ()
                 self.tags.append(tag)
                 for name, value in attributes:
-                    self._attribute(name, value or "")
+                    use = _use(name) if len(name) <= _MAX_NAME else None
+                    if use is not None:
+                        self._take(use, value or "")
                 if tag == "link":
                     self._link(dict(attributes))
                 text = None if token.self_closing else texts.get(tag)
-            elif kind is not TokenType.TEXT:
+            elif kind is not between:
                 text = None
             elif text is not None:
                 text.append(token.data or "")
 
-    def _attribute(self, name: str, value: str) -> None:
-        use = _use(name) if len(name) <= _MAX_NAME else None
-        if use is None:
-            return
+    def _take(self, use: _Use, value: str) -> None:
         if use.class_names is not None:
             self.class_names += use.class_names(value)
         if use.style:
