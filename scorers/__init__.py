@@ -4,7 +4,7 @@
     report = score([Completion(text, truncated=finish_reason == "length")])
     report.metrics["eval/syntax_validity_rate"]
 
-Usable alone: it needs Beautiful Soup, turbohtml, tinycss2 and mini-racer (V8, for JSX), and nothing that trains or
+Usable alone: it needs turbohtml, tinycss2 and mini-racer (V8, for JSX), and nothing that trains or
 serves models.
 A sample says what one completion is (`Outcome`, errors with their places, colors, Tailwind classes); `aggregate` turns
 samples, fresh or stored, into the metrics that `METRICS` explains. `VERSION` changes with the definitions. Scorers of

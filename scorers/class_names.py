@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _PLAIN = re.compile(r"class|x-transition:.*|(?:(?:enter|leave|appear)-(?:.+-)?|(?:exact-)?active-|move-)class")
 _BOUND = frozenset((":class", "x-bind:class", "v-bind:class", "class:list", ":classname", "[ngclass]", "ng-class"))
@@ -19,18 +19,16 @@ _COMPARED = re.compile(r"\s*(?:[=!]=|in\b|\+)")
 _APPLY = re.compile(r"@apply\s+([^;}]*)")
 
 
-def names_of(attribute: str, value: str) -> Iterator[str]:
-    """The class names that an attribute holds; none if it is no class attribute.
+def reader_of(attribute: str) -> Callable[[str], Iterable[str]] | None:
+    """What takes the class names out of an attribute's value; None for an attribute that holds none.
 
-    >>> list(names_of("class", "a b")), list(names_of(":class", "{'c d': open, e: x === 'y'}"))
+    >>> list(reader_of("class")("a b")), list(reader_of(":class")("{'c d': open, e: x === 'y'}"))
     (['a', 'b'], ['c', 'd', 'e'])
-    >>> list(names_of("id", "f"))
-    []
+    >>> reader_of("id")
     """
     if attribute in _BOUND:
-        yield from class_literals(value)
-    elif _PLAIN.fullmatch(attribute):
-        yield from value.split()
+        return class_literals
+    return str.split if _PLAIN.fullmatch(attribute) else None
 
 
 def class_literals(expression: str) -> Iterator[str]:

@@ -43,10 +43,10 @@ def count_classes(page: Page) -> ClassCount:
             utility = parse_utility(name, additions)
             if utility is not None:
                 parsed[name] = utility
-    loose_utilities = Counter({name: count for name, count in loose.items() if name in parsed})
-    utilities = Counter({name: count for name, count in names.items() if name in parsed}) + loose_utilities
+    utilities = Counter({name: count for name, count in names.items() if name in parsed})
+    utilities.update({name: count for name, count in loose.items() if name in parsed})
     others = Counter({name: count for name, count in names.items() if name not in parsed})
-    tokens = names.total() + loose_utilities.total()
+    tokens = utilities.total() + others.total()
     if page.mentions is None:
         return ClassCount(utilities, parsed, tokens, others)
     return ClassCount(utilities, parsed, tokens, others, dead_classes(others, page.mentions), tokens)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 from scorers.classes import ClassCount
 from scorers.css import color_tokens, takes_color
@@ -43,14 +42,19 @@ def count_colors(page: Page, classes: ClassCount) -> Counter[str]:
     for name, count in classes.others.items():
         if custom := _conventional_token(name, page.theme):
             found[custom] += count
-    for value in _css_values(page):
-        found.update(color_tokens(value, page.theme.variables))
+    for value, count in _css_values(page).items():
+        for token in color_tokens(value, page.theme.variables):
+            found[token] += count
     return found
 
 
-def _css_values(page: Page) -> Iterator[str]:
-    yield from (value for name, value in page.styles if takes_color(name))
-    yield from page.color_attributes
+def _css_values(page: Page) -> Counter[str]:
+    """The CSS that may hold colors, each value once: pages repeat themselves."""
+    values = Counter(page.color_attributes)
+    for (name, value), count in Counter(page.styles).items():
+        if takes_color(name):
+            values[value] += count
+    return values
 
 
 def _utility_tokens(utility: Utility, theme: Theme) -> list[str]:
@@ -58,16 +62,16 @@ def _utility_tokens(utility: Utility, theme: Theme) -> list[str]:
         name, _, css = utility.root[1:-1].partition(":")
         return color_tokens(css.replace("_", " "), theme.variables) if takes_color(name) else []
     value = utility.value
-    if not value or not _COLOR_ROOT.fullmatch(utility.root):
+    if not value:
         return []
-    if value in theme.colors:
+    arbitrary = value.startswith(("[", "("))
+    named = value in theme.colors
+    if not (arbitrary or named or value in palette()) or not _COLOR_ROOT.fullmatch(utility.root):
+        return []
+    if named:
         token = theme.token(value)
         return [] if token is None else [token]
-    if value in palette():
-        return [value]
-    if value[0] in "[(":
-        return color_tokens(_arbitrary_css(value), theme.variables)
-    return []
+    return color_tokens(_arbitrary_css(value), theme.variables) if arbitrary else [value]
 
 
 def _arbitrary_css(value: str) -> str:

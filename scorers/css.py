@@ -21,6 +21,7 @@ _PROPERTY = re.compile(
 )
 # Unclosed comments and urls run to the end of the text, so that no part is searched twice.
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
+_BOUNDARY = re.compile(r"[;{}]")
 _BRACE = re.compile(r"[{}]")
 _URL = re.compile(r"url\((?:\"[^\"]*\"?|'[^']*'?|[^)]*)\)?", re.IGNORECASE)
 _VAR = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\)[^()]*)*))?\)")
@@ -46,10 +47,11 @@ def declarations(css: str) -> Iterator[tuple[str, str]]:
     >>> list(declarations("a:hover { color: red; --x: 1px } /* b { color: blue } */"))
     [('a', 'hover'), ('color', 'red'), ('--x', '1px')]
     """
-    for piece in re.split(r"[;{}]", _COMMENT.sub(" ", css)):
+    for piece in _BOUNDARY.split(_COMMENT.sub(" ", css)):
         name, colon, value = piece.partition(":")
-        name = name.strip()
-        if colon and name and not any(c.isspace() for c in name):
+        words = name.split()
+        if colon and len(words) == 1:
+            name = words[0]
             yield (name if name.startswith("--") else name.lower()), value.strip()[:MAX_VALUE_LENGTH]
 
 

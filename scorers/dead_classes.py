@@ -97,5 +97,5 @@ def dead_classes(others: Counter[str], mentions: Mentions) -> Counter[str]:
     >>> dict(dead_classes(Counter({"hero": 2, "card": 1, "fas": 3}), Mentions(frozenset(["card"]))))
     {'hero': 2}
     """
-    dead = {name: count for name, count in others.items() if not is_borrowed(name) and not mentions.cover(name)}
+    dead = {name: count for name, count in others.items() if not mentions.cover(name) and not is_borrowed(name)}
     return Counter(dead)

@@ -1,30 +1,28 @@
 """What stands on an HTML page: tags, class names, style sheets, colors in attributes. Never a syntax verdict.
 
-Beautiful Soup holds the tree. It is built from the same tokens that the syntax check judges (its own parsers take
-quadratic time on some broken input), so both see the same page. Of the text, only style sheets and scripts are kept.
+The tokens are those that the syntax check judges, so both see the same page. No tree is built of them: nothing that is
+read here depends on what stands inside what. Of the text, only style sheets and scripts are kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import NamedTuple
 
-from scorers.class_names import applied, names_of
+from scorers.class_names import applied, reader_of
 from scorers.css import declarations
 from scorers.dead_classes import Mentions, is_known_sheet, read_mentions
 from scorers.theme import Theme, read_theme
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
 
 MAX_CHARACTERS = 2_000_000
 COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
 # Attributes in which code stands that may name classes.
 _CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
-_KEPT_TEXT = frozenset(("script", "style"))
+# Longer names come of a missing quote; they are kept out of the cache, because they have no limit.
+_MAX_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,73 +50,83 @@ def read_page(code: str) -> Page:
     >>> page.tags, page.class_names, page.styles
     (('style', 'p', 'b'), ('p-4', 'flex', 'w-1'), (('color', 'red'), ('top', '0')))
     """
-    soup = _soup(code[:MAX_CHARACTERS])
-    elements: list[Tag] = soup.find_all(True)
-    sheets = [e.get_text() for e in elements if e.name == "style"]
-    scripts = [e.get_text() for e in elements if e.name == "script"]
-    inline = [str(e.attrs["style"]) for e in elements if "style" in e.attrs]
+    found = _Found()
+    found.read(code[:MAX_CHARACTERS])
+    styles = (*found.sheets, *found.inline)
     return Page(
-        tags=tuple(e.name for e in elements),
-        class_names=tuple(
-            name for e in elements for key, value in e.attrs.items() for name in names_of(key, str(value))
-        )
-        + tuple(applied(sheets)),
-        styles=tuple(pair for css in (*sheets, *inline) for pair in declarations(css)),
-        color_attributes=tuple(
-            str(value) for e in elements for name, value in e.attrs.items() if name in COLOR_ATTRIBUTES
-        ),
-        theme=read_theme((*sheets, *inline), scripts),
-        mentions=_mentions(elements, sheets, scripts),
+        tags=tuple(found.tags),
+        class_names=(*found.class_names, *applied(found.sheets)),
+        styles=tuple(pair for css in styles for pair in declarations(css)),
+        color_attributes=tuple(found.colors),
+        theme=read_theme(styles, found.scripts),
+        mentions=read_mentions(found.sheets, (*found.scripts, *found.code)) if found.has_all_css else None,
     )
 
 
-def _mentions(elements: list[Tag], sheets: list[str], scripts: list[str]) -> Mentions | None:
-    links = [e.attrs for e in elements if e.name == "link" and "stylesheet" in str(e.attrs.get("rel", "")).lower()]
-    if not all(is_known_sheet(str(link.get("href", ""))) for link in links):
-        return None
-    code = [str(value) for e in elements for name, value in e.attrs.items() if _CODE.fullmatch(name)]
-    return read_mentions(sheets, (*scripts, *code))
+@dataclass(slots=True)
+class _Found:
+    """What the tags of a page hold. `inline` are the style attributes, `code` the attributes that are code;
+    `has_all_css` is false where a link leads to a style sheet that nobody knows."""
+
+    tags: list[str] = field(default_factory=list)
+    class_names: list[str] = field(default_factory=list)
+    sheets: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+    inline: list[str] = field(default_factory=list)
+    colors: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    has_all_css: bool = True
+
+    def read(self, code: str) -> None:
+        """Reads a page. Nothing but text can follow the start tag of a style sheet or a script, up to its end tag."""
+        from turbohtml import TokenType, tokenize
+
+        start, between = TokenType.START_TAG, TokenType.TEXT
+        texts = {"style": self.sheets, "script": self.scripts}
+        text: list[str] | None = None
+        for token in tokenize(code):
+            kind = token.type
+            if kind is start:
+                tag, attributes = token.tag or "", token.attrs or ()
+                self.tags.append(tag)
+                for name, value in attributes:
+                    use = _use(name) if len(name) <= _MAX_NAME else None
+                    if use is not None:
+                        self._take(use, value or "")
+                if tag == "link":
+                    self._link(dict(attributes))
+                text = None if token.self_closing else texts.get(tag)
+            elif kind is not between:
+                text = None
+            elif text is not None:
+                text.append(token.data or "")
+
+    def _take(self, use: _Use, value: str) -> None:
+        if use.class_names is not None:
+            self.class_names += use.class_names(value)
+        if use.style:
+            self.inline.append(value)
+        if use.color:
+            self.colors.append(value)
+        if use.code:
+            self.code.append(value)
+
+    def _link(self, attributes: Mapping[str, str | None]) -> None:
+        if "stylesheet" in (attributes.get("rel") or "").lower() and not is_known_sheet(attributes.get("href") or ""):
+            self.has_all_css = False
 
 
-def _soup(code: str) -> BeautifulSoup:
-    from bs4 import BeautifulSoup
+class _Use(NamedTuple):
+    """What the attributes of some name hold; `class_names` takes the class names out of the value."""
 
-    return BeautifulSoup(code, builder=_builder())
+    class_names: Callable[[str], Iterable[str]] | None
+    style: bool
+    color: bool
+    code: bool
 
 
-@cache
-def _builder() -> Any:
-    """The class that feeds tokens to Beautiful Soup; made on first use, because bs4 takes long to import."""
-    from bs4.builder import HTMLTreeBuilder
-    from turbohtml import TokenType, tokenize
-
-    from scorers.html_elements import VOID
-    from scorers.html_syntax import MAX_DEPTH
-
-    class TokenTreeBuilder(HTMLTreeBuilder):
-        """Feeds Beautiful Soup from the tokenizer of the syntax check."""
-
-        NAME = "tokens"
-        features: list[str] = []  # noqa: RUF012 - Beautiful Soup's own declaration
-        DEFAULT_CDATA_LIST_ATTRIBUTES: dict[str, set[str]] = {}  # noqa: RUF012 - keep `class` as it was written
-
-        def prepare_markup(self, markup: Any, *_: Any, **__: Any) -> Iterator[tuple[Any, None, None, bool]]:
-            yield markup, None, None, False
-
-        def feed(self, markup: str | bytes) -> None:
-            soup = self.soup
-            assert soup is not None
-            assert isinstance(markup, str)
-            for token in tokenize(markup):
-                kind, tag = token.type, token.tag or ""
-                if kind is TokenType.TEXT:
-                    if soup.currentTag is not None and soup.currentTag.name in _KEPT_TEXT:
-                        soup.handle_data(token.data or "")
-                elif kind is TokenType.START_TAG:
-                    soup.handle_starttag(tag, None, None, dict(token.attrs or ()))
-                    if token.self_closing or tag in VOID or len(soup.tagStack) > MAX_DEPTH:
-                        soup.handle_endtag(tag)
-                elif kind is TokenType.END_TAG:
-                    soup.handle_endtag(tag)
-
-    return TokenTreeBuilder
+@lru_cache(maxsize=1 << 12)
+def _use(name: str) -> _Use | None:
+    """What an attribute holds; None for nothing that is read here, as it is for most."""
+    use = _Use(reader_of(name), name == "style", name in COLOR_ATTRIBUTES, _CODE.fullmatch(name) is not None)
+    return use if any(use) else None

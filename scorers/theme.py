@@ -122,7 +122,7 @@ class _Reading:
     variants: set[str] = field(default_factory=set)
 
     def style(self, style: str) -> None:
-        for name, value in declarations(style):
+        for name, value in declarations(style) if "--" in style else ():
             if name.startswith("--") and len(self.variables) < MAX_COLORS:
                 self.variables.setdefault(name, value[:MAX_DEFINITION])
         if "@" not in style:

@@ -69,6 +69,34 @@ def test_a_directory_is_searched_in_order_without_hidden_files_and_modules(
     assert printed["samples"][1]["language"] == "tsx"
 
 
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        ("", "utf-8"),
+        ("", "utf-8-sig"),
+        ("", "utf-16"),
+        ("", "windows-1252"),
+        ("<meta charset=windows-1252>", "windows-1252"),
+        ("<meta http-equiv='Content-Type' content='text/html; charset=ISO-8859-1'>", "windows-1252"),
+        ("<meta charset='windows-1251'>", "windows-1251"),
+        ("<meta charset='windows-1251'>", "utf-8-sig"),
+        ("<meta charset=utf-16>", "utf-8"),
+        ("<meta charset=no-such>", "utf-8"),
+    ],
+)
+def test_pages_are_decoded_as_browsers_do(tmp_path: Path, head: str, encoding: str) -> None:
+    page = f"<html>{head}<p>{'ж' if encoding == 'windows-1251' else '“é”'}</p></html>"
+    (tmp_path / "page.html").write_bytes(page.encode(encoding))
+    (completion,) = read_completions(str(tmp_path))
+    assert completion.text == page
+
+
+def test_a_page_that_is_not_what_it_says_is_read_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_bytes(b"<meta charset=utf-8><p>caf\xe9 \xc3\xa9</p>")
+    (completion,) = read_completions(str(tmp_path))
+    assert completion.text.endswith("caf\ufffd é</p>")
+
+
 def test_a_markdown_file_is_one_completion_whose_code_is_fenced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -280,7 +308,7 @@ def test_scoring_loads_nothing_that_trains_or_serves(tmp_path: Path) -> None:
 def test_the_room_of_scorers_knows_nothing_of_the_watcher() -> None:
     code = (
         "import sys\nfrom scorers import Completion, score\nscore([Completion('<p class=p-4>')])\n"
-        "assert not any(name.split('.')[0] in ('watcher', 'torch', 'vllm') for name in sys.modules)"
+        "assert not any(name.split('.')[0] in ('watcher', 'torch', 'vllm', 'bs4') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
 

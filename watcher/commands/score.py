@@ -24,6 +24,11 @@ TEXT_SUFFIXES = frozenset((".md", ".txt"))
 ROWS_SUFFIX = ".jsonl"
 SUFFIXES = (*CODE_SUFFIXES, ROWS_SUFFIX, *sorted(TEXT_SUFFIXES))
 
+# Browsers look for a page's own word about its encoding this far.
+_PRESCAN = 1024
+# What browsers take for windows-1252, by https://encoding.spec.whatwg.org/#names-and-labels.
+_RENAMED = dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii"), "windows-1252")
+
 # With fewer completions, starting processes takes longer than they save.
 _MANY = 300
 
@@ -31,12 +36,12 @@ _MANY = 300
 def run_score(paths: Sequence[str], scorers: Sequence[str] = (), *, as_json: bool) -> int:
     """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
-    `.html`, `.htm`, `.jsx` and `.tsx` files are code. In `.jsonl` files each line is an object with `completion`, or
-    with `messages` whose last assistant turn counts, and may have `finish_reason`; `prompt_id`, `prompt` or the other
-    messages tell which prompt it answers. `.md` and `.txt` files and standard input are one completion each.
-    Directories are searched recursively, in order of name, without hidden entries and `node_modules`. `scorers` names
-    plug-ins. 0, or 1 where one of those failed. Raises `UimonError` for input or plug-ins that are missing or cannot
-    be read.
+    `.html`, `.htm`, `.jsx` and `.tsx` files are code; HTML is decoded as browsers do, all else is UTF-8. In
+    `.jsonl` files each line is an object with `completion`, or with `messages` whose last assistant turn counts,
+    and may have `finish_reason`; `prompt_id`, `prompt` or the other messages tell which prompt it answers. `.md`
+    and `.txt` files and standard input are one completion each. Directories are searched recursively, in order of
+    name, without hidden entries and `node_modules`. `scorers` names plug-ins. 0, or 1 where one of those failed.
+    Raises `UimonError` for input or plug-ins that are missing or cannot be read.
     """
     plugins = named_plugins(scorers)
     completions = [completion for path in paths for completion in read_completions(path)]
@@ -114,9 +119,28 @@ def _walk(root: Path) -> Iterator[Path]:
 
 def _text(file: Path) -> str:
     try:
+        if CODE_SUFFIXES.get(file.suffix.lower()) is Language.HTML:
+            return _decoded(file.read_bytes())
         return file.read_text("utf-8-sig", "replace")
     except OSError as error:
         _unreadable(error)
+
+
+def _decoded(page: bytes) -> str:
+    """A page as browsers decode it: by its byte order mark, its own word, as UTF-8 if it is that, as windows-1252."""
+    from bs4.dammit import EncodingDetector
+
+    page, encoding = EncodingDetector.strip_byte_order_mark(page)
+    if encoding is None:
+        declared = EncodingDetector.find_declared_encoding(page[:_PRESCAN], is_html=True) or ""
+        # Where a declaration can be read as ASCII, it is not in UTF-16, whatever it says.
+        encoding = "utf-8" if declared.startswith("utf-16") else _RENAMED.get(declared, declared)
+    for name, errors in ((encoding, "replace"), ("utf-8", "strict")):
+        try:
+            return page.decode(name, errors)
+        except (LookupError, UnicodeError):
+            continue
+    return page.decode("windows-1252", "replace")
 
 
 def _unreadable(error: OSError) -> NoReturn:
