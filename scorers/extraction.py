@@ -75,7 +75,9 @@ class _Block:
 
 
 _THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
+# With the line end before it: a search for one skips what stands inside lines, `^` is tried at every character.
+_FENCE = re.compile(r"\n[ \t]*(`{3,}|~{3,})([^\n]*)")
+_FENCE_AT_ONCE = re.compile(_FENCE.pattern.removeprefix(r"\n"))
 _DOCUMENT = re.compile(r"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _DOCUMENT_END = re.compile(r"</html\s*>", re.IGNORECASE)
 _TAG = re.compile(r"</?(?!https?:|mailto:)[a-z][\w.:-]*[\s/>]", re.IGNORECASE)
@@ -334,7 +336,7 @@ def _prose(text: str, start: int, end: int, found: Extraction) -> str:
     code = (found.offset, found.offset + len(found.code))
     blocks = ((block.start, block.end) for block in _blocks(text, start, end) if block.start not in code)
     inside = sorted([span for span in (code, *islice(blocks, _MAX_COMPANIONS)) if start <= span[0] and span[1] <= end])
-    return _FENCE.sub("", _outside(text, start, end, inside))
+    return _FENCE.sub("\n", "\n" + _outside(text, start, end, inside))[1:]
 
 
 def _outside(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> str:
@@ -369,16 +371,24 @@ def _blocks(text: str, start: int, end: int) -> Iterator[_Block]:
     if text.find("```", start, end) < 0 and text.find("~~~", start, end) < 0:
         return
     opened: re.Match[str] | None = None
-    for match in _FENCE.finditer(text, start, end):
+    for match in _fences(text, start, end):
         marker, info = match[1], match[2].strip()
         if opened is None:
             if marker[0] == "~" or "`" not in info:
                 opened = match
         elif not info and marker[0] == opened[1][0] and len(marker) >= len(opened[1]):
-            yield _Block(_word(opened), opened[2], min(opened.end() + 1, match.start()), match.start(), closed=True)
+            yield _Block(_word(opened), opened[2], opened.end() + 1, match.start() + 1, closed=True)
             opened = None
     if opened is not None:
         yield _Block(_word(opened), opened[2], min(opened.end() + 1, end), end, closed=False)
+
+
+def _fences(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """The lines that may open or close a block; all but the text's first with the line end before them."""
+    first = _FENCE_AT_ONCE.match(text, 0, end) if start == 0 else None
+    if first:
+        yield first
+    yield from _FENCE.finditer(text, max(0, start - 1), end)
 
 
 def _word(opened: re.Match[str]) -> str:

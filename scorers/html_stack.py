@@ -6,7 +6,7 @@ stack for it takes quadratic time on deep pages, so each name and kind keeps the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from scorers.html_elements import kinds
@@ -61,48 +61,36 @@ class Element:
         return f"`<{shown(self.name)}>` opened at line {self.at[0]}, column {self.at[1]}"
 
 
-class OpenElements:
-    """The open elements, the root first."""
+class OpenElements(list[Element]):
+    """The open elements, the root first; `top` is the current node. Only `push` and `pop` may change the list."""
 
-    __slots__ = ("_items", "_where")
+    __slots__ = ("_where", "top")
 
     def __init__(self) -> None:
-        self._items: list[Element] = []
+        super().__init__()
+        self.top: Element | None = None
         self._where: dict[str, list[int]] = {}
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Element]:
-        return iter(self._items)
-
-    def __getitem__(self, index: int) -> Element:
-        return self._items[index]
-
-    @property
-    def top(self) -> Element | None:
-        """The current node."""
-        return self._items[-1] if self._items else None
 
     def push(self, element: Element) -> None:
         """Opens an element."""
-        index = len(self._items)
+        index, where = len(self), self._where
         for kind in element.kinds:
-            indices = self._where.get(kind)
-            if indices is None:
-                self._where[kind] = [index]
+            if kind in where:
+                where[kind].append(index)
             else:
-                indices.append(index)
-        self._items.append(element)
+                where[kind] = [index]
+        self.append(element)
+        self.top = element
 
-    def pop(self) -> Element:
+    def pop(self) -> Element:  # type: ignore[override]
         """Closes the current node."""
-        element = self._items.pop()
+        element, where = super().pop(), self._where
+        self.top = self[-1] if self else None
         for kind in element.kinds:
-            self._where[kind].pop()
+            where[kind].pop()
         # Without this, a text of a million different names would leave a million empty lists.
-        if len(element.kinds) < 3 and not self._where[element.key]:
-            del self._where[element.key]
+        if len(element.kinds) < 3 and not where[element.key]:
+            del where[element.key]
         return element
 
     def last(self, kind: str) -> int:

@@ -28,6 +28,9 @@ Report = Callable[[str, Place, str], None]
 class Mode(Enum):
     """The insertion modes: those before the head as one, those of raw text as the flag `State.raw`."""
 
+    # Modes are looked up for every tag; an enum's own hash is computed in Python each time.
+    __hash__ = object.__hash__
+
     BEFORE_HEAD = auto()
     IN_HEAD = auto()
     IN_HEAD_NOSCRIPT = auto()
@@ -112,8 +115,11 @@ class State:
 
     def close(self, index: int, tag: Tag) -> None:
         """Closes the element at `index` because of `tag`; what is still open inside it is an issue."""
-        inner = self.open[index + 1] if len(self.open) - 1 > index else None
-        if not self.clear_to(index, tag) and inner is not None:
+        if index == len(self.open) - 1:
+            self.open.pop()
+            return
+        inner = self.open[index + 1]
+        if not self.clear_to(index, tag):
             # Its own end tag may be left out, but not here: `<b><p></b>`.
             self.issue("misnested", tag.at, f"{tag.written} comes while the {inner.place} is open")
         while len(self.open) > index:

@@ -95,17 +95,18 @@ def check_html(code: str) -> Verdict:
     issues: list[SyntaxIssue] = []
     state = State(lambda code, at, message: issues.append(SyntaxIssue(code, Position(*at), message)))
     markup = _Markup(code)
-    for token in markup:
+    text, start, end = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
+    while (token := next(markup.tokens, None)) is not None:
         kind = token.type
-        if kind is TokenType.TEXT:
+        if kind is text:
             if markup.hidden or state.mode in html_modes.TEXT_MODES:
                 _read_text(state, markup, token)
             continue
         markup.last = at = markup.place(token)
         markup.hidden = False
-        if kind is TokenType.START_TAG:
+        if kind is start:
             _start_tag(state, markup, token, at)
-        elif kind is TokenType.END_TAG:
+        elif kind is end:
             _end_tag(state, token, at)
         elif kind is TokenType.DOCTYPE:
             state.began.setdefault("doctype", at)
@@ -137,10 +138,6 @@ class _Markup:
         self._line, self._line_start = 1, 0
         self._begin(0, (1, 1))
 
-    def __iter__(self) -> Iterator[Token]:
-        while (token := next(self._tokens, None)) is not None:
-            yield token
-
     def place(self, token: Token) -> Place:
         """Where a token begins."""
         if token.line == 1:
@@ -170,7 +167,7 @@ class _Markup:
         from turbohtml import tokenize
 
         self._first_line, self._first_column = at
-        self._tokens = tokenize(self.code[offset:])
+        self.tokens: Iterator[Token] = tokenize(self.code[offset:])
 
 
 def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:
