@@ -13,6 +13,7 @@ Not covered: class names put together from pieces, objects that are passed from 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from scorers.css import declarations, takes_color
 from scorers.jsx_engine import read_source
@@ -22,8 +23,10 @@ from scorers.tailwind import MAX_CLASS_LENGTH, parse_utility
 _CAPITAL = re.compile(r"[A-Z]")
 
 
-def read_jsx(code: str) -> Page:
+def read_jsx(code: str, sheets: Sequence[str] = ()) -> Page:
     """Reads JSX or TSX, broken or not; what lies beyond the parser's bounds is not read. Never raises.
+
+    `sheets` are style sheets that belong to it and stand beside it.
 
     >>> page = read_jsx('const a = ["mt-4 grid", "table"]; <p className="flex" style={{color: "#fff"}} />')
     >>> page.class_names, page.loose_names, page.styles, page.tags
@@ -32,7 +35,7 @@ def read_jsx(code: str) -> Page:
     source = read_source(code)
     properties = [(_kebab(name), text) for name, text in source.properties]
     styles = [(name, text) for name, text in properties if takes_color(name)]
-    for sheet in source.sheets:
+    for sheet in (*source.sheets, *sheets):
         styles += declarations(sheet)
     return Page(
         tags=source.tags,

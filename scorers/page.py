@@ -7,7 +7,7 @@ read here depends on what stands inside what. Of the text, only style sheets and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -43,8 +43,10 @@ class Page:
     mentions: Mentions | None = None
 
 
-def read_page(code: str) -> Page:
+def read_page(code: str, sheets: Sequence[str] = (), scripts: Sequence[str] = ()) -> Page:
     """Reads HTML, broken or not; what lies beyond `MAX_CHARACTERS` is not read. Never raises.
+
+    `sheets` and `scripts` are what belongs to the page and stands beside it: an answer's CSS and JavaScript.
 
     >>> page = read_page('<style>a{color:red}</style><p class="p-4 flex" style="top:0">Hi <b :class="x?`w-1`:0">')
     >>> page.tags, page.class_names, page.styles
@@ -52,6 +54,8 @@ def read_page(code: str) -> Page:
     """
     found = _Found()
     found.read(code[:MAX_CHARACTERS])
+    found.sheets += sheets
+    found.scripts += scripts
     styles = (*found.sheets, *found.inline)
     return Page(
         tags=tuple(found.tags),

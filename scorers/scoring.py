@@ -128,7 +128,8 @@ def _score(completion: Completion, text: str) -> Sample:
         return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
     html = extraction.language is Language.HTML
     verdict = check_html(extraction.code) if html else check_jsx(extraction.code)
-    page = read_page(extraction.code) if html else read_jsx(extraction.code)
+    beside = extraction.styles, extraction.scripts
+    page = read_page(extraction.code, *beside) if html else read_jsx(extraction.code, extraction.styles)
     outcome = _outcome(verdict, cut=completion.truncated and extraction.cut)
     return _sample(completion.source, text, extraction, outcome, verdict, page)
 

@@ -247,3 +247,13 @@ def test_a_sample_that_was_stored_by_an_earlier_version_is_still_read() -> None:
     metrics = aggregate([read])
     assert metrics["eval/distinct_4"] is metrics["eval/repetition_share"] is None
     assert metrics["eval/syntax_validity_rate"] == 1
+
+
+def test_the_css_and_scripts_of_an_answer_belong_to_its_page() -> None:
+    page = '```html\n<p class="box odd open">Hi</p>\n```\n'
+    css, script = "```css\n.box { color: #ef4444 }\n```\n", "```js\ntoggle('open')\n```\n"
+    alone, joined = (score_sample(Completion(text)) for text in (page, page + css + script))
+    assert (alone.num_colors, alone.dead_classes) == (0, 3)
+    assert (dict(joined.colors), joined.dead_classes) == ({"red-500": 1}, 1)
+    component = "```tsx\nexport default () => <p className='box'>Hi</p>\n```\n"
+    assert dict(score_sample(Completion(component + css)).colors) == {"red-500": 1}
