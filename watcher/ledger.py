@@ -307,6 +307,19 @@ class Ledger(LedgerFile):
             ).fetchall()
         return [to_evaluation(row) for row in rows]
 
+    def evaluations_after(self, place: int) -> tuple[list[Evaluation], int]:
+        """The evaluations that were committed after the one at `place` (0: all), in that order, and the last one's
+        place.
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest "
+                "FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint WHERE evaluation.rowid > ? "
+                "ORDER BY evaluation.rowid",
+                (place,),
+            ).fetchall()
+        return [to_evaluation(row) for row in rows], int(rows[-1]["place"]) if rows else place
+
     def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
         """The samples of one evaluation, in the order of the suite's prompts."""
         with self._lock:

@@ -26,34 +26,42 @@ class LedgerHistory:
         self._ledger = ledger
         self._references = references
         self._clock = clock
-        self._entries: dict[str, Entry | None] = {}
+        self._place = 0
+        self._suite = ""
+        self._entries: dict[str, Entry] = {}
+        self._evaluated_at: dict[tuple[str, str], float] = {}
         self._reference_metrics: Metrics | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
         self._losses_known = -1
 
     def read(self, *, ended: bool) -> History:
         """All that is known now of the suite that was evaluated last; `ended`: nothing more will come."""
-        evaluations = self._ledger.evaluations()
-        suite = max(evaluations, key=lambda e: e.at).suite if evaluations else ""
-        current = [evaluation for evaluation in evaluations if evaluation.suite == suite]
+        new, self._place = self._ledger.evaluations_after(self._place)
+        for evaluation in new:
+            self._take(evaluation)
         return History(
-            entries=self.entries(current),
+            entries=tuple(self._entries.values()),
             losses=self._all_losses(),
-            references=self._reference() if current else {},
+            references=self._reference() if self._entries else {},
             non_finite=tuple(
                 (r.step, r.digest or "") for r in self._ledger.records(State.FAILED) if r.reason is Reason.NON_FINITE
             ),
-            arrivals=tuple(self._arrivals(evaluations)),
+            arrivals=tuple(self._arrivals()),
             now=self._clock(),
             ended=ended,
         )
 
-    def entries(self, evaluations: Sequence[Evaluation]) -> tuple[Entry, ...]:
-        """What the rules need of these evaluations; one whose samples cannot be read is left out, and that is said."""
-        for evaluation in evaluations:
-            if evaluation.uid not in self._entries:
-                self._entries[evaluation.uid] = self._entry(evaluation)
-        return tuple(entry for e in evaluations if (entry := self._entries[e.uid]) is not None)
+    def _take(self, evaluation: Evaluation) -> None:
+        if evaluation.suite != self._suite:
+            # Other prompts, or other sampling: nothing of before can be compared with what comes.
+            self._suite, self._entries = evaluation.suite, {}
+        self._evaluated_at[evaluation.name, evaluation.digest] = evaluation.at
+        try:
+            entry = entry_of(with_samples(evaluation, self._ledger.samples(evaluation.uid)))
+        except (scorers.SampleError, KeyError, ValueError) as error:
+            log.warning("The samples of step %d cannot be compared with others (%s).", evaluation.step, error)
+        else:
+            self._entries[evaluation.uid] = entry
 
     def _all_losses(self) -> tuple[tuple[int, float], ...]:
         """The trainer's losses, read again only where there are more of them: a long run has 100,000."""
@@ -62,23 +70,16 @@ class LedgerHistory:
             self._losses, self._losses_known = tuple(self._ledger.losses()), count
         return self._losses
 
-    def _entry(self, evaluation: Evaluation) -> Entry | None:
-        try:
-            return entry_of(with_samples(evaluation, self._ledger.samples(evaluation.uid)))
-        except (scorers.SampleError, KeyError, ValueError) as error:
-            log.warning("The samples of step %d cannot be compared with others (%s).", evaluation.step, error)
-            return None
-
     def _reference(self) -> Metrics:
         if self._reference_metrics is None:
             answers = [c.reference for c in self._references if c.reference]
             self._reference_metrics = scorers.score(scorers.Completion(text) for text in answers).metrics
         return self._reference_metrics
 
-    def _arrivals(self, evaluations: Sequence[Evaluation]) -> list[Arrival]:
-        evaluated = {(e.name, e.digest): e.at for e in evaluations}
+    def _arrivals(self) -> list[Arrival]:
         records = [r for r in self._ledger.records() if r.state is not State.SEEN and not r.early and r.step > 0]
-        return [Arrival(r.step, r.seen_at, _settled_at(r, evaluated.get((r.name, r.digest or "")))) for r in records]
+        done = self._evaluated_at
+        return [Arrival(r.step, r.seen_at, _settled_at(r, done.get((r.name, r.digest or "")))) for r in records]
 
 
 def _settled_at(record: Record, evaluated_at: float | None) -> float | None:

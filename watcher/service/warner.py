@@ -21,6 +21,7 @@ from watcher.model import Alert, AlertLevel
 from watcher.service.history import LedgerHistory
 from watcher.service.signals import log
 
+_LEAST_PAUSE: Final = 1.0
 _PAUSE: Final = 30.0
 """Longest time, in seconds, between two looks: what time alone shows (a silent trainer) needs no more."""
 TIMED: Final = (Rule.FALLING_BEHIND, Rule.TRAINER_SILENT)
@@ -86,6 +87,8 @@ class Warner:
             self.step()
             if last:
                 return
+            # Evaluations that follow each other within a second are looked at together.
+            self._finishing.wait(_LEAST_PAUSE)
             self._wake.wait(_PAUSE)
             self._wake.clear()
 
