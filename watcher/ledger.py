@@ -339,6 +339,18 @@ class Ledger(LedgerFile):
         off = self.recall("wandb") == "off"
         return [to_status(row, off=off) for row in rows]
 
+    def arrivals(self) -> list[tuple[int, float, float | None]]:
+        """For each checkpoint that was complete, but for the base model: its step, when it was first seen, and when it
+        was evaluated, skipped or failed (None: it waits), in seconds since the epoch.
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT c.step, c.seen_at, CASE WHEN c.state IN ('evaluated', 'published', 'skipped', 'failed') "
+                "THEN COALESCE(e.at, c.changed_at) END AS settled_at FROM checkpoint c LEFT JOIN evaluation e "
+                "ON e.checkpoint = c.id WHERE c.state != 'seen' AND NOT c.early AND c.step > 0"
+            ).fetchall()
+        return [tuple(row) for row in rows]
+
     def loss_count(self) -> int:
         """How many losses are known."""
         query = "SELECT (SELECT COUNT(*) FROM row WHERE kind = ?) + (SELECT COUNT(*) FROM non_finite_loss) AS count"

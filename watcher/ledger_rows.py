@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -170,11 +170,6 @@ def to_evaluation(row: sqlite3.Row) -> Evaluation:
     """An evaluation's line, without its samples."""
     metrics = json.loads(row["metrics"])
     return Evaluation(row["uid"], row["step"], row["suite"], metrics, (), row["at"], row["name"], row["digest"] or "")
-
-
-def with_samples(evaluation: Evaluation, samples: Sequence[Mapping[str, Any]]) -> Evaluation:
-    """The evaluation together with its samples, in the order of the suite's prompts."""
-    return replace(evaluation, samples=tuple(samples))
 
 
 def row_body(row: Row) -> str:

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import scorers
 from scorers.aggregation import Metrics
-from watcher.alerts import Arrival, Entry, History, entry_of
+from watcher.alerts import AlertSettings, Arrival, Entry, History, entry_of
+from watcher.alerts.history import PERPLEXITY
 from watcher.engine.types import Conversation
-from watcher.ledger import Evaluation, Ledger, Record
-from watcher.ledger_rows import with_samples
+from watcher.ledger import Evaluation, Ledger
 from watcher.model import Reason, State
 from watcher.service.signals import log
-
-_SETTLED = (State.EVALUATED, State.PUBLISHED, State.SKIPPED, State.FAILED)
 
 
 class LedgerHistory:
     """Reads each evaluation once. `references` are the conversations whose answers say what the data look like."""
 
     def __init__(
-        self, ledger: Ledger, references: Sequence[Conversation] = (), clock: Callable[[], float] = time.time
+        self,
+        ledger: Ledger,
+        references: Sequence[Conversation] = (),
+        settings: AlertSettings | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._ledger = ledger
         self._references = references
         self._clock = clock
+        # Of a hundred metrics the rules read few; kept for each checkpoint, the others would fill the memory.
+        stones = [milestone.metric for milestone in settings.milestones] if settings else []
+        self._wanted = {PERPLEXITY, *(f"{name}{end}" for name in stones for end in ("", "_low", "_high"))}
         self._place = 0
         self._suite = ""
         self._entries: dict[str, Entry] = {}
-        self._evaluated_at: dict[tuple[str, str], float] = {}
         self._reference_metrics: Metrics | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
         self._losses_known = -1
@@ -46,7 +51,7 @@ class LedgerHistory:
             non_finite=tuple(
                 (r.step, r.digest or "") for r in self._ledger.records(State.FAILED) if r.reason is Reason.NON_FINITE
             ),
-            arrivals=tuple(self._arrivals()),
+            arrivals=tuple(Arrival(*times) for times in self._ledger.arrivals()),
             now=self._clock(),
             ended=ended,
         )
@@ -55,9 +60,9 @@ class LedgerHistory:
         if evaluation.suite != self._suite:
             # Other prompts, or other sampling: nothing of before can be compared with what comes.
             self._suite, self._entries = evaluation.suite, {}
-        self._evaluated_at[evaluation.name, evaluation.digest] = evaluation.at
         try:
-            entry = entry_of(with_samples(evaluation, self._ledger.samples(evaluation.uid)))
+            metrics = {name: evaluation.metrics.get(name) for name in self._wanted}
+            entry = entry_of(replace(evaluation, metrics=metrics, samples=self._ledger.samples(evaluation.uid)))
         except (scorers.SampleError, KeyError, ValueError) as error:
             log.warning("The samples of step %d cannot be compared with others (%s).", evaluation.step, error)
         else:
@@ -75,14 +80,3 @@ class LedgerHistory:
             answers = [c.reference for c in self._references if c.reference]
             self._reference_metrics = scorers.score(scorers.Completion(text) for text in answers).metrics
         return self._reference_metrics
-
-    def _arrivals(self) -> list[Arrival]:
-        records = [r for r in self._ledger.records() if r.state is not State.SEEN and not r.early and r.step > 0]
-        done = self._evaluated_at
-        return [Arrival(r.step, r.seen_at, _settled_at(r, done.get((r.name, r.digest or "")))) for r in records]
-
-
-def _settled_at(record: Record, evaluated_at: float | None) -> float | None:
-    if record.state not in _SETTLED:
-        return None
-    return evaluated_at or record.changed_at

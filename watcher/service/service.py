@@ -105,7 +105,7 @@ class Service:
         self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
         self._warner = Warner(
             parts.ledger,
-            LedgerHistory(parts.ledger, val.conversations[: settings.samples]),
+            LedgerHistory(parts.ledger, val.conversations[: settings.samples], settings.alerts),
             settings.alerts,
             _channels(settings),
             self.board,
