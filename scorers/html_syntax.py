@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from scorers import html_modes
 from scorers.html_elements import RAW_TEXT
+from scorers.html_ordinary import is_ordinary
 from scorers.html_stack import Place, Tag
 from scorers.html_state import State
 from scorers.position import Position, shown
@@ -48,6 +49,8 @@ _EOF_ISSUES = {
 _SOFT = frozenset(
     ("duplicate-attribute", "missing-whitespace-between-attributes", "invalid-first-character-of-tag-name")
 )
+# What the tokenizer says of texts that end too early and of names with a quote: for the rules to judge and to place.
+_BREAKING = _EOF_ISSUES.keys() | {"unexpected-character-in-attribute-name"}
 _IN_NO_NAME = frozenset("\"'<")
 # Browsers flatten trees deeper than 512; far beyond that only a model in a loop goes, and memory must stay bounded.
 MAX_DEPTH = 5_000
@@ -90,6 +93,15 @@ def check_html(code: str) -> Verdict:
     >>> [(i.code, i.position.line) for i in check_html("<main>\\n<div>").issues]
     [('unclosed', 1), ('unclosed', 2)]
     """
+    if is_ordinary(code):
+        errors = _errors(code)
+        if _BREAKING.isdisjoint(errors):
+            return Verdict((), sum(error in _SOFT for error in errors))
+    return check_by_rules(code)
+
+
+def check_by_rules(code: str) -> Verdict:
+    """`check_html` by the rules of the standard alone, which take several times as long as the proof."""
     from turbohtml import TokenType
 
     issues: list[SyntaxIssue] = []
@@ -232,6 +244,10 @@ def _forgiven(code: str) -> int:
     Building the tree of broken code can take quadratic time and memory (attributes of repeated `body` tags are
     merged, open formatting elements are opened again in each paragraph); of code without issues it cannot.
     """
+    return sum(error in _SOFT for error in _errors(code))
+
+
+def _errors(code: str) -> list[str]:
     from turbohtml import parse
 
-    return sum(error.code in _SOFT for error in parse(code).errors)
+    return [error.code for error in parse(code).errors]
