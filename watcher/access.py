@@ -34,8 +34,8 @@ class Barred:
     def next_step(self) -> str:
         """What to do; the trainer's files change with its next checkpoint only.
 
-        >>> Barred(Path("checkpoint-5"), 7, 8, 0o750).next_step
-        'Run the trainer with `umask 022`, or uimon as user 7 or in group 8; what is there already needs `chmod -R a+rX`.'
+        >>> Barred(Path("checkpoint-5"), 7, 8, 0o750).next_step.partition(";")[0]
+        'Run the trainer with `umask 022`, or uimon as user 7 or in group 8'
         """
         group = f" or in group {self.gid}" if self.mode & stat.S_IRGRP else ""
         return (

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The demo of docker-compose.demo.yml from its start to its end; exits 0 where all that it should show is in the run.
+# COMPOSE and ENGINE name other tools, as in COMPOSE=podman-compose ENGINE=podman docker/demo.sh.
+# STEPS, SAVE_STEPS, SAMPLES and MIN_VALIDITY make it another size; BASE is the image's base.
+set -euo pipefail
+cd "$(dirname "$0")"
+read -ra compose <<<"${COMPOSE:-docker compose}"
+compose+=(-f docker-compose.demo.yml)
+engine=${ENGINE:-docker}
+
+trap '"${compose[@]}" down --volumes >/dev/null 2>&1' EXIT
+# Returns when the trainer and uimon have ended and the verdict is being read.
+"${compose[@]}" up --detach || { "${compose[@]}" logs trainer uimon; exit 1; }
+code=$("$engine" wait uimon-demo-verdict)
+"$engine" logs uimon-demo-verdict
+exit "$code"
