@@ -31,9 +31,9 @@ def test_the_first_that_may_not_be_read_is_named_with_its_owner_and_mode(run: Pa
     assert found == Barred(shut, stamp.st_uid, stamp.st_gid, stamp.st_mode & 0o7777)
 
 
-def test_only_a_group_that_may_read_is_advised() -> None:
-    assert "or in group 8" in Barred(Path("x"), 7, 8, 0o640).next_step
-    assert "group" not in Barred(Path("x"), 7, 8, 0o600).next_step
+def test_an_umask_is_no_advice_where_safetensors_ignores_it() -> None:
+    assert "umask 022" in Barred(Path("checkpoint-5/config.json"), 7, 8, 0o600).next_step
+    assert "umask 022" not in Barred(Path("checkpoint-5/model.safetensors"), 7, 8, 0o600).next_step
 
 
 def test_a_file_that_vanishes_meanwhile_is_no_finding(run: Path) -> None:

@@ -139,6 +139,7 @@ def prove_disturbed(engine: Engine) -> None:
     engine.remove("uimon-demo")
     run.project.up("trainer", "uimon")
     _stop_in_mid_evaluation(run)
+    _require_health(run)
     _require_read_only_mount(run)
     _kill_uimon(run)
     _kill_trainer(run)
@@ -164,6 +165,15 @@ def _stop_in_mid_evaluation(run: Disturbed) -> None:
             say(f"SIGTERM in mid-evaluation: handed back, exit code 0 after {seconds:.1f} s; started again")
             return
     raise NotProven("no evaluation was met while it ran.")
+
+
+def _require_health(run: Disturbed) -> None:
+    """The image's health check, asked in the container as the engine does."""
+    check = run.engine.inspect(IMAGE)
+    test = (check["Config"].get("Healthcheck") or check.get("Healthcheck"))["Test"]
+    asked = ("exec", run.uimon, *test[1:])
+    wait_until("/healthz does not answer", lambda: run.engine.run(*asked, check=False).returncode == 0, 120)
+    say("health check: /healthz answers 200 inside of the container")
 
 
 def _require_read_only_mount(run: Disturbed) -> None:
@@ -228,18 +238,19 @@ def prove_unchanged(engine: Engine) -> None:
 
 
 def prove_umask(engine: Engine) -> None:
-    """A trainer with a strict umask is named by `uimon doctor`, which is content as that trainer's user."""
+    """Checkpoints of a trainer with a strict umask: `uimon doctor` names their owner, and is content as that user."""
     volume = "uimon-demo_data:/data"
-    shut = "umask 077; mkdir /data/shut; cp -r /data/checkpoints/checkpoint-* /data/shut/; chmod 755 /data/shut"
-    engine.inside(IMAGE, shut, "--user", "0", "--volume", volume)
-    doctor = ("doctor", "/data/shut", "--val", "/data/val.jsonl", "--json")
+    strict = "umask 077; cp -r /data/checkpoints /data/strict && chmod 755 /data/strict"
+    engine.inside(IMAGE, strict, "--volume", volume)
+    doctor = ("doctor", "/data/strict", "--val", "/data/val.jsonl", "--json")
     answers = {}
-    for user in ("10001:10001", "0:0"):
+    for user in ("4242:4242", "10001:10001"):
         done = engine.run("run", "--rm", "--user", user, "--volume", f"{volume}:ro", IMAGE, *doctor, check=False)
         answers[user] = next(c for c in json.loads(done.stdout)["checks"] if c["name"] == "checkpoints")
-    require("mode 700, and user 10001" in answers["10001:10001"]["sentence"], f"doctor says {answers}")
-    require(answers["0:0"]["status"] == "ok", f"doctor says {answers}")
-    say(f"doctor: {answers['10001:10001']['sentence']} → {answers['10001:10001']['next_step']}")
+    other, same = answers.values()
+    require("user 10001 and group 10001 with mode 700, and user 4242" in other["sentence"], f"doctor says {answers}")
+    require(same["status"] == "ok", f"doctor says {answers}")
+    say(f"doctor: {other['sentence']} {other['next_step']}")
 
 
 # The other compose file, as a user starts it, but for its GPUs.
@@ -280,7 +291,7 @@ def _site(place: Path) -> dict[str, str]:
         "WANDB_KEY_FILE": str(place / "key"),
         "WANDB_PROJECT": "uimon-demo",
         "WANDB_BASE_URL": "http://127.0.0.1:8475",
-        "UIMON_USER": "1234:1234",
+        "RUN_AS": "1234:1234",
     }
 
 
