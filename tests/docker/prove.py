@@ -2,7 +2,7 @@
 for one of the proofs. Exits 0 when all is proven, 1 with a sentence when something is not, 77 without an engine.
 
 BASE is the image's base; BUILD_ARGS are more options for the builder, such as `--secret id=pip.conf,src=/etc/pip.conf`;
-COMPOSE is another compose command. STEPS, SAVE_STEPS and SAMPLES make the disturbed runs larger.
+COMPOSE is another compose command. STEPS, SAVE_STEPS, SAMPLES and MIN_VALIDITY make the demo another size.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ NO_ENGINE: Final = 77
 GRACE_S: Final = 20.0
 """`stop_grace_period` of the compose files."""
 SIZE: Final = {
-    "STEPS": os.environ.get("STEPS", "120"),
-    "SAVE_STEPS": os.environ.get("SAVE_STEPS", "40"),
-    "SAMPLES": os.environ.get("SAMPLES", "32"),
-    # So short a training teaches no syntax; the rows are what counts.
-    "MIN_VALIDITY": "0",
+    "STEPS": os.environ.get("STEPS", "300"),
+    "SAVE_STEPS": os.environ.get("SAVE_STEPS", "50"),
+    "SAMPLES": os.environ.get("SAMPLES", "64"),
+    "MIN_VALIDITY": os.environ.get("MIN_VALIDITY", "0.95"),
 }
 
 # A listing of everything under /data by which any change shows, be it of a time stamp only.
@@ -129,7 +128,9 @@ class Disturbed:
         return found
 
     def await_evaluation(self) -> None:
-        """Wait until a checkpoint is being evaluated."""
+        """Wait until samples are being generated: an engine that has evaluated one checkpoint is at another."""
+        evaluated = self.engine.log(self.uimon).count(" evaluated: ")
+        wait_until("nothing is evaluated", lambda: self.engine.log(self.uimon).count(" evaluated: ") > evaluated)
         wait_until("no checkpoint is being evaluated", lambda: bool(self.evaluating()))
 
 

@@ -85,7 +85,7 @@ def test_every_mount_of_the_kubernetes_pod_has_its_volume() -> None:
 
 def test_settings_named_in_environments_exist() -> None:
     texts = "".join(path.read_text() for path in DOCKER.iterdir())
-    named = {name.lower() for name in re.findall(r"\bUIMON_([A-Z_]+)", texts)} - {"user"}
+    named = {name.lower() for name in re.findall(r"\bUIMON_([A-Z_]+)", texts)}
     assert {"state_dir", "stage_dir", "serve"} <= named
     assert named <= set(Settings.model_fields)
 
