@@ -9,8 +9,13 @@ compose+=(-f docker-compose.demo.yml)
 engine=${ENGINE:-docker}
 
 trap '"${compose[@]}" down --volumes >/dev/null 2>&1' EXIT
-# Returns when the trainer and uimon have ended and the verdict is being read.
-"${compose[@]}" up --detach || { "${compose[@]}" logs trainer uimon; exit 1; }
-code=$("$engine" wait uimon-demo-verdict)
-"$engine" logs uimon-demo-verdict
-exit "$code"
+"${compose[@]}" up --detach standin val trainer uimon
+for service in trainer uimon; do
+    code=$("$engine" wait "uimon-demo-$service")
+    if ((code != 0)); then
+        "$engine" logs --tail 50 "uimon-demo-$service"
+        echo "$service ended with exit code $code" >&2
+        exit 1
+    fi
+done
+"${compose[@]}" run --rm --no-deps -T verdict

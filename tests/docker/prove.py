@@ -135,20 +135,32 @@ class Disturbed:
 
 
 def prove_disturbed(engine: Engine) -> None:
-    """SIGTERM to uimon in mid-evaluation, SIGKILL to uimon, SIGKILL to the trainer: every row once."""
+    """SIGKILL to the trainer, SIGTERM to uimon in mid-evaluation, SIGKILL to uimon: every row once."""
     run = Disturbed(engine)
     engine.remove("uimon-demo")
     run.project.up("trainer", "uimon")
+    _kill_trainer(run)
     _stop_in_mid_evaluation(run)
     _require_health(run)
     _require_read_only_mount(run)
     _kill_uimon(run)
-    _kill_trainer(run)
+    wait_until("the trainer does not end", lambda: engine.state(run.trainer)[0] == "exited")
+    require(engine.state(run.trainer)[1] == 0, f"the trainer failed: {engine.log(run.trainer)[-2000:]}")
     wait_until("uimon does not end", lambda: engine.state(run.uimon)[0] == "exited")
     require(engine.state(run.uimon)[1] == 0, f"uimon failed: {engine.log(run.uimon)[-2000:]}")
     _require_every_row_once(run)
     prove_unchanged(engine)
     prove_umask(engine)
+
+
+def _kill_trainer(run: Disturbed) -> None:
+    wait_until("the trainer saves no checkpoint", lambda: bool(run.checkpoints()))
+    run.engine.run("kill", "--signal", "KILL", run.trainer)
+    rows = len(run.wandb()["history"]["stand-in/uimon-demo/demo"])
+    wait_until("the trainer survives SIGKILL", lambda: run.engine.state(run.trainer)[0] == "exited", 30)
+    require(run.engine.state(run.uimon)[0] == "running", "uimon ended with the trainer.")
+    run.engine.run("start", run.trainer)
+    say(f"SIGKILL to the trainer, {rows} rows in the run: uimon goes on; trainer started again, from its first step")
 
 
 def _stop_in_mid_evaluation(run: Disturbed) -> None:
@@ -187,24 +199,12 @@ def _require_read_only_mount(run: Disturbed) -> None:
 
 
 def _kill_uimon(run: Disturbed) -> None:
-    run.await_evaluation()
+    wait_until("no checkpoint is being evaluated", lambda: bool(run.evaluating()))
     run.engine.run("kill", "--signal", "KILL", run.uimon)
     wait_until("uimon survives SIGKILL", lambda: run.engine.state(run.uimon)[0] == "exited", 30)
     require(run.engine.state(run.uimon)[1] == 137, f"it ended as {run.engine.state(run.uimon)}.")
     run.engine.run("start", run.uimon)
     say("SIGKILL to uimon in mid-evaluation: exit code 137; started again")
-
-
-def _kill_trainer(run: Disturbed) -> None:
-    require(run.engine.state(run.trainer)[0] == "running", "the trainer ended before it could be killed; raise STEPS.")
-    run.engine.run("kill", "--signal", "KILL", run.trainer)
-    rows = len(run.wandb()["history"]["stand-in/uimon-demo/demo"])
-    wait_until("the trainer survives SIGKILL", lambda: run.engine.state(run.trainer)[0] == "exited", 30)
-    require(run.engine.state(run.uimon)[0] == "running", "uimon ended with the trainer.")
-    run.engine.run("start", run.trainer)
-    say(f"SIGKILL to the trainer, {rows} rows in the run: uimon goes on; trainer started again, from its first step")
-    wait_until("the trainer does not end", lambda: run.engine.state(run.trainer)[0] == "exited")
-    require(run.engine.state(run.trainer)[1] == 0, f"the trainer failed: {run.engine.log(run.trainer)[-2000:]}")
 
 
 def _require_every_row_once(run: Disturbed) -> None:
