@@ -16,6 +16,10 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[2]
 DOCKER: Final = ROOT / "docker"
 
+# How to list them and how to remove them, and what is between the project and their own name.
+_CONTAINERS: Final = (("ps", "--all", "--format", "{{.Names}}"), ("rm",), "-")
+_VOLUMES: Final = (("volume", "ls", "--format", "{{.Name}}"), ("volume", "rm"), "_")
+
 
 class NotProven(Exception):
     """What should hold does not; the message says what was found."""
@@ -61,9 +65,9 @@ class Engine:
 
     def remove(self, project: str) -> None:
         """Remove the containers and volumes of a compose project that some earlier run left."""
-        containers = self.run("ps", "--all", "--format", "{{.Names}}").stdout.split()
-        volumes = self.run("volume", "ls", "--format", "{{.Name}}").stdout.split()
-        for command, names, mark in ((["rm"], containers, "-"), (["volume", "rm"], volumes, "_")):
+        # Twice: a container whose network others share goes only after them.
+        for listing, command, mark in (_CONTAINERS, _CONTAINERS, _VOLUMES):
+            names = self.run(*listing).stdout.split()
             if own := [name for name in names if name.startswith(project + mark)]:
                 self.run(*command, "--force", *own, check=False)
 
