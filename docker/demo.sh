@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 read -ra compose <<<"${COMPOSE:-docker compose}"
-compose+=(-f docker-compose.demo.yml)
+compose+=(-f docker-compose.demo.yml --profile verdict)
 engine=${ENGINE:-docker}
 
 trap '"${compose[@]}" down --volumes >/dev/null 2>&1' EXIT
