@@ -27,8 +27,8 @@ def check(run: str, state: StateDir, plan: Plan, console: Console) -> int:
     if complaint:
         print_failures(console, [(Failure.RUN_UNREADABLE, complaint)])
         return 1
-    checkpoints = _checkpoints(state)
-    failures = judge(plan, rows, checkpoints)
+    checkpoints, warnings = _ledger(state)
+    failures = judge(plan, rows, checkpoints, warnings)
     console.print(metrics_table(rows))
     console.print(rows_line(plan, rows, checkpoints), soft_wrap=True)
     print_failures(console, failures)
@@ -45,14 +45,14 @@ def read_rows(run: str) -> tuple[list[dict[str, Any]], str]:
     return rows, ""
 
 
-def _checkpoints(state: StateDir) -> list[dict[str, Any]]:
-    """What the ledger says of each checkpoint; nothing where uimon did not come to make one."""
+def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the ledger says of checkpoints and early warnings; nothing where uimon did not come to make one."""
     try:
         ledger = Ledger(state.ledger, read_only=True)
     except UimonError:
-        return []
+        return [], []
     try:
-        return ledger.status()
+        return ledger.status(), ledger.alarms().all()
     finally:
         ledger.close()
 
@@ -66,9 +66,12 @@ def main() -> int:
     parser.add_argument("--state-dir", type=Path, required=True, help="the watcher's")
     parser.add_argument("--steps", type=int, help="how many the trainer was told to make")
     parser.add_argument("--save-steps", type=int)
-    parser.add_argument("--min-validity", type=float, help="of the last checkpoint")
+    parser.add_argument(
+        "--min-validity", type=float, help="of the last checkpoint; 0: a training too short to be healthy"
+    )
     said = vars(parser.parse_args())
-    return check(said.pop("run"), StateDir(said.pop("state_dir")), Plan(**said), Console())
+    run, state, healthy = said.pop("run"), StateDir(said.pop("state_dir")), said.get("min_validity") != 0
+    return check(run, state, Plan(**said, healthy=healthy), Console())
 
 
 if __name__ == "__main__":
