@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PYTHON VENV
 
-.PHONY: help setup demo test lint bench agreement soak lock clean
+.PHONY: help setup demo test lint bench agreement soak docker-test lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(INSTALLED): pyproject.toml constraints.txt .ci/setup
 	@echo "installing into $(VENV) (minutes the first time)"
@@ -40,6 +40,9 @@ agreement: $(INSTALLED) ## compare the scorers with vnu, TypeScript, Babel and T
 
 soak: $(INSTALLED) ## the long proofs: crashes, outages, hundreds of checkpoints
 	$(BIN)/python -m pytest -m soak --timeout=0
+
+docker-test: $(INSTALLED) ## build the CPU image and prove it in containers; exit code 77 where there is no container engine
+	$(BIN)/python -m tests.docker.prove
 
 lock: $(INSTALLED) ## write constraints.txt from what is installed
 	@.ci/lock > constraints.new && mv constraints.new constraints.txt && touch $(INSTALLED)

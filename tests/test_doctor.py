@@ -243,6 +243,14 @@ def test_a_directory_without_write_permission_is_a_problem(tmp_path: Path) -> No
     assert done.stdout == "problem\n"
 
 
+def test_checkpoints_that_this_user_may_not_read_are_a_problem(places: Places, probes: Probes) -> None:
+    checks = run_checks(places, replace(probes, readable=lambda path: path.name != "model.safetensors"))
+    check = by_name(checks)["checkpoints"]
+    assert check.status is Status.PROBLEM
+    assert "checkpoint-5/model.safetensors belongs to user" in check.sentence
+    assert check.next_step.startswith("Run uimon as user")
+
+
 @pytest.mark.parametrize(
     ("free", "status"),
     [(10**9 + 100, Status.OK), (10**9 + 99, Status.NOTE), (10**9 + 50, Status.NOTE), (10**9 + 49, Status.PROBLEM)],

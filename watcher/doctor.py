@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from watcher.access import first_barred, may_read
 from watcher.checkpoints import DirectoryWaker, discover, free_bytes, inspect
 from watcher.checkpoints.proof import QUIET_S
 from watcher.engine.gpu import GpuChoice
@@ -107,8 +108,8 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What touches the world. `val` and `wandb` are None where there is nothing to look up; each callable but `events`
-    and `free` may raise UimonError, whose sentence then is the check's."""
+    """What touches the world. `val` and `wandb` are None where there is nothing to look up; each callable but `events`,
+    `free` and `readable` may raise UimonError, whose sentence then is the check's."""
 
     engine: Callable[[], EngineFacts]
     gpu: Callable[[], GpuChoice]
@@ -118,6 +119,7 @@ class Probes:
     python: tuple[int, ...] = field(default_factory=lambda: tuple(sys.version_info[:3]))
     inotify: Path = INOTIFY
     free: Callable[[Path], int] = free_bytes
+    readable: Callable[[Path], bool] = may_read
 
 
 class EngineProblem(Exception):
@@ -135,7 +137,7 @@ def run_checks(places: Places, probes: Probes) -> list[Check]:
         check_python(probes.python),
         *check_engine(probes.engine, probes.gpu),
         check_val(probes.val, places.samples),
-        check_directory(places.checkpoints, newest),
+        check_directory(places.checkpoints, newest, probes.readable),
         check_events(places.checkpoints, probes.events, probes.inotify),
         check_state_dir(places.state_dir, places.checkpoints),
         check_disk(places.stage_dir, newest, places.floor_bytes, probes.free),
@@ -219,13 +221,15 @@ def check_samples(too_few_for: Sequence[str]) -> Check:
     return Check("samples", Status.NOTE, " ".join(too_few_for), "Raise --samples, or -n, if the file has the prompts.")
 
 
-def check_directory(root: Path | None, newest: Sequence[Checkpoint]) -> Check:
+def check_directory(root: Path | None, newest: Sequence[Checkpoint], readable: Callable[[Path], bool]) -> Check:
     """Whether the checkpoint directory can be read, and whether what is in it can be evaluated."""
     name = "checkpoints"
     if root is None:
         return Check(
             name, Status.NOTE, "No checkpoint directory was named.", "Run `uimon doctor CKPTS` to have it seen."
         )
+    if barred := first_barred(root, (checkpoint.path for checkpoint in newest), readable):
+        return Check(name, Status.PROBLEM, barred.sentence, barred.next_step)
     try:
         count = len(discover(root))
     except UimonError as error:

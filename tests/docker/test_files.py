@@ -1,0 +1,115 @@
+"""The files in docker/ say what they should, as far as that shows without an engine; prove.py runs them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from watcher.config import Settings
+from watcher.demo.standin import DUMMY_KEY
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+COMPOSE = ("docker-compose.yml", "docker-compose.demo.yml")
+
+
+def services(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DOCKER / name).read_text())["services"]
+    return found
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_a_compose_file_is_valid_by_the_schema_of_the_compose_specification(name: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(DOCKER / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def writable(service: dict[str, Any]) -> dict[str, bool]:
+    """Where a service's volumes are mounted, and whether it may write there."""
+    long = [volume for volume in service["volumes"] if isinstance(volume, dict)]
+    short = [volume.split(":") for volume in service["volumes"] if isinstance(volume, str)]
+    return {
+        **{volume["target"]: not volume.get("read_only", False) for volume in long},
+        **{target: "ro" not in options for _, target, *options in short},
+    }
+
+
+@pytest.mark.parametrize(("name", "place"), [("docker-compose.yml", "/ckpts"), ("docker-compose.demo.yml", "/data")])
+def test_uimon_reads_the_trainers_files_and_cannot_write_them(name: str, place: str) -> None:
+    trainer, uimon = services(name)["trainer"], services(name)["uimon"]
+    assert writable(trainer)[place]
+    assert not writable(uimon)[place]
+    assert uimon["read_only"]
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_only_the_trainer_is_told_to_be_in_shared_mode(name: str) -> None:
+    assert services(name)["trainer"]["environment"]["WANDB_MODE"] == "shared"
+    assert "WANDB_MODE" not in services(name)["uimon"]["environment"]
+
+
+def test_trainer_and_uimon_get_a_gpu_each() -> None:
+    gpus = [
+        device["device_ids"]
+        for name in ("trainer", "uimon")
+        for device in services("docker-compose.yml")[name]["deploy"]["resources"]["reservations"]["devices"]
+    ]
+    assert gpus == [["0"], ["1"]]
+
+
+def test_the_demos_key_is_the_stand_ins_own() -> None:
+    assert (DOCKER / "demo-wandb-key.txt").read_text().strip() == DUMMY_KEY
+
+
+@pytest.mark.parametrize("name", ["demo.sh", "install.sh", "slurm.sbatch"])
+def test_scripts_are_written_in_correct_bash(name: str) -> None:
+    subprocess.run(["bash", "-n", str(DOCKER / name)], check=True)
+
+
+def test_the_slurm_job_asks_for_two_tasks_on_one_node() -> None:
+    text = (DOCKER / "slurm.sbatch").read_text()
+    assert {"--nodes=1", "--ntasks=2", "--gpus-per-task=1"} <= set(re.findall(r"^#SBATCH (\S+)", text, re.MULTILINE))
+    assert text.count("\nsrun --ntasks=1 --exact --gpus-per-task=1 ") == 2
+
+
+def test_every_mount_of_the_kubernetes_pod_has_its_volume() -> None:
+    documents = {found["kind"]: found for found in yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text())}
+    pod = documents["Job"]["spec"]["template"]["spec"]
+    trainer, uimon = pod["containers"]
+    mounts = {mount["mountPath"]: mount for mount in uimon["volumeMounts"]}
+    mounted = {mount["name"] for container in (trainer, uimon) for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+    assert mounts["/ckpts"]["readOnly"]
+    assert [c["resources"]["limits"]["nvidia.com/gpu"] for c in (trainer, uimon)] == [1, 1]
+    ids = [{"name": "WANDB_RUN_ID", "value": "ui-1"} in c["env"] for c in (trainer, uimon)]
+    assert ids == [True, True]
+
+
+def test_settings_named_in_environments_exist() -> None:
+    texts = "".join(path.read_text() for path in DOCKER.iterdir())
+    named = {name.lower() for name in re.findall(r"\bUIMON_([A-Z_]+)", texts)}
+    assert {"state_dir", "stage_dir", "serve"} <= named
+    assert named <= set(Settings.model_fields)
+
+
+def test_the_image_is_labelled_with_the_version_of_the_package() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f'image.version="{version}"' in (DOCKER / "Dockerfile").read_text()
+
+
+def test_what_the_image_is_made_of_gets_past_dockerignore() -> None:
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.*) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+        for source in line.split()
+    }
+    assert copied == allowed
