@@ -12,6 +12,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from sys import intern
 from typing import Any, Protocol
 
 from scorers.sample import Outcome, Sample, SampleError
@@ -96,7 +97,8 @@ def entry_of(evaluation: Evaluated) -> Entry:
         step=evaluation.step,
         at=evaluation.at,
         metrics=evaluation.metrics,
-        prompts=tuple(str(sample["prompt_id"]) for sample in evaluation.samples),
+        # The same in every entry of a suite, so kept once.
+        prompts=tuple(intern(str(sample["prompt_id"])) for sample in evaluation.samples),
         outcomes=tuple(score.outcome for score in scores),
         looping=tuple(ends_in_loop(sample["completion"]) for sample in evaluation.samples),
         measures=measure(scores),
