@@ -26,7 +26,7 @@ class LedgerFile:
             self._db = sqlite3.connect(target, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
             self._db.row_factory = sqlite3.Row
             # SQLite's own 2 MB would be most of what uimon grows by in a long run; the system caches the file anyway.
-            self._db.execute("PRAGMA cache_size = -512")
+            self._db.execute("PRAGMA cache_size = -256")
             try:
                 if read_only:
                     self._require_version()

@@ -118,9 +118,9 @@ class ListSource:
         return first
 
     def again(self, name: str) -> None:
-        """Look at this checkpoint once more."""
-        before = self._known[name]
-        self._checkpoints.append(replace(inspect(before.path), name=name, step=before.step))
+        """Look at this checkpoint once more, if it was named."""
+        if (before := self._known.get(name)) is not None:
+            self._checkpoints.append(replace(inspect(before.path), name=name, step=before.step))
 
     def names(self) -> None:
         """Nothing is known of other checkpoints than those named."""

@@ -212,6 +212,7 @@ class Run:
                 metrics={PERPLEXITY: self.curve[number] * self.perplexity},
                 prompts=tuple(map(str, self.prompts)),
                 outcomes=tuple(sample.outcome for sample in chosen),
+                valid=sum(sample.syntax_valid for sample in chosen),
                 looping=tuple(ends_in_loop(sample.source) for sample in chosen),
                 measures=measure(chosen, _alike),
             )

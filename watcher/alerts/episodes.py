@@ -20,7 +20,7 @@ from typing import Any
 from watcher.alerts import collapse, counts, curves, variety
 from watcher.alerts.catalog import MEANINGS, Rule
 from watcher.alerts.finding import Detector, Finding
-from watcher.alerts.history import History, View, look_keys, views
+from watcher.alerts.history import History, View, look_marks, views
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.timing import non_finite_signs, waiting_signs
 from watcher.model import Alert, AlertLevel
@@ -126,19 +126,19 @@ class Replay:
 
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
-        self._taken: list[tuple[str, int]] = []
+        self._taken = self._mark = 0
         self._rules: list[_Episodes] = []
 
     def evaluate(self, history: History) -> tuple[Alarm, ...]:
         """Every alarm of the history."""
-        silence, keys = self._settings.silence, look_keys(history)
-        if not self._rules or keys[: len(self._taken)] != self._taken:
-            self._taken = []
+        silence, marks = self._settings.silence, [0, *look_marks(history)]
+        if not self._rules or len(marks) <= self._taken or marks[self._taken] != self._mark:
+            self._taken = 0
             self._rules = [_Episodes(rule, self._settings) for rule in DETECTORS if rule not in silence]
-        for look in views(history, skip=len(self._taken)):
+        for look in views(history, skip=self._taken):
             for episodes in self._rules:
                 episodes.look(look)
-        self._taken = keys
+        self._taken, self._mark = len(marks) - 1, marks[-1]
         alarms = [alarm for episodes in self._rules for alarm in episodes.alarms]
         for sign in (*non_finite_signs(history), *waiting_signs(history, self._settings)):
             if sign.rule not in silence:

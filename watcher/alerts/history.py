@@ -11,7 +11,6 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from sys import intern
 from typing import Any, Protocol
 
@@ -54,10 +53,11 @@ class Evaluated(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One evaluated checkpoint. `prompts` (ids), `outcomes` and `looping` are by the samples' positions; `looping` is
-    true for a completion that ends in one text over and over. `at` is when it was evaluated (Unix time).
+    true for a completion that ends in one text over and over. `valid` is how many samples parse. `at` is when it was
+    evaluated (Unix time).
     """
 
     uid: str
@@ -67,17 +67,13 @@ class Entry:
     prompts: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
     looping: tuple[bool, ...]
+    valid: int
     measures: Mapping[Measure, Jackknifed]
 
     @property
     def perplexity(self) -> float | None:
         """Held-out perplexity."""
         return self.metrics.get(PERPLEXITY)
-
-    @cached_property
-    def valid(self) -> int:
-        """Samples whose code parses."""
-        return sum(outcome is Outcome.VALID for outcome in self.outcomes)
 
     @property
     def validity(self) -> float:
@@ -101,6 +97,7 @@ def entry_of(evaluation: Evaluated) -> Entry:
         prompts=tuple(intern(str(sample["prompt_id"])) for sample in evaluation.samples),
         outcomes=tuple(score.outcome for score in scores),
         looping=tuple(ends_in_loop(sample["completion"]) for sample in evaluation.samples),
+        valid=sum(score.outcome is Outcome.VALID for score in scores),
         measures=measure(scores),
     )
 
@@ -184,9 +181,14 @@ def views(history: History, skip: int = 0) -> Iterator[View]:
             yield View(tuple(known), losses, history.references)
 
 
-def look_keys(history: History) -> list[tuple[str, int]]:
-    """What tells the looks of a history apart: the entry that was new, and how many were known."""
-    return [(known[-1].uid, len(known)) for known in _looks(history)]
+def look_marks(history: History) -> list[int]:
+    """For each look a number that tells it, and all looks before it, from others in this process."""
+    marks: list[int] = []
+    mark = 0
+    for known in _looks(history):
+        mark = hash((mark, known[-1].uid, len(known)))
+        marks.append(mark)
+    return marks
 
 
 def _looks(history: History) -> Iterator[list[Entry]]:

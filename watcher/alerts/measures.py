@@ -7,6 +7,7 @@ The values are those that `scorers.aggregate` gives for the same samples.
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -83,7 +84,7 @@ def _entropy(pages: Sequence[Mapping[str, float]]) -> Jackknifed | None:
         return max(0.0, math.log2(left) - (information - change) / left) if left > 1e-9 else 0.0
 
     value = rest({})
-    return Jackknifed(value, tuple(rest(page) if page else value for page in pages), counted)
+    return Jackknifed(value, array("d", (rest(page) if page else value for page in pages)), counted)
 
 
 def _w_log_w(weight: float) -> float:
@@ -96,7 +97,7 @@ def _mean(values: Sequence[float | None]) -> Jackknifed | None:
     if len(known) < 2:
         return None
     total, n = sum(known), len(known)
-    without = tuple(total / n if value is None else (total - value) / (n - 1) for value in values)
+    without = array("d", (total / n if value is None else (total - value) / (n - 1) for value in values))
     return Jackknifed(total / n, without, n)
 
 
@@ -110,7 +111,8 @@ def _rarefied(pages: Sequence[frozenset[str]]) -> Jackknifed | None:
     seen = [1 - math.comb(n - 1 - k, DRAWS) / math.comb(n - 1, DRAWS) for k in range(n)] + [1.0]
     value = sum(seen_all[k] for k in occurrence.values())
     rest = sum(seen[k] for k in occurrence.values())
-    without = tuple(rest - sum(seen[k] - seen[k - 1] for k in map(occurrence.__getitem__, page)) for page in pages)
+    dropped = (sum(seen[k] - seen[k - 1] for k in map(occurrence.__getitem__, page)) for page in pages)
+    without = array("d", (rest - fall for fall in dropped))
     return Jackknifed(value, without, sum(1 for page in pages if page))
 
 
@@ -162,4 +164,4 @@ def _spread(values: Sequence[float], places: Sequence[int], n: int, pages: int) 
     without = [values[0]] * n
     for place, value in zip(places, values[1:], strict=True):
         without[place] = value
-    return Jackknifed(values[0], tuple(without), pages)
+    return Jackknifed(values[0], array("d", without), pages)

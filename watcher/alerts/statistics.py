@@ -19,11 +19,12 @@ from statistics import NormalDist, fmean
 @dataclass(frozen=True, slots=True)
 class Jackknifed:
     """A statistic over an evaluation's samples: its `value`, what it is `without` each single sample, in the order of
-    the samples, and from how many `pages` it comes (samples that have what is measured).
+    the samples (plain doubles where many are kept), and from how many `pages` it comes (samples that have what is
+    measured).
     """
 
     value: float
-    without: tuple[float, ...]
+    without: Sequence[float]
     pages: int
 
 

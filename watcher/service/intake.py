@@ -19,6 +19,8 @@ from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, Staged, Sta
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 
+# What is not settled yet.
+_OPEN = (State.SEEN, State.COMPLETE, State.STAGED, State.EVALUATING)
 # What the policy counts as evaluated, or to be.
 _TAKEN = (State.COMPLETE, State.STAGED, State.EVALUATING, State.EVALUATED, State.PUBLISHED)
 
@@ -125,13 +127,16 @@ class Intake:
         for record in self._ledger.vanished(names):
             log.warning("%s was deleted before it could be read; skipped.", record.name)
             self._discard(record)
+        # What is settled is not needed any more, and would fill the memory in a long run.
+        names &= {record.name for record in self._ledger.records(*_OPEN)}
         self._seen = {name: checkpoint for name, checkpoint in self._seen.items() if name in names}
 
     def _look_again(self) -> None:
-        """A checkpoint that was set back to `seen`, and is complete, is looked at once more: it does not change."""
-        for record in self._ledger.records(State.SEEN):
+        """What was set back, or is asked for again, is looked at once more: by itself it does not change."""
+        for record in self._ledger.records(State.SEEN, State.COMPLETE):
             seen = self._seen.get(record.name)
-            if seen is not None and seen.condition is Condition.COMPLETE:
+            set_back = seen is not None and seen.condition is Condition.COMPLETE and record.state is State.SEEN
+            if seen is None or set_back:
                 self._source.again(record.name)
 
     def _look(self) -> Iterable[Checkpoint] | None:
