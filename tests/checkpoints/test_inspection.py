@@ -253,11 +253,14 @@ def test_what_is_gone_is_gone(run_dir: Path) -> None:
 def test_rotation_at_any_moment_is_never_an_exception(make: Make, run_dir: Path) -> None:
     """A deleter races with the inspection for some seconds; every outcome must be one of the ordinary ones."""
     code = (
-        "import pathlib, shutil, sys\n"
+        "import pathlib, random, shutil, sys, time\n"
         "source, target = map(pathlib.Path, sys.argv[1:])\n"
         "while True:\n"
         "    shutil.copytree(source, target, dirs_exist_ok=True)\n"
+        # Without a rest, a busy machine can have the inspection always meet the deleter at work.
+        "    time.sleep(random.choice([0, 0, 0.05]))\n"
         "    shutil.rmtree(target, ignore_errors=True)\n"
+        "    time.sleep(random.choice([0, 0, 0.05]))\n"
     )
     source = make.put(run_dir / "source", make.full(5, shards=3))
     path = run_dir / "checkpoint-5"
@@ -272,7 +275,9 @@ def test_rotation_at_any_moment_is_never_an_exception(make: Make, run_dir: Path)
     finally:
         deleter.kill()
         deleter.wait()
-    assert seen == {Condition.COMPLETE, Condition.PARTIAL, Condition.GONE}
+    # Which moments are met is chance; that there was a race, and that it was not always lost, is not.
+    assert Condition.COMPLETE in seen
+    assert seen & {Condition.PARTIAL, Condition.GONE}
 
 
 @pytest.mark.parametrize("shard", ["../secret.safetensors", "/etc/passwd", "sub/x.safetensors", "..", ""])
