@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -65,15 +65,14 @@ def made(
     bad: Sequence[int] = (),
     outcome: Outcome = Outcome.INVALID,
     perplexity: float | None = None,
-    completion: str = "<p>Hello</p>",
+    loops: bool = False,
     at: float | None = None,
     uid: str = "",
 ) -> Made:
     """An evaluation of N pages, those at `bad` with another outcome. It takes place at its step, unless `at` says."""
     chosen = list(pages) or [page(i, step, outcome if i in bad else Outcome.VALID) for i in range(N)]
     samples = [
-        {"prompt_id": f"p{i}", "index": 0, "completion": completion, "score": sample.to_dict()}
-        for i, sample in enumerate(chosen)
+        {"prompt_id": f"p{i}", "score": replace(sample, loops=loops).to_dict()} for i, sample in enumerate(chosen)
     ]
     metrics = {"eval/perplexity": perplexity}
     return Made(uid or f"uid-{step}", step, metrics, samples, float(step if at is None else at))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -161,6 +162,17 @@ def test_measures_are_the_metrics_of_the_same_samples() -> None:
     assert {name: found.value for name, found in measure(samples).items()} == pytest.approx(
         {name: metrics[name] for name in Measure}
     )
+
+
+def test_answers_to_one_prompt_are_not_compared_with_each_other() -> None:
+    samples = [replace(page(i, 1, layout=i // 4), prompt=str(i // 4)) for i in range(20)]
+    metrics, found = scorers.aggregate(samples), measure(samples)
+    for name in (Measure.LIKENESS, Measure.NEAREST):
+        assert found[name].value == pytest.approx(metrics[name]) == 0
+    samples[1] = page(1, 1)
+    rest = scorers.aggregate([sample for i, sample in enumerate(samples) if i != 1])
+    without = {name: measure(samples)[name].without[1] for name in (Measure.LIKENESS, Measure.NEAREST)}
+    assert without == pytest.approx({name: rest[name] for name in without})
 
 
 def test_a_measure_without_a_page_is_that_of_the_other_pages() -> None:

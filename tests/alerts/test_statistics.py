@@ -78,4 +78,7 @@ def test_an_interval_lies_around_the_difference() -> None:
 
 
 def test_smaller_falls_and_smaller_chances_need_more_samples() -> None:
-    assert samples_for_drop(0.95, 0.9, 0.001) > samples_for_drop(0.95, 0.8, 0.001) > samples_for_drop(0.95, 0.8, 0.01)
+    small, large, by_chance = (
+        samples_for_drop(0.95, after, 0.0, chance) or 0 for after, chance in ((0.9, 0.001), (0.8, 0.001), (0.8, 0.01))
+    )
+    assert small > large > by_chance > 0

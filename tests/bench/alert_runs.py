@@ -31,7 +31,7 @@ from tests.bench.alert_pages import (
     theme,
 )
 from watcher.alerts import Entry
-from watcher.alerts.history import PERPLEXITY, ends_in_loop
+from watcher.alerts.history import PERPLEXITY
 from watcher.alerts.measures import measure
 from watcher.demo.dataset import Request, answer, examples
 
@@ -213,7 +213,7 @@ class Run:
                 prompts=tuple(map(str, self.prompts)),
                 outcomes=tuple(sample.outcome for sample in chosen),
                 valid=sum(sample.syntax_valid for sample in chosen),
-                looping=tuple(ends_in_loop(sample.source) for sample in chosen),
+                looping=tuple(sample.loops is True for sample in chosen),
                 measures=measure(chosen, _alike),
             )
         )

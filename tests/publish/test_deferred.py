@@ -270,6 +270,21 @@ def test_an_alert_is_raised_in_the_run_with_no_row_beside_it(
     assert [(a.run, a.title, a.text) for a in standin.store.alerts] == [(PATH, DIVERGED.title, DIVERGED.text)]
 
 
+def test_an_alert_that_was_raised_just_before_a_kill_is_not_raised_again(
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
+) -> None:
+    seed_run()
+    # A new store for each is what a ledger looks like that never heard how the session before it ended.
+    for alerts in ([DIVERGED], [DIVERGED], [DIVERGED, replace(DIVERGED, title="a" * 40 + "b" * 40)]):
+        due = MemoryStore()
+        due.alerts = alerts
+        assert publish(publisher, due).alerted == tuple(alert.key for alert in alerts)
+    assert [alert.title for alert in standin.store.alerts] == [
+        DIVERGED.title,
+        "a" * 31 + "…" + "b" * 31,
+    ]
+
+
 def test_an_alert_beside_rows_that_did_not_arrive_is_due_again(
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
 ) -> None:

@@ -404,7 +404,7 @@ def test_a_failed_checkpoint_is_an_alert_once_also_after_a_restart(house: House)
     house.service(once=True).run()
     assert house.states() == [(50, "failed", Reason.WEIGHTS_REFUSED)]
     assert [(a.level, a.title, a.text) for a in house.tracker.alerts] == [
-        ("warn", "checkpoint-50 could not be evaluated (weights_refused)", "no such tensor")
+        ("warn", "Not evaluated (weights_refused): checkpoint-50", "no such tensor")
     ]
 
 
@@ -498,7 +498,7 @@ def test_a_checkpoint_that_killed_uimon_again_and_again_is_an_alert(house: House
     with house.ledger.change() as db:
         db.execute("UPDATE checkpoint SET state = 'evaluating', attempts = 3")
     house.service(once=True).run()
-    assert [alert.title for alert in house.tracker.alerts] == ["checkpoint-50 could not be evaluated (engine_died)"]
+    assert [alert.title for alert in house.tracker.alerts] == ["Not evaluated (engine_died): checkpoint-50"]
 
 
 def test_after_the_machine_went_down_a_copy_is_trusted_if_it_is_still_whole(house: House) -> None:

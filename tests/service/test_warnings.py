@@ -146,7 +146,7 @@ def test_a_webhook_that_is_down_hears_of_it_later_and_its_address_is_not_in_the_
     with Receiver(500, 500, 500, 500) as receiver, caplog.at_level("DEBUG", logger="uimon"):
         monkeypatch.setattr(
             "watcher.service.service._channels",
-            lambda _: Channels(Webhook(receiver.url, pauses=()), retries=(0.0,) * 9),
+            lambda _: Channels(Webhook(receiver.url), retries=(0.0,) * 9),
         )
         train(house, (*HEALTHY, *SICK))
         assert len(receiver.waiting) < 4
@@ -159,6 +159,18 @@ def test_a_webhook_that_is_down_hears_of_it_later_and_its_address_is_not_in_the_
     assert {event["key"] for event in receiver.taken if event["event"] == "cleared"} <= {e["key"] for e in raised}
     assert "uimon, run run" in raised[0]["text"]
     assert "500" in caplog.text
+    assert "secret-token" not in caplog.text
+
+
+def test_a_webhook_that_will_never_take_it_is_said_and_not_tried_again(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Receiver(*[404] * 100) as receiver:
+        train(house, (*HEALTHY, *SICK), webhook=receiver.url)
+        attempts = 100 - len(receiver.waiting)
+        train(house, (600,), webhook=receiver.url)
+        assert 100 - len(receiver.waiting) == attempts > 0
+    assert "(HTTP 404). It is not tried again." in caplog.text
     assert "secret-token" not in caplog.text
 
 

@@ -78,13 +78,13 @@ _ALL = {
         "Check the variety of the training answers and consider augmenting them; more steps alone will hardly help.",
     ),
     Rule.OVERFITTING: Meaning(
-        "Held-out perplexity rises while training goes on improving",
+        "Held-out perplexity rises, training improves",
         "The model memorizes its training answers.",
         "Stop, and use the checkpoint with the lowest held-out perplexity; or train fewer epochs, with more data, more "
         "weight decay or dropout.",
     ),
     Rule.DIVERGING: Meaning(
-        "Perplexity rises, on training and held-out answers alike",
+        "Training diverges: perplexity rises everywhere",
         "Training has become unstable: the learning rate is too high, the warm-up too short, or the data changed.",
         "Go back to a checkpoint before the rise, lower the learning rate, and clip gradients.",
     ),
@@ -115,7 +115,7 @@ _ALL = {
         "Look at the samples below; check the template and the training answers.",
     ),
     Rule.REPEATS_ITSELF: Meaning(
-        "Many answers end in one piece of text over and over",
+        "Many answers end in one text over and over",
         "The model is caught in loops: overfitting, a learning rate that is too high, or an end-of-turn token that it "
         "has not learned.",
         "Check that the end-of-turn token counts in the loss and that the training answers hold no long repetitions; "

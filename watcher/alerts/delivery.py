@@ -11,10 +11,9 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
@@ -27,7 +26,6 @@ from watcher.durations import format_duration
 ENVIRONMENT = "UIMON_ALERT"
 """The variable in which a command finds the alarm, as JSON."""
 
-_PAUSES = (1.0, 5.0, 25.0)
 _SEND_SECONDS = 10.0
 _COMMAND_SECONDS = 60.0
 _QUOTED = 300
@@ -49,53 +47,51 @@ def payload(alarm: Alarm, run: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a webhook did not take an alarm, as a sentence, and whether it `may_pass`: no connection, 408, 429, 5xx."""
+
+    sentence: str
+    may_pass: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that takes alarms by POST, as JSON. `pauses` are the seconds between attempts."""
+    """An address that takes alarms by POST, as JSON."""
 
     url: str
-    pauses: tuple[float, ...] = _PAUSES
     timeout: float = _SEND_SECONDS
-    sleep: Callable[[float], None] = time.sleep
 
-    def send(self, alarm: Alarm, run: str) -> str | None:
-        """Deliver; None where the receiver took it, else the sentence that says why it did not.
+    def send(self, alarm: Alarm, run: str) -> Refusal | None:
+        """Deliver, in one attempt; None where the receiver took it.
 
-        Tried again after what may pass (no connection, 408, 429 and 5xx). A redirect is not followed: what was meant
-        for one address is not sent to another.
+        A redirect is not followed: what was meant for one address is not sent to another.
         """
-        body = json.dumps(payload(alarm, run)).encode()
-        attempts = 0
-        for pause in (*self.pauses, None):
-            attempts += 1
-            trouble, lasting = self._post(body)
-            if trouble is None:
-                return None
-            if lasting or pause is None:
-                break
-            self.sleep(pause)
-        return f"The webhook at {self._host} did not take alarm {alarm.key} ({trouble}; attempts: {attempts})."
+        trouble, may_pass = self._post(json.dumps(payload(alarm, run)).encode())
+        if trouble is None:
+            return None
+        return Refusal(f"The webhook at {self._host} did not take alarm {alarm.key} ({trouble}).", may_pass)
 
     @property
     def _host(self) -> str:
         return urlsplit(self.url).hostname or "an address without a host"
 
     def _post(self, body: bytes) -> tuple[str | None, bool]:
-        """What went wrong, if anything, and whether trying again is of no use."""
+        """What went wrong, if anything, and whether another attempt may succeed."""
         try:
             request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"}, method="POST")
             with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout):
-                return None, False
+                return None, True
         except urllib.error.HTTPError as error:
             error.close()
             passing = error.code in _RETRIED or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
-            return f"HTTP {error.code}", not passing
+            return f"HTTP {error.code}", passing
         except urllib.error.URLError as error:
             # The reason of a URLError names the address only where the address itself is wrong.
-            return (type(error.reason).__name__ if isinstance(error.reason, OSError) else "no such service"), False
+            return (type(error.reason).__name__ if isinstance(error.reason, OSError) else "no such service"), True
         except (OSError, HTTPException) as error:
-            return type(error).__name__, False
+            return type(error).__name__, True
         except ValueError:
-            return "the address is no URL", True
+            return "the address is no URL", False
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -20,9 +20,6 @@ from watcher.alerts.statistics import Jackknifed
 
 PERPLEXITY = "eval/perplexity"
 
-# A page's end counts as a loop where one unit fills at least this many characters and comes at least so often.
-_LOOP_CHARS, _LOOP_TIMES = 200, 4
-
 
 class Evaluated(Protocol):
     """An evaluation as the ledger keeps it, with its samples."""
@@ -44,7 +41,7 @@ class Evaluated(Protocol):
 
     @property
     def samples(self) -> Sequence[Mapping[str, Any]]:
-        """Samples as mappings: `prompt_id`, `index`, `completion` and `score` are read."""
+        """Samples as mappings: `prompt_id` and `score` are read."""
         ...
 
     @property
@@ -96,29 +93,10 @@ def entry_of(evaluation: Evaluated) -> Entry:
         # The same in every entry of a suite, so kept once.
         prompts=tuple(intern(str(sample["prompt_id"])) for sample in evaluation.samples),
         outcomes=tuple(score.outcome for score in scores),
-        looping=tuple(ends_in_loop(sample["completion"]) for sample in evaluation.samples),
+        looping=tuple(score.loops is True for score in scores),
         valid=sum(score.outcome is Outcome.VALID for score in scores),
         measures=measure(scores),
     )
-
-
-def ends_in_loop(text: str) -> bool:
-    """Whether a text ends in one unit over and over: at least four times, over at least 200 characters. Linear.
-
-    >>> ends_in_loop("<ul>" + "<li>More</li>" * 40), ends_in_loop("<ul>" + "<li>More</li>" * 4), ends_in_loop("")
-    (True, False, False)
-    """
-    tail = text.rstrip()[: -_LOOP_CHARS * 20 - 1 : -1]
-    borders = [0] * len(tail)
-    for i in range(1, len(tail)):
-        k = borders[i - 1]
-        while k and tail[i] != tail[k]:
-            k = borders[k - 1]
-        borders[i] = k + (tail[i] == tail[k])
-        size, period = i + 1, i + 1 - borders[i]
-        if size >= max(_LOOP_CHARS, _LOOP_TIMES * period):
-            return True
-    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ from watcher.alerts.statistics import Jackknifed
 
 Shape = Sequence[int]
 Similarity = Callable[[Shape, Shape], float]
+Rows = Sequence[Mapping[int, float]]
+"""For each page its likeness to others, by their number."""
+OfPage = Callable[[int, int | None], float | None]
+"""A page's value when another page is left out; None where nothing is left to compare it with."""
 
 
 class Measure(StrEnum):
@@ -117,46 +121,53 @@ def _rarefied(pages: Sequence[frozenset[str]]) -> Jackknifed | None:
 
 
 def _likeness(samples: Sequence[Sample], alike: Similarity) -> tuple[Jackknifed | None, Jackknifed | None]:
-    """The mean likeness of all pairs of pages, and of each page to its nearest other page."""
+    """How much a page is like those of other prompts on average, and like the nearest of them: means over pages."""
     places = [i for i, sample in enumerate(samples) if sample.shape]
     pages = len(places)
     if pages > MAX_COMPARED:
         places = [places[i * pages // MAX_COMPARED] for i in range(MAX_COMPARED)]
-    n = len(places)
-    if n < 3:
+    rows: list[dict[int, float]] = [{} for _ in places]
+    for i, page in enumerate(samples[place] for place in places):
+        for j, other in enumerate(samples[place] for place in places[:i]):
+            # Answers to one prompt may be alike.
+            if not page.prompt or page.prompt != other.prompt:
+                rows[i][j] = rows[j][i] = alike(page.shape, other.shape)
+    if pages < 3 or not any(rows):
         return None, None
-    rows: list[list[float]] = [[0.0] * n for _ in range(n)]
-    for i in range(n):
-        for j in range(i):
-            rows[i][j] = rows[j][i] = alike(samples[places[i]].shape, samples[places[j]].shape)
-    pairs, nearest = _pairs(rows), _nearest(rows)
-    return _spread(pairs, places, len(samples), pages), _spread(nearest, places, len(samples), pages)
+    average, nearest = (_leaving_out(of_page, len(rows)) for of_page in (_average(rows), _nearest(rows)))
+    return _spread(average, places, len(samples), pages), _spread(nearest, places, len(samples), pages)
 
 
-def _pairs(rows: Sequence[Sequence[float]]) -> list[float]:
-    """The mean over all pairs, then the same without each page."""
-    n = len(rows)
-    of_page = [sum(row) for row in rows]
-    total = sum(of_page) / 2
-    return [total / (n * (n - 1) / 2), *((total - own) / ((n - 1) * (n - 2) / 2) for own in of_page)]
+def _average(rows: Rows) -> OfPage:
+    totals = [sum(row.values()) for row in rows]
+
+    def of_page(i: int, skipped: int | None) -> float | None:
+        row = rows[i]
+        if skipped is None or skipped not in row:
+            return totals[i] / len(row) if row else None
+        return (totals[i] - row[skipped]) / (len(row) - 1) if len(row) > 1 else None
+
+    return of_page
 
 
-def _nearest(rows: Sequence[Sequence[float]]) -> list[float]:
-    """The mean over pages of the likeness to the nearest other, then the same without each page."""
-    n = len(rows)
-    best, second = [], []
-    for i, row in enumerate(rows):
-        others = [*row[:i], -1.0, *row[i + 1 :]]
-        value = max(others)
-        nearest = others.index(value)
-        others[nearest] = -1.0
-        best.append((value, nearest))
-        second.append(max(others))
-    total = sum(value for value, _ in best)
-    losses = [0.0] * n
-    for i, (value, j) in enumerate(best):
-        losses[j] += value - second[i]
-    return [total / n, *((total - best[i][0] - losses[i]) / (n - 1) for i in range(n))]
+def _nearest(rows: Rows) -> OfPage:
+    # The two nearest are enough: at most one of them is left out.
+    closest = [sorted(row.items(), key=lambda item: -item[1])[:2] for row in rows]
+
+    def of_page(i: int, skipped: int | None) -> float | None:
+        return next((value for j, value in closest[i] if j != skipped), None)
+
+    return of_page
+
+
+def _leaving_out(of_page: OfPage, n: int) -> list[float]:
+    """The mean over `n` pages, then the same without each page."""
+    means: list[float] = []
+    for skipped in (None, *range(n)):
+        found = (of_page(i, skipped) for i in range(n) if i != skipped)
+        values = [value for value in found if value is not None]
+        means.append(sum(values) / len(values) if values else means[0])
+    return means
 
 
 def _spread(values: Sequence[float], places: Sequence[int], n: int, pages: int) -> Jackknifed:

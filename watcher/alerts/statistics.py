@@ -200,23 +200,28 @@ def _jackknife_error(without: Sequence[float]) -> float:
     return math.sqrt((n - 1) / n * math.fsum((value - center) ** 2 for value in without))
 
 
-def samples_for_drop(before: float, after: float, chance: float, *, power: float = 0.95) -> int:
+def samples_for_drop(before: float, after: float, least: float, chance: float, *, power: float = 0.95) -> int | None:
     """The number of samples with which a rate's fall from `before` to `after` is noticed with probability `power` by a
-    one-sided test at `chance`, within two checkpoints after it and with eight before it: the usual normal approximation
-    for two rates (J. L. Fleiss, Statistical Methods for Rates and Proportions, 1981, ch. 3).
+    one-sided test at `chance`, within two checkpoints after it and with eight before it, where what is found has to be
+    a fall by `least` too: the usual normal approximation for two rates (J. L. Fleiss, Statistical Methods for Rates and
+    Proportions, 1981, ch. 3). None where the fall is too small for any number of samples.
 
-    Two checkpoints count as one and a half, because many samples of the second repeat what the first ones said.
+    Two checkpoints count as four thirds, because half of the second's samples repeat what the first's said.
 
-    >>> samples_for_drop(0.95, 0.80, 0.05), samples_for_drop(0.95, 0.90, 0.05)
-    (39, 234)
+    >>> samples_for_drop(0.95, 0.80, 0.0, 0.05), samples_for_drop(0.95, 0.80, 0.09, 0.05)
+    (43, 95)
+    >>> samples_for_drop(0.95, 0.90, 0.05, 0.05)
     """
-    looks, references = 1.5, 8
+    if before - after <= least:
+        return None
+    looks, references = 4 / 3, 8
     pooled = (looks * after + references * before) / (looks + references)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / looks + 1 / references))
     spread_after = math.sqrt(after * (1 - after) / looks + before * (1 - before) / references)
-    standard = NormalDist()
-    needed = -standard.inv_cdf(chance) * spread + standard.inv_cdf(power) * spread_after
-    return math.ceil((needed / (before - after)) ** 2)
+    level, reach = -NormalDist().inv_cdf(chance), NormalDist().inv_cdf(power)
+    significant = (level * spread + reach * spread_after) / (before - after)
+    large = reach * spread_after / (before - after - least)
+    return math.ceil(max(significant, large) ** 2)
 
 
 def once_in(chance: float) -> str:

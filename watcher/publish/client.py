@@ -37,6 +37,10 @@ from watcher.publish.run import ENDED, RunFacts, RunRef
 from watcher.publish.wire import Limits, Message, Order, published_message
 
 _LABEL = "uimon"
+# W&B sends no alert with a title that the run had within this time: one raised just before a kill comes once.
+_SAME_ALERT_SECONDS = 24 * 3600
+_LONGEST_TITLE = 63
+"""W&B takes titles of less than 64 characters."""
 _SAMPLES_KEY = "eval/sample_generations"
 _X_AXIS = "train/global_step"
 
@@ -216,13 +220,21 @@ def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert]) -> l
                 # One row that cannot be expressed must not hold back the others.
                 refused.append(f"{row.uid} ({error})")
         for alert in alerts:
-            run.alert(alert.title, alert.text, level=alert.level.upper(), wait_duration=0)
+            run.alert(_title(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
         if place.summary is not None:
             run.summary.update(place.summary)
         run.finish(exit_code=place.exit_code)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
     return refused
+
+
+def _title(alert: Alert) -> str:
+    """Both ends of a title that is too long: what happened is at its start, the step at its end."""
+    if len(alert.title) <= _LONGEST_TITLE:
+        return alert.title
+    half = _LONGEST_TITLE // 2
+    return f"{alert.title[:half]}…{alert.title[-half:]}"
 
 
 def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:

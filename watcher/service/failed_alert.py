@@ -9,4 +9,4 @@ from watcher.model import Alert, AlertLevel, Reason
 def failed_alert(record: Record, reason: Reason | None, sentence: str) -> Alert:
     """One for each checkpoint and reason, however often it is tried."""
     key = f"failed/{record.name}/{record.digest or record.stamp}/{reason}"
-    return Alert(key, AlertLevel.WARN, f"{record.name} could not be evaluated ({reason})", sentence)
+    return Alert(key, AlertLevel.WARN, f"Not evaluated ({reason}): {record.name}", sentence)

@@ -245,7 +245,7 @@ def _staging(settings: Settings, directory: Path, free: Callable[[Path], int]) -
 
 
 def _channels(settings: Settings) -> Channels:
-    webhook = settings.webhook and Webhook(settings.webhook.get_secret_value(), pauses=())
+    webhook = settings.webhook and Webhook(settings.webhook.get_secret_value())
     return Channels(webhook or None, Command(settings.on_alert) if settings.on_alert else None)
 
 

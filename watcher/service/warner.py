@@ -138,16 +138,16 @@ class Warner:
                 self._post(self._channels.webhook, notice)
 
     def _post(self, webhook: Webhook, notice: Notice) -> None:
-        trouble = webhook.send(_as_told(notice), self._run)
+        refusal = webhook.send(_as_told(notice), self._run)
         retries, alarms = self._channels.retries, self._ledger.alarms()
-        if trouble is None:
+        if refusal is None:
             alarms.passed_on(notice, _WEBHOOK)
-        elif notice.attempts < len(retries):
-            alarms.postpone(notice, _WEBHOOK, retries[notice.attempts], trouble)
-            log.log(logging.DEBUG if notice.attempts else logging.WARNING, "%s It is tried again.", trouble)
+        elif refusal.may_pass and notice.attempts < len(retries):
+            alarms.postpone(notice, _WEBHOOK, retries[notice.attempts], refusal.sentence)
+            log.log(logging.DEBUG if notice.attempts else logging.WARNING, "%s It is tried again.", refusal.sentence)
         else:
-            alarms.passed_on(notice, _WEBHOOK, trouble)
-            log.error("%s It is not tried again.", trouble)
+            alarms.passed_on(notice, _WEBHOOK, refusal.sentence)
+            log.error("%s It is not tried again.", refusal.sentence)
 
 
 def _as_told(notice: Notice) -> Alarm:
@@ -166,5 +166,5 @@ def _say(alarm: Alarm) -> None:
 def _over(alarm: Alarm) -> Alert:
     """W&B is told that a warning is over, too."""
     at = "" if alarm.cleared_step is None else f" at step {alarm.cleared_step}"
-    text = f"{alarm.rule}, which began at step {alarm.step}, is over{at}."
-    return Alert(f"{alarm.key}/over", AlertLevel.INFO, f"Over: {alarm.title}", text)
+    text = f"{alarm.title}: this began at step {alarm.step} and is over{at}."
+    return Alert(f"{alarm.key}/over", AlertLevel.INFO, f"Over: {alarm.rule} (step {alarm.step})", text)

@@ -163,7 +163,9 @@ class Operations:
     def _alert(self, variables: Mapping[str, Any]) -> JsonObject:
         path = f"{variables['entityName']}/{variables['projectName']}/{variables['runName']}"
         severity = variables.get("severity") or "INFO"
-        self._store.alerts.append(Alert(path, variables["title"], variables["text"], severity))
+        alert = Alert(path, variables["title"], variables["text"], severity, self._store.clock())
+        wait_s = float(variables.get("waitDuration") or 0) / 1000
+        self._store.take_alert(alert, wait_s)
         return {"notifyScriptableRunAlert": {"success": True}}
 
     def _create_artifact(self, variables: Mapping[str, Any]) -> JsonObject:

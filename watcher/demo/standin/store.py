@@ -36,12 +36,13 @@ class Clobbered:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert of a run as the client sent it."""
+    """One alert of a run as the client sent it; `at` is the store's time."""
 
     run: str
     title: str
     text: str
     severity: str
+    at: float
 
 
 @dataclass(slots=True)
@@ -106,6 +107,12 @@ class Store:
     def find_by_storage_id(self, storage_id: str) -> RunRecord | None:
         """The run with this internal id, which the public API uses when it updates a run."""
         return next((run for run in self.runs.values() if run.storage_id == storage_id), None)
+
+    def take_alert(self, alert: Alert, wait_s: float) -> None:
+        """Keep an alert, unless the run had one with this title within the last `wait_s` seconds."""
+        same = (a for a in self.alerts if (a.run, a.title) == (alert.run, alert.title))
+        if all(alert.at - earlier.at >= wait_s for earlier in same):
+            self.alerts.append(alert)
 
     def project_exists(self, entity: str, project: str) -> bool:
         """True where at least one run of the project exists."""
