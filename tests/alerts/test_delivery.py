@@ -114,12 +114,19 @@ def test_a_command_that_fails_is_quoted_and_nothing_else_happens(alarm: Alarm) -
 def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Path, alarm: Alarm) -> None:
     said = Command(f"sleep 1000 & echo $! > {tmp_path}/pid; wait", timeout=1).run(alarm, "run-1")
     assert said == f"The command for alarm {alarm.key} took longer than 1.0 s."
-    child = Path("/proc") / (tmp_path / "pid").read_text().strip() / "stat"
+    child = int((tmp_path / "pid").read_text())
     # SIGKILL was sent to the whole group, but only the shell was waited for.
     deadline = time.monotonic() + 10
-    while child.exists() and child.read_text().split()[2] not in "ZX":
+    while _lives(child):
         assert time.monotonic() < deadline, "it lives"
         time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_command_that_leaves_something_in_the_background_is_not_waited_for(tmp_path: Path, alarm: Alarm) -> None:
