@@ -22,20 +22,18 @@ A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `f
 
 from __future__ import annotations
 
-import json
 import math
+import json
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
-from watcher.ledger_file import LedgerFile
 from watcher.ledger_outbox import LedgerOutbox
+from watcher.ledger_reading import LedgerReading
 from watcher.ledger_rows import (
     Evaluation,
     Record,
-    to_evaluation,
     to_record,
-    to_status,
     train_row,
 )
 from watcher.model import (
@@ -45,7 +43,6 @@ from watcher.model import (
     Kind,
     Reason,
     Row,
-    RowKind,
     Staged,
     State,
     Target,
@@ -56,7 +53,7 @@ __all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
 MAX_ATTEMPTS: Final = 3
 
 
-class Ledger(LedgerFile):
+class Ledger(LedgerReading):
     """The ledger of one run in one state directory. Safe to use from several threads."""
 
     # What the trainer's directory shows.
@@ -257,115 +254,6 @@ class Ledger(LedgerFile):
                 self._settle(record.id, State.COMPLETE)
             return [self.record(r.id) for r in chosen]
 
-    # Reading.
-
-    def record(self, checkpoint_id: int) -> Record:
-        """The record of one checkpoint, by the ledger's own number."""
-        with self._lock:
-            return to_record(self._db.execute("SELECT * FROM checkpoint WHERE id = ?", (checkpoint_id,)).fetchone())
-
-    def latest(self, name: str) -> Record | None:
-        """The newest record of a checkpoint's name; a step that was written again has several."""
-        query = "SELECT * FROM checkpoint WHERE name = ? ORDER BY id DESC LIMIT 1"
-        with self._lock:
-            row = self._db.execute(query, (name,)).fetchone()
-        return None if row is None else to_record(row)
-
-    def records(self, *states: State) -> list[Record]:
-        """Checkpoints in these states (all without any), by step, then by when they were seen."""
-        where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""
-        with self._lock:
-            rows = self._db.execute(f"SELECT * FROM checkpoint {where} ORDER BY step, id", states).fetchall()
-        return [to_record(row) for row in rows]
-
-    def state_counts(self) -> dict[State, int]:
-        """How many checkpoints are in each state."""
-        with self._lock:
-            rows = self._db.execute("SELECT state, COUNT(*) AS count FROM checkpoint GROUP BY state").fetchall()
-        return {State(row["state"]): int(row["count"]) for row in rows}
-
-    def newest_step(self) -> int | None:
-        """The largest step seen; None before the first."""
-        with self._lock:
-            step = self._db.execute("SELECT MAX(step) AS step FROM checkpoint").fetchone()["step"]
-        return None if step is None else int(step)
-
-    def newest_final(self) -> Record | None:
-        """The last of the checkpoints that are whole and the final ones of their training."""
-        query = "SELECT * FROM checkpoint WHERE final AND state != ? ORDER BY step DESC, id DESC LIMIT 1"
-        with self._lock:
-            row = self._db.execute(query, (State.SEEN,)).fetchone()
-        return None if row is None else to_record(row)
-
-    def evaluations(self, *, exported: bool | None = None) -> list[Evaluation]:
-        """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
-        where = "" if exported is None else f"WHERE exported = {int(exported)}"
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT evaluation.*, checkpoint.step, checkpoint.name, checkpoint.digest FROM evaluation JOIN "
-                f"checkpoint ON checkpoint.id = evaluation.checkpoint {where} ORDER BY checkpoint.step, evaluation.at"
-            ).fetchall()
-        return [to_evaluation(row) for row in rows]
-
-    def evaluations_after(self, place: int) -> tuple[list[Evaluation], int]:
-        """The evaluations that were committed after the one at `place` (0: all), in that order, and the last one's
-        place.
-        """
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest "
-                "FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint WHERE evaluation.rowid > ? "
-                "ORDER BY evaluation.rowid",
-                (place,),
-            ).fetchall()
-        return [to_evaluation(row) for row in rows], int(rows[-1]["place"]) if rows else place
-
-    def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
-        """The samples of one evaluation, in the order of the suite's prompts."""
-        with self._lock:
-            rows = self._db.execute("SELECT body FROM sample WHERE uid = ? ORDER BY position", (uid,)).fetchall()
-        return tuple(json.loads(row["body"]) for row in rows)
-
-    def status(self) -> list[dict[str, Any]]:
-        """What `uimon status` shows of every checkpoint, oldest step first."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT c.*, e.metrics, o.published_at, o.copies, o.reason AS waiting, o.uid AS row_uid, EXISTS ("
-                "SELECT 1 FROM checkpoint later WHERE later.name = c.name AND later.id > c.id "
-                "AND later.state IN ('evaluated', 'published')) AS superseded "
-                "FROM checkpoint c LEFT JOIN evaluation e ON e.checkpoint = c.id "
-                "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id"
-            ).fetchall()
-        off = self.recall("wandb") == "off"
-        return [to_status(row, off=off) for row in rows]
-
-    def arrivals(self) -> list[tuple[int, float, float | None]]:
-        """For each checkpoint that was complete, but for the base model: its step, when it was first seen, and when it
-        was evaluated, skipped or failed (None: it waits), in seconds since the epoch.
-        """
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT c.step, c.seen_at, CASE WHEN c.state IN ('evaluated', 'published', 'skipped', 'failed') "
-                "THEN COALESCE(e.at, c.changed_at) END AS settled_at FROM checkpoint c LEFT JOIN evaluation e "
-                "ON e.checkpoint = c.id WHERE c.state != 'seen' AND NOT c.early AND c.step > 0"
-            ).fetchall()
-        return [tuple(row) for row in rows]
-
-    def loss_count(self) -> int:
-        """How many losses are known."""
-        query = "SELECT (SELECT COUNT(*) FROM row WHERE kind = ?) + (SELECT COUNT(*) FROM non_finite_loss) AS count"
-        with self._lock:
-            return int(self._db.execute(query, (RowKind.TRAIN,)).fetchone()["count"])
-
-    def losses(self) -> list[tuple[int, float]]:
-        """The trainer's (step, loss) as far as it is known, NaN and infinity included, by step."""
-        with self._lock:
-            rows = self._db.execute("SELECT body FROM row WHERE kind = ?", (RowKind.TRAIN,)).fetchall()
-            odd = self._db.execute("SELECT step, loss FROM non_finite_loss").fetchall()
-        values = (json.loads(row["body"])["values"] for row in rows)
-        finite = [(int(v["train/global_step"]), math.log(v["train/perplexity"])) for v in values]
-        return sorted([*finite, *((int(row["step"]), float(row["loss"])) for row in odd)], key=lambda pair: pair[0])
-
     def mark_exported(self, uid: str) -> None:
         """This evaluation is in the JSONL files."""
         with self.change() as db:
@@ -382,12 +270,6 @@ class Ledger(LedgerFile):
         return LedgerAlarms(self, self._clock)
 
     # Suites and other things to remember.
-
-    def suite(self, request: str) -> str | None:
-        """The body of the suite that was made for this request, if there is one."""
-        with self._lock:
-            row = self._db.execute("SELECT body FROM suite WHERE request = ?", (request,)).fetchone()
-        return None if row is None else str(row["body"])
 
     def keep_suite(self, request: str, digest: str, body: str) -> None:
         """Remember a suite, so that a restart evaluates with the very same token ids."""

@@ -90,6 +90,17 @@ def test_the_host_gets_no_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert environment["HF_HUB_OFFLINE"] == "1"
 
 
+def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert host_environment({}, tmp_path)["TORCHDYNAMO_DISABLE"] == "1"
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    assert "TORCHDYNAMO_DISABLE" not in host_environment({}, tmp_path)
+
+
 def test_the_users_own_variables_for_vllm_are_told_without_secrets_and_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_ATTENTION_BACKEND", "FLASHINFER")
     monkeypatch.setenv("VLLM_API_KEY", "s3cret")
