@@ -22,8 +22,8 @@ A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `f
 
 from __future__ import annotations
 
-import math
 import json
+import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
