@@ -127,10 +127,10 @@ def evaluate(
     return evaluation, eval_row(evaluation, context.table)
 
 
-def copy_of(record: Record) -> Path:
-    """Where a staged checkpoint's copy lies. Raises UimonError(DELETED) where there is none."""
+def stage_of(record: Record) -> Path:
+    """Where a staged checkpoint's files lie. Raises UimonError(DELETED) where there is none."""
     if record.stage is None or not record.stage.is_dir():
-        sentence = f"The copy of {record.name} is gone; `uimon retry {record.step}` reads it again."
+        sentence = f"What was staged of {record.name} is gone; `uimon retry {record.step}` reads it again."
         raise UimonError(Reason.DELETED, sentence)
     return record.stage
 
@@ -154,18 +154,18 @@ def _load(engine: Engine, suite: Suite, record: Record, base: Path | None, conte
 
     What a trainer may have changed meanwhile is loaded for nothing, and a failure to load it says no more than that.
     """
-    copy = copy_of(record)
+    stage = stage_of(record)
     context.report(Progress(record.step, "load"))
     crash_point("evaluation.loading")
-    if changed := check_tokenizer(suite, record.name, copy):
+    if changed := check_tokenizer(suite, record.name, stage):
         context.warn(changed)
-    require_unchanged(record.name, copy, record.stamp)
+    require_unchanged(record.name, stage, record.stamp)
     try:
-        loaded = engine.load(copy, record.digest or "", record.kind, base)
+        loaded = engine.load(stage, record.digest or "", record.kind, base)
     except UimonError:
-        require_unchanged(record.name, copy, record.stamp)
+        require_unchanged(record.name, stage, record.stamp)
         raise
-    require_unchanged(record.name, copy, record.stamp)
+    require_unchanged(record.name, stage, record.stamp)
     if loaded.note:
         (context.warn if loaded.alarming else context.note)(loaded.note)
     return loaded

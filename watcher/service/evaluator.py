@@ -245,8 +245,8 @@ class Evaluator:
             if kept is not None:
                 self._suite = Suite.from_json(kept)
             else:
-                copy = evaluation.copy_of(record)
-                self._suite = build_suite(self._settings, self._val, self._engine, copy, base, self._plugins)
+                stage = evaluation.stage_of(record)
+                self._suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins)
                 self._ledger.keep_suite(request, self._suite.digest, self._suite.to_json())
             self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
             self._introduce(self._suite)

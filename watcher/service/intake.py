@@ -180,7 +180,8 @@ class Intake:
         if now is not None and now.id == before.id and now.state is before.state:
             log.info("%s is complete; its evaluation has begun already.", before.name)
         else:
-            log.info("%s is not what was taken early (%s).", before.name, now.reason if now else Reason.DELETED)
+            change = Reason.DELETED if now is None else now.reason or Reason.WEIGHTS_CHANGED
+            log.info("%s changed after it was taken early (%s): what was begun is dropped.", before.name, change)
             self._discard(before)
         self._signals.news()
         self._signals.work.set()
