@@ -96,7 +96,7 @@ def unevaluated_notes(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
 
 
 def warning_notes(warnings: Sequence[Mapping[str, Any]]) -> list[Text]:
-    """Each early warning with its evidence and what to do; those that are over in one line."""
+    """Each early warning with its evidence, what to do, and samples that show it; those that are over in one line."""
     lasting = [w for w in warnings if w["active"]]
     over = [w for w in warnings if not w["active"]]
     notes = [
@@ -104,6 +104,7 @@ def warning_notes(warnings: Sequence[Mapping[str, Any]]) -> list[Text]:
             (f"⚠ {w['title']}", _WARNED[w["level"]]),
             f" ({w['rule']}, since step {w['step']}): {w['evidence']}",
             f"\n  Likely cause: {w['cause']}\n  What to do: {w['fix']}",
+            *(f"\n  {sentence}" for sentence in w.get("shown", ())),
         )
         for w in lasting
     ]

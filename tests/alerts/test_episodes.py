@@ -48,7 +48,7 @@ def test_every_setting_is_documented() -> None:
 def test_an_alarm_reads_as_text_and_as_json() -> None:
     alarm = alarms(RUN, Rule.VALIDITY_DROPPED)[0]
     assert alarm.text.splitlines()[1].startswith("Likely cause: ")
-    assert "Samples that show it (step 300): 0, 1, 2, 3, 4." in alarm.text
+    assert "Samples of step 300 that show it, as in `uimon status` and samples.jsonl: 0, 1, 2, 3, 4." in alarm.text
     assert json.loads(json.dumps(alarm.to_dict()))["cleared_step"] is None
     alert = alarm.alert()
     assert (alert.key, alert.level) == (alarm.key, AlertLevel.WARN)

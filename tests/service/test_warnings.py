@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ import pytest
 
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from watcher.alerts.delivery import Webhook
+from watcher.commands.evidence import warnings_with_samples
+from watcher.commands.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.model import AlertLevel
@@ -82,6 +85,21 @@ def test_what_is_well_again_is_over_and_said(house: House, engine: Writer) -> No
     train(house, (*HEALTHY, *SICK, 600, 700))
     assert rules(house) == set()
     assert "blue_purple_takeover" in rules(house, active=False)
+
+
+def test_status_shows_samples_of_a_warning_that_lasts(
+    house: House, engine: Writer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(house, (*HEALTHY, *SICK))
+    shown = {w["rule"]: w["shown"] for w in warnings_with_samples(house.ledger)}["blue_purple_takeover"]
+    assert len(shown) == 3
+    places = [re.fullmatch(r"Sample (\d+) of step 400, “page (\d+)”: (.*)", sentence) for sentence in shown]
+    assert all(place is not None and place[1] == place[2] and "blue-" in place[3] for place in places)
+    run_status(None, house.state.root, as_json=False)
+    assert " ".join(shown[0].split()) in " ".join(capsys.readouterr().out.split())
+    engine.healed_after = 5
+    train(house, (600, 700))
+    assert not any("shown" in warning for warning in warnings_with_samples(house.ledger))
 
 
 def test_a_silenced_rule_is_not_raised(house: House, engine: Writer) -> None:

@@ -79,7 +79,8 @@ class Alarm:
         """Everything but the title, in lines."""
         lines = [self.evidence, f"Likely cause: {self.cause}", f"What to do: {self.fix}"]
         if self.samples:
-            lines.append(f"Samples that show it (step {self.step}): {', '.join(map(str, self.samples))}.")
+            places = ", ".join(map(str, self.samples))
+            lines.append(f"Samples of step {self.step} that show it, as in `uimon status` and samples.jsonl: {places}.")
         return "\n".join((*lines, f"Rule {self.rule} ({self.threshold})." if self.threshold else f"Rule {self.rule}."))
 
     def alert(self) -> Alert:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample
+from watcher.printable import printable
 
 # How much of what went wrong a person sees at once; `--json` has all of it.
 SHOWN_SAMPLES = 20
@@ -112,12 +113,3 @@ def _place(sample: Sample, error: Issue) -> str:
 
 def _reason(sample: Sample, error: Issue) -> str:
     return f"{sample.outcome.value}: {printable(error.message)}"
-
-
-def printable(text: str) -> str:
-    """Text that cannot steer a terminal: whatever is not printable is shown as its escape.
-
-    >>> printable("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from watcher.commands.comparison import best_of, compared_with
+from watcher.commands.evidence import warnings_with_samples
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
@@ -29,7 +30,7 @@ def run_status(
     """
     state = find_state(run, state_dir)
     ledger = Ledger(state.ledger, read_only=True)
-    rows, warnings = ledger.status(), ledger.alarms().all()
+    rows, warnings = ledger.status(), warnings_with_samples(ledger)
     chosen = best_of(ledger) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     if as_json:

@@ -24,6 +24,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from watcher.commands.evidence import warnings_with_samples
 from watcher.demo.dataset import Collapse
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.summary import metrics_table, pace_lines, print_failures, print_places, rows_line
@@ -336,7 +337,7 @@ def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
         return [], []
     ledger = Ledger(state.ledger, read_only=True)
     try:
-        return ledger.status(), ledger.alarms().all()
+        return ledger.status(), warnings_with_samples(ledger)
     finally:
         ledger.close()
 
