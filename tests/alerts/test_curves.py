@@ -52,6 +52,17 @@ def test_no_rise_no_alarm(perplexities: Sequence[float | None]) -> None:
         assert not alarms(of(perplexities), rule, losses=FALLING)
 
 
+def test_a_rise_by_half_needs_no_long_curve() -> None:
+    found = alarms(of((3.0, 4.6, 4.7)), Rule.OVERFITTING, losses=FALLING)
+    assert [alarm.step for alarm in found] == [150]
+    assert "a rise of 55.0 %" in found[0].evidence
+    assert "So large a rise is no noise." in found[0].evidence
+    assert not alarms(of((3.0, 9.0)), Rule.OVERFITTING)
+    assert not alarms(of((3.0, 9.0, 3.1)), Rule.OVERFITTING)
+    wild = (3.0, 5.0, 3.1, 4.9, 3.0, 5.2, 3.1, 5.0, 3.0, 9.0, 9.5)
+    assert [alarm.step for alarm in alarms(of(wild), Rule.OVERFITTING)] == [550]
+
+
 def test_a_rise_is_over_when_perplexity_is_back_and_the_next_one_is_another() -> None:
     run = of((*LEARNING, 3.3, 3.4, 3.0, 3.0, *([3.01, 2.99] * 4), 3.6, 3.7))
     found = alarms(run, Rule.OVERFITTING)

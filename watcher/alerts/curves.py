@@ -2,7 +2,8 @@
 
 Held-out perplexity is the same loss over the same tokens at each checkpoint: its only noise is the training's own, from
 one checkpoint to the next. That noise is read off the curve itself (the later half of its third differences, which a
-curve that goes down smoothly hardly moves), and a rise is measured in it.
+curve that goes down smoothly hardly moves), and a rise is measured in it. A short or wild curve does not show its
+noise; there only a rise counts that is too large to be any.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from watcher.model import AlertLevel
 # Half of normal noise lies within 0.6745 standard deviations; a third difference has twenty times its variance.
 _SCALE = 0.6745 * math.sqrt(20)
 _LEAST_DIFFERENCES = 3
+_LEAST_CURVE = _LEAST_DIFFERENCES + 5
 # Two checkpoints hardly ever agree better than this, whatever a short curve seems to say.
 _LEAST_NOISE = 0.001
 # How far a perplexity has to come back below its band, so that an alarm does not flicker.
@@ -30,13 +32,15 @@ _BACK = 0.95
 
 @dataclass(frozen=True, slots=True)
 class _Rise:
-    """Held-out perplexity above its lowest level: log scale, and the training losses around both places."""
+    """Held-out perplexity above its lowest level: log scale, and the training losses around both places. `chance` is
+    None for a rise that the curve's noise does not tell of, but that is too large to be any.
+    """
 
     lowest: tuple[Entry, ...]
     now: tuple[Entry, ...]
     low: float
     size: float
-    chance: float
+    chance: float | None
     train_before: float | None
     train_now: float | None
 
@@ -61,30 +65,37 @@ def diverging(view: View, settings: AlertSettings) -> Finding | None:
 
 def _rise(view: View, settings: AlertSettings) -> _Rise | None:
     known = [(entry, math.log(p)) for entry in view.entries if (p := entry.perplexity) is not None and p > 0]
-    if len(known) < _LEAST_DIFFERENCES + 5 or known[-1][0] is not view.newest:
+    if len(known) < 3 or known[-1][0] is not view.newest:
         return None
-    earlier = [value for _, value in known[:-2]]
-    pairs = [fmean(pair) for pair in pairwise(earlier)]
-    place = min(range(len(pairs)), key=pairs.__getitem__)
-    size = fmean(value for _, value in known[-2:]) - pairs[place]
-    if size < math.log1p(settings.perplexity_rise):
-        return None
-    noise, freedom = _noise(earlier)
-    # Each mean of two has half the variance; the lowest of many pairs is low by chance, too.
-    chance = min(1.0, student_tail(size / noise, freedom) * len(pairs))
-    if chance > settings.chance:
-        return None
-    lowest, now = tuple(e for e, _ in known[place : place + 2]), tuple(e for e, _ in known[-2:])
+    earlier, now = [value for _, value in known[:-2]], fmean(value for _, value in known[-2:])
+    # Levels are means of two evaluations, where there are two.
+    width = min(2, len(earlier))
+    levels = [fmean(earlier[i : i + width]) for i in range(len(earlier) - width + 1)]
+    place = min(range(len(levels)), key=levels.__getitem__)
+    size = now - levels[place]
+    chance = _chance(size, earlier, len(levels)) if len(known) >= _LEAST_CURVE else None
+    if chance is None or chance > settings.chance or size < math.log1p(settings.perplexity_rise):
+        if min(value for _, value in known[-2:]) - levels[place] < math.log1p(settings.perplexity_jump):
+            return None
+        chance = None
+    lowest = tuple(e for e, _ in known[place : place + width])
     span = view.newest.step - lowest[-1].step
     return _Rise(
         lowest,
-        now,
-        pairs[place],
+        tuple(e for e, _ in known[-2:]),
+        levels[place],
         size,
         chance,
         _loss(view.losses, lowest[-1].step - span, lowest[-1].step),
         _loss(view.losses, view.newest.step - span, view.newest.step),
     )
+
+
+def _chance(size: float, earlier: Sequence[float], levels: int) -> float:
+    """How probable so large a rise above the lowest of so many levels is by the noise of the curve before it."""
+    noise, freedom = _noise(earlier)
+    # Each mean of two has half the variance; the lowest of many pairs is low by chance, too.
+    return min(1.0, student_tail(size / noise, freedom) * levels)
 
 
 def _noise(values: Sequence[float]) -> tuple[float, int]:
@@ -105,10 +116,12 @@ def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
     train = "the training losses are not known"
     if rise.train_before is not None and rise.train_now is not None:
         train = f"training perplexity went from {_exp(rise.train_before)} to {_exp(rise.train_now)} meanwhile"
+    noise = "So large a rise is no noise"
+    if rise.chance is not None:
+        noise = f"From the curve's own noise such a rise comes by chance {once_in(rise.chance)}"
     evidence = (
         f"Held-out perplexity is {_exp(rise.low + rise.size)} at {steps_of(rise.now)}, after {_exp(rise.low)} at "
-        f"{steps_of(rise.lowest)}, a rise of {math.expm1(rise.size):.1%}; {train}. From the curve's own noise such a "
-        f"rise comes by chance {once_in(rise.chance)}."
+        f"{steps_of(rise.lowest)}, a rise of {math.expm1(rise.size):.1%}; {train}. {noise}."
     ).replace("%", " %")
     back = rise.low + math.log1p(settings.perplexity_rise) / 2
 
@@ -116,7 +129,8 @@ def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
         last = [entry.perplexity for entry in view.entries[-2:]]
         return all(value is not None and value <= math.exp(back) for value in last)
 
-    return Finding(AlertLevel.WARN, evidence, ("perplexity_rise", "false_alarms"), over)
+    limits = ("perplexity_jump",) if rise.chance is None else ("perplexity_rise", "false_alarms")
+    return Finding(AlertLevel.WARN, evidence, limits, over)
 
 
 def _exp(loss: float) -> str:

@@ -123,6 +123,9 @@ class AlertSettings(BaseModel):
 
     perplexity_rise: Share = 0.05
     """Smallest rise of held-out perplexity above its lowest level that is worth a warning. From simulation."""
+    perplexity_jump: Annotated[float, Field(gt=0)] = 0.5
+    """Rise above its lowest level that is worth a warning at two evaluations one after the other, whatever the curve's
+    noise, which fewer than eight evaluations do not show. From simulation: far above what a healthy curve does."""
     perplexity_warn: Annotated[float, Field(gt=1)] = 20
     """Held-out perplexity above which the model struggles; from the metrics' bands."""
     perplexity_info: Annotated[float, Field(gt=1)] = 10
