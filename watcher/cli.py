@@ -284,6 +284,13 @@ def status(
     ] = None,
     state_dir: StateDir = None,
     best: Annotated[bool, typer.Option("--best", help="Name the best checkpoint, and those as good.")] = False,
+    best_by: Annotated[
+        str | None,
+        typer.Option(
+            help="The same by these criteria, the most important first. [default: validity,perplexity,diversity]",
+            metavar="CRITERIA",
+        ),
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -297,7 +304,7 @@ def status(
     """Show what the ledger knows of each checkpoint, and early warnings; works beside a running watcher."""
     from watcher.commands.status import run_status
 
-    _exit(lambda: run_status(run, state_dir, best=best, baseline=baseline, as_json=json), debug)
+    _exit(lambda: run_status(run, state_dir, best=best, best_by=best_by, baseline=baseline, as_json=json), debug)
 
 
 @app.command()

@@ -28,6 +28,17 @@ def test_diversity_decides_where_nothing_else_does() -> None:
     assert found.alike == (200,)
 
 
+def test_a_collapsed_checkpoint_is_best_only_where_there_is_no_other() -> None:
+    run = [entry(100, bad=range(5)), entry(200)]
+    found = best(run, collapsed={200: "colors_collapsed"})
+    assert found is not None
+    assert found.step == 100
+    assert "Left out: step 200 (colors_collapsed)." in found.sentence
+    everywhere = best(run, collapsed={100: "samples_alike", 200: "colors_collapsed"})
+    assert everywhere is not None
+    assert "Left out" not in everywhere.sentence
+
+
 def test_of_no_checkpoint_none_is_best() -> None:
     assert best([]) is None
     only = best([entry(100)])

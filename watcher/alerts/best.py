@@ -40,19 +40,26 @@ class Best:
     sentence: str
 
 
-def best(entries: Sequence[Entry], order: Sequence[Criterion] = ORDER) -> Best | None:
+def best(
+    entries: Sequence[Entry], order: Sequence[Criterion] = ORDER, collapsed: Mapping[int, str] = MappingProxyType({})
+) -> Best | None:
     """The best entry; None where there is none.
 
-    Each criterion in turn keeps those that cannot be told from its leader: by validity and diversity (color entropy) on
-    the same prompts, by perplexity within 1 %. Of what is left, the earliest is taken: it was trained least.
+    Entries whose step is among the `collapsed` (with what is wrong there) are left out, as long as there are others: a
+    model that paints everything blue may well parse best. Each criterion in turn keeps those that cannot be told from
+    its leader: by validity and diversity (color entropy) on the same prompts, by perplexity within 1 %. Of what is
+    left, the earliest is taken: it was trained least.
     """
-    left = sorted(entries, key=lambda entry: (entry.step, entry.at))
+    everything = sorted(entries, key=lambda entry: (entry.step, entry.at))
+    left = [entry for entry in everything if entry.step not in collapsed] or everything
     if not left:
         return None
+    out = {entry.step: collapsed[entry.step] for entry in everything if entry not in left}
     for criterion in order:
         left = _KEEP[criterion](left)
     chosen, steps = left[0], tuple(entry.step for entry in left)
-    return Best(chosen.step, chosen.uid, steps, f"Step {chosen.step}: {_figures(chosen)}.{_tie(steps)}")
+    sentence = f"Step {chosen.step}: {_figures(chosen)}.{_tie(steps)}{_left_out(out)}"
+    return Best(chosen.step, chosen.uid, steps, sentence)
 
 
 def _by_validity(entries: Sequence[Entry]) -> list[Entry]:
@@ -103,6 +110,18 @@ def _figures(entry: Entry) -> str:
     if (entropy := entry.measures.get(Measure.COLOR_ENTROPY)) is not None:
         said.append(f"color entropy {entropy.value:.2f} bits")
     return ", ".join(said)
+
+
+def _left_out(collapsed: Mapping[int, str]) -> str:
+    """
+    >>> _left_out({200: "colors_collapsed", 250: "samples_alike"}), _left_out({300: "samples_alike"}), _left_out({})
+    (' Left out: 2 from step 200 to 250 (colors_collapsed, samples_alike).', ' Left out: step 300 (samples_alike).', '')
+    """
+    if not collapsed:
+        return ""
+    steps, rules = sorted(collapsed), ", ".join(sorted(set(collapsed.values())))
+    where = f"step {steps[0]}" if len(steps) == 1 else f"{len(steps)} from step {steps[0]} to {steps[-1]}"
+    return f" Left out: {where} ({rules})."
 
 
 def _tie(steps: Sequence[int]) -> str:

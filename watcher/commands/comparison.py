@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.alerts import Entry
+from watcher.alerts import Alarm, Entry
 from watcher.alerts.baseline import Delta, compare
-from watcher.alerts.best import Best, best
+from watcher.alerts.best import ORDER, Best, Criterion, best
 from watcher.alerts.history import views
 from watcher.ledger import Ledger
-from watcher.model import Reason, UimonError
+from watcher.model import AlertLevel, Reason, UimonError
 from watcher.service.history import LedgerHistory
 from watcher.statedir import StateDir
 
@@ -30,9 +32,37 @@ class Comparison:
         return {"step": self.step, "baseline": self.baseline, "deltas": deltas}
 
 
-def best_of(ledger: Ledger) -> Best | None:
+def criteria(names: str) -> tuple[Criterion, ...]:
+    """What `--best-by` names, separated by commas. Raises UimonError(CONFIG_INVALID) for a name that is none.
+
+    >>> criteria("perplexity, validity")
+    (<Criterion.PERPLEXITY: 'perplexity'>, <Criterion.VALIDITY: 'validity'>)
+    """
+    known = {criterion.value: criterion for criterion in Criterion}
+    wanted = [name.strip() for name in names.split(",")]
+    if unknown := [name for name in wanted if name not in known]:
+        sentence = f"--best-by knows no {unknown[0]!r}; give some of {', '.join(known)}, the most important one first."
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    return tuple(known[name] for name in wanted)
+
+
+def best_of(ledger: Ledger, order: Sequence[Criterion] = ORDER) -> Best | None:
     """The best checkpoint of the suite that was evaluated last; None before the first evaluation."""
-    return best(_entries(ledger))
+    entries = _entries(ledger)
+    return best(entries, order, _collapsed(ledger, entries))
+
+
+def _collapsed(ledger: Ledger, entries: Sequence[Entry]) -> dict[int, str]:
+    """The steps at which a warning of the highest level lasted, with the rule."""
+    alarms = [Alarm.from_dict(alarm) for alarm in ledger.alarms().all()]
+    return {
+        entry.step: alarm.rule
+        for entry in entries
+        for alarm in alarms
+        if alarm.level is AlertLevel.ERROR
+        and alarm.step <= entry.step
+        and (alarm.cleared_step is None or entry.step < alarm.cleared_step)
+    }
 
 
 def compared_with(ledger: Ledger, baseline: str) -> Comparison:
@@ -65,5 +95,6 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
 
 def _entries(ledger: Ledger) -> list[Entry]:
     """What holds now, by step: where the trainer has gone back, what it had done after that step is no part of it."""
-    looks = list(views(LedgerHistory(ledger).read(ended=True)))
-    return list(looks[-1].entries) if looks else []
+    # Only the last one is kept: each holds all that came before it.
+    last = deque(views(LedgerHistory(ledger).read(ended=True)), maxlen=1)
+    return list(last[0].entries) if last else []

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from watcher.commands.comparison import best_of, compared_with
+from watcher.alerts.best import ORDER
+from watcher.commands.comparison import best_of, compared_with, criteria
 from watcher.commands.evidence import warnings_with_samples
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
@@ -21,17 +22,25 @@ _COPIES_NAMED = 5
 
 
 def run_status(
-    run: str | None, state_dir: Path | None, *, best: bool = False, baseline: str | None = None, as_json: bool
+    run: str | None,
+    state_dir: Path | None,
+    *,
+    best: bool = False,
+    best_by: str | None = None,
+    baseline: str | None = None,
+    as_json: bool,
 ) -> int:
     """Print every checkpoint of a run, its early warnings, and what of it is in W&B.
 
-    `best` names the best checkpoint, too; `baseline` (a step, or another run's state directory) compares the newest
-    evaluation with it. Raises UimonError where there is no ledger, or nothing to compare with.
+    `best` names the best checkpoint, too, `best_by` does by these criteria; `baseline` (a step, or another run's state
+    directory) compares the newest evaluation with it. Raises UimonError where there is no ledger, or nothing to compare
+    with.
     """
     state = find_state(run, state_dir)
     ledger = Ledger(state.ledger, read_only=True)
     rows, warnings = ledger.status(), warnings_with_samples(ledger)
-    chosen = best_of(ledger) if best else None
+    best = best or best_by is not None
+    chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     if as_json:
         document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings}
