@@ -65,6 +65,41 @@ def test_trainer_and_uimon_get_a_gpu_each() -> None:
     assert gpus == [["0"], ["1"]]
 
 
+@pytest.mark.parametrize("name", COMPOSE)
+def test_what_uimon_remembers_outlives_its_container(name: str) -> None:
+    named = yaml.safe_load((DOCKER / name).read_text())["volumes"]
+    for volume, place in (("state", "/state"), ("stage", "/stage")):
+        assert f"{volume}:{place}" in services(name)["uimon"]["volumes"]
+        assert volume in named
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_the_key_is_a_file_and_in_no_environment(name: str) -> None:
+    uimon = services(name)["uimon"]
+    assert uimon["environment"]["WANDB_API_KEY_FILE"] == f"/run/secrets/{uimon['secrets'][0]}"
+    assert not [service for service in services(name).values() if "WANDB_API_KEY" in service.get("environment", {})]
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_uimon_is_offline_but_for_wandb(name: str) -> None:
+    assert services(name)["uimon"]["environment"]["HF_HUB_OFFLINE"] == "1"
+
+
+def test_the_base_model_is_fetched_to_where_uimon_looks_for_it() -> None:
+    base, uimon = services("docker-compose.yml")["base"], services("docker-compose.yml")["uimon"]
+    assert "HF_HUB_OFFLINE" not in base["environment"]
+    assert writable(base)["/hf"]
+    assert not writable(uimon)["/hf"]
+
+
+def test_the_example_sets_everything_that_has_no_default() -> None:
+    example = (DOCKER / "example.env").read_text()
+    text = (DOCKER / "docker-compose.yml").read_text()
+    assert set(re.findall(r"^(\w+)=", example, re.MULTILINE)) == set(re.findall(r"\$\{(\w+):\?", text))
+    for name in re.findall(r"^#(\w+)=", example, re.MULTILINE):
+        assert re.search(rf"\$\{{{name}:-|^ +{name}:$", text, re.MULTILINE), name
+
+
 def test_the_demos_key_is_the_stand_ins_own() -> None:
     assert (DOCKER / "demo-wandb-key.txt").read_text().strip() == DUMMY_KEY
 
@@ -80,23 +115,33 @@ def test_the_slurm_job_asks_for_two_tasks_on_one_node() -> None:
     assert text.count("\nsrun --ntasks=1 --exact --gpus-per-task=1 ") == 2
 
 
-def test_every_mount_of_the_kubernetes_pod_has_its_volume() -> None:
-    documents = {found["kind"]: found for found in yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text())}
-    pod = documents["Job"]["spec"]["template"]["spec"]
-    trainer, uimon = pod["containers"]
-    mounts = {mount["mountPath"]: mount for mount in uimon["volumeMounts"]}
-    mounted = {mount["name"] for container in (trainer, uimon) for mount in container["volumeMounts"]}
+def test_every_mount_of_the_kubernetes_pod_has_its_volume_and_every_volume_its_claim() -> None:
+    documents = list(yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text()))
+    claims = {found["metadata"]["name"] for found in documents if found["kind"] == "PersistentVolumeClaim"}
+    pod = documents[-1]["spec"]["template"]["spec"]
+    mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
     assert mounted == {volume["name"] for volume in pod["volumes"]}
-    assert mounts["/ckpts"]["readOnly"]
+    assert claims == {v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
+
+
+def test_the_containers_of_the_kubernetes_pod_share_a_run_and_the_checkpoints() -> None:
+    job = list(yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text()))[-1]
+    trainer, uimon = job["spec"]["template"]["spec"]["containers"]
+    assert uimon["args"][:2] == ["watch", "/ckpts"]
+    assert [m.get("readOnly", False) for c in (trainer, uimon) for m in c["volumeMounts"] if m["name"] == "ckpts"] == [
+        False,
+        True,
+    ]
     assert [c["resources"]["limits"]["nvidia.com/gpu"] for c in (trainer, uimon)] == [1, 1]
-    ids = [{"name": "WANDB_RUN_ID", "value": "ui-1"} in c["env"] for c in (trainer, uimon)]
-    assert ids == [True, True]
+    assert all({"name": "WANDB_RUN_ID", "value": "ui-1"} in c["env"] for c in (trainer, uimon))
+    shared = [{"name": "WANDB_MODE", "value": "shared"} in c["env"] for c in (trainer, uimon)]
+    assert shared == [True, False]
 
 
 def test_settings_named_in_environments_exist() -> None:
     texts = "".join(path.read_text() for path in DOCKER.iterdir())
     named = {name.lower() for name in re.findall(r"\bUIMON_([A-Z_]+)", texts)}
-    assert {"state_dir", "stage_dir", "serve"} <= named
+    assert {"stage_dir", "serve"} <= named
     assert named <= set(Settings.model_fields)
 
 
