@@ -21,13 +21,8 @@ dependencies() {
     else
         VENV=$venv .ci/setup
         pip uninstall --quiet --yes $(dev_tools)
-        # vLLM lets torch compile some small functions, for which such a base has no C++ compiler. Not a variable of the
-        # image: on a GPU, where a base with vLLM brings its compiler, this would silently make the engine slow.
-        echo 'import os; os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")' >"$(site_packages)/no_compiler.pth"
     fi
 }
-
-site_packages() { "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
 
 dev_tools() {
     "$venv/bin/python" -c '
