@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from tests.service.conftest import write_checkpoint
+from watcher.alerts import AlertSettings
 from watcher.cli import app
 from watcher.config import Settings, load_settings
 from watcher.ledger import Ledger
@@ -72,6 +73,20 @@ def test_help_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
     assert shown is not None
     printed = uimon("watch", "--help", cwd=tmp_path).stdout
     assert [line.rstrip() for line in printed.strip().splitlines()] == shown[1].splitlines()
+
+
+def test_the_settings_of_warnings_in_the_readme_are_those_of_the_code() -> None:
+    shown = re.search(r"<!-- settings:alerts -->\n(.*?)\n<!-- /settings:alerts -->", README.read_text(), re.DOTALL)
+    assert shown is not None
+    assert shown[1].splitlines()[2:] == [
+        f"| `{name}` | `{told(field.default)}` | {' '.join(str(field.description).split())} |"
+        for name, field in AlertSettings.model_fields.items()
+    ]
+
+
+def told(default: object) -> str:
+    """As `uimon.toml` has it."""
+    return f"{default:g}" if isinstance(default, float) else json.dumps(default)
 
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
