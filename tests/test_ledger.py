@@ -92,12 +92,14 @@ def test_a_row_survives_the_ledger_unchanged(ledger: Ledger) -> None:
 
 
 def test_partial_becomes_complete_and_keeps_one_record(ledger: Ledger) -> None:
-    partial = ledger.sight(found(condition=Condition.PARTIAL), "run")
+    partial = ledger.sight(found(condition=Condition.PARTIAL), "run", 1.0)
     assert partial is not None
     assert (partial.state, partial.reason) == (State.SEEN, Reason.WEIGHTS_INCOMPLETE)
-    complete = ledger.sight(found(written=2), "run")
+    complete = ledger.sight(found(written=2), "run", 2.0)
     assert complete is not None
     assert (complete.id, complete.state, complete.reason) == (partial.id, State.COMPLETE, None)
+    # What a trainer left behind unfinished, and wrote again having gone back, is seen after what came in between.
+    assert complete.seen_at == 2.0
 
 
 def test_a_partial_look_at_a_directory_that_rotation_deletes_is_not_a_new_checkpoint(ledger: Ledger) -> None:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
@@ -68,6 +68,7 @@ class Ledger(LedgerReading):
         """
         with self.change() as db:
             latest = self.latest(found.name)
+            fresh = latest is None or latest.early or latest.state is State.SEEN or latest.stamp != found.stamp
             if found.condition is Condition.GONE:
                 return self._sight_gone(latest)
             if latest is not None and latest.early:
@@ -76,12 +77,16 @@ class Ledger(LedgerReading):
                 latest = self._insert(found, at)
             elif found.condition is Condition.COMPLETE and latest.stamp != found.stamp:
                 if _untouched(latest):
-                    db.execute("UPDATE checkpoint SET stamp = ? WHERE id = ?", (found.stamp, latest.id))
+                    # What was left behind when a trainer died is a new sighting once it is written whole.
+                    seen = self._clock() if at is None else at
+                    db.execute(
+                        "UPDATE checkpoint SET stamp = ?, seen_at = ? WHERE id = ?", (found.stamp, seen, latest.id)
+                    )
                 else:
                     latest = self._insert(found, at)
             record = self._sight_again(latest, found)
             if found.condition is Condition.COMPLETE and found.trainer is not None:
-                self._add_losses(run, found.trainer.losses)
+                self._add_losses(run, found.trainer.losses, fresh=fresh)
             return record
 
     def vanished(self, present: Iterable[str]) -> list[Record]:
@@ -203,13 +208,23 @@ class Ledger(LedgerReading):
             return True
 
     def restore(self, evaluation: Evaluation, row: Row) -> None:
-        """An evaluation that an earlier ledger had, and its row, which is due again."""
+        """An evaluation that an earlier ledger had, and its row, which is due again. When its checkpoint was first seen
+        is 0 where nobody knows it any more.
+        """
         with self.change() as db:
             now = self._clock()
             made = db.execute(
                 "INSERT INTO checkpoint (name, step, stamp, path, kind, final, state, digest, seen_at, changed_at) "
                 "VALUES (?, ?, '', '', ?, 0, ?, ?, ?, ?)",
-                (evaluation.name, evaluation.step, Kind.FULL, State.EVALUATED, evaluation.digest, now, now),
+                (
+                    evaluation.name,
+                    evaluation.step,
+                    Kind.FULL,
+                    State.EVALUATED,
+                    evaluation.digest,
+                    evaluation.seen_at,
+                    now,
+                ),
             )
             self.evaluated(self.record(int(made.lastrowid or 0)), evaluation, row)
             self.mark_exported(evaluation.uid)
@@ -331,13 +346,18 @@ class Ledger(LedgerReading):
             (state, reason, detail, self._clock(), checkpoint_id),
         )
 
-    def _add_losses(self, run: str, losses: Iterable[tuple[int, float]]) -> None:
-        """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row."""
-        losses = list(losses)
-        self._db.executemany(
-            "INSERT OR IGNORE INTO non_finite_loss VALUES (?, ?)",
-            [(step, repr(loss)) for step, loss in losses if not math.isfinite(loss)],
-        )
+    def _add_losses(self, run: str, losses: Sequence[tuple[int, float]], *, fresh: bool) -> None:
+        """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row.
+
+        What a `fresh` checkpoint's trainer has logged is all that led to it: NaN that is not in there came before the
+        trainer went back.
+        """
+        if fresh:
+            self._db.execute("DELETE FROM non_finite_loss")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO non_finite_loss VALUES (?, ?)",
+                [(step, repr(loss)) for step, loss in losses if not math.isfinite(loss)],
+            )
         self.outbox().add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
 
 

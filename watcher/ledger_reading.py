@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, Final
 
 from watcher.ledger_file import LedgerFile
 from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to_status
 from watcher.model import RowKind, State
+
+_EVALUATION: Final = (
+    "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, "
+    "checkpoint.seen_at FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint"
+)
 
 
 class LedgerReading(LedgerFile):
@@ -56,10 +61,7 @@ class LedgerReading(LedgerFile):
         """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
         where = "" if exported is None else f"WHERE exported = {int(exported)}"
         with self._lock:
-            rows = self._db.execute(
-                "SELECT evaluation.*, checkpoint.step, checkpoint.name, checkpoint.digest FROM evaluation JOIN "
-                f"checkpoint ON checkpoint.id = evaluation.checkpoint {where} ORDER BY checkpoint.step, evaluation.at"
-            ).fetchall()
+            rows = self._db.execute(f"{_EVALUATION} {where} ORDER BY checkpoint.step, evaluation.at").fetchall()
         return [to_evaluation(row) for row in rows]
 
     def evaluations_after(self, place: int) -> tuple[list[Evaluation], int]:
@@ -68,10 +70,7 @@ class LedgerReading(LedgerFile):
         """
         with self._lock:
             rows = self._db.execute(
-                "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest "
-                "FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint WHERE evaluation.rowid > ? "
-                "ORDER BY evaluation.rowid",
-                (place,),
+                f"{_EVALUATION} WHERE evaluation.rowid > ? ORDER BY evaluation.rowid", (place,)
             ).fetchall()
         return [to_evaluation(row) for row in rows], int(rows[-1]["place"]) if rows else place
 
@@ -94,32 +93,38 @@ class LedgerReading(LedgerFile):
         off = self.recall("wandb") == "off"
         return [to_status(row, off=off) for row in rows]
 
-    def arrivals(self) -> list[tuple[int, float, float | None]]:
-        """For each checkpoint that was complete, but for the base model: its step, when it was first seen, and when it
-        was evaluated, skipped or failed (None: it waits), in seconds since the epoch.
+    def arrivals(self) -> list[tuple[int, float, float | None, bool]]:
+        """For each checkpoint that was complete, but for the base model: its step, when it was first seen, when it was
+        evaluated, skipped or failed (None: it waits), in seconds since the epoch, and whether all its bytes were read.
         """
         with self._lock:
             rows = self._db.execute(
                 "SELECT c.step, c.seen_at, CASE WHEN c.state IN ('evaluated', 'published', 'skipped', 'failed') "
-                "THEN COALESCE(e.at, c.changed_at) END AS settled_at FROM checkpoint c LEFT JOIN evaluation e "
-                "ON e.checkpoint = c.id WHERE c.state != 'seen' AND NOT c.early AND c.step > 0"
+                "THEN COALESCE(e.at, c.changed_at) END AS settled_at, c.digest IS NOT NULL AS read FROM checkpoint c "
+                "LEFT JOIN evaluation e ON e.checkpoint = c.id "
+                "WHERE c.state != 'seen' AND NOT c.early AND c.step > 0 AND c.seen_at > 0"
             ).fetchall()
-        return [tuple(row) for row in rows]
+        return [(row["step"], row["seen_at"], row["settled_at"], bool(row["read"])) for row in rows]
 
     def loss_count(self) -> int:
-        """How many losses are known."""
-        query = "SELECT (SELECT COUNT(*) FROM row WHERE kind = ?) + (SELECT COUNT(*) FROM non_finite_loss) AS count"
+        """How many finite losses are known."""
+        query = "SELECT COUNT(*) AS count FROM row WHERE kind = ?"
         with self._lock:
             return int(self._db.execute(query, (RowKind.TRAIN,)).fetchone()["count"])
 
     def losses(self) -> list[tuple[int, float]]:
-        """The trainer's (step, loss) as far as it is known, NaN and infinity included, by step."""
+        """The trainer's finite (step, loss) as far as they are known, by step."""
         with self._lock:
             rows = self._db.execute("SELECT body FROM row WHERE kind = ?", (RowKind.TRAIN,)).fetchall()
-            odd = self._db.execute("SELECT step, loss FROM non_finite_loss").fetchall()
         values = (json.loads(row["body"])["values"] for row in rows)
         finite = [(int(v["train/global_step"]), math.log(v["train/perplexity"])) for v in values]
-        return sorted([*finite, *((int(row["step"]), float(row["loss"])) for row in odd)], key=lambda pair: pair[0])
+        return sorted(finite, key=lambda pair: pair[0])
+
+    def non_finite_losses(self) -> list[tuple[int, float]]:
+        """The steps at which the trainer's loss was NaN or infinity, by step; none that it has gone back behind."""
+        with self._lock:
+            rows = self._db.execute("SELECT step, loss FROM non_finite_loss ORDER BY step").fetchall()
+        return [(int(row["step"]), float(row["loss"])) for row in rows]
 
     def suite(self, request: str) -> str | None:
         """The body of the suite that was made for this request, if there is one."""

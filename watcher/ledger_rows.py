@@ -108,8 +108,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping. `name` and
-    `digest` are the checkpoint's.
+    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping. `name`,
+    `digest` and `seen_at` (0: not known) are the checkpoint's.
     """
 
     uid: str
@@ -120,6 +120,7 @@ class Evaluation:
     at: float
     name: str = ""
     digest: str = ""
+    seen_at: float = 0.0
 
 
 def train_row(run: str, step: int, loss: float) -> Row | None:
@@ -169,7 +170,17 @@ def to_record(row: sqlite3.Row) -> Record:
 def to_evaluation(row: sqlite3.Row) -> Evaluation:
     """An evaluation's line, without its samples."""
     metrics = json.loads(row["metrics"])
-    return Evaluation(row["uid"], row["step"], row["suite"], metrics, (), row["at"], row["name"], row["digest"] or "")
+    return Evaluation(
+        row["uid"],
+        row["step"],
+        row["suite"],
+        metrics,
+        (),
+        row["at"],
+        row["name"],
+        row["digest"] or "",
+        row["seen_at"],
+    )
 
 
 def row_body(row: Row) -> str:

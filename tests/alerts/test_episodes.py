@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,21 @@ from pydantic import ValidationError
 
 import scorers
 from tests.alerts.making import alarms, entry, healthy, made
-from watcher.alerts import MEANINGS, AlertSettings, History, Replay, Rule, entry_of, evaluate, limits, needed_samples
+from watcher.alerts import (
+    MEANINGS,
+    AlertSettings,
+    Arrival,
+    Entry,
+    History,
+    Replay,
+    Rule,
+    entry_of,
+    evaluate,
+    limits,
+    needed_samples,
+)
 from watcher.alerts.episodes import DETECTORS
-from watcher.alerts.history import views
+from watcher.alerts.history import current, views
 from watcher.model import AlertLevel
 
 RUN = [*healthy([100, 150, 200, 250]), entry(300, bad=range(20))]
@@ -63,6 +76,49 @@ def test_looks_follow_the_order_of_evaluation_and_drop_a_branch_that_was_left() 
         [(100, "uid-100")],
         [(100, "uid-100"), (300, "uid-300")],
         [(100, "uid-100"), (200, "again")],
+    ]
+
+
+def _seen(step: int, seen_at: float, bad: Sequence[int] = (), at: float | None = None) -> Entry:
+    """An entry whose checkpoint was first seen then, and evaluated a little later unless `at` says when."""
+    when = seen_at + 0.5 if at is None else at
+    return replace(entry(step, bad=bad, at=when, uid=f"{step} seen {seen_at:g}"), seen_at=seen_at)
+
+
+TO_400 = [_seen(step, step) for step in (100, 200, 300, 400)]
+
+
+def test_a_lower_step_that_is_seen_later_drops_the_branch_that_was_left_and_its_collapse_is_warned_of() -> None:
+    again = [_seen(step, 1000 + step, bad=range(20)) for step in (220, 260, 310)]
+    history = History((*TO_400, *again))
+    assert [e.step for e in [*views(history)][-1].entries] == [100, 200, 220, 260, 310]
+    assert [(a.step, a.active) for a in alarms(history.entries, Rule.VALIDITY_DROPPED)] == [(220, True)]
+
+
+def test_going_back_is_seen_before_the_step_gone_back_to_is_evaluated() -> None:
+    history = History((*TO_400, _seen(310, 1310)), arrivals=(Arrival(220, 1220.0), Arrival(310, 1310.0)))
+    assert [e.step for e in [*views(history)][-1].entries] == [100, 200, 310]
+    assert [e.step for e in current(History(tuple(TO_400), arrivals=(Arrival(220, 1220.0),)))] == [100, 200]
+    # A directory that was copied, or that a policy passes over, may hold the weights that are known.
+    passed_over = History(tuple(TO_400), arrivals=(Arrival(220, 1220.0, 1220.0, new=False),))
+    assert [e.step for e in current(passed_over)] == [100, 200, 300, 400]
+
+
+def test_a_checkpoint_of_the_branch_that_was_left_does_not_count_when_it_is_evaluated_at_last() -> None:
+    late = _seen(350, 350, bad=range(20), at=1300)
+    history = History((*TO_400, _seen(220, 1220), late))
+    assert [e.step for e in [*views(history)][-1].entries] == [100, 200, 220]
+
+
+def test_what_is_evaluated_later_but_was_seen_in_order_is_no_going_back() -> None:
+    backfilled = [_seen(100, 100), _seen(400, 400), _seen(300, 300, at=500), _seen(200, 200, at=600)]
+    base = replace(entry(0, at=700, uid="base"), seen_at=690.0)
+    history = History((*backfilled, base, _seen(500, 800)))
+    assert [e.step for e in [*views(history)][-1].entries] == [0, 100, 200, 300, 400, 500]
+    other_base = replace(entry(0, at=900, uid="other base"), seen_at=890.0)
+    assert [e.uid for e in current(replace(history, entries=(*history.entries, other_base)))][:2] == [
+        "other base",
+        "100 seen 100",
     ]
 
 

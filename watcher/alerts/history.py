@@ -8,7 +8,8 @@ its samples into the suite's order.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import intern
@@ -54,7 +55,7 @@ class Evaluated(Protocol):
 class Entry:
     """One evaluated checkpoint. `prompts` (ids), `outcomes` and `looping` are by the samples' positions; `looping` is
     true for a completion that ends in one text over and over. `valid` is how many samples parse. `at` is when it was
-    evaluated (Unix time).
+    evaluated, `seen_at` when its checkpoint was first seen (Unix time; 0 where that is not known).
     """
 
     uid: str
@@ -66,6 +67,7 @@ class Entry:
     looping: tuple[bool, ...]
     valid: int
     measures: Mapping[Measure, Jackknifed]
+    seen_at: float = 0.0
 
     @property
     def perplexity(self) -> float | None:
@@ -102,22 +104,25 @@ def entry_of(evaluation: Evaluated) -> Entry:
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A checkpoint: when it was first seen complete, and when it was settled (evaluated, skipped or failed); None
-    while it waits. Unix time.
+    while it waits. Unix time. `new`: its weights are known to be none that came before: a directory that was copied, or
+    that a policy passes over, may hold old ones.
     """
 
     step: int
     seen_at: float
     settled_at: float | None = None
+    new: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """All that is known of a run, for one suite.
 
-    `losses` are the trainer's (step, loss), NaN and infinity included. `references` are the metrics of the validation
-    answers themselves, where they are known: what the data look like is no collapse. `non_finite` are (step, weights
-    digest) of checkpoints that hold NaN or infinity. `arrivals` and `now` tell time; `ended` that no further checkpoint
-    is to be expected.
+    `losses` are the trainer's (step, loss); NaN and infinity are included, but only those that it has not gone back
+    behind since. `references` are the metrics of the validation answers themselves, where they are known: what the data
+    look like is no collapse. `non_finite` are (step, weights digest) of checkpoints that hold NaN or infinity, as it
+    stands now. `arrivals` and `now` tell time; `unwatched` are the spans (from, until) in which nobody looked; `ended`
+    that no further checkpoint is to be expected.
     """
 
     entries: tuple[Entry, ...]
@@ -126,6 +131,7 @@ class History:
     non_finite: tuple[tuple[int, str], ...] = ()
     arrivals: tuple[Arrival, ...] = ()
     now: float = 0.0
+    unwatched: tuple[tuple[float, float], ...] = ()
     ended: bool = False
 
 
@@ -150,8 +156,9 @@ def views(history: History, skip: int = 0) -> Iterator[View]:
     """Every look that was taken but the first `skip`, in the order of evaluation, so that a recomputation finds the
     same episodes.
 
-    An older checkpoint that is evaluated later joins the history without a look of its own. A step that comes again
-    with other weights means that the trainer has gone back: what was known of that step and of later ones is dropped.
+    An older checkpoint that is evaluated later joins the history without a look of its own. A step that was first seen
+    after a higher one, or that comes again with other weights, means that the trainer has gone back: what was known of
+    the steps after it is dropped. Step 0 is the base model, which may be evaluated at any time.
     """
     losses = tuple(pair for pair in history.losses if math.isfinite(pair[1]))
     for number, known in enumerate(_looks(history)):
@@ -169,18 +176,66 @@ def look_marks(history: History) -> list[int]:
     return marks
 
 
+def current(history: History) -> tuple[Entry, ...]:
+    """What counts now, by step: nothing that the trainer has gone back behind."""
+    [(known, _)] = deque(_course(history), maxlen=1)
+    return tuple(known)
+
+
 def _looks(history: History) -> Iterator[list[Entry]]:
     """What was known at each look; the list is one and the same, and grows."""
+    return (known for known, entry in _course(history) if known and known[-1] is entry)
+
+
+def _course(history: History) -> Iterator[tuple[list[Entry], Entry | None]]:
+    """What was known after each evaluation, with its entry, and at last what is known now, with None."""
     known: list[Entry] = []
-    steps: set[int] = set()
-    for entry in sorted(history.entries, key=lambda e: (e.at, e.step)):
-        if entry.step in steps:
-            del known[bisect_left(known, entry.step, key=_step) :]
-            steps = {other.step for other in known}
-        insort(known, entry, key=_step)
-        steps.add(entry.step)
-        if known[-1] is entry:
-            yield known
+    branch = _Branch()
+    sightings = {(arrival.seen_at, arrival.step) for arrival in history.arrivals if arrival.new}
+    waiting = deque(sorted(sightings | {(entry.seen_at, entry.step) for entry in history.entries if entry.step}))
+    for entry in (*sorted(history.entries, key=lambda e: (e.at, e.step)), None):
+        gone_back = False
+        while waiting and (entry is None or waiting[0][0] <= entry.at):
+            gone_back |= branch.sight(*waiting.popleft())
+        if gone_back:
+            known[:] = [other for other in known if branch.holds(other)]
+        if entry is not None and branch.holds(entry):
+            _join(known, entry)
+        yield known, entry
+
+
+def _join(known: list[Entry], entry: Entry) -> None:
+    """Add an entry. One of the same step gives way to the one that was seen, or else evaluated, later."""
+    place = bisect_left(known, entry.step, key=_step)
+    if place < len(known) and known[place].step == entry.step:
+        if known[place].seen_at > entry.seen_at:
+            return
+        later = known[place + 1 :]
+        known[place:] = [other for other in later if entry.step == 0 or other.seen_at > entry.seen_at]
+    insort(known, entry, key=_step)
+
+
+class _Branch:
+    """The sightings that the trainer has not gone back behind, in the order in which they came, and so by step."""
+
+    def __init__(self) -> None:
+        self._seen: list[float] = []
+        self._steps: list[int] = []
+
+    def sight(self, seen_at: float, step: int) -> bool:
+        """The next sighting; True where the trainer has gone back for it."""
+        before = len(self._seen)
+        while self._steps and self._steps[-1] > step:
+            self._steps.pop()
+            self._seen.pop()
+        self._steps.append(step)
+        self._seen.append(seen_at)
+        return len(self._seen) <= before
+
+    def holds(self, entry: Entry) -> bool:
+        """False where a lower step was seen after this entry's checkpoint; unknown times are no evidence of that."""
+        place = bisect_right(self._seen, entry.seen_at)
+        return not entry.seen_at or place == len(self._seen) or self._steps[place] >= entry.step
 
 
 def _step(entry: Entry) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 from watcher.alerts.catalog import Rule
 from watcher.alerts.finding import Finding
-from watcher.alerts.history import Arrival, History, View
+from watcher.alerts.history import Arrival, History, View, current
 from watcher.alerts.settings import AlertSettings
 from watcher.durations import format_duration
 from watcher.model import AlertLevel
@@ -20,8 +20,9 @@ from watcher.model import AlertLevel
 _TOGETHER = 1.0
 # Fewer intervals do not say what is usual.
 _LEAST_INTERVALS = 3
-# How often in a row the queue has to have grown.
-_GROWTHS = 3
+# The queue is compared with that of so many arrivals ago, so that one that grows only now and then is seen, too.
+_WINDOW = 8
+_LEAST_WINDOW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,42 +47,71 @@ def non_finite_signs(history: History) -> Iterator[Sign]:
         step: f"The weights {digest[:12]} of step {step} hold NaN or infinity." for step, digest in history.non_finite
     }
     bad = losses | weights
-    good = sorted({entry.step for entry in history.entries} - set(bad))
+    good = [entry.step for entry in current(history) if entry.step not in bad]
     known: set[int | None] = set()
     for step, evidence in sorted(bad.items()):
         cleared = next((g for g in good if g > step), None)
         if cleared not in known:
-            yield Sign(Rule.NON_FINITE, _finding(AlertLevel.ERROR, evidence), step, evidence, cleared)
+            identity = f"{evidence}{_turn(step, history.arrivals)}"
+            yield Sign(Rule.NON_FINITE, _finding(AlertLevel.ERROR, evidence), step, identity, cleared)
         known.add(cleared)
+
+
+def _turn(step: int, arrivals: Sequence[Arrival]) -> str:
+    """Tells the time when the trainer came to this step again, having gone back, from the first: it is news again.
+
+    >>> came = [Arrival(s, float(at)) for at, s in enumerate((100, 200, 100))]
+    >>> _turn(200, came), _turn(200, [*came, Arrival(200, 3.0)]), _turn(300, came)
+    (' (2)', ' (2)', '')
+    """
+    reached = [arrival.step >= step for arrival in sorted(arrivals, key=_by_time) if arrival.new]
+    # It is there now: what is known of it was logged for a checkpoint that may not have been read yet.
+    turns = sum(now and not before for before, now in pairwise([False, *reached, True]))
+    return f" ({turns})" if turns > 1 else ""
 
 
 def waiting_signs(history: History, settings: AlertSettings) -> Iterator[Sign]:
     """What the times of the checkpoints say at this moment; a sign that is not found any more is over."""
-    times = _times(history.arrivals)
-    if history.ended or not times:
+    if history.ended or not history.arrivals:
         return
-    yield from _behind(times, history.arrivals, settings)
-    yield from _silent(times, history, settings)
+    yield from _behind(history, settings)
+    yield from _silent(history, settings)
 
 
-def _behind(times: Sequence[float], arrivals: Sequence[Arrival], settings: AlertSettings) -> Iterator[Sign]:
-    """Begins with the checkpoint that found the queue grown several times in a row; over once it is short again."""
+def _behind(history: History, settings: AlertSettings) -> Iterator[Sign]:
+    """Begins with the checkpoint that found a longer queue than several before it did; over once it is short again."""
+    least, arrivals = settings.behind_waiting, history.arrivals
+    times = _times(arrival.seen_at for arrival in arrivals)
     queue = _waiting(times, arrivals)
-    begun: int | None = None
-    for i, length in enumerate(queue):
-        grown = queue[max(0, i - _GROWTHS) : i + 1]
-        if length < settings.behind_waiting:
+    begun: tuple[int, int] | None = None
+    for last, first in enumerate(_window_starts(times, history)):
+        if queue[last] < least:
             begun = None
-        elif begun is None and len(grown) > _GROWTHS and all(b > a for a, b in pairwise(grown)):
-            begun = i
-    if begun is None or sum(arrival.settled_at is None for arrival in arrivals) < settings.behind_waiting:
+        elif begun is None and last - first >= _LEAST_WINDOW and queue[last] > queue[first]:
+            begun = first, last
+    # The next checkpoint adds one to those that wait now: what it will find short is short already.
+    if begun is None or sum(arrival.settled_at is None for arrival in arrivals) + 1 < least:
         return
-    step = max(arrival.step for arrival in arrivals if arrival.seen_at <= times[begun])
+    first, last = begun
+    step = max(arrival.step for arrival in arrivals if arrival.seen_at <= times[last])
     evidence = (
-        f"{queue[begun]} checkpoints waited for evaluation when that of step {step} came; as the last {_GROWTHS + 1} "
-        f"came, {', '.join(map(str, queue[begun - _GROWTHS : begun + 1]))} waited."
+        f"{queue[last]} checkpoints waited for evaluation when that of step {step} came, {queue[first]} when "
+        f"the one {last - first} arrivals earlier did."
     )
     yield Sign(Rule.FALLING_BEHIND, _finding(AlertLevel.WARN, evidence, ("behind_waiting",)), step, f"queue {step}")
+
+
+def _window_starts(times: Sequence[float], history: History) -> Iterator[int]:
+    """For each of the `times` the earlier one to compare with: some before it, but none from before the evaluation got
+    going, nor before what came while nobody watched. While an engine starts, a queue says nothing.
+    """
+    # What a policy passes over is settled at once, also while the engine starts.
+    settled = sorted(at for a in history.arrivals if (at := a.settled_at) is not None and at - a.seen_at > _TOGETHER)
+    for i, time in enumerate(times):
+        broken = max((until for since, until in history.unwatched if since < time), default=-math.inf)
+        place = bisect_right(settled, broken)
+        going = settled[place] if place < len(settled) else math.inf
+        yield min(i, max(i - _WINDOW, bisect_right(times, going)))
 
 
 def _waiting(times: Sequence[float], arrivals: Sequence[Arrival]) -> list[int]:
@@ -91,15 +121,20 @@ def _waiting(times: Sequence[float], arrivals: Sequence[Arrival]) -> list[int]:
     return [bisect_right(seen, time) - bisect_right(settled, time) for time in times]
 
 
-def _silent(times: Sequence[float], history: History, settings: AlertSettings) -> Iterator[Sign]:
+def _silent(history: History, settings: AlertSettings) -> Iterator[Sign]:
+    def watched(time: float) -> float:
+        """The time without those spans before it in which nobody would have seen a checkpoint."""
+        return time - sum(max(0.0, min(time, until) - since) for since, until in history.unwatched)
+
+    times = _times(watched(arrival.seen_at) for arrival in history.arrivals)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     if len(gaps) < _LEAST_INTERVALS:
         return
-    usual, silence = median(gaps), history.now - times[-1]
+    usual, silence = median(gaps), watched(history.now) - times[-1]
     # A trainer that evaluates or writes for long now and then is not silent each time.
     if silence <= max(settings.silent_factor * usual, 1.5 * max(gaps), settings.silent_least):
         return
-    last = max(history.arrivals, key=lambda a: (a.seen_at, a.step))
+    last = max(history.arrivals, key=_by_time)
     evidence = (
         f"No checkpoint for {format_duration(silence)} after step {last.step}; they came every "
         f"{format_duration(usual)} (median of {len(gaps)})."
@@ -108,13 +143,17 @@ def _silent(times: Sequence[float], history: History, settings: AlertSettings) -
     yield Sign(Rule.TRAINER_SILENT, finding, last.step, f"{last.step} seen {last.seen_at}")
 
 
-def _times(arrivals: Sequence[Arrival]) -> list[float]:
+def _times(moments: Iterable[float]) -> list[float]:
     """When checkpoints came, those that were found together once."""
     times: list[float] = []
-    for seen in sorted(arrival.seen_at for arrival in arrivals):
-        if not times or seen - times[-1] > _TOGETHER:
-            times.append(seen)
+    for moment in sorted(moments):
+        if not times or moment - times[-1] > _TOGETHER:
+            times.append(moment)
     return times
+
+
+def _by_time(arrival: Arrival) -> tuple[float, int]:
+    return arrival.seen_at, arrival.step
 
 
 def _finding(level: AlertLevel, evidence: str, limits: tuple[str, ...] = ()) -> Finding:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from typing import Final
 
 import scorers
 from scorers.aggregation import Metrics
 from watcher.alerts import AlertSettings, Arrival, Entry, History, entry_of
 from watcher.alerts.history import PERPLEXITY
 from watcher.engine.types import Conversation
-from watcher.ledger import Evaluation, Ledger
+from watcher.ledger import Evaluation, Ledger, Record
 from watcher.model import Reason, State
 from watcher.service.signals import log
+
+_WATCHED: Final = "watched"
+_LONGEST_PAUSE: Final = 300.0
+"""Seconds between two looks in which a checkpoint is still seen when it comes: longer ones mean that uimon was down."""
 
 
 class LedgerHistory:
@@ -38,23 +46,64 @@ class LedgerHistory:
         self._reference_metrics: Metrics | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
         self._losses_known = -1
+        self._left_out: set[str] = set()
 
     def read(self, *, ended: bool) -> History:
-        """All that is known now of the suite that was evaluated last; `ended`: nothing more will come."""
+        """All that is known now of the suite that was evaluated last; `ended`: nothing more will come.
+
+        Unless it has ended, this is taken down as a time at which uimon was watching.
+        """
+        now = self._clock()
+        if not ended:
+            self._watch(now)
         new, self._place = self._ledger.evaluations_after(self._place)
         for evaluation in new:
             self._take(evaluation)
+        arrivals = tuple(Arrival(*times) for times in self._ledger.arrivals())
+        spans = self._spans()
         return History(
-            entries=tuple(self._entries.values()),
-            losses=self._all_losses(),
+            entries=tuple(self._comparable()),
+            losses=(*self._finite_losses(), *self._ledger.non_finite_losses()),
             references=self._reference() if self._entries else {},
-            non_finite=tuple(
-                (r.step, r.digest or "") for r in self._ledger.records(State.FAILED) if r.reason is Reason.NON_FINITE
-            ),
-            arrivals=tuple(Arrival(*times) for times in self._ledger.arrivals()),
-            now=self._clock(),
+            non_finite=tuple((record.step, record.digest or "") for record in self._non_finite(arrivals)),
+            arrivals=arrivals,
+            now=now,
+            unwatched=tuple((until, since) for (_, until), (since, _) in pairwise(spans)),
             ended=ended,
         )
+
+    def _spans(self) -> list[tuple[float, float]]:
+        """From when to when uimon was watching."""
+        return [(since, until) for since, until in json.loads(self._ledger.recall(_WATCHED) or "[]")]
+
+    def _watch(self, now: float) -> None:
+        spans = self._spans()
+        if spans and now - spans[-1][1] <= _LONGEST_PAUSE:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], now))
+        else:
+            spans.append((now, now))
+        self._ledger.remember(_WATCHED, json.dumps(spans))
+
+    def _comparable(self) -> list[Entry]:
+        """The entries with the prompts that most have, or else the most prompts (a damaged file leaves fewer): the
+        rules compare position by position.
+        """
+        counts = Counter(entry.prompts for entry in self._entries.values())
+        usual = max(counts, key=lambda prompts: (counts[prompts], len(prompts)), default=())
+        odd = {uid: entry for uid, entry in self._entries.items() if entry.prompts != usual}
+        for uid in odd.keys() - self._left_out:
+            sentence = (
+                "Early warnings leave step %d out: its %d samples are not of the prompts of the others (%d samples)."
+            )
+            log.warning(sentence, odd[uid].step, len(odd[uid].prompts), len(usual))
+        self._left_out |= odd.keys()
+        return [entry for uid, entry in self._entries.items() if uid not in odd]
+
+    def _non_finite(self, arrivals: Sequence[Arrival]) -> list[Record]:
+        """Checkpoints that hold NaN or infinity, and that the trainer has not gone back behind."""
+        found = [r for r in self._ledger.records(State.FAILED) if r.reason is Reason.NON_FINITE]
+        new = [arrival for arrival in arrivals if arrival.new]
+        return [r for r in found if not any(a.seen_at > r.seen_at and a.step <= r.step for a in new)]
 
     def _take(self, evaluation: Evaluation) -> None:
         if evaluation.suite != self._suite:
@@ -66,10 +115,10 @@ class LedgerHistory:
         except (scorers.SampleError, KeyError, ValueError) as error:
             log.warning("The samples of step %d cannot be compared with others (%s).", evaluation.step, error)
         else:
-            self._entries[evaluation.uid] = entry
+            self._entries[evaluation.uid] = replace(entry, seen_at=evaluation.seen_at)
 
-    def _all_losses(self) -> tuple[tuple[int, float], ...]:
-        """The trainer's losses, read again only where there are more of them: a long run has 100,000."""
+    def _finite_losses(self) -> tuple[tuple[int, float], ...]:
+        """The losses that are numbers, read again only where there are more of them: a long run has 100,000."""
         count = self._ledger.loss_count()
         if count != self._losses_known:
             self._losses, self._losses_known = tuple(self._ledger.losses()), count

@@ -187,7 +187,11 @@ class Service:
             log.info("Continuing from the ledger: %d checkpoints known, %d of them to do.", known, waiting)
 
     def _nothing_more(self) -> bool:
-        """True where no further checkpoint is to be expected."""
+        """True where no further checkpoint is to be expected; also before the first look, which shows what has come
+        while uimon was down: until then no time says anything.
+        """
+        if not self.signals.looked.is_set():
+            return True
         final = self._parts.ledger.newest_final()
         done = final is not None and final.step >= (self._parts.ledger.newest_step() or 0)
         return done or self.run_watch.ended_state is not None
