@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from watcher.alerts import Alarm, Entry
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import ORDER, Best, Criterion, best
-from watcher.alerts.history import views
+from watcher.alerts.history import current
 from watcher.ledger import Ledger
 from watcher.model import AlertLevel, Reason, UimonError
 from watcher.service.history import LedgerHistory
@@ -95,6 +94,4 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
 
 def _entries(ledger: Ledger) -> list[Entry]:
     """What holds now, by step: where the trainer has gone back, what it had done after that step is no part of it."""
-    # Only the last one is kept: each holds all that came before it.
-    last = deque(views(LedgerHistory(ledger).read(ended=True)), maxlen=1)
-    return list(last[0].entries) if last else []
+    return list(current(LedgerHistory(ledger).read(ended=True)))
