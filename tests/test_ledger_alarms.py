@@ -59,10 +59,42 @@ def test_a_warning_begins_once_and_ends_once_across_restarts(ledger: Ledger, tmp
     assert (over.begun, sorted(over.over)) == ((), ["a", "b"])
     assert again.alarms().settle([Warned("a", active=False)], BOTH).over == ()
     assert [(a["key"], a["active"]) for a in again.alarms().all()] == [("a", False), ("b", False)]
-    assert due(again, "webhook") == [("a", RAISED), ("b", RAISED), ("a", CLEARED), ("b", CLEARED)]
+    assert due(again, "webhook") == [("a", RAISED), ("b", RAISED)]
     # A command may stop the trainer: it is not run because something is well again.
     assert due(again, "command") == [("a", RAISED), ("b", RAISED)]
     again.close()
+
+
+def test_that_one_is_over_is_due_only_where_its_beginning_was_passed_on(ledger: Ledger) -> None:
+    alarms = ledger.alarms()
+    alarms.settle([Warned("a"), Warned("b"), Warned("c")], BOTH)
+    alarms.settle([], BOTH)
+    for notice, error in zip(alarms.due("webhook"), ("it answered 404", None), strict=False):
+        alarms.passed_on(notice, "webhook", error)
+    assert due(ledger, "webhook") == [("c", RAISED), ("b", CLEARED)]
+
+
+def test_of_one_that_is_no_longer_watched_nobody_hears_that_it_is_over_until_it_is(ledger: Ledger) -> None:
+    alarms = ledger.alarms()
+    alarms.settle([Warned("a")], BOTH)
+    alarms.passed_on(alarms.due("webhook")[0], "webhook")
+    lost = alarms.settle([], BOTH, {"a"})
+    assert (lost.over, lost.unwatched) == ((), ("a",))
+    assert [a["active"] for a in alarms.all()] == [False]
+    assert alarms.settle([], BOTH, {"a"}).unwatched == ()
+    assert due(ledger, "webhook") == []
+    back = alarms.settle([Warned("a", active=False)], BOTH)
+    assert (back.begun, back.over) == ((), ("a",))
+    assert due(ledger, "webhook") == [("a", CLEARED)]
+
+
+def test_one_that_is_watched_again_lasts_and_nobody_is_told_twice(ledger: Ledger) -> None:
+    alarms = ledger.alarms()
+    for unwatched in (set(), {"a"}, set()):
+        changes = alarms.settle([] if unwatched else [Warned("a")], BOTH, unwatched)
+    assert (changes.begun, changes.over) == ((), ())
+    assert [a["active"] for a in alarms.all()] == [True]
+    assert due(ledger, "webhook") == [("a", RAISED)]
 
 
 def test_one_that_lasts_after_all_is_active_again_and_nobody_is_told_twice(ledger: Ledger) -> None:
@@ -88,6 +120,14 @@ def test_each_channel_passes_each_warning_on_once(ledger: Ledger, clock: Clock) 
     assert due(ledger, "command") == [("a", RAISED), ("b", RAISED)]
     clock.now += 31
     assert [(n.key, n.attempts) for n in alarms.due("webhook")] == [("b", 1)]
+
+
+def test_what_was_postponed_is_due_early_where_that_is_asked_for(ledger: Ledger) -> None:
+    alarms = ledger.alarms()
+    alarms.settle([Warned("a")], BOTH)
+    alarms.postpone(alarms.due("webhook")[0], "webhook", 3600, "it answered 500")
+    assert alarms.due("webhook") == []
+    assert [n.key for n in alarms.due("webhook", early=True)] == ["a"]
 
 
 def test_losses_are_what_the_trainer_logged_nan_and_infinity_included(ledger: Ledger) -> None:

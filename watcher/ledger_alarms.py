@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from watcher.ledger_outbox import Transactions
 
 RAISED, CLEARED = "raised", "cleared"
+_LASTS, _OVER, _UNWATCHED = 0, 1, 2
+"""What the column `over` holds."""
 
 
 class EarlyWarning(Protocol):
@@ -26,10 +29,11 @@ class EarlyWarning(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one settlement changed: keys of the warnings that began, and of those that are over now."""
+    """What one settlement changed: keys of the warnings that began, are over now, or are no longer watched."""
 
     begun: tuple[str, ...]
     over: tuple[str, ...]
+    unwatched: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +53,28 @@ class LedgerAlarms:
         self._ledger = ledger
         self._clock = clock
 
-    def settle(self, found: Iterable[EarlyWarning], channels: Mapping[str, frozenset[str]]) -> Changes:
+    def settle(
+        self,
+        found: Iterable[EarlyWarning],
+        channels: Mapping[str, frozenset[str]],
+        unwatched: Collection[str] = frozenset(),
+    ) -> Changes:
         """Keep what is found now, each change once; `channels` says which events each channel passes on.
 
         A warning on record that is not found any more, as after the trainer went back, is over. One that is over when
         it is found first is kept, and nobody is told: what it would have warned of has passed. Nor is anybody told of
-        one that lasts after all, having been over.
+        one that lasts after all, having been over. Of the keys that are `unwatched` nobody can say whether they last:
+        they are not active, and no channel hears that they are over before they are watched again and found to be so.
         """
         alarms = {alarm.key: alarm for alarm in found}
         with self._ledger.change() as db:
-            known = {row["key"]: bool(row["over"]) for row in db.execute("SELECT key, over FROM alarm").fetchall()}
+            known = {row["key"]: int(row["over"]) for row in db.execute("SELECT key, over FROM alarm").fetchall()}
             new = [alarm for key, alarm in alarms.items() if key not in known]
             begun = tuple(alarm.key for alarm in new if alarm.active)
-            lasting = {key for key, alarm in alarms.items() if alarm.active}
-            over = tuple(key for key, was_over in known.items() if not was_over and key not in lasting)
+            lasting = {key for key, alarm in alarms.items() if alarm.active and key not in unwatched}
+            kept = lasting.union(unwatched)
+            over = tuple(key for key, was in known.items() if was != _OVER and key not in kept)
+            lost = tuple(key for key, was in known.items() if was == _LASTS and key in unwatched)
             db.executemany(
                 "INSERT INTO alarm VALUES (?, ?, ?, ?, ?)",
                 [(a.key, a.step, json.dumps(a.to_dict()), self._clock(), int(not a.active)) for a in new],
@@ -71,9 +83,11 @@ class LedgerAlarms:
             db.executemany(
                 "UPDATE alarm SET body = ? WHERE key = ?", [(json.dumps(a.to_dict()), key) for a, key in changed]
             )
-            db.executemany("UPDATE alarm SET over = 1 WHERE key = ?", [(key,) for key in over])
-            again = [key for key, was_over in known.items() if was_over and key in lasting]
-            db.executemany("UPDATE alarm SET over = 0 WHERE key = ?", [(key,) for key in again])
+            again = [key for key, was in known.items() if was != _LASTS and key in lasting]
+            states = ((_OVER, over), (_UNWATCHED, lost), (_LASTS, again))
+            db.executemany(
+                "UPDATE alarm SET over = ? WHERE key = ?", [(state, key) for state, keys in states for key in keys]
+            )
             due = [(key, RAISED) for key in begun] + [(key, CLEARED) for key in over]
             db.executemany(
                 "INSERT OR IGNORE INTO notice (alarm, channel, event) VALUES (?, ?, ?)",
@@ -84,7 +98,7 @@ class LedgerAlarms:
                     if event in events
                 ],
             )
-        return Changes(begun, over)
+        return Changes(begun, over, lost)
 
     def all(self) -> list[dict[str, Any]]:
         """Every warning of the run, as `to_dict` gave it, with `active` as it is now, by step."""
@@ -92,14 +106,19 @@ class LedgerAlarms:
             rows = db.execute("SELECT body, over FROM alarm ORDER BY step, began_at, key").fetchall()
         return [json.loads(row["body"]) | {"active": not row["over"]} for row in rows]
 
-    def due(self, channel: str) -> list[Notice]:
-        """What this channel is to pass on now, the oldest first."""
+    def due(self, channel: str, *, early: bool = False) -> list[Notice]:
+        """What this channel is to pass on now, the oldest first; `early`: also what was postponed.
+
+        That a warning is over is due only where the channel has passed on that it began.
+        """
         query = (
-            "SELECT key, event, body, attempts FROM notice JOIN alarm ON alarm.key = notice.alarm WHERE channel = ? "
-            "AND done_at IS NULL AND not_before <= ? ORDER BY notice.rowid"
+            "SELECT key, event, body, attempts FROM notice JOIN alarm ON alarm.key = notice.alarm WHERE channel = ?1 "
+            "AND done_at IS NULL AND not_before <= ?2 AND (event = ?3 OR EXISTS (SELECT 1 FROM notice AS first WHERE "
+            "first.alarm = notice.alarm AND first.channel = ?1 AND first.event = ?3 AND first.done_at IS NOT NULL "
+            "AND first.error IS NULL)) ORDER BY notice.rowid"
         )
         with self._ledger.read() as db:
-            rows = db.execute(query, (channel, self._clock())).fetchall()
+            rows = db.execute(query, (channel, math.inf if early else self._clock(), RAISED)).fetchall()
         return [Notice(row["key"], row["event"], json.loads(row["body"]), int(row["attempts"])) for row in rows]
 
     def passed_on(self, notice: Notice, channel: str, error: str | None = None) -> None:

@@ -172,11 +172,16 @@ class LedgerOutbox:
     # Alerts, which have one target: wherever rows can go at the moment.
 
     def add_alert(self, alert: Alert) -> bool:
-        """This alert is due, unless the run has had it before, also in an earlier process; True where it is new."""
+        """This alert is due, unless the run has had it before, also in an earlier process; True where it is new.
+
+        Another one with the title of an earlier one is numbered: W&B would take it for the same.
+        """
         with self._ledger.change() as db:
+            query = "SELECT COUNT(*) FROM alert WHERE title = ?1 OR instr(title, ?1 || ' (no. ') = 1"
+            same = int(db.execute(query, (alert.title,)).fetchone()[0])
+            title = f"{alert.title} (no. {same + 1})" if same else alert.title
             query = "INSERT OR IGNORE INTO alert (key, level, title, text, created_at) VALUES (?, ?, ?, ?, ?)"
-            values = (alert.key, alert.level, alert.title, alert.text, self._clock())
-            return db.execute(query, values).rowcount == 1
+            return db.execute(query, (alert.key, alert.level, title, alert.text, self._clock())).rowcount == 1
 
     def due_alerts(self) -> list[Alert]:
         """Alerts that were not raised yet, the oldest first."""

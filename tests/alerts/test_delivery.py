@@ -111,6 +111,11 @@ def test_a_command_that_fails_is_quoted_and_nothing_else_happens(alarm: Alarm) -
     assert said == f"The command for alarm {alarm.key} ended with 7: no such job."
 
 
+def test_what_a_command_prints_cannot_steer_a_terminal(alarm: Alarm) -> None:
+    said = Command(r"printf '\033]0;title\007\033[31mred'; exit 3").run(alarm, "run-1")
+    assert said == rf"The command for alarm {alarm.key} ended with 3: \x1b]0;title\x07\x1b[31mred."
+
+
 def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Path, alarm: Alarm) -> None:
     said = Command(f"sleep 1000 & echo $! > {tmp_path}/pid; wait", timeout=1).run(alarm, "run-1")
     assert said == f"The command for alarm {alarm.key} took longer than 1.0 s."

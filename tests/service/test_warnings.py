@@ -15,13 +15,16 @@ from typing import Any
 import pytest
 
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
-from watcher.alerts.delivery import Webhook
+from watcher.alerts import Alarm, AlertSettings, Rule
+from watcher.alerts.delivery import Command, Refusal, Webhook
+from watcher.board import Board
 from watcher.commands.evidence import warnings_with_samples
 from watcher.commands.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.model import AlertLevel
-from watcher.service.warner import Channels
+from watcher.service.history import LedgerHistory
+from watcher.service.warner import Channels, Warner
 
 PAGES = 64
 
@@ -55,7 +58,7 @@ def engine(house: House) -> Writer:
 def train(house: House, steps: Sequence[int], **settings: object) -> None:
     for step in steps:
         write_checkpoint(house.root, step, max_steps=10_000)
-    house.service(once=True, samples=PAGES, **settings).run()
+    house.service(**{"once": True, "samples": PAGES} | settings).run()
 
 
 def rules(house: House, *, active: bool = True) -> set[str]:
@@ -105,6 +108,33 @@ def test_status_shows_samples_of_a_warning_that_lasts(
 def test_a_silenced_rule_is_not_raised(house: House, engine: Writer) -> None:
     train(house, (*HEALTHY, *SICK), alerts={"silence": ["blue_purple_takeover", "colors_collapsed"]})
     assert not {"blue_purple_takeover", "colors_collapsed"} & rules(house)
+
+
+def test_a_warning_whose_rule_is_silenced_is_not_said_to_be_over(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(house, (*HEALTHY, *SICK))
+    told = [alert.title for alert in house.tracker.alerts]
+    assert any("Blue and purple" in title for title in told)
+    with caplog.at_level("INFO", logger="uimon"):
+        train(house, (600,), alerts={"silence": sorted(rules(house))})
+    assert rules(house) == set()
+    assert "No longer watched, because its rule is silenced: Blue and purple take over the pages" in caplog.text
+    train(house, (700,))
+    assert "blue_purple_takeover" in rules(house)
+    assert [alert.title for alert in house.tracker.alerts] == told
+
+
+def test_a_warning_of_a_suite_that_is_no_longer_used_is_not_said_to_be_over(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Receiver() as receiver, caplog.at_level("INFO", logger="uimon"):
+        train(house, (*HEALTHY, *SICK), webhook=receiver.url)
+        train(house, (600,), webhook=receiver.url, samples=PAGES - 1)
+    assert "blue_purple_takeover" not in rules(house)
+    assert "because samples are drawn another way now: Blue and purple take over the pages" in caplog.text
+    assert {event["event"] for event in receiver.taken} == {"raised"}
+    assert not any(alert.title.startswith("Over") for alert in house.tracker.alerts)
 
 
 def test_a_command_gets_each_warning_once_and_its_failure_ends_nothing(
@@ -192,6 +222,156 @@ def test_a_webhook_that_will_never_take_it_is_said_and_not_tried_again(
     assert "secret-token" not in caplog.text
 
 
+def test_what_a_webhook_refuses_at_the_end_is_tried_again_before_the_exit(house: House, engine: Writer) -> None:
+    with Receiver() as receiver:
+        train(house, HEALTHY, webhook=receiver.url)
+        receiver.waiting = [503] * 3
+        train(house, SICK, webhook=receiver.url, drain_timeout=20)
+        assert house.ledger.alarms().due("webhook", early=True) == []
+        assert "blue_purple_takeover" in {event["rule"] for event in receiver.taken}
+
+
+def test_what_a_webhook_does_not_take_before_the_exit_is_said_and_told_by_the_next_start(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Receiver(*[503] * 1000) as receiver:
+        train(house, (*HEALTHY, *SICK), webhook=receiver.url)
+        due = house.ledger.alarms().due("webhook", early=True)
+        assert len(due) > 1
+        for notice in due:
+            sentence = f"The webhook was not told that alarm {notice.key} was raised; the next start tries again."
+            assert caplog.text.count(sentence) == 1
+        receiver.waiting = []
+        train(house, (600,), webhook=receiver.url)
+        assert {event["key"] for event in receiver.taken} == {notice.key for notice in due}
+
+
+def alarm(name: str, *, cleared: int | None = None) -> Alarm:
+    """An episode at step 400."""
+    rule, level = Rule.COLORS_COLLAPSED, AlertLevel.WARN
+    return Alarm(name, rule, level, 400, "All gray", "e", "", "", "c", "f", cleared_step=cleared)
+
+
+@dataclass
+class Desk:
+    """A warner that finds what `found` holds; `heard` is who heard of it, in order."""
+
+    house: House
+    found: list[Alarm] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    answers: list[Refusal | None] = field(default_factory=list)
+    deadly: bool = False
+
+    def evaluate(self, history: object) -> list[Alarm]:
+        return self.found
+
+    def warner(self) -> Warner:
+        """One of a new start."""
+        channels = Channels(Hook("http://localhost", desk=self), Shell("", desk=self), retries=(0.0,) * 9)
+        ledger, settings = self.house.ledger, AlertSettings()
+        history, ended = LedgerHistory(ledger), lambda: False
+        return Warner(ledger, history, settings, channels, Board(), run="run", ended=ended, publish=self.publish)
+
+    def publish(self) -> None:
+        keys = [alert.key for alert in self.house.ledger.outbox().due_alerts()]
+        self.heard += [f"wandb {key}" for key in keys]
+        self.house.ledger.outbox().alerts_raised(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook(Webhook):
+    desk: Desk = field(kw_only=True)
+
+    def send(self, alarm: Alarm, run: str) -> Refusal | None:
+        self.desk.heard.append(f"webhook {alarm.key}" + ("" if alarm.active else " over"))
+        return self.desk.answers.pop(0) if self.desk.answers else None
+
+
+@dataclass(frozen=True, slots=True)
+class Shell(Command):
+    desk: Desk = field(kw_only=True)
+
+    def run(self, alarm: Alarm, run: str) -> str | None:
+        self.desk.heard.append(f"command {alarm.key}")
+        if self.desk.deadly:
+            raise SystemExit
+        return None
+
+
+@pytest.fixture
+def desk(house: House, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    made = Desk(house)
+    monkeypatch.setattr("watcher.service.warner.Replay", lambda _: made)
+    return made
+
+
+def test_a_command_that_ends_uimon_runs_once_after_everybody_has_heard(desk: Desk) -> None:
+    desk.found, desk.deadly = [alarm("a"), alarm("b")], True
+    with pytest.raises(SystemExit):
+        desk.warner().step()
+    assert desk.heard == ["webhook a", "webhook b", "wandb a", "wandb b", "command a"]
+    desk.warner().step()
+    assert len(desk.heard) == 5
+
+
+def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.found = [alarm("a")]
+    monkeypatch.setattr(Desk, "publish", lambda _: None)
+    monkeypatch.setattr("watcher.service.warner._HEARD_SECONDS", 0.0)
+    desk.warner().step()
+    assert desk.heard == ["webhook a", "command a"]
+
+
+def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.found = [alarm("a")]
+    desk.house.ledger.alarms().settle(desk.found, desk.warner()._channels.events)
+    warner = desk.warner()
+    warner.finish(0.0)
+    warner.run()
+    assert desk.heard == ["webhook a"]
+    assert "The command is not run for alarm a, which an earlier start raised." in caplog.text
+
+
+def test_that_a_warning_is_over_is_never_told_before_it_began(desk: Desk) -> None:
+    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 2
+    warner = desk.warner()
+    warner.step()
+    desk.found = [alarm("a", cleared=500)]
+    for _ in range(4):
+        warner.step()
+    assert [h for h in desk.heard if "webhook" in h] == ["webhook a", "webhook a", "webhook a", "webhook a over"]
+
+
+def test_who_never_took_that_a_warning_began_is_not_told_that_it_is_over(desk: Desk) -> None:
+    desk.found, desk.answers = [alarm("a")], [Refusal("No such address.", may_pass=False)]
+    warner = desk.warner()
+    warner.step()
+    desk.found = [alarm("a", cleared=500)]
+    warner.step()
+    warner.step()
+    assert [h for h in desk.heard if "webhook" in h] == ["webhook a"]
+
+
+def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Desk, "publish", lambda _: None)
+    monkeypatch.setattr("watcher.service.warner._HEARD_SECONDS", 0.0)
+    warner = desk.warner()
+    for name in "abc":
+        desk.found = [alarm(name)]
+        warner.step()
+        warner.step()
+    raised, over = "All gray (step 400)", "Over: colors_collapsed (step 400)"
+    assert {alert.key: alert.title for alert in desk.house.ledger.outbox().due_alerts()} == {
+        "a": raised,
+        "b": f"{raised} (no. 2)",
+        "c": f"{raised} (no. 3)",
+        "a/over": over,
+        "b/over": f"{over} (no. 2)",
+    }
+
+
 @dataclass
 class Broken:
     """A history that cannot be read."""
@@ -212,6 +392,24 @@ def test_a_rule_that_fails_is_said_once_and_ends_nothing(
     assert broken.read_by
     assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 1
     assert [state for _, state, _ in house.states()] == ["published"] * 5
+
+
+def test_a_look_that_fails_is_said_each_time_it_begins_and_holds_up_no_delivery(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 2
+    warner = desk.warner()
+    warner.step()
+    with caplog.at_level("INFO", logger="uimon"):
+        for _ in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr(Desk, "evaluate", lambda *_: 1 // 0)
+                warner.step()
+                warner.step()
+            warner.step()
+    assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 2
+    assert caplog.text.count("Early warnings are worked out again.") == 2
+    assert [h for h in desk.heard if "webhook" in h] == ["webhook a"] * 3
 
 
 def test_a_checkpoint_with_nan_is_warned_of_and_the_next_good_one_ends_it(house: House, engine: Writer) -> None:

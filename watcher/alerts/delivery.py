@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from watcher.alerts.episodes import Alarm
 from watcher.durations import format_duration
+from watcher.printable import printable
 
 ENVIRONMENT = "UIMON_ALERT"
 """The variable in which a command finds the alarm, as JSON."""
@@ -136,8 +137,8 @@ class Command:
 
 
 def _quoted(said: IO[bytes]) -> str:
-    """The end of what a command printed, on one line."""
+    """The end of what a command printed, on one line that cannot steer a terminal."""
     said.seek(0, os.SEEK_END)
     said.seek(max(0, said.tell() - _QUOTED))
-    text = " ".join(said.read().decode(errors="replace").split())
+    text = printable(" ".join(said.read().decode(errors="replace").split()))
     return f": {text}" if text else ""

@@ -111,6 +111,7 @@ class Service:
             self.board,
             run=run,
             ended=self._nothing_more,
+            publish=parts.outboxes and self.signals.due.set,
         )
         self._publisher = Publisher(
             parts.outboxes and parts.outboxes(self.run_watch),
@@ -148,8 +149,10 @@ class Service:
             drain, patience = min(drain, _STOP_DRAIN_SECONDS), _STOP_JOIN_SECONDS
         for thread in (evaluator, intake):
             self._join(thread, patience)
-        self._warner.finish()
-        self._join(warner, patience)
+        # Asked to stop, there is no time to try again what a webhook refuses.
+        spare = 0.0 if self._asked_to_stop else drain
+        self._warner.finish(spare)
+        self._join(warner, spare + patience)
         # Only now nothing new can become due, so an empty outbox means that all is delivered.
         self._publisher.finish(drain, hasty=self._asked_to_stop)
         self._join(publisher, drain + patience)
