@@ -15,16 +15,13 @@ from typing import Any
 import pytest
 
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
-from watcher.alerts import Alarm, AlertSettings, Rule
-from watcher.alerts.delivery import Command, Refusal, Webhook
-from watcher.board import Board
+from watcher.alerts.delivery import Webhook
 from watcher.commands.evidence import warnings_with_samples
 from watcher.commands.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.model import AlertLevel
-from watcher.service.history import LedgerHistory
-from watcher.service.warner import Channels, Warner
+from watcher.service.warner import Channels
 
 PAGES = 64
 
@@ -246,154 +243,6 @@ def test_what_a_webhook_does_not_take_before_the_exit_is_said_and_told_by_the_ne
         assert {event["key"] for event in receiver.taken} == {notice.key for notice in due}
 
 
-def alarm(name: str, *, cleared: int | None = None) -> Alarm:
-    """An episode at step 400."""
-    rule, level = Rule.COLORS_COLLAPSED, AlertLevel.WARN
-    return Alarm(name, rule, level, 400, "All gray", "e", "", "", "c", "f", cleared_step=cleared)
-
-
-@dataclass
-class Desk:
-    """A warner that finds what `found` holds; `heard` is who heard of it, in order."""
-
-    house: House
-    found: list[Alarm] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
-    answers: list[Refusal | None] = field(default_factory=list)
-    deadly: bool = False
-
-    def evaluate(self, history: object) -> list[Alarm]:
-        return self.found
-
-    def warner(self) -> Warner:
-        """One of a new start."""
-        channels = Channels(Hook("http://localhost", desk=self), Shell("", desk=self), retries=(0.0,) * 9)
-        ledger, settings = self.house.ledger, AlertSettings()
-        history, ended = LedgerHistory(ledger), lambda: False
-        return Warner(ledger, history, settings, channels, Board(), run="run", ended=ended, publish=self.publish)
-
-    def publish(self) -> None:
-        keys = [alert.key for alert in self.house.ledger.outbox().due_alerts()]
-        self.heard += [f"wandb {key}" for key in keys]
-        self.house.ledger.outbox().alerts_raised(keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Hook(Webhook):
-    desk: Desk = field(kw_only=True)
-
-    def send(self, alarm: Alarm, run: str) -> Refusal | None:
-        self.desk.heard.append(f"webhook {alarm.key}" + ("" if alarm.active else " over"))
-        return self.desk.answers.pop(0) if self.desk.answers else None
-
-
-@dataclass(frozen=True, slots=True)
-class Shell(Command):
-    desk: Desk = field(kw_only=True)
-
-    def run(self, alarm: Alarm, run: str) -> str | None:
-        self.desk.heard.append(f"command {alarm.key}")
-        if self.desk.deadly:
-            raise SystemExit
-        return None
-
-
-@pytest.fixture
-def desk(house: House, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    made = Desk(house)
-    monkeypatch.setattr("watcher.service.warner.Replay", lambda _: made)
-    return made
-
-
-def test_a_command_that_ends_uimon_runs_once_after_everybody_has_heard(desk: Desk) -> None:
-    desk.found, desk.deadly = [alarm("a"), alarm("b")], True
-    with pytest.raises(SystemExit):
-        desk.warner().step()
-    assert desk.heard == ["webhook a", "webhook b", "wandb a", "wandb b", "command a"]
-    desk.warner().step()
-    assert len(desk.heard) == 5
-
-
-def test_the_service_has_wandb_take_a_warning_before_its_command_runs(
-    desk: Desk, engine: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("watcher.service.service._channels", lambda _: Channels(command=Shell("", desk=desk)))
-    known: list[bool] = []
-    monkeypatch.setattr(Shell, "run", lambda *_: known.append(not desk.house.ledger.outbox().due_alerts()))
-    desk.found = [alarm("a")]
-    train(desk.house, (100,))
-    assert known == [True]
-
-
-def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("watcher.service.warner._LEAST_PAUSE", 0.01)
-    monkeypatch.setattr("watcher.service.warner._LONGEST_PAUSE", 0.01)
-    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 20
-    warner = desk.warner()
-    warner.finish(30.0)
-    warner.run()
-    assert [h for h in desk.heard if "webhook" in h] == ["webhook a"] * 21
-    assert desk.house.ledger.alarms().due("webhook", early=True) == []
-
-
-def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.found = [alarm("a")]
-    monkeypatch.setattr(Desk, "publish", lambda _: None)
-    monkeypatch.setattr("watcher.service.warner._HEARD_SECONDS", 0.0)
-    desk.warner().step()
-    assert desk.heard == ["webhook a", "command a"]
-
-
-def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    desk.found = [alarm("a")]
-    desk.house.ledger.alarms().settle(desk.found, desk.warner()._channels.events)
-    warner = desk.warner()
-    warner.finish(0.0)
-    warner.run()
-    assert desk.heard == ["webhook a"]
-    assert "The command is not run for alarm a, which an earlier start raised." in caplog.text
-
-
-def test_that_a_warning_is_over_is_never_told_before_it_began(desk: Desk) -> None:
-    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 2
-    warner = desk.warner()
-    warner.step()
-    desk.found = [alarm("a", cleared=500)]
-    for _ in range(4):
-        warner.step()
-    assert [h for h in desk.heard if "webhook" in h] == ["webhook a", "webhook a", "webhook a", "webhook a over"]
-
-
-def test_who_never_took_that_a_warning_began_is_not_told_that_it_is_over(desk: Desk) -> None:
-    desk.found, desk.answers = [alarm("a")], [Refusal("No such address.", may_pass=False)]
-    warner = desk.warner()
-    warner.step()
-    desk.found = [alarm("a", cleared=500)]
-    warner.step()
-    warner.step()
-    assert [h for h in desk.heard if "webhook" in h] == ["webhook a"]
-
-
-def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Desk, "publish", lambda _: None)
-    monkeypatch.setattr("watcher.service.warner._HEARD_SECONDS", 0.0)
-    warner = desk.warner()
-    for name in "abc":
-        desk.found = [alarm(name)]
-        warner.step()
-        warner.step()
-    raised, over = "All gray (step 400)", "Over: colors_collapsed (step 400)"
-    assert {alert.key: alert.title for alert in desk.house.ledger.outbox().due_alerts()} == {
-        "a": raised,
-        "b": f"{raised} (no. 2)",
-        "c": f"{raised} (no. 3)",
-        "a/over": over,
-        "b/over": f"{over} (no. 2)",
-    }
-
-
 @dataclass
 class Broken:
     """A history that cannot be read."""
@@ -414,24 +263,6 @@ def test_a_rule_that_fails_is_said_once_and_ends_nothing(
     assert broken.read_by
     assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 1
     assert [state for _, state, _ in house.states()] == ["published"] * 5
-
-
-def test_a_look_that_fails_is_said_each_time_it_begins_and_holds_up_no_delivery(
-    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 2
-    warner = desk.warner()
-    warner.step()
-    with caplog.at_level("INFO", logger="uimon"):
-        for _ in range(2):
-            with monkeypatch.context() as patch:
-                patch.setattr(Desk, "evaluate", lambda *_: 1 // 0)
-                warner.step()
-                warner.step()
-            assert desk.heard.count("webhook a") == 3
-            warner.step()
-    assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 2
-    assert caplog.text.count("Early warnings are worked out again.") == 2
 
 
 def test_a_checkpoint_with_nan_is_warned_of_and_the_next_good_one_ends_it(house: House, engine: Writer) -> None:
