@@ -71,11 +71,14 @@ def trainers_own(run: RunRecord) -> dict[str, Any]:
 
 
 def wait_for_origin(standin: Standin) -> None:
-    """Wait until W&B knows on what machine the trainer runs, which the SDK tells after some seconds."""
-    deadline = time.monotonic() + 20
-    while "e" not in standin.state(rows=False)["runs"][PATH]["config"]["_wandb"]["value"]:
+    """Wait until W&B knows all that the SDK tells of a trainer and its machine, which takes some seconds."""
+    deadline = time.monotonic() + 40
+    known = [{}, trainers_own(standin.store.runs[PATH])]
+    # It comes in several posts, some of them files.
+    while "e" not in known[-1]["config"]["_wandb"] or known[-1] != known[-2]:
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.5)
+        known.append(trainers_own(standin.store.runs[PATH]))
 
 
 def test_a_living_default_mode_trainer_is_shown_in_a_companion_and_not_touched(
@@ -84,6 +87,7 @@ def test_a_living_default_mode_trainer_is_shown_in_a_companion_and_not_touched(
     trainer = start_trainer("online")
     trainer.log(20)
     wait_for_lines(standin, 20)
+    wait_for_origin(standin)
     before = trainers_own(standin.store.runs[PATH])
     due = MemoryStore([eval_row(10), train_row(1)])
     due.alerts = [DIVERGED]
