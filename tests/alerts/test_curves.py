@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from pydantic import ValidationError
 
 from tests.alerts.making import alarms, entry, page
 from watcher.alerts import AlertSettings, Entry, Milestone, Rule
@@ -146,6 +147,8 @@ def test_a_milestone_whose_metric_no_evaluation_has_is_refused(metric: str) -> N
 
 
 def test_a_misspelt_metric_is_answered_with_the_right_one_and_a_plug_ins_is_taken() -> None:
-    with pytest.raises(ValueError, match=r"did you mean eval/perplexity\?"):
-        Milestone(step=1, metric="eval/perplexty", most=2)
+    table = {"progression": [{"step": 1, "metric": "eval/perplexty", "most": 2}]}
+    with pytest.raises(ValidationError) as refused:
+        AlertSettings.model_validate(table)
+    assert "perhaps eval/perplexity is meant" in refused.value.errors()[0]["msg"]
     assert Milestone(step=1, metric="eval/headings/mean", least=2).metric == "eval/headings/mean"

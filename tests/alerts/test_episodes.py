@@ -41,6 +41,18 @@ def test_every_rule_has_a_meaning_with_cause_and_fix() -> None:
         assert len(f"{meaning.title} (step 1000000)") < 64
 
 
+def test_a_meaning_names_what_its_rule_can_see_and_where_samples_are_shown() -> None:
+    texts = {rule: f"{meaning.cause} {meaning.fix}" for rule, meaning in MEANINGS.items()}
+    assert "it has collapsed" in texts[Rule.EMPTY_OFTEN]
+    # A rise has two rules, and none of them may claim what only the other knows.
+    assert "too little training" in texts[Rule.PERPLEXITY_HIGH]
+    assert "too little" not in texts[Rule.DIVERGING]
+    assert "does not heal" not in texts[Rule.NON_FINITE]
+    for text in texts.values():
+        assert "below" not in text
+        assert ("Look at the samples" in text) == ("`uimon status` shows some" in text)
+
+
 def test_a_silenced_rule_is_not_raised() -> None:
     assert alarms(RUN, Rule.VALIDITY_DROPPED)
     assert not alarms(RUN, Rule.VALIDITY_DROPPED, AlertSettings(silence=(Rule.VALIDITY_DROPPED,)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from scorers import METRICS
 from watcher.alerts.catalog import Rule
@@ -38,7 +38,7 @@ class Milestone(BaseModel):
         if (name in METRICS and name.startswith("eval/")) or (name.startswith("eval/") and name.count("/") > 1):
             return name
         near = get_close_matches(name, METRICS, 1)
-        hint = f"; did you mean {near[0]}?" if near and near[0].startswith("eval/") else ""
+        hint = f"; perhaps {near[0]} is meant" if near and near[0].startswith("eval/") else ""
         raise ValueError(f"no evaluation has a metric called {name}{hint}")
 
     @model_validator(mode="after")
@@ -47,6 +47,12 @@ class Milestone(BaseModel):
             raise ValueError("a milestone needs `least` or `most`")
         return self
 
+
+# Told apart before they are read, so that an error is about what was meant.
+Progression = Annotated[
+    Annotated[Literal["off", "documented"], Tag("name")] | Annotated[tuple[Milestone, ...], Tag("table")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "table"),
+]
 
 DOCUMENTED_PROGRESSION = (
     Milestone(step=50, metric="eval/perplexity", most=1.5),
@@ -147,7 +153,7 @@ class AlertSettings(BaseModel):
     perplexity_info: Annotated[float, Field(gt=1)] = 10
     """Held-out perplexity above which there is room for improvement; from the metrics' bands."""
 
-    progression: Literal["off", "documented"] | tuple[Milestone, ...] = "off"
+    progression: Progression = "off"
     """Expected progress: a list of `{step, metric, least or most}`, or `documented`, the table that came with the
     metrics. Off by default, since that table holds for one size of data (100 samples, 3 epochs)."""
 
