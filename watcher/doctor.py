@@ -215,10 +215,10 @@ def newest_checkpoints(root: Path | None) -> list[Checkpoint]:
 
 
 def check_samples(too_few_for: Sequence[str]) -> Check:
-    """`too_few_for`: what so many samples are too few for, a sentence each."""
+    """`too_few_for`: what so many prompts are too few for, a sentence each."""
     if not too_few_for:
-        return Check("samples", Status.OK, "There are samples enough for every early warning.")
-    return Check("samples", Status.NOTE, " ".join(too_few_for), "Raise --samples, or -n, if the file has the prompts.")
+        return Check("samples", Status.OK, "There are prompts enough for every early warning.")
+    return Check("samples", Status.NOTE, " ".join(too_few_for), "Raise --samples, if the file has the prompts.")
 
 
 def check_directory(root: Path | None, newest: Sequence[Checkpoint], readable: Callable[[Path], bool]) -> Check:

@@ -49,7 +49,7 @@ COLLAPSES = [
     (Rule.BLUE_PURPLE_TAKEOVER, half_purple, "blue to purple", AlertLevel.WARN),
     (Rule.BLUE_PURPLE_TAKEOVER, blue, "blue to purple", AlertLevel.ERROR),
     (Rule.SAMPLES_ALIKE, one_layout, "likeness", AlertLevel.ERROR),
-    (Rule.CLASSES_NARROW, few_classes, "different classes", AlertLevel.WARN),
+    (Rule.CLASSES_NARROW, few_classes, "different Tailwind classes", AlertLevel.WARN),
 ]
 
 
@@ -145,7 +145,18 @@ def test_classes_that_stand_still_below_what_is_good_are_a_plateau() -> None:
     run = of(few_classes, *range(50, 400, 50))
     found = alarms(run, Rule.CLASSES_NARROW)
     assert [alarm.step for alarm in found] == [250]
-    assert "at step 50 and" in found[0].evidence
+    assert "24.8 different Tailwind classes to expect in three samples at steps 50 and 100, 24.8 at steps 150" in (
+        found[0].evidence
+    )
+    assert "has stopped growing, below 30." in found[0].evidence
+
+
+def test_some_classes_are_too_few_only_where_the_validation_answers_have_more() -> None:
+    run = [entry(step, [page(i, step, classes=45) for i in range(N)]) for step in range(50, 400, 50)]
+    assert not alarms(run, Rule.CLASSES_NARROW)
+    found = alarms(run, Rule.CLASSES_NARROW, references={Measure.CLASSES.value: 60.0})
+    assert "has stopped growing, below 45." in found[0].evidence
+    assert "classes_good" in found[0].threshold
 
 
 def test_classes_that_grow_or_are_as_many_as_in_the_validation_answers_are_no_plateau() -> None:

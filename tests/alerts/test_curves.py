@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from pydantic import ValidationError
 
 from tests.alerts.making import alarms, entry, page
 from watcher.alerts import AlertSettings, Entry, Milestone, Rule
@@ -33,8 +34,36 @@ def test_where_training_gets_worse_too_it_is_no_overfitting_but_divergence() -> 
 
 
 def test_without_training_losses_the_rise_is_told_and_that_they_are_not_known() -> None:
-    found = alarms(of((*LEARNING, 3.3, 3.5)), Rule.OVERFITTING)
+    found = alarms(of((*LEARNING, 3.3, 3.5)), Rule.DIVERGING)
     assert "the training losses are not known" in found[0].evidence
+    assert not alarms(of((*LEARNING, 3.3, 3.5)), Rule.OVERFITTING)
+
+
+def test_a_training_loss_that_rises_less_is_no_overfitting_either() -> None:
+    little = tuple((step, 1.2 if step <= 450 else 1.22) for step in range(10, 1000, 10))
+    assert not alarms(of((*LEARNING, 3.4, 3.8)), Rule.OVERFITTING, losses=little)
+    assert [a.step for a in alarms(of((*LEARNING, 3.4, 3.8)), Rule.DIVERGING, losses=little)] == [550]
+
+
+@pytest.mark.parametrize("silence", [(), (Rule.OVERFITTING,), (Rule.DIVERGING,)])
+@pytest.mark.parametrize("turns", [1.0, -1.0])
+def test_a_rise_keeps_its_rule_also_when_the_training_losses_turn(turns: float, silence: tuple[Rule, ...]) -> None:
+    begins = Rule.OVERFITTING if turns > 0 else Rule.DIVERGING
+    losses = tuple(
+        (step, 2.0 if step <= 450 else 2.0 - turns / 10 if step <= 550 else 2.0 + turns) for step in range(10, 1000, 10)
+    )
+    run = of((*LEARNING, 3.3, 3.5, 3.8, 4.0, 4.2, 4.4))
+    settings = AlertSettings(silence=silence)
+    for rule in (Rule.OVERFITTING, Rule.DIVERGING):
+        found = alarms(run, rule, settings, losses=losses)
+        assert [alarm.step for alarm in found] == ([550] if rule is begins and rule not in silence else [])
+
+
+def test_a_huge_rise_is_told_without_its_digits() -> None:
+    found = alarms(of((3.0, 2e4, 3e4)), Rule.DIVERGING)
+    assert "Held-out perplexity is 2.45e+04 at steps 100 and 150, after 3 at step 50, more than a hundredfold;" in (
+        found[0].evidence
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,21 +82,21 @@ def test_no_rise_no_alarm(perplexities: Sequence[float | None]) -> None:
 
 
 def test_a_rise_by_half_needs_no_long_curve() -> None:
-    found = alarms(of((3.0, 4.6, 4.7)), Rule.OVERFITTING, losses=FALLING)
+    found = alarms(of((3.0, 4.6, 4.7)), Rule.DIVERGING)
     assert [alarm.step for alarm in found] == [150]
     assert "a rise of 55.0 %" in found[0].evidence
     assert "So large a rise is no noise." in found[0].evidence
-    assert not alarms(of((3.0, 9.0)), Rule.OVERFITTING)
-    assert not alarms(of((3.0, 9.0, 3.1)), Rule.OVERFITTING)
+    assert not alarms(of((3.0, 9.0)), Rule.DIVERGING)
+    assert not alarms(of((3.0, 9.0, 3.1)), Rule.DIVERGING)
     wild = (3.0, 5.0, 3.1, 4.9, 3.0, 5.2, 3.1, 5.0, 3.0, 9.0, 9.5)
-    assert [alarm.step for alarm in alarms(of(wild), Rule.OVERFITTING)] == [550]
+    assert [alarm.step for alarm in alarms(of(wild), Rule.DIVERGING)] == [550]
 
 
 def test_a_rise_is_over_when_perplexity_is_back_and_the_next_one_is_another() -> None:
     run = of((*LEARNING, 3.3, 3.4, 3.0, 3.0, *([3.01, 2.99] * 4), 3.6, 3.7))
-    found = alarms(run, Rule.OVERFITTING)
+    found = alarms(run, Rule.DIVERGING)
     assert [(alarm.step, alarm.cleared_step) for alarm in found] == [(550, 650), (1100, None)]
-    keys = {alarm.key for end in range(1, len(run) + 1) for alarm in alarms(run[:end], Rule.OVERFITTING)}
+    keys = {alarm.key for end in range(1, len(run) + 1) for alarm in alarms(run[:end], Rule.DIVERGING)}
     assert keys == {alarm.key for alarm in found}
 
 
@@ -77,6 +106,15 @@ def test_high_perplexity_has_two_bands_and_does_not_flicker() -> None:
     improvable = alarms(of((90, 15, 12, 12)), Rule.PERPLEXITY_HIGH)
     assert [(alarm.step, alarm.level) for alarm in improvable] == [(150, AlertLevel.INFO)]
     assert not alarms(of((90, 9.9, 9, 8)), Rule.PERPLEXITY_HIGH)
+
+
+def test_perplexity_that_was_low_and_rises_is_not_called_too_little_training() -> None:
+    collapse = of((1.84, 1.28, 1.09, 18.8, 12.6, 11.0))
+    assert not alarms(collapse, Rule.PERPLEXITY_HIGH)
+    assert [alarm.step for alarm in alarms(collapse, Rule.DIVERGING)] == [250]
+    # What is never below 10, but was below 20, is still to be improved, and no more than that.
+    found = alarms(of((40, 15, 15, 30, 30)), Rule.PERPLEXITY_HIGH)
+    assert [(alarm.step, alarm.level) for alarm in found] == [(150, AlertLevel.INFO)]
 
 
 def test_expected_progress_is_off_unless_asked_for() -> None:
@@ -100,3 +138,17 @@ def test_the_documented_progress_can_be_named() -> None:
 def test_a_milestone_without_a_bound_is_refused() -> None:
     with pytest.raises(ValueError, match="needs `least` or `most`"):
         Milestone(step=1, metric="eval/perplexity")
+
+
+@pytest.mark.parametrize("metric", ["eval/perplexty", "train/perplexity", "eval/mine", "color_entropy"])
+def test_a_milestone_whose_metric_no_evaluation_has_is_refused(metric: str) -> None:
+    with pytest.raises(ValueError, match=f"no evaluation has a metric called {metric}"):
+        Milestone(step=1, metric=metric, most=2)
+
+
+def test_a_misspelt_metric_is_answered_with_the_right_one_and_a_plug_ins_is_taken() -> None:
+    table = {"progression": [{"step": 1, "metric": "eval/perplexty", "most": 2}]}
+    with pytest.raises(ValidationError) as refused:
+        AlertSettings.model_validate(table)
+    assert "perhaps eval/perplexity is meant" in refused.value.errors()[0]["msg"]
+    assert Milestone(step=1, metric="eval/headings/mean", least=2).metric == "eval/headings/mean"

@@ -22,10 +22,11 @@ from watcher.alerts import (
     entry_of,
     evaluate,
     limits,
-    needed_samples,
+    needed_prompts,
 )
 from watcher.alerts.episodes import DETECTORS
 from watcher.alerts.history import current, views
+from watcher.doctor import check_samples
 from watcher.model import AlertLevel
 
 RUN = [*healthy([100, 150, 200, 250]), entry(300, bad=range(20))]
@@ -38,6 +39,18 @@ def test_every_rule_has_a_meaning_with_cause_and_fix() -> None:
         assert all(text[0].isupper() for text in (meaning.title, meaning.cause, meaning.fix))
         # W&B takes less than 64 characters.
         assert len(f"{meaning.title} (step 1000000)") < 64
+
+
+def test_a_meaning_names_what_its_rule_can_see_and_where_samples_are_shown() -> None:
+    texts = {rule: f"{meaning.cause} {meaning.fix}" for rule, meaning in MEANINGS.items()}
+    assert "it has collapsed" in texts[Rule.EMPTY_OFTEN]
+    # A rise has two rules, and none of them may claim what only the other knows.
+    assert "too little training" in texts[Rule.PERPLEXITY_HIGH]
+    assert "too little" not in texts[Rule.DIVERGING]
+    assert "does not heal" not in texts[Rule.NON_FINITE]
+    for text in texts.values():
+        assert "below" not in text
+        assert ("Look at the samples" in text) == ("`uimon status` shows some" in text)
 
 
 def test_a_silenced_rule_is_not_raised() -> None:
@@ -138,10 +151,13 @@ def test_another_suite_or_other_weights_give_another_key() -> None:
 
 def test_too_few_samples_are_told_before_the_run() -> None:
     settings = AlertSettings()
-    assert limits(needed_samples(settings) or 0, settings) == ()
+    assert limits(needed_prompts(settings) or 0, settings) == ()
     assert "needs about" in limits(64, settings)[0]
     assert "no fall of validity" in limits(3, settings)[0]
     assert "16 samples with pages" in limits(3, settings)[1]
+    # More answers to a prompt are more pages, but no more witnesses of a fall.
+    assert limits(3, settings, n=8) == limits(3, settings)[:1]
+    assert check_samples(limits(3, settings)).next_step == "Raise --samples, if the file has the prompts."
 
 
 def test_a_history_that_grows_has_the_alarms_that_it_has_as_a_whole() -> None:

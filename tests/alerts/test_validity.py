@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from scorers.sample import Outcome
-from tests.alerts.making import N, alarms, entry, healthy, page
-from watcher.alerts import AlertSettings, Rule
+from tests.alerts.making import N, alarms, entry, healthy, made, page
+from watcher.alerts import AlertSettings, Entry, Rule, entry_of
+from watcher.model import AlertLevel
 
 EARLY = healthy([100, 150, 200, 250])
 DROPPED = range(20)
@@ -18,7 +22,9 @@ def test_a_fall_of_validity_is_raised_with_its_numbers_its_chance_and_its_sample
     assert "on average 62.0 of 64 pages parsed at steps 100 to 250, 44 of 64 pages at step 300 (20 invalid)" in (
         found[0].evidence
     )
-    assert "20 prompts got worse, 0 better; by chance less than once in" in found[0].evidence
+    assert "20 prompts got worse (19.8 pages fewer), 6 better (1.8 more); by chance less than once in" in (
+        found[0].evidence
+    )
     assert found[0].samples == (0, 1, 2, 3, 4)
     assert "validity_drop = 0.09" in found[0].threshold
     assert "simulation" in found[0].source
@@ -27,7 +33,54 @@ def test_a_fall_of_validity_is_raised_with_its_numbers_its_chance_and_its_sample
 def test_two_checkpoints_alone_are_told_in_whole_pages() -> None:
     found = alarms([entry(100, bad=[0, 1, 2]), entry(200, bad=range(2, 26))], Rule.VALIDITY_DROPPED)
     assert "61 of 64 pages parsed at step 100, 40 of 64 pages at step 200" in found[0].evidence
-    assert "23 prompts got worse, 2 better" in found[0].evidence
+    assert "23 prompts got worse (23 pages fewer), 2 better (2 more);" in found[0].evidence
+
+
+def test_what_prompts_lost_and_gained_adds_up_over_two_evaluations() -> None:
+    run = [entry(step, bad=bad) for step, bad in ((200, [0]), (250, range(5, 17)), (300, range(20, 33)))]
+    found = alarms(run, Rule.VALIDITY_DROPPED)
+    assert "63 of 64 pages parsed at step 200, on average 51.5 of 64 pages at steps 250 and 300" in found[0].evidence
+    assert "25 prompts got worse (12.5 pages fewer), 1 better (1 more);" in found[0].evidence
+
+
+def test_less_than_half_of_what_parsed_is_an_error() -> None:
+    for bad, level in ((range(32), AlertLevel.WARN), (range(36), AlertLevel.ERROR), (range(64), AlertLevel.ERROR)):
+        assert [a.level for a in alarms([*EARLY, entry(300, bad=bad)], Rule.VALIDITY_DROPPED)] == [level]
+
+
+def test_a_run_that_never_was_quite_good_can_drop_too_and_then_is_not_said_to_have_trained_too_little() -> None:
+    run = [entry(100 + 50 * k, bad=range(7 + k % 2)) for k in range(8)]
+    fallen = [entry(500 + 50 * k, bad=range(45)) for k in range(6)]
+    found = alarms([*run, *fallen], Rule.VALIDITY_DROPPED)
+    assert [(alarm.step, alarm.level) for alarm in found] == [(500, AlertLevel.ERROR)]
+    for silence in ((), (Rule.VALIDITY_DROPPED,)):
+        assert not alarms([*run, *fallen], Rule.VALIDITY_LOW, AlertSettings(silence=silence))
+
+
+def copied(step: int, bad: Sequence[int], outcome: Outcome = Outcome.INVALID) -> Entry:
+    """Sixteen prompts, each answered four times in the same way."""
+    answers = made(step, bad=[4 * prompt + k for prompt in bad for k in range(4)], outcome=outcome)
+    samples = [{**sample, "prompt_id": str(i // 4)} for i, sample in enumerate(answers.samples)]
+    return entry_of(replace(answers, samples=samples))
+
+
+def test_answers_to_one_prompt_are_one_witness_of_a_fall() -> None:
+    usual = [copied(step, [step // 50 % 2]) for step in (100, 150, 200, 250)]
+    assert not alarms([*usual, copied(300, [2, 3, 4, 5])], Rule.VALIDITY_DROPPED)
+    found = alarms([*usual, copied(300, range(2, 12))], Rule.VALIDITY_DROPPED)
+    assert "on average 15.0 of 16 pages (the first for each prompt) parsed at" in found[0].evidence
+    assert "6 of 16 pages (the first for each prompt) at step 300 (10 invalid); 10 prompts got worse" in (
+        found[0].evidence
+    )
+    assert found[0].samples == (8, 12, 16, 20, 24)
+
+
+def test_answers_to_one_prompt_are_one_witness_of_a_share() -> None:
+    assert not alarms([copied(100, [0, 1, 2], Outcome.NO_CODE)], Rule.EMPTY_OFTEN)
+    found = alarms([copied(100, range(6), Outcome.NO_CODE)], Rule.EMPTY_OFTEN)
+    assert "6 of 16 answers (the first for each prompt) held no code at step 100" in found[0].evidence
+    low = [copied(step, [1, 2, 3, 4]) for step in (100, 150, 200, 250)]
+    assert not alarms(low, Rule.VALIDITY_LOW)
 
 
 def test_a_healthy_run_raises_nothing() -> None:

@@ -12,7 +12,7 @@ from watcher.alerts.best import Best, Criterion, best
 from watcher.alerts.catalog import MEANINGS, Meaning, Rule
 from watcher.alerts.episodes import Alarm, Replay, evaluate
 from watcher.alerts.history import Arrival, Entry, Evaluated, History, entry_of
-from watcher.alerts.power import limits, needed_samples
+from watcher.alerts.power import limits, needed_prompts
 from watcher.alerts.settings import AlertSettings, Milestone
 
 __all__ = [
@@ -35,5 +35,5 @@ __all__ = [
     "entry_of",
     "evaluate",
     "limits",
-    "needed_samples",
+    "needed_prompts",
 ]

@@ -1,4 +1,9 @@
-"""What each early warning means and what helps: the words for somebody who has never seen this code."""
+"""What each early warning means and what helps: the words for somebody who has never seen this code.
+
+Levels: `non_finite` is an error; so are `validity_dropped` where less than half of what parsed still does, and
+`colors_collapsed`, `blue_purple_takeover` and `samples_alike` beyond their `…_collapse` thresholds.
+`progression_missed` and, in the milder band, `perplexity_high` are for information. Everything else is a warning.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +54,8 @@ _ALL = {
         "The model's code still does not parse reliably",
         "The model skips closing tags or other structure: training answers that are cut or broken themselves, a prompt "
         "template that differs from the one in training, or too little training.",
-        "Look at the errors of the samples below. Check that the training answers parse and are not cut at the maximum "
-        "sequence length, and that the chat template is the one used in training.",
+        "Look at the samples: `uimon status` shows some. Check that the training answers parse and are not cut at the "
+        "maximum sequence length, and that the chat template is the one used in training.",
     ),
     Rule.COLORS_COLLAPSED: Meaning(
         "The pages have lost their variety of colors",
@@ -78,22 +83,26 @@ _ALL = {
         "Check the variety of the training answers and consider augmenting them; more steps alone will hardly help.",
     ),
     Rule.OVERFITTING: Meaning(
-        "Held-out perplexity rises, training improves",
-        "The model memorizes its training answers.",
+        "Held-out perplexity rises, training's does not",
+        "Overfitting: the model memorizes its training answers.",
         "Stop, and use the checkpoint with the lowest held-out perplexity; or train fewer epochs, with more data, more "
         "weight decay or dropout.",
     ),
     Rule.DIVERGING: Meaning(
-        "Training diverges: perplexity rises everywhere",
-        "Training has become unstable: the learning rate is too high, the warm-up too short, or the data changed.",
-        "Go back to a checkpoint before the rise, lower the learning rate, and clip gradients.",
+        "Held-out perplexity rises",
+        "If training perplexity rises as well, training is unstable (the learning rate is too high, or the warm-up too "
+        "short), or the training data have changed. If it is not known, this may also be overfitting.",
+        "Keep the checkpoint with the lowest held-out perplexity. If the training loss has risen as well, lower the "
+        "learning rate and clip gradients, or check what has changed in the training data. If it still falls, stop: "
+        "the model overfits.",
     ),
     Rule.PERPLEXITY_HIGH: Meaning(
-        "Held-out perplexity is high",
-        "The model does not expect code like the validation answers: a template that differs from training, too little "
-        "training, or a learning rate that is too low.",
+        "Held-out perplexity is still high",
+        "The model has never come to expect code like the validation answers: a template that differs from training, "
+        "too little training, or a learning rate with which it does not learn.",
         "Check that the validation file has the training data's format and the chat template is the one used in "
-        "training; otherwise train longer, or with a higher learning rate.",
+        "training; otherwise look at the training loss: if it still falls, train longer; if not, change the learning "
+        "rate.",
     ),
     Rule.PROGRESSION_MISSED: Meaning(
         "Training is behind the expected progress",
@@ -110,9 +119,11 @@ _ALL = {
     ),
     Rule.EMPTY_OFTEN: Meaning(
         "Many answers hold no code",
-        "The model ends at once or talks instead of writing code: a chat template that differs from training, or "
-        "training answers without code.",
-        "Look at the samples below; check the template and the training answers.",
+        "The model ends at once, talks, or writes no language at all. If earlier checkpoints wrote code, it has "
+        "collapsed, mostly by a learning rate that is too high. Otherwise the chat template differs from training, or "
+        "training answers hold no code.",
+        "Look at the samples: `uimon status` shows some. After a collapse go back to the best checkpoint and lower the "
+        "learning rate; otherwise check the template and the training answers.",
     ),
     Rule.REPEATS_ITSELF: Meaning(
         "Many answers end in one text over and over",
@@ -125,8 +136,9 @@ _ALL = {
         "Training has produced NaN or infinity",
         "The weights or the loss have left the range of numbers: a learning rate that is too high, fp16 without loss "
         "scaling, or broken data.",
-        "Stop: this does not heal. Go back to the last finite checkpoint, lower the learning rate, clip gradients, and "
-        "prefer bf16 to fp16.",
+        "If the next checkpoints are finite, look for a broken batch at this step. If not, stop: weights with NaN do "
+        "not recover. Go back to the last finite checkpoint, lower the learning rate, clip gradients, and prefer bf16 "
+        "to fp16.",
     ),
     Rule.FALLING_BEHIND: Meaning(
         "Evaluation cannot keep up with training",

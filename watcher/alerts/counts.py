@@ -1,8 +1,16 @@
-"""Rules over counts of samples: how many parse, are cut off, hold no code, or end in a loop."""
+"""Rules over counts of samples: how many parse, are cut off, hold no code, or end in a loop.
+
+Several answers to one prompt are alike, at temperature 0 even the same, and the tests are about independent ones. So a
+prompt counts once in them, with its first answer: exact, however alike the others are. Whether a change of
+validity is large enough, and when it is over, is judged by all answers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain
+from math import fsum
 
 from scorers.sample import Outcome
 from watcher.alerts.finding import SHOWN, Detector, Finding, percent, steps_of
@@ -14,11 +22,28 @@ from watcher.model import AlertLevel
 Flags = Callable[[Entry], Sequence[bool]]
 LOOKS = (1, 2)
 """A change is looked for in the newest evaluation, and in the newest two together, which see smaller ones."""
+_COLLAPSED = 0.5
+"""A fall to less than this part of what parsed is an error, and no warning only."""
+
+
+@lru_cache(maxsize=8)
+def first_answers(prompts: tuple[str, ...]) -> tuple[int, ...]:
+    """The position of each prompt's first answer.
+
+    >>> first_answers(("a", "a", "b", "a", "c"))
+    (0, 2, 4)
+    """
+    first: dict[str, int] = {}
+    for position, prompt in enumerate(prompts):
+        first.setdefault(prompt, position)
+    return tuple(first.values())
 
 
 def validity_dropped(view: View, settings: AlertSettings) -> Finding | None:
-    """Fewer samples parse than since the run was good first."""
-    start = next((i for i, e in enumerate(view.entries) if e.validity >= settings.validity_good), len(view.entries))
+    """Fewer samples parse than since the run was good first; where it never was, than since it should have settled."""
+    good = (i for i, e in enumerate(view.entries) if e.validity >= settings.validity_good)
+    settled = (i for i, e in enumerate(view.entries) if e.step >= settings.settled_step)
+    start = next(chain(good, settled), len(view.entries))
     for looks in LOOKS:
         now, before = view.entries[-looks:], view.entries[start:-looks]
         if len(now) == looks and before and (finding := _dropped(now, before, settings)):
@@ -34,20 +59,43 @@ def _dropped(now: Sequence[Entry], before: Sequence[Entry], settings: AlertSetti
     chance = worse_by_chance(strata) * len(LOOKS)
     if chance > settings.chance:
         return None
-    worse = [i for i, s in enumerate(strata) if 2 * s.good_before >= s.total_before and 2 * s.good < s.total]
-    better = [i for i, s in enumerate(strata) if 2 * s.good_before < s.total_before and 2 * s.good >= s.total]
+    changes = [s.good / s.total - s.good_before / s.total_before for s in strata]
     back = usual - settings.validity_drop / 2
     evidence = (
         f"{_parsed(before)} parsed at {steps_of(before)}, {_parsed(now)} at {steps_of(now)}{_troubles(now[-1])}; "
-        f"{len(worse)} prompts got worse, {len(better)} better; by chance {once_in(chance)}."
+        f"{_changed(changes)}; by chance {once_in(chance)}."
     )
+    places = zip(changes, first_answers(now[-1].prompts), strict=True)
+    worst = sorted((change, i) for change, i in places if change < 0 and now[-1].outcomes[i] is not Outcome.VALID)
     return Finding(
-        AlertLevel.WARN,
+        AlertLevel.ERROR if rate < _COLLAPSED * usual else AlertLevel.WARN,
         evidence,
         ("validity_good", "validity_drop", "false_alarms"),
         lambda later: all(entry.validity >= back for entry in later.entries[-2:]),
-        tuple(i for i in worse if now[-1].outcomes[i] is not Outcome.VALID)[:SHOWN],
+        tuple(i for _, i in worst[:SHOWN]),
     )
+
+
+def _changed(changes: Sequence[float]) -> str:
+    """How much the prompts changed, each against its own usual share: what is lost and gained is the whole change.
+
+    >>> _changed([-1, -0.25, 0, 0.5, -1])
+    '3 prompts got worse (2.2 pages fewer), 1 better (0.5 more)'
+    >>> _changed([-1, -1, 0])
+    '2 prompts got worse (2 pages fewer), 0 better'
+    """
+    worse, better = ([change for change in changes if sign * change > 0] for sign in (-1, 1))
+    gained = f" ({_number(fsum(better))} more)" if better else ""
+    return f"{len(worse)} prompts got worse ({_number(-fsum(worse))} pages fewer), {len(better)} better{gained}"
+
+
+def _number(value: float) -> str:
+    """With one decimal, where it has one.
+
+    >>> _number(12.0), _number(0.0), _number(2.84)
+    ('12', '0', '2.8')
+    """
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def _validity(entries: Sequence[Entry]) -> float:
@@ -55,15 +103,33 @@ def _validity(entries: Sequence[Entry]) -> float:
 
 
 def _parsed(entries: Sequence[Entry]) -> str:
-    samples = len(entries[-1].outcomes)
+    counted = [_counted(_invalid, entry) for entry in entries]
+    good, total = sum(flags.count(False) for flags in counted), len(counted[-1])
     if len(entries) == 1:
-        return f"{entries[0].valid} of {samples} pages"
-    return f"on average {_validity(entries) * samples:.1f} of {samples} pages"
+        return f"{good} of {total} {_what(entries[-1], 'pages')}"
+    return f"on average {good / len(entries):.1f} of {total} {_what(entries[-1], 'pages')}"
+
+
+def _what(entry: Entry, plural: str) -> str:
+    """What is counted: all, or the first of each prompt."""
+    alone = len(first_answers(entry.prompts)) == len(entry.prompts)
+    return plural if alone else f"{plural} (the first for each prompt)"
+
+
+def _counted(flags: Flags, entry: Entry) -> list[bool]:
+    """The flags of the samples that count in tests."""
+    every = flags(entry)
+    return [every[i] for i in first_answers(entry.prompts)]
+
+
+def _invalid(entry: Entry) -> list[bool]:
+    return [outcome is not Outcome.VALID for outcome in entry.outcomes]
 
 
 def _troubles(entry: Entry) -> str:
     """What the samples are that do not parse."""
-    counts = ((outcome, entry.outcomes.count(outcome)) for outcome in Outcome if outcome is not Outcome.VALID)
+    seen = [entry.outcomes[i] for i in first_answers(entry.prompts)]
+    counts = ((outcome, seen.count(outcome)) for outcome in Outcome if outcome is not Outcome.VALID)
     named = ", ".join(f"{count} {outcome.value.replace('_', ' ')}" for outcome, count in counts if count)
     return f" ({named})" if named else ""
 
@@ -72,7 +138,7 @@ def _strata(now: Sequence[Entry], before: Sequence[Entry]) -> list[Stratum]:
     def good(entries: Sequence[Entry], position: int) -> int:
         return sum(entry.outcomes[position] is Outcome.VALID for entry in entries)
 
-    positions = range(len(now[-1].outcomes))
+    positions = first_answers(now[-1].prompts)
     return [Stratum(good(now, i), len(now), good(before, i), len(before)) for i in positions]
 
 
@@ -85,7 +151,7 @@ def validity_low(view: View, settings: AlertSettings) -> Finding | None:
     climbs = newest.validity - settled[0].validity >= settings.validity_drop
     if newest.step - settled[0].step < settings.stuck_steps or climbs:
         return None
-    finding = often(lambda e: [o is not Outcome.VALID for o in e.outcomes], 1 - limit, view, settings)
+    finding = often(_invalid, 1 - limit, view, settings)
     if finding is None:
         return None
     now, chance = finding
@@ -98,7 +164,7 @@ def validity_low(view: View, settings: AlertSettings) -> Finding | None:
         evidence,
         ("validity_good", "settled_step", "stuck_steps", "false_alarms"),
         lambda later: later.newest.validity >= limit,
-        tuple(i for i, outcome in enumerate(newest.outcomes) if outcome is not Outcome.VALID)[:SHOWN],
+        tuple(i for i, bad in enumerate(_invalid(newest)) if bad)[:SHOWN],
     )
 
 
@@ -108,7 +174,7 @@ def often(flags: Flags, share: float, view: View, settings: AlertSettings) -> tu
         now = view.entries[-looks:]
         if len(now) < looks or now[0].step < settings.settled_step:
             continue
-        flagged = [flag for entry in now for flag in flags(entry)]
+        flagged = [flag for entry in now for flag in _counted(flags, entry)]
         if sum(flagged) <= share * len(flagged):
             continue
         chance = binomial_tail(sum(flagged), len(flagged), share) * len(LOOKS)
@@ -124,17 +190,18 @@ def _too_often(flags: Flags, setting: str, words: str) -> Detector:
         if found is None:
             return None
         now, chance = found
-        marked = [sum(flags(entry)) for entry in now]
+        marked, newest = [sum(_counted(flags, entry)) for entry in now], view.newest
+        answers = f"{len(first_answers(newest.prompts))} {_what(newest, 'answers')}"
         evidence = (
-            f"{' and '.join(map(str, marked))} of {len(view.newest.outcomes)} answers {words} at {steps_of(now)}; with "
-            f"a true share of {percent(share)} so many would by chance {once_in(chance)}."
+            f"{' and '.join(map(str, marked))} of {answers} {words} at {steps_of(now)}; with a true "
+            f"share of {percent(share)} so many would by chance {once_in(chance)}."
         )
 
         def over(later: View) -> bool:
-            last = [flag for entry in later.entries[-2:] for flag in flags(entry)]
+            last = [flag for entry in later.entries[-2:] for flag in _counted(flags, entry)]
             return sum(last) <= share * len(last)
 
-        shown = tuple(i for i, flag in enumerate(flags(view.newest)) if flag)[:SHOWN]
+        shown = tuple(i for i, flag in enumerate(flags(newest)) if flag)[:SHOWN]
         return Finding(AlertLevel.WARN, evidence, (setting, "settled_step", "false_alarms"), over, shown)
 
     return detect

@@ -45,22 +45,22 @@ class _Rise:
     train_now: float | None
 
     @property
-    def train_rises(self) -> bool:
-        """The training loss has risen as well, by half as much at least."""
+    def overfits(self) -> bool:
+        """The training loss is known, and has not risen at all."""
         before, now = self.train_before, self.train_now
-        return before is not None and now is not None and now - before >= self.size / 2
+        return before is not None and now is not None and now <= before
 
 
 def overfitting(view: View, settings: AlertSettings) -> Finding | None:
     """Held-out perplexity rises, and the training loss does not."""
     rise = _rise(view, settings)
-    return None if rise is None or rise.train_rises else _risen(rise, settings)
+    return _risen(rise, settings) if rise is not None and rise.overfits else None
 
 
 def diverging(view: View, settings: AlertSettings) -> Finding | None:
-    """Held-out perplexity rises, and the training loss with it."""
+    """Held-out perplexity rises, and the training loss does so too, or is not known."""
     rise = _rise(view, settings)
-    return _risen(rise, settings) if rise is not None and rise.train_rises else None
+    return None if rise is None or rise.overfits else _risen(rise, settings)
 
 
 def _rise(view: View, settings: AlertSettings) -> _Rise | None:
@@ -121,8 +121,8 @@ def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
         noise = f"From the curve's own noise such a rise comes by chance {once_in(rise.chance)}"
     evidence = (
         f"Held-out perplexity is {_exp(rise.low + rise.size)} at {steps_of(rise.now)}, after {_exp(rise.low)} at "
-        f"{steps_of(rise.lowest)}, a rise of {math.expm1(rise.size):.1%}; {train}. {noise}."
-    ).replace("%", " %")
+        f"{steps_of(rise.lowest)}, {_rise_in_words(rise.size)}; {train}. {noise}."
+    )
     back = rise.low + math.log1p(settings.perplexity_rise) / 2
 
     def over(view: View) -> bool:
@@ -133,21 +133,38 @@ def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
     return Finding(AlertLevel.WARN, evidence, limits, over)
 
 
+def _rise_in_words(size: float) -> str:
+    """A rise on the log scale.
+
+    >>> _rise_in_words(0.1), _rise_in_words(9.0)
+    ('a rise of 10.5 %', 'more than a hundredfold')
+    """
+    if size > math.log(100):
+        return "more than a hundredfold"
+    return f"a rise of {math.expm1(size):.1%}".replace("%", " %")
+
+
 def _exp(loss: float) -> str:
     return f"{math.exp(min(loss, 700.0)):.3g}"
 
 
 def perplexity_high(view: View, settings: AlertSettings) -> Finding | None:
-    """Held-out perplexity is in a bad band at two evaluations one after the other."""
+    """Held-out perplexity is in a bad band at two evaluations one after the other, and never was below it: a rise is
+    told by `overfitting` and `diverging`, which know other causes.
+    """
     last = view.entries[-2:]
     values = [entry.perplexity for entry in last]
     if len(last) < 2 or last[0].step < settings.settled_step:
         return None
     for name, level in (("perplexity_warn", AlertLevel.WARN), ("perplexity_info", AlertLevel.INFO)):
         limit = float(getattr(settings, name))
+        if any(e.perplexity is not None and e.perplexity <= limit for e in view.entries):
+            continue
         if all(value is not None and value > limit for value in values):
             shown = " and ".join(f"{value:.3g}" for value in values if value is not None)
-            evidence = f"Held-out perplexity is {shown} at {steps_of(last)}; it should be below {limit:g} by then."
+            evidence = (
+                f"Held-out perplexity is {shown} at {steps_of(last)}; it should have come below {limit:g} by then."
+            )
             return Finding(level, evidence, (name, "settled_step"), _below(limit * _BACK))
     return None
 

@@ -45,6 +45,16 @@ DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
 """The rules that look at evaluations; those about time and NaN are in `watcher.alerts.timing`."""
 
 
+_YIELDS_TO: Mapping[Rule, Rule] = MappingProxyType(
+    {
+        Rule.OVERFITTING: Rule.DIVERGING,
+        Rule.DIVERGING: Rule.OVERFITTING,
+        Rule.VALIDITY_LOW: Rule.VALIDITY_DROPPED,
+    }
+)
+"""A rule does not begin while the other lasts: one fall, or one rise, has one cause and one advice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One episode of one rule.
@@ -128,21 +138,24 @@ class Replay:
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
         self._taken = self._mark = 0
-        self._rules: list[_Episodes] = []
+        self._rules: dict[Rule, _Episodes] = {}
 
     def evaluate(self, history: History) -> tuple[Alarm, ...]:
         """Every alarm of the history."""
-        silence, marks = self._settings.silence, [0, *look_marks(history)]
+        wanted, marks = set(Rule) - set(self._settings.silence), [0, *look_marks(history)]
         if not self._rules or len(marks) <= self._taken or marks[self._taken] != self._mark:
             self._taken = 0
-            self._rules = [_Episodes(rule, self._settings) for rule in DETECTORS if rule not in silence]
+            # A rule that is silenced still keeps the one that yields to it from telling of its sign.
+            needed = wanted | {_YIELDS_TO[rule] for rule in wanted if rule in _YIELDS_TO}
+            self._rules = {rule: _Episodes(rule, self._settings) for rule in DETECTORS if rule in needed}
         for look in views(history, skip=self._taken):
-            for episodes in self._rules:
-                episodes.look(look)
+            for rule, episodes in self._rules.items():
+                other = _YIELDS_TO.get(rule)
+                episodes.look(look, free=other not in self._rules or not self._rules[other].lasts)
         self._taken, self._mark = len(marks) - 1, marks[-1]
-        alarms = [alarm for episodes in self._rules for alarm in episodes.alarms]
+        alarms = [alarm for rule, episodes in self._rules.items() if rule in wanted for alarm in episodes.alarms]
         for sign in (*non_finite_signs(history), *waiting_signs(history, self._settings)):
-            if sign.rule not in silence:
+            if sign.rule in wanted:
                 alarm = _alarm(sign.rule, sign.finding, sign.step, sign.identity, self._settings, sign.cleared_step)
                 alarms.append(alarm)
         order = {rule: place for place, rule in enumerate(Rule)}
@@ -158,13 +171,18 @@ class _Episodes:
         self._lasting: Finding | None = None
         self.alarms: list[Alarm] = []
 
-    def look(self, view: View) -> None:
-        """The next look: an episode goes on, ends or begins."""
+    @property
+    def lasts(self) -> bool:
+        """An episode has begun and is not over."""
+        return self._lasting is not None
+
+    def look(self, view: View, *, free: bool) -> None:
+        """The next look: an episode goes on, ends or, where the rule is free to, begins."""
         if self._lasting is not None:
             if self._lasting.over(view):
                 self.alarms[-1] = replace(self.alarms[-1], cleared_step=view.newest.step)
                 self._lasting = None
-        elif (found := DETECTORS[self._rule](view, self._settings)) is not None:
+        elif free and (found := DETECTORS[self._rule](view, self._settings)) is not None:
             self._lasting = found
             alarm = _alarm(self._rule, found, view.newest.step, view.newest.uid, self._settings)
             self.alarms.append(replace(alarm, uid=view.newest.uid))

@@ -1,4 +1,7 @@
-"""How many samples the warnings need: told before a run, since afterwards it is too late."""
+"""How many prompts the warnings need: told before a run, since afterwards it is too late.
+
+Prompts, not samples: several answers to one prompt are alike, and no independent witnesses.
+"""
 
 from __future__ import annotations
 
@@ -11,48 +14,48 @@ from watcher.alerts.statistics import samples_for_drop
 USUAL, FALLEN = 0.95, 0.80
 
 
-def needed_samples(settings: AlertSettings, before: float = USUAL, after: float = FALLEN) -> int | None:
-    """Samples with which a fall of validity is seen within two checkpoints in 95 of 100 runs, roughly; None where no
+def needed_prompts(settings: AlertSettings, before: float = USUAL, after: float = FALLEN) -> int | None:
+    """Prompts with which a fall of validity is seen within two checkpoints in 95 of 100 runs, roughly; None where no
     number is enough, since the settings warn of no fall as small as this.
 
-    >>> needed_samples(AlertSettings()), needed_samples(AlertSettings(), 0.95, 0.70)
+    >>> needed_prompts(AlertSettings()), needed_prompts(AlertSettings(), 0.95, 0.70)
     (95, 38)
-    >>> needed_samples(AlertSettings(), 0.95, 0.87)
+    >>> needed_prompts(AlertSettings(), 0.95, 0.87)
     """
     needed = samples_for_drop(before, after, settings.validity_drop, settings.chance / len(LOOKS))
     return None if needed is None else max(needed, settings.least_pages)
 
 
-def limits(samples: int, settings: AlertSettings) -> tuple[str, ...]:
-    """What so many samples are too few for, a sentence each; empty where they are enough.
+def limits(prompts: int, settings: AlertSettings, n: int = 1) -> tuple[str, ...]:
+    """What so many prompts with `n` answers each are too few for, a sentence each; empty where they are enough.
 
     >>> print(*limits(32, AlertSettings()))
-    With 32 samples, only a fall of validity from 95 % to 67 % or less is seen reliably; 80 % needs about 95 samples.
-    >>> len(limits(8, AlertSettings()))
-    2
+    With 32 prompts, only a fall of validity from 95 % to 67 % or less is seen reliably; 80 % needs about 95 prompts.
+    >>> len(limits(8, AlertSettings())), len(limits(8, AlertSettings(), n=4))
+    (2, 1)
     >>> limits(128, AlertSettings())
     ()
     """
     sentences = []
-    needed = needed_samples(settings)
-    if needed is None or samples < needed:
-        sentences.append(_validity(samples, needed, settings))
-    if samples < settings.least_pages:
+    needed = needed_prompts(settings)
+    if needed is None or prompts < needed:
+        sentences.append(_validity(prompts, needed, settings))
+    if prompts * n < settings.least_pages:
         sentences.append(
-            f"With {samples} samples, colors, layouts and classes raise no warnings; that needs {settings.least_pages} "
-            "samples with pages."
+            f"With {prompts * n} samples, colors, layouts and classes raise no warnings; that needs "
+            f"{settings.least_pages} samples with pages."
         )
     return tuple(sentences)
 
 
-def _validity(samples: int, needed: int | None, settings: AlertSettings) -> str:
+def _validity(prompts: int, needed: int | None, settings: AlertSettings) -> str:
     def enough(after: float) -> bool:
-        least = needed_samples(settings, after=after)
-        return least is not None and least <= samples
+        least = needed_prompts(settings, after=after)
+        return least is not None and least <= prompts
 
     seen = next((p for p in range(79, 0, -1) if enough(p / 100)), None)
     fall = (
         "no fall of validity" if seen is None else f"only a fall of validity from {percent(USUAL)} to {seen} % or less"
     )
-    rest = "is below `validity_drop`" if needed is None else f"needs about {needed} samples"
-    return f"With {samples} samples, {fall} is seen reliably; {percent(FALLEN)} {rest}."
+    rest = "is below `validity_drop`" if needed is None else f"needs about {needed} prompts"
+    return f"With {prompts} prompts, {fall} is seen reliably; {percent(FALLEN)} {rest}."

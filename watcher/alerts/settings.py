@@ -7,10 +7,12 @@ tuned models and from two human collections; "simulation" is tests/bench/bench_a
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from scorers import METRICS
 from watcher.alerts.catalog import Rule
 from watcher.durations import parse_duration
 
@@ -29,12 +31,28 @@ class Milestone(BaseModel):
     least: float | None = None
     most: float | None = None
 
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        """A misspelt name would never be missed. A plug-in's metrics are `eval/NAME/…`, and known only to it."""
+        if (name in METRICS and name.startswith("eval/")) or (name.startswith("eval/") and name.count("/") > 1):
+            return name
+        near = get_close_matches(name, METRICS, 1)
+        hint = f"; perhaps {near[0]} is meant" if near and near[0].startswith("eval/") else ""
+        raise ValueError(f"no evaluation has a metric called {name}{hint}")
+
     @model_validator(mode="after")
     def _bounded(self) -> Milestone:
         if self.least is None and self.most is None:
             raise ValueError("a milestone needs `least` or `most`")
         return self
 
+
+# Told apart before they are read, so that an error is about what was meant.
+Progression = Annotated[
+    Annotated[Literal["off", "documented"], Tag("name")] | Annotated[tuple[Milestone, ...], Tag("table")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "table"),
+]
 
 DOCUMENTED_PROGRESSION = (
     Milestone(step=50, metric="eval/perplexity", most=1.5),
@@ -114,12 +132,16 @@ class AlertSettings(BaseModel):
 
     classes_good: Annotated[float, Field(ge=0)] = 50
     """Distinct classes to expect in three samples, from which on there is variety; from the metrics' bands."""
+    classes_few: Annotated[float, Field(ge=0)] = 30
+    """Distinct classes in three samples below which a standstill is a plateau where no validation answers are known
+    that tell how many are usual; from the metrics' bands."""
     classes_fall: Share = 0.25
     """Smallest fall of that number that is worth a warning, as a share of what it was."""
     classes_growth: Share = 0.15
-    """Growth over `plateau_steps` below which the number has stopped to grow."""
+    """Growth over `plateau_steps` below which the number has stopped growing."""
     plateau_steps: Annotated[int, Field(ge=1)] = 200
-    """Steps after which a standstill below `classes_good` is a plateau; from the metrics' bands."""
+    """Steps after which a standstill is a plateau: below `classes_good`, or three quarters of what the validation
+    answers have; below `classes_few` where these are not known. From the metrics' bands."""
 
     perplexity_rise: Share = 0.05
     """Smallest rise of held-out perplexity above its lowest level that is worth a warning. From simulation."""
@@ -131,7 +153,7 @@ class AlertSettings(BaseModel):
     perplexity_info: Annotated[float, Field(gt=1)] = 10
     """Held-out perplexity above which there is room for improvement; from the metrics' bands."""
 
-    progression: Literal["off", "documented"] | tuple[Milestone, ...] = "off"
+    progression: Progression = "off"
     """Expected progress: a list of `{step, metric, least or most}`, or `documented`, the table that came with the
     metrics. Off by default, since that table holds for one size of data (100 samples, 3 epochs)."""
 

@@ -3,9 +3,9 @@ every machine and after every restart: no random draws.
 
 Prompts and seeds are the same at every checkpoint, so every comparison is paired. Counts (does the page parse?) get
 an exact test that is McNemar's (Q. McNemar, Psychometrika 12, 1947) for two checkpoints and Cochran's stratified one
-(W. G. Cochran, Biometrics 10, 1954) for several, each prompt being a stratum. Statistics pooled over pages get the
-paired jackknife over prompts (R. G. Miller, Biometrika 61, 1974), the linear and repeatable form of the bootstrap
-(B. Efron, Annals of Statistics 7, 1979).
+(W. G. Cochran, Biometrics 10, 1954) for several, each prompt being a stratum, with one answer. Statistics
+pooled over pages get the paired jackknife over prompts (R. G. Miller, Biometrika 61, 1974), the linear and repeatable
+form of the bootstrap (B. Efron, Annals of Statistics 7, 1979).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from watcher.alerts.collapse import Channel, changed, since_good, worst_pages
-from watcher.alerts.finding import Finding, steps_of
+from watcher.alerts.finding import Finding, percent, steps_of
 from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
 from watcher.alerts.settings import AlertSettings
@@ -23,23 +23,27 @@ def classes_narrow(view: View, settings: AlertSettings) -> Finding | None:
     good = settings.classes_good if reference is None else min(settings.classes_good, _OF_REFERENCES * reference)
     channel = Channel(
         Measure.CLASSES,
-        "different classes to expect in three samples",
+        "different Tailwind classes to expect in three samples",
         sign=-1,
         good=good,
         change=settings.classes_fall,
         relative=True,
         limits=("classes_good", "classes_fall"),
     )
-    return changed(channel, view, settings, _TESTS) or _plateau(channel, view, settings)
+    # Plain pages have few classes: without answers to compare with, only very few are too few.
+    few, setting = (settings.classes_few, "classes_few") if reference is None else (good, "classes_good")
+    return changed(channel, view, settings, _TESTS) or _plateau(channel, view, settings, few, setting)
 
 
-def _plateau(channel: Channel, view: View, settings: AlertSettings) -> Finding | None:
-    """Over `plateau_steps` the number was below what is good, and did not grow by `classes_growth`."""
+def _plateau(channel: Channel, view: View, settings: AlertSettings, few: float, setting: str) -> Finding | None:
+    """Over `plateau_steps` the number was never good, did not grow by `classes_growth`, and is below `few`."""
     span = _span(channel, view, settings)
     if len(span) < 3 or since_good(channel, view.entries, settings):
         return None
     half = len(span) // 2
     early, late = span[:half], span[half:]
+    if fmean(map(_count, late)) >= few:
+        return None
     least = settings.classes_growth * fmean(map(_count, early))
     counts = [[entry.measures[Measure.CLASSES] for entry in entries] for entries in (late, early)]
     grown = difference(counts[0], counts[1], -1, view.newest.prompts)
@@ -47,11 +51,12 @@ def _plateau(channel: Channel, view: View, settings: AlertSettings) -> Finding |
     if chance > settings.chance:
         return None
     evidence = (
-        f"{_count(span[0]):.1f} {channel.words} at step {span[0].step} and {_count(span[-1]):.1f} at step "
-        f"{span[-1].step}, never {channel.good:.0f}; if it still grew by {settings.classes_growth:.0%}, it would look "
-        f"like this by chance {once_in(chance)} ({len(span)} evaluations, {steps_of(span)})."
-    ).replace("%", " %")
-    limits = ("classes_good", "classes_growth", "plateau_steps", "false_alarms")
+        f"{fmean(map(_count, early)):.1f} {channel.words} at {steps_of(early)}, {fmean(map(_count, late)):.1f} at "
+        f"{steps_of(late)}: the number has stopped growing, below {few:.0f}. Were it growing by "
+        f"{percent(settings.classes_growth)} or more in that time, so little growth would be seen by chance "
+        f"{once_in(chance)}."
+    )
+    limits = (setting, "classes_growth", "plateau_steps", "false_alarms")
     enough = max(map(_count, span)) * (1 + settings.classes_growth)
 
     def over(later: View) -> bool:
