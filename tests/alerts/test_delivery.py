@@ -99,6 +99,7 @@ def test_no_address_raises_or_leaks(url: str, alarm: Alarm) -> None:
 
 def test_a_command_gets_the_alarm_on_its_input_and_in_its_environment(tmp_path: Path, alarm: Alarm) -> None:
     line = f'cat > {tmp_path}/input && printf %s "$UIMON_ALERT" > {tmp_path}/variable && touch {tmp_path}/STOP'
+    line += f' && [ "$UIMON_ALERT_RULE $UIMON_ALERT_LEVEL" = "validity_dropped {alarm.level}" ]'
     assert Command(line).run(alarm, "run-1") is None
     given = json.loads((tmp_path / "input").read_text())
     assert given["key"] == alarm.key

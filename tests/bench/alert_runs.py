@@ -55,7 +55,7 @@ class Corpus:
 
 
 def generated_corpus() -> Corpus:
-    """Full pages, many layouts."""
+    """Full pages, many layouts; references as for the demo's data."""
     themes = [theme(seed) for seed in range(PROMPTS)]
     narrow = narrow_classes(30)
     kinds = {
@@ -63,11 +63,11 @@ def generated_corpus() -> Corpus:
         "layout": [[page(t, v, layout=3) for v in range(2)] for t in themes],
         "narrow": [[page(t, v, classes=narrow) for v in range(VARIANTS)] for t in themes],
     }
-    return _corpus("generated", kinds | _recolored(kinds["healthy"]), {})
+    return _corpus("generated", kinds | _recolored(kinds["healthy"]), _of_answers(kinds["healthy"]))
 
 
 def demo_corpus() -> Corpus:
-    """The demo's snippets; their references are known, as small answers are what its data look like."""
+    """The demo's snippets: small answers are what its data look like."""
     requests = [example.request for example in examples(7, PROMPTS)]
     one = requests[0]
     kinds = {
@@ -77,8 +77,12 @@ def demo_corpus() -> Corpus:
             for r in requests
         ],
     }
-    answers = [scorers.score_sample(scorers.Completion(pages[0])) for pages in kinds["healthy"]]
-    return _corpus("demo data", kinds | _recolored(kinds["healthy"]), scorers.aggregate(answers))
+    return _corpus("demo data", kinds | _recolored(kinds["healthy"]), _of_answers(kinds["healthy"]))
+
+
+def _of_answers(healthy: Sequence[Sequence[str]]) -> Mapping[str, float | None]:
+    """The references, if the validation answers were one healthy page for each prompt."""
+    return scorers.aggregate(scorers.score_sample(scorers.Completion(pages[0])) for pages in healthy)
 
 
 def _demo_page(request: Request, variant: int) -> str:

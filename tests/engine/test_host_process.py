@@ -99,6 +99,8 @@ def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch,
     compiler.write_text("#!/bin/sh\n")
     compiler.chmod(0o755)
     assert "TORCHDYNAMO_DISABLE" not in host_environment({}, tmp_path)
+    monkeypatch.setenv("CXX", "g++ -pipe")
+    assert "TORCHDYNAMO_DISABLE" not in host_environment({}, tmp_path)
 
 
 def test_the_users_own_variables_for_vllm_are_told_without_secrets_and_places(monkeypatch: pytest.MonkeyPatch) -> None:

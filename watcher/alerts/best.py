@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from scorers.sample import Outcome
+from watcher.alerts.counts import first_answers
 from watcher.alerts.finding import percent
 from watcher.alerts.history import Entry
 from watcher.alerts.measures import Measure
@@ -66,15 +68,17 @@ def _by_validity(entries: Sequence[Entry]) -> list[Entry]:
     leader = max(entries, key=lambda entry: entry.validity)
 
     def as_good(entry: Entry) -> bool:
-        pairs = zip(entry.outcomes, leader.outcomes, strict=True)
-        strata = [Stratum(int(a is Outcome.VALID), 1, int(b is Outcome.VALID), 1) for a, b in pairs]
+        strata = [
+            Stratum(int(entry.outcomes[i] is Outcome.VALID), 1, int(leader.outcomes[i] is Outcome.VALID), 1)
+            for i in first_answers(leader.prompts)
+        ]
         return worse_by_chance(strata) * (len(entries) - 1) > LEVEL
 
     return [entry for entry in entries if entry is leader or as_good(entry)]
 
 
 def _by_perplexity(entries: Sequence[Entry]) -> list[Entry]:
-    known = [(entry, value) for entry in entries if (value := entry.perplexity) is not None]
+    known = [(entry, value) for entry in entries if (value := entry.perplexity) is not None and math.isfinite(value)]
     if not known:
         return list(entries)
     lowest = min(value for _, value in known)

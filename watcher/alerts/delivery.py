@@ -25,7 +25,7 @@ from watcher.durations import format_duration
 from watcher.printable import printable
 
 ENVIRONMENT = "UIMON_ALERT"
-"""The variable in which a command finds the alarm, as JSON."""
+"""The variable in which a command finds the alarm, as JSON; with `_RULE` and `_LEVEL` behind it, those alone."""
 
 _SEND_SECONDS = 10.0
 _COMMAND_SECONDS = 60.0
@@ -115,7 +115,8 @@ class Command:
             given.write(text.encode())
             given.seek(0)
             try:
-                status = self._wait(given, said, {**os.environ, ENVIRONMENT: text})
+                alone = {f"{ENVIRONMENT}_RULE": alarm.rule, f"{ENVIRONMENT}_LEVEL": alarm.level}
+                status = self._wait(given, said, {**os.environ, ENVIRONMENT: text, **alone})
             except OSError as error:
                 return f"The command for alarm {alarm.key} could not be started ({error.strerror or error})."
             if status == 0:

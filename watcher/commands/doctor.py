@@ -26,7 +26,7 @@ def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *
     """Print every check. Returns 1 where one found a problem. Nothing is created or changed."""
     settings = load_settings(flags, config)
     checks = run_checks(_places(ckpts, settings), _probes(ckpts, settings))
-    checks.append(check_samples(limits(settings.samples * settings.n, settings.alerts)))
+    checks.append(check_samples(limits(settings.samples, settings.alerts, settings.n)))
     if as_json:
         json.dump({"checks": [asdict(check) for check in checks]}, sys.stdout, indent=2)
         sys.stdout.write("\n")

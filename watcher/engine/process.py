@@ -58,7 +58,7 @@ def host_environment(device_env: Mapping[str, str], cache: Path) -> dict[str, st
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     inherited.setdefault("VLLM_CACHE_ROOT", str(cache))
     inherited.setdefault("VLLM_CPU_KVCACHE_SPACE", str(CPU_CACHE_GIB))
-    if shutil.which(inherited.get("CXX", "g++")) is None:
+    if shutil.which((inherited.get("CXX") or "g++").split()[0]) is None:
         # vLLM lets torch compile some small functions; without a compiler the engine would not start.
         inherited.setdefault("TORCHDYNAMO_DISABLE", "1")
     return {**inherited, **_ENVIRONMENT, **device_env}

@@ -258,7 +258,7 @@ class Evaluator:
             log.warning("%d prompts are longer than the context and are left out.", suite.skipped)
         if len(suite.prompts) < self._settings.samples:
             log.warning("%d prompts were asked for, %d are usable.", self._settings.samples, len(suite.prompts))
-        for sentence in limits(len(suite.prompts) * suite.sampling.n, self._settings.alerts):
+        for sentence in limits(len(suite.prompts), self._settings.alerts, suite.sampling.n):
             log.info("Early warnings: %s", sentence)
 
     def _context(self, record: Record) -> evaluation.Context:
