@@ -6,6 +6,7 @@ import json
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,12 +163,14 @@ class House:
     run_state: str | None = "running"
     writer: Writer = Writer.SHARED
     free: Callable[[Path], int] = free_bytes
+    wakers: ExitStack = field(default_factory=ExitStack)
 
     def service(self, **settings: object) -> Service:
         """A service on this house; looks every 50 ms."""
         self.engine.closed.clear()
         chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)  # type: ignore[arg-type]
-        waker = DirectoryWaker(self.root)
+        # Each open waker is an inotify instance, of which a user has 128 on most machines.
+        waker = self.wakers.enter_context(DirectoryWaker(self.root))
         parts = Parts(
             source=DirectorySource(self.root, waker),
             engine=self.engine,
@@ -203,5 +206,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     state = StateDir(tmp_path / "state")
     state.create()
     ledger = Ledger(state.ledger)
-    yield House(root, state, ledger, val)
+    built = House(root, state, ledger, val)
+    with built.wakers:
+        yield built
     ledger.close()
