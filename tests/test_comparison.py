@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import scorers
 from tests.test_ledger import begin, stage
+from watcher.alerts import Alarm, Criterion, Rule
 from watcher.commands.comparison import best_of, compared_with
+from watcher.commands.evidence import warnings_with_samples
 from watcher.ledger import Evaluation, Ledger
-from watcher.model import Row, RowKind, UimonError
+from watcher.model import AlertLevel, Row, RowKind, UimonError
 
 GOOD, BAD = "<p class='p-4 text-red-500'>Hello</p>", "<p><div>"
 
@@ -60,3 +64,53 @@ def test_what_the_trainer_has_gone_back_from_is_neither_best_nor_newest(ledger: 
         compared_with(ledger, "500")
     with pytest.raises(UimonError, match="neither a step nor a state directory"):
         compared_with(ledger, "/nowhere")
+
+
+ALARM = Alarm(
+    "k", Rule.COLORS_COLLAPSED, AlertLevel.ERROR, 200, "title", "evidence", "", "", "cause", "fix", (0, 1), "u2.0"
+)
+
+
+def test_what_has_collapsed_is_not_best_while_the_error_lasts(ledger: Ledger) -> None:
+    for at, (step, valid) in enumerate(((100, 9), (200, 16), (300, 16), (400, 10)), start=1):
+        evaluate(ledger, step, valid, float(at))
+    best = best_of(ledger)
+    assert best is not None
+    assert best.step == 200
+    over = replace(ALARM, cleared_step=400)
+    ledger.alarms().settle([over], {})
+    best = best_of(ledger)
+    assert best is not None
+    assert best.alike == (100, 400)
+    assert "Left out: 2 from step 200 to 300 (colors_collapsed)." in best.sentence
+    assert (by := best_of(ledger, (Criterion.DIVERSITY,))) is not None
+    assert 200 not in by.alike
+
+
+def test_an_error_that_the_trainer_went_back_from_or_that_is_not_watched_leaves_nothing_out(ledger: Ledger) -> None:
+    for at, (step, valid) in enumerate(((100, 9), (200, 16)), start=1):
+        evaluate(ledger, step, valid, float(at))
+    ledger.alarms().settle([ALARM], {})
+    assert (best := best_of(ledger)) is not None
+    assert best.step == 100
+    ledger.alarms().settle([], {})
+    assert (best := best_of(ledger)) is not None
+    assert best.step == 200
+
+
+def test_a_sample_that_cannot_be_read_is_not_shown_and_hides_no_other(ledger: Ledger) -> None:
+    evaluate(ledger, 100, 9, 1.0)
+    evaluate(ledger, 200, 9, 2.0)
+    ledger.alarms().settle([ALARM], {})
+    with ledger.change() as db:
+        rows = db.execute("SELECT position, body FROM sample WHERE uid = 'u2.0'").fetchall()
+        for row in rows:
+            change: dict[str, object] = {"score": {}} if row["position"] == 0 else {"prompt": "a  page\n" * 30}
+            body = json.loads(row["body"]) | change
+            db.execute(
+                "UPDATE sample SET body = ? WHERE uid = 'u2.0' AND position = ?", (json.dumps(body), row["position"])
+            )
+    [warning] = warnings_with_samples(ledger)
+    assert [shown.split(",")[0] for shown in warning["shown"]] == ["Sample 1 of step 200"]
+    assert "“a page a page" in warning["shown"][0]
+    assert "…”: red-500" in warning["shown"][0]

@@ -77,6 +77,7 @@ def test_a_collapse_is_warned_of_once_in_wandb_across_restarts(
     titles = [alert.title for alert in house.tracker.alerts]
     assert len([title for title in titles if "Blue and purple" in title]) == 1
     assert caplog.text.count("Blue and purple take over the pages (blue_purple_takeover") == 1
+    assert "Likely cause: The model returns to" in caplog.text
     assert "What to do:" in caplog.text
 
 

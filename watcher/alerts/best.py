@@ -52,11 +52,14 @@ def best(
     its leader: by validity and diversity (color entropy) on the same prompts, by perplexity within 1 %. Of what is
     left, the earliest is taken: it was trained least.
     """
-    everything = sorted(entries, key=lambda entry: (entry.step, entry.at))
-    left = [entry for entry in everything if entry.step not in collapsed] or everything
+    left = sorted(entries, key=lambda entry: (entry.step, entry.at))
     if not left:
         return None
-    out = {entry.step: collapsed[entry.step] for entry in everything if entry not in left}
+    out = {entry.step: collapsed[entry.step] for entry in left if entry.step in collapsed}
+    if kept := [entry for entry in left if entry.step not in out]:
+        left = kept
+    else:
+        out = {}
     for criterion in order:
         left = _KEEP[criterion](left)
     chosen, steps = left[0], tuple(entry.step for entry in left)

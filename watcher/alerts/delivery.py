@@ -67,21 +67,22 @@ class Webhook:
 
         A redirect is not followed: what was meant for one address is not sent to another.
         """
-        trouble, may_pass = self._post(json.dumps(payload(alarm, run)).encode())
-        if trouble is None:
+        refused = self._post(json.dumps(payload(alarm, run)).encode())
+        if refused is None:
             return None
+        trouble, may_pass = refused
         return Refusal(f"The webhook at {self._host} did not take alarm {alarm.key} ({trouble}).", may_pass)
 
     @property
     def _host(self) -> str:
         return urlsplit(self.url).hostname or "an address without a host"
 
-    def _post(self, body: bytes) -> tuple[str | None, bool]:
-        """What went wrong, if anything, and whether another attempt may succeed."""
+    def _post(self, body: bytes) -> tuple[str, bool] | None:
+        """What went wrong, if anything did, and whether another attempt may succeed."""
         try:
             request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"}, method="POST")
             with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout):
-                return None, True
+                return None
         except urllib.error.HTTPError as error:
             error.close()
             passing = error.code in _RETRIED or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -200,8 +200,8 @@ def _jackknife_error(without: Sequence[float]) -> float:
     return math.sqrt((n - 1) / n * math.fsum((value - center) ** 2 for value in without))
 
 
-def samples_for_drop(before: float, after: float, least: float, chance: float, *, power: float = 0.95) -> int | None:
-    """The number of samples with which a rate's fall from `before` to `after` is noticed with probability `power` by a
+def samples_for_drop(before: float, after: float, least: float, chance: float) -> int | None:
+    """The number of samples with which a rate's fall from `before` to `after` is noticed with probability 0.95 by a
     one-sided test at `chance`, within two checkpoints after it and with eight before it, where what is found has to be
     a fall by `least` too: the usual normal approximation for two rates (J. L. Fleiss, Statistical Methods for Rates and
     Proportions, 1981, ch. 3). None where the fall is too small for any number of samples.
@@ -218,7 +218,7 @@ def samples_for_drop(before: float, after: float, least: float, chance: float, *
     pooled = (looks * after + references * before) / (looks + references)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / looks + 1 / references))
     spread_after = math.sqrt(after * (1 - after) / looks + before * (1 - before) / references)
-    level, reach = -NormalDist().inv_cdf(chance), NormalDist().inv_cdf(power)
+    level, reach = -NormalDist().inv_cdf(chance), NormalDist().inv_cdf(0.95)
     significant = (level * spread + reach * spread_after) / (before - after)
     large = reach * spread_after / (before - after - least)
     return math.ceil(max(significant, large) ** 2)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from textwrap import shorten
 from typing import Any, Final
 
-from scorers import Outcome, Sample
+from scorers import Outcome, Sample, SampleError
 from watcher.ledger import Ledger
 from watcher.printable import printable
 
@@ -23,22 +25,23 @@ def warnings_with_samples(ledger: Ledger) -> list[dict[str, Any]]:
     """Every early warning, by step; those that last have under `shown` a sentence for each of the first samples that
     show the sign.
     """
-    return [
-        warning | ({"shown": _shown(ledger, warning)} if warning["active"] else {}) for warning in ledger.alarms().all()
-    ]
+    warnings = ledger.alarms().all()
+    for warning in warnings:
+        if warning["active"]:
+            warning["shown"] = list(islice(_sentences(ledger, warning), SHOWN))
+    return warnings
 
 
-def _shown(ledger: Ledger, warning: Mapping[str, Any]) -> list[str]:
+def _sentences(ledger: Ledger, warning: Mapping[str, Any]) -> Iterator[str]:
     samples = ledger.samples(warning["uid"]) if warning["samples"] else ()
-    places = [place for place in warning["samples"] if place < len(samples)]
-    return [_sentence(warning["step"], place, samples[place]) for place in places[:SHOWN]]
-
-
-def _sentence(step: int, place: int, sample: Mapping[str, Any]) -> str:
-    prompt = " ".join(str(sample["prompt"]).split())
-    if len(prompt) > _PROMPT_CHARS:
-        prompt = prompt[: _PROMPT_CHARS - 1] + "…"
-    return printable(f"Sample {place} of step {step}, “{prompt}”: {_what(Sample.from_dict(sample['score']))}")
+    for place in warning["samples"]:
+        # A ledger made anew from damaged files may lack some, or hold what is none; the warning itself is to be seen.
+        try:
+            what = _what(Sample.from_dict(samples[place]["score"]))
+            prompt = shorten(samples[place]["prompt"], _PROMPT_CHARS, placeholder="…")
+        except (IndexError, KeyError, SampleError):
+            continue
+        yield printable(f"Sample {place} of step {warning['step']}, “{prompt}”: {what}")
 
 
 def _what(score: Sample) -> str:

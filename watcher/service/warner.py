@@ -246,7 +246,8 @@ def _named(alarm: Alarm) -> str:
 
 def _say(alarm: Alarm) -> None:
     where = f"{alarm.rule}, step {alarm.step}"
-    log.log(_LEVELS[alarm.level], "%s (%s): %s What to do: %s", alarm.title, where, alarm.evidence, alarm.fix)
+    sentence = "%s (%s): %s Likely cause: %s What to do: %s"
+    log.log(_LEVELS[alarm.level], sentence, alarm.title, where, alarm.evidence, alarm.cause, alarm.fix)
 
 
 def _over(alarm: Alarm) -> Alert:
