@@ -63,9 +63,7 @@ def test_a_prompt_that_fills_the_context_is_skipped_with_a_sentence(engine: Engi
     assert why.endswith("the context holds 512.")
 
 
-def test_a_reference_whose_template_rewrites_history_is_tokenized_behind_the_prompt(
-    engine: Engine, model: Path
-) -> None:
+def test_a_reference_stands_behind_what_a_finished_conversation_has_of_the_prompt(engine: Engine, model: Path) -> None:
     plain = engine.render(model, (TALK,)).prompts[0]
     thinking = (
         "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -73,7 +71,12 @@ def test_a_reference_whose_template_rewrites_history_is_tokenized_behind_the_pro
     )
     prompt = engine.render(model, (TALK,), chat_template=thinking).prompts[0]
     assert len(prompt.token_ids) > len(plain.token_ids)
-    assert prompt.reference_ids == plain.reference_ids
+    assert prompt.scored_ids == plain.scored_ids
+    assert prompt.reference_ids
+    assert plain.reference_ids
+    # The prompt and the answer both go on with "<", which is the one token that they still share.
+    assert plain.reference_ids[-len(prompt.reference_ids) :] == prompt.reference_ids
+    assert len(plain.reference_ids) - len(prompt.reference_ids) <= 1
 
 
 def test_template_arguments_and_system_prompt_reach_the_template_and_its_digest(engine: Engine, model: Path) -> None:

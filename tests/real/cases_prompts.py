@@ -41,6 +41,7 @@ GEMMA = (
     "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
+Shapes = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 COLORS = ("red", "blue", "teal", "pink")
 
 
@@ -139,7 +140,7 @@ def _pair(turns: Sequence[Mapping[str, Any]], **rest: Any) -> dict[str, Any]:
     return {"prompt": list(turns[:-1]), "completion": [turns[-1]], **rest}
 
 
-def _shapes(number: int) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+def _shapes(number: int) -> Shapes:
     """By the shape's name: the row of the validation file, and the row as TRL's trainer takes it."""
     turns, said, told = _turns(number), ask(number), answer(number)
     system = [{"role": "system", "content": "You write pages."}, *turns]
@@ -177,9 +178,9 @@ def _shapes(number: int) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     }
 
 
-def _rich(number: int) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+def _rich(number: int) -> Shapes:
     """Rows whose messages have keys of their own."""
-    asked = {"role": "user", "content": ask(number), "name": "ann"}
+    asked: dict[str, Any] = {"role": "user", "content": ask(number), "name": "ann"}
     thought = [asked, {"role": "assistant", "content": answer(number), "reasoning_content": "Red it is."}]
     calling = [asked, {"role": "assistant", "content": "", "tool_calls": [CALL]}]
     called = [*calling, {"role": "tool", "name": "paint", "content": "done"}, _turns(number)[1]]
@@ -220,10 +221,9 @@ def _tokens(out: Path) -> None:
                 found[f"{family} {name}"] = [trls, _by_uimon(place, [row for row, _ in rows])]
         if family == "bytes_marked":
             marked = _trainer(model, tokens, place, marked=True)
-            rows = [{"messages": _turns(at)} for at in range(2)]
             found["bytes_marked assistant_only_loss"] = [
-                _by_trl(marked, rows, place / "marked.jsonl"),
-                _by_uimon(place, rows),
+                _by_trl(marked, [{"messages": _turns(at)} for at in range(2)], place / "marked.jsonl"),
+                _by_uimon(place, [{"messages": _turns(at)} for at in range(2)]),
             ]
     (out / "tokens.json").write_text(json.dumps(found))
 

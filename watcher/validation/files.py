@@ -42,10 +42,11 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_LISTS_OF_A_ROW: Final = frozenset(
-    {"messages", "conversations", "conversation", "prompt", "completion", "chosen", "rejected", "tools", "history"}
+_WRAPPERS: Final = (
+    *("data", "dataset", "rows", "examples", "instances", "items", "records", "samples", "entries", "prompts"),
+    *("train", "validation", "valid", "val", "eval", "dev", "test"),
 )
-"""Keys whose list of objects belongs to one row, and is no list of rows."""
+"""Keys under which a file that is one object has its rows; another list of objects is a row's own column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +180,8 @@ def _only_list(rows: list[Row]) -> list[Any] | None:
     """The list of a file that is one object around its rows, as `{"data": [...]}`."""
     if len(rows) != 1:
         return None
-    lists = {
-        key: value
-        for key, value in rows[0].value.items()
-        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value)
-    }
-    return next(iter(lists.values())) if len(lists) == 1 and not lists.keys() & _LISTS_OF_A_ROW else None
+    lists = [value for key, value in rows[0].value.items() if key in _WRAPPERS and isinstance(value, list) and value]
+    return lists[0] if len(lists) == 1 else None
 
 
 def _separator(path: Path, text: str) -> str:
