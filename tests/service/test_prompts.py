@@ -35,19 +35,8 @@ BODY: dict[str, Any] = {
 
 def request_of_old(house: House, settings: Settings) -> str:
     """The request as that version wrote it."""
-    names = [
-        "samples",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "seed",
-        "n",
-        "system",
-        "chat_template_kwargs",
-        "max_model_len",
-        "dtype",
-        "engine_args",
-    ]
+    sampling = ("samples", "max_tokens", "temperature", "top_p", "seed", "n")
+    names = (*sampling, "system", "chat_template_kwargs", "max_model_len", "dtype", "engine_args")
     asked = {name: getattr(settings, name) for name in names} | {
         "val": hashlib.sha256(house.val.read_bytes()).hexdigest(),
         "chat_template": None,
