@@ -41,6 +41,10 @@ class Val:
     conversations: tuple[int, ...] = (1, 2, 3)
     unusable: int = 0
 
+    @property
+    def summary(self) -> str:
+        return f"val.jsonl: 3 prompts, read as chat messages; {self.unusable} lines unusable."
+
 
 @dataclass
 class Run:
@@ -168,9 +172,11 @@ def test_a_missing_vllm_still_lets_the_gpu_be_checked(places: Places, probes: Pr
 
 def test_fewer_prompts_than_samples_are_said() -> None:
     assert check_val(Val, 3).status is Status.OK
-    few = check_val(lambda: Val(unusable=2), 64)
+    few = check_val(Val, 64)
     assert few.status is Status.NOTE
-    assert "3 prompts, 2 lines without one" in few.sentence
+    assert "All 3 are evaluated instead of 64" in few.next_step
+    assert check_val(lambda: Val(unusable=2), 3).status is Status.NOTE
+    assert "read as chat messages; 2 lines unusable" in check_val(lambda: Val(unusable=2), 3).sentence
     assert check_val(None, 64).status is Status.NOTE
 
 

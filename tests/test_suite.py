@@ -13,7 +13,7 @@ from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins
 from watcher.suite import Suite, build_suite, check_tokenizer, request_digest
-from watcher.val import ValFile, load_val
+from watcher.validation import ValFile, load_val
 
 
 @pytest.fixture

@@ -50,7 +50,16 @@ Wandb = Annotated[
     ),
 ]
 Val = Annotated[
-    Path | None, _option("Validation prompts, JSON lines. [default: val.jsonl next to CKPTS, or here]", _PROMPTS)
+    Path | None,
+    _option("Validation prompts: JSON, CSV, parquet. [default: val.jsonl next to CKPTS, or here]", _PROMPTS),
+]
+ValFormat = Annotated[
+    str | None,
+    _option("What its rows are, e.g. alpaca-text or 'text:### Response:'. [default: auto]", _PROMPTS, metavar="NAME"),
+]
+ValKeys = Annotated[
+    str | None,
+    _option("Its own columns, e.g. prompt=ask,completion=html. [default: the usual ones]", _PROMPTS, metavar="PAIRS"),
 ]
 Samples = Annotated[int | None, _option("Prompts at each checkpoint, the first usable ones. [default: 64]", _PROMPTS)]
 MaxTokens = Annotated[
@@ -133,6 +142,8 @@ def watch(
     wandb: Wandb = None,
     settle: Settle = None,
     val: Val = None,
+    val_format: ValFormat = None,
+    val_keys: ValKeys = None,
     samples: Samples = None,
     max_tokens: MaxTokens = None,
     n: N = None,
@@ -215,6 +226,8 @@ def evaluate(
     wandb: Wandb = None,
     settle: Settle = None,
     val: Val = None,
+    val_format: ValFormat = None,
+    val_keys: ValKeys = None,
     samples: Samples = None,
     max_tokens: MaxTokens = None,
     n: N = None,
@@ -329,6 +342,8 @@ def doctor(
     project: Project = None,
     entity: Entity = None,
     val: Val = None,
+    val_format: ValFormat = None,
+    val_keys: ValKeys = None,
     gpu: Gpu = None,
     share_gpu: ShareGpu = None,
     tensor_parallel: TensorParallel = None,

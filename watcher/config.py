@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -24,6 +25,16 @@ from watcher.durations import parse_duration
 from watcher.model import Reason, UimonError
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+
+
+def _pairs(value: Any) -> Any:
+    """`prompt=ask,completion=html` as a dictionary; raises ValueError for text of another kind."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+    if not all(name.strip() and own.strip() for name, _, own in pairs):
+        raise ValueError("write it as prompt=ask,completion=html")
+    return {name.strip(): own.strip() for name, _, own in pairs}
 
 
 def _require_address(value: SecretStr) -> SecretStr:
@@ -71,7 +82,15 @@ class Settings(BaseSettings):
 
     # Prompts, and how samples are drawn. All of it is part of the suite: a change starts a new suite.
     val: Path | None = None
-    """Validation prompts, JSON lines. Default: the `val.jsonl` next to the checkpoints or in the current directory."""
+    """Validation prompts: JSON lines, a JSON array, CSV or parquet, packed or not. Default: the `val.jsonl`, or the
+    one file with another usual name, next to the checkpoints or in the current directory."""
+    val_format: str | None = None
+    """What the rows of the file are, where `auto` does not see it or there are two ways to take them: `chat`,
+    `sharegpt`, `sharegpt-as-is`, `pair`, `pair-chat`, `alpaca`, `alpaca-text`, `openorca`, `query-response`,
+    `preference`, `prompt`, `text`, or `text:MARKER`, where the marker ends the prompt in each text."""
+    val_keys: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = {}
+    """The file's own columns, and keys and roles of its messages, by their usual names: `prompt=ask,completion=html`,
+    or `messages=dialog,role=speaker,content=said,role.user=client`."""
     samples: int = Field(64, ge=1)
     """Prompts evaluated at each checkpoint: the first usable ones of the file."""
     max_tokens: int | None = Field(None, ge=1)

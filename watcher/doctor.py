@@ -72,7 +72,11 @@ class ValFacts(Protocol):
 
     @property
     def unusable(self) -> int:
-        """Lines without a prompt."""
+        """Lines that cannot be asked."""
+
+    @property
+    def summary(self) -> str:
+        """What was read, as what, and what was left out, in a sentence."""
 
 
 class RunFacts(Protocol):
@@ -195,12 +199,12 @@ def check_val(val: Callable[[], ValFacts] | None, samples: int) -> Check:
     except UimonError as error:
         return Check("val", Status.PROBLEM, error.sentence, "Put the file right, or name another with --val FILE.")
     count = len(facts.conversations)
-    skipped = f", {facts.unusable} lines without one" if facts.unusable else ""
-    said = f"{facts.path} holds {count} prompts{skipped}."
     if count < samples:
         step = f"All {count} are evaluated instead of {samples}; intervals are wider."
-        return Check("val", Status.NOTE, said, step)
-    return Check("val", Status.OK, said)
+        return Check("val", Status.NOTE, facts.summary, step)
+    if facts.unusable:
+        return Check("val", Status.NOTE, facts.summary, "The unusable ones are left out.")
+    return Check("val", Status.OK, facts.summary)
 
 
 def newest_checkpoints(root: Path | None) -> list[Checkpoint]:

@@ -107,10 +107,7 @@ def evaluate(
     loaded = _load(engine, suite, record, base, context)
     generated = _generate(engine, suite, record, context)
     measured = _measure(engine, suite, record, context)
-    report = scorers.report([score for _, score in generated.scored], context.plugins)
-    for failure in report.failures:
-        context.warn(failure)
-    metrics: dict[str, float | None] = dict(report.metrics)
+    metrics = _sample_metrics(generated, context)
     metrics |= {
         "eval/perplexity": measured.perplexity.value,
         "eval/nll_per_char": measured.perplexity.nll_per_char,
@@ -125,6 +122,16 @@ def evaluate(
     samples = tuple(_sample_record(generation, score, suite) for generation, score in generated.scored)
     evaluation = Evaluation(uid, record.step, suite.digest, metrics, samples, context.clock(), record.name, digest)
     return evaluation, eval_row(evaluation, context.table)
+
+
+def _sample_metrics(generated: _Generated, context: Context) -> dict[str, float | None]:
+    """What the samples say; nothing where no prompt is sampled, since shares of none are no figures."""
+    if not generated.scored:
+        return {}
+    report = scorers.report([score for _, score in generated.scored], context.plugins)
+    for failure in report.failures:
+        context.warn(failure)
+    return dict(report.metrics)
 
 
 def stage_of(record: Record) -> Path:
@@ -174,10 +181,12 @@ def _load(engine: Engine, suite: Suite, record: Record, base: Path | None, conte
 def _generate(engine: Engine, suite: Suite, record: Record, context: Context) -> _Generated:
     """Generate, and score every finished sample while the engine goes on with the others."""
     scored: list[tuple[Generation, scorers.Sample]] = []
-    total = len(suite.prompts) * suite.sampling.n
+    total = len(suite.sampled) * suite.sampling.n
     started, scoring = context.timer(), 0.0
+    if not total:
+        return _Generated([], 0, 0.0, 0.0)
     context.report(Progress(record.step, "generate", 0, total))
-    for generation in engine.generate(suite.prompts, suite.sampling, suite.stop_ids):
+    for generation in engine.generate(suite.sampled, suite.sampling, suite.stop_ids):
         begun = context.timer()
         scored.append((generation, scorers.score_sample(_completion(generation), context.plugins)))
         scoring += context.timer() - begun
@@ -195,7 +204,7 @@ def _generate(engine: Engine, suite: Suite, record: Record, context: Context) ->
 
 
 def _measure(engine: Engine, suite: Suite, record: Record, context: Context) -> _Measured:
-    total = len(suite.prompts) * suite.sampling.n
+    total = len(suite.sampled) * suite.sampling.n
     context.report(Progress(record.step, "perplexity", total, total))
     started = context.timer()
     perplexity = engine.perplexity(suite.prompts)

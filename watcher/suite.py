@@ -17,11 +17,13 @@ import scorers
 from scorers import Plugin
 from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp, read_stamp
-from watcher.engine.types import Conversation, PromptSpec, Rendered, Sampling
+from watcher.engine.types import Asked, PromptSpec, Rendered, Sampling
 from watcher.model import Reason, UimonError
-from watcher.val import ValFile
+from watcher.validation import ValFile
 
 DEFAULT_MAX_TOKENS = 8192
+_READING = 2
+"""Changes where the same file and settings would give other prompts or references than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,14 @@ class Suite:
         """Identity of the suite: 16 hex digits over all of its content."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
+    @property
+    def sampled(self) -> tuple[PromptSpec, ...]:
+        """The prompts that samples are drawn for; the others are only measured."""
+        return tuple(prompt for prompt in self.prompts if prompt.sampled)
+
     def to_json(self) -> str:
         """The suite as text; equal suites give equal texts."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(asdict(self) | {"prompts": [_body(prompt) for prompt in self.prompts]}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Suite:
@@ -69,7 +76,7 @@ class Renderer(Protocol):
     def render(
         self,
         model_dir: Path,
-        conversations: tuple[Conversation, ...],
+        conversations: tuple[Asked, ...],
         *,
         tokenizer_dir: Path | None = None,
         chat_template: str | None = None,
@@ -81,6 +88,24 @@ class Renderer(Protocol):
 
 def request_digest(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = ()) -> str:
     """Digest of what the user asked for: with the same request, a restart continues the same suite."""
+    asked = _asked(settings, val, plugins)
+    asked["reading"] = [_READING, settings.val_format, sorted(settings.val_keys.items())]
+    return _digest(asked)
+
+
+def earlier_digests(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = ()) -> tuple[str, ...]:
+    """The same request as earlier versions of uimon wrote it down, whose suites a run in progress goes on with.
+
+    They could not be told how to read the file, so a request that says it has none.
+    """
+    return () if settings.val_format or settings.val_keys else (_digest(_asked(settings, val, plugins)),)
+
+
+def _digest(asked: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin]) -> dict[str, Any]:
     asked: dict[str, Any] = {
         name: getattr(settings, name)
         for name in (
@@ -97,13 +122,12 @@ def request_digest(settings: Settings, val: ValFile, plugins: Sequence[Plugin] =
             "engine_args",
         )
     }
-    asked |= {
+    return asked | {
         "val": val.digest,
         "chat_template": _read_template(settings),
         "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(read_stamp(settings.tokenizer))],
         "scorers": scorers.versions(plugins),
     }
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def build_suite(
@@ -121,6 +145,7 @@ def build_suite(
     """
     usable: list[PromptSpec] = []
     skipped: list[str] = []
+    stop_ids: set[int] = set()
     rest = val.conversations
     while rest and len(usable) < settings.samples:
         chunk, rest = rest[: settings.samples - len(usable)], rest[settings.samples - len(usable) :]
@@ -133,6 +158,7 @@ def build_suite(
         )
         usable += rendered.prompts
         skipped += [sentence for _, sentence in rendered.skipped]
+        stop_ids |= set(rendered.stop_ids)
     if not usable:
         sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
         raise UimonError(Reason.NO_USABLE_PROMPT, sentence)
@@ -145,7 +171,7 @@ def build_suite(
     )
     return Suite(
         tuple(usable),
-        rendered.stop_ids,
+        tuple(sorted(stop_ids)),
         sampling,
         rendered.template_digest,
         scorers.versions(plugins),
@@ -188,10 +214,14 @@ def _read_template(settings: Settings) -> str | None:
         raise UimonError(Reason.CHAT_TEMPLATE_MISSING, sentence) from None
 
 
+def _body(prompt: PromptSpec) -> dict[str, Any]:
+    """A prompt as it is kept. What most prompts do not have is left out, or suites that were kept before there was
+    such a thing would get another digest, and their checkpoints another row.
+    """
+    rare = {"prefix_ids": None, "sampled": True}
+    return {name: value for name, value in asdict(prompt).items() if name not in rare or value != rare[name]}
+
+
 def _prompt(body: Mapping[str, Any]) -> PromptSpec:
-    reference = body["reference_ids"]
-    fields = dict(body) | {
-        "token_ids": tuple(body["token_ids"]),
-        "reference_ids": None if reference is None else tuple(reference),
-    }
-    return PromptSpec(**fields)
+    ids = {name: tuple(value) for name, value in body.items() if name.endswith("_ids") and value is not None}
+    return PromptSpec(**(dict(body) | ids))

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from watcher.engine import Conversation, Engine, EngineSettings, Generation, PromptSpec, Rendered, Sampling
+from tests.talks import talk
+from watcher.engine import Engine, EngineSettings, Generation, PromptSpec, Rendered, Sampling
 from watcher.engine.guard import read_inventory
 from watcher.engine.launch import vllm_arguments
 from watcher.engine.process import host_environment
@@ -202,7 +203,7 @@ def _ignore(_: object) -> None:
 def test_an_evaluation_beside_bare_generation(tmp_path: Path) -> None:
     model, _ = _models(tmp_path, _SMALL)
     settings = EngineSettings(state_dir=tmp_path / "state", max_model_len=512, max_num_seqs=_PROMPTS, nice=0)
-    asked = [Conversation(f"c{n}", (("user", f"Make page {n}."),), _page(str(n))[:400]) for n in range(_PROMPTS)]
+    asked = [talk(f"c{n}", (("user", f"Make page {n}."),), _page(str(n))[:400]) for n in range(_PROMPTS)]
     ours, whole, theirs = [], [], []
     with _WithPages(settings) as engine:
         rendered = engine.render(model, asked)

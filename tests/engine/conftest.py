@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.talks import talk
 from watcher.engine import (
     Conversation,
     Engine,
@@ -72,8 +73,7 @@ def conversations() -> tuple[Conversation, ...]:
     asked = ("a pricing page", "a login form", "a hero section", "a footer", "a table of users")
     reference = "<div class='flex items-center'>Hello</div>"
     return tuple(
-        Conversation(f"c{number}", (("user", f"Make {what}."),), reference * (number + 1))
-        for number, what in enumerate(asked)
+        talk(f"c{number}", (("user", f"Make {what}."),), reference * (number + 1)) for number, what in enumerate(asked)
     )
 
 
@@ -97,7 +97,7 @@ def all_reference_sums(
     model: Path, adapters: Sequence[Path | None], prompts: Sequence[PromptSpec]
 ) -> list[list[float]]:
     """The same for each adapter (None: the model itself), in a process of its own that pays its imports once."""
-    asked = json.dumps([[prompt.token_ids, prompt.reference_ids] for prompt in prompts])
+    asked = json.dumps([[prompt.prefix_ids or prompt.token_ids, prompt.reference_ids] for prompt in prompts])
     command = [sys.executable, str(BUILDER.with_name("reference_nll.py")), str(model)]
     command += [str(adapter or "-") for adapter in adapters]
     done = subprocess.run(command, input=asked, text=True, capture_output=True, check=True)

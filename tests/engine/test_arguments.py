@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import GREEDY
-from watcher.engine import Conversation, Engine, EngineSettings, Generation
+from tests.talks import talk
+from watcher.engine import Engine, EngineSettings, Generation
 from watcher.engine.hosting import Hosting
 from watcher.engine.protocol import Check, CheckDone
 from watcher.model import Reason, UimonError
@@ -76,7 +77,7 @@ def test_arguments_reach_the_engine_and_are_part_of_what_a_proof_holds_for(
     text = "--enable-prefix-caching"
     with Engine(replace(settings, state_dir=tmp_path, engine_args=text)) as engine:
         engine.check_arguments()
-        prompts = engine.render(tiny / "untied-a", [Conversation("c", (("user", "Make a page. " * 9),))]).prompts
+        prompts = engine.render(tiny / "untied-a", [talk("c", (("user", "Make a page. " * 9),))]).prompts
         engine.load(tiny / "untied-a", "a")
         live = engine._loader.live
         assert live is not None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.talks import talk
 from watcher.engine import Conversation, Engine, EngineSettings, PromptSpec, Sampling
 from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.process import host_environment, vllm_variables
@@ -45,7 +46,7 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
 @pytest.mark.parametrize(
     "message",
     [
-        Render(Path("/m"), Path("/t"), (Conversation("c", (("user", "x"),), None),), None, {"a": True}, None, 9),
+        Render(Path("/m"), Path("/t"), (talk("c", (("user", "x"),), None),), None, {"a": True}, None, 9),
         Generate((PROMPT,), Sampling(5, 0.7, 1.0, 0), (1, 2)),
         LoadDone((-0.1, -1e-300, -123.456789012345678), SETUP),
         LoadDone(None, SETUP),

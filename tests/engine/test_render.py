@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from watcher.engine import Conversation, Engine, EngineSettings
+from tests.talks import talk
+from watcher.engine import Engine, EngineSettings
 from watcher.engine.prompts import _vocabulary_size
 from watcher.engine.tokenizer_files import read_stamp
 from watcher.model import Reason, UimonError
@@ -18,7 +19,8 @@ from watcher.model import Reason, UimonError
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 IM_START, IM_END = 1, 2
-TALK = Conversation("c", (("user", "Make a footer."),), "<footer class='p-4'>ok</footer>")
+TURNS = (("user", "Make a footer."),)
+TALK = talk("c", TURNS, "<footer class='p-4'>ok</footer>")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def model(tiny: Path, tmp_path: Path) -> Path:
 def test_a_prompt_opens_the_assistants_turn_and_its_reference_closes_it(engine: Engine, model: Path) -> None:
     rendered = engine.render(model, (TALK,))
     (prompt,) = rendered.prompts
-    assert (prompt.id, prompt.text, prompt.reference_chars) == ("c", "Make a footer.", len(TALK.reference or ""))
+    assert (prompt.id, prompt.text, prompt.reference_chars) == ("c", "Make a footer.", len(TALK.answer or ""))
     assert prompt.token_ids[0] == IM_START
     assert prompt.token_ids.count(IM_START) == 2
     assert prompt.reference_ids is not None
@@ -53,7 +55,7 @@ def test_stop_ids_are_those_of_tokenizer_configurations_and_template(engine: Eng
 
 
 def test_a_prompt_that_fills_the_context_is_skipped_with_a_sentence(engine: Engine, model: Path) -> None:
-    long = Conversation("long", (("user", "x y " * 400),), None)
+    long = talk("long", (("user", "x y " * 400),), None)
     rendered = engine.render(model, (long, TALK))
     assert [prompt.id for prompt in rendered.prompts] == ["c"]
     ((name, why),) = rendered.skipped
@@ -61,9 +63,7 @@ def test_a_prompt_that_fills_the_context_is_skipped_with_a_sentence(engine: Engi
     assert why.endswith("the context holds 512.")
 
 
-def test_a_reference_whose_template_rewrites_history_is_tokenized_behind_the_prompt(
-    engine: Engine, model: Path
-) -> None:
+def test_a_reference_stands_behind_what_a_finished_conversation_has_of_the_prompt(engine: Engine, model: Path) -> None:
     plain = engine.render(model, (TALK,)).prompts[0]
     thinking = (
         "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -71,7 +71,12 @@ def test_a_reference_whose_template_rewrites_history_is_tokenized_behind_the_pro
     )
     prompt = engine.render(model, (TALK,), chat_template=thinking).prompts[0]
     assert len(prompt.token_ids) > len(plain.token_ids)
-    assert prompt.reference_ids == plain.reference_ids
+    assert prompt.scored_ids == plain.scored_ids
+    assert prompt.reference_ids
+    assert plain.reference_ids
+    # The prompt and the answer both go on with "<", which is the one token that they still share.
+    assert plain.reference_ids[-len(prompt.reference_ids) :] == prompt.reference_ids
+    assert len(plain.reference_ids) - len(prompt.reference_ids) <= 1
 
 
 def test_template_arguments_and_system_prompt_reach_the_template_and_its_digest(engine: Engine, model: Path) -> None:
@@ -81,7 +86,7 @@ def test_template_arguments_and_system_prompt_reach_the_template_and_its_digest(
     ordered = engine.render(model, (TALK,), chat_template=template, system="Be brief.")
     assert len({r.template_digest for r in (plain, shouted, ordered)}) == 3
     assert len(shouted.prompts[0].token_ids) == len(plain.prompts[0].token_ids) + 1
-    own = Conversation("own", (("system", "Be long."), *TALK.messages), None)
+    own = talk("own", (("system", "Be long."), *TURNS), None)
     with_system, with_own = engine.render(model, (TALK, own), system="Be brief.").prompts
     assert with_own != with_system
     assert with_own.token_ids == engine.render(model, (own,)).prompts[0].token_ids
@@ -92,7 +97,7 @@ def test_a_conversation_that_the_template_refuses_is_skipped(engine: Engine, mod
         "{% if messages[0]['role'] != 'user' %}{{ raise_exception('user first') }}{% endif %}"
         "{% for m in messages %}{{ m['content'] }}{% endfor %}"
     )
-    odd = Conversation("odd", (("system", "x"), *TALK.messages), None)
+    odd = talk("odd", (("system", "x"), *TURNS), None)
     rendered = engine.render(model, (odd, TALK), chat_template=strict)
     assert rendered.skipped == (("odd", "The chat template refuses this conversation: user first."),)
     assert len(rendered.prompts) == 1
@@ -132,8 +137,8 @@ def test_an_adapters_own_tokenizer_wins_and_its_base_stands_in(engine: Engine, m
 
 @pytest.mark.parametrize("where", ["the prompt", "the reference"])
 def test_an_id_that_the_model_does_not_have_is_an_error(engine: Engine, model: Path, where: str) -> None:
-    known, foreign = (TALK.reference or "", "\x00") if where == "the prompt" else ("\x00", "<footer>")
-    asked = Conversation("c", (("user", known),), foreign)
+    known, foreign = (TALK.answer or "", "\x00") if where == "the prompt" else ("\x00", "<footer>")
+    asked = talk("c", (("user", known),), foreign)
     (highest,) = engine.render(model, (asked,)).prompts
     ids = highest.token_ids if where == "the prompt" else highest.reference_ids or ()
     config = json.loads((model / "config.json").read_text())
@@ -183,9 +188,9 @@ def test_a_template_that_drops_or_rewrites_answers_is_an_error(
     engine: Engine, model: Path, template: str, answer: str, lost: str
 ) -> None:
     # That the answer stands in the question does not make up for it.
-    talk = Conversation("talk", (("user", f"Change {answer} as little as you can."),), answer)
+    asked = talk("talk", (("user", f"Change {answer} as little as you can."),), answer)
     with pytest.raises(UimonError, match="conversation talk does not survive") as caught:
-        engine.render(model, (talk,), chat_template=template)
+        engine.render(model, (asked,), chat_template=template)
     assert caught.value.reason is Reason.TEMPLATE_MISMATCH
     assert repr(lost) in caught.value.sentence
     assert "--chat-template" in caught.value.sentence
@@ -203,14 +208,14 @@ def test_a_template_that_drops_or_rewrites_answers_is_an_error(
     ],
 )
 def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Path, template: str, answer: str) -> None:
-    talk = Conversation("talk", TALK.messages, answer)
-    (prompt,) = engine.render(model, (talk,), chat_template=template).prompts
+    asked = talk("talk", TURNS, answer)
+    (prompt,) = engine.render(model, (asked,), chat_template=template).prompts
     assert prompt.reference_ids
 
 
 def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine, model: Path) -> None:
-    talk = Conversation("talk", TALK.messages, "a <|im_end|> b")
-    (prompt,) = engine.render(model, (talk,)).prompts
+    asked = talk("talk", TURNS, "a <|im_end|> b")
+    (prompt,) = engine.render(model, (asked,)).prompts
     assert prompt.reference_ids is not None
     assert prompt.reference_ids.count(IM_END) == 2
     assert prompt.reference_ids[-1] == IM_END
@@ -219,8 +224,8 @@ def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine,
 def test_an_answer_that_the_tokenizer_normalizes_is_not_lost(engine: Engine, model: Path) -> None:
     tokenizer = json.loads((model / "tokenizer.json").read_text())
     (model / "tokenizer.json").write_text(json.dumps(tokenizer | {"normalizer": {"type": "NFKC"}}))
-    talk = Conversation("talk", TALK.messages, "ﬁne\u00a0½")
-    assert engine.render(model, (talk,)).prompts
+    asked = talk("talk", TURNS, "ﬁne\u00a0½")
+    assert engine.render(model, (asked,)).prompts
 
 
 def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_an_error(engine: Engine, model: Path) -> None:
@@ -232,9 +237,9 @@ def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_an_error(engine: Eng
     named = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "eos_token": "<|im_end|>"}
     (model / "tokenizer_config.json").write_text(json.dumps(named))
     asked = (("user", "hello"),)
-    assert engine.render(model, (Conversation("good", asked, "<p> hello </p>"),)).prompts
+    assert engine.render(model, (talk("good", asked, "<p> hello </p>"),)).prompts
     with pytest.raises(UimonError, match=r"conversation bad .* lose '☃</p>'") as caught:
-        engine.render(model, (Conversation("bad", asked, "<p> ☃ </p>"),))
+        engine.render(model, (talk("bad", asked, "<p> ☃ </p>"),))
     assert caught.value.reason is Reason.TEMPLATE_MISMATCH
 
 

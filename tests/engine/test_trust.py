@@ -450,7 +450,7 @@ from watcher.engine import Conversation, Engine, EngineSettings, Sampling
 state, model, mark, many = sys.argv[1:]
 environment = {"UIMON_TEST_MARK": mark, "VLLM_ENABLE_V1_MULTIPROCESSING": many}
 engine = Engine(EngineSettings(Path(state), environment, max_num_seqs=8, max_model_len=256, nice=0))
-rendered = engine.render(Path(model), [Conversation("c", (("user", "Make a page."),))])
+rendered = engine.render(Path(model), [Conversation("c", ({"role": "user", "content": "Make a page."},))])
 engine.load(Path(model), "a")
 prompts = [replace(rendered.prompts[0], id=str(n)) for n in range(1000)]
 for number, sample in enumerate(engine.generate(prompts, Sampling(200, 1.0, 1.0, 0), ())):

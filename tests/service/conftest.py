@@ -16,7 +16,16 @@ from watcher.board import Board
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.config import Settings
 from watcher.engine.tokenizer_files import read_stamp
-from watcher.engine.types import Conversation, Generation, Loaded, Perplexity, PromptSpec, Rendered, Sampling
+from watcher.engine.types import (
+    Asked,
+    Generation,
+    Loaded,
+    Perplexity,
+    PlainText,
+    PromptSpec,
+    Rendered,
+    Sampling,
+)
 from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.model import Alert, Kind, Reason, Row, Target, UimonError
@@ -28,7 +37,7 @@ from watcher.service.publisher import Outboxes
 from watcher.service.run_watch import RunWatch
 from watcher.sources import DirectorySource, resolve_base
 from watcher.statedir import StateDir
-from watcher.val import load_val
+from watcher.validation import load_val
 
 PAGE = '```html\n<div class="bg-teal-500 p-4"><br>Hello</div>\n```'
 
@@ -61,15 +70,18 @@ class ScriptedEngine:
     def render(
         self,
         model_dir: Path,
-        conversations: Sequence[Conversation],
+        conversations: Sequence[Asked],
         *,
         chat_template: str | None = None,
         template_kwargs: Mapping[str, object] | None = None,
         tokenizer_dir: Path | None = None,
     ) -> Rendered:
         """One token for each prompt; prompts that say so are too long."""
-        fit = [c for c in conversations if "too long" not in c.messages[-1][1]]
-        prompts = tuple(PromptSpec(c.id, c.messages[-1][1], (1,), (2,), 1) for c in fit)
+        fit = [c for c in conversations if "too long" not in c.asked]
+        prompts = tuple(
+            PromptSpec(c.id, c.asked, (1,), (2,), 1, sampled=not (isinstance(c, PlainText) and c.prompt is None))
+            for c in fit
+        )
         skipped = tuple((c.id, "it is longer than the context") for c in conversations if c not in fit)
         stamp = read_stamp(tokenizer_dir or model_dir)
         return Rendered(prompts, skipped, (0,), "template", 100, stamp)

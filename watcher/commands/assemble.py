@@ -28,7 +28,7 @@ from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
 from watcher.sources import resolve_base
 from watcher.statedir import Lease, StateDir, safe_name
-from watcher.val import ValFile
+from watcher.validation import ValFile
 
 _INSPECT_TIMEOUT = 60.0
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from watcher.alerts.power import limits
+from watcher.commands.validation import validation_file
 from watcher.config import Settings, load_settings
 from watcher.doctor import Check, Places, Probes, Status, check_samples, probe_engine, run_checks, try_events
 from watcher.engine.gpu import SystemNvml, choose_gpu
 from watcher.publish import RunFacts, RunRef, inspect_run
 from watcher.statedir import default_state_dir
-from watcher.val import ValFile, find_val, load_val
+from watcher.validation import ValFile
 
 _STYLES = {Status.OK: "green", Status.NOTE: "yellow", Status.PROBLEM: "bold red"}
 _MARKS = {Status.OK: "✓", Status.NOTE: "!", Status.PROBLEM: "✗"}
@@ -47,7 +48,7 @@ def _probes(ckpts: Path | None, settings: Settings) -> Probes:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
 
     def val() -> ValFile:
-        return load_val(settings.val or find_val((ckpts or Path()).resolve()))
+        return validation_file(settings, (ckpts or Path()).resolve())
 
     def wandb() -> RunFacts:
         return inspect_run(RunRef.parse(settings.run_name or "", settings.entity, settings.project))

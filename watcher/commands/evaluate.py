@@ -12,13 +12,13 @@ from typing import Any
 
 from watcher.checkpoints import inspect
 from watcher.commands.assemble import Assembled, assembled
-from watcher.commands.watch import outcome, run_service, wandb_run
+from watcher.commands.validation import validation_file
+from watcher.commands.watch import outcome, run_service, say_read, wandb_run
 from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
 from watcher.sources import ListSource, base_checkpoint, resolve_base
 from watcher.statedir import default_state_dir
-from watcher.val import find_val, load_val
 
 
 def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, as_json: bool, debug: bool) -> int:
@@ -34,7 +34,7 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
     checkpoints = [_checkpoint(path.resolve()) for path in ckpts]
     if settings.baseline:
         checkpoints.insert(0, base_checkpoint(resolve_base(None, settings.base)))
-    val = load_val(settings.val or find_val(ckpts[0].resolve()), settings.system)
+    val = validation_file(settings, ckpts[0].resolve())
     with ExitStack() as closing:
         state_root = settings.state_dir or (default_state_dir(name) if named_run else None)
         if state_root is None:
@@ -42,6 +42,7 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         display = closing.enter_context(showing(name, ckpts[0].resolve().parent, debug=debug))
         source = ListSource(checkpoints)
         parts = closing.enter_context(assembled(settings, run, name, val, source, state_root))
+        say_read(val)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         code = outcome(parts, logged=run is not None) if finished else 1

@@ -14,6 +14,7 @@ from typing import Any
 from watcher.checkpoints import NAMINGS, DirectoryWaker, naming_of
 from watcher.checkpoints.policy import parse_policy
 from watcher.commands.assemble import Assembled, assembled
+from watcher.commands.validation import validation_file
 from watcher.config import Settings, load_settings
 from watcher.display import showing
 from watcher.ledger import Ledger
@@ -24,7 +25,7 @@ from watcher.service import Service
 from watcher.service.health import parse_address, serving
 from watcher.sources import DirectorySource, resolve_base
 from watcher.statedir import default_state_dir
-from watcher.val import find_val, load_val
+from watcher.validation import ValFile
 
 log = logging.getLogger("uimon")
 
@@ -45,7 +46,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     begun = _begun(root) if unnamed else None
     run = wandb_run(settings, begun)
     name = run.run_id if run else settings.run_name or root.name
-    val = load_val(settings.val or find_val(root), settings.system)
+    val = validation_file(settings, root)
     state_root = settings.state_dir or default_state_dir(name)
     _refuse_inside(root, state_root, settings.stage_dir)
     baseline = resolve_base(None, settings.base) if settings.baseline else None
@@ -59,9 +60,15 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         serving(settings.serve, parts.service.heartbeat),
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
+        say_read(val)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         return outcome(parts, logged=run is not None) if finished else 1
+
+
+def say_read(val: ValFile) -> None:
+    """Say what was made of the validation file; lines that cannot be used are worth a warning."""
+    (log.warning if val.unusable else log.info)("%s", val.summary)
 
 
 def _check_texts(settings: Settings) -> None:

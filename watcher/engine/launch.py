@@ -35,10 +35,10 @@ def demand(prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> D
     """
     needed = 0
     for prompt in prompts:
-        size = len(prompt.token_ids)
+        answer = len(prompt.token_ids) + sampling.max_tokens if prompt.sampled else 0
         # One token more than the reference: scoring a text has vLLM generate one.
-        needed = max(needed, size + sampling.max_tokens, size + len(prompt.reference_ids or ()) + 1)
-    return Demand(min(context, -(-needed // 16) * 16), len(prompts) * sampling.n)
+        needed = max(needed, answer, prompt.longest + 1)
+    return Demand(min(context, -(-needed // 16) * 16), max(1, sum(p.sampled for p in prompts) * sampling.n))
 
 
 def sequences_for(settings: EngineSettings, origin: Inventory, context: int | None, samples: int) -> int:

@@ -9,110 +9,115 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from watcher.engine.protocol import Render
+from watcher.engine.references import common_prefix, missing, plain_prompt, require_nothing_lost, with_reference
 from watcher.engine.tokenizer_files import has_tokenizer, read_stamp
-from watcher.engine.types import Conversation, PromptSpec, Rendered
+from watcher.engine.types import Asked, Conversation, Message, PlainText, PromptSpec, Rendered
 from watcher.model import Reason, UimonError
 
 # Stands where an answer would, to see what a template writes after it.
 _ANSWER = "ANSWER-7f3a"
-_EXCERPT_CHARS = 40
+_DEFAULT, _TOOL_USE = "default", "tool_use"
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A tokenizer with one chat template, its arguments, and the token that ends a turn (None: there is none)."""
+    """A tokenizer with its chat templates by name, their arguments, and the token that ends a turn (None: none is
+    known).
+    """
 
     tokenizer: Any
-    text: str
+    texts: Mapping[str, str]
     kwargs: Mapping[str, Any]
-    end_of_turn: int | None
+    end_of_turn: int | None = None
 
-    def ids(self, messages: list[dict[str, str]], answering: bool) -> list[int]:
+    def ids(self, messages: Sequence[Message], variables: Mapping[str, Any], answering: bool) -> list[int]:
         """Token ids of `messages`, the opening of the assistant's turn added where `answering`."""
-        return [int(token) for token in self._apply(messages, answering, tokenize=True)["input_ids"]]
+        return [int(token) for token in self._apply(messages, variables, answering, tokenize=True)["input_ids"]]
 
-    def render(self, messages: list[dict[str, str]]) -> str:
+    def render(self, messages: Sequence[Message]) -> str:
         """The text of `messages` as a finished conversation."""
-        return str(self._apply(messages, False, tokenize=False))
+        return str(self._apply(messages, {}, False, tokenize=False))
 
-    def alone(self, answer: str) -> list[int]:
-        """Token ids of an answer by itself, and of the end of its turn."""
-        own = [int(token) for token in self.tokenizer(answer, add_special_tokens=False)["input_ids"]]
-        return own if self.end_of_turn is None else [*own, self.end_of_turn]
-
-    def missing(self, ids: Sequence[int], start: int, answer: str) -> str:
-        """What `ids` lack of `answer`, from the first lost character on; empty where all is there, blanks aside.
-
-        The answer's end has to lie behind `ids[:start]`, its beginning may lie before: a template may open the
-        thinking block with which the answer begins.
-        """
-        wanted, text = _compact(answer), _compact(self._decode(ids))
-        text = text[max(0, len(_compact(self._decode(ids[:start]))) - len(wanted) + 1) :]
-        if wanted in text:
-            return ""
-        return wanted[bisect_left(range(len(wanted)), True, key=lambda last: wanted[: last + 1] not in text) :]
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        # Cleaning up would turn " do not" into " don't".
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-    def _apply(self, messages: list[dict[str, str]], answering: bool, *, tokenize: bool) -> Any:
+    def _apply(
+        self, messages: Sequence[Message], variables: Mapping[str, Any], answering: bool, *, tokenize: bool
+    ) -> Any:
+        given = {**self.kwargs, **variables}
+        # As transformers chooses: models that have a template of its own for tools take it where there are some.
+        name = _TOOL_USE if given.get("tools") is not None and _TOOL_USE in self.texts else _DEFAULT
+        options = {"chat_template": self.texts[name], **given}
         return self.tokenizer.apply_chat_template(
-            messages,
-            chat_template=self.text,
+            [dict(message) for message in messages],
             add_generation_prompt=answering,
             tokenize=tokenize,
             return_dict=tokenize,
-            **self.kwargs,
+            **options,
         )
 
 
 def render(request: Render, context: int) -> Rendered:
-    """Render every conversation that fits into `context` tokens with at least one token of answer.
+    """Render everything that fits into `context` tokens with at least one token of answer.
 
-    Raises `UimonError`: `tokenizer_missing`, `chat_template_missing`, `tokenizer_mismatch` (an id that the model does
-    not have), `template_mismatch` (a reference of which something is lost).
+    Raises `UimonError`: `tokenizer_missing`, `chat_template_missing` (only conversations need one),
+    `tokenizer_mismatch` (an id that the model does not have), `template_mismatch` (a reference of which something is
+    lost).
     """
-    template = _template(request)
+    tokenizer = _tokenizer(request.tokenizer)
+    template = _Template(tokenizer, _texts(request, tokenizer), request.template_kwargs)
+    if any(isinstance(asked, Conversation) for asked in request.conversations):
+        template = _usable(template, request)
     vocabulary = _vocabulary_size(request.model_dir)
     prompts: list[PromptSpec] = []
     skipped: list[tuple[str, str]] = []
-    for conversation in request.conversations:
-        prompt = _prompt(template, conversation, request.system)
+    for asked in request.conversations:
+        prompt = _prompt(template, asked, request.system)
+        if isinstance(prompt, PromptSpec):
+            _check_ids(prompt, vocabulary, request)
+            prompt = _fitting(prompt, context)
         if isinstance(prompt, str):
-            skipped.append((conversation.id, prompt))
-            continue
-        _check_ids(prompt, vocabulary, request)
-        if len(prompt.token_ids) >= context:
-            size = len(prompt.token_ids)
-            skipped.append((conversation.id, f"The prompt has {size} tokens; the context holds {context}."))
+            skipped.append((asked.id, prompt))
         else:
             prompts.append(prompt)
-    stops = {*_configured_stops(request.model_dir), *_ids(template.tokenizer.eos_token_id), *_ids(template.end_of_turn)}
-    digest = hashlib.sha256(
-        json.dumps([template.text, dict(request.template_kwargs), request.system], sort_keys=True).encode()
-    )
+    stops = {*_configured_stops(request.model_dir), *_ids(tokenizer.eos_token_id), *_ids(template.end_of_turn)}
     return Rendered(
         tuple(prompts),
         tuple(skipped),
         tuple(sorted(stops)),
-        digest.hexdigest()[:16],
+        _digest(template, request.system),
         context,
         read_stamp(request.tokenizer),
     )
 
 
+def _digest(template: _Template, system: str | None) -> str:
+    named = template.texts if _TOOL_USE in template.texts else template.texts.get(_DEFAULT)
+    what = json.dumps([named, dict(template.kwargs), system], sort_keys=True)
+    return hashlib.sha256(what.encode()).hexdigest()[:16]
+
+
+def _prompt(template: _Template, asked: Asked, system: str | None) -> PromptSpec | str:
+    """The rendered prompt, or the sentence that says why it cannot be used."""
+    if isinstance(asked, PlainText):
+        return plain_prompt(template.tokenizer, asked)
+    return _chat_prompt(template, asked, system)
+
+
+def _fitting(prompt: PromptSpec, context: int) -> PromptSpec | str:
+    """The prompt, or the sentence that says that the context does not hold it. An overlong reference is skipped only
+    when it is measured, since its prompt can be asked.
+    """
+    size = len(prompt.token_ids if prompt.sampled else prompt.scored_ids)
+    return prompt if size < context else f"The prompt has {size} tokens; the context holds {context}."
+
+
 def _check_ids(prompt: PromptSpec, vocabulary: int | None, request: Render) -> None:
     """Refuse ids that the model has no embedding for: other weights would be read for them, or the engine dies."""
-    largest = max((*prompt.token_ids, *(prompt.reference_ids or ())), default=0)
+    largest = prompt.highest
     if vocabulary is not None and largest >= vocabulary:
         raise UimonError(
             Reason.TOKENIZER_MISMATCH,
@@ -121,18 +126,21 @@ def _check_ids(prompt: PromptSpec, vocabulary: int | None, request: Render) -> N
         )
 
 
-def _template(request: Render) -> _Template:
-    tokenizer = _tokenizer(request.tokenizer)
-    text = request.chat_template or tokenizer.chat_template
-    if isinstance(text, dict):
-        text = text.get("default")
-    if not text:
+def _texts(request: Render, tokenizer: Any) -> dict[str, str]:
+    """The chat templates by their names; the one that was named stands for all."""
+    texts = request.chat_template or tokenizer.chat_template or {}
+    return {_DEFAULT: texts} if isinstance(texts, str) else dict(texts)
+
+
+def _usable(template: _Template, request: Render) -> _Template:
+    """The template with the token that ends its turns. Raises `UimonError`: `chat_template_missing`."""
+    if not template.texts.get(_DEFAULT):
         raise UimonError(
             Reason.CHAT_TEMPLATE_MISSING,
-            f"{request.tokenizer}: the tokenizer has no chat template; name the one used in training.",
+            f"{request.tokenizer}: the tokenizer has no chat template; name the one used in training with "
+            "--chat-template, or, where training used none, give prompts as text (--val-format pair or alpaca-text).",
         )
-    bare = _Template(tokenizer, text, request.template_kwargs, None)
-    return _Template(tokenizer, text, request.template_kwargs, _end_of_turn(bare))
+    return replace(template, end_of_turn=_end_of_turn(template))
 
 
 def _tokenizer(path: Path) -> Any:
@@ -168,68 +176,50 @@ def _end_of_turn(template: _Template) -> int | None:
     return next((int(token) for token in after if token in added), eos)
 
 
-def _prompt(template: _Template, conversation: Conversation, system: str | None) -> PromptSpec | str:
-    """The rendered prompt, or the sentence that says why the template refuses this conversation."""
-    from jinja2 import TemplateError
+def _chat_prompt(template: _Template, conversation: Conversation, system: str | None) -> PromptSpec | str:
+    """The rendered prompt, or the sentence that says why the template refuses this conversation.
 
-    messages = [{"role": role, "content": content} for role, content in conversation.messages]
+    The tokens of the reference are those by which the finished conversation goes on after what it shares with the
+    prompt, up to and with the end-of-turn token behind the answer; what comes before them is what training saw there.
+    Raises `UimonError` (`template_mismatch`) where the template drops or rewrites some of the answer, or the tokenizer
+    has no tokens for it.
+    """
+    messages = list(conversation.messages)
     if system is not None and (not messages or messages[0]["role"] != "system"):
         messages.insert(0, {"role": "system", "content": system})
-    reference = conversation.reference
     try:
-        ids = template.ids(messages, True)
-        answer = None if reference is None else _reference_ids(template, conversation.id, messages, ids, reference)
-    except TemplateError as error:
+        prompt = template.ids(messages, conversation.variables, True)
+        full = None
+        if conversation.reference is not None:
+            full = template.ids([*messages, conversation.reference], conversation.variables, False)
+    except _refusals() as error:
         return f"The chat template refuses this conversation: {error}."
-    asked = next((content for role, content in reversed(conversation.messages) if role == "user"), "")
-    return PromptSpec(
-        conversation.id, asked, tuple(ids), None if answer is None else tuple(answer), len(reference or "")
-    )
-
-
-def _reference_ids(
-    template: _Template, name: str, messages: list[dict[str, str]], prompt: list[int], answer: str
-) -> list[int]:
-    """The reference's ids as training saw them, up to and with the end-of-turn token behind the answer.
-
-    Where the finished conversation does not begin with the prompt (templates that drop or add a thinking block),
-    the answer is tokenized by itself behind the prompt. Raises `UimonError` (`template_mismatch`) where the template
-    drops or rewrites some of the answer, or the tokenizer has no tokens for it.
-    """
-    full = template.ids([*messages, {"role": "assistant", "content": answer}], False)
-    shared = _shared(prompt, full)
-    _require(template.missing(full, shared, answer), name)
-    if shared < len(prompt) or shared == len(full):
-        full, shared = [*prompt, *template.alone(answer)], len(prompt)
+    spec = PromptSpec(conversation.id, conversation.asked, tuple(prompt))
+    if conversation.reference is None or full is None:
+        return spec
+    answer = conversation.answer or ""
+    shared = common_prefix(prompt, full)
+    require_nothing_lost(template.tokenizer, full, shared, answer, conversation.id)
     # Templates write a line break after the end of a turn, which the model is never asked to produce.
     ends = (at + 1 for at in range(shared, len(full)) if full[at] == template.end_of_turn)
-    end = next((at for at in ends if not template.missing(full[:at], shared, answer)), len(full))
-    return full[shared:end]
+    end = next((at for at in ends if not missing(template.tokenizer, full[:at], shared, answer)), len(full))
+    if end - shared <= (full[end - 1] == template.end_of_turn):
+        return "The chat template writes nothing of the reference answer (a tool call, or reasoning, alone)."
+    return with_reference(spec, full[:end], shared, _length(conversation.reference))
 
 
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many ids both begin with."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+def _refusals() -> tuple[type[Exception], ...]:
+    """What templates raise on purpose, and where a turn has not the keys or kinds of values that they count on."""
+    from jinja2 import TemplateError
+
+    return TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError
 
 
-def _require(missing: str, name: str) -> None:
-    if missing:
-        shown = missing if len(missing) <= _EXCERPT_CHARS else f"{missing[:_EXCERPT_CHARS]}…"
-        raise UimonError(
-            Reason.TEMPLATE_MISMATCH,
-            f"The reference answer of conversation {name} does not survive the chat template and the tokenizer: they "
-            f"lose {shown!r}; name those of the training (--chat-template, --tokenizer), or remove the reference.",
-        )
-
-
-def _compact(text: str) -> str:
-    """The text without blanks and in normal form KC: what templates trim and tokenizers normalize does not count.
-
-    >>> _compact(" a\\u00a0\\ufb01\\n")
-    'afi'
-    """
-    return "".join(unicodedata.normalize("NFKC", text).split())
+def _length(reference: Message) -> int:
+    """Characters of an answer: its text, its reasoning, and its tool calls as JSON."""
+    texts = (reference.get(key) for key in ("content", "reasoning_content", "reasoning", "thinking"))
+    calls = reference.get("tool_calls")
+    return sum(len(text) for text in texts if isinstance(text, str)) + (len(json.dumps(calls)) if calls else 0)
 
 
 def _configured_stops(model_dir: Path) -> Iterable[int]:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from watcher.engine.types import Conversation, Generation, PromptSpec, Rendered, Sampling, Setup
+from watcher.engine.types import Asked, Generation, PromptSpec, Rendered, Sampling, Setup
 from watcher.model import Reason
 
 
@@ -26,7 +26,7 @@ class Render:
 
     model_dir: Path
     tokenizer: Path
-    conversations: tuple[Conversation, ...]
+    conversations: tuple[Annotated[Asked, Field(discriminator="kind")], ...]
     chat_template: str | None
     template_kwargs: Mapping[str, object]
     system: str | None

@@ -171,11 +171,11 @@ class Served:
     def measure(self, prompts: Sequence[PromptSpec]) -> MeasureDone:
         """The references' log-likelihood, prompt tokens masked."""
         asked = [prompt for prompt in prompts if prompt.reference_ids]
-        fitting = [p for p in asked if len(p.token_ids) + len(p.reference_ids or ()) < self.context]
-        sequences = [[*p.token_ids, *(p.reference_ids or ())] for p in fitting]
+        fitting = [p for p in asked if len(p.scored_ids) < self.context]
+        sequences = [p.scored_ids for p in fitting]
         sums = [0.0] * len(fitting)
         for at, out in self._run(sequences, [_scoring()] * len(fitting)):
-            answer = self._scores(sequences[at], out)[len(fitting[at].token_ids) - 1 :]
+            answer = self._scores(sequences[at], out)[-len(fitting[at].reference_ids or ()) :]
             sums[at] = -math.fsum(answer)
         nll = math.fsum(sums) if all(map(math.isfinite, sums)) else None
         tokens = sum(len(p.reference_ids or ()) for p in fitting)

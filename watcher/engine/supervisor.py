@@ -30,7 +30,7 @@ from watcher.engine.protocol import (
 )
 from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import (
-    Conversation,
+    Asked,
     EngineSettings,
     Generation,
     Loaded,
@@ -90,7 +90,7 @@ class Engine:
     def render(
         self,
         model_dir: Path,
-        conversations: Iterable[Conversation],
+        conversations: Iterable[Asked],
         *,
         tokenizer_dir: Path | None = None,
         chat_template: str | None = None,
@@ -102,7 +102,7 @@ class Engine:
         `model_dir` is a full model's directory (for adapters: the base's); its config.json gives the context. The
         tokenizer is that of the settings, else of `tokenizer_dir` where it has one (for adapters: the adapter's,
         which may hold the only copy of the template), else of `model_dir`. `chat_template` (Jinja source) stands in
-        for the tokenizer's own. `system` is put before conversations that have no system message.
+        for the tokenizer's own; plain text needs none. `system` is put before conversations that have no system turn.
         Raises `UimonError`: `tokenizer_missing`, `tokenizer_mismatch`, `chat_template_missing`, `template_mismatch`,
         `unreadable`, `unknown_architecture`, engine failures.
         """
@@ -196,7 +196,7 @@ class Engine:
         live = self._loader.live
         config = live.origin.config if live is not None else {}
         size = (config.get("text_config") or config).get("vocab_size")
-        highest = max((max((*p.token_ids, *(p.reference_ids or ())), default=0) for p in prompts), default=0)
+        highest = max((prompt.highest for prompt in prompts), default=0)
         if isinstance(size, int) and highest >= size:
             raise UimonError(
                 Reason.TOKENIZER_MISMATCH,

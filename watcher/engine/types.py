@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from watcher.engine.tokenizer_files import TokenizerStamp
 
@@ -103,21 +103,76 @@ class Setup:
     environment: tuple[str, ...] = ()
 
 
+Message = Mapping[str, Any]
+"""One turn as the validation file has it: `role`, `content`, and whatever else a chat template may read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A held-out conversation: `messages` are (role, content) without the last assistant turn, the `reference`."""
+    """A held-out conversation, for the chat template.
+
+    `messages` are the turns before the last assistant turn, which is the `reference`. `variables` are what the
+    template is given beside them (`tools`, and a row's own `chat_template_kwargs`); they win over the settings'.
+    """
 
     id: str
-    messages: tuple[tuple[str, str], ...]
-    reference: str | None = None
+    messages: tuple[Message, ...]
+    reference: Message | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    kind: Literal["conversation"] = "conversation"
+
+    @property
+    def asked(self) -> str:
+        """The last user turn, for people."""
+        return next((_words(m.get("content")) for m in reversed(self.messages) if m.get("role") == "user"), "")
+
+    @property
+    def answer(self) -> str | None:
+        """The text of the reference; None without one."""
+        return None if self.reference is None else _words(self.reference.get("content"))
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """Held-out text that no chat template touches.
+
+    `prompt` is what is sampled from; None: nothing is. `text` is what training saw, the prompt included and the end
+    token not; None: there is no reference. `masked`: the prompt's tokens are not in the loss.
+    """
+
+    id: str
+    prompt: str | None
+    text: str | None
+    masked: bool = True
+    kind: Literal["plain_text"] = "plain_text"
+
+    @property
+    def asked(self) -> str:
+        """What is shown to people as the prompt."""
+        return (self.text or "") if self.prompt is None else self.prompt
+
+    @property
+    def answer(self) -> str | None:
+        """The text behind the prompt; None without a prompt or a reference."""
+        return None if self.prompt is None or self.text is None else self.text[len(self.prompt) :]
+
+
+Asked = Conversation | PlainText
+
+
+def _words(content: Any) -> str:
+    return content if isinstance(content, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
     """One rendered prompt.
 
-    `text` is the last user turn, for people. `reference_ids` continue `token_ids` as in training, the end-of-turn
-    token included; None without a reference. `reference_chars` counts the reference's characters.
+    `text` is the last user turn, for people. `reference_ids` are the tokens whose loss counts, the end-of-turn token
+    included; None without a reference. `reference_chars` counts the reference's characters. The reference stands
+    behind `prefix_ids`, where training saw other tokens before it than `token_ids`, which samples continue (a
+    template that writes an opening it drops again, tokens that merge across the seam, a text without a prompt).
+    `sampled`: False for what is only measured.
     """
 
     id: str
@@ -125,6 +180,24 @@ class PromptSpec:
     token_ids: tuple[int, ...]
     reference_ids: tuple[int, ...] | None = None
     reference_chars: int = 0
+    prefix_ids: tuple[int, ...] | None = None
+    sampled: bool = True
+
+    @property
+    def scored_ids(self) -> tuple[int, ...]:
+        """What stands before the reference's tokens, and the reference's tokens."""
+        before = self.token_ids if self.prefix_ids is None else self.prefix_ids
+        return (*before, *(self.reference_ids or ()))
+
+    @property
+    def longest(self) -> int:
+        """The most tokens that it holds before anything is generated."""
+        return max(len(self.token_ids), len(self.scored_ids))
+
+    @property
+    def highest(self) -> int:
+        """The largest token id that it holds."""
+        return max((*self.token_ids, *self.scored_ids), default=0)
 
 
 @dataclass(frozen=True, slots=True)

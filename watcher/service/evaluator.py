@@ -22,8 +22,8 @@ from watcher.model import Kind, Reason, Row, State, UimonError
 from watcher.plugins import named_plugins
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
-from watcher.suite import Renderer, Suite, build_suite, request_digest
-from watcher.val import ValFile
+from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest
+from watcher.validation import ValFile
 
 # A fresh engine may do better: these end an attempt, not the checkpoint.
 _WORTH_ANOTHER_TRY = frozenset(
@@ -240,25 +240,43 @@ class Evaluator:
     def _current_suite(self, record: Record, base: Path | None) -> Suite:
         """The suite in force: kept by the ledger from an earlier start, or made of the first checkpoint evaluated."""
         if self._suite is None:
-            request = request_digest(self._settings, self._val, self._plugins)
-            kept = self._ledger.suite(request)
-            if kept is not None:
-                self._suite = Suite.from_json(kept)
-            else:
-                stage = evaluation.stage_of(record)
-                self._suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins)
-                self._ledger.keep_suite(request, self._suite.digest, self._suite.to_json())
+            self._suite = self._kept_suite() or self._built_suite(record, base)
             self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
             self._introduce(self._suite)
         return self._suite
 
+    def _kept_suite(self) -> Suite | None:
+        """The suite of an earlier start with the same request."""
+        kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins))
+        if kept is not None:
+            return Suite.from_json(kept)
+        for request in earlier_digests(self._settings, self._val, self._plugins):
+            if (kept := self._ledger.suite(request)) is not None:
+                log.warning(
+                    "This run goes on with the prompts that an earlier version of uimon rendered, so that its curve "
+                    "stays one; with another --state-dir they are rendered as this version does."
+                )
+                return Suite.from_json(kept)
+        return None
+
+    def _built_suite(self, record: Record, base: Path | None) -> Suite:
+        stage = evaluation.stage_of(record)
+        suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins)
+        request = request_digest(self._settings, self._val, self._plugins)
+        self._ledger.keep_suite(request, suite.digest, suite.to_json())
+        return suite
+
     def _introduce(self, suite: Suite) -> None:
         log.info("Suite %s: %d prompts of %s.", suite.digest, len(suite.prompts), self._val.path)
         if suite.skipped:
-            log.warning("%d prompts are longer than the context and are left out.", suite.skipped)
+            log.warning(
+                "%d prompts are left out: the context does not hold them, or they cannot be rendered.", suite.skipped
+            )
+        for sentence in peculiarities(suite):
+            log.warning("%s", sentence)
         if len(suite.prompts) < self._settings.samples:
             log.warning("%d prompts were asked for, %d are usable.", self._settings.samples, len(suite.prompts))
-        for sentence in limits(len(suite.prompts), self._settings.alerts, suite.sampling.n):
+        for sentence in limits(len(suite.sampled), self._settings.alerts, suite.sampling.n) if suite.sampled else ():
             log.info("Early warnings: %s", sentence)
 
     def _context(self, record: Record) -> evaluation.Context:
@@ -309,6 +327,26 @@ def _worth_another_try(record: Record, now: Reason, before: Reason | None) -> bo
     if now is before is Reason.OUT_OF_MEMORY:
         return False
     return now in _WORTH_ANOTHER_TRY and record.attempts < MAX_ATTEMPTS
+
+
+def peculiarities(suite: Suite) -> list[str]:
+    """What a person should know of the prompts before reading their numbers, a sentence each."""
+    measured = len(suite.prompts) - len(suite.sampled)
+    seams = sum(p.sampled and len(p.prefix_ids or ()) > 1 for p in suite.prompts)
+    said = []
+    if measured:
+        said.append(
+            f"{measured} of {len(suite.prompts)} texts are measured and not sampled, since nothing says where a prompt "
+            "in them ends; name what ends it with --val-format 'text:MARKER'."
+        )
+    if not suite.sampled:
+        said.append("No prompt is sampled, so only perplexity is logged, and no warning is based on samples.")
+    if seams:
+        said.append(
+            f"{seams} references stand behind another beginning than their prompts end with: the template or the "
+            "tokenizer writes a finished text otherwise; perplexity follows training, samples follow the prompt."
+        )
+    return said
 
 
 def headline(metrics: evaluation.Metrics) -> str:

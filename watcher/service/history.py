@@ -14,7 +14,7 @@ import scorers
 from scorers.aggregation import Metrics
 from watcher.alerts import AlertSettings, Arrival, Entry, History, entry_of
 from watcher.alerts.history import PERPLEXITY
-from watcher.engine.types import Conversation
+from watcher.engine.types import Asked
 from watcher.ledger import Evaluation, Ledger, Record
 from watcher.model import Reason, State
 from watcher.service.signals import log
@@ -30,7 +30,7 @@ class LedgerHistory:
     def __init__(
         self,
         ledger: Ledger,
-        references: Sequence[Conversation] = (),
+        references: Sequence[Asked] = (),
         settings: AlertSettings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -109,6 +109,8 @@ class LedgerHistory:
         if evaluation.suite != self._suite:
             # Other prompts, or other sampling: nothing of before can be compared with what comes.
             self._suite, self._entries = evaluation.suite, {}
+        if "eval/samples" not in evaluation.metrics:
+            return  # texts that were measured alone
         try:
             metrics = {name: evaluation.metrics.get(name) for name in self._wanted}
             entry = entry_of(replace(evaluation, metrics=metrics, samples=self._ledger.samples(evaluation.uid)))
@@ -126,6 +128,6 @@ class LedgerHistory:
 
     def _reference(self) -> Metrics:
         if self._reference_metrics is None:
-            answers = [c.reference for c in self._references if c.reference]
+            answers = [asked.answer for asked in self._references if asked.answer]
             self._reference_metrics = scorers.score(scorers.Completion(text) for text in answers).metrics
         return self._reference_metrics

@@ -28,7 +28,7 @@ from watcher.service.publisher import Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
 from watcher.service.warner import Channels, Warner
-from watcher.val import ValFile
+from watcher.validation import ValFile
 
 _TICK = 0.25
 _JOIN_SECONDS = 30.0

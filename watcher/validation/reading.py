@@ -1,0 +1,211 @@
+"""A validation file as conversations, and what was made of it in one sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from watcher.engine.types import Asked, Conversation, PlainText
+from watcher.model import Reason, UimonError
+from watcher.validation.choice import Choice
+from watcher.validation.files import Row, read_table
+from watcher.validation.shapes import Chat, Line, Text, recognize
+from watcher.validation.turns import MEDIA_REASONS, Turn, Unusable, is_trained, refuse_foreign, roles_of, turn
+
+_HELP: Final = (
+    "each line is one JSON object with `messages`, `prompt`/`completion`, or another shape that trainers read; "
+    "name your own columns with --val-keys"
+)
+_VARIABLES: Final = ("tools", "chat_template_kwargs")
+
+
+@dataclass(frozen=True, slots=True)
+class ValFile:
+    """The prompts of one file in file order.
+
+    `unusable` counts the other lines; `summary` says in a sentence what was read, as what, and what was left out.
+    `digest` is SHA-256 over the file's bytes.
+    """
+
+    path: Path
+    conversations: tuple[Asked, ...]
+    unusable: int
+    digest: str
+    summary: str = ""
+
+
+def load_val(path: Path, system: str | None = None, choice: Choice | None = None) -> ValFile:
+    """Read a validation file. `system` is put in front of conversations that have no system turn.
+
+    Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty or a line is not readable (the
+    line is named) or no row has a column that was named, NO_USABLE_PROMPT where no line can be used, with the reasons.
+    """
+    choice = choice or Choice()
+    table = read_table(path)
+    choice.require_columns(path, [row.value for row in table.rows])
+    found = _Found(table.unit)
+    for row in table.rows:
+        found.take(row, system, choice)
+    if not found.asked:
+        said = found.unusable_said() or "it has no rows"
+        help_ = "uimon evaluates text models" if found.reasons.keys() <= MEDIA_REASONS else _HELP
+        raise UimonError(Reason.NO_USABLE_PROMPT, f"No {table.unit} of {path} can be used: {said}; {help_}.")
+    return ValFile(path, tuple(_named(found.asked)), found.unusable, table.digest, found.said(path))
+
+
+@dataclass
+class _Found:
+    """What was found so far; reasons, shapes and columns in the order in which they were first met."""
+
+    unit: str
+    asked: list[Asked] = field(default_factory=list)
+    shapes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    first: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, None] = field(default_factory=dict)
+    untrained: int = 0
+    unsystematic: int = 0
+
+    @property
+    def unusable(self) -> int:
+        return sum(self.reasons.values())
+
+    def take(self, row: Row, system: str | None, choice: Choice) -> None:
+        """Add one row, or the reason why it is unusable."""
+        try:
+            value = choice.renamed(row.value)
+            line = recognize(value, choice.way, choice.shape)
+            asked, columns = _asked(value, line, system)
+        except Unusable as reason:
+            self.reasons[str(reason)] += 1
+            self.first.setdefault(str(reason), row.place)
+            return
+        self.asked.append(asked)
+        self.shapes[line.shape] += 1
+        self.left_out |= dict.fromkeys(str(name) for name in value if name not in line.used | columns)
+        self.unsystematic += system is not None and isinstance(asked, PlainText)
+        self.untrained += _had_answer(line) and asked.answer is None
+
+    def unusable_said(self) -> str:
+        """The unusable lines by reason, e.g. `2 lines unusable: 2 with images (first line 7)`."""
+        if not self.reasons:
+            return ""
+        each = (f"{n} {why} (first {self.unit} {self.first[why]})" for why, n in self.reasons.most_common(5))
+        return f"{_count(self.unusable, self.unit)} unusable: {', '.join(each)}"
+
+    def said(self, path: Path) -> str:
+        """One sentence on the file."""
+        count = _count(len(self.asked), "prompt")
+        if len(self.shapes) == 1:
+            read = f"read as {next(iter(self.shapes))}"
+        else:
+            read = "read in several shapes: " + ", ".join(f"{n} as {shape}" for shape, n in self.shapes.most_common())
+        rest = [f"columns left out: {', '.join(self.left_out)}"] if self.left_out else []
+        if self.unsystematic:
+            rest.append(f"{_count(self.unsystematic, 'prompt')} of plain text, without the system message")
+        if self.untrained:
+            rest.append(f"{_count(self.untrained, 'answer')} no reference, since training is told not to learn them")
+        rest += [said] if (said := self.unusable_said()) else []
+        return "; ".join([f"{path}: {count}, {read}", *rest]) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> _count(1, "line"), _count(2, "entry")
+    ('1 line', '2 entries')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
+
+
+def _had_answer(line: Line) -> bool:
+    content = line.content
+    if isinstance(content, Chat):
+        return bool(content.turns[-1]["role"] in _ASSISTANTS)
+    return content.text is None and "KTO" in line.shape
+
+
+def _asked(row: Mapping[str, Any], line: Line, system: str | None) -> tuple[Asked, frozenset[str]]:
+    """The row without its id, and the columns that were used beside the shape's. Raises Unusable."""
+    if isinstance(line.content, Text):
+        return _plain(line.content), frozenset()
+    variables, used = _variables(row)
+    return _conversation(line.content, variables, system), used
+
+
+def _plain(content: Text) -> PlainText:
+    refuse_foreign((content.prompt, content.text))
+    if content.prompt is not None and not content.prompt.strip():
+        raise Unusable("without a prompt")
+    return PlainText("", content.prompt, content.text, content.masked)
+
+
+def _variables(row: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """What the template is given beside the messages, JSON text decoded; and the columns it came from."""
+    found = {name: _json(row[name], name) for name in _VARIABLES if row.get(name) not in (None, "")}
+    extra = found.pop("chat_template_kwargs", {})
+    if not isinstance(extra, dict):
+        raise Unusable("whose chat_template_kwargs are no object")
+    if not isinstance(found.get("tools", []), list):
+        raise Unusable("whose tools are no list")
+    return {**found, **extra}, frozenset(_VARIABLES) & row.keys()
+
+
+def _json(value: Any, column: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise Unusable(f"whose {column} is text that is no JSON") from None
+
+
+def _conversation(content: Chat, variables: Mapping[str, Any], system: str | None) -> Conversation:
+    """Split off the reference: the last turn, where it is the assistant's. Raises Unusable."""
+    refuse_foreign((content.turns, variables))
+    turns = list(content.turns)
+    reference = turns.pop() if turns and turns[-1]["role"] in _ASSISTANTS else None
+    if not any(turn["role"] in _USERS and _said(turn) for turn in turns):
+        raise Unusable(f"without a user turn before the answer (roles: {roles_of(content.turns)})")
+    if reference is not None and not (content.answered and is_trained(reference) and _says(reference)):
+        reference = None
+    if system is not None and turns[0]["role"] != "system":
+        turns.insert(0, turn("system", system))
+    return Conversation("", tuple(turns), reference, variables)
+
+
+_ASSISTANTS: Final = frozenset({"assistant", "gpt", "model", "bot", "chatgpt"})
+_USERS: Final = frozenset({"user", "human", "prompter"})
+
+
+def _said(turn: Turn) -> bool:
+    return isinstance(turn.get("content"), str) and bool(turn["content"].strip())
+
+
+def _says(turn: Turn) -> bool:
+    """Whether there is anything in an answer that a template could write."""
+    return any(turn.get(key) for key in ("content", "tool_calls", "reasoning_content", "reasoning", "thinking"))
+
+
+def _named(found: Iterable[Asked]) -> Iterable[Asked]:
+    """With ids made of the prompts' content, so that they survive reordering the file."""
+    seen: Counter[str] = Counter()
+    for asked in found:
+        content = hashlib.sha256(json.dumps(_identity(asked)).encode()).hexdigest()[:12]
+        seen[content] += 1
+        yield replace(asked, id=content if seen[content] == 1 else f"{content}-{seen[content]}")
+
+
+def _identity(asked: Asked) -> Sequence[Any]:
+    if isinstance(asked, PlainText):
+        return [asked.prompt, asked.text if asked.prompt is None else None]
+    if not asked.variables and all(message.keys() == {"role", "content"} for message in asked.messages):
+        return [[message["role"], message["content"]] for message in asked.messages]
+    return [list(asked.messages), dict(asked.variables)]
