@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from watcher.engine.protocol import Render
-from watcher.engine.tokenizer_files import has_tokenizer, read_stamp
+from watcher.engine.tokenizer_files import read_stamp
+from watcher.engine.tokenizers import open_tokenizer, template_of, text_of, texts_in
 from watcher.engine.types import Conversation, PromptSpec, Rendered
 from watcher.model import Reason, UimonError
 
@@ -28,12 +29,16 @@ _EXCERPT_CHARS = 40
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A tokenizer with one chat template, its arguments, and the token that ends a turn (None: there is none)."""
+    """A tokenizer with one chat template, its arguments, and the token that ends a turn (None: there is none).
+
+    `note` is what a person should know of the tokenizer.
+    """
 
     tokenizer: Any
     text: str
     kwargs: Mapping[str, Any]
     end_of_turn: int | None
+    note: str = ""
 
     def ids(self, messages: list[dict[str, str]], answering: bool) -> list[int]:
         """Token ids of `messages`, the opening of the assistant's turn added where `answering`."""
@@ -61,8 +66,7 @@ class _Template:
         return wanted[bisect_left(range(len(wanted)), True, key=lambda last: wanted[: last + 1] not in text) :]
 
     def _decode(self, ids: Sequence[int]) -> str:
-        # Cleaning up would turn " do not" into " don't".
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        return text_of(self.tokenizer, ids, special=True)
 
     def _apply(self, messages: list[dict[str, str]], answering: bool, *, tokenize: bool) -> Any:
         return self.tokenizer.apply_chat_template(
@@ -79,7 +83,8 @@ def render(request: Render, context: int) -> Rendered:
     """Render every conversation that fits into `context` tokens with at least one token of answer.
 
     Raises `UimonError`: `tokenizer_missing`, `chat_template_missing`, `tokenizer_mismatch` (an id that the model does
-    not have), `template_mismatch` (a reference of which something is lost).
+    not have, or ids that are not what the tokenizer's files say), `template_mismatch` (a reference of which something
+    is lost).
     """
     template = _template(request)
     vocabulary = _vocabulary_size(request.model_dir)
@@ -107,6 +112,7 @@ def render(request: Render, context: int) -> Rendered:
         digest.hexdigest()[:16],
         context,
         read_stamp(request.tokenizer),
+        template.note,
     )
 
 
@@ -122,33 +128,16 @@ def _check_ids(prompt: PromptSpec, vocabulary: int | None, request: Render) -> N
 
 
 def _template(request: Render) -> _Template:
-    tokenizer = _tokenizer(request.tokenizer)
-    text = request.chat_template or tokenizer.chat_template
-    if isinstance(text, dict):
-        text = text.get("default")
+    opened = open_tokenizer(request.tokenizer, list(texts_in(request.conversations)))
+    tools = request.template_kwargs.get("tools") is not None
+    text = request.chat_template or template_of(request.tokenizer, opened.tokenizer, tools=tools)
     if not text:
         raise UimonError(
             Reason.CHAT_TEMPLATE_MISSING,
             f"{request.tokenizer}: the tokenizer has no chat template; name the one used in training.",
         )
-    bare = _Template(tokenizer, text, request.template_kwargs, None)
-    return _Template(tokenizer, text, request.template_kwargs, _end_of_turn(bare))
-
-
-def _tokenizer(path: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    advice = "save it with the checkpoints, or name a directory that has it"
-    # Without this, transformers makes up an empty tokenizer from config.json alone.
-    if not has_tokenizer(path):
-        raise UimonError(Reason.TOKENIZER_MISSING, f"{path}: there is no tokenizer here; {advice}.")
-    try:
-        return AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, AttributeError, ImportError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise UimonError(
-            Reason.TOKENIZER_MISSING, f"{path}: the tokenizer cannot be loaded ({said}); {advice}."
-        ) from error
+    bare = _Template(opened.tokenizer, text, request.template_kwargs, None)
+    return _Template(opened.tokenizer, text, request.template_kwargs, _end_of_turn(bare), opened.note)
 
 
 def _end_of_turn(template: _Template) -> int | None:

@@ -16,7 +16,16 @@ from typing import Any
 
 from watcher.model import Reason, UimonError
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+TOKENIZER_JSON = "tokenizer.json"
+TOKENIZER_FILES = (
+    TOKENIZER_JSON,
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+)
 """Each of them is a tokenizer's vocabulary; a directory without any has no tokenizer."""
 
 
@@ -47,7 +56,7 @@ def read_stamp(path: Path) -> TokenizerStamp:
 
 
 def _vocabulary(path: Path) -> str:
-    tokens = _tokens(_read_object(path / "tokenizer.json"))
+    tokens = _tokens(read_object(path / TOKENIZER_JSON))
     if tokens:
         return _digest(json.dumps(sorted(tokens.items())).encode())
     names = (*TOKENIZER_FILES, "merges.txt", "added_tokens.json")
@@ -74,7 +83,7 @@ def _template(path: Path) -> str:
     if (path / "chat_template.jinja").is_file():
         return (path / "chat_template.jinja").read_text("utf-8", "replace")
     for name in ("chat_template.json", "tokenizer_config.json"):
-        found = _read_object(path / name).get("chat_template")
+        found = read_object(path / name).get("chat_template")
         if isinstance(found, list):
             named = (entry for entry in found if isinstance(entry, dict) and entry.get("name") == "default")
             found = next(named, {}).get("template")
@@ -83,7 +92,7 @@ def _template(path: Path) -> str:
     return ""
 
 
-def _read_object(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is no such file or it holds something else."""
     try:
         value = json.loads(file.read_bytes())

@@ -246,7 +246,15 @@ class Evaluator:
                 self._suite = Suite.from_json(kept)
             else:
                 stage = evaluation.stage_of(record)
-                self._suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins)
+                self._suite = build_suite(
+                    self._settings,
+                    self._val,
+                    self._engine,
+                    stage,
+                    base,
+                    self._plugins,
+                    lambda sentence: self._warn(record, sentence),
+                )
                 self._ledger.keep_suite(request, self._suite.digest, self._suite.to_json())
             self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
             self._introduce(self._suite)
