@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from watcher.engine.blanks import lost_blanks
 from watcher.engine.protocol import Render
 from watcher.engine.tokenizer_files import read_stamp
-from watcher.engine.tokenizers import open_tokenizer, template_of, text_of, texts_in
+from watcher.engine.tokenizers import BLANK, normalized, open_tokenizer, template_of, text_of, texts_in
 from watcher.engine.types import Conversation, PromptSpec, Rendered
 from watcher.model import Reason, UimonError
 
@@ -53,13 +54,20 @@ class _Template:
         own = [int(token) for token in self.tokenizer(answer, add_special_tokens=False)["input_ids"]]
         return own if self.end_of_turn is None else [*own, self.end_of_turn]
 
+    def changed(self, messages: list[dict[str, str]], answer: str) -> str:
+        """What of `answer` the finished conversation has with other blanks; empty where it has them all."""
+        opened = str(self._apply(messages, True, tokenize=False))
+        finished = self.render([*messages, {"role": "assistant", "content": answer}])
+        special = [str(token) for token in self.tokenizer.added_tokens_decoder.values() if token.special]
+        return lost_blanks(answer, finished, _shared(opened, finished), special)
+
     def missing(self, ids: Sequence[int], start: int, answer: str) -> str:
         """What `ids` lack of `answer`, from the first lost character on; empty where all is there, blanks aside.
 
         The answer's end has to lie behind `ids[:start]`, its beginning may lie before: a template may open the
         thinking block with which the answer begins.
         """
-        wanted, text = _compact(answer), _compact(self._decode(ids))
+        wanted, text = _compact(normalized(self.tokenizer, answer)), _compact(self._decode(ids))
         text = text[max(0, len(_compact(self._decode(ids[:start]))) - len(wanted) + 1) :]
         if wanted in text:
             return ""
@@ -187,7 +195,8 @@ def _reference_ids(
     """
     full = template.ids([*messages, {"role": "assistant", "content": answer}], False)
     shared = _shared(prompt, full)
-    _require(template.missing(full, shared, answer), name)
+    _require(template.missing(full, shared, answer), "lose", name)
+    _require(template.changed(messages, answer), "change blanks in", name)
     if shared < len(prompt) or shared == len(full):
         full, shared = [*prompt, *template.alone(answer)], len(prompt)
     # Templates write a line break after the end of a turn, which the model is never asked to produce.
@@ -196,29 +205,29 @@ def _reference_ids(
     return full[shared:end]
 
 
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many ids both begin with."""
+def _shared(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many ids or characters both begin with."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _require(missing: str, name: str) -> None:
+def _require(missing: str, how: str, name: str) -> None:
     if missing:
         shown = missing if len(missing) <= _EXCERPT_CHARS else f"{missing[:_EXCERPT_CHARS]}…"
         raise UimonError(
             Reason.TEMPLATE_MISMATCH,
             f"The reference answer of conversation {name} does not survive the chat template and the tokenizer: they "
-            f"lose {shown!r}; name those of the training (--chat-template, --tokenizer), or remove the reference.",
+            f"{how} {shown!r}; name those of the training (--chat-template, --tokenizer), or remove the reference.",
         )
 
 
 def _compact(text: str) -> str:
     """The text without blanks and in normal form KC: what templates trim and tokenizers normalize does not count.
 
-    >>> _compact(" a\\u00a0\\ufb01\\n")
-    'afi'
+    >>> _compact(" a\\u00a0\\ufb01\\n▁b")
+    'afib'
     """
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    return "".join(unicodedata.normalize("NFKC", text).replace(BLANK, " ").split())
 
 
 def _configured_stops(model_dir: Path) -> Iterable[int]:

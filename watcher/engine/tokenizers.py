@@ -51,10 +51,14 @@ HARD_TEXTS = (
     "½ ﬁ Å",
 )
 """What some code holds: characters that normalizers and pre-tokenizers treat in their own ways."""
+BLANK = "▁"
+"""What stands for a blank in vocabularies of sentencepiece."""
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _EXCERPT = 30
 _SHOWN_IDS = 4
+# Decoding costs more than encoding, and a decoder that differs does so in every line.
+_READ_IDS = 256
 _BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
 _ADVICE = "save it with the checkpoints, or name a directory that has it"
 _SAVE = (
@@ -96,6 +100,12 @@ def text_of(tokenizer: Any, ids: Sequence[int], *, special: bool) -> str:
     """What `ids` say, with the texts of special tokens or without; a decoder may drop one blank at the beginning."""
     text = tokenizer.decode(list(ids), skip_special_tokens=not special, clean_up_tokenization_spaces=False)
     return str(text)
+
+
+def normalized(tokenizer: Any, text: str) -> str:
+    """`text` as the tokenizer's own normalizer leaves it for the model, where it has one; its blanks may be `BLANK`."""
+    normalizer = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None)
+    return text if normalizer is None else str(normalizer.normalize_str(text))
 
 
 def template_of(path: Path, tokenizer: Any, *, tools: bool) -> str | None:
@@ -245,13 +255,13 @@ def _difference(tokenizer: Any, named: Any, texts: Sequence[str]) -> str:
     # Some classes treat the blank behind a special token in their own way, which is where each turn begins.
     end = tokenizer.eos_token or ""
     for text in (*PLAIN_TEXTS, *texts):
-        ids, others = _ids(tokenizer, text + end + text), _ids(named, text + end + text)
+        ids, others = _ids(tokenizer, end + text), _ids(named, end + text)
         if ids != others:
             at = next((n for n, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), 0)
             there, here = (list(each[at : at + _SHOWN_IDS]) for each in (others, ids))
             return f"makes other token ids of {_excerpt(text)} ({there} in place of {here})"
-        read = text_of(named, ids, special=True)
-        if read != text_of(tokenizer, ids, special=True):
+        read = text_of(named, ids[:_READ_IDS], special=True)
+        if read != text_of(tokenizer, ids[:_READ_IDS], special=True):
             return f"reads {_excerpt(read)} for {_excerpt(text)}"
     if _ids(tokenizer, "one", special=True) != _ids(named, "one", special=True):
         return "puts other special tokens around a text"
