@@ -216,9 +216,7 @@ def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Pa
         _turns("m['content'] | replace('\n', '')"),
     ],
 )
-def test_a_template_that_changes_blanks_within_answers_is_an_error(
-    engine: Engine, model: Path, template: str
-) -> None:
+def test_a_template_that_changes_blanks_within_answers_is_an_error(engine: Engine, model: Path, template: str) -> None:
     answer = "<ul>\n  <li> one</li>\n</ul>"
     talk = Conversation("talk", (("user", f"Change {answer}."),), answer)
     with pytest.raises(UimonError, match=r"they change blanks in .*<ul>\\n  <li>") as caught:

@@ -26,14 +26,13 @@ tekken.json), or, where there is none, they come back from their ids to the last
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.engine.tokenizer_files import TOKENIZER_JSON, has_tokenizer, read_object
+from watcher.engine.tokenizer_files import PROCESSOR_TEMPLATE, TOKENIZER_JSON, default_template, has_tokenizer
 from watcher.engine.vocabulary_files import encoder_of
 from watcher.model import Reason, UimonError
 
@@ -61,9 +60,7 @@ _SHOWN_IDS = 4
 _READ_IDS = 256
 _BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
 _ADVICE = "save it with the checkpoints, or name a directory that has it"
-_SAVE = (
-    "load it with the training's library and save it as tokenizer.json, or name a directory that has it with --tokenizer"
-)
+_SAVE = "load it with the training's library and save it as tokenizer.json, or name a directory that has it with --tokenizer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +78,12 @@ def open_tokenizer(path: Path, texts: Sequence[str]) -> Opened:
     library makes of the other files is not what they say.
     """
     tokenizer = load_tokenizer(path)
-    if not (path / TOKENIZER_JSON).is_file():
-        return Opened(tokenizer, _prove(path, tokenizer, texts))
-    notes = [_changed_by_configuration(path, tokenizer, texts), _changed_by_class(path, tokenizer, texts)]
-    return Opened(tokenizer, " ".join(note for note in (*notes, _without_blanks(tokenizer)) if note))
+    if (path / TOKENIZER_JSON).is_file():
+        notes = [_changed_by_configuration(path, tokenizer, texts), _changed_by_class(path, tokenizer, texts)]
+        notes.append(_without_blanks(tokenizer))
+    else:
+        notes = [_prove(path, tokenizer, texts)]
+    return Opened(tokenizer, " ".join(filter(None, (*notes, _two_templates(path, tokenizer)))))
 
 
 def load_tokenizer(path: Path) -> Any:
@@ -117,7 +116,7 @@ def template_of(path: Path, tokenizer: Any, *, tools: bool) -> str | None:
     found = tokenizer.chat_template
     if isinstance(found, dict):
         found = (found.get("tool_use") if tools else None) or found.get("default")
-    return found or read_object(path / "chat_template.json").get("chat_template") or None
+    return found or default_template(path / PROCESSOR_TEMPLATE) or None
 
 
 def texts_in(value: object) -> Iterator[str]:
@@ -230,7 +229,7 @@ def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) 
     if changed is None:
         return ""
     return (
-        f"The tokenizer's configuration names tokens that its tokenizer.json does not have; they count, as transformers "
+        "The tokenizer's configuration names tokens that its tokenizer.json does not have; they count, as transformers "
         f"has it, and change the token ids of {_excerpt(changed)}."
     )
 
@@ -245,8 +244,8 @@ def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
     if isinstance(said, BaseException) or not said:
         return ""
     return (
-        f"The tokenizer is read from its tokenizer.json alone: the class {type(named).__name__}, with which transformers "
-        f"would load it, {said}. If training used that class, let it save the tokenizer with its checkpoints."
+        "The tokenizer is read from its tokenizer.json alone: the class with which transformers would load it, "
+        f"{type(named).__name__}, {said}. If training used that class, let it save the tokenizer with its checkpoints."
     )
 
 
@@ -279,18 +278,30 @@ def _without_blanks(tokenizer: Any) -> str:
     )
 
 
+def _two_templates(path: Path, tokenizer: Any) -> str:
+    """A sentence where a processor's template is another one than the tokenizer's."""
+    own, processors = template_of(path, tokenizer, tools=False), default_template(path / PROCESSOR_TEMPLATE)
+    if not processors or processors == own:
+        return ""
+    return (
+        f"The processor's {PROCESSOR_TEMPLATE} has another chat template than the tokenizer, whose own is used; if "
+        "training used the processor's, name it with --chat-template."
+    )
+
+
 def _prove(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
-    """Refuse a converted vocabulary whose ids are not seen to be right; a sentence where only rare characters differ."""
+    """Refuse a converted vocabulary whose ids are not seen to be right; a sentence where rare characters differ."""
     reference = encoder_of(path)
     added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
 
     def wrong(text: str) -> bool:
         ids = _ids(tokenizer, text)
+        back = text_of(tokenizer, ids, special=True)
         if reference is None:
-            return text_of(tokenizer, ids, special=True) != text
+            return back != text
         if any(token in text for token in added if token):
             return False
-        return not reference.agrees(text, ids, tokenizer.convert_ids_to_tokens(ids), text_of(tokenizer, ids, special=True))
+        return not reference.agrees(text, ids, tokenizer.convert_ids_to_tokens(ids), back)
 
     found = _first((*texts, *PLAIN_TEXTS), wrong)
     if found is not None:
