@@ -67,7 +67,7 @@ def _vocabulary(path: Path) -> str:
     tokens = _tokens(tokenizer)
     if tokens:
         known = {*tokens.values()}
-        beside = {at: text for at, text in _configured(path).items() if at not in tokens and text not in known}
+        beside = {at: text for at, text in configured_tokens(path).items() if at not in tokens and text not in known}
         entries: list[Any] = sorted({**beside, **tokens}.items())
         return _digest(json.dumps(entries + _foreign_decoder(tokenizer, known)).encode())
     names = (*TOKENIZER_FILES, "merges.txt", "added_tokens.json")
@@ -89,7 +89,7 @@ def _tokens(tokenizer: Mapping[str, Any]) -> dict[int, str]:
         return {}
 
 
-def _configured(path: Path) -> dict[int, str]:
+def configured_tokens(path: Path) -> dict[int, str]:
     """Id → token of those that tokenizer_config.json adds; empty where it is laid out in an unknown way."""
     added = read_object(path / "tokenizer_config.json").get("added_tokens_decoder")
     try:

@@ -32,7 +32,13 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.engine.tokenizer_files import PROCESSOR_TEMPLATE, TOKENIZER_JSON, default_template, has_tokenizer
+from watcher.engine.tokenizer_files import (
+    PROCESSOR_TEMPLATE,
+    TOKENIZER_JSON,
+    configured_tokens,
+    default_template,
+    has_tokenizer,
+)
 from watcher.engine.vocabulary_files import encoder_of
 from watcher.model import Reason, UimonError
 
@@ -60,7 +66,7 @@ _SHOWN_IDS = 4
 _READ_IDS = 256
 _BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
 _ADVICE = "save it with the checkpoints, or name a directory that has it"
-_SAVE = "load it with the training's library and save it as tokenizer.json, or name a directory that has it with --tokenizer"
+_SAVE = "save it as tokenizer.json from the training, or name a directory that has it with --tokenizer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,11 @@ class Opened:
 def open_tokenizer(path: Path, texts: Sequence[str]) -> Opened:
     """The tokenizer in the directory `path`, proved on `texts` and on a few difficult texts of its own.
 
-    Raises `UimonError`: `tokenizer_missing`, and `tokenizer_mismatch` where there is no tokenizer.json and what the
-    library makes of the other files is not what they say.
+    Raises `UimonError`: `tokenizer_missing`, and `tokenizer_mismatch` where the files contradict each other, or where
+    there is no tokenizer.json and what the library makes of the other files is not what they say.
     """
     tokenizer = load_tokenizer(path)
+    _require_stated_ids(path, tokenizer, texts)
     if (path / TOKENIZER_JSON).is_file():
         notes = [_changed_by_configuration(path, tokenizer, texts), _changed_by_class(path, tokenizer, texts)]
         notes.append(_without_blanks(tokenizer))
@@ -210,6 +217,19 @@ def _has_merges(path: Path) -> bool:
 
 def _ids(tokenizer: Any, text: str, *, special: bool = False) -> list[int]:
     return [int(token) for token in tokenizer(text, add_special_tokens=special)["input_ids"]]
+
+
+def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> None:
+    """Refuse a token in use that has another id than the configuration gives it: the library numbers it anew."""
+    used = (*texts, template_of(path, tokenizer, tools=False) or "")
+    for stated, token in configured_tokens(path).items():
+        given = tokenizer.convert_tokens_to_ids(token)
+        if given != stated and token and any(token in text for text in used):
+            raise UimonError(
+                Reason.TOKENIZER_MISMATCH,
+                f"{path}: tokenizer_config.json gives the token {token!r} the id {stated}, the vocabulary beside it "
+                f"{given}; {_SAVE}.",
+            )
 
 
 def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
