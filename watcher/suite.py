@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -137,10 +137,12 @@ def build_suite(
     checkpoint: Path,
     base: Path | None,
     plugins: Sequence[Plugin] = (),
+    say: Callable[[str], None] = lambda _: None,
 ) -> Suite:
     """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
 
-    `checkpoint` is the first complete one, `base` its base model where it is an adapter.
+    `checkpoint` is the first complete one, `base` its base model where it is an adapter. `say` is told what a person
+    should know of the tokenizer, in sentences.
     Raises UimonError(NO_USABLE_PROMPT) where none fits the model's context, and what rendering raises.
     """
     usable: list[PromptSpec] = []
@@ -159,6 +161,8 @@ def build_suite(
         usable += rendered.prompts
         skipped += [sentence for _, sentence in rendered.skipped]
         stop_ids |= set(rendered.stop_ids)
+    if rendered.note:
+        say(rendered.note)
     if not usable:
         sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
         raise UimonError(Reason.NO_USABLE_PROMPT, sentence)

@@ -213,6 +213,38 @@ def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Pa
     assert prompt.reference_ids
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        _turns("m['content'] | replace('  ', ' ')"),
+        _turns("m['content'].split() | join(' ')"),
+        _turns("m['content'] | replace('\n', '')"),
+    ],
+)
+def test_a_template_that_changes_blanks_within_answers_is_an_error(engine: Engine, model: Path, template: str) -> None:
+    answer = "<ul>\n  <li> one</li>\n</ul>"
+    asked = talk("talk", (("user", f"Change {answer}."),), answer)
+    with pytest.raises(UimonError, match=r"they change blanks in .*<ul>\\n  <li>") as caught:
+        engine.render(model, (asked,), chat_template=template)
+    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+
+
+def test_a_template_may_set_off_a_thought_from_its_answer(engine: Engine, model: Path) -> None:
+    apart = "('<think>\n' + m['content'].split('</think>')[0] + '\n</think>\n\n' + m['content'].split('</think>')[-1])"
+    template = _turns(f"({apart} if m['role'] == 'assistant' else m['content'])")
+    asked = talk("talk", TURNS, "why  not</think><p>  one</p>")
+    assert engine.render(model, (asked,), chat_template=template).prompts
+
+
+@pytest.mark.parametrize("normalizer", [{"type": "Lowercase"}, {"type": "Prepend", "prepend": "▁"}])
+def test_what_the_tokenizers_own_normalizer_changes_is_trainings_too(
+    engine: Engine, model: Path, normalizer: dict[str, str]
+) -> None:
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer | {"normalizer": normalizer}))
+    assert engine.render(model, (talk("talk", TURNS, "One Two"),)).prompts
+
+
 def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine, model: Path) -> None:
     asked = talk("talk", TURNS, "a <|im_end|> b")
     (prompt,) = engine.render(model, (asked,)).prompts

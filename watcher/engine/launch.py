@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from watcher.engine.adapters import adaptable_modules
 from watcher.engine.capacity import gpu_cache_bytes, sequences_at_once, weights_bytes
@@ -91,6 +92,10 @@ def vllm_arguments(
         "enable_prefix_caching": False,
         "worker_extension_cls": "watcher.engine.worker_extension.WorkerExtension",
     }
+    if not _has_parts(origin.config):
+        # Prompts are ids and so are answers: a class that cannot be loaded, or gives other ids, is none of vLLM's
+        # business. Only the processors of models for more than text ask for a tokenizer.
+        args["skip_tokenizer_init"] = True
     if context is not None:
         args["max_model_len"] = context
     if settings.gpu_memory_utilization is not None:
@@ -103,3 +108,12 @@ def vllm_arguments(
         args |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1, "max_cpu_loras": 1}
         args["lora_target_modules"] = adaptable_modules(origin)
     return args
+
+
+def _has_parts(config: Mapping[str, Any]) -> bool:
+    """True for a model of several models, such as one for images and one for text.
+
+    >>> [_has_parts(c) for c in ({"vision_config": {}}, {"quantization_config": {}, "vocab_size": 9})]
+    [True, False]
+    """
+    return any(name.endswith("_config") and name != "quantization_config" for name in config)

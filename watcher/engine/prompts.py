@@ -14,15 +14,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from watcher.engine.blanks import lost_blanks
 from watcher.engine.protocol import Render
-from watcher.engine.references import common_prefix, missing, plain_prompt, require_nothing_lost, with_reference
-from watcher.engine.tokenizer_files import has_tokenizer, read_stamp
+from watcher.engine.references import (
+    common_prefix,
+    missing,
+    plain_prompt,
+    require_blanks,
+    require_nothing_lost,
+    with_reference,
+)
+from watcher.engine.tokenizer_files import read_stamp
+from watcher.engine.tokenizers import DEFAULT_TEMPLATE, TOOL_TEMPLATE, open_tokenizer, templates_of, texts_in
 from watcher.engine.types import Asked, Conversation, Message, PlainText, PromptSpec, Rendered
 from watcher.model import Reason, UimonError
 
 # Stands where an answer would, to see what a template writes after it.
 _ANSWER = "ANSWER-7f3a"
-_DEFAULT, _TOOL_USE = "default", "tool_use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +48,17 @@ class _Template:
         """Token ids of `messages`, the opening of the assistant's turn added where `answering`."""
         return [int(token) for token in self._apply(messages, variables, answering, tokenize=True)["input_ids"]]
 
-    def render(self, messages: Sequence[Message]) -> str:
-        """The text of `messages` as a finished conversation."""
-        return str(self._apply(messages, {}, False, tokenize=False))
+    def render(self, messages: Sequence[Message], variables: Mapping[str, Any], answering: bool) -> str:
+        """The text of `messages`, as `ids` has their token ids."""
+        return str(self._apply(messages, variables, answering, tokenize=False))
 
     def _apply(
         self, messages: Sequence[Message], variables: Mapping[str, Any], answering: bool, *, tokenize: bool
     ) -> Any:
         given = {**self.kwargs, **variables}
         # As transformers chooses: models that have a template of its own for tools take it where there are some.
-        name = _TOOL_USE if given.get("tools") is not None and _TOOL_USE in self.texts else _DEFAULT
+        tools = given.get("tools") is not None and TOOL_TEMPLATE in self.texts
+        name = TOOL_TEMPLATE if tools else DEFAULT_TEMPLATE
         options = {"chat_template": self.texts[name], **given}
         return self.tokenizer.apply_chat_template(
             [dict(message) for message in messages],
@@ -64,10 +73,11 @@ def render(request: Render, context: int) -> Rendered:
     """Render everything that fits into `context` tokens with at least one token of answer.
 
     Raises `UimonError`: `tokenizer_missing`, `chat_template_missing` (only conversations need one),
-    `tokenizer_mismatch` (an id that the model does not have), `template_mismatch` (a reference of which something is
-    lost).
+    `tokenizer_mismatch` (an id that the model does not have, or ids that are not what the tokenizer's files say),
+    `template_mismatch` (a reference of which something is lost).
     """
-    tokenizer = _tokenizer(request.tokenizer)
+    opened = open_tokenizer(request.tokenizer, list(texts_in(request.conversations)))
+    tokenizer = opened.tokenizer
     template = _Template(tokenizer, _texts(request, tokenizer), request.template_kwargs)
     if any(isinstance(asked, Conversation) for asked in request.conversations):
         template = _usable(template, request)
@@ -91,11 +101,12 @@ def render(request: Render, context: int) -> Rendered:
         _digest(template, request.system),
         context,
         read_stamp(request.tokenizer),
+        opened.note,
     )
 
 
 def _digest(template: _Template, system: str | None) -> str:
-    named = template.texts if _TOOL_USE in template.texts else template.texts.get(_DEFAULT)
+    named = template.texts if TOOL_TEMPLATE in template.texts else template.texts.get(DEFAULT_TEMPLATE)
     what = json.dumps([named, dict(template.kwargs), system], sort_keys=True)
     return hashlib.sha256(what.encode()).hexdigest()[:16]
 
@@ -128,13 +139,14 @@ def _check_ids(prompt: PromptSpec, vocabulary: int | None, request: Render) -> N
 
 def _texts(request: Render, tokenizer: Any) -> dict[str, str]:
     """The chat templates by their names; the one that was named stands for all."""
-    texts = request.chat_template or tokenizer.chat_template or {}
-    return {_DEFAULT: texts} if isinstance(texts, str) else dict(texts)
+    if request.chat_template:
+        return {DEFAULT_TEMPLATE: request.chat_template}
+    return templates_of(request.tokenizer, tokenizer)
 
 
 def _usable(template: _Template, request: Render) -> _Template:
     """The template with the token that ends its turns. Raises `UimonError`: `chat_template_missing`."""
-    if not template.texts.get(_DEFAULT):
+    if not template.texts.get(DEFAULT_TEMPLATE):
         raise UimonError(
             Reason.CHAT_TEMPLATE_MISSING,
             f"{request.tokenizer}: the tokenizer has no chat template; name the one used in training with "
@@ -143,29 +155,14 @@ def _usable(template: _Template, request: Render) -> _Template:
     return replace(template, end_of_turn=_end_of_turn(template))
 
 
-def _tokenizer(path: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    advice = "save it with the checkpoints, or name a directory that has it"
-    # Without this, transformers makes up an empty tokenizer from config.json alone.
-    if not has_tokenizer(path):
-        raise UimonError(Reason.TOKENIZER_MISSING, f"{path}: there is no tokenizer here; {advice}.")
-    try:
-        return AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, AttributeError, ImportError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise UimonError(
-            Reason.TOKENIZER_MISSING, f"{path}: the tokenizer cannot be loaded ({said}); {advice}."
-        ) from error
-
-
 def _end_of_turn(template: _Template) -> int | None:
     """The token that the template writes after an answer: the first added token there, else the tokenizer's eos."""
     from jinja2 import TemplateError, TemplateSyntaxError
 
     eos = next(iter(_ids(template.tokenizer.eos_token_id)), None)
     try:
-        text = template.render([{"role": "user", "content": "?"}, {"role": "assistant", "content": _ANSWER}])
+        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _ANSWER}]
+        text = template.render(turns, {}, False)
     except TemplateSyntaxError as error:
         raise UimonError(Reason.CHAT_TEMPLATE_MISSING, f"The chat template cannot be parsed: {error}.") from error
     except TemplateError:
@@ -200,12 +197,23 @@ def _chat_prompt(template: _Template, conversation: Conversation, system: str | 
     answer = conversation.answer or ""
     shared = common_prefix(prompt, full)
     require_nothing_lost(template.tokenizer, full, shared, answer, conversation.id)
+    _require_blanks(template, conversation, messages)
     # Templates write a line break after the end of a turn, which the model is never asked to produce.
     ends = (at + 1 for at in range(shared, len(full)) if full[at] == template.end_of_turn)
     end = next((at for at in ends if not missing(template.tokenizer, full[:at], shared, answer)), len(full))
     if end - shared <= (full[end - 1] == template.end_of_turn):
         return "The chat template writes nothing of the reference answer (a tool call, or reasoning, alone)."
     return with_reference(spec, full[:end], shared, _length(conversation.reference))
+
+
+def _require_blanks(template: _Template, conversation: Conversation, messages: Sequence[Message]) -> None:
+    """Raises `UimonError` (`template_mismatch`) where the finished conversation has the answer with other blanks."""
+    assert conversation.reference is not None
+    opened = template.render(messages, conversation.variables, True)
+    finished = template.render([*messages, conversation.reference], conversation.variables, False)
+    special = [str(token) for token in template.tokenizer.added_tokens_decoder.values() if token.special]
+    shared = common_prefix(opened, finished)
+    require_blanks(lost_blanks(conversation.answer or "", finished, shared, special), conversation.id)
 
 
 def _refusals() -> tuple[type[Exception], ...]:

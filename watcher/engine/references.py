@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from watcher.engine.tokenizers import BLANK, normalized, text_of
 from watcher.engine.types import PlainText, PromptSpec
 from watcher.model import Reason, UimonError
 
@@ -60,8 +61,8 @@ def _open_ended(tokenizer: Any, text: str, ids: list[int]) -> list[int]:
     return ids if begin is None or not bare else ids[: begin + len(bare)]
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many ids both begin with.
+def common_prefix(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many ids or characters both begin with.
 
     >>> common_prefix([1, 2, 3], [1, 2, 4, 5])
     2
@@ -76,7 +77,7 @@ def missing(tokenizer: Any, ids: Sequence[int], start: int, answer: str) -> str:
     The answer's end has to lie behind `ids[:start]`, its beginning may lie before: a template may open the
     thinking block with which the answer begins.
     """
-    wanted, text = _compact(answer), _compact(_decode(tokenizer, ids))
+    wanted, text = _compact(normalized(tokenizer, answer)), _compact(_decode(tokenizer, ids))
     text = text[max(0, len(_compact(_decode(tokenizer, ids[:start]))) - len(wanted) + 1) :]
     if wanted in text:
         return ""
@@ -85,24 +86,33 @@ def missing(tokenizer: Any, ids: Sequence[int], start: int, answer: str) -> str:
 
 def require_nothing_lost(tokenizer: Any, ids: Sequence[int], start: int, answer: str, name: str) -> None:
     """Raises `UimonError` (`template_mismatch`) where `ids` lack some of `answer`."""
-    if lost := missing(tokenizer, ids, start, answer):
-        shown = lost if len(lost) <= _EXCERPT_CHARS else f"{lost[:_EXCERPT_CHARS]}…"
-        raise UimonError(
-            Reason.TEMPLATE_MISMATCH,
-            f"The reference answer of conversation {name} does not survive the chat template and the tokenizer: they "
-            f"lose {shown!r}; name those of the training (--chat-template, --tokenizer), or remove the reference.",
-        )
+    _refuse(missing(tokenizer, ids, start, answer), "lose", name)
+
+
+def require_blanks(changed: str, name: str) -> None:
+    """Raises `UimonError` (`template_mismatch`) where a template has `changed` an answer's blanks."""
+    _refuse(changed, "change blanks in", name)
+
+
+def _refuse(lost: str, how: str, name: str) -> None:
+    if not lost:
+        return
+    shown = lost if len(lost) <= _EXCERPT_CHARS else f"{lost[:_EXCERPT_CHARS]}…"
+    raise UimonError(
+        Reason.TEMPLATE_MISMATCH,
+        f"The reference answer of conversation {name} does not survive the chat template and the tokenizer: they "
+        f"{how} {shown!r}; name those of the training (--chat-template, --tokenizer), or remove the reference.",
+    )
 
 
 def _decode(tokenizer: Any, ids: Sequence[int]) -> str:
-    # Cleaning up would turn " do not" into " don't".
-    return str(tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+    return text_of(tokenizer, ids, special=True)
 
 
 def _compact(text: str) -> str:
     """The text without blanks and in normal form KC: what templates trim and tokenizers normalize does not count.
 
-    >>> _compact(" a\\u00a0\\ufb01\\n")
-    'afi'
+    >>> _compact(" a\\u00a0\\ufb01\\n▁b")
+    'afib'
     """
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    return "".join(unicodedata.normalize("NFKC", text).replace(BLANK, " ").split())

@@ -11,6 +11,7 @@ from typing import Any
 
 from watcher.engine.failures import reason_of
 from watcher.engine.protocol import MeasureDone
+from watcher.engine.tokenizers import load_tokenizer, text_of
 from watcher.engine.types import Generation, PromptSpec, Sampling, Setup
 from watcher.model import Reason, UimonError
 
@@ -80,6 +81,8 @@ class Served:
         if current_platform.is_cpu():
             args = cpu_args(args)
             os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", cpu_binding(args.get("tensor_parallel_size")))
+        # vLLM's would be of the class that the files name, whose decoder may be another one.
+        self._tokenizer = load_tokenizer(Path(str(args["tokenizer"])))
         try:
             self._llm = vllm.LLM(**dict(args))
         except ImportError as error:
@@ -154,18 +157,20 @@ class Served:
     def generate(
         self, prompts: Sequence[PromptSpec], sampling: Sampling, stop_ids: Sequence[int]
     ) -> Iterator[Generation]:
-        """Every sample as soon as it is finished."""
+        """Every sample as soon as it is finished, decoded with the tokenizer that the engine was started with.
+
+        A checkpoint that came later has a tokenizer of the same stamp, so its own would give the same text.
+        """
         self._check_room(prompts)
         jobs = [(prompt, index) for prompt in prompts for index in range(sampling.n)]
         params = [self._sampling(prompt, index, sampling, stop_ids) for prompt, index in jobs]
-        tokenizer = self._llm.get_tokenizer()
         for at, out in self._run([prompt.token_ids for prompt, _ in jobs], params):
             completion = out.outputs[0]
             self._check_version(completion)
             ids, reason = list(completion.token_ids), str(completion.finish_reason)
             # The token that ended the answer is no part of its text, whether or not it counts as special.
             shown = ids[:-1] if reason == "stop" and ids[-1] in stop_ids else ids
-            text = tokenizer.decode(shown, skip_special_tokens=True)
+            text = text_of(self._tokenizer, shown, special=False)
             yield Generation(jobs[at][0].id, jobs[at][1], text, len(ids), reason)
 
     def measure(self, prompts: Sequence[PromptSpec]) -> MeasureDone:

@@ -1,23 +1,39 @@
 """What the tokenizer files of a directory mean, read without a tokenizer's library, so the service can do it too.
 
-Compared is only what decides about prompts that are token ids already: which text each id stands for. Two files of
-one tokenizer may differ in everything else: training leaves its truncation and padding in them, and a library that
-loads and saves a tokenizer writes its normalizer, pre-tokenizer, decoder and model options in its own way.
+Compared is only what decides about prompts that are token ids already and about samples that are still ids: which text
+each id stands for. Two files of one tokenizer may differ in everything else: training leaves its truncation and padding
+in them, and a library that loads and saves a tokenizer writes its normalizer, pre-tokenizer, decoder and model options
+in its own way. So a later checkpoint's normalizer and pre-tokenizer do not count: nothing is encoded with them. Its
+decoder counts where it cannot read the vocabulary (one for sentencepiece over byte-level tokens, as a wrong class
+leaves it): then its ids stand for other texts.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 from watcher.model import Reason, UimonError
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+TOKENIZER_JSON = "tokenizer.json"
+PROCESSOR_TEMPLATE = "chat_template.json"
+TOKENIZER_FILES = (
+    TOKENIZER_JSON,
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+)
 """Each of them is a tokenizer's vocabulary; a directory without any has no tokenizer."""
+# How a blank before a word is written in byte-level vocabularies, and in those of sentencepiece.
+_BYTE_BLANK, _PIECE_BLANK = "Ġ", "▁"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +63,13 @@ def read_stamp(path: Path) -> TokenizerStamp:
 
 
 def _vocabulary(path: Path) -> str:
-    tokens = _tokens(_read_object(path / "tokenizer.json"))
+    tokenizer = read_object(path / TOKENIZER_JSON)
+    tokens = _tokens(tokenizer)
     if tokens:
-        return _digest(json.dumps(sorted(tokens.items())).encode())
+        known = {*tokens.values()}
+        beside = {at: text for at, text in configured_tokens(path).items() if at not in tokens and text not in known}
+        entries: list[Any] = sorted({**beside, **tokens}.items())
+        return _digest(json.dumps(entries + _foreign_decoder(tokenizer, known)).encode())
     names = (*TOKENIZER_FILES, "merges.txt", "added_tokens.json")
     return _digest(b"\0".join((path / name).read_bytes() for name in sorted(names) if (path / name).is_file()))
 
@@ -69,21 +89,62 @@ def _tokens(tokenizer: Mapping[str, Any]) -> dict[int, str]:
         return {}
 
 
+def configured_tokens(path: Path) -> dict[int, str]:
+    """Id → token of those that tokenizer_config.json adds; empty where it is laid out in an unknown way."""
+    added = read_object(path / "tokenizer_config.json").get("added_tokens_decoder")
+    try:
+        return {int(number): str(token["content"]) for number, token in dict(added or {}).items()}
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+def _foreign_decoder(tokenizer: Mapping[str, Any], tokens: Collection[str]) -> list[Any]:
+    """The decoder, where it is not of the kind that the vocabulary asks for."""
+    decoder = tokenizer.get("decoder")
+    kinds = set(_types(decoder))
+    bytewise, piecewise = (sum(map(methodcaller("startswith", mark), tokens)) for mark in (_BYTE_BLANK, _PIECE_BLANK))
+    wanted = {"ByteLevel"} if bytewise > piecewise else {"Metaspace", "Replace"} if piecewise else kinds
+    return [] if wanted & kinds or wanted == kinds else [decoder]
+
+
+def _types(part: Any) -> Iterator[str]:
+    """The types in one part of a tokenizer.json, which may be a sequence of parts."""
+    if isinstance(part, dict):
+        yield str(part.get("type"))
+        for inner in part.values():
+            yield from _types(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _types(inner)
+
+
 def _template(path: Path) -> str:
-    """The default chat template's text, from whichever file holds it; empty without one."""
-    if (path / "chat_template.jinja").is_file():
-        return (path / "chat_template.jinja").read_text("utf-8", "replace")
-    for name in ("chat_template.json", "tokenizer_config.json"):
-        found = _read_object(path / name).get("chat_template")
-        if isinstance(found, list):
-            named = (entry for entry in found if isinstance(entry, dict) and entry.get("name") == "default")
-            found = next(named, {}).get("template")
-        if isinstance(found, str):
-            return found
-    return ""
+    """The default chat template's text, from the file from which transformers takes it; empty without one.
+
+    Files win over the configuration: additional_chat_templates/default.jinja, then chat_template.jinja. Where there
+    are only templates of other names, the configuration's does not count. A processor's chat_template.json stands in
+    for none.
+    """
+    folder = path / "additional_chat_templates"
+    for file in (folder / "default.jinja", path / "chat_template.jinja"):
+        if file.is_file():
+            return file.read_text("utf-8", "replace")
+    configured = "" if any(folder.glob("*.jinja")) else default_template(path / "tokenizer_config.json")
+    return configured or default_template(path / PROCESSOR_TEMPLATE)
 
 
-def _read_object(file: Path) -> dict[str, Any]:
+def default_template(file: Path) -> str:
+    """The `chat_template` of a JSON file, which is a text, or a list or mapping of named ones."""
+    found = read_object(file).get("chat_template")
+    if isinstance(found, list):
+        named = (entry for entry in found if isinstance(entry, dict) and entry.get("name") == "default")
+        found = next(named, {}).get("template")
+    elif isinstance(found, dict):
+        found = found.get("default")
+    return found if isinstance(found, str) else ""
+
+
+def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is no such file or it holds something else."""
     try:
         value = json.loads(file.read_bytes())

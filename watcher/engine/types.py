@@ -206,7 +206,7 @@ class Rendered:
 
     `stop_ids` end a generation: the tokenizer's, the configurations' and the template's end-of-turn tokens, sorted.
     `template_digest` covers the template, its arguments and the system prompt. `context` is in tokens. `tokenizer` is
-    the stamp of the tokenizer that rendered them.
+    the stamp of the tokenizer that rendered them, `note` what a person should know of it, in sentences.
     """
 
     prompts: tuple[PromptSpec, ...]
@@ -215,6 +215,7 @@ class Rendered:
     template_digest: str
     context: int
     tokenizer: TokenizerStamp
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,15 @@ class Evaluator:
 
     def _built_suite(self, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
-        suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins)
+        suite = build_suite(
+            self._settings,
+            self._val,
+            self._engine,
+            stage,
+            base,
+            self._plugins,
+            lambda sentence: self._warn(record, sentence),
+        )
         request = request_digest(self._settings, self._val, self._plugins)
         self._ledger.keep_suite(request, suite.digest, suite.to_json())
         return suite

@@ -1,0 +1,38 @@
+"""Whether a chat template leaves an answer's blanks as they are: a page without its indentation is another page.
+
+Ids cannot show it: a tokenizer may have its own way with blanks, which is training's too. The text that the template
+makes shows it before any tokenizer reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+
+# Where templates take an answer apart, they trim what stands on either side.
+_SEAMS = r"</?(?:think|thinking|thought|reasoning|response|answer)>"
+_BEFORE = 10
+
+
+def lost_blanks(answer: str, text: str, start: int, tokens: Iterable[str]) -> str:
+    """What `text` does not have of `answer` as it is written there, from a little before on; empty where it has all.
+
+    A template may trim an answer, and its parts where special tokens (`tokens`) or the tags of a thought divide it;
+    nothing else. The answer's end lies behind `text[:start]`.
+
+    >>> lost_blanks(" a  b\\n", "<u>a  b<e>a b<e>", 10, ())
+    'a  b'
+    >>> lost_blanks("<think>a</think>b  c", "<think>\\na\\n</think>\\n\\nb  c", 7, ())
+    ''
+    """
+    at = None
+    for part in re.split("|".join([_SEAMS, *map(re.escape, filter(str.strip, tokens))]), answer):
+        piece = part.strip()
+        begin = max(0, start - len(piece) + 1) if at is None else at
+        found = text.find(piece, begin)
+        if found < 0:
+            known = bisect_left(range(len(piece)), True, key=lambda last: piece[: last + 1] not in text[begin:])
+            return piece[max(0, known - _BEFORE) :]
+        at = found + len(piece) if piece else at
+    return ""

@@ -1,0 +1,342 @@
+"""The tokenizer of a checkpoint, as its own files have it. Runs in the engine host.
+
+**tokenizer.json is the truth.** Whatever trains, saves its tokenizer there as it was used: the library writes the
+backend that made the ids. So the backend is that file's (normalizer, pre-tokenizer, model, post-processor, decoder),
+and the class that `tokenizer_config.json` or the model's type names decides about nothing: transformers 5 builds these
+parts anew from a class such as `LlamaTokenizer`, whatever the file says. The class is only asked whether it would make
+other ids, and a note says so.
+
+What acts beside tokenizer.json, and what is made of it:
+
+| in the files | here |
+|---|---|
+| special tokens, `added_tokens_decoder`, `added_tokens.json` | added as every version of the library adds them |
+| `split_special_tokens` | honored, as in training |
+| truncation, padding | ignored: training leaves them there for its batches |
+| `add_bos_token`, `add_eos_token`, `add_prefix_space`, `legacy` | the file's own parts decide; a library that obeys \
+these options writes them into the parts when it saves |
+| `clean_up_tokenization_spaces` | off: it would take blanks out of what the model wrote |
+| `auto_map`, unknown classes | no code of a checkpoint is run; tokenizer.json needs none |
+| a special token that is only the class's default | taken over where the file's vocabulary has it |
+
+**Without tokenizer.json** the library converts the vocabulary's file. It is believed only where it is seen to be right:
+the validation texts get the ids that the file's own library makes (sentencepiece for `*.model`, mistral-common for
+tekken.json), or, where there is none, they come back from their ids to the last blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from watcher.engine.tokenizer_files import (
+    PROCESSOR_TEMPLATE,
+    TOKENIZER_JSON,
+    configured_tokens,
+    default_template,
+    has_tokenizer,
+)
+from watcher.engine.vocabulary_files import encoder_of
+from watcher.model import Reason, UimonError
+
+PLAIN_TEXTS = ("one two", "two  blanks", "a line\nbreak\n\n\tand a tab", "x = 1234567890;")
+"""What any code holds; a tokenizer that loses some of it cannot be believed."""
+HARD_TEXTS = (
+    " one before",
+    "no\u00a0break",
+    "naïve e\u0301",
+    "日本語 テキスト",
+    "👩‍💻 ok",
+    "zero\u200bwidth",
+    "don't I'LL",
+    "<p class='a'>\r\n</p>",
+    "½ ﬁ Å",
+)
+"""What some code holds: characters that normalizers and pre-tokenizers treat in their own ways."""
+DEFAULT_TEMPLATE, TOOL_TEMPLATE = "default", "tool_use"
+"""Names of chat templates: the one that is usually taken, and the one that is taken where tools are given."""
+BLANK = "▁"
+"""What stands for a blank in vocabularies of sentencepiece."""
+_PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
+_NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_EXCERPT = 30
+_SHOWN_IDS = 4
+# Decoding costs more than encoding, and a decoder that differs does so in every line.
+_READ_IDS = 256
+_BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
+_ADVICE = "save it with the checkpoints, or name a directory that has it"
+_SAVE = "save it as tokenizer.json from the training, or name a directory that has it with --tokenizer"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A tokenizer of transformers that makes the ids of its files, and what a person should know of it (or '')."""
+
+    tokenizer: Any
+    note: str
+
+
+def open_tokenizer(path: Path, texts: Sequence[str]) -> Opened:
+    """The tokenizer in the directory `path`, proved on `texts` and on a few difficult texts of its own.
+
+    Raises `UimonError`: `tokenizer_missing`, and `tokenizer_mismatch` where the files contradict each other, or where
+    there is no tokenizer.json and what the library makes of the other files is not what they say.
+    """
+    tokenizer = load_tokenizer(path)
+    _require_stated_ids(path, tokenizer, texts)
+    if (path / TOKENIZER_JSON).is_file():
+        notes = [_changed_by_configuration(path, tokenizer, texts), _changed_by_class(path, tokenizer, texts)]
+        notes.append(_without_blanks(tokenizer))
+    else:
+        notes = [_prove(path, tokenizer, texts)]
+    return Opened(tokenizer, " ".join(filter(None, (*notes, _two_templates(path, tokenizer)))))
+
+
+def load_tokenizer(path: Path) -> Any:
+    """The same tokenizer, not proved anew. Raises `UimonError` (`tokenizer_missing`)."""
+    # Without this, transformers makes up an empty tokenizer from config.json alone.
+    if not has_tokenizer(path):
+        raise UimonError(Reason.TOKENIZER_MISSING, f"{path}: there is no tokenizer here; {_ADVICE}.")
+    file = path / TOKENIZER_JSON
+    return _attempt(path, lambda: _from_json(path, file) if file.is_file() else _converted(path))
+
+
+def text_of(tokenizer: Any, ids: Sequence[int], *, special: bool) -> str:
+    """What `ids` say, with the texts of special tokens or without; a decoder may drop one blank at the beginning."""
+    text = tokenizer.decode(list(ids), skip_special_tokens=not special, clean_up_tokenization_spaces=False)
+    return str(text)
+
+
+def normalized(tokenizer: Any, text: str) -> str:
+    """`text` as the tokenizer's own normalizer leaves it for the model, where it has one; its blanks may be `BLANK`."""
+    normalizer = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None)
+    return text if normalizer is None else str(normalizer.normalize_str(text))
+
+
+def templates_of(path: Path, tokenizer: Any) -> dict[str, str]:
+    """The chat templates by their names; a processor's chat_template.json counts where the tokenizer has none."""
+    found = tokenizer.chat_template or default_template(path / PROCESSOR_TEMPLATE) or {}
+    return {DEFAULT_TEMPLATE: found} if isinstance(found, str) else dict(found)
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Every text in a value of dataclasses, mappings and sequences."""
+    if isinstance(value, str):
+        yield value
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from texts_in(list(asdict(value).values()))
+    elif isinstance(value, Mapping):
+        yield from texts_in(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from texts_in(part)
+
+
+def _attempt(path: Path, load: Callable[[], Any]) -> Any:
+    error = _error_of(load)
+    if not isinstance(error, BaseException):
+        return error
+    # tokenizers raises bare exceptions for files that it cannot read.
+    if isinstance(error, _BROKEN) or type(error) is Exception:
+        said = " ".join(str(error).split())[:200]
+        raise UimonError(
+            Reason.TOKENIZER_MISSING, f"{path}: the tokenizer cannot be loaded ({said}); {_ADVICE}."
+        ) from error
+    raise error
+
+
+def _error_of(make: Callable[[], Any]) -> Any:
+    """What `make` returns, or the exception that it raised: classes built over foreign files raise anything."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(make)
+        return future.exception() or future.result()
+
+
+def _from_json(path: Path, file: Path) -> Any:
+    """A tokenizer whose backend is tokenizer.json's, with the special tokens and templates of the other files."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    own = Tokenizer.from_file(str(file))
+    # Named as well: `fast_tokenizer_files` in the configuration could put another file in its place.
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(
+        str(path), tokenizer_file=str(file), trust_remote_code=False, local_files_only=True
+    )
+    backend = tokenizer.backend_tokenizer
+    for part in _PARTS:
+        setattr(backend, part, getattr(own, part))
+    backend.no_truncation()
+    backend.no_padding()
+    _take_over_defaults(path, tokenizer)
+    return tokenizer
+
+
+def _take_over_defaults(path: Path, tokenizer: Any) -> None:
+    """Give `tokenizer` the special tokens that only its class names, as old repositories leave it to them."""
+    if tokenizer.eos_token is not None:
+        return
+    named = _error_of(lambda: _by_class(path))
+    for name in _NAMED:
+        token = getattr(named, name, None)
+        known = token is not None and tokenizer.backend_tokenizer.token_to_id(str(token)) is not None
+        if known and getattr(tokenizer, name) is None:
+            setattr(tokenizer, name, str(token))
+
+
+def _by_class(path: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
+
+
+def _converted(path: Path) -> Any:
+    """What the library makes of a vocabulary that is no tokenizer.json. Raises `UimonError` (`tokenizer_missing`)."""
+    from transformers import PreTrainedTokenizerFast
+
+    if (path / "tekken.json").is_file():
+        # The class of mistral-common has no chat template and takes none.
+        return PreTrainedTokenizerFast.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
+    if (path / "vocab.json").is_file() and not _has_merges(path):
+        # The library would guess the merges from the vocabulary's order.
+        raise UimonError(
+            Reason.TOKENIZER_MISSING, f"{path}: vocab.json is no tokenizer without its merges.txt; {_SAVE}."
+        )
+    return _by_class(path)
+
+
+def _has_merges(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("merges.txt", "tokenizer.model", "spiece.model"))
+
+
+def _ids(tokenizer: Any, text: str, *, special: bool = False) -> list[int]:
+    return [int(token) for token in tokenizer(text, add_special_tokens=special)["input_ids"]]
+
+
+def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> None:
+    """Refuse a token in use that has another id than the configuration gives it: the library numbers it anew."""
+    used = (*texts, *templates_of(path, tokenizer).values())
+    for stated, token in configured_tokens(path).items():
+        given = tokenizer.convert_tokens_to_ids(token)
+        if given != stated and token and any(token in text for text in used):
+            raise UimonError(
+                Reason.TOKENIZER_MISMATCH,
+                f"{path}: tokenizer_config.json gives the token {token!r} the id {stated}, the vocabulary beside it "
+                f"{given}; {_SAVE}.",
+            )
+
+
+def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
+    """A sentence where the tokens of the configuration change the ids that tokenizer.json by itself gives."""
+    from tokenizers import Tokenizer
+
+    own = Tokenizer.from_file(str(path / TOKENIZER_JSON))
+    own.no_truncation()
+    own.no_padding()
+    wanted = own.get_added_tokens_decoder()
+    if {at: str(token) for at, token in wanted.items()} == {
+        at: str(token) for at, token in tokenizer.added_tokens_decoder.items()
+    }:
+        return ""
+    own.encode_special_tokens = bool(tokenizer.split_special_tokens)
+    changed = _first(texts, lambda text: own.encode(text, add_special_tokens=False).ids != _ids(tokenizer, text))
+    if changed is None:
+        return ""
+    return (
+        "The tokenizer's configuration names tokens that its tokenizer.json does not have; they count, as transformers "
+        f"has it, and change the token ids of {_excerpt(changed)}."
+    )
+
+
+def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
+    """A sentence where the class that transformers would load makes other ids or texts than tokenizer.json."""
+    named = _error_of(lambda: _by_class(path))
+    if isinstance(named, BaseException):
+        return ""
+    # A class of mistral-common is asked in other words; a class may fail on texts that are no trouble to the file.
+    said = _error_of(lambda: _difference(tokenizer, named, texts))
+    if isinstance(said, BaseException) or not said:
+        return ""
+    return (
+        "The tokenizer is read from its tokenizer.json alone: the class with which transformers would load it, "
+        f"{type(named).__name__}, {said}. If training used that class, let it save the tokenizer with its checkpoints."
+    )
+
+
+def _difference(tokenizer: Any, named: Any, texts: Sequence[str]) -> str:
+    """How `named` differs, in words that follow its name; empty where ids and texts are the same."""
+    # Some classes treat the blank behind a special token in their own way, which is where each turn begins.
+    end = tokenizer.eos_token or ""
+    for text in (*PLAIN_TEXTS, *texts):
+        ids, others = _ids(tokenizer, end + text), _ids(named, end + text)
+        if ids != others:
+            at = next((n for n, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), 0)
+            there, here = (list(each[at : at + _SHOWN_IDS]) for each in (others, ids))
+            return f"makes other token ids of {_excerpt(text)} ({there} in place of {here})"
+        read = text_of(named, ids[:_READ_IDS], special=True)
+        if read != text_of(tokenizer, ids[:_READ_IDS], special=True):
+            return f"reads {_excerpt(read)} for {_excerpt(text)}"
+    if _ids(tokenizer, "one", special=True) != _ids(named, "one", special=True):
+        return "puts other special tokens around a text"
+    return ""
+
+
+def _without_blanks(tokenizer: Any) -> str:
+    """A sentence where the tokenizer loses the blank between two words, which no training can have meant."""
+    text = text_of(tokenizer, _ids(tokenizer, "one two"), special=False)
+    if "onetwo" not in text.lower():
+        return ""
+    return (
+        f"The tokenizer.json loses blanks: of 'one two' it makes {text!r}, in training as in what is measured here; "
+        "load the base model's tokenizer.json as it is and train again."
+    )
+
+
+def _two_templates(path: Path, tokenizer: Any) -> str:
+    """A sentence where a processor's template is another one than the tokenizer's."""
+    own = templates_of(path, tokenizer).get(DEFAULT_TEMPLATE)
+    processors = default_template(path / PROCESSOR_TEMPLATE)
+    if not processors or processors == own:
+        return ""
+    return (
+        f"The processor's {PROCESSOR_TEMPLATE} has another chat template than the tokenizer, whose own is used; if "
+        "training used the processor's, name it with --chat-template."
+    )
+
+
+def _prove(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
+    """Refuse a converted vocabulary whose ids are not seen to be right; a sentence where rare characters differ."""
+    reference = encoder_of(path)
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
+
+    def wrong(text: str) -> bool:
+        ids = _ids(tokenizer, text)
+        back = text_of(tokenizer, ids, special=True)
+        if reference is None:
+            return back != text
+        if any(token in text for token in added if token):
+            return False
+        return not reference.agrees(text, ids, tokenizer.convert_ids_to_tokens(ids), back)
+
+    found = _first((*texts, *PLAIN_TEXTS), wrong)
+    if found is not None:
+        how = "do not come back from its ids" if reference is None else f"get other ids than from {reference.library}"
+        raise UimonError(
+            Reason.TOKENIZER_MISMATCH,
+            f"{path}: there is no tokenizer.json, and with what transformers makes of the other files texts {how} "
+            f"({_excerpt(found)}); {_SAVE}.",
+        )
+    rare = _first(HARD_TEXTS, wrong)
+    if rare is None:
+        return ""
+    return f"The tokenizer has no tokenizer.json, and its ids of characters as in {_excerpt(rare)} are not proved."
+
+
+def _first(texts: Sequence[str], test: Callable[[str], bool]) -> str | None:
+    return next((text for text in texts if test(text)), None)
+
+
+def _excerpt(text: str) -> str:
+    return repr(text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…")
