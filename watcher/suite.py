@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -137,10 +137,12 @@ def build_suite(
     checkpoint: Path,
     base: Path | None,
     plugins: Sequence[Plugin] = (),
+    say: Callable[[str], None] = lambda _: None,
 ) -> Suite:
     """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
 
-    `checkpoint` is the first complete one, `base` its base model where it is an adapter.
+    `checkpoint` is the first complete one, `base` its base model where it is an adapter. `say` is told in a sentence
+    why prompts are left out.
     Raises UimonError(NO_USABLE_PROMPT) where none fits the model's context, and what rendering raises.
     """
     usable: list[PromptSpec] = []
@@ -162,6 +164,8 @@ def build_suite(
     if not usable:
         sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
         raise UimonError(Reason.NO_USABLE_PROMPT, sentence)
+    if skipped:
+        say(f"{len(skipped)} prompts are left out; the first: {skipped[0]}")
     sampling = Sampling(
         max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS,
         temperature=settings.temperature,

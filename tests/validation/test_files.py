@@ -126,7 +126,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, content: Callable[[
 
 
 def test_a_missing_file_and_a_directory_are_named(tmp_path: Path) -> None:
-    for path, words in ((tmp_path / "nothing.jsonl", "does not exist"), (tmp_path, "cannot be read")):
+    for path, words in ((tmp_path / "nothing.jsonl", "does not exist"), (tmp_path, "is a directory")):
         with pytest.raises(UimonError, match=words) as caught:
             read_table(path)
         assert caught.value.reason is Reason.VAL_MISSING

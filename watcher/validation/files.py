@@ -72,6 +72,8 @@ def read_table(path: Path) -> Table:
     Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty, is not one of the kinds above, or
     is damaged (the sentence names the line).
     """
+    if path.is_dir():
+        raise UimonError(Reason.VAL_MISSING, f"The validation file {path} is a directory; name a file with --val.")
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -21,7 +21,8 @@ _HELP: Final = (
     "each line is one JSON object with `messages`, `prompt`/`completion`, or another shape that trainers read; "
     "name your own columns with --val-keys"
 )
-_VARIABLES: Final = ("tools", "chat_template_kwargs")
+# TRL's columns for the template, and verl's.
+_VARIABLES: Final = ("tools", "chat_template_kwargs", "enable_thinking")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ one is taken, and how to choose the other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -106,6 +107,11 @@ def _text(row: Cells, column: str) -> str:
     return value
 
 
+def _optional(row: Cells, column: str) -> str:
+    """A column's text, empty where it has none. Raises Unusable where it holds something else."""
+    return _text(row, column) if row.get(column) is not None else ""
+
+
 def _said(value: Any, column: str, role: str, way: Way) -> list[Turn]:
     """A column that holds messages, or the text of one turn of `role`."""
     messages = listed(value, column)
@@ -131,10 +137,12 @@ def _chat(row: Cells, found: list[Turn], shape: str, *used: str, system: str = "
 def _judged(row: Cells, line: Line) -> Line:
     """KTO's `label` (TRL) or `kto_tag` (LLaMA-Factory): an answer that is false is one to unlearn."""
     for column in ("label", "kto_tag"):
-        if not isinstance(row.get(column), bool):
+        # As text in what comes out of CSV; a number is some class, and no judgment.
+        good = {"true": True, "false": False}.get(str(row.get(column)).lower())
+        if good is None:
             continue
         line = replace(line, used=line.used | {column}, shape=f"{line.shape}, KTO")
-        if row[column] is False:
+        if not good:
             content = line.content
             unlearned = replace(content, answered=False) if isinstance(content, Chat) else Text(content.prompt, None)
             return replace(line, content=unlearned)
@@ -148,6 +156,8 @@ def _history(row: Cells, way: Way) -> list[Turn]:
         value = _decoded_history(value)
     if not value:
         return []
+    if not isinstance(value, list | tuple):
+        raise Unusable("whose history is no list")
     if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
         each = [(role, said) for pair in value for role, said in zip(("user", "assistant"), pair, strict=True)]
         return [turn(role, _text({"history": said}, "history")) for role, said in each]
@@ -155,8 +165,6 @@ def _history(row: Cells, way: Way) -> list[Turn]:
 
 
 def _decoded_history(text: str) -> list[Any]:
-    import json
-
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -277,7 +285,7 @@ _WITHOUT_INPUT: Final = (
 
 
 def _alpaca_turns(row: Cells, way: Way) -> list[Turn]:
-    asked = "\n".join(part for part in (_text(row, "instruction"), row.get("input")) if part)
+    asked = "\n".join(part for part in (_text(row, "instruction"), _optional(row, "input")) if part)
     return [*_history(row, way), *_said(asked, "instruction", "user", way)]
 
 
@@ -289,15 +297,15 @@ def _alpaca(row: Cells, way: Way) -> Line:
 
 
 def _alpaca_text(row: Cells, way: Way) -> Line:  # noqa: ARG001
-    asked, given, output = _text(row, "instruction"), row.get("input"), row.get("output")
+    asked, given, output = (_text(row, "instruction"), _optional(row, "input"), _optional(row, "output"))
     if row.get("history"):
         raise Unusable("with a history, which Alpaca's text prompt has no place for")
     refuse_text_media(asked, given)
-    opening = row.get("system") or (_WITH_INPUT if given else _WITHOUT_INPUT)
+    opening = _optional(row, "system") or (_WITH_INPUT if given else _WITHOUT_INPUT)
     middle = f"\n\n### Input:\n{given}" if given else ""
     prompt = f"{opening}\n\n### Instruction:\n{asked}{middle}\n\n### Response:\n"
     line = Line(
-        Text(prompt, prompt + output if isinstance(output, str) and output else None),
+        Text(prompt, prompt + output if output else None),
         "Alpaca, as its text prompt without a chat template",
         frozenset({*_ALPACA, "system"}) & row.keys(),
     )
