@@ -14,7 +14,8 @@ from watcher.engine.types import Asked, Conversation, PlainText
 from watcher.model import Reason, UimonError
 from watcher.validation.choice import Choice
 from watcher.validation.files import Row, read_table
-from watcher.validation.shapes import Chat, Line, Text, recognize
+from watcher.validation.rows import Chat, Line, Text
+from watcher.validation.shapes import recognize
 from watcher.validation.turns import MEDIA_REASONS, Turn, Unusable, is_trained, refuse_foreign, roles_of, turn
 
 _HELP: Final = (
