@@ -38,7 +38,6 @@ def test_columns_are_pairs_on_the_command_line_and_in_the_environment_and_a_tabl
     (tmp_path / "uimon.toml").write_text('[val_keys]\nprompt = "ask"\ncompletion = "html"\n')
     assert load_settings({}, tmp_path / "uimon.toml").val_keys == keys
     monkeypatch.setenv("UIMON_VAL_KEYS", "text=page")
-    # The environment adds to the file's table, as with every table.
     assert load_settings({}).val_keys == {"text": "page"}
 
 

@@ -42,6 +42,19 @@ def test_the_tokens_in_the_loss_are_trls(tokens: Tokens) -> None:
     assert not wrong, wrong[:2]
 
 
+def test_a_prompt_of_plain_text_ends_where_the_answer_begins(tokens: Tokens) -> None:
+    # Also where the tokenizer puts a special token behind every text.
+    for family in ("bytes", "llama2", "unigram", "wordpiece"):
+        by_trl, by_uimon = tokens[f"{family} plain_pair"]
+        for (ids, labels), prompt in zip(by_trl, by_uimon, strict=True):
+            assert prompt["token_ids"] == _in_loss(ids, labels)[0]
+
+
+def test_texts_alone_are_measured_and_not_sampled(tokens: Tokens) -> None:
+    for name, (_, by_uimon) in tokens.items():
+        assert all(prompt["sampled"] == (not name.endswith(" text")) for prompt in by_uimon)
+
+
 def _is_plain(name: str) -> bool:
     return name.split()[1].startswith(("plain", "text", "alpaca_text", "assistant_only"))
 

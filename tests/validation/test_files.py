@@ -65,7 +65,10 @@ def test_a_single_row_with_messages_is_no_list_of_rows(tmp_path: Path) -> None:
     assert [set(row.value) for row in read_table(path).rows] == [{"messages"}]
 
 
-@pytest.mark.parametrize(("name", "separator"), [("val.csv", ","), ("val.tsv", "\t"), ("val.csv.gz", ",")])
+@pytest.mark.parametrize(
+    ("name", "separator"),
+    [("val.csv", ","), ("val.tsv", "\t"), ("val.csv.gz", ","), ("val.csv", ";"), ("val.jsonl", ",")],
+)
 def test_tables_with_separators_are_read(tmp_path: Path, name: str, separator: str) -> None:
     page = "<p>" + "x" * 200_000 + '""\n</p>'
     text = separator.join(("prompt", "completion")) + "\r\n" + separator.join(("a", f'"{page}"')) + "\r\n"

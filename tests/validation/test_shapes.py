@@ -78,6 +78,7 @@ CHATS: list[tuple[str, dict[str, Any], list[Any]]] = [
         [ASKED],
     ),
     ("preference", {"instruction": "u", "input": "", "chosen": "a", "rejected": "n"}, [ASKED]),
+    ("preference", {"system": "s", "question": "u", "chosen": "a", "rejected": "n"}, [SYSTEM, ASKED]),
 ]
 
 
@@ -180,7 +181,9 @@ def test_roles_go_to_the_template_as_they_are_where_that_is_asked(tmp_path: Path
     assert (turns, reference) == ([{"role": "human", "content": "u"}], {"role": "gpt", "content": "a"})
 
 
-@pytest.mark.parametrize("flag", [{"weight": 0}, {"train": False}, {"training": False}, {"loss": False}])
+@pytest.mark.parametrize(
+    "flag", [{"weight": 0}, {"train": False}, {"training": False}, {"loss": False}, {"train_detail": [1]}]
+)
 def test_an_answer_that_training_does_not_learn_is_no_reference(tmp_path: Path, flag: dict[str, Any]) -> None:
     val = read(tmp_path / "val.jsonl", {"messages": [ASKED, {**TOLD, **flag}]})
     assert as_turns(val) == ([ASKED], None)

@@ -111,7 +111,9 @@ class _Found:
         if self.unsystematic:
             rest.append(f"{_count(self.unsystematic, 'prompt')} of plain text, without the system message")
         if self.untrained:
-            rest.append(f"{_count(self.untrained, 'answer')} no reference, since training is told not to learn them")
+            rest.append(
+                f"{_count(self.untrained, 'answer')} no reference, since training is told not to learn them whole"
+            )
         rest += [said] if (said := self.unusable_said()) else []
         return "; ".join([f"{path}: {count}, {read}", *rest]) + "."
 

@@ -122,8 +122,10 @@ def _preference(row: Cells, way: Way) -> Line:
         if prompt is None and has(row, "prompt") and all(each["role"] == "assistant" for each in answer):
             prompt = [turn("user", text_of(row, "prompt"))]
         return chat(row, [*turns(prompt or [], way.naming), *answer], shape, *used)
-    if has(row, "instruction"):
-        return chat(row, [*_alpaca_turns(row, way), turn("assistant", text_of(row, "chosen"))], shape, *_ALPACA, *used)
+    query = next((name for name in _QUERIES if name != "prompt" and has(row, name)), None)
+    if query is not None:
+        asked, columns = _query(row, query, way)
+        return chat(row, [*asked, turn("assistant", text_of(row, "chosen"))], shape, *columns, *used)
     if has(row, "prompt"):
         line = _pair({**row, "completion": row.get("chosen")}, way)
         return replace(line, shape=f"{shape}, {line.shape}", used=line.used.union(used) & row.keys())
@@ -233,15 +235,21 @@ def _knows_query(row: Cells) -> bool:
     return columns is not None and columns[1] is not None
 
 
-def _query_response(row: Cells, way: Way) -> Line:
-    query, response = _query_columns(row) or ("query", None)
+def _query(row: Cells, query: str, way: Way) -> tuple[list[Turn], set[str]]:
+    """The turns of a query in this column and of the history before it, and the columns that they are made of."""
     if row.get("context"):
         # Dropped, it would leave half a prompt.
         raise Unusable("with a context beside the query, which trainers place in different ways")
-    with_input = query == "instruction"
-    asked = _alpaca_turns(row, way) if with_input else [*history(row, way), *said(row.get(query), query, "user", way)]
+    if query == "instruction":
+        return _alpaca_turns(row, way), {"instruction", "input", "history"}
+    return [*history(row, way), *said(row.get(query), query, "user", way)], {query, "history"}
+
+
+def _query_response(row: Cells, way: Way) -> Line:
+    query, response = _query_columns(row) or ("query", None)
+    asked, used = _query(row, query, way)
     answer = [] if response is None else said(row.get(response), response, "assistant", way)
-    used = [name for name in (query, response, "history", "input" if with_input else None) if name]
+    used |= {response} if response else set()
     found = [*asked, *answer]
     return chat(row, found, f"{query} and {response}, as chat turns" if response else f"{query} alone", *used)
 
