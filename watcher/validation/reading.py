@@ -70,6 +70,7 @@ class _Found:
     reasons: Counter[str] = field(default_factory=Counter)
     first: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
     untrained: int = 0
     unsystematic: int = 0
 
@@ -89,6 +90,7 @@ class _Found:
             return
         self.asked.append(asked)
         self.shapes[line.shape] += 1
+        self.notes |= dict.fromkeys(line.notes)
         self.left_out |= dict.fromkeys(str(name) for name in value if name not in line.used | columns)
         self.unsystematic += system is not None and isinstance(asked, PlainText)
         self.untrained += _had_answer(line) and asked.answer is None
@@ -108,6 +110,7 @@ class _Found:
         else:
             read = "read in several shapes: " + ", ".join(f"{n} as {shape}" for shape, n in self.shapes.most_common())
         rest = [f"columns left out: {', '.join(self.left_out)}"] if self.left_out else []
+        rest += [", ".join(self.notes)] if self.notes else []
         if self.unsystematic:
             rest.append(f"{_count(self.unsystematic, 'prompt')} of plain text, without the system message")
         if self.untrained:

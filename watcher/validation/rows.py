@@ -45,11 +45,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a row holds: `shape` for people, and the columns it was made of."""
+    """What a row holds: `shape` for people, and the columns it was made of. `notes` are what else is to be said of it,
+    and of many rows once.
+    """
 
     content: Chat | Text
     shape: str
     used: frozenset[str]
+    notes: tuple[str, ...] = ()
 
 
 def has(row: Cells, *columns: str) -> bool:
@@ -89,8 +92,8 @@ def _opening(row: Cells, found: Sequence[Turn], column: str = "system") -> tuple
 def chat(row: Cells, found: list[Turn], shape: str, *used: str, system: str = "system") -> Line:
     """A conversation made of the columns `used`, its system turn of the column `system` where it has none."""
     opening, columns = _opening(row, found, system)
-    shape += f", the system turn from the column {system}" if opening else ""
-    return judged(row, Line(Chat([*opening, *found]), shape, columns.union(used) & row.keys()))
+    notes = (f"system turns from the column {system}",) if opening else ()
+    return judged(row, Line(Chat([*opening, *found]), shape, columns.union(used) & row.keys(), notes))
 
 
 def judged(row: Cells, line: Line) -> Line:

@@ -37,6 +37,7 @@ from watcher.validation.rows import (
     text_of,
 )
 from watcher.validation.turns import (
+    Naming,
     Turn,
     Unusable,
     listed,
@@ -81,22 +82,16 @@ def _messages(row: Cells, way: Way) -> Line:
         missing = row.get(column) is None
         raise Unusable(f"whose {column} is " + ("missing" if missing else "text that is no JSON list of messages"))
     found = turns(messages, way.naming)
-    return chat(row, found, _conversation_shape(messages, way), column)
+    shape = "ShareGPT" if messages and ("from" in messages[0] or "human" in messages[0]) else "chat messages"
+    line = chat(row, found, shape, column)
+    return replace(line, notes=(*line.notes, *_roles(messages, way.naming)))
 
 
-def _conversation_shape(messages: Sequence[Any], way: Way) -> str:
-    """What a list of messages is called, with the names that its roles were read from."""
-    first = messages[0] if messages else {}
-    shape = "ShareGPT" if "from" in first or "human" in first else "chat messages"
-    named = [message.get(way.naming.role or "role", message.get("from")) for message in messages]
-    names = [name for name in dict.fromkeys(named) if isinstance(name, str)]
-    foreign = [name for name in names if way.naming.meaning(name) != name]
-    if not foreign:
-        return shape
-    if way.naming.as_is:
-        return f"{shape}, the roles {', '.join(foreign)} as they are"
-    meant = dict.fromkeys(way.naming.meaning(name) for name in foreign)
-    return f"{shape} with the roles {', '.join(foreign)} as {', '.join(meant)}"
+def _roles(messages: Sequence[Any], naming: Naming) -> list[str]:
+    """How the roles were read that have another name than templates have for them, a note each."""
+    named = [message.get(naming.role or "role", message.get("from")) for message in messages]
+    pairs = [(name, naming.meaning(name)) for name in dict.fromkeys(named) if isinstance(name, str)]
+    return [f"role {name} {'as it is' if naming.as_is else f'as {meant}'}" for name, meant in pairs if name != meant]
 
 
 def _as_is(row: Cells, way: Way) -> Line:
@@ -153,12 +148,14 @@ def _pair(row: Cells, way: Way) -> Line:
         refuse_text_media(asked)
         return judged(row, Line(Text(asked, asked + answer if answer else None), f"pairs {_PLAIN}", frozenset(used)))
     shape = "pairs of prompt and completion, as chat turns"
-    answered = said(row.get("completion"), "completion", "assistant", way)
+    # A prompt alone is asked through the template as well.
+    answered = said(row["completion"], "completion", "assistant", way) if has(row, "completion") else []
     return chat(row, [*said(row.get("prompt"), "prompt", "user", way), *answered], shape, *used)
 
 
 def _pair_chat(row: Cells, way: Way) -> Line:
-    return _pair(row, replace(way, templated=True))
+    templated = replace(way, templated=True)
+    return _preference(row, templated) if has(row, "chosen") else _pair(row, templated)
 
 
 # Alpaca.
