@@ -151,6 +151,7 @@ def _shapes(number: int) -> Shapes:
     system = [{"role": "system", "content": "You write pages."}, *turns]
     longer = [*_turns(number + 1), *turns]
     named = [{"from": "human", "value": said}, {"from": "gpt", "value": told}]
+    unmapped = [{"role": turn["from"], "content": turn["value"]} for turn in named]
     rejected = [{"role": "assistant", "content": "no"}]
     plain = {"prompt": f"{said}\n", "completion": told}
     alpaca = (
@@ -167,6 +168,7 @@ def _shapes(number: int) -> Shapes:
         "json_text": ({"messages": json.dumps(turns)}, _pair(turns)),
         "chat_pair": (_pair(turns), _pair(turns)),
         "sharegpt": ({"conversations": named}, _pair(turns)),
+        "sharegpt_as_is": ({"conversations": named, "format": "sharegpt-as-is"}, _pair(unmapped)),
         "parts": ({"messages": parts}, _pair(turns)),
         "alpaca": ({"instruction": said, "input": "", "output": told}, _pair(turns)),
         "openorca": ({"system_prompt": "You write pages.", "question": said, "response": told}, _pair(system)),

@@ -48,7 +48,8 @@ def test_one_sentence_says_what_was_read(tmp_path: Path) -> None:
     rows = [{**SHARED, "score": 1, "id": at} for at in range(4)]
     path = write(tmp_path, *rows)
     assert load_val(path).summary == (
-        f"{path}: 4 prompts, read as ShareGPT; columns left out: score, id; role human as user, role gpt as assistant."
+        f"{path}: 4 prompts, read as ShareGPT; columns left out: score, id; role human as user, role gpt as assistant, "
+        "--val-format sharegpt-as-is leaves them."
     )
 
 

@@ -91,7 +91,9 @@ def _roles(messages: Sequence[Any], naming: Naming) -> list[str]:
     """How the roles were read that have another name than templates have for them, a note each."""
     named = [message.get(naming.role or "role", message.get("from")) for message in messages]
     pairs = [(name, naming.meaning(name)) for name in dict.fromkeys(named) if isinstance(name, str)]
-    return [f"role {name} {'as it is' if naming.as_is else f'as {meant}'}" for name, meant in pairs if name != meant]
+    said_so = [f"role {name} {'as it is' if naming.as_is else f'as {meant}'}" for name, meant in pairs if name != meant]
+    # TRL renames the keys and leaves the roles.
+    return [*said_so, "--val-format sharegpt-as-is leaves them"] if said_so and not naming.as_is else said_so
 
 
 def _as_is(row: Cells, way: Way) -> Line:
