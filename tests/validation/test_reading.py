@@ -74,6 +74,14 @@ def test_a_file_without_a_usable_line_gives_the_reasons(tmp_path: Path) -> None:
         load_val(write(tmp_path, {**CHAT, "images": ["x"]}))
 
 
+def test_prompts_without_a_reference_and_rarer_reasons_are_counted(tmp_path: Path) -> None:
+    rows: list[Any] = [CHAT, {"messages": CHAT["messages"][:2]}, *({f"a{at}": 1} for at in range(7))]
+    said = load_val(write(tmp_path, *rows)).summary
+    assert "1 prompt without a reference answer" in said
+    assert "7 lines unusable: 1 in no known shape (columns: a0) (first line 3)" in said
+    assert "2 for other reasons" in said
+
+
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(UimonError, match="line 2 is not JSON") as caught:
         load_val(write(tmp_path, CHAT, "not json"))
