@@ -30,6 +30,17 @@ def test_scorers_are_a_list_in_the_file_and_in_the_environment(tmp_path: Path, m
     assert load_settings({"scorers": ["other"]}).scorers == ["other"]
 
 
+def test_columns_are_pairs_on_the_command_line_and_in_the_environment_and_a_table_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"prompt": "ask", "completion": "html"}
+    assert load_settings({"val_keys": "prompt=ask, completion=html"}).val_keys == keys
+    (tmp_path / "uimon.toml").write_text('[val_keys]\nprompt = "ask"\ncompletion = "html"\n')
+    assert load_settings({}, tmp_path / "uimon.toml").val_keys == keys
+    monkeypatch.setenv("UIMON_VAL_KEYS", "text=page")
+    assert load_settings({}).val_keys == {"text": "page"}
+
+
 def test_lengths_of_time_are_read_as_people_write_them() -> None:
     assert load_settings({"idle_exit": "2h", "poll": "0.5"}).idle_exit == 7200
 
@@ -40,6 +51,7 @@ def test_lengths_of_time_are_read_as_people_write_them() -> None:
         ({"samples": 0}, "samples cannot be 0"),
         ({"poll": "soon"}, "not a length of time"),
         ({"wandb": "maybe"}, "wandb cannot be 'maybe'"),
+        ({"val_keys": "prompt"}, "write it as prompt=ask,completion=html"),
         ({"sampels": 3}, "no setting called 'sampels'"),
     ],
 )

@@ -12,7 +12,7 @@ from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins
-from watcher.suite import Suite, build_suite, check_tokenizer, request_digest
+from watcher.suite import Suite, build_suite, check_tokenizer, earlier_digests, request_digest
 from watcher.validation import ValFile, load_val
 
 
@@ -56,6 +56,24 @@ def test_what_changes_the_samples_is_another_request_and_suite(tmp_path: Path, v
     assert request_digest(changed, val) != request_digest(asked(), val)
     first = checkpoint(tmp_path / "first")
     assert build(changed, val, first).digest != build(asked(), val, first).digest
+
+
+@pytest.mark.parametrize("changed", [asked(val_format="chat"), asked(val_keys="prompt=ask")])
+def test_how_the_file_is_read_is_part_of_the_request(val: ValFile, changed: Settings) -> None:
+    assert request_digest(changed, val) != request_digest(asked(), val)
+    assert earlier_digests(asked(), val) != (request_digest(asked(), val),)
+    assert earlier_digests(changed, val) == ()
+
+
+def test_a_kept_suite_tells_what_is_measured_alone_and_what_stands_before_a_reference(
+    tmp_path: Path, val: ValFile
+) -> None:
+    built = build(asked(), val, checkpoint(tmp_path / "first"))
+    plain, *rest = built.prompts
+    suite = replace(built, prompts=(replace(plain, prefix_ids=(1, 5), sampled=False), *rest))
+    assert Suite.from_json(suite.to_json()) == suite
+    assert suite.digest != built.digest
+    assert suite.sampled == tuple(rest)
 
 
 def test_another_vocabulary_than_the_first_checkpoints_is_an_error(tmp_path: Path, val: ValFile) -> None:

@@ -141,8 +141,8 @@ def build_suite(
 ) -> Suite:
     """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
 
-    `checkpoint` is the first complete one, `base` its base model where it is an adapter. `say` is told what a person
-    should know of the tokenizer, in sentences.
+    `checkpoint` is the first complete one, `base` its base model where it is an adapter. `say` is told, in sentences,
+    what a person should know of the tokenizer, and why prompts are left out.
     Raises UimonError(NO_USABLE_PROMPT) where none fits the model's context, and what rendering raises.
     """
     usable: list[PromptSpec] = []
@@ -166,6 +166,8 @@ def build_suite(
     if not usable:
         sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
         raise UimonError(Reason.NO_USABLE_PROMPT, sentence)
+    if skipped:
+        say(f"{len(skipped)} prompts are left out; the first: {skipped[0]}")
     sampling = Sampling(
         max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS,
         temperature=settings.temperature,

@@ -6,29 +6,34 @@ and uimon's, computed in one process without an engine.
 
 from __future__ import annotations
 
+import gzip
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.real.making import CHATML, Case, llama, tokenizer, write_lines
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.real.making import CHATML, Case, llama, save, tokenizer, write_lines
 
 TOOLS = [{"type": "function", "function": {"name": "paint", "description": "d", "parameters": {"type": "object"}}}]
 CALL = {"type": "function", "function": {"name": "paint", "arguments": {"color": "red"}}}
 # All that a message can bring: reasoning, tool calls, the name of a tool, and tools beside the messages.
 RICH = (
-    "{% if tools %}<|im_start|>system\n{{ tools | tojson }}{% if tone %} {{ tone }}{% endif %}<|im_end|>\n{% endif %}"
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}{% if m.name %} {{ m.name }}{% endif %}\n"
+    "{% if tools %}{{ '<|im_start|>system\n' + (tools | tojson) + (tone or '') + '<|im_end|>\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + (' ' + m.name if m.name else '') + '\n' }}"
     "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m['content'] or '' }}"
-    "{% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}"
+    "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 # Opens a thinking block that a finished conversation does not have.
 OPENED = CHATML.replace("{{ '<|im_start|>assistant\n' }}", "{{ '<|im_start|>assistant\n<think>\n' }}")
 MARKED = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% if m['role'] == 'assistant' %}{% generation %}"
-    "{{ m['content'] }}<|im_end|>{% endgeneration %}{% else %}{{ m['content'] }}<|im_end|>{% endif %}\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}{% if m['role'] == 'assistant' %}{% generation %}"
+    "{{ m['content'] + '<|im_end|>' }}{% endgeneration %}{% else %}{{ m['content'] + '<|im_end|>' }}{% endif %}"
+    "{{ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 INST = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}<<SYS>> {{ m['content'] }} <</SYS>> "
@@ -146,6 +151,7 @@ def _shapes(number: int) -> Shapes:
     system = [{"role": "system", "content": "You write pages."}, *turns]
     longer = [*_turns(number + 1), *turns]
     named = [{"from": "human", "value": said}, {"from": "gpt", "value": told}]
+    unmapped = [{"role": turn["from"], "content": turn["value"]} for turn in named]
     rejected = [{"role": "assistant", "content": "no"}]
     plain = {"prompt": f"{said}\n", "completion": told}
     alpaca = (
@@ -162,6 +168,7 @@ def _shapes(number: int) -> Shapes:
         "json_text": ({"messages": json.dumps(turns)}, _pair(turns)),
         "chat_pair": (_pair(turns), _pair(turns)),
         "sharegpt": ({"conversations": named}, _pair(turns)),
+        "sharegpt_as_is": ({"conversations": named, "format": "sharegpt-as-is"}, _pair(unmapped)),
         "parts": ({"messages": parts}, _pair(turns)),
         "alpaca": ({"instruction": said, "input": "", "output": told}, _pair(turns)),
         "openorca": ({"system_prompt": "You write pages.", "question": said, "response": told}, _pair(system)),
@@ -274,4 +281,68 @@ def _by_uimon(place: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [asdict(prompt) for prompt in rendered.prompts]
 
 
-CASES: Mapping[str, Case] = {"tokens": _tokens}
+def _files(place: Path) -> None:
+    """The same rows in the files and shapes that people have them in, by the name of the file."""
+    system = {"role": "system", "content": "You write pages."}
+    rows = [_turns(at) for at in range(4)]
+    column = [{"system": system["content"], "messages": turns} for turns in rows[:2]]
+    column += [{"system": system["content"], "prompt": q["content"], "completion": a["content"]} for q, a in rows[2:]]
+    roles = {"system": "system", "user": "human", "assistant": "gpt"}
+    named = [[{"from": roles[turn["role"]], "value": turn["content"]} for turn in (system, *turns)] for turns in rows]
+    lists = [{"messages": turns} for turns in rows]
+    text = "".join(json.dumps(row) + "\n" for row in lists)
+    write_lines(place / "system.jsonl", column)
+    write_lines(place / "json_text.jsonl", [{"messages": json.dumps(turns)} for turns in rows])
+    write_lines(place / "sharegpt.jsonl", [{"conversations": turns, "score": 1} for turns in named])
+    (place / "array.json").write_text(json.dumps(lists, indent=2))
+    (place / "gz.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    (place / "utf16.jsonl").write_bytes(text.encode("utf-16"))
+    pq.write_table(pa.Table.from_pylist(lists), place / "chat.parquet")
+    write_lines(place / "text.jsonl", [{"text": f"{ask(at)} {answer(at)}"} for at in range(4)])
+    write_lines(place / "pair.jsonl", [{"prompt": ask(at), "completion": f" {answer(at)}"} for at in range(4)])
+    picture = [{"type": "image", "image": "mock.png"}, {"type": "text", "text": "Build this page"}]
+    shown = [{"messages": [{"role": "user", "content": picture}, turns[1]], "images": ["mock.png"]} for turns in rows]
+    write_lines(place / "images.jsonl", shown)
+    write_lines(place / "some_images.jsonl", [lists[0], *shown])
+
+
+def _loss(model: Any, ids: list[int], start: int) -> tuple[float, int]:
+    """Summed loss of `ids` from `start` on, and how many they are."""
+    import torch
+
+    with torch.no_grad():
+        scores = torch.log_softmax(model(torch.tensor([ids])).logits[0].double(), -1)
+    return -sum(float(scores[at - 1, ids[at]]) for at in range(start, len(ids))), len(ids) - start
+
+
+def _served(out: Path) -> None:
+    """A checkpoint without a chat template and one with, the files, and what transformers makes of them."""
+    for name, template in (("ck", CHATML), ("bare", None)):
+        tokens = tokenizer(template=template)
+        model = llama(tokens, initializer_range=0.2, tie_word_embeddings=False)
+        save(model, out / name / "checkpoint-10", tokens, 10)
+    _files(out)
+    model = model.float().eval()
+
+    def perplexity(texts: Sequence[tuple[str, str]]) -> float:
+        sums = []
+        for before, text in texts:
+            ids = tokens(before + text)["input_ids"]
+            sums.append(_loss(model, ids, len(tokens(before)["input_ids"]) or 1))
+        return math.exp(sum(nll for nll, _ in sums) / sum(count for _, count in sums))
+
+    system = "<|im_start|>system\nYou write pages.<|im_end|>\n"
+    chat = [
+        (f"<|im_start|>user\n{ask(at)}<|im_end|>\n<|im_start|>assistant\n", f"{answer(at)}<|im_end|>")
+        for at in range(4)
+    ]
+    expected = {
+        "chat": perplexity(chat),
+        "system": perplexity([(system + before, text) for before, text in chat]),
+        "pair": perplexity([(ask(at), f" {answer(at)}<|im_end|>") for at in range(4)]),
+        "text": perplexity([("", f"{ask(at)} {answer(at)}<|im_end|>") for at in range(4)]),
+    }
+    (out / "expected.json").write_text(json.dumps(expected))
+
+
+CASES: Mapping[str, Case] = {"tokens": _tokens, "served": _served, "files": _files}

@@ -65,7 +65,10 @@ def test_a_single_row_with_messages_is_no_list_of_rows(tmp_path: Path) -> None:
     assert [set(row.value) for row in read_table(path).rows] == [{"messages"}]
 
 
-@pytest.mark.parametrize(("name", "separator"), [("val.csv", ","), ("val.tsv", "\t"), ("val.csv.gz", ",")])
+@pytest.mark.parametrize(
+    ("name", "separator"),
+    [("val.csv", ","), ("val.tsv", "\t"), ("val.csv.gz", ","), ("val.csv", ";"), ("val.jsonl", ",")],
+)
 def test_tables_with_separators_are_read(tmp_path: Path, name: str, separator: str) -> None:
     page = "<p>" + "x" * 200_000 + '""\n</p>'
     text = separator.join(("prompt", "completion")) + "\r\n" + separator.join(("a", f'"{page}"')) + "\r\n"
@@ -126,7 +129,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, content: Callable[[
 
 
 def test_a_missing_file_and_a_directory_are_named(tmp_path: Path) -> None:
-    for path, words in ((tmp_path / "nothing.jsonl", "does not exist"), (tmp_path, "cannot be read")):
+    for path, words in ((tmp_path / "nothing.jsonl", "does not exist"), (tmp_path, "is a directory")):
         with pytest.raises(UimonError, match=words) as caught:
             read_table(path)
         assert caught.value.reason is Reason.VAL_MISSING

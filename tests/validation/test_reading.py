@@ -48,8 +48,8 @@ def test_one_sentence_says_what_was_read(tmp_path: Path) -> None:
     rows = [{**SHARED, "score": 1, "id": at} for at in range(4)]
     path = write(tmp_path, *rows)
     assert load_val(path).summary == (
-        f"{path}: 4 prompts, read as ShareGPT with the roles human, gpt as user, assistant; "
-        "columns left out: score, id."
+        f"{path}: 4 prompts, read as ShareGPT; columns left out: score, id; role human as user, role gpt as assistant, "
+        "--val-format sharegpt-as-is leaves them."
     )
 
 
@@ -72,6 +72,14 @@ def test_a_file_without_a_usable_line_gives_the_reasons(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.NO_USABLE_PROMPT
     with pytest.raises(UimonError, match=r"1 with images \(first line 1\); uimon evaluates text models"):
         load_val(write(tmp_path, {**CHAT, "images": ["x"]}))
+
+
+def test_prompts_without_a_reference_and_rarer_reasons_are_counted(tmp_path: Path) -> None:
+    rows: list[Any] = [CHAT, {"messages": CHAT["messages"][:2]}, *({f"a{at}": 1} for at in range(7))]
+    said = load_val(write(tmp_path, *rows)).summary
+    assert "1 prompt without a reference answer" in said
+    assert "7 lines unusable: 1 in no known shape (columns: a0) (first line 3)" in said
+    assert "2 for other reasons" in said
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

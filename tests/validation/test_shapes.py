@@ -41,12 +41,16 @@ CHATS: list[tuple[str, dict[str, Any], list[Any]]] = [
     ("chat messages", {"messages": json.dumps(json.dumps([ASKED, TOLD]))}, [ASKED]),
     ("chat messages", {"messages": str([ASKED, TOLD])}, [ASKED]),
     ("chat messages", {"messages": [json.dumps(ASKED), json.dumps(TOLD)]}, [ASKED]),
-    ("chat messages, the system turn", {"system": "s", "messages": [ASKED, TOLD]}, [SYSTEM, ASKED]),
+    ("chat messages; system turns from the column system", {"system": "s", "messages": [ASKED, TOLD]}, [SYSTEM, ASKED]),
     ("chat messages", {"system": "other", "messages": [SYSTEM, ASKED, TOLD]}, [SYSTEM, ASKED]),
     ("chat messages", {"messages": [*EARLIER, ASKED, TOLD]}, [*EARLIER, ASKED]),
     ("chat messages", {"messages": [ASKED, NO, TOLD]}, [ASKED, NO]),
-    ("roles human, gpt", {"messages": [{"role": "human", "content": "u"}, {"role": "gpt", "content": "a"}]}, [ASKED]),
-    ("roles Human, Bot", {"messages": [{"role": "Human", "content": "u"}, {"role": "Bot", "content": "a"}]}, [ASKED]),
+    (
+        "role human as user, role gpt as assistant",
+        {"messages": [{"role": "human", "content": "u"}, {"role": "gpt", "content": "a"}]},
+        [ASKED],
+    ),
+    ("role Human as user", {"messages": [{"role": "Human", "content": "u"}, {"role": "Bot", "content": "a"}]}, [ASKED]),
     ("ShareGPT", {"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}]}, [ASKED]),
     (
         "ShareGPT",
@@ -78,6 +82,7 @@ CHATS: list[tuple[str, dict[str, Any], list[Any]]] = [
         [ASKED],
     ),
     ("preference", {"instruction": "u", "input": "", "chosen": "a", "rejected": "n"}, [ASKED]),
+    ("preference", {"system": "s", "question": "u", "chosen": "a", "rejected": "n"}, [SYSTEM, ASKED]),
 ]
 
 
@@ -120,6 +125,9 @@ def test_pairs_of_text_are_turns_where_a_format_a_template_or_a_system_message_s
     assert as_turns(read(path, row, choose("pair-chat"))) == ([ASKED], TOLD)
     assert as_turns(read(path, row, choose(templated=True), "s")) == ([SYSTEM, ASKED], TOLD)
     assert as_turns(read(path, {"prompt": "u"}, choose(templated=True))) == ([ASKED], None)
+    assert as_turns(read(path, {"prompt": "u"}, choose("pair-chat"))) == ([ASKED], None)
+    pair = {"prompt": "u", "chosen": "a", "rejected": "n"}
+    assert as_turns(read(path, pair, choose("pair-chat"))) == ([ASKED], TOLD)
 
 
 def test_plain_text_that_no_system_message_reaches_is_said(tmp_path: Path) -> None:
@@ -180,7 +188,9 @@ def test_roles_go_to_the_template_as_they_are_where_that_is_asked(tmp_path: Path
     assert (turns, reference) == ([{"role": "human", "content": "u"}], {"role": "gpt", "content": "a"})
 
 
-@pytest.mark.parametrize("flag", [{"weight": 0}, {"train": False}, {"training": False}, {"loss": False}])
+@pytest.mark.parametrize(
+    "flag", [{"weight": 0}, {"train": False}, {"training": False}, {"loss": False}, {"train_detail": [1]}]
+)
 def test_an_answer_that_training_does_not_learn_is_no_reference(tmp_path: Path, flag: dict[str, Any]) -> None:
     val = read(tmp_path / "val.jsonl", {"messages": [ASKED, {**TOLD, **flag}]})
     assert as_turns(val) == ([ASKED], None)

@@ -261,25 +261,13 @@ class Evaluator:
 
     def _built_suite(self, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
-        suite = build_suite(
-            self._settings,
-            self._val,
-            self._engine,
-            stage,
-            base,
-            self._plugins,
-            lambda sentence: self._warn(record, sentence),
-        )
+        suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins, log.warning)
         request = request_digest(self._settings, self._val, self._plugins)
         self._ledger.keep_suite(request, suite.digest, suite.to_json())
         return suite
 
     def _introduce(self, suite: Suite) -> None:
         log.info("Suite %s: %d prompts of %s.", suite.digest, len(suite.prompts), self._val.path)
-        if suite.skipped:
-            log.warning(
-                "%d prompts are left out: the context does not hold them, or they cannot be rendered.", suite.skipped
-            )
         for sentence in peculiarities(suite):
             log.warning("%s", sentence)
         if len(suite.prompts) < self._settings.samples:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from watcher.model import Reason, UimonError
-from watcher.validation.shapes import BY_NAME, COLUMNS, Way
+from watcher.validation.rows import Way
+from watcher.validation.shapes import BY_NAME, COLUMNS
 from watcher.validation.turns import Naming, Unusable
 
 _MESSAGE_KEYS: Final = ("role", "content")

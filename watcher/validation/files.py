@@ -1,4 +1,4 @@
-"""From a file's bytes to rows. What a file is, its content says; its name only tells CSV from TSV.
+"""From a file's bytes to rows. What a file is, its content says; its name only helps with CSV.
 
 Read are JSON lines (objects that span lines included), one JSON array, one object that holds one list of objects, CSV,
 TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32.
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from watcher.model import Reason, UimonError
+from watcher.validation.shapes import COLUMNS
 
 _UNPACK: Final[Mapping[bytes, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b": gzip.decompress,
@@ -42,6 +43,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SEPARATORS: Final = ("\t", ",", ";")
 _WRAPPERS: Final = (
     *("data", "dataset", "rows", "examples", "instances", "items", "records", "samples", "entries", "prompts"),
     *("train", "validation", "valid", "val", "eval", "dev", "test"),
@@ -72,6 +74,8 @@ def read_table(path: Path) -> Table:
     Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty, is not one of the kinds above, or
     is damaged (the sentence names the line).
     """
+    if path.is_dir():
+        raise UimonError(Reason.VAL_MISSING, f"The validation file {path} is a directory; name a file with --val.")
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -189,10 +193,12 @@ def _separator(path: Path, text: str) -> str:
     head = text.lstrip().partition("\n")[0]
     if head.startswith("{"):
         return ""
-    suffixes = {suffix.lower() for suffix in path.suffixes}
-    if ".tsv" in suffixes:
-        return "\t"
-    return "," if ".csv" in suffixes else ""
+    named = {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes}
+    for separator in _SEPARATORS:
+        columns = {cell.strip().strip('"') for cell in head.split(separator)}
+        if len(columns) > 1 and (named or columns & COLUMNS):
+            return separator
+    return "," if named else ""
 
 
 def _separated(path: Path, text: str, separator: str) -> Iterator[Row]:

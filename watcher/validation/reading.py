@@ -14,14 +14,17 @@ from watcher.engine.types import Asked, Conversation, PlainText
 from watcher.model import Reason, UimonError
 from watcher.validation.choice import Choice
 from watcher.validation.files import Row, read_table
-from watcher.validation.shapes import Chat, Line, Text, recognize
+from watcher.validation.rows import Chat, Line, Text
+from watcher.validation.shapes import recognize
 from watcher.validation.turns import MEDIA_REASONS, Turn, Unusable, is_trained, refuse_foreign, roles_of, turn
 
 _HELP: Final = (
     "each line is one JSON object with `messages`, `prompt`/`completion`, or another shape that trainers read; "
     "name your own columns with --val-keys"
 )
-_VARIABLES: Final = ("tools", "chat_template_kwargs")
+_REASONS_SHOWN: Final = 5
+# TRL's columns for the template, and verl's.
+_VARIABLES: Final = ("tools", "chat_template_kwargs", "enable_thinking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,9 @@ class _Found:
     reasons: Counter[str] = field(default_factory=Counter)
     first: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
     untrained: int = 0
+    unanswered: int = 0
     unsystematic: int = 0
 
     @property
@@ -87,15 +92,21 @@ class _Found:
             return
         self.asked.append(asked)
         self.shapes[line.shape] += 1
+        self.notes |= dict.fromkeys(line.notes)
         self.left_out |= dict.fromkeys(str(name) for name in value if name not in line.used | columns)
         self.unsystematic += system is not None and isinstance(asked, PlainText)
-        self.untrained += _had_answer(line) and asked.answer is None
+        bare = (asked.text if isinstance(asked, PlainText) else asked.reference) is None
+        self.untrained += bare and _had_answer(line)
+        self.unanswered += bare and not _had_answer(line)
 
     def unusable_said(self) -> str:
         """The unusable lines by reason, e.g. `2 lines unusable: 2 with images (first line 7)`."""
         if not self.reasons:
             return ""
-        each = (f"{n} {why} (first {self.unit} {self.first[why]})" for why, n in self.reasons.most_common(5))
+        shown = self.reasons.most_common(_REASONS_SHOWN)
+        each = [f"{n} {why} (first {self.unit} {self.first[why]})" for why, n in shown]
+        if others := self.unusable - sum(n for _, n in shown):
+            each.append(f"{others} for other reasons")
         return f"{_count(self.unusable, self.unit)} unusable: {', '.join(each)}"
 
     def said(self, path: Path) -> str:
@@ -106,10 +117,13 @@ class _Found:
         else:
             read = "read in several shapes: " + ", ".join(f"{n} as {shape}" for shape, n in self.shapes.most_common())
         rest = [f"columns left out: {', '.join(self.left_out)}"] if self.left_out else []
+        rest += [", ".join(self.notes)] if self.notes else []
         if self.unsystematic:
             rest.append(f"{_count(self.unsystematic, 'prompt')} of plain text, without the system message")
         if self.untrained:
-            rest.append(f"{_count(self.untrained, 'answer')} no reference, since training is told not to learn them")
+            rest.append(f"{_count(self.untrained, 'answer')} no reference (empty, or marked as not to be learned)")
+        if self.unanswered:
+            rest.append(f"{_count(self.unanswered, 'prompt')} without a reference answer")
         rest += [said] if (said := self.unusable_said()) else []
         return "; ".join([f"{path}: {count}, {read}", *rest]) + "."
 

@@ -19,9 +19,23 @@ one is taken, and how to choose the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from watcher.validation.rows import (
+    Cells,
+    Chat,
+    Line,
+    Text,
+    Way,
+    chat,
+    has,
+    history,
+    judged,
+    optional,
+    said,
+    text_of,
+)
 from watcher.validation.turns import (
     Naming,
     Turn,
@@ -32,48 +46,6 @@ from watcher.validation.turns import (
     turn,
     turns,
 )
-
-Cells = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How rows are to be read. `templated`: prompts that are text are asked as turns, because a system message or a
-    chat template was named. `marker` ends the prompt in a `text`.
-    """
-
-    naming: Naming = field(default_factory=Naming)
-    templated: bool = False
-    marker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """A whole conversation; the last assistant turn is its reference."""
-
-    turns: list[Turn]
-    answered: bool = True
-    """False where the last turn is an answer that training does not learn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Plain text. `prompt` is what is sampled from, `text` what training saw (None: a prompt alone); `masked`: the
-    prompt's tokens are not in the loss.
-    """
-
-    prompt: str | None
-    text: str | None
-    masked: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a row holds: `shape` for people, and the columns it was made of."""
-
-    content: Chat | Text
-    shape: str
-    used: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,110 +66,34 @@ def recognize(row: Cells, way: Way, name: str | None = None) -> Line:
     return shape.read(row, way)
 
 
-def _has(row: Cells, *columns: str) -> bool:
-    return all(row.get(column) is not None for column in columns)
-
-
-def _text(row: Cells, column: str) -> str:
-    """A column's text. Raises Unusable where it holds something else."""
-    value = row.get(column)
-    if not isinstance(value, str):
-        raise Unusable(f"whose {column} is " + ("missing" if value is None else "neither text nor messages"))
-    return value
-
-
-def _said(value: Any, column: str, role: str, way: Way) -> list[Turn]:
-    """A column that holds messages, or the text of one turn of `role`."""
-    messages = listed(value, column)
-    if messages is not None:
-        return turns(messages, way.naming)
-    return turns([turn(role, _text({column: value}, column))], Naming())
-
-
-def _opening(row: Cells, found: Sequence[Turn], column: str = "system") -> tuple[list[Turn], frozenset[str]]:
-    """The system turn of a column of its own, where the conversation has none; and which column was used."""
-    system = row.get(column)
-    if not isinstance(system, str) or not system or (found and found[0]["role"] == "system"):
-        return [], frozenset({column} & row.keys() if not system else ())
-    return [turn("system", system)], frozenset({column})
-
-
-def _chat(row: Cells, found: list[Turn], shape: str, *used: str, system: str = "system") -> Line:
-    opening, columns = _opening(row, found, system)
-    shape += f", the system turn from the column {system}" if opening else ""
-    return _judged(row, Line(Chat([*opening, *found]), shape, columns.union(used) & row.keys()))
-
-
-def _judged(row: Cells, line: Line) -> Line:
-    """KTO's `label` (TRL) or `kto_tag` (LLaMA-Factory): an answer that is false is one to unlearn."""
-    for column in ("label", "kto_tag"):
-        if not isinstance(row.get(column), bool):
-            continue
-        line = replace(line, used=line.used | {column}, shape=f"{line.shape}, KTO")
-        if row[column] is False:
-            content = line.content
-            unlearned = replace(content, answered=False) if isinstance(content, Chat) else Text(content.prompt, None)
-            return replace(line, content=unlearned)
-    return line
-
-
-def _history(row: Cells, way: Way) -> list[Turn]:
-    """Earlier turns as LLaMA-Factory and ms-swift have them, pairs of question and answer, or as messages."""
-    value = row.get("history")
-    if isinstance(value, str) and value.strip():
-        value = _decoded_history(value)
-    if not value:
-        return []
-    if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
-        each = [(role, said) for pair in value for role, said in zip(("user", "assistant"), pair, strict=True)]
-        return [turn(role, _text({"history": said}, "history")) for role, said in each]
-    return turns(value, way.naming)
-
-
-def _decoded_history(text: str) -> list[Any]:
-    import json
-
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, list):
-        raise Unusable("whose history is text that is no JSON list")
-    return value
-
-
 # Conversations.
 
 _MESSAGES: Final = ("messages", "conversations", "conversation")
 
 
 def _has_messages(row: Cells) -> bool:
-    return any(_has(row, column) for column in _MESSAGES)
+    return any(has(row, column) for column in _MESSAGES)
 
 
 def _messages(row: Cells, way: Way) -> Line:
-    column = next((each for each in _MESSAGES if _has(row, each)), "messages")
+    column = next((each for each in _MESSAGES if has(row, each)), "messages")
     messages = listed(row.get(column), column)
     if messages is None:
         missing = row.get(column) is None
         raise Unusable(f"whose {column} is " + ("missing" if missing else "text that is no JSON list of messages"))
     found = turns(messages, way.naming)
-    return _chat(row, found, _conversation_shape(messages, way), column)
+    shape = "ShareGPT" if messages and ("from" in messages[0] or "human" in messages[0]) else "chat messages"
+    line = chat(row, found, shape, column)
+    return replace(line, notes=(*line.notes, *_roles(messages, way.naming)))
 
 
-def _conversation_shape(messages: Sequence[Any], way: Way) -> str:
-    """What a list of messages is called, with the names that its roles were read from."""
-    first = messages[0] if messages else {}
-    shape = "ShareGPT" if "from" in first or "human" in first else "chat messages"
-    named = [message.get(way.naming.role or "role", message.get("from")) for message in messages]
-    names = [name for name in dict.fromkeys(named) if isinstance(name, str)]
-    foreign = [name for name in names if way.naming.meaning(name) != name]
-    if not foreign:
-        return shape
-    if way.naming.as_is:
-        return f"{shape}, the roles {', '.join(foreign)} as they are"
-    meant = dict.fromkeys(way.naming.meaning(name) for name in foreign)
-    return f"{shape} with the roles {', '.join(foreign)} as {', '.join(meant)}"
+def _roles(messages: Sequence[Any], naming: Naming) -> list[str]:
+    """How the roles were read that have another name than templates have for them, a note each."""
+    named = [message.get(naming.role or "role", message.get("from")) for message in messages]
+    pairs = [(name, naming.meaning(name)) for name in dict.fromkeys(named) if isinstance(name, str)]
+    said_so = [f"role {name} {'as it is' if naming.as_is else f'as {meant}'}" for name, meant in pairs if name != meant]
+    # TRL renames the keys and leaves the roles.
+    return [*said_so, "--val-format sharegpt-as-is leaves them"] if said_so and not naming.as_is else said_so
 
 
 def _as_is(row: Cells, way: Way) -> Line:
@@ -213,22 +109,24 @@ def _preference(row: Cells, way: Way) -> Line:
     if _has_messages(row):
         line = _messages(row, way)
         assert isinstance(line.content, Chat)
-        answer = _said(row.get("chosen"), "chosen", "assistant", way)
+        answer = said(row.get("chosen"), "chosen", "assistant", way)
         found = answer if len(answer) > 1 else [*line.content.turns, *answer]
-        return _chat(row, found, shape, *line.used, *used)
+        return chat(row, found, shape, *line.used, *used)
     if chosen is not None:
         answer = turns(chosen, way.naming)
         prompt = listed(row.get("prompt"), "prompt")
         # With a prompt that is text, the messages hold it as well, as in TRL.
-        if prompt is None and _has(row, "prompt") and all(each["role"] == "assistant" for each in answer):
-            prompt = [turn("user", _text(row, "prompt"))]
-        return _chat(row, [*turns(prompt or [], way.naming), *answer], shape, *used)
-    if _has(row, "instruction"):
-        return _chat(row, [*_alpaca_turns(row, way), turn("assistant", _text(row, "chosen"))], shape, *_ALPACA, *used)
-    if _has(row, "prompt"):
+        if prompt is None and has(row, "prompt") and all(each["role"] == "assistant" for each in answer):
+            prompt = [turn("user", text_of(row, "prompt"))]
+        return chat(row, [*turns(prompt or [], way.naming), *answer], shape, *used)
+    query = next((name for name in _QUERIES if name != "prompt" and has(row, name)), None)
+    if query is not None:
+        asked, columns = _query(row, query, way)
+        return chat(row, [*asked, turn("assistant", text_of(row, "chosen"))], shape, *columns, *used)
+    if has(row, "prompt"):
         line = _pair({**row, "completion": row.get("chosen")}, way)
         return replace(line, shape=f"{shape}, {line.shape}", used=line.used.union(used) & row.keys())
-    shared = _shared(_text(row, "chosen"), _text(row, "rejected"))
+    shared = _shared(text_of(row, "chosen"), text_of(row, "rejected"))
     return Line(Text(shared or None, row["chosen"]), f"{shape}, the prompt is what both share", frozenset(used[1:]))
 
 
@@ -248,16 +146,18 @@ def _pair(row: Cells, way: Way) -> Line:
     prompt, completion = listed(row.get("prompt"), "prompt"), listed(row.get("completion"), "completion")
     used = ("prompt", "completion")
     if prompt is None and completion is None and not (way.templated or row.get("system")):
-        asked, answer = _text(row, "prompt"), _text(row, "completion")
+        asked, answer = text_of(row, "prompt"), text_of(row, "completion")
         refuse_text_media(asked)
-        return _judged(row, Line(Text(asked, asked + answer if answer else None), f"pairs {_PLAIN}", frozenset(used)))
+        return judged(row, Line(Text(asked, asked + answer if answer else None), f"pairs {_PLAIN}", frozenset(used)))
     shape = "pairs of prompt and completion, as chat turns"
-    answered = _said(row.get("completion"), "completion", "assistant", way)
-    return _chat(row, [*_said(row.get("prompt"), "prompt", "user", way), *answered], shape, *used)
+    # A prompt alone is asked through the template as well.
+    answered = said(row["completion"], "completion", "assistant", way) if has(row, "completion") else []
+    return chat(row, [*said(row.get("prompt"), "prompt", "user", way), *answered], shape, *used)
 
 
 def _pair_chat(row: Cells, way: Way) -> Line:
-    return _pair(row, replace(way, templated=True))
+    templated = replace(way, templated=True)
+    return _preference(row, templated) if has(row, "chosen") else _pair(row, templated)
 
 
 # Alpaca.
@@ -277,31 +177,31 @@ _WITHOUT_INPUT: Final = (
 
 
 def _alpaca_turns(row: Cells, way: Way) -> list[Turn]:
-    asked = "\n".join(part for part in (_text(row, "instruction"), row.get("input")) if part)
-    return [*_history(row, way), *_said(asked, "instruction", "user", way)]
+    asked = "\n".join(part for part in (text_of(row, "instruction"), optional(row, "input")) if part)
+    return [*history(row, way), *said(asked, "instruction", "user", way)]
 
 
 def _alpaca(row: Cells, way: Way) -> Line:
     found = _alpaca_turns(row, way)
     output = row.get("output")
-    answer = [turn("assistant", _text(row, "output"))] if output is not None else []
-    return _chat(row, [*found, *answer], _ALPACA_TURNS, *_ALPACA)
+    answer = [turn("assistant", text_of(row, "output"))] if output is not None else []
+    return chat(row, [*found, *answer], _ALPACA_TURNS, *_ALPACA)
 
 
 def _alpaca_text(row: Cells, way: Way) -> Line:  # noqa: ARG001
-    asked, given, output = _text(row, "instruction"), row.get("input"), row.get("output")
+    asked, given, output = (text_of(row, "instruction"), optional(row, "input"), optional(row, "output"))
     if row.get("history"):
         raise Unusable("with a history, which Alpaca's text prompt has no place for")
     refuse_text_media(asked, given)
-    opening = row.get("system") or (_WITH_INPUT if given else _WITHOUT_INPUT)
+    opening = optional(row, "system") or (_WITH_INPUT if given else _WITHOUT_INPUT)
     middle = f"\n\n### Input:\n{given}" if given else ""
     prompt = f"{opening}\n\n### Instruction:\n{asked}{middle}\n\n### Response:\n"
     line = Line(
-        Text(prompt, prompt + output if isinstance(output, str) and output else None),
+        Text(prompt, prompt + output if output else None),
         "Alpaca, as its text prompt without a chat template",
         frozenset({*_ALPACA, "system"}) & row.keys(),
     )
-    return _judged(row, line)
+    return judged(row, line)
 
 
 # Queries and responses.
@@ -311,10 +211,10 @@ _RESPONSES: Final = ("response", "answer", "output", "solution", "completion")
 
 
 def _openorca(row: Cells, way: Way) -> Line:
-    found = [*_said(_text(row, "question"), "question", "user", way)]
-    if _has(row, "response"):
-        found.append(turn("assistant", _text(row, "response")))
-    return _chat(row, found, "OpenOrca, as chat turns", "question", "response", system="system_prompt")
+    found = [*said(text_of(row, "question"), "question", "user", way)]
+    if has(row, "response"):
+        found.append(turn("assistant", text_of(row, "response")))
+    return chat(row, found, "OpenOrca, as chat turns", "question", "response", system="system_prompt")
 
 
 def _query_columns(row: Cells) -> tuple[str, str | None] | None:
@@ -322,11 +222,11 @@ def _query_columns(row: Cells) -> tuple[str, str | None] | None:
 
     `prompt` has `response` as its only partner: an `answer` or a `solution` beside it is what a reward is computed of.
     """
-    query = next((name for name in _QUERIES if _has(row, name)), None)
+    query = next((name for name in _QUERIES if has(row, name)), None)
     if query is None:
         return None
     partners = ("response",) if query == "prompt" else _RESPONSES
-    return query, next((name for name in partners if _has(row, name)), None)
+    return query, next((name for name in partners if has(row, name)), None)
 
 
 def _knows_query(row: Cells) -> bool:
@@ -334,24 +234,30 @@ def _knows_query(row: Cells) -> bool:
     return columns is not None and columns[1] is not None
 
 
-def _query_response(row: Cells, way: Way) -> Line:
-    query, response = _query_columns(row) or ("query", None)
+def _query(row: Cells, query: str, way: Way) -> tuple[list[Turn], set[str]]:
+    """The turns of a query in this column and of the history before it, and the columns that they are made of."""
     if row.get("context"):
         # Dropped, it would leave half a prompt.
         raise Unusable("with a context beside the query, which trainers place in different ways")
-    with_input = query == "instruction"
-    asked = _alpaca_turns(row, way) if with_input else [*_history(row, way), *_said(row.get(query), query, "user", way)]
-    answer = [] if response is None else _said(row.get(response), response, "assistant", way)
-    used = [name for name in (query, response, "history", "input" if with_input else None) if name]
+    if query == "instruction":
+        return _alpaca_turns(row, way), {"instruction", "input", "history"}
+    return [*history(row, way), *said(row.get(query), query, "user", way)], {query, "history"}
+
+
+def _query_response(row: Cells, way: Way) -> Line:
+    query, response = _query_columns(row) or ("query", None)
+    asked, used = _query(row, query, way)
+    answer = [] if response is None else said(row.get(response), response, "assistant", way)
+    used |= {response} if response else set()
     found = [*asked, *answer]
-    return _chat(row, found, f"{query} and {response}, as chat turns" if response else f"{query} alone", *used)
+    return chat(row, found, f"{query} and {response}, as chat turns" if response else f"{query} alone", *used)
 
 
 # Text alone, prompts alone.
 
 
 def _whole(row: Cells, way: Way) -> Line:
-    text = _text(row, "text")
+    text = text_of(row, "text")
     if not text.strip():
         raise Unusable("without text")
     used = frozenset({"text"})
@@ -366,24 +272,24 @@ def _whole(row: Cells, way: Way) -> Line:
 def _prompt_alone(row: Cells, way: Way) -> Line:
     messages = listed(row.get("prompt"), "prompt")
     if messages is None and not (way.templated or row.get("system")):
-        asked = _text(row, "prompt")
+        asked = text_of(row, "prompt")
         refuse_text_media(asked)
         return Line(Text(asked, None), f"prompts alone {_PLAIN}", frozenset({"prompt"}))
-    found = _said(row.get("prompt"), "prompt", "user", way)
+    found = said(row.get("prompt"), "prompt", "user", way)
     if found and found[-1]["role"] == "assistant":
         raise Unusable("with a prompt that ends with an answer to be continued, which uimon does not do")
-    return _chat(row, found, "prompts alone, as chat turns", "prompt")
+    return chat(row, found, "prompts alone, as chat turns", "prompt")
 
 
 SHAPES: Final = (
-    Shape("preference", lambda row: _has(row, "chosen"), _preference),
+    Shape("preference", lambda row: has(row, "chosen"), _preference),
     Shape("chat", _has_messages, _messages),
-    Shape("pair", lambda row: _has(row, "prompt", "completion"), _pair),
-    Shape("alpaca", lambda row: _has(row, "instruction", "output"), _alpaca),
-    Shape("openorca", lambda row: _has(row, "system_prompt", "question"), _openorca),
+    Shape("pair", lambda row: has(row, "prompt", "completion"), _pair),
+    Shape("alpaca", lambda row: has(row, "instruction", "output"), _alpaca),
+    Shape("openorca", lambda row: has(row, "system_prompt", "question"), _openorca),
     Shape("query-response", _knows_query, _query_response),
-    Shape("text", lambda row: _has(row, "text"), _whole),
-    Shape("prompt", lambda row: _has(row, "prompt"), _prompt_alone),
+    Shape("text", lambda row: has(row, "text"), _whole),
+    Shape("prompt", lambda row: has(row, "prompt"), _prompt_alone),
     Shape("query-response", lambda row: _query_columns(row) is not None, _query_response),
 )
 """In the order in which a row is tried: what has a shape's columns may have those of a later one as well."""
@@ -391,8 +297,8 @@ BY_NAME: Final[Mapping[str, Shape]] = {
     **{shape.name: shape for shape in SHAPES},
     "sharegpt": Shape("sharegpt", _has_messages, _messages),
     "sharegpt-as-is": Shape("sharegpt-as-is", _has_messages, _as_is),
-    "pair-chat": Shape("pair-chat", lambda row: _has(row, "prompt"), _pair_chat),
-    "alpaca-text": Shape("alpaca-text", lambda row: _has(row, "instruction"), _alpaca_text),
+    "pair-chat": Shape("pair-chat", lambda row: has(row, "prompt"), _pair_chat),
+    "alpaca-text": Shape("alpaca-text", lambda row: has(row, "instruction"), _alpaca_text),
 }
 COLUMNS: Final = frozenset(
     {

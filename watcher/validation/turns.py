@@ -51,6 +51,9 @@ _MARKED_TEXT: Final = re.compile(r"""\A\s*\[\s*\{\s*["'](role|from|content|value
 _UNTRAINED: Final = (("weight", 0), ("train", False), ("training", False), ("loss", False), ("loss_scale", 0))
 """Message keys, and their value for a turn whose tokens training leaves out of the loss (OpenAI, Axolotl, ms-swift)."""
 
+_PARTLY_TRAINED: Final = ("train_detail", "training_detail")
+"""Axolotl's keys for the parts of a turn that are in the loss."""
+
 
 class Unusable(Exception):
     """A line that cannot be asked; the text is the reason, as it stands behind a number ("2 with images")."""
@@ -233,12 +236,13 @@ def refuse_foreign(value: Any) -> None:
 
 
 def is_trained(message: Mapping[str, Any]) -> bool:
-    """Whether training has this turn in the loss, as the message's own flags say.
+    """Whether training has all of this turn in the loss, as the message's own flags say.
 
     >>> is_trained({"role": "assistant", "weight": 0}), is_trained({"role": "assistant", "train": None})
     (False, True)
     """
-    return not any(message.get(key) is not None and message[key] == value for key, value in _UNTRAINED)
+    told = any(message.get(key) is not None and message[key] == value for key, value in _UNTRAINED)
+    return not told and not any(message.get(key) for key in _PARTLY_TRAINED)
 
 
 def roles_of(messages: Iterable[Mapping[str, Any]]) -> str:
