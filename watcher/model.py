@@ -155,7 +155,8 @@ class Checkpoint:
     `name` is the directory's name relative to the watched one (`checkpoint-50`), `path` its absolute path.
     `condition` other than `COMPLETE` carries a `reason` and a `detail`: one sentence that names the file and,
     for what is unsupported, the command that converts it. `files` are the files an engine needs (weights,
-    configuration, tokenizer), never the optimizer's. `base` is an adapter's base model as it names it.
+    configuration, tokenizer), never the optimizer's. `base` is an adapter's base model as it names it, `NAME@REVISION`
+    where it names a revision.
     `early`: it is partial, but all that an engine needs is whole; what its writer still saves is the optimizer.
     """
 

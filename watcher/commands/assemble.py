@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from watcher.base_models import resolve_base
 from watcher.board import Board
 from watcher.config import Settings
 from watcher.engine import Engine, EngineSettings
@@ -26,7 +27,6 @@ from watcher.service.intake import Source
 from watcher.service.publisher import ENDED_AS, Outboxes
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
-from watcher.sources import resolve_base
 from watcher.statedir import Lease, StateDir, safe_name
 from watcher.val import ValFile
 
@@ -71,7 +71,7 @@ def assembled(
         engine.check_arguments()
         _require_same_run(ledger, run, name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
-        board = Board()
+        board, say = Board(), _once(log.warning)
         parts = Parts(
             source=source,
             engine=engine,
@@ -79,11 +79,23 @@ def assembled(
             exporter=Exporter(ledger, state),
             outboxes=None if run is None else partial(_outboxes, settings, run, ledger, state),
             run_facts=_RunAtWandb(run, board).facts,
-            resolve_base=lambda named: resolve_base(named, settings.base),
+            resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
         )
         # A stage directory of one's own may serve several runs, and each removes what it left behind.
         stage_dir = settings.stage_dir.resolve() / safe_name(name) if settings.stage_dir else state.stage
         yield Assembled(Service(settings, name, val, stage_dir, parts, board=board), ledger, state, board)
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """`say`, but each sentence only the first time."""
+    said: set[str] = set()
+
+    def first_time(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say(sentence)
+
+    return first_time
 
 
 def _require_same_run(ledger: Ledger, run: RunRef | None, name: str) -> None:

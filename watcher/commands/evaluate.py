@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from watcher.base_models import resolve_base
 from watcher.checkpoints import inspect
 from watcher.commands.assemble import Assembled, assembled
 from watcher.commands.watch import outcome, run_service, wandb_run
 from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
-from watcher.sources import ListSource, base_checkpoint, resolve_base
+from watcher.sources import ListSource, base_checkpoint
 from watcher.statedir import default_state_dir
 from watcher.val import find_val, load_val
 
@@ -33,7 +34,8 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
     name = run.run_id if run else "eval"
     checkpoints = [_checkpoint(path.resolve()) for path in ckpts]
     if settings.baseline:
-        checkpoints.insert(0, base_checkpoint(resolve_base(None, settings.base)))
+        over = next((checkpoint for checkpoint in checkpoints if checkpoint.base), checkpoints[0])
+        checkpoints.insert(0, base_checkpoint(resolve_base(over.base, settings.base, over.path)))
     val = load_val(settings.val or find_val(ckpts[0].resolve()), settings.system)
     with ExitStack() as closing:
         state_root = settings.state_dir or (default_state_dir(name) if named_run else None)

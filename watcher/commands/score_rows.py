@@ -137,11 +137,11 @@ def _members(file: Path, text: str) -> Sequence[object]:
         sentence = f"{file} is not JSON ({error}); name a file of JSON lines .jsonl."
         raise UimonError(Reason.VAL_INVALID, sentence) from error
     if isinstance(document, list):
-        return document
+        return list(document)
     if isinstance(document, dict) and not any(name in document for name in KNOWN):
         held = [document[name] for name in _CONTAINERS if isinstance(document.get(name), list)]
         if len(held) == 1:
-            return held[0]
+            return list(held[0])
         members = list(document.values())
         if members and all(isinstance(member, dict) for member in members):
             return members
@@ -163,8 +163,8 @@ def _answers_of(file: Path, number: int, row: object, key: str | None) -> tuple[
     chosen = _choose(file, number, found)
     if chosen is None:
         what = (
-            "has neither a text under `completion` nor an assistant turn under `messages`, nor a text under another key "
-            f"that is known; its keys are {_listed(row)}: name the right one with --key"
+            "has neither a text under `completion` nor an assistant turn under `messages`, nor a text under another "
+            f"key that is known; its keys are {_listed(row)}: name the right one with --key"
         )
         raise bad_row(file, number, what)
     return chosen, _finished(row, found[chosen])

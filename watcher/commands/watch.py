@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from watcher.checkpoints import NAMINGS, DirectoryWaker, naming_of
+from watcher.base_models import resolve_base
+from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspect, naming_of
 from watcher.checkpoints.policy import parse_policy
 from watcher.commands.assemble import Assembled, assembled
 from watcher.config import Settings, load_settings
@@ -22,7 +23,7 @@ from watcher.publish import RunRef
 from watcher.publish.local_runs import LocalRun, local_runs
 from watcher.service import Service
 from watcher.service.health import parse_address, serving
-from watcher.sources import DirectorySource, resolve_base
+from watcher.sources import DirectorySource
 from watcher.statedir import default_state_dir
 from watcher.val import find_val, load_val
 
@@ -48,8 +49,8 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     val = load_val(settings.val or find_val(root), settings.system)
     state_root = settings.state_dir or default_state_dir(name)
     _refuse_inside(root, state_root, settings.stage_dir)
-    baseline = resolve_base(None, settings.base) if settings.baseline else None
     namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
+    baseline = _baseline(root, settings, namings) if settings.baseline else None
     _check_texts(settings)
     with (
         DirectoryWaker(root, log.warning, namings) as waker,
@@ -62,6 +63,15 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         return outcome(parts, logged=run is not None) if finished else 1
+
+
+def _baseline(root: Path, settings: Settings, namings: Sequence[Naming]) -> Path:
+    """The base model to evaluate as step 0: of the adapters that are there, at the revision that they name."""
+    for found in reversed(discover(root, namings)):
+        checkpoint = inspect(found.path, found.step, confirmed=found.confirmed, epochs=found.epochs)
+        if checkpoint.base is not None:
+            return resolve_base(checkpoint.base, settings.base, checkpoint.path)
+    return resolve_base(None, settings.base)
 
 
 def _check_texts(settings: Settings) -> None:

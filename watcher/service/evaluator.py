@@ -9,6 +9,7 @@ from typing import Protocol
 
 from watcher import evaluation
 from watcher.alerts.power import limits
+from watcher.base_models import snapshot_of
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import is_shared
@@ -22,6 +23,7 @@ from watcher.model import Kind, Reason, Row, State, UimonError
 from watcher.plugins import named_plugins
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
+from watcher.sources import BASE_NAME
 from watcher.suite import Renderer, Suite, build_suite, request_digest
 from watcher.val import ValFile
 
@@ -58,7 +60,8 @@ class Engine(evaluation.Engine, Renderer, Protocol):
 class Evaluator:
     """Puts the oldest staged checkpoint through the engine.
 
-    `resolve_base` finds an adapter's base on this machine; `on_evaluated` is called after each evaluation.
+    `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_evaluated`
+    is called after each evaluation.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Evaluator:
         settings: Settings,
         run: str,
         val: ValFile,
-        resolve_base: Callable[[str | None], Path],
+        resolve_base: Callable[[str | None, Path], Path],
         on_evaluated: Callable[[], None],
     ) -> None:
         self._engine = engine
@@ -130,9 +133,21 @@ class Evaluator:
         return True
 
     def _evaluate(self, record: Record) -> tuple[Evaluation, Row]:
-        base = self._resolve_base(record.base) if record.kind is Kind.ADAPTER else None
+        base = self._base_of(record) if record.kind is Kind.ADAPTER else None
         suite = self._current_suite(record, base)
         return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+
+    def _base_of(self, record: Record) -> Path:
+        """An adapter's base. Raises UimonError where it is not here, or not the model that was evaluated as step 0."""
+        base = self._resolve_base(record.base, record.path)
+        baseline = next((known for known in self._ledger.records() if known.name == BASE_NAME), None)
+        if baseline is not None and baseline.path.resolve() != base.resolve():
+            sentence = (
+                f"{record.path} is an adapter over {snapshot_of(base)}, but step 0 of this run is "
+                f"{snapshot_of(baseline.path)}; name the adapter's own with --base and give the run a new --state-dir."
+            )
+            raise UimonError(Reason.WEIGHTS_CHANGED, sentence)
+        return base
 
     def _commit(self, record: Record, result: Evaluation, row: Row) -> None:
         crash_point("evaluation.before_commit")
