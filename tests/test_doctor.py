@@ -44,7 +44,6 @@ class Val:
 
 @dataclass
 class Run:
-    exists: bool = True
     state: str | None = "running"
     writer: str = "shared"
     url: str | None = "https://wandb.ai/x"
@@ -271,7 +270,6 @@ def test_without_a_checkpoint_some_room_is_enough(tmp_path: Path) -> None:
     [
         (Run(), Status.OK, "shared mode"),
         (Run(writer="default"), Status.NOTE, "not in W&B's shared mode"),
-        (Run(exists=False, state=None, url=None), Status.PROBLEM, "does not know the run"),
         (Run(state="finished"), Status.OK, "finished"),
         (None, Status.NOTE, "No W&B run"),
     ],

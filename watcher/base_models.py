@@ -6,8 +6,8 @@
 | `--base NAME@REVISION`                | that revision, out of the local Hugging Face cache                        |
 | `--base NAME`, as the adapter has it  | the adapter's own revision of it                                          |
 | `--base NAME`, another one            | its revision `main`                                                       |
-| by the adapter: a directory           | that directory; transformers, too, passes over a revision that is named with it |
-| by the adapter: a relative path       | the one below the directories that hold the checkpoint, where there is one only |
+| by the adapter: a directory           | that directory; transformers, too, knows no revision of one             |
+| by the adapter: a relative path       | the only model at that path below the directories around the checkpoint |
 | by the adapter: a name                | the adapter's revision of it, out of the cache                            |
 | by the adapter: a snapshot's path     | the same snapshot in this machine's cache                                 |
 

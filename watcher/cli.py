@@ -336,6 +336,7 @@ def doctor(
     project: Project = None,
     entity: Entity = None,
     val: Val = None,
+    base: Base = None,
     gpu: Gpu = None,
     share_gpu: ShareGpu = None,
     tensor_parallel: TensorParallel = None,

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     ENGINE_TIMEOUT = "engine_timeout"
     ENGINE_ERROR = "engine_error"
     OUT_OF_MEMORY = "out_of_memory"
+    MODULE_MISSING = "module_missing"
     GPU_OCCUPIED = "gpu_occupied"
     GPU_MISSING = "gpu_missing"
 
@@ -93,6 +94,11 @@ class UimonError(Exception):
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
+
+    def rename(self, place: Path, own: Path | str) -> None:
+        """Say `own` where the sentence says `place`: what a person knows, for a copy that is uimon's."""
+        self.sentence = self.sentence.replace(str(place), str(own))
+        self.args = (self.sentence,)
 
 
 class State(StrEnum):

@@ -14,6 +14,7 @@ from watcher.base_models import resolve_base
 from watcher.board import Board
 from watcher.config import Settings
 from watcher.engine import Engine, EngineSettings
+from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.evaluation import TableLimits
 from watcher.export import Exporter
@@ -21,7 +22,7 @@ from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import Reason, Target, UimonError
 from watcher.plugins import named_plugins
-from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run
+from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, missing_run
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
 from watcher.service.publisher import ENDED_AS, Outboxes
@@ -66,6 +67,8 @@ def assembled(
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         gpu = choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible, settings.tensor_parallel)
         log.info("%s", gpu.why)
+        if gpu.cuda_visible_devices is None:
+            cpu_cache_gib(os.environ)  # refused before anything starts
         engine = Engine(engine_settings(settings, gpu, state))
         closing.callback(engine.close)
         engine.check_arguments()
@@ -103,13 +106,14 @@ def _require_same_run(ledger: Ledger, run: RunRef | None, name: str) -> None:
 
     Raises UimonError(CONFIG_INVALID) where the ledger is another run's.
     """
-    known = [ledger.recall(key) or "" for key in ("run", "project", "entity")]
-    now = [name, (run and run.project) or "", (run and run.entity) or ""]
+    keys = ("run", "project", "entity", "server")
+    known = [ledger.recall(key) or "" for key in keys]
+    now = [name, *([run.project or "", run.entity or "", run.server_in(os.environ)] if run else ["", "", ""])]
     if any(old and new and old != new for old, new in zip(known, now, strict=True)):
-        theirs = "/".join(part for part in reversed(known) if part)
+        theirs = "/".join(part for part in reversed(known[:3]) if part) + (f" at {known[3]}" if known[3] else "")
         sentence = f"The ledger {ledger.path} is that of run {theirs}; give this run its own --state-dir."
         raise UimonError(Reason.CONFIG_INVALID, sentence)
-    for key, old, new in zip(("run", "project", "entity"), known, now, strict=True):
+    for key, old, new in zip(keys, known, now, strict=True):
         ledger.remember(key, new or old)
 
 
@@ -160,14 +164,17 @@ class _RunAtWandb:
     def __init__(self, run: RunRef | None, board: Board) -> None:
         self._run = run
         self._board = board
-        self._said: Reason | None = None
+        self._said: tuple[Reason, str] | None = None
+        self._missed = 0
 
     def facts(self) -> RunFacts | None:
         """What W&B says of the run; None where it cannot be known now, which never ends a service."""
         if self._run is None:
             return None
         try:
-            facts = inspect_run(self._run, _INSPECT_TIMEOUT)
+            # Looking through all projects takes many requests, and a trainer that starts later is mostly in this one.
+            search = self._missed & (self._missed - 1) == 0
+            facts = inspect_run(self._run, _INSPECT_TIMEOUT, search=search)
         except UimonError as error:
             self._say(error.reason, error.sentence)
             return None
@@ -175,13 +182,17 @@ class _RunAtWandb:
             self._say(Reason.WANDB_UNREACHABLE, f"W&B could not be asked for the run ({error.strerror}).")
             return None
         if not facts.exists:
-            self._say(Reason.RUN_NOT_FOUND, f"W&B has no run {self._run.name} yet; rows wait until it is there.")
+            self._missed += 1
+            if search:
+                found = ", ".join((*facts.elsewhere, *facts.titled))
+                self._say(Reason.RUN_NOT_FOUND, missing_run(self._run, facts), found)
             return None
-        self._said = None
+        self._said, self._missed = None, 0
         self._board.update(url=facts.url)
         return facts
 
-    def _say(self, reason: Reason, sentence: str) -> None:
-        if reason is not self._said:
+    def _say(self, reason: Reason, sentence: str, news: str = "") -> None:
+        """Say it where the reason, or what is `news` about it, is another than before."""
+        if self._said != (reason, news):
             log.warning("%s (%s)", sentence, reason)
-        self._said = reason
+        self._said = reason, news

@@ -13,7 +13,8 @@ from typing import Any
 from watcher.base_models import resolve_base
 from watcher.checkpoints import inspect
 from watcher.commands.assemble import Assembled, assembled
-from watcher.commands.watch import outcome, run_service, wandb_run
+from watcher.commands.chosen_run import Chosen, choose_run, said
+from watcher.commands.watch import outcome, run_service
 from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
@@ -30,7 +31,8 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
     """
     settings = load_settings({**flags, "once": True}, config)
     named_run = flags.get("run_id") is not None
-    run = wandb_run(settings) if named_run else None
+    chosen = choose_run(settings, ckpts[0].resolve().parent) if named_run else Chosen(None)
+    run = chosen.run
     name = run.run_id if run else "eval"
     checkpoints = [_checkpoint(path.resolve()) for path in ckpts]
     if settings.baseline:
@@ -42,6 +44,7 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         if state_root is None:
             state_root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-eval-")))
         display = closing.enter_context(showing(name, ckpts[0].resolve().parent, debug=debug))
+        closing.enter_context(said(chosen))
         source = ListSource(checkpoints)
         parts = closing.enter_context(assembled(settings, run, name, val, source, state_root))
         with display.following(parts.ledger, parts.board):

@@ -15,12 +15,11 @@ from watcher.base_models import resolve_base
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspect, naming_of
 from watcher.checkpoints.policy import parse_policy
 from watcher.commands.assemble import Assembled, assembled
+from watcher.commands.chosen_run import choose_run, in_its_project, said
 from watcher.config import Settings, load_settings
 from watcher.display import showing
 from watcher.ledger import Ledger
 from watcher.model import Reason, RowKind, State, UimonError
-from watcher.publish import RunRef
-from watcher.publish.local_runs import LocalRun, local_runs
 from watcher.service import Service
 from watcher.service.health import parse_address, serving
 from watcher.sources import DirectorySource
@@ -42,9 +41,8 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
         )
     root = ckpts.resolve()
-    unnamed = settings.run_name is None and settings.wandb != "off"
-    begun = _begun(root) if unnamed else None
-    run = wandb_run(settings, begun)
+    chosen = in_its_project(choose_run(settings, root), settings)
+    run = chosen.run
     name = run.run_id if run else settings.run_name or root.name
     val = load_val(settings.val or find_val(root), settings.system)
     state_root = settings.state_dir or default_state_dir(name)
@@ -55,7 +53,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     with (
         DirectoryWaker(root, log.warning, namings) as waker,
         showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
-        _said(begun),
+        said(chosen),
         assembled(settings, run, name, val, DirectorySource(root, waker, baseline, namings), state_root) as parts,
         serving(settings.serve, parts.service.heartbeat),
     ):
@@ -99,46 +97,6 @@ def run_service(parts: Assembled) -> bool:
         log.error("%s (%s)", error.sentence, error.reason)  # noqa: TRY400
         return False
     return True
-
-
-def wandb_run(settings: Settings, begun: LocalRun | None = None) -> RunRef | None:
-    """The run to log into; None with `--wandb off`.
-
-    `begun` is taken where none is named. Raises UimonError(RUN_NOT_FOUND) where there is none either.
-    """
-    if settings.wandb == "off":
-        return None
-    named = settings.run_name or (begun.run_id if begun else None)
-    if named is None:
-        sentence = (
-            "No run is named, and no trainer has begun one beside the checkpoints: give the trainer's W&B run with "
-            "--run-id (or WANDB_RUN_ID), or keep the results on this machine with --wandb off."
-        )
-        raise UimonError(Reason.RUN_NOT_FOUND, sentence)
-    return RunRef.parse(named, settings.entity, settings.project)
-
-
-def _begun(root: Path) -> LocalRun | None:
-    """The run that a trainer has begun beside the checkpoints. Raises UimonError(RUN_NOT_FOUND) for one of several."""
-    runs = local_runs(root, Path.cwd(), os.environ)
-    if len(runs) > 1:
-        newest = ", ".join(run.run_id for run in runs[:3])
-        sentence = (
-            f"{len(runs)} runs were begun in {runs[0].path.parent} (the newest: {newest}); name the one that writes "
-            "these checkpoints with --run-id."
-        )
-        raise UimonError(Reason.RUN_NOT_FOUND, sentence)
-    return runs[0] if runs else None
-
-
-@contextmanager
-def _said(begun: LocalRun | None) -> Iterator[None]:
-    """Say which run was taken because none was named; entered before what may end the command."""
-    if begun is not None:
-        log.info("No run is named; taking %s, the one that was begun here: %s.", begun.run_id, begun.path)
-    if begun is not None and begun.offline:
-        log.warning("That run is offline: its rows wait in the ledger until it is synced with `wandb sync`.")
-    yield
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from watcher.engine.tokenizer_files import TokenizerStamp
+from watcher.model import Reason, UimonError
 
 Swap = Literal["cold", "warm", "lora"]
 SwapPolicy = Literal["auto", "warm", "cold", "lora"]
@@ -101,6 +102,14 @@ class Setup:
     tensor_parallel: int
     arguments: str
     environment: tuple[str, ...] = ()
+
+
+class ContextTooLong(UimonError):
+    """The cache does not hold one sequence of the context that was asked for; `fits` tokens it would hold."""
+
+    def __init__(self, sentence: str, fits: int) -> None:
+        super().__init__(Reason.OUT_OF_MEMORY, sentence)
+        self.fits = fits
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from watcher.checkpoints.sharing import is_shared
 from watcher.checkpoints.staging import unstage
 from watcher.config import Settings
 from watcher.crashpoint import crash_point
-from watcher.engine.types import PromptSpec, Sampling
+from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import Kind, Reason, Row, State, UimonError
@@ -24,7 +24,7 @@ from watcher.plugins import named_plugins
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 from watcher.sources import BASE_NAME
-from watcher.suite import Renderer, Suite, build_suite, request_digest
+from watcher.suite import Renderer, Suite, build_suite, request_digest, shortened
 from watcher.val import ValFile
 
 # A fresh engine may do better: these end an attempt, not the checkpoint.
@@ -133,9 +133,42 @@ class Evaluator:
         return True
 
     def _evaluate(self, record: Record) -> tuple[Evaluation, Row]:
-        base = self._base_of(record) if record.kind is Kind.ADAPTER else None
-        suite = self._current_suite(record, base)
-        return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+        """The evaluation itself; what an error says of uimon's copy it says of the trainer's checkpoint."""
+        try:
+            base = self._base_of(record) if record.kind is Kind.ADAPTER else None
+            suite = self._current_suite(record, base)
+            try:
+                return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+            except ContextTooLong as error:
+                suite = self._shortened(suite, record, error)
+            return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+        except UimonError as error:
+            _say_own_path(error, record)
+            raise
+
+    def _shortened(self, suite: Suite, record: Record, error: ContextTooLong) -> Suite:
+        """The suite with the context that the engine's cache holds, for this checkpoint and all later ones.
+
+        Raises `error` where the user chose the length, or evaluations of the longer one are there already: theirs and
+        the next ones would not compare.
+        """
+        chosen = self._settings.max_tokens or self._settings.max_model_len
+        used = self._held is not None or any(known.suite == suite.digest for known in self._ledger.evaluations())
+        shorter = None if chosen or used else shortened(suite, error.fits)
+        if shorter is None:
+            raise error
+        request = request_digest(self._settings, self._val, self._plugins)
+        self._ledger.keep_suite(request, shorter.digest, shorter.to_json())
+        self._suite = shorter
+        self._engine.reserve(shorter.prompts, shorter.sampling, shorter.context)
+        longest = shorter.context - max(len(prompt.token_ids) for prompt in shorter.prompts)
+        self._warn(
+            record,
+            f"The engine's cache holds {shorter.context} tokens, fewer than prompts and answers of at most "
+            f"{shorter.sampling.max_tokens} tokens may take; from here on answers end after {longest} tokens at most. "
+            "--max-tokens sets their length, VLLM_CPU_KVCACHE_SPACE (CPU) or --gpu-memory-utilization the memory.",
+        )
+        return shorter
 
     def _base_of(self, record: Record) -> Path:
         """An adapter's base. Raises UimonError where it is not here, or not the model that was evaluated as step 0."""
@@ -282,8 +315,8 @@ class Evaluator:
             table=evaluation.TableLimits(self._settings.table_rows, self._settings.table_kb * 1000),
             report=self._board.progress,
             interrupted=self._signals.stop.is_set,
-            note=lambda sentence: log.info("%s: %s", record.name, sentence),
-            warn=lambda sentence: self._warn(record, sentence),
+            note=lambda sentence: log.info("%s: %s", record.name, _own_path(sentence, record)),
+            warn=lambda sentence: self._warn(record, _own_path(sentence, record)),
             health=lambda: self._health(record),
             plugins=self._plugins,
         )
@@ -317,6 +350,23 @@ class _Held:
 def _is_trainers(record: Record) -> bool:
     """True where the trainer can still change the weights that the engine is given."""
     return record.stage is not None and is_shared(record.stage)
+
+
+def _say_own_path(error: UimonError, record: Record) -> None:
+    """Name the checkpoint where the trainer has it: the copy that the engine was given is gone when this is read."""
+    for place in _copies(record):
+        error.rename(place, record.path)
+
+
+def _own_path(sentence: str, record: Record) -> str:
+    for place in _copies(record):
+        sentence = sentence.replace(str(place), str(record.path))
+    return sentence
+
+
+def _copies(record: Record) -> tuple[Path, ...]:
+    """The names of what the engine is given of a checkpoint."""
+    return () if record.stage is None else (record.stage.resolve(), record.stage)
 
 
 def _worth_another_try(record: Record, now: Reason, before: Reason | None) -> bool:
