@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Iterator
 
 import wandb
 
-from watcher.publish.reading import FAILURES, connect, explain
+from watcher.publish.reading import FAILURES, connect
 from watcher.publish.run import RunFacts, RunRef
 
 PROJECTS = 200
@@ -22,29 +23,26 @@ _FOUND = 5
 def search(ref: RunRef) -> RunFacts:
     """Look for a missing run by its id in the entity's other projects, and by its display name.
 
-    Without an entity those of the account's teams come after its default one. Raises `UimonError` where W&B cannot be
-    asked.
+    Without an entity those of the account's teams come after its default one. Never raises: that the run is missing is
+    known, and where W&B does not list its projects, what was found until then is all that there is to say.
     """
-    try:
-        api = connect()
-        entity = ref.entity or api.default_entity or ""
-        return _searched(api, ref, entity)
-    except FAILURES as error:
-        raise explain(error) from error
-
-
-def _searched(api: wandb.Api, ref: RunRef, entity: str) -> RunFacts:
     elsewhere: list[str] = []
     titled: list[str] = []
-    ends = time.monotonic() + SECONDS
-    for project in itertools.islice(_projects(api, ref, entity), PROJECTS):
-        for path, is_id in _runs(api, project, ref.run_id):
-            (elsewhere if is_id else titled).append(path)
-        if time.monotonic() > ends or len(elsewhere) >= _FOUND or len(titled) >= _FOUND:
-            break
-    return RunFacts(
-        exists=False, searched=f"{entity}/{ref.project}", elsewhere=tuple(elsewhere), titled=tuple(titled[:_FOUND])
-    )
+    entity = ref.entity or ""
+    try:
+        api = connect()
+        entity = entity or api.default_entity or ""
+        ends = time.monotonic() + SECONDS
+        for project in itertools.islice(_projects(api, ref, entity), PROJECTS):
+            for path, is_id in _runs(api, project, ref.run_id):
+                (elsewhere if is_id else titled).append(path)
+            if time.monotonic() > ends or len(elsewhere) >= _FOUND or len(titled) >= _FOUND:
+                break
+    except (*FAILURES, ValueError) as error:
+        # The SDK's word for an answer that it does not understand is a ValueError.
+        print(f"uimon: the search for {ref.run_id} ended early ({error})", file=sys.stderr)
+    searched = f"{entity}/{ref.project}"
+    return RunFacts(exists=False, searched=searched, elsewhere=tuple(elsewhere), titled=tuple(titled[:_FOUND]))
 
 
 def _projects(api: wandb.Api, ref: RunRef, entity: str) -> Iterator[str]:

@@ -250,8 +250,7 @@ class Operations:
         return {"models": {"pageInfo": _LAST_PAGE, "edges": edges}}
 
     def _project(self, entity: str, name: str) -> JsonObject:
-        user = {"id": "stand-in-user", "name": ENTITY, "username": ENTITY, "email": "nobody@localhost", "admin": False}
-        user |= {"deletedAt": None, "flags": "{}", "entity": ENTITY}
+        user = self._viewer({})["viewer"]
         about = {"__typename": "Project", "id": f"{entity}/{name}", "name": name, "entityName": entity}
         return {**about, "createdAt": _iso(0), "isBenchmark": False, "user": user}
 
