@@ -162,16 +162,19 @@ def build_suite(
 
 
 def shortened(suite: Suite, context: int) -> Suite | None:
-    """The suite for an engine whose cache holds `context` tokens, less than the suite asks for.
+    """The suite for an engine whose cache holds `context` tokens, fewer than the suite asks for: with answers as long
+    as the longest prompt leaves room for, all of them alike.
 
-    All its prompts and references have to fit, and the answers are not to lose more than half of their tokens: less
-    would measure something else. None where that is not so.
+    All prompts and references have to fit, and the answers are not to lose more than half of their tokens: less would
+    measure something else. None where that is not so.
     """
     longest = max(len(prompt.token_ids) for prompt in suite.prompts)
     scored = max(len(prompt.token_ids) + len(prompt.reference_ids or ()) + 1 for prompt in suite.prompts)
-    if scored > context or 2 * (context - longest) < suite.sampling.max_tokens:
+    asked = min(suite.sampling.max_tokens, suite.context - longest)
+    room = min(asked, context - longest)
+    if scored > context or 2 * room < asked or room < 1:
         return None
-    return replace(suite, context=context)
+    return replace(suite, context=context, sampling=replace(suite.sampling, max_tokens=room))
 
 
 def check_tokenizer(suite: Suite, name: str, path: Path) -> str:

@@ -161,12 +161,12 @@ class Evaluator:
         self._ledger.keep_suite(request, shorter.digest, shorter.to_json())
         self._suite = shorter
         self._engine.reserve(shorter.prompts, shorter.sampling, shorter.context)
-        longest = shorter.context - max(len(prompt.token_ids) for prompt in shorter.prompts)
         self._warn(
             record,
-            f"The engine's cache holds {shorter.context} tokens, fewer than prompts and answers of at most "
-            f"{shorter.sampling.max_tokens} tokens may take; from here on answers end after {longest} tokens at most. "
-            "--max-tokens sets their length, VLLM_CPU_KVCACHE_SPACE (CPU) or --gpu-memory-utilization the memory.",
+            f"The engine's cache holds {shorter.context} tokens, fewer than prompts and answers of "
+            f"{suite.sampling.max_tokens} tokens may take, so in this run answers end after "
+            f"{shorter.sampling.max_tokens} tokens. --max-tokens sets their length; VLLM_CPU_KVCACHE_SPACE (CPU) or "
+            "--gpu-memory-utilization gives the cache more memory.",
         )
         return shorter
 
