@@ -125,12 +125,19 @@ def test_a_server_for_which_there_is_no_key_is_named(
     assert DUMMY_KEY not in caught.value.sentence
 
 
-def test_the_clouds_pages_lead_to_its_api_and_a_key_that_is_set_stays() -> None:
+def test_the_clouds_pages_lead_to_its_api_and_a_key_that_is_set_stays(tmp_path: Path) -> None:
     environ = {"WANDB_BASE_URL": "https://wandb.corp", "WANDB_APP_URL": "https://wandb.corp", "WANDB_API_KEY": "k"}
+    environ["HOME"] = str(tmp_path)
     ref = RunRef.parse("https://wandb.ai/team/ui/runs/abc", environ=environ)
-    assert server_environment(environ, ref.server) == {"WANDB_BASE_URL": "https://api.wandb.ai", "WANDB_API_KEY": "k"}
+    cloud = server_environment(environ, ref.server)
+    assert (cloud["WANDB_BASE_URL"], cloud["WANDB_API_KEY"]) == ("https://api.wandb.ai", "k")
+    assert "WANDB_APP_URL" not in cloud
     same = {"WANDB_BASE_URL": "https://api.forge.coreweave.com"}
     assert server_environment(same, ref.server) == same
+    log_in(tmp_path, "https://api.wandb.ai", OTHER_KEY)
+    unset = {"HOME": str(tmp_path), "WANDB_API_KEY": "k"}
+    assert server_environment(unset, ref.server)["WANDB_API_KEY"] == "k"
+    assert "WANDB_API_KEY" not in server_environment({**environ, **unset}, ref.server)
 
 
 @pytest.mark.parametrize(

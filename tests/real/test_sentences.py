@@ -112,6 +112,14 @@ def test_an_import_that_fails_in_the_host_is_the_models_or_the_engines() -> None
     assert reason_of(models, Reason.ENGINE_START) is Reason.MODULE_MISSING
     assert "pip install torchvision" in sentence_of(models, Reason.MODULE_MISSING, "Starting vLLM failed")
     assert reason_of(ModuleNotFoundError("No module named 'torch'"), Reason.ENGINE_START) is Reason.ENGINE_MISSING
+    outer = RuntimeError("The processor cannot be made")
+    outer.__cause__ = ImportError("XProcessor requires the PIL library but it was not found in your environment.")
+    assert reason_of(outer, Reason.ENGINE_START) is Reason.MODULE_MISSING
+    assert "pip install pillow" in sentence_of(outer, Reason.MODULE_MISSING, "Starting vLLM failed")
+    # An optional import that failed on the way is not what went wrong.
+    stray = ValueError("no")
+    stray.__context__ = ModuleNotFoundError("No module named 'flash_attn'")
+    assert reason_of(stray, Reason.ENGINE_START) is Reason.ENGINE_START
 
 
 def test_a_missing_module_is_tried_once(house: House) -> None:  # noqa: F811

@@ -60,19 +60,27 @@ _FITS = re.compile(r"estimated maximum model length is (\d+)")
 _ENGINES_OWN = frozenset({"vllm", "torch", "transformers", "tokenizers", "safetensors", "peft"})
 LOOK_INTO_LOG = "failed to be inspected"
 """vLLM's words where a model's class could not be imported; why stands only in its log."""
+_ABSENT = "library but it was not found in your environment"
+"""transformers' words for a class that stands in for one whose package is missing."""
 _MISSING = re.compile(
     r"ModuleNotFoundError: No module named ['\"](?P<module>[A-Za-z_]\w*)"
     r"|ImportError:[^\n]*?\n?[^\n]*?requires the (?P<library>[A-Za-z][\w-]*) library but it was not found"
-    r"|(?:ImportError|ModuleNotFoundError): [^\n]*?pip install (?:-U |--upgrade )?['\"`]?(?P<package>[A-Za-z][\w.-]*)"
+    r"|(?:ImportError|ModuleNotFoundError): [^\n]*?pip install (?:-\S+ )?['\"`]?(?P<package>[A-Za-z][\w.-]*)"
 )
 # Where the package to install has another name than the module.
-_PACKAGES = {"PIL": "pillow", "cv2": "opencv-python-headless", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+_PACKAGES = {
+    "PIL": "pillow",
+    "pil": "pillow",
+    "cv2": "opencv-python-headless",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 def reason_of(error: BaseException, otherwise: Reason) -> Reason:
     """The reason behind `error`, looking along its causes; `otherwise` where no sign of a known one is found."""
-    if isinstance(error, ImportError):
-        module = missing_module(f"{type(error).__name__}: {error}")
+    module = _module_behind(error)
+    if module is not None or isinstance(error, ImportError):
         return Reason.ENGINE_MISSING if module is None or module in _ENGINES_OWN else Reason.MODULE_MISSING
     for cause in _causes(error):
         text = f"{type(cause).__name__} {cause}".lower()
@@ -85,11 +93,23 @@ def reason_of(error: BaseException, otherwise: Reason) -> Reason:
 
 def sentence_of(error: BaseException, reason: Reason, doing: str) -> str:
     """One line: what the host was doing, what was said, and the next step where one is known."""
-    said = cut(" ".join(str(error).split())) or "no message"
+    said = f"{type(error).__name__}: {cut(' '.join(str(error).split())) or 'no message'}"
     if reason is Reason.MODULE_MISSING:
-        return needs(missing_module(f"{type(error).__name__}: {error}") or "", doing, f"{type(error).__name__}: {said}")
+        return needs(_module_behind(error) or "", doing, said)
     ways = (sign.way_out for cause in _causes(error) if (sign := _sign_in(f"{type(cause).__name__} {cause}".lower())))
-    return f"{doing}: {type(error).__name__}: {said} {next(ways, None) or _NEXT.get(reason, '')}".strip()
+    return f"{doing}: {said} {next(ways, None) or _NEXT.get(reason, '')}".strip()
+
+
+def _module_behind(error: BaseException) -> str | None:
+    """The module that an error, or one that it was raised from, says is missing. What merely went before it, such as an
+    optional import that failed, is no cause.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ImportError) and (module := missing_module(f"{type(cause).__name__}: {cause}")):
+            return module
+        cause = cause.__cause__
+    return missing_module(f"ImportError: {error}") if _ABSENT in str(error) else None
 
 
 def needs(module: str, doing: str, said: str) -> str:

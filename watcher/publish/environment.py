@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import watcher
-from watcher.publish.run import normal_server
+from watcher.publish.run import CLOUD, normal_server
 from watcher.publish.wire import Limits
 
 # The variables of W&B that say where the server is and who we are. All others are dropped: beside a trainer
@@ -51,11 +51,12 @@ def server_environment(environ: Mapping[str, str], server: str | None) -> dict[s
     another one, a key that `wandb login` has left for `server` itself comes first: it is surely the right one.
     """
     variables = dict(environ)
-    if server is None or server == normal_server(environ.get("WANDB_BASE_URL") or ""):
+    configured = normal_server(environ.get("WANDB_BASE_URL") or "")
+    if server is None or server == configured:
         return variables
     variables["WANDB_BASE_URL"] = server
     variables.pop("WANDB_APP_URL", None)
-    if has_login(environ, server):
+    if server != (configured or CLOUD) and has_login(environ, server):
         for name in ("WANDB_API_KEY", "WANDB_API_KEY_FILE", "WANDB_IDENTITY_TOKEN_FILE"):
             variables.pop(name, None)
     return variables
