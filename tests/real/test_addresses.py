@@ -22,7 +22,7 @@ from watcher.ledger import Ledger
 from watcher.model import Reason, Row, RowKind, UimonError
 from watcher.publish import Limits, Order, RunRef, WandbPublisher, inspect_run, missing_run
 from watcher.publish.environment import server_environment
-from watcher.publish.local_runs import local_runs
+from watcher.publish.local_runs import local_runs, with_project
 from watcher.publish.run_file import run_of
 
 LIMITS = Limits(retries=1, wait_min=0.1, wait_max=0.2, request=10.0, init=10.0, polls=4, poll_pause=0.25)
@@ -183,7 +183,8 @@ def test_the_runs_own_files_name_its_project(
     variables: dict[str, str], here: Path, caplog: pytest.LogCaptureFixture, named: str | None
 ) -> None:
     train(variables, here, "llamafactory", "lf123")
-    (found,) = local_runs(here / "ckpts", here, {})
+    (begun,) = local_runs(here / "ckpts", here, {})
+    found = with_project(begun)
     assert (found.run_id, found.entity, found.project) == ("lf123", ENTITY, "llamafactory")
     chosen = choose_run(load_settings({"run_id": named}), here / "ckpts")
     assert chosen.run == RunRef(ENTITY, "llamafactory", "lf123")
@@ -198,7 +199,7 @@ def test_the_runs_own_files_name_its_project(
 def test_an_offline_runs_file_is_read_too(variables: dict[str, str], here: Path) -> None:
     train(variables, here, "axolotl", "off1", "offline")
     (found,) = local_runs(here / "ckpts", here, {})
-    assert (found.offline, found.project) == (True, "axolotl")
+    assert (found.offline, with_project(found).project) == (True, "axolotl")
 
 
 def test_a_runs_file_that_is_none_or_is_cut_names_nothing(variables: dict[str, str], here: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from watcher.config import Settings
 from watcher.model import Reason, UimonError
 from watcher.publish import RunRef, inspect_run
-from watcher.publish.local_runs import LocalRun, local_runs
+from watcher.publish.local_runs import LocalRun, local_runs, with_project
 from watcher.publish.run import normal_server
 
 log = logging.getLogger("uimon")
@@ -44,9 +44,9 @@ def choose_run(settings: Settings, root: Path | None) -> Chosen:
     begun = local_runs(root, Path.cwd(), os.environ) if root is not None else []
     named = settings.run_name
     if named is None:
-        only = _only(begun)
+        only = with_project(_only(begun))
         return Chosen(_referred(only.run_id, settings, only), only, taken=True)
-    known = next((run for run in begun if run.run_id == named.strip()), None)
+    known = next((with_project(run) for run in begun if run.run_id == named.strip()), None)
     run = _referred(named, settings, known)
     return Chosen(run, known, notes=_about_server(run))
 

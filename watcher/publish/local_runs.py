@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.publish.run_file import run_of
@@ -20,8 +20,8 @@ _LOG = 1 << 20
 class LocalRun:
     """A run's directory. `began` is local time as the SDK writes it, `offline` where it sends nothing to W&B.
 
-    `entity` and `project` are those that its files name, None where they do not (yet). Its server is not read there:
-    what lies beside checkpoints is not to decide where a key is sent.
+    `entity` and `project` are those that its files name, None where they do not (yet) or were not read
+    (`with_project`). Its server is not read there: what lies beside checkpoints is not to decide where a key is sent.
     """
 
     run_id: str
@@ -53,18 +53,17 @@ def _runs(directory: Path) -> Iterator[LocalRun]:
         return
     for entry in entries:
         if (match := _NAME.fullmatch(entry.name)) and entry.is_dir():
-            entity, project = _named(entry, match["id"])
-            yield LocalRun(match["id"], entry, match["began"], match["offline"] is not None, entity, project)
+            yield LocalRun(match["id"], entry, match["began"], match["offline"] is not None)
 
 
-def _named(directory: Path, run_id: str) -> tuple[str | None, str | None]:
-    """The entity and project of a run as its files name them: the SDK's own record, else its log of the run's end."""
-    entity, project = run_of(directory / f"run-{run_id}.wandb")
-    if entity is not None and project is not None:
-        return entity, project
-    try:
-        text = (directory / "logs" / "debug.log").read_text("utf-8", "replace")[-_LOG:]
-    except OSError:
-        text = ""
-    found = re.findall(rf"finishing run ([^/\s]+)/([^/\s]+)/{re.escape(run_id)}\s", text)
-    return (found[-1][0], found[-1][1]) if found else (entity, project)
+def with_project(run: LocalRun) -> LocalRun:
+    """The run with entity and project as its files name them: the SDK's own record, else its log of the run's end."""
+    entity, project = run_of(run.path / f"run-{run.run_id}.wandb")
+    if entity is None or project is None:
+        try:
+            text = (run.path / "logs" / "debug.log").read_text("utf-8", "replace")[-_LOG:]
+        except OSError:
+            text = ""
+        found = re.findall(rf"finishing run ([^/\s]+)/([^/\s]+)/{re.escape(run.run_id)}\s", text)
+        entity, project = found[-1] if found else (entity, project)
+    return replace(run, entity=entity, project=project)
