@@ -62,6 +62,26 @@ WRITTEN: dict[str, tuple[Row, str]] = {
         {"conversations": [{"from": "human", "value": "card"}, {"from": "gpt", "value": PAGE}]},
         "conversations",
     ),
+    "anthropic batch": (
+        {"custom_id": "a", "result": {"type": "succeeded", "message": {"content": [{"type": "text", "text": PAGE}]}}},
+        "result",
+    ),
+    "gemini batch": ({"response": {"candidates": [{"content": {"parts": [{"text": PAGE}]}}]}}, "response"),
+    "openai responses": (
+        {
+            "response": {
+                "body": {
+                    "output": [
+                        {"type": "reasoning", "summary": []},
+                        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": PAGE}]},
+                    ]
+                }
+            }
+        },
+        "response",
+    ),
+    "ollama": ({"model": "x", "message": {"role": "assistant", "content": PAGE}, "done": True}, "message"),
+    "evalplus": ({"task_id": "a", "solution": PAGE}, "solution"),
     "parts": ({"response": [{"type": "text", "text": PAGE}]}, "response"),
     "mt-bench": ({"question_id": 1, "choices": [{"index": 0, "turns": [OTHER, PAGE]}]}, "choices"),
 }

@@ -7,6 +7,7 @@
 | ms-swift's infer result                         | `response`                                           |
 | OpenAI batches, vLLM's run-batch                | `response.body.choices`, chat and plain              |
 | chat completions and vLLM's outputs, dumped     | `choices`, `outputs`                                 |
+| Anthropic's and Gemini's batches, Ollama        | `result`, `response`, `message`                      |
 | lm-evaluation-harness' samples                  | `resps`, the raw text, else `filtered_resps`         |
 | transformers' pipelines, TGI                    | `generated_text`, text or messages                   |
 | NeMo, OpenCompass                               | `generation`, `prediction`                           |
@@ -44,14 +45,33 @@ ANSWERS = (
     "generations",
     "model_output",
     "model_response",
+    "model_answer",
+    "generated",
+    "generated_code",
+    "pred",
     "completions",
 )
 # A structure that inference tools write, with the model's answers somewhere in it.
-STRUCTURES = ("choices", "outputs", "resps", "filtered_resps")
+STRUCTURES = ("choices", "outputs", "result", "candidates", "message")
+# A harness' raw texts, and what it made of them.
+HARNESS = ("resps", "filtered_resps")
 # What may as well be a reference, or a text that holds the prompt: taken where nothing better is there.
-VAGUE = ("output", "generated", "answer", "text")
-KNOWN = (OWN, *ANSWERS, *STRUCTURES, *CHATS, *VAGUE)
+VAGUE = ("output", "answer", "text", "solution", "code")
+KNOWN = (OWN, *ANSWERS, *STRUCTURES, *HARNESS, *CHATS, *VAGUE)
 
+# Where an object of a tool's holds the text, or the next object that does.
+_PARTS = (
+    "completion",
+    "choices",
+    "outputs",
+    "candidates",
+    "message",
+    "text",
+    "content",
+    "parts",
+    "generated_text",
+    "output",
+)
 # Objects that hold rows as one of their values do it under these.
 _CONTAINERS = ("samples", "predictions", "results", "rows", "data", "examples", "instances")
 _PROMPTS = ("prompt_id", "prompt", "question", "query", "instruction", "origin_prompt", "doc_id", "custom_id")
@@ -177,13 +197,12 @@ def _may_be(name: str, value: object) -> bool:
 
 def _choose(file: Path, number: int, found: Mapping[str, list[Answer]]) -> str | None:
     """The best of several keys that hold texts; None of none. Raises `UimonError` where equally good ones differ."""
-    for group in ((OWN,), ANSWERS, STRUCTURES[:2], STRUCTURES[2:], CHATS, VAGUE):
+    for group in ((OWN,), ANSWERS, STRUCTURES, HARNESS, CHATS, VAGUE):
         there = [name for name in group if name in found]
         if not there:
             continue
         texts = {tuple(answer.text for answer in found[name]) for name in there}
-        # What a harness filtered out of the raw text is no rival to it.
-        if len(texts) > 1 and group is not STRUCTURES[2:] and "resps" not in there:
+        if len(texts) > 1 and group is not HARNESS:
             names = " and ".join(f"`{name}`" for name in there)
             raise bad_row(file, number, f"has other texts under {names}; name the model's with --key")
         return there[0]
@@ -215,7 +234,7 @@ def _inside(value: Mapping[str, Any]) -> list[Answer]:
     if "turns" in value:  # a conversation of several questions, of which the last answer counts
         turns = value["turns"]
         return _texts(turns[-1]) if isinstance(turns, list) and turns else []
-    for name in ("completion", "choices", "outputs", "message", "text", "content", "generated_text", "output"):
+    for name in _PARTS:
         if name in value and (answers := _texts(value[name])):
             return _finished(value, answers)
     return []
