@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.base_models import BaseName, resolve_base, snapshot_of
+from watcher.base_models import BaseName, are_other_weights, resolve_base, snapshot_of
 from watcher.engine.evidence import Evidence
 from watcher.model import Reason, UimonError
 
@@ -183,6 +183,19 @@ def test_of_several_models_at_a_relative_path_none_is_guessed(tmp_path: Path) ->
 def test_a_directory_without_a_model_is_not_taken_for_the_base(tmp_path: Path) -> None:
     (tmp_path / "a" / "models" / "ui").mkdir(parents=True)
     refused("models/ui", near=tmp_path / "a" / "run" / "checkpoint-1")
+
+
+def test_two_revisions_are_other_models_where_their_weights_are(cache: Path, tmp_path: Path) -> None:
+    snapshots = cache / "snapshots"
+    assert are_other_weights(snapshots / MAIN, snapshots / STABLE)
+    assert not are_other_weights(snapshots / MAIN, snapshots / MAIN)
+    # A commit that changed the model card only.
+    third = snapshots / ("c" * 40)
+    third.mkdir()
+    (third / "model.safetensors").symlink_to(snapshots / MAIN / "model.safetensors")
+    assert not are_other_weights(snapshots / MAIN, third)
+    # Of directories elsewhere nothing is known by their names.
+    assert not are_other_weights(snapshots / MAIN, tmp_path)
 
 
 def test_the_evidence_knows_the_revision_and_says_it_where_it_changes(cache: Path, tmp_path: Path) -> None:

@@ -216,6 +216,17 @@ def snapshot_of(place: Path) -> str:
     return f"{found.name} at commit {found.revision[:12]}" if found else str(place)
 
 
+def are_other_weights(one: Path, other: Path) -> bool:
+    """Whether two directories are snapshots of the cache with other weights; False for what is not in the cache.
+
+    Of two revisions many files are the same: a snapshot's files are links to their content, which is kept once.
+    """
+    if _of_snapshot(str(one)) is None or _of_snapshot(str(other)) is None:
+        return False
+    kept = [{file.name: file.resolve() for file in place.glob("*.safetensors")} for place in (one, other)]
+    return kept[0] != kept[1]
+
+
 def _is_snapshot(place: Path, revision: str) -> bool:
     """Whether a directory is the cache's snapshot of this revision: a commit, or a branch or tag that leads to it."""
     if place.parent.name != "snapshots":

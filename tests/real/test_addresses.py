@@ -253,6 +253,8 @@ def test_that_an_address_goes_before_the_variable_is_said(
     assert mine.url in chosen.notes[0]
     monkeypatch.setenv("WANDB_BASE_URL", f"{other.url}/")
     assert choose_run(settings, here / "ckpts").notes == ()
+    monkeypatch.setenv("WANDB_BASE_URL", "http://[")
+    assert "http://[" in choose_run(settings, here / "ckpts").notes[0]
 
 
 def test_the_same_name_on_another_server_is_another_run(

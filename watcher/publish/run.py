@@ -176,7 +176,10 @@ def normal_server(address: str) -> str:
     >>> normal_server("https://api.forge.coreweave.com/"), normal_server("http://Host:8080/w/")
     ('https://api.wandb.ai', 'http://host:8080/w')
     """
-    parts = urlsplit(address if "://" in address else "")
+    try:
+        parts = urlsplit(address if "://" in address else "")
+    except ValueError:
+        parts = urlsplit("")  # the SDK says what is wrong with it
     if not parts.hostname:
         return address.rstrip("/")
     return CLOUD if parts.hostname in _CLOUD_HOSTS else _origin(parts) + parts.path.rstrip("/")

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from watcher import evaluation
 from watcher.alerts.power import limits
-from watcher.base_models import snapshot_of
+from watcher.base_models import are_other_weights, snapshot_of
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import is_shared
@@ -174,7 +174,7 @@ class Evaluator:
         """An adapter's base. Raises UimonError where it is not here, or not the model that was evaluated as step 0."""
         base = self._resolve_base(record.base, record.path)
         baseline = next((known for known in self._ledger.records() if known.name == BASE_NAME), None)
-        if baseline is not None and baseline.path.resolve() != base.resolve():
+        if baseline is not None and are_other_weights(baseline.path, base):
             sentence = (
                 f"{record.path} is an adapter over {snapshot_of(base)}, but step 0 of this run is "
                 f"{snapshot_of(baseline.path)}; name the adapter's own with --base and give the run a new --state-dir."
