@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.service.conftest import write_checkpoint
 from watcher.base_models import BaseName, are_other_weights, resolve_base, snapshot_of
+from watcher.checkpoints import NAMINGS
+from watcher.commands.watch import _baseline
+from watcher.config import Settings
 from watcher.engine.evidence import Evidence
 from watcher.model import Reason, UimonError
 
@@ -183,6 +188,19 @@ def test_of_several_models_at_a_relative_path_none_is_guessed(tmp_path: Path) ->
 def test_a_directory_without_a_model_is_not_taken_for_the_base(tmp_path: Path) -> None:
     (tmp_path / "a" / "models" / "ui").mkdir(parents=True)
     refused("models/ui", near=tmp_path / "a" / "run" / "checkpoint-1")
+
+
+def test_step_0_is_the_revision_that_the_adapters_name(tmp_path: Path) -> None:
+    place = write_checkpoint(tmp_path / "run", 10)
+    (place / "model.safetensors").rename(place / "adapter_model.safetensors")
+    (place / "config.json").unlink()
+    config = {"base_model_name_or_path": "acme/tiny", "revision": "stable"}
+    (place / "adapter_config.json").write_text(json.dumps(config))
+    for named in (None, "acme/tiny"):
+        assert _baseline(tmp_path / "run", Settings(base=named), NAMINGS).name == STABLE
+    assert _baseline(tmp_path / "none", Settings(base="acme/tiny"), NAMINGS).name == MAIN
+    with pytest.raises(UimonError, match="--base"):
+        _baseline(tmp_path / "none", Settings(), NAMINGS)
 
 
 def test_two_revisions_are_other_models_where_their_weights_are(cache: Path, tmp_path: Path) -> None:
