@@ -18,6 +18,7 @@ from watcher.doctor import (
     Places,
     Probes,
     Status,
+    check_base,
     check_disk,
     check_gpu,
     check_python,
@@ -29,7 +30,7 @@ from watcher.doctor import (
     try_events,
 )
 from watcher.engine.gpu import GpuChoice
-from watcher.model import Checkpoint, Condition, FileStamp, Reason, UimonError
+from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, UimonError
 
 CARD = GpuChoice("GPU-1", "Card", 10**11, 10**11, "The engine runs on GPU 1.")
 CPU = GpuChoice(None, "CPU", 0, 0, "The engine runs on the CPU: no driver.")
@@ -48,7 +49,6 @@ class Val:
 
 @dataclass
 class Run:
-    exists: bool = True
     state: str | None = "running"
     writer: str = "shared"
     url: str | None = "https://wandb.ai/x"
@@ -277,7 +277,6 @@ def test_without_a_checkpoint_some_room_is_enough(tmp_path: Path) -> None:
     [
         (Run(), Status.OK, "shared mode"),
         (Run(writer="default"), Status.NOTE, "not in W&B's shared mode"),
-        (Run(exists=False, state=None, url=None), Status.PROBLEM, "does not know the run"),
         (Run(state="finished"), Status.OK, "finished"),
         (None, Status.NOTE, "No W&B run"),
     ],
@@ -286,6 +285,16 @@ def test_a_run_must_exist_and_take_a_second_writer(run: Run | None, status: Stat
     check = check_wandb(None if run is None else lambda: run)
     assert check.status is status
     assert word in check.sentence
+
+
+def test_the_base_of_the_newest_adapter_is_looked_for(tmp_path: Path) -> None:
+    adapter = Checkpoint("checkpoint-5", tmp_path, 5, Condition.COMPLETE, kind=Kind.ADAPTER, base="acme/tiny")
+    full = Checkpoint("checkpoint-6", tmp_path, 6, Condition.COMPLETE)
+    assert check_base([full], lambda _: tmp_path) == []
+    (here,) = check_base([full, adapter], lambda _: tmp_path)
+    assert (here.status, str(tmp_path) in here.sentence) == (Status.OK, True)
+    (gone,) = check_base([adapter], lambda _: raising(Reason.BASE_MODEL_MISSING)())
+    assert (gone.status, bool(gone.next_step)) == (Status.PROBLEM, True)
 
 
 def fake_python(tmp_path: Path, body: str) -> str:

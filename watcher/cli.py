@@ -274,9 +274,16 @@ def score(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Files (.html .jsx .tsx .jsonl .md .txt), directories, or - for one completion.", metavar="FILE|DIR|-"
+            help="Files (.html .jsx .tsx .jsonl .json .md .txt), directories, or - for one completion.",
+            metavar="FILE|DIR|-",
         ),
     ],
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", help="Key of a row's text, e.g. predict or a.b.0.c. [default: recognized]", metavar="NAME"
+        ),
+    ] = None,
     scorers: Annotated[
         list[str] | None,
         typer.Option("--scorer", help=_SCORER, metavar="NAME"),
@@ -287,7 +294,7 @@ def score(
     """Score completions that exist already; needs no GPU and no torch. Exits 0 whatever it finds in them."""
     from watcher.commands.score import run_score
 
-    _exit(lambda: run_score(paths, scorers or (), as_json=json), debug)
+    _exit(lambda: run_score(paths, scorers or (), key, as_json=json), debug)
 
 
 @app.command()
@@ -344,6 +351,7 @@ def doctor(
     val: Val = None,
     val_format: ValFormat = None,
     val_keys: ValKeys = None,
+    base: Base = None,
     gpu: Gpu = None,
     share_gpu: ShareGpu = None,
     tensor_parallel: TensorParallel = None,

@@ -60,9 +60,11 @@ class Settings(BaseSettings):
 
     # What is watched, and where it is logged.
     run_id: str | None = None
-    """The trainer's W&B run: its id, `entity/project/id`, or its URL. Default: `WANDB_RUN_ID`."""
+    """The trainer's W&B run: its id, `entity/project/id`, or its URL, whose host then is the server, whatever
+    `WANDB_BASE_URL` says. Default: `WANDB_RUN_ID`."""
     project: str | None = None
-    """W&B project, where the run id does not name one. Default: `WANDB_PROJECT`, else `huggingface`."""
+    """W&B project, where the run id does not name one. Default: the one in the run's own files on this machine, else
+    `WANDB_PROJECT`, else `huggingface`."""
     entity: str | None = None
     """W&B entity (user or team). Default: `WANDB_ENTITY`, else the key's own default entity."""
     wandb: Literal["auto", "shared", "deferred", "off"] = "auto"
@@ -94,7 +96,8 @@ class Settings(BaseSettings):
     samples: int = Field(64, ge=1)
     """Prompts evaluated at each checkpoint: the first usable ones of the file."""
     max_tokens: int | None = Field(None, ge=1)
-    """Longest completion, in tokens. Default: 8192, or what the context leaves after the prompt."""
+    """Longest completion, in tokens. Default: 8192, or what the context leaves after the prompt, or what the engine's
+    cache holds."""
     temperature: float = Field(0.7, ge=0, le=2)
     """Sampling temperature; 0 is greedy, 2 is vLLM's limit."""
     top_p: float = Field(1.0, gt=0, le=1)
@@ -117,7 +120,8 @@ class Settings(BaseSettings):
 
     # Adapters.
     base: str | None = None
-    """Base model of LoRA checkpoints: a directory or a cached Hugging Face name. Default: the adapter's own."""
+    """Base model of LoRA checkpoints: a directory, or a cached Hugging Face name, `NAME@REVISION` for another revision
+    than the adapter's. Default: the adapter's own."""
     baseline: bool = False
     """Evaluate the base model too, as step 0."""
 

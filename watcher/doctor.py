@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Protocol
 
 from watcher.access import first_barred, may_read
+from watcher.base_models import resolve_base, snapshot_of
 from watcher.checkpoints import DirectoryWaker, discover, free_bytes, inspect
 from watcher.checkpoints.proof import QUIET_S
 from watcher.engine.gpu import GpuChoice
-from watcher.model import Checkpoint, Condition, UimonError
+from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
 
 OLDEST_PYTHON = (3, 11)
 GUARDED_VLLM = "0.32."
@@ -80,11 +81,7 @@ class ValFacts(Protocol):
 
 
 class RunFacts(Protocol):
-    """What is asked of a W&B run."""
-
-    @property
-    def exists(self) -> bool:
-        """Whether W&B knows it."""
+    """What is asked of a W&B run that exists."""
 
     @property
     def state(self) -> str | None:
@@ -113,13 +110,14 @@ class Places:
 @dataclass(frozen=True, slots=True)
 class Probes:
     """What touches the world. `val` and `wandb` are None where there is nothing to look up; each callable but `events`,
-    `free` and `readable` may raise UimonError, whose sentence then is the check's."""
+    `free` and `readable` may raise UimonError, whose sentence then is the check's. `base` finds an adapter's base."""
 
     engine: Callable[[], EngineFacts]
     gpu: Callable[[], GpuChoice]
     val: Callable[[], ValFacts] | None
     wandb: Callable[[], RunFacts] | None
     events: Callable[[Path], str | None]
+    base: Callable[[Checkpoint], Path] = lambda checkpoint: resolve_base(checkpoint.base, None, checkpoint.path)
     python: tuple[int, ...] = field(default_factory=lambda: tuple(sys.version_info[:3]))
     inotify: Path = INOTIFY
     free: Callable[[Path], int] = free_bytes
@@ -142,6 +140,7 @@ def run_checks(places: Places, probes: Probes) -> list[Check]:
         *check_engine(probes.engine, probes.gpu),
         check_val(probes.val, places.samples),
         check_directory(places.checkpoints, newest, probes.readable),
+        *check_base(newest, probes.base),
         check_events(places.checkpoints, probes.events, probes.inotify),
         check_state_dir(places.state_dir, places.checkpoints),
         check_disk(places.stage_dir, newest, places.floor_bytes, probes.free),
@@ -177,7 +176,10 @@ def check_gpu(gpu: Callable[[], GpuChoice], built_for: str | None) -> Check:
     try:
         choice = gpu()
     except UimonError as error:
-        return Check("gpu", Status.PROBLEM, error.sentence, "Put --gpu right, or free a GPU; nothing was touched.")
+        step = "Put --gpu right, or free a GPU; nothing was touched."
+        if error.reason is Reason.CONFIG_INVALID:
+            step = "Change the variable; nothing was started."
+        return Check("gpu", Status.PROBLEM, error.sentence, step)
     has_gpu = choice.cuda_visible_devices is not None
     if has_gpu and built_for == "cpu":
         step = "Install `uimon[gpu]` in an environment of its own to use it."
@@ -280,6 +282,18 @@ def _judge_newest(root: Path, count: int, newest: Sequence[Checkpoint]) -> Check
     return Check("checkpoints", Status.OK, said)
 
 
+def check_base(newest: Sequence[Checkpoint], base: Callable[[Checkpoint], Path]) -> list[Check]:
+    """Whether the base of the newest adapter is on this machine; nothing to check without an adapter."""
+    adapter = next((c for c in newest if c.kind is Kind.ADAPTER and c.condition is Condition.COMPLETE), None)
+    if adapter is None:
+        return []
+    try:
+        place = base(adapter)
+    except UimonError as error:
+        return [Check("base", Status.PROBLEM, error.sentence, "Until then the adapters are listed as failed.")]
+    return [Check("base", Status.OK, f"{adapter.name} is served over {snapshot_of(place)}.")]
+
+
 def check_events(root: Path | None, events: Callable[[Path], str | None], limits: Path) -> Check:
     """Whether file events wake the watcher; without them it still finds everything, at each poll."""
     said = ", ".join(f"{name} {_limit(limits / name)}" for name in ("max_user_watches", "max_user_instances"))
@@ -348,9 +362,6 @@ def check_wandb(wandb: Callable[[], RunFacts] | None) -> Check:
     except UimonError as error:
         return Check("wandb", Status.PROBLEM, error.sentence, "Rows wait in the state directory meanwhile.")
     shared_mode = "Start the trainer with WANDB_MODE=shared and its WANDB_RUN_ID."
-    if not facts.exists:
-        said = "W&B does not know the run (yet)."
-        return Check("wandb", Status.PROBLEM, said, f"Check --run-id, --project and --entity. {shared_mode}")
     run = f"The run is {facts.state or 'there'}{f' ({facts.url})' if facts.url else ''}"
     if facts.writer != "shared":
         said = f"{run}, but its trainer is not in W&B's shared mode: a second writer would overwrite its rows."

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     ENGINE_TIMEOUT = "engine_timeout"
     ENGINE_ERROR = "engine_error"
     OUT_OF_MEMORY = "out_of_memory"
+    MODULE_MISSING = "module_missing"
     GPU_OCCUPIED = "gpu_occupied"
     GPU_MISSING = "gpu_missing"
 
@@ -93,6 +94,11 @@ class UimonError(Exception):
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
+
+    def rename(self, place: Path, own: Path | str) -> None:
+        """Say `own` where the sentence says `place`: what a person knows, for a copy that is uimon's."""
+        self.sentence = self.sentence.replace(str(place), str(own))
+        self.args = (self.sentence,)
 
 
 class State(StrEnum):
@@ -155,7 +161,8 @@ class Checkpoint:
     `name` is the directory's name relative to the watched one (`checkpoint-50`), `path` its absolute path.
     `condition` other than `COMPLETE` carries a `reason` and a `detail`: one sentence that names the file and,
     for what is unsupported, the command that converts it. `files` are the files an engine needs (weights,
-    configuration, tokenizer), never the optimizer's. `base` is an adapter's base model as it names it.
+    configuration, tokenizer), never the optimizer's. `base` is an adapter's base model as it names it, `NAME@REVISION`
+    where it names a revision.
     `early`: it is partial, but all that an engine needs is whole; what its writer still saves is the optimizer.
     """
 

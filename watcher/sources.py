@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect
-from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, UimonError
+from watcher.model import FINAL_NAME, Checkpoint, Condition
 
 Glance = tuple[tuple[str, int, int, int], ...]
 BASE_NAME = "base"
@@ -133,46 +133,6 @@ class ListSource:
 def base_checkpoint(path: Path) -> Checkpoint:
     """The base model as the checkpoint of step 0."""
     return replace(inspect(path), name=BASE_NAME, step=0)
-
-
-def resolve_base(named: str | None, configured: str | None) -> Path:
-    """The directory of an adapter's base model: `--base` if given, else what the adapter names.
-
-    A directory is taken as it is; anything else is looked up in the local Hugging Face cache, never downloaded.
-    Raises UimonError(BASE_MODEL_MISSING) with what to do.
-    """
-    name = configured or named
-    if not name:
-        raise UimonError(Reason.BASE_MODEL_MISSING, "The adapter does not name its base model; name it with --base.")
-    # Unlike Path.is_dir, this is False and no error where the path lies behind somebody else's directory.
-    if os.path.isdir(name):  # noqa: PTH112
-        return Path(name).resolve()
-    cached = _in_cache(name)
-    if cached is None:
-        what = f"The base model {name!r} is neither a directory here nor in the Hugging Face cache; "
-        raise UimonError(Reason.BASE_MODEL_MISSING, what + _advice(name))
-    return cached
-
-
-def _advice(name: str) -> str:
-    """What to do about a base that is not here."""
-    if name.endswith("bnb-4bit"):
-        return "it is quantized, and adapters are served over the model it was made from: name that with --base."
-    if Path(name).is_absolute() or name.startswith("."):
-        return "the path is one on the trainer's machine: name the model's directory on this one with --base."
-    return f"fetch it (`hf download {name}`), or name its directory with --base."
-
-
-def _in_cache(name: str) -> Path | None:
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-    except ImportError:
-        return None
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
-        return None
 
 
 def _is_newest(final: Found, places: Sequence[Found]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,8 +30,9 @@ _READING = 2
 class Suite:
     """Prompts as token ids, how to sample and when to stop.
 
-    `skipped` counts prompts that did not fit the context; `context` is the model's, in tokens. `tokenizer` is what the
-    checkpoints' own tokenizers have to agree with, empty in what the user named instead of them.
+    `skipped` counts prompts that did not fit the context; `context` is the model's, in tokens, or what the engine's
+    cache holds of it, and the same for all evaluations. `tokenizer` is what the checkpoints' own tokenizers have to
+    agree with, empty in what the user named instead of them.
     """
 
     prompts: tuple[PromptSpec, ...]
@@ -190,6 +191,22 @@ def build_suite(
             template="" if settings.tokenizer or settings.chat_template else rendered.tokenizer.template,
         ),
     )
+
+
+def shortened(suite: Suite, context: int) -> Suite | None:
+    """The suite for an engine whose cache holds `context` tokens, fewer than the suite asks for: with answers as long
+    as the longest prompt leaves room for, all of them alike.
+
+    All prompts and references have to fit, and the answers are not to lose more than half of their tokens: less would
+    measure something else. None where that is not so.
+    """
+    longest = max((len(prompt.token_ids) for prompt in suite.sampled), default=0)
+    scored = max(len(prompt.scored_ids) + 1 for prompt in suite.prompts)
+    asked = min(suite.sampling.max_tokens, suite.context - longest)
+    room = min(asked, context - longest)
+    if scored > context or 2 * room < asked or room < 1:
+        return None
+    return replace(suite, context=context, sampling=replace(suite.sampling, max_tokens=room))
 
 
 def check_tokenizer(suite: Suite, name: str, path: Path) -> str:

@@ -41,10 +41,10 @@ def test_the_users_number_of_sequences_stands(settings: EngineSettings, origin: 
 def test_sequences_follow_from_memory_and_context(
     settings: EngineSettings, origin: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "0.001")
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
     # 2 layers × K and V × 8 numbers × 2 bytes are 64 bytes a token.
-    assert sequences_for(settings, origin, 1024, 500) == int(0.001 * 2**30) // 64 // 1024
-    assert sequences_for(settings, origin, None, 500) == int(0.001 * 2**30) // 64 // 1024
+    assert sequences_for(settings, origin, 2**17, 500) == 2**30 // 64 // 2**17
+    assert sequences_for(settings, origin, None, 500) == 256
     assert sequences_for(settings, origin, 1024, 5) == 5
     # On a GPU the machine's setting for CPUs means nothing.
     assert sequences_for(replace(settings, gpu_bytes=80 * 2**30), origin, 1024, 500) == 256

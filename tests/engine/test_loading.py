@@ -11,6 +11,7 @@ import pytest
 
 from tests.engine.weights import tiny_checkpoint
 from watcher.engine.evidence import Evidence, Parity
+from watcher.engine.guard import read_inventory
 from watcher.engine.loading import Loader
 from watcher.engine.protocol import Cold, LoadDone, Reply, Request, Warm
 from watcher.engine.types import EngineSettings, Setup, SwapPolicy
@@ -126,6 +127,27 @@ def test_one_run_serves_its_adapters_in_one_way(
         with pytest.raises(UimonError, match=way) as caught:
             load._adapter_way(tmp_path, why)
         assert caught.value.reason is Reason.ADAPTER_UNSUPPORTED
+
+
+@pytest.mark.parametrize("name", ["d1.partial", "d1"])
+def test_what_is_said_of_a_merged_model_names_the_adapter(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    merged = tmp_path / "state" / "merged" / name
+
+    class Refusing:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def run(self) -> None:
+            raise UimonError(Reason.WEIGHTS_REFUSED, f"{merged}/model.safetensors: the tensor x is missing.")
+
+    monkeypatch.setattr("watcher.engine.loading.Merge", Refusing)
+    load, _ = loader(tmp_path, [])
+    adapter = tmp_path / "adapter"
+    with pytest.raises(UimonError) as caught:
+        load._load_merged(adapter, "d1", read_inventory(model), "uses DoRA")
+    assert caught.value.sentence == f"{adapter}/model.safetensors: the tensor x is missing."
 
 
 def test_a_run_keeps_the_base_of_its_first_adapter(tmp_path: Path, model: Path) -> None:

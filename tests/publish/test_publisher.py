@@ -13,6 +13,7 @@ import pytest
 from tests.publish.conftest import (
     LIMITS,
     PATH,
+    PROJECT,
     RUN,
     MemoryStore,
     SeedRun,
@@ -133,7 +134,7 @@ def test_mode_shared_takes_the_callers_word(publisher: WandbPublisher, seed_run:
 def test_row_of_a_missing_run_waits_and_creates_nothing(standin: Standin, publisher: WandbPublisher) -> None:
     result = attempt(publisher, MemoryStore([eval_row(10)]))
     assert result.waiting is Reason.RUN_NOT_FOUND
-    assert PATH in result.detail
+    assert f"no run {RUN} in project {PROJECT} of entity {ENTITY}" in result.detail
     assert standin.state()["runs"] == {}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from watcher.model import Reason, UimonError
 from watcher.publish import RunRef
+from watcher.publish.run import CLOUD
 
 
 @pytest.mark.parametrize(
@@ -13,11 +14,18 @@ from watcher.publish import RunRef
     [
         ("abc", RunRef("env-team", "env-project", "abc")),
         ("team/ui/abc", RunRef("team", "ui", "abc")),
-        ("https://wandb.ai/team/ui/runs/abc", RunRef("team", "ui", "abc")),
-        ("https://wandb.ai/team/ui/runs/abc/", RunRef("team", "ui", "abc")),
-        ("https://wandb.ai/team/ui/runs/abc/workspace?nw=nwuser", RunRef("team", "ui", "abc")),
-        ("https://example.org/wandb/team/my%20ui/runs/abc", RunRef("team", "my ui", "abc")),
-        ("http://127.0.0.1:8080/team/runs/runs/abc", RunRef("team", "runs", "abc")),
+        ("https://wandb.ai/team/ui/runs/abc", RunRef("team", "ui", "abc", CLOUD)),
+        ("https://wandb.ai/team/ui/runs/abc/", RunRef("team", "ui", "abc", CLOUD)),
+        ("https://app.wandb.ai/team/ui/runs/abc/workspace?nw=nwuser", RunRef("team", "ui", "abc", CLOUD)),
+        ("https://forge.coreweave.com/wandb/team/ui/runs/abc", RunRef("team", "ui", "abc", CLOUD)),
+        ("wandb.ai/team/ui/runs/abc", RunRef("team", "ui", "abc", CLOUD)),
+        (
+            "https://example.org/wandb/team/my%20ui/runs/abc",
+            RunRef("team", "my ui", "abc", "https://example.org/wandb"),
+        ),
+        ("http://127.0.0.1:8080/team/runs/runs/abc", RunRef("team", "runs", "abc", "http://127.0.0.1:8080")),
+        ("https://me:secret@W.example.org/team/ui/runs/abc", RunRef("team", "ui", "abc", "https://w.example.org")),
+        ("http://[::1]:8080/team/ui/runs/abc/logs", RunRef("team", "ui", "abc", "http://[::1]:8080")),
         ("team/ui/runs/abc", RunRef("team", "ui", "abc")),
         (" abc \n", RunRef("env-team", "env-project", "abc")),
     ],
@@ -38,7 +46,25 @@ def test_project_defaults_to_the_one_hugging_face_uses() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "a/b", "a b", "a?b", "https://wandb.ai/team/ui", "https://wandb.ai/", "a//c", "x" * 129]
+    "text",
+    [
+        "",
+        "  ",
+        "a/b",
+        "a b",
+        "a?b",
+        "https://wandb.ai/team/ui",
+        "https://wandb.ai/",
+        "https://wandb.ai/site/ui/runs/abc",
+        "https://wandb.ai/a/team/ui/runs/abc",
+        "https://wandb.ai/team/ui/sweeps/abc",
+        "ftp://example.org/team/ui/runs/abc",
+        "https:///team/ui/runs/abc",
+        "http://host:port/team/ui/runs/abc",
+        "host.example.org/team/ui/runs/abc",
+        "a//c",
+        "x" * 129,
+    ],
 )
 def test_other_text_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(UimonError, match="entity/project/id") as raised:

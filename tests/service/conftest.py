@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from watcher.base_models import resolve_base
 from watcher.board import Board
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.config import Settings
@@ -35,7 +36,7 @@ from watcher.publish.run import Writer
 from watcher.service import Parts, Service
 from watcher.service.publisher import Outboxes
 from watcher.service.run_watch import RunWatch
-from watcher.sources import DirectorySource, resolve_base
+from watcher.sources import DirectorySource
 from watcher.statedir import StateDir
 from watcher.validation import load_val
 
@@ -190,7 +191,7 @@ class House:
             exporter=Exporter(self.ledger, self.state),
             outboxes=self._outboxes,
             run_facts=lambda: RunFacts(True, self.run_state, self.writer),
-            resolve_base=lambda named: resolve_base(named, None),
+            resolve_base=lambda named, near: resolve_base(named, None, near),
             free=lambda path: self.free(path),
         )
         return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())

@@ -27,6 +27,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from watcher.base_models import BaseName
 from watcher.checkpoints import layout
 from watcher.checkpoints.discovery import counts_epochs, step_of
 from watcher.checkpoints.proof import Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
@@ -206,7 +207,7 @@ def _refuse_escaping(found: Checkpoint, listing: _Listing) -> None:
 
 
 def _check_config(found: Checkpoint, listing: _Listing) -> str | None:
-    """The base model that an adapter names; None for full weights, or where it names none."""
+    """The base model that an adapter names, with its revision; None for full weights, or where it names none."""
     _refuse_escaping(found, listing)
     name = layout.ADAPTER_CONFIG if found.kind is Kind.ADAPTER else layout.CONFIG
     if name not in listing.files:
@@ -216,8 +217,7 @@ def _check_config(found: Checkpoint, listing: _Listing) -> str | None:
     except ValueError as error:
         detail = f"{name} in {found.name} is not whole ({error})."
         raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail) from None
-    base = config.get("base_model_name_or_path") if found.kind is Kind.ADAPTER else None
-    return base if isinstance(base, str) and base else None
+    return BaseName.of_adapter(config) if found.kind is Kind.ADAPTER else None
 
 
 def _check_weights(found: Checkpoint, listing: _Listing) -> tuple[FileStamp, ...]:

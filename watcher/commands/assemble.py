@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from watcher.base_models import resolve_base
 from watcher.board import Board
 from watcher.config import Settings
 from watcher.engine import Engine, EngineSettings
+from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.evaluation import TableLimits
 from watcher.export import Exporter
@@ -20,13 +22,12 @@ from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import Reason, Target, UimonError
 from watcher.plugins import named_plugins
-from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run
+from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, missing_run
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
 from watcher.service.publisher import ENDED_AS, Outboxes
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
-from watcher.sources import resolve_base
 from watcher.statedir import Lease, StateDir, safe_name
 from watcher.validation import ValFile
 
@@ -66,12 +67,14 @@ def assembled(
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         gpu = choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible, settings.tensor_parallel)
         log.info("%s", gpu.why)
+        if gpu.cuda_visible_devices is None:
+            cpu_cache_gib(os.environ)  # refused before anything starts
         engine = Engine(engine_settings(settings, gpu, state))
         closing.callback(engine.close)
         engine.check_arguments()
         _require_same_run(ledger, run, name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
-        board = Board()
+        board, say = Board(), _once(log.warning)
         parts = Parts(
             source=source,
             engine=engine,
@@ -79,11 +82,23 @@ def assembled(
             exporter=Exporter(ledger, state),
             outboxes=None if run is None else partial(_outboxes, settings, run, ledger, state),
             run_facts=_RunAtWandb(run, board).facts,
-            resolve_base=lambda named: resolve_base(named, settings.base),
+            resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
         )
         # A stage directory of one's own may serve several runs, and each removes what it left behind.
         stage_dir = settings.stage_dir.resolve() / safe_name(name) if settings.stage_dir else state.stage
         yield Assembled(Service(settings, name, val, stage_dir, parts, board=board), ledger, state, board)
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """`say`, but each sentence only the first time."""
+    said: set[str] = set()
+
+    def first_time(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say(sentence)
+
+    return first_time
 
 
 def _require_same_run(ledger: Ledger, run: RunRef | None, name: str) -> None:
@@ -91,13 +106,14 @@ def _require_same_run(ledger: Ledger, run: RunRef | None, name: str) -> None:
 
     Raises UimonError(CONFIG_INVALID) where the ledger is another run's.
     """
-    known = [ledger.recall(key) or "" for key in ("run", "project", "entity")]
-    now = [name, (run and run.project) or "", (run and run.entity) or ""]
+    keys = ("run", "project", "entity", "server")
+    known = [ledger.recall(key) or "" for key in keys]
+    now = [name, *([run.project or "", run.entity or "", run.server_in(os.environ)] if run else ["", "", ""])]
     if any(old and new and old != new for old, new in zip(known, now, strict=True)):
-        theirs = "/".join(part for part in reversed(known) if part)
+        theirs = "/".join(part for part in reversed(known[:3]) if part) + (f" at {known[3]}" if known[3] else "")
         sentence = f"The ledger {ledger.path} is that of run {theirs}; give this run its own --state-dir."
         raise UimonError(Reason.CONFIG_INVALID, sentence)
-    for key, old, new in zip(("run", "project", "entity"), known, now, strict=True):
+    for key, old, new in zip(keys, known, now, strict=True):
         ledger.remember(key, new or old)
 
 
@@ -148,14 +164,17 @@ class _RunAtWandb:
     def __init__(self, run: RunRef | None, board: Board) -> None:
         self._run = run
         self._board = board
-        self._said: Reason | None = None
+        self._said: tuple[Reason, str] | None = None
+        self._missed = 0
 
     def facts(self) -> RunFacts | None:
         """What W&B says of the run; None where it cannot be known now, which never ends a service."""
         if self._run is None:
             return None
         try:
-            facts = inspect_run(self._run, _INSPECT_TIMEOUT)
+            # Looking through all projects takes many requests, and a trainer that starts later is mostly in this one.
+            search = self._missed & (self._missed - 1) == 0
+            facts = inspect_run(self._run, _INSPECT_TIMEOUT, search=search)
         except UimonError as error:
             self._say(error.reason, error.sentence)
             return None
@@ -163,13 +182,17 @@ class _RunAtWandb:
             self._say(Reason.WANDB_UNREACHABLE, f"W&B could not be asked for the run ({error.strerror}).")
             return None
         if not facts.exists:
-            self._say(Reason.RUN_NOT_FOUND, f"W&B has no run {self._run.name} yet; rows wait until it is there.")
+            self._missed += 1
+            if search:
+                found = ", ".join((*facts.elsewhere, *facts.titled))
+                self._say(Reason.RUN_NOT_FOUND, missing_run(self._run, facts), found)
             return None
-        self._said = None
+        self._said, self._missed = None, 0
         self._board.update(url=facts.url)
         return facts
 
-    def _say(self, reason: Reason, sentence: str) -> None:
-        if reason is not self._said:
+    def _say(self, reason: Reason, sentence: str, news: str = "") -> None:
+        """Say it where the reason, or what is `news` about it, is another than before."""
+        if self._said != (reason, news):
             log.warning("%s (%s)", sentence, reason)
-        self._said = reason
+        self._said = reason, news

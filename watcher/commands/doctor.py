@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from watcher.alerts.power import limits
+from watcher.base_models import resolve_base
+from watcher.commands.chosen_run import Chosen, choose_run
 from watcher.commands.validation import validation_file
 from watcher.config import Settings, load_settings
 from watcher.doctor import Check, Places, Probes, Status, check_samples, probe_engine, run_checks, try_events
-from watcher.engine.gpu import SystemNvml, choose_gpu
-from watcher.publish import RunFacts, RunRef, inspect_run
+from watcher.engine.capacity import cpu_cache_gib
+from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
+from watcher.model import Reason, UimonError
+from watcher.publish import RunFacts, RunRef, inspect_run, missing_run
 from watcher.statedir import default_state_dir
 from watcher.validation import ValFile
 
@@ -26,7 +30,9 @@ _GB = 1e9
 def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *, as_json: bool) -> int:
     """Print every check. Returns 1 where one found a problem. Nothing is created or changed."""
     settings = load_settings(flags, config)
-    checks = run_checks(_places(ckpts, settings), _probes(ckpts, settings))
+    chosen = _chosen(ckpts, settings)
+    checks = run_checks(_places(ckpts, settings, chosen.run), _probes(ckpts, settings, chosen.run))
+    checks += [Check("wandb", Status.NOTE, note, "Give the id alone for the other server.") for note in chosen.notes]
     checks.append(check_samples(limits(settings.samples, settings.alerts, settings.n)))
     if as_json:
         json.dump({"checks": [asdict(check) for check in checks]}, sys.stdout, indent=2)
@@ -36,29 +42,50 @@ def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *
     return 1 if any(check.status is Status.PROBLEM for check in checks) else 0
 
 
-def _places(ckpts: Path | None, settings: Settings) -> Places:
-    run = settings.run_name
-    name = RunRef.parse(run).run_id if run else (ckpts.resolve().name if ckpts else "run")
+def _chosen(ckpts: Path | None, settings: Settings) -> Chosen:
+    """The run that is named, which has to be one; else the one that was begun here, if there is one."""
+    root = None if ckpts is None else ckpts.resolve()
+    if settings.run_name:
+        return choose_run(settings, root)
+    try:
+        return choose_run(settings, root)
+    except UimonError:
+        return Chosen(None)
+
+
+def _places(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Places:
+    name = run.run_id if run else (ckpts.resolve().name if ckpts else "run")
     state_dir = settings.state_dir or default_state_dir(name)
     stage_dir = settings.stage_dir or state_dir / "stage"
     return Places(ckpts, state_dir, stage_dir, int(settings.disk_floor_gb * _GB), settings.samples)
 
 
-def _probes(ckpts: Path | None, settings: Settings) -> Probes:
+def _probes(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Probes:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
 
     def val() -> ValFile:
         return validation_file(settings, (ckpts or Path()).resolve())
 
+    def gpu() -> GpuChoice:
+        choice = choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible, settings.tensor_parallel)
+        if choice.cuda_visible_devices is None:
+            cpu_cache_gib(os.environ)
+        return choice
+
     def wandb() -> RunFacts:
-        return inspect_run(RunRef.parse(settings.run_name or "", settings.entity, settings.project))
+        assert run is not None
+        facts = inspect_run(run, search=True)
+        if not facts.exists:
+            raise UimonError(Reason.RUN_NOT_FOUND, missing_run(run, facts))
+        return facts
 
     return Probes(
         engine=probe_engine,
-        gpu=lambda: choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible, settings.tensor_parallel),
+        gpu=gpu,
         val=val if settings.val or ckpts else None,
-        wandb=wandb if settings.run_name else None,
+        wandb=wandb if run else None,
         events=try_events,
+        base=lambda adapter: resolve_base(adapter.base, settings.base, adapter.path),
     )
 
 

@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from watcher.base_models import resolve_base
 from watcher.checkpoints import inspect
 from watcher.commands.assemble import Assembled, assembled
+from watcher.commands.chosen_run import Chosen, choose_run, said
 from watcher.commands.validation import validation_file
-from watcher.commands.watch import outcome, run_service, say_read, wandb_run
+from watcher.commands.watch import outcome, run_service, say_read
 from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
-from watcher.sources import ListSource, base_checkpoint, resolve_base
+from watcher.sources import ListSource, base_checkpoint
 from watcher.statedir import default_state_dir
 
 
@@ -29,17 +31,20 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
     """
     settings = load_settings({**flags, "once": True}, config)
     named_run = flags.get("run_id") is not None
-    run = wandb_run(settings) if named_run else None
+    chosen = choose_run(settings, ckpts[0].resolve().parent) if named_run else Chosen(None)
+    run = chosen.run
     name = run.run_id if run else "eval"
     checkpoints = [_checkpoint(path.resolve()) for path in ckpts]
     if settings.baseline:
-        checkpoints.insert(0, base_checkpoint(resolve_base(None, settings.base)))
+        over = next((checkpoint for checkpoint in checkpoints if checkpoint.base), checkpoints[0])
+        checkpoints.insert(0, base_checkpoint(resolve_base(over.base, settings.base, over.path)))
     val = validation_file(settings, ckpts[0].resolve())
     with ExitStack() as closing:
         state_root = settings.state_dir or (default_state_dir(name) if named_run else None)
         if state_root is None:
             state_root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-eval-")))
         display = closing.enter_context(showing(name, ckpts[0].resolve().parent, debug=debug))
+        closing.enter_context(said(chosen))
         source = ListSource(checkpoints)
         parts = closing.enter_context(assembled(settings, run, name, val, source, state_root))
         say_read(val)

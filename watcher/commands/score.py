@@ -6,23 +6,27 @@ error that names the file and the line; a plug-in that failed is named, and the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from scorers import Completion, Language, Report, Sample, score
 from watcher.commands.score_report import show
+from watcher.commands.score_rows import CHAT, OWN, completions_of
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins
+from watcher.printable import printable
 
 CODE_SUFFIXES = {".html": Language.HTML, ".htm": Language.HTML, ".jsx": Language.JSX, ".tsx": Language.TSX}
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
-ROWS_SUFFIX = ".jsonl"
-SUFFIXES = (*CODE_SUFFIXES, ROWS_SUFFIX, *sorted(TEXT_SUFFIXES))
+ROWS_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz")
+# In a directory these are configurations and results more often than completions, so they are read where named.
+NAMED_SUFFIXES = (".json", ".json.gz")
+SUFFIXES = (*CODE_SUFFIXES, *ROWS_SUFFIXES, *sorted(TEXT_SUFFIXES))
 
 # Browsers look for a page's own word about its encoding this far.
 _PRESCAN = 1024
@@ -33,18 +37,18 @@ _RENAMED = dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii"), "windows
 _MANY = 300
 
 
-def run_score(paths: Sequence[str], scorers: Sequence[str] = (), *, as_json: bool) -> int:
+def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None = None, *, as_json: bool) -> int:
     """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
-    `.html`, `.htm`, `.jsx` and `.tsx` files are code; HTML is decoded as browsers do, all else is UTF-8. In
-    `.jsonl` files each line is an object with `completion`, or with `messages` whose last assistant turn counts,
-    and may have `finish_reason`; `prompt_id`, `prompt` or the other messages tell which prompt it answers. `.md`
+    `.html`, `.htm`, `.jsx` and `.tsx` files are code; HTML is decoded as browsers do, all else is UTF-8. In `.jsonl`
+    files each line is a row, as in the array of a `.json` file, and both may be `.gz`; `score_rows` says where a row's
+    text is found, or `key` names it. `prompt_id`, `prompt` or the other messages tell which prompt it answers. `.md`
     and `.txt` files and standard input are one completion each. Directories are searched recursively, in order of
-    name, without hidden entries and `node_modules`. `scorers` names plug-ins. 0, or 1 where one of those failed.
-    Raises `UimonError` for input or plug-ins that are missing or cannot be read.
+    name, without hidden entries, `node_modules` and `.json` files. `scorers` names plug-ins. 0, or 1 where one of those
+    failed. Raises `UimonError` for input or plug-ins that are missing or cannot be read.
     """
     plugins = named_plugins(scorers)
-    completions = [completion for path in paths for completion in read_completions(path)]
+    completions = [completion for path in paths for completion in read_completions(path, key, _say)]
     workers = len(os.sched_getaffinity(0)) if len(completions) >= _MANY else 1
     report = score(completions, plugins, workers)
     if as_json:
@@ -54,17 +58,36 @@ def run_score(paths: Sequence[str], scorers: Sequence[str] = (), *, as_json: boo
     return 1 if report.failures else 0
 
 
-def read_completions(path: str) -> Iterator[Completion]:
-    """The completions of one argument of the command; raises `UimonError` as `run_score` does."""
+def read_completions(
+    path: str, key: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Completion]:
+    """The completions of one argument of the command; raises `UimonError` as `run_score` does.
+
+    `say` is told, in a sentence, from which key of a file's rows they were read, where that is not uimon's own.
+    """
     if path == "-":
         yield Completion(sys.stdin.buffer.read().decode("utf-8-sig", "replace"), source="-")
         return
     for file in _files(Path(path)):
-        language = CODE_SUFFIXES.get(file.suffix.lower())
-        if file.suffix.lower() == ROWS_SUFFIX:
-            yield from _rows(file)
+        if _has(file, (*ROWS_SUFFIXES, *NAMED_SUFFIXES)):
+            yield from _rows(file, key, say)
         else:
+            language = CODE_SUFFIXES.get(file.suffix.lower())
             yield Completion(_text(file), source=str(file), language=language)
+
+
+def _rows(file: Path, key: str | None, say: Callable[[str], None]) -> Iterator[Completion]:
+    read: Counter[str] = Counter()
+    for chosen, completion in completions_of(file, key):
+        read[chosen] += 1
+        yield completion
+    for chosen, count in read.items():
+        if chosen not in ("", OWN, CHAT) and chosen != key:
+            say(f"{file}: {count} completions, read from `{chosen}`; --key names another key.")
+
+
+def _say(sentence: str) -> None:
+    print(f"uimon: {printable(sentence)}", file=sys.stderr)
 
 
 def as_plain(report: Report) -> dict[str, Any]:
@@ -102,8 +125,9 @@ def _files(path: Path) -> list[Path]:
         raise UimonError(
             Reason.VAL_MISSING, f"{path} does not exist; name a file, a directory or - for standard input."
         )
-    if path.suffix.lower() not in SUFFIXES:
-        sentence = f"{path} is of no kind that uimon scores ({', '.join(SUFFIXES)}); pipe it in with `uimon score -`."
+    if not _has(path, (*SUFFIXES, *NAMED_SUFFIXES)):
+        kinds = ", ".join((*SUFFIXES, *NAMED_SUFFIXES))
+        sentence = f"{path} is of no kind that uimon scores ({kinds}); pipe it in with `uimon score -`."
         raise UimonError(Reason.VAL_INVALID, sentence)
     return [path]
 
@@ -113,8 +137,12 @@ def _walk(root: Path) -> Iterator[Path]:
         subdirectories[:] = [name for name in subdirectories if name != "node_modules" and not name.startswith(".")]
         for name in names:
             file = Path(directory, name)
-            if not name.startswith(".") and file.suffix.lower() in SUFFIXES and file.is_file():
+            if not name.startswith(".") and _has(file, SUFFIXES) and file.is_file():
                 yield file
+
+
+def _has(file: Path, suffixes: Sequence[str]) -> bool:
+    return file.name.lower().endswith(tuple(suffixes))
 
 
 def _text(file: Path) -> str:
@@ -149,60 +177,3 @@ def _unreadable(error: OSError) -> NoReturn:
     raise UimonError(
         Reason.VAL_INVALID, f"{error.filename} cannot be read ({reason}); check its permissions."
     ) from error
-
-
-def _rows(file: Path) -> Iterator[Completion]:
-    # Only "\n" ends a line of JSONL: `splitlines` would also break at characters that JSON strings may hold.
-    for number, line in enumerate(_text(file).split("\n"), start=1):
-        if line.strip():
-            yield _row(file, number, line)
-
-
-def _row(file: Path, number: int, line: str) -> Completion:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise _bad_row(file, number, f"is not JSON ({error}); write one object on each line") from error
-    if not isinstance(row, dict):
-        raise _bad_row(file, number, "is not an object; write an object with `completion` or `messages`")
-    text = row["completion"] if "completion" in row else _last_answer(row.get("messages"))
-    if not isinstance(text, str):
-        raise _bad_row(file, number, "has neither a text under `completion` nor an assistant turn under `messages`")
-    truncated = row.get("finish_reason") == "length"
-    return Completion(text, truncated=truncated, source=f"{file}#{number}", prompt=_prompt_of(row))
-
-
-def _prompt_of(row: dict[str, Any]) -> str:
-    """What tells the row's prompt from others; empty where the row does not say."""
-    for name in ("prompt_id", "prompt", "question"):
-        if row.get(name):
-            return _digest(row[name])
-    messages = row.get("messages")
-    asked = (
-        [m for m in messages if isinstance(m, dict) and m.get("role") != "assistant"]
-        if isinstance(messages, list)
-        else []
-    )
-    return _digest(asked) if asked else ""
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _last_answer(messages: object) -> object:
-    """The content of the last assistant turn; of content in parts, the text parts."""
-    if not isinstance(messages, list):
-        return None
-    for message in reversed(messages):
-        if isinstance(message, dict) and message.get("role") == "assistant":
-            content = message.get("content")
-            if isinstance(content, list):
-                parts = [part.get("text") for part in content if isinstance(part, dict)]
-                return "".join(part for part in parts if isinstance(part, str))
-            return content
-    return None
-
-
-def _bad_row(file: Path, number: int, what: str) -> UimonError:
-    return UimonError(Reason.VAL_INVALID, f"{file}, line {number} {what}.")

@@ -5,25 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from watcher.checkpoints import NAMINGS, DirectoryWaker, naming_of
+from watcher.base_models import resolve_base
+from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspect, naming_of
 from watcher.checkpoints.policy import parse_policy
 from watcher.commands.assemble import Assembled, assembled
+from watcher.commands.chosen_run import choose_run, in_its_project, said
 from watcher.commands.validation import validation_file
 from watcher.config import Settings, load_settings
 from watcher.display import showing
 from watcher.ledger import Ledger
 from watcher.model import Reason, RowKind, State, UimonError
-from watcher.publish import RunRef
-from watcher.publish.local_runs import LocalRun, local_runs
 from watcher.service import Service
 from watcher.service.health import parse_address, serving
-from watcher.sources import DirectorySource, resolve_base
+from watcher.sources import DirectorySource
 from watcher.statedir import default_state_dir
 from watcher.validation import ValFile
 
@@ -42,20 +42,19 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
         )
     root = ckpts.resolve()
-    unnamed = settings.run_name is None and settings.wandb != "off"
-    begun = _begun(root) if unnamed else None
-    run = wandb_run(settings, begun)
+    chosen = in_its_project(choose_run(settings, root), settings)
+    run = chosen.run
     name = run.run_id if run else settings.run_name or root.name
     val = validation_file(settings, root)
     state_root = settings.state_dir or default_state_dir(name)
     _refuse_inside(root, state_root, settings.stage_dir)
-    baseline = resolve_base(None, settings.base) if settings.baseline else None
     namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
+    baseline = _baseline(root, settings, namings) if settings.baseline else None
     _check_texts(settings)
     with (
         DirectoryWaker(root, log.warning, namings) as waker,
         showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
-        _said(begun),
+        said(chosen),
         assembled(settings, run, name, val, DirectorySource(root, waker, baseline, namings), state_root) as parts,
         serving(settings.serve, parts.service.heartbeat),
     ):
@@ -69,6 +68,15 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
 def say_read(val: ValFile) -> None:
     """Say what was made of the validation file; lines that cannot be used are worth a warning."""
     (log.warning if val.unusable else log.info)("%s", val.summary)
+
+
+def _baseline(root: Path, settings: Settings, namings: Sequence[Naming]) -> Path:
+    """The base model to evaluate as step 0: of the adapters that are there, at the revision that they name."""
+    for found in reversed(discover(root, namings)):
+        checkpoint = inspect(found.path, found.step, confirmed=found.confirmed, epochs=found.epochs)
+        if checkpoint.base is not None:
+            return resolve_base(checkpoint.base, settings.base, checkpoint.path)
+    return resolve_base(None, settings.base)
 
 
 def _check_texts(settings: Settings) -> None:
@@ -96,46 +104,6 @@ def run_service(parts: Assembled) -> bool:
         log.error("%s (%s)", error.sentence, error.reason)  # noqa: TRY400
         return False
     return True
-
-
-def wandb_run(settings: Settings, begun: LocalRun | None = None) -> RunRef | None:
-    """The run to log into; None with `--wandb off`.
-
-    `begun` is taken where none is named. Raises UimonError(RUN_NOT_FOUND) where there is none either.
-    """
-    if settings.wandb == "off":
-        return None
-    named = settings.run_name or (begun.run_id if begun else None)
-    if named is None:
-        sentence = (
-            "No run is named, and no trainer has begun one beside the checkpoints: give the trainer's W&B run with "
-            "--run-id (or WANDB_RUN_ID), or keep the results on this machine with --wandb off."
-        )
-        raise UimonError(Reason.RUN_NOT_FOUND, sentence)
-    return RunRef.parse(named, settings.entity, settings.project)
-
-
-def _begun(root: Path) -> LocalRun | None:
-    """The run that a trainer has begun beside the checkpoints. Raises UimonError(RUN_NOT_FOUND) for one of several."""
-    runs = local_runs(root, Path.cwd(), os.environ)
-    if len(runs) > 1:
-        newest = ", ".join(run.run_id for run in runs[:3])
-        sentence = (
-            f"{len(runs)} runs were begun in {runs[0].path.parent} (the newest: {newest}); name the one that writes "
-            "these checkpoints with --run-id."
-        )
-        raise UimonError(Reason.RUN_NOT_FOUND, sentence)
-    return runs[0] if runs else None
-
-
-@contextmanager
-def _said(begun: LocalRun | None) -> Iterator[None]:
-    """Say which run was taken because none was named; entered before what may end the command."""
-    if begun is not None:
-        log.info("No run is named; taking %s, the one that was begun here: %s.", begun.run_id, begun.path)
-    if begun is not None and begun.offline:
-        log.warning("That run is offline: its rows wait in the ledger until it is synced with `wandb sync`.")
-    yield
 
 
 @contextmanager

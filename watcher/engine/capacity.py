@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from watcher.engine.guard import Tensor
+from watcher.model import Reason, UimonError
 
 MOST_SEQUENCES = 256
 """vLLM 0.32's own default for GPUs below 70 GiB, the A100, and one CPU process (`EngineArgs.get_batch_defaults`; it
@@ -25,7 +26,36 @@ DEFAULT_UTILIZATION = 0.92
 WORKSPACE_BYTES = 3 * 2**30
 """What an engine takes beside weights and cache on each GPU: activations, CUDA's own memory, libraries' buffers.
 vLLM's profile of an 8 B model on an H100 (pull request 10511 of vllm-project/vllm) shows 1.26 and 1.79 GiB."""
+CPU_CACHE_SPACE = "VLLM_CPU_KVCACHE_SPACE"
+CPU_CACHE_GIB = 1
+"""Memory for the cache on a CPU; vLLM's CPU build takes half of the machine's without a number."""
+CONTEXT_STEP = 16
+"""Contexts come in steps of so many tokens."""
+STEADY = 0.95
+"""The share of what the cache of a GPU holds at one start that it is relied on to hold at every later one: what else
+takes its memory differs by tens of MiB from start to start, in caches of a few GiB."""
 _CAST = frozenset({"F16", "BF16", "F32", "F64"})
+
+
+def cpu_cache_gib(environ: Mapping[str, str]) -> int:
+    """Memory for the cache on a CPU, in GiB, as `VLLM_CPU_KVCACHE_SPACE` has it; empty is not set.
+
+    Raises UimonError(CONFIG_INVALID) for what vLLM does not read, which are all but whole numbers.
+    """
+    said = environ.get(CPU_CACHE_SPACE, "").strip() or str(CPU_CACHE_GIB)
+    if not said.isascii() or not said.isdecimal() or int(said) < 1:
+        sentence = f"{CPU_CACHE_SPACE} is {said!r}, but vLLM takes whole GiB only: set it to 1 or more, or unset it."
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    return int(said)
+
+
+def steady_context(fits: int, *, shared: bool) -> int:
+    """The context to go on with where the cache holds `fits` tokens; `shared` on a GPU, whose memory others use too.
+
+    >>> steady_context(8064, shared=False), steady_context(8064, shared=True)
+    (8064, 7648)
+    """
+    return int(fits * (STEADY if shared else 1)) // CONTEXT_STEP * CONTEXT_STEP
 
 
 def element_bytes(dtype: str) -> int:

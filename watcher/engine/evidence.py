@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from watcher.base_models import snapshot_of
 from watcher.engine.types import Setup
 from watcher.model import Reason, UimonError
 
@@ -44,11 +45,13 @@ class Parity:
 @dataclass(frozen=True, slots=True)
 class Base:
     """The base of a run's adapters: `digest` is over all bytes of its weight files (SHA-256, hex), `stamp` over their
-    paths, sizes, times and inodes, which spare the reading where they are as they were.
+    paths, sizes, times and inodes, which spare the reading where they are as they were. `origin` names it to people:
+    its directory, or name and commit of a snapshot in the Hugging Face cache.
     """
 
     digest: str
     stamp: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,13 @@ class Evidence:
             return
         digest = _digest(path)
         if known is not None and known.digest != digest:
+            earlier = f" ({known.origin})" if known.origin else ""
             raise UimonError(
                 Reason.WEIGHTS_CHANGED,
-                f"{path}: this is not the base model that the run's earlier adapters were evaluated over; name that "
-                "with --base, or start anew with another --state-dir.",
+                f"{snapshot_of(path)}: this is not the base model that the run's earlier adapters were evaluated over"
+                f"{earlier}; name that with --base, or start anew with another --state-dir.",
             )
-        self._write(replace(self._content, base=Base(digest, stamp)))
+        self._write(replace(self._content, base=Base(digest, stamp, snapshot_of(path))))
 
     def _write(self, content: _Content) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)

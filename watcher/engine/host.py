@@ -20,7 +20,7 @@ from types import TracebackType
 
 from watcher.engine.arguments import parse_arguments, plain
 from watcher.engine.completeness import check_complete
-from watcher.engine.failures import reason_of, sentence_of
+from watcher.engine.failures import fitting_context, reason_of, sentence_of
 from watcher.engine.prompts import render
 from watcher.engine.protocol import (
     Adapter,
@@ -89,7 +89,8 @@ class Host:
         traceback.print_exception(kind, error, trace)
         doing, otherwise = _DOING.get(type(self._request), ("The engine host failed", Reason.ENGINE_ERROR))
         reason = reason_of(error, otherwise)
-        self._outbox.put(Failure(reason, sentence_of(error, reason, doing), fatal=True))
+        fits = fitting_context(error) if reason is Reason.OUT_OF_MEMORY else 0
+        self._outbox.put(Failure(reason, sentence_of(error, reason, doing), fatal=True, fits=fits))
         self._outbox.put(None)
         self._writer.join(_FLUSH_SECONDS)
         sys.stderr.flush()

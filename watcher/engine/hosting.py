@@ -7,7 +7,7 @@ from importlib import metadata
 
 from watcher.engine.process import HostProcess
 from watcher.engine.protocol import Reply, Request
-from watcher.engine.types import EngineSettings
+from watcher.engine.types import ContextTooLong, EngineSettings
 from watcher.model import Reason, UimonError
 
 
@@ -98,7 +98,8 @@ class Hosting:
 
     def _bury(self, error: UimonError) -> None:
         """Forget a host that `error` killed."""
-        if error.reason is Reason.OUT_OF_MEMORY:
+        # Where one sequence is too long for the cache, fewer of them change nothing.
+        if error.reason is Reason.OUT_OF_MEMORY and not isinstance(error, ContextTooLong):
             self.ran_out_of_memory = True
         if self._host is not None and not self._host.alive:
             self.close()

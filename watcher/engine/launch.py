@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from watcher.engine.adapters import adaptable_modules
-from watcher.engine.capacity import gpu_cache_bytes, sequences_at_once, weights_bytes
+from watcher.engine.capacity import cpu_cache_gib, gpu_cache_bytes, sequences_at_once, weights_bytes
 from watcher.engine.guard import Inventory
-from watcher.engine.process import CPU_CACHE_GIB
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
-from watcher.model import Reason, UimonError
 from watcher.mounts import network_file_system
 
 # Log-probabilities of a whole prompt chunk are held in fp32 over the vocabulary: 2,048 tokens by 152,000 words are
@@ -48,7 +46,7 @@ def sequences_for(settings: EngineSettings, origin: Inventory, context: int | No
         return settings.max_num_seqs
     shards, share = settings.tensor_parallel, settings.gpu_memory_utilization
     if settings.gpu_bytes is None:
-        cache: int | None = _cpu_cache_bytes()
+        cache: int | None = cpu_cache_gib(os.environ) * 2**30
     else:
         weights = weights_bytes(origin.tensors.values(), settings.dtype)
         cache = gpu_cache_bytes(settings.gpu_bytes, share, weights, shards)
@@ -61,16 +59,6 @@ def sequences_for(settings: EngineSettings, origin: Inventory, context: int | No
         shards=shards,
         dtype=settings.dtype,
     )
-
-
-def _cpu_cache_bytes() -> int:
-    said = os.environ.get("VLLM_CPU_KVCACHE_SPACE") or str(CPU_CACHE_GIB)
-    try:
-        return int(float(said) * 2**30)
-    except ValueError:
-        raise UimonError(
-            Reason.CONFIG_INVALID, f"VLLM_CPU_KVCACHE_SPACE is {said!r}; give it a number, in GiB."
-        ) from None
 
 
 def vllm_arguments(

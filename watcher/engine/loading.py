@@ -293,6 +293,11 @@ class Loader:
             self._hosting.require_uninterrupted()
             self._merge.run()
             way = self.load_full(target, digest, path, origin.path)
+        except UimonError as error:
+            # What was merged is uimon's own and gone with the error.
+            error.rename(target.with_name(f"{digest}.partial"), path)
+            error.rename(target, path)
+            raise
         finally:
             self._merge = None
             shutil.rmtree(place, ignore_errors=True)

@@ -14,15 +14,17 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from watcher.engine.capacity import CPU_CACHE_GIB, CPU_CACHE_SPACE, steady_context
+from watcher.engine.failures import LOOK_INTO_LOG, missing_module, needs
 from watcher.engine.protocol import Channel, Failure, Message, Progress, ProtocolError, Reply, Request
-from watcher.engine.types import EngineSettings
+from watcher.engine.types import ContextTooLong, EngineSettings
 from watcher.model import Reason, UimonError
 from watcher.processes import await_group_end
 
-CPU_CACHE_GIB = 1
-"""Memory for the cache on a CPU; vLLM's CPU build takes half of the machine's without a number."""
 _LOGS_KEPT = 8
 _TAIL_BYTES = 4096
+# vLLM logs the traceback of an import that failed in a process of its own inside another one.
+_IMPORTS_BYTES = 1 << 17
 _EXIT_SECONDS = 30.0
 _SECRET = re.compile(r"(_API_KEY|_TOKEN|_SECRET|_PASSWORD)$")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -57,7 +59,8 @@ def host_environment(device_env: Mapping[str, str], cache: Path) -> dict[str, st
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     inherited.setdefault("VLLM_CACHE_ROOT", str(cache))
-    inherited.setdefault("VLLM_CPU_KVCACHE_SPACE", str(CPU_CACHE_GIB))
+    if not inherited.get(CPU_CACHE_SPACE, "").strip():
+        inherited[CPU_CACHE_SPACE] = str(CPU_CACHE_GIB)
     if shutil.which((inherited.get("CXX") or "g++").split()[0]) is None:
         # vLLM lets torch compile some small functions; without a compiler the engine would not start.
         inherited.setdefault("TORCHDYNAMO_DISABLE", "1")
@@ -69,6 +72,7 @@ class HostProcess:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._log = new_log(settings.log_dir, "engine")
+        self._gpu = settings.gpu_bytes is not None
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
         # Nothing is ever written into it. Its end is ours alone, so the host's guardian reads an end of file when
@@ -176,9 +180,19 @@ class HostProcess:
         if isinstance(message, Failure):
             if message.fatal:
                 self.kill()
-            where = f" (log: {self._log})" if message.fatal else ""
-            raise UimonError(message.reason, f"{message.sentence}{where}")
+            raise self._failed(message)
         return message  # type: ignore[return-value]
+
+    def _failed(self, failure: Failure) -> UimonError:
+        """What the host said, with what only its log says."""
+        reason, sentence = failure.reason, failure.sentence
+        if LOOK_INTO_LOG in sentence and (module := missing_module(self._end_of_log(_IMPORTS_BYTES))):
+            doing = sentence.partition(":")[0]
+            reason, sentence = Reason.MODULE_MISSING, needs(module, doing, "vLLM could not import the model's class")
+        sentence += f" (log: {self._log})" if failure.fatal else ""
+        if failure.fits:
+            return ContextTooLong(sentence, steady_context(failure.fits, shared=self._gpu))
+        return UimonError(reason, sentence)
 
     def _timeout(self, seconds: float) -> UimonError:
         self.kill()
@@ -202,14 +216,18 @@ class HostProcess:
 
     def _last_words(self) -> str:
         """The last lines of the host's log, as one line."""
-        try:
-            with self._log.open("rb") as log:
-                log.seek(max(0, self._log.stat().st_size - _TAIL_BYTES))
-                text = log.read().decode("utf-8", "replace")
-        except OSError:
-            return "none"
+        text = self._end_of_log(_TAIL_BYTES)
         lines = [" ".join(_ANSI.sub("", line).split()) for line in text.splitlines()]
         return " | ".join([line for line in lines if line][-3:])[-600:] or "none"
+
+    def _end_of_log(self, size: int) -> str:
+        """The last bytes of the host's log; empty where it cannot be read."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(0, self._log.stat().st_size - size))
+                return log.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
 
 
 def new_log(directory: Path, program: str) -> Path:

@@ -153,11 +153,13 @@ class MeasureDone:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The request failed, in words for a person."""
+    """The request failed, in words for a person. `fits`: the context that the cache would hold, where that was too
+    small; else 0."""
 
     reason: Reason
     sentence: str
     fatal: bool
+    fits: int = 0
     op: Literal["failure"] = "failure"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from watcher.engine.tokenizer_files import TokenizerStamp
+from watcher.model import Reason, UimonError
 
 Swap = Literal["cold", "warm", "lora"]
 SwapPolicy = Literal["auto", "warm", "cold", "lora"]
@@ -105,6 +106,14 @@ class Setup:
 
 Message = Mapping[str, Any]
 """One turn as the validation file has it: `role`, `content`, and whatever else a chat template may read."""
+
+
+class ContextTooLong(UimonError):
+    """The cache does not hold one sequence of the context that was asked for; `fits` tokens it would hold."""
+
+    def __init__(self, sentence: str, fits: int) -> None:
+        super().__init__(Reason.OUT_OF_MEMORY, sentence)
+        self.fits = fits
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import wandb
@@ -32,7 +32,7 @@ from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Table, Target, UimonError
-from watcher.publish import definitions, joining, reading
+from watcher.publish import definitions, joining, reading, searching
 from watcher.publish.run import ENDED, RunFacts, RunRef
 from watcher.publish.wire import Limits, Message, Order, published_message
 
@@ -63,9 +63,12 @@ class _Destination:
     summary: dict[str, Any] | None = None
 
 
-def inspect(ref: RunRef) -> RunFacts:
-    """What W&B says of the run. Raises `UimonError` where W&B cannot be asked."""
-    return reading.facts_of(reading.load(ref))
+def inspect(ref: RunRef, *, search: bool = False) -> RunFacts:
+    """What W&B says of the run; `search` says of a missing one where it may be instead. Raises `UimonError` where W&B
+    cannot be asked.
+    """
+    run = reading.load(ref)
+    return searching.search(ref) if run is None and search else reading.facts_of(run)
 
 
 def publish(
@@ -203,7 +206,7 @@ def _companion(ref: RunRef, facts: RunFacts, limits: Limits) -> _Destination:
 def _resolved(ref: RunRef, facts: RunFacts) -> RunRef:
     """The run by its full name, as W&B knows it."""
     entity, project, _ = (facts.path or ref.name).rsplit("/", 2)
-    return RunRef(entity, project, ref.run_id)
+    return replace(ref, entity=entity, project=project)
 
 
 def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert]) -> list[str]:

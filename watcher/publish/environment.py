@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import netrc
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import watcher
+from watcher.publish.run import CLOUD, normal_server
 from watcher.publish.wire import Limits
 
 # The variables of W&B that say where the server is and who we are. All others are dropped: beside a trainer
@@ -39,6 +42,35 @@ _KEY_LIKE = re.compile(r"(?<![\w/])[A-Za-z0-9_]{40,}(?![\w/])")
 
 # A unix socket's path may have 107 characters; wandb-core adds about 40 to the temporary directory's.
 _SOCKET_ROOM = 60
+
+
+def server_environment(environ: Mapping[str, str], server: str | None) -> dict[str, str]:
+    """The variables with which a session talks to `server`; None leaves them as they are.
+
+    The key in WANDB_API_KEY goes to the server that is named, as the SDK has it for WANDB_BASE_URL. Where that names
+    another one, a key that `wandb login` has left for `server` itself comes first: it is surely the right one.
+    """
+    variables = dict(environ)
+    configured = normal_server(environ.get("WANDB_BASE_URL") or "")
+    if server is None or server == configured:
+        return variables
+    variables["WANDB_BASE_URL"] = server
+    variables.pop("WANDB_APP_URL", None)
+    if server != (configured or CLOUD) and has_login(environ, server):
+        for name in ("WANDB_API_KEY", "WANDB_API_KEY_FILE", "WANDB_IDENTITY_TOKEN_FILE"):
+            variables.pop(name, None)
+    return variables
+
+
+def has_login(environ: Mapping[str, str], server: str) -> bool:
+    """Whether `wandb login` has left a key for this server, in the netrc file."""
+    home = Path(environ.get("HOME") or "~").expanduser()
+    file = Path(environ["NETRC"]).expanduser() if environ.get("NETRC") else home / ".netrc"
+    try:
+        hosts = netrc.netrc(str(file)).hosts
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return any(normal_server(f"https://{host}") == server or host == urlsplit(server).netloc for host in hosts)
 
 
 def session_environment(environ: Mapping[str, str], directory: Path, limits: Limits) -> dict[str, str]:

@@ -25,7 +25,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from watcher.model import Reason, UimonError
-from watcher.publish.run import ENDED, RunFacts, RunRef, Writer
+from watcher.publish.run import ENDED, RunFacts, RunRef, Writer, missing_run
 
 Mode: TypeAlias = Literal["auto", "shared", "deferred"]
 
@@ -87,11 +87,7 @@ def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool) -> Sessio
     `Deferred`.
     """
     if not facts.exists:
-        raise UimonError(
-            Reason.RUN_NOT_FOUND,
-            f"W&B has no run {ref.name}: check the id, or start the trainer with "
-            f"WANDB_MODE=shared WANDB_RUN_ID={ref.run_id}; rows wait until the run exists.",
-        )
+        raise UimonError(Reason.RUN_NOT_FOUND, missing_run(ref, facts))
     shared = facts.writer is Writer.SHARED
     if mode == "shared" or (mode == "auto" and shared):
         return Session.JOIN

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from watcher.model import Alert, Reason, Row, UimonError
+from watcher.publish.environment import server_environment
 from watcher.publish.process import Session
 from watcher.publish.run import RunFacts, RunRef, Writer
 from watcher.publish.wire import Limits, Message, Order, PublishResult, decode_result, encode_row
@@ -23,24 +24,29 @@ def inspect_run(
     directory: Path | None = None,
     environ: Mapping[str, str] | None = None,
     limits: Limits | None = None,
+    *,
+    search: bool = False,
 ) -> RunFacts:
     """Ask W&B about the run, within `timeout` seconds; a run that is missing has `exists` False.
+
+    `search` also looks for a missing run among the entity's other projects, and by its display name.
 
     The session's files go under `directory` (None: a temporary one) and are removed. Raises `UimonError`:
     `WANDB_UNREACHABLE`, `WANDB_KEY_MISSING` or `WANDB_REFUSED`.
     """
-    variables = os.environ if environ is None else environ
+    variables = server_environment(os.environ if environ is None else environ, ref.server)
     with tempfile.TemporaryDirectory(prefix="uimon-") as temporary:
         place = Path(temporary) if directory is None else directory
         with Session(place, timeout, limits or Limits(), variables) as session:
-            session.send({"task": "inspect", "ref": asdict(ref)})
+            session.send({"task": "inspect", "ref": asdict(ref), "search": search})
             answer = session.receive()
             if answer is None:
                 raise _silence(session, timeout)
     if answer["event"] == "error":
         raise UimonError(Reason(answer["reason"]), answer["sentence"])
     facts = {key: value for key, value in answer.items() if key != "event"}
-    return RunFacts(**{**facts, "writer": Writer(facts["writer"])})
+    found = {name: tuple(facts[name]) for name in ("elsewhere", "titled")}
+    return RunFacts(**{**facts, **found, "writer": Writer(facts["writer"])})
 
 
 class WandbPublisher:
@@ -63,7 +69,7 @@ class WandbPublisher:
         self._directory = directory
         self._timeout = timeout
         self._limits = limits or Limits()
-        self._environ = os.environ if environ is None else environ
+        self._environ = server_environment(os.environ if environ is None else environ, ref.server)
 
     def publish(self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: OnMark) -> PublishResult:
         """Bring `rows` where `order` says, and raise `alerts` there; never raises for what W&B does, but says why

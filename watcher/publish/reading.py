@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from wandb.apis.public.runs import RunNotFoundError
 from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
 from watcher.model import Reason, Row, RowKind, UimonError
-from watcher.publish.run import RunFacts, RunRef, Writer
+from watcher.publish.run import CLOUD, RunFacts, RunRef, Writer
 from watcher.publish.wire import Limits
 
 # `shared_mode` in the SDK's telemetry enumeration (wandb.proto.wandb_telemetry_pb2.Feature).
@@ -35,12 +36,19 @@ FAILURES = (wandb.Error, WandbApiFailedError, TimeoutError)
 """The public API raises wandb-core's own error where it pages, and its own wrapping of it elsewhere."""
 
 
+def connect() -> wandb.Api:
+    """The public API of the server that WANDB_BASE_URL names. Raises as the SDK does."""
+    if os.environ.get("WANDB_BASE_URL") == CLOUD:
+        # The SDK knows its own cloud, and the logins for it, by an address that differs from release to release.
+        os.environ["WANDB_BASE_URL"] = str(wandb.Settings.model_fields["base_url"].default)
+    return wandb.Api(timeout=60)
+
+
 def load(ref: RunRef) -> PublicRun | None:
     """The run with all its attributes, None where there is none. Raises `UimonError` where W&B cannot be asked."""
     try:
-        api = wandb.Api(timeout=60)
-        entity = ref.entity or api.default_entity
-        return api.run(f"{entity}/{ref.project}/{ref.run_id}")
+        api = connect()
+        return api.run(f"{ref.entity or api.default_entity}/{ref.project}/{ref.run_id}")
     except FAILURES as error:
         if isinstance(getattr(error, "exc", None), RunNotFoundError):
             return None
@@ -116,12 +124,17 @@ def explain(error: Exception) -> UimonError:
     if any(word in text for word in _OUTAGE_WORDS):
         return UimonError(Reason.WANDB_UNREACHABLE, f"W&B does not answer; it is tried again ({text}).")
     if "No API key configured" in text or "No authentication configured" in text:
+        server = os.environ.get("WANDB_BASE_URL")
+        key, login = (f" for {server}", f"wandb login --host={server}") if server else ("", "wandb login")
         return UimonError(
             Reason.WANDB_KEY_MISSING,
-            "There is no W&B key: set WANDB_API_KEY or WANDB_API_KEY_FILE, or run `wandb login`.",
+            f"There is no W&B key{key}: set WANDB_API_KEY or WANDB_API_KEY_FILE, or run `{login}`.",
         )
+    server = f" at {os.environ['WANDB_BASE_URL']}" if os.environ.get("WANDB_BASE_URL") else ""
     return UimonError(
-        Reason.WANDB_REFUSED, f"W&B refused: {text}. Check the key, and that it may write to this entity and project."
+        Reason.WANDB_REFUSED,
+        f"W&B{server} refused: {text}. Check that the key is that server's, and that it may write to this entity and "
+        "project.",
     )
 
 

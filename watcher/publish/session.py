@@ -70,7 +70,7 @@ def _serve(request: Message, channel: Channel) -> Message:
 
     ref = RunRef(**request["ref"])
     if request["task"] == "inspect":
-        return {"event": "facts", **asdict(inspect(ref))}
+        return {"event": "facts", **asdict(inspect(ref, search=request["search"]))}
     rows = [decode_row(row) for row in request["rows"]]
     alerts = [decode_alert(alert) for alert in request["alerts"]]
     order = decode_order(request["order"])

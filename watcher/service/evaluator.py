@@ -9,20 +9,22 @@ from typing import Protocol
 
 from watcher import evaluation
 from watcher.alerts.power import limits
+from watcher.base_models import are_other_weights, snapshot_of
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import is_shared
 from watcher.checkpoints.staging import unstage
 from watcher.config import Settings
 from watcher.crashpoint import crash_point
-from watcher.engine.types import PromptSpec, Sampling
+from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import Kind, Reason, Row, State, UimonError
 from watcher.plugins import named_plugins
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
-from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest
+from watcher.sources import BASE_NAME
+from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest, shortened
 from watcher.validation import ValFile
 
 # A fresh engine may do better: these end an attempt, not the checkpoint.
@@ -58,7 +60,8 @@ class Engine(evaluation.Engine, Renderer, Protocol):
 class Evaluator:
     """Puts the oldest staged checkpoint through the engine.
 
-    `resolve_base` finds an adapter's base on this machine; `on_evaluated` is called after each evaluation.
+    `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_evaluated`
+    is called after each evaluation.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Evaluator:
         settings: Settings,
         run: str,
         val: ValFile,
-        resolve_base: Callable[[str | None], Path],
+        resolve_base: Callable[[str | None, Path], Path],
         on_evaluated: Callable[[], None],
     ) -> None:
         self._engine = engine
@@ -130,9 +133,54 @@ class Evaluator:
         return True
 
     def _evaluate(self, record: Record) -> tuple[Evaluation, Row]:
-        base = self._resolve_base(record.base) if record.kind is Kind.ADAPTER else None
-        suite = self._current_suite(record, base)
-        return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+        """The evaluation itself; what an error says of uimon's copy it says of the trainer's checkpoint."""
+        try:
+            base = self._base_of(record) if record.kind is Kind.ADAPTER else None
+            suite = self._current_suite(record, base)
+            try:
+                return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+            except ContextTooLong as error:
+                suite = self._shortened(suite, record, error)
+            return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+        except UimonError as error:
+            _say_own_path(error, record)
+            raise
+
+    def _shortened(self, suite: Suite, record: Record, error: ContextTooLong) -> Suite:
+        """The suite with the context that the engine's cache holds, for this checkpoint and all later ones.
+
+        Raises `error` where the user chose the length, or evaluations of the longer one are there already: theirs and
+        the next ones would not compare.
+        """
+        chosen = self._settings.max_tokens or self._settings.max_model_len
+        used = self._held is not None or any(known.suite == suite.digest for known in self._ledger.evaluations())
+        shorter = None if chosen or used else shortened(suite, error.fits)
+        if shorter is None:
+            raise error
+        request = request_digest(self._settings, self._val, self._plugins)
+        self._ledger.keep_suite(request, shorter.digest, shorter.to_json())
+        self._suite = shorter
+        self._engine.reserve(shorter.prompts, shorter.sampling, shorter.context)
+        self._warn(
+            record,
+            f"The engine's cache holds {shorter.context} tokens, fewer than prompts and answers of "
+            f"{suite.sampling.max_tokens} tokens may take, so in this run answers end after "
+            f"{shorter.sampling.max_tokens} tokens. --max-tokens sets their length; VLLM_CPU_KVCACHE_SPACE (CPU) or "
+            "--gpu-memory-utilization gives the cache more memory.",
+        )
+        return shorter
+
+    def _base_of(self, record: Record) -> Path:
+        """An adapter's base. Raises UimonError where it is not here, or not the model that was evaluated as step 0."""
+        base = self._resolve_base(record.base, record.path)
+        baseline = next((known for known in self._ledger.records() if known.name == BASE_NAME), None)
+        if baseline is not None and are_other_weights(baseline.path, base):
+            sentence = (
+                f"{record.path} is an adapter over {snapshot_of(base)}, but step 0 of this run is "
+                f"{snapshot_of(baseline.path)}; name the adapter's own with --base and give the run a new --state-dir."
+            )
+            raise UimonError(Reason.WEIGHTS_CHANGED, sentence)
+        return base
 
     def _commit(self, record: Record, result: Evaluation, row: Row) -> None:
         crash_point("evaluation.before_commit")
@@ -281,8 +329,8 @@ class Evaluator:
             table=evaluation.TableLimits(self._settings.table_rows, self._settings.table_kb * 1000),
             report=self._board.progress,
             interrupted=self._signals.stop.is_set,
-            note=lambda sentence: log.info("%s: %s", record.name, sentence),
-            warn=lambda sentence: self._warn(record, sentence),
+            note=lambda sentence: log.info("%s: %s", record.name, _own_path(sentence, record)),
+            warn=lambda sentence: self._warn(record, _own_path(sentence, record)),
             health=lambda: self._health(record),
             plugins=self._plugins,
         )
@@ -316,6 +364,23 @@ class _Held:
 def _is_trainers(record: Record) -> bool:
     """True where the trainer can still change the weights that the engine is given."""
     return record.stage is not None and is_shared(record.stage)
+
+
+def _say_own_path(error: UimonError, record: Record) -> None:
+    """Name the checkpoint where the trainer has it: the copy that the engine was given is gone when this is read."""
+    for place in _copies(record):
+        error.rename(place, record.path)
+
+
+def _own_path(sentence: str, record: Record) -> str:
+    for place in _copies(record):
+        sentence = sentence.replace(str(place), str(record.path))
+    return sentence
+
+
+def _copies(record: Record) -> tuple[Path, ...]:
+    """The names of what the engine is given of a checkpoint."""
+    return () if record.stage is None else (record.stage.resolve(), record.stage)
 
 
 def _worth_another_try(record: Record, now: Reason, before: Reason | None) -> bool:

@@ -42,8 +42,9 @@ class Parts:
     """The edges of the service; tests put scripted ones in their place.
 
     `outboxes` makes the outboxes for a watch over the trainer's run; it is None where nothing is logged. `run_facts`
-    asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine,
-    or raises UimonError. `free` gives the free bytes of a path's file system.
+    asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine
+    by what the adapter names and where it lies, or raises UimonError. `free` gives the free bytes of a path's file
+    system.
     """
 
     source: Source
@@ -52,7 +53,7 @@ class Parts:
     exporter: Exporter
     outboxes: Callable[[RunWatch], Outboxes] | None
     run_facts: Callable[[], RunFacts | None]
-    resolve_base: Callable[[str | None], Path]
+    resolve_base: Callable[[str | None, Path], Path]
     free: Callable[[Path], int] = free_bytes
 
 

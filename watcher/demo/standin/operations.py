@@ -71,6 +71,8 @@ class Operations:
             "HistoryPage": self._history_page,
             "SampledHistoryPage": self._sampled_page,
             "RunFiles": self._run_files,
+            "GetProjects": self._projects,
+            "Runs": self._runs,
         }
 
     def answer(self, name: str, variables: Mapping[str, Any]) -> JsonObject:
@@ -241,6 +243,29 @@ class Operations:
             "user": {"name": ENTITY, "username": ENTITY},
         }
 
+    def _projects(self, variables: Mapping[str, Any]) -> JsonObject:
+        entity = variables.get("entity") or ENTITY
+        names = sorted({run.project for run in self._store.runs.values() if run.entity == entity})
+        edges = [{"cursor": name, "node": self._project(entity, name)} for name in names]
+        return {"models": {"pageInfo": _LAST_PAGE, "edges": edges}}
+
+    def _project(self, entity: str, name: str) -> JsonObject:
+        user = self._viewer({})["viewer"]
+        about = {"__typename": "Project", "id": f"{entity}/{name}", "name": name, "entityName": entity}
+        return {**about, "createdAt": _iso(0), "isBenchmark": False, "user": user}
+
+    def _runs(self, variables: Mapping[str, Any]) -> JsonObject:
+        """The runs of a project that one of the filter's names fits; the SDK sends its filters as JSON."""
+        entity, project = variables["entity"], variables["project"]
+        if not self._store.project_exists(entity, project):
+            return {"project": None}
+        wanted = json.loads(variables.get("filters") or "{}").get("$or", [{}])
+        there = (run for run in self._store.runs.values() if (run.entity, run.project) == (entity, project))
+        runs = [run for run in there if any(_fits(run, condition) for condition in wanted)]
+        edges = [{"cursor": run.name, "node": self._public(run)} for run in runs]
+        found = {"edges": edges, "pageInfo": _LAST_PAGE}
+        return {"project": {"internalId": "1", "runCount": len(runs), "readOnly": False, "runs": found}}
+
     def _parquet(self, variables: Mapping[str, Any]) -> JsonObject:
         run = self._find(variables)
         # The SDK uses the smallest step of `liveData` only: from there on it asks for pages.
@@ -270,7 +295,7 @@ class Operations:
             return {"project": {"internalId": "1", "run": None}}
         wanted = variables.get("fileNames") or sorted(run.files)
         edges = [{"cursor": name, "node": self._file_node(run, name)} for name in wanted if name in run.files]
-        files = {"edges": edges, "pageInfo": {"endCursor": None, "hasNextPage": False}}
+        files = {"edges": edges, "pageInfo": _LAST_PAGE}
         return {"project": {"internalId": "1", "run": {"fileCount": len(run.files), "files": files}}}
 
     def _file_node(self, run: RunRecord, name: str) -> JsonObject:
@@ -278,6 +303,15 @@ class Operations:
         size = len(run.files[name])
         node = {"id": f"{run.storage_id}/{name}", "name": name, "url": url, "directUrl": url, "sizeBytes": size}
         return {**node, "mimetype": "application/octet-stream", "updatedAt": _iso(run.heartbeat), "md5": ""}
+
+
+_LAST_PAGE: JsonObject = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+
+
+def _fits(run: RunRecord, condition: Mapping[str, Any]) -> bool:
+    """Whether a run is what a filter asks for: `name` is its id, `display_name` what people see."""
+    known = {"name": run.name, "display_name": run.display_name}
+    return all(known.get(field) == value for field, value in condition.items())
 
 
 def _iso(seconds: float) -> str:
