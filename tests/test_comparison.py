@@ -39,7 +39,7 @@ def evaluate(ledger: Ledger, step: int, valid: int, at: float) -> None:
         }
         for i, page in enumerate(pages)
     )
-    evaluation = Evaluation(f"u{at}", step, "suite", {"eval/perplexity": 2.0}, samples, at)
+    evaluation = Evaluation(f"u{at}", step, "suite", {"eval/perplexity": 2.0, "eval/samples": 16}, samples, at)
     assert ledger.evaluated(record, evaluation, Row(f"u{at}", RowKind.EVAL, step, {}))
 
 
