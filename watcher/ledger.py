@@ -29,7 +29,7 @@ from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
 from watcher.ledger_outbox import LedgerOutbox
-from watcher.ledger_reading import LedgerReading
+from watcher.ledger_reading import LOG_SIGNS, LedgerReading
 from watcher.ledger_rows import (
     Evaluation,
     Record,
@@ -41,12 +41,14 @@ from watcher.model import (
     Checkpoint,
     Condition,
     Kind,
+    LoggedStep,
     Reason,
     Row,
     Staged,
     State,
     Target,
 )
+from watcher.training_log import measured_loss, read_signs
 
 __all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
 
@@ -86,7 +88,7 @@ class Ledger(LedgerReading):
                     latest = self._insert(found, at)
             record = self._sight_again(latest, found)
             if found.condition is Condition.COMPLETE and found.trainer is not None:
-                self._add_losses(run, found.trainer.losses, fresh=fresh)
+                self._add_losses(run, found.trainer.log, fresh=fresh)
             return record
 
     def vanished(self, present: Iterable[str]) -> list[Record]:
@@ -324,7 +326,9 @@ class Ledger(LedgerReading):
     def _sight_again(self, record: Record, found: Checkpoint) -> Record:
         """Move a checkpoint that nothing was done with yet to where this inspection puts it."""
         settled = record.state in (State.FAILED, State.SKIPPED)
-        if not _untouched(record) or (settled and found.condition is not Condition.COMPLETE):
+        # What lacks more, or less, than before has another reason; one that is being mended keeps it until it is whole.
+        still = record.state is State.FAILED and found.condition is Condition.UNSUPPORTED
+        if not _untouched(record) or (settled and not still and found.condition is not Condition.COMPLETE):
             return record
         state = {
             Condition.COMPLETE: State.COMPLETE,
@@ -346,7 +350,7 @@ class Ledger(LedgerReading):
             (state, reason, detail, self._clock(), checkpoint_id),
         )
 
-    def _add_losses(self, run: str, losses: Sequence[tuple[int, float]], *, fresh: bool) -> None:
+    def _add_losses(self, run: str, log: Sequence[LoggedStep], *, fresh: bool) -> None:
         """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row.
 
         What a `fresh` checkpoint's trainer has logged is all that led to it: NaN that is not in there came before the
@@ -356,14 +360,28 @@ class Ledger(LedgerReading):
             self._db.execute("DELETE FROM non_finite_loss")
             self._db.executemany(
                 "INSERT OR REPLACE INTO non_finite_loss VALUES (?, ?)",
-                [(step, repr(loss)) for step, loss in losses if not math.isfinite(loss)],
+                [(row.step, repr(row.loss)) for row in log if not math.isfinite(row.loss)],
             )
+            signs = [(sign.kind, sign.step, sign.evidence, sign.cleared_step) for sign in read_signs(log)]
+            self.remember(LOG_SIGNS, json.dumps(signs))
+        losses = ((row.step, loss) for row in log if (loss := measured_loss(row)) is not None)
         self.outbox().add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
 
 
 # What a person can put right on disk, so that the next look finds a checkpoint that can be evaluated.
 _CURABLE: Final = frozenset(
-    {Reason.DEEPSPEED_ZERO, Reason.FSDP_SHARDED, Reason.TORCH_DCP, Reason.PICKLE_WEIGHTS, Reason.UNREADABLE}
+    {
+        Reason.DEEPSPEED_ZERO,
+        Reason.FSDP_SHARDED,
+        Reason.TORCH_DCP,
+        Reason.PICKLE_WEIGHTS,
+        Reason.UNREADABLE,
+        Reason.WEIGHTS_MISSING,
+        Reason.WEIGHTS_INCOMPLETE,
+        Reason.CONFIG_MISSING,
+        Reason.TRAINER_STATE_MISSING,
+        Reason.TRAINER_STATE_MISMATCH,
+    }
 )
 
 

@@ -9,6 +9,10 @@ from typing import Any, Final
 from watcher.ledger_file import LedgerFile
 from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to_status
 from watcher.model import RowKind, State
+from watcher.training_log import LogSign, SignKind
+
+LOG_SIGNS: Final = "log signs"
+"""The ledger's name for what the trainer's log shows."""
 
 _EVALUATION: Final = (
     "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, "
@@ -125,6 +129,13 @@ class LedgerReading(LedgerFile):
         with self._lock:
             rows = self._db.execute("SELECT step, loss FROM non_finite_loss ORDER BY step").fetchall()
         return [(int(row["step"]), float(row["loss"])) for row in rows]
+
+    def log_signs(self) -> tuple[LogSign, ...]:
+        """What the trainer's log shows as a whole: the log of the checkpoint that came last."""
+        return tuple(
+            LogSign(SignKind(kind), step, evidence, cleared)
+            for kind, step, evidence, cleared in json.loads(self.recall(LOG_SIGNS) or "[]")
+        )
 
     def suite(self, request: str) -> str | None:
         """The body of the suite that was made for this request, if there is one."""

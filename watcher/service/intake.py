@@ -36,6 +36,11 @@ class Source(Protocol):
         """Names of all the checkpoints that were there at the last look; None where others may be elsewhere."""
         ...
 
+    def elsewhere(self) -> str:
+        """A sentence that names directories with checkpoints deeper down, where the last look found none; else empty.
+        """
+        ...
+
     def again(self, name: str) -> None:
         """The next look brings this checkpoint, whether or not it has changed."""
         ...
@@ -98,6 +103,10 @@ class Intake:
         self._looked_at = time.time()
         self._missing_said = False
         self._disk_said = False
+        self.settling = False
+        """True while the silence of a checkpoint, which does not last long enough yet, decides about it."""
+        self.elsewhere: str | None = None
+        """Where else checkpoints are, in a sentence; empty where nowhere, None before it was looked for."""
 
     def run(self) -> None:
         """Look again and again, until the service stops."""
@@ -121,7 +130,16 @@ class Intake:
             self._stage_complete()
             if self._early:
                 self._stage_early()
+            self.settling = any(checkpoint.settling for checkpoint in self._seen.values())
+            self._look_elsewhere()
         self._signals.looked.set()
+
+    def _look_elsewhere(self) -> None:
+        """Say once where checkpoints are, if there are none here: trainers make directories of their own."""
+        if self.elsewhere is None:
+            self.elsewhere = self._source.elsewhere()
+            if self.elsewhere:
+                log.warning("%s", self.elsewhere)
 
     def _forget_vanished(self, names: set[str]) -> None:
         for record in self._ledger.vanished(names):

@@ -17,8 +17,9 @@ from watcher.config import Settings
 from watcher.durations import format_duration
 from watcher.export import Exporter
 from watcher.ledger import Ledger, Record
-from watcher.model import Reason, State, UimonError
+from watcher.model import State, UimonError
 from watcher.publish import RunFacts, Settling
+from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
@@ -120,6 +121,11 @@ class Service:
             self.signals,
             self.board,
         )
+
+    @property
+    def lacking(self) -> bool:
+        """True where `--once` has left something that was there, or all of it, without an evaluation."""
+        return self._settings.once and is_lacking(self._parts.ledger.records(), self._intake.elsewhere)
 
     def stop(self) -> None:
         """Hand the current checkpoint back, publish what is due within some seconds, and return."""
@@ -226,9 +232,8 @@ class Service:
     def _reason_to_end(self) -> str:
         settings, quiet = self._settings, self.signals.quiet_seconds
         if settings.once:
-            # What shows by its silence alone that it is whole needs a minute of that.
-            unsure = any(r.reason is Reason.STILL_CHANGING for r in self._parts.ledger.records(State.SEEN))
-            return "" if unsure else "Everything that was there is evaluated."
+            # What shows by its silence alone what it is needs a minute of that.
+            return "" if self._intake.settling else last_sentence(self._parts.ledger.records(), self._intake.elsewhere)
         if settings.until_final and not self._publisher.deferred:
             final = self._parts.ledger.newest_final()
             # A final checkpoint of an earlier start may have been trained on since; that shows within the grace.
