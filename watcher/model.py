@@ -17,6 +17,9 @@ JsonScalar = str | int | float | bool | None
 FINAL_NAME = "final"
 """The name of the model that a trainer saves into the run directory itself."""
 
+BASE_NAME = "base"
+"""The name of the base model as the checkpoint of step 0."""
+
 
 class Reason(StrEnum):
     """Why a checkpoint or a row is not where one would expect it. The value is the word users see."""

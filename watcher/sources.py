@@ -12,10 +12,9 @@ from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover
 from watcher.checkpoints.deeper import name_runs, runs_below
 from watcher.checkpoints.layout import may_hold_model
 from watcher.checkpoints.proof import LONG_SILENCE_S
-from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, UimonError
+from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition, Reason, UimonError
 
 Glance = tuple[tuple[str, int, int, int], ...]
-BASE_NAME = "base"
 _RECENT = 100
 """So many of the newest checkpoints are looked into at each look."""
 _TURNS = 12

@@ -56,6 +56,24 @@ def measured_loss(row: LoggedStep) -> float | None:
     return row.loss
 
 
+@dataclass(frozen=True, slots=True)
+class LogFacts:
+    """What a whole log says beside its losses: (step, loss) of those that are NaN or infinity, and its signs."""
+
+    non_finite: tuple[tuple[int, float], ...] = ()
+    signs: tuple[LogSign, ...] = ()
+
+
+def read_log(log: Sequence[LoggedStep]) -> LogFacts:
+    """The facts of one checkpoint's log."""
+    return LogFacts(tuple((row.step, row.loss) for row in log if not math.isfinite(row.loss)), read_signs(log))
+
+
+def measured(log: Sequence[LoggedStep]) -> Iterator[tuple[int, float]]:
+    """The (step, loss) of the rows whose loss is one."""
+    return ((row.step, loss) for row in log if (loss := measured_loss(row)) is not None)
+
+
 def read_signs(log: Sequence[LoggedStep]) -> tuple[LogSign, ...]:
     """Every sign in the log of one checkpoint, by step."""
     found = [*_gradients(log), *_zero_loss(log), *_zero_rate(log), *_same_loss(log)]

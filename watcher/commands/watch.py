@@ -59,6 +59,8 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         serving(settings.serve, parts.service.heartbeat),
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
+        if settings.adopt_earlier:
+            log.info("All that lies there is evaluated for run %s, whichever training left it (--adopt-earlier).", name)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         return outcome(parts, logged=run is not None) if finished else 1

@@ -68,6 +68,11 @@ def inspect(ref: RunRef) -> RunFacts:
     return reading.facts_of(reading.load(ref))
 
 
+def logged_losses(ref: RunRef) -> list[tuple[int, float]]:
+    """The (step, loss) that the trainer has logged into the run. Raises `UimonError` where W&B cannot be asked."""
+    return reading.logged_losses(reading.load(ref))
+
+
 def publish(
     ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, commit_mark: CommitMark
 ) -> Message:

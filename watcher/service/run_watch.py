@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -27,12 +28,19 @@ class RunWatch:
         self._ended_at: float | None = None
         self._silence: float | None = None
         self.ended_state: str | None = None
+        self.begun: float | None = None
+        """When the run began at W&B, in seconds since the epoch; None while that is not known."""
+        self.asked = threading.Event()
+        """Set once W&B was asked, whatever it knew."""
 
     def look(self, *, now: bool = False) -> RunFacts | None:
         """Ask W&B if it is time to, or `now`; None where it was not asked, or did not know."""
         if not now and self._clock() < self._next_look:
             return None
         found = self._facts()
+        if found is not None:
+            self.begun = found.begun
+        self.asked.set()
         self._next_look = self._clock() + _INTERVAL
         if found is None:
             # Not known is no evidence of either; what was seen before stays, and the session looks once more.

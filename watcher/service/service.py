@@ -19,6 +19,7 @@ from watcher.export import Exporter
 from watcher.ledger import Ledger, Record
 from watcher.model import State, UimonError
 from watcher.publish import RunFacts, Settling
+from watcher.service.belonging import Belonging, Losses, NoOrigin
 from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.failed_alert import failed_alert
@@ -33,6 +34,8 @@ from watcher.val import ValFile
 
 _TICK = 0.25
 _JOIN_SECONDS = 30.0
+_ORIGIN_SECONDS = 75.0
+"""How long the first look waits for W&B's answer, which is given up itself after a minute."""
 _STOP_DRAIN_SECONDS = 4.0
 _STOP_JOIN_SECONDS = 1.5
 _GB = 1e9
@@ -44,7 +47,8 @@ class Parts:
 
     `outboxes` makes the outboxes for a watch over the trainer's run; it is None where nothing is logged. `run_facts`
     asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine,
-    or raises UimonError. `free` gives the free bytes of a path's file system.
+    or raises UimonError. `free` gives the free bytes of a path's file system. `logged` asks the tracker for the losses
+    that the trainer has logged into the run (None: not to be had now).
     """
 
     source: Source
@@ -55,6 +59,7 @@ class Parts:
     run_facts: Callable[[], RunFacts | None]
     resolve_base: Callable[[str | None], Path]
     free: Callable[[Path], int] = free_bytes
+    logged: Callable[[], Losses | None] = lambda: None
 
 
 class Service:
@@ -80,6 +85,8 @@ class Service:
         self._asked_to_stop = False
         self.heartbeat = Heartbeat()
         self._started_at = time.time()
+        self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
+        origin = _Origin(self.run_watch, parts.logged, self.signals) if parts.outboxes else NoOrigin()
         self._intake = Intake(
             parts.source,
             parts.ledger,
@@ -90,6 +97,7 @@ class Service:
             policy=parse_policy(settings.policy),
             # What is only there at the one look of `--once` may never be finished.
             early=not settings.once,
+            belonging=Belonging(parts.ledger, run, origin, adopt=settings.adopt_earlier),
         )
         self._evaluator = Evaluator(
             parts.engine,
@@ -103,7 +111,6 @@ class Service:
             resolve_base=parts.resolve_base,
             on_evaluated=lambda: self._warner.wake(),
         )
-        self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
         self._warner = Warner(
             parts.ledger,
             LedgerHistory(parts.ledger, val.conversations[: settings.samples], settings.alerts),
@@ -243,6 +250,23 @@ class Service:
             if state and min(quiet, self.run_watch.ended_seconds) >= settings.grace:
                 return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
         return ""
+
+
+class _Origin:
+    """The run as W&B knows it. The first answer is waited for: what an earlier run left is not to be begun with."""
+
+    def __init__(self, watch: RunWatch, logged: Callable[[], Losses | None], signals: Signals) -> None:
+        self._watch = watch
+        self._signals = signals
+        self.logged = logged
+
+    def begun(self) -> float | None:
+        """When the run began, as far as W&B has answered."""
+        deadline = time.monotonic() + _ORIGIN_SECONDS
+        while not self._signals.stop.is_set() and time.monotonic() < deadline:
+            if self._watch.asked.wait(_TICK):
+                break
+        return self._watch.begun
 
 
 def _staging(settings: Settings, directory: Path, free: Callable[[Path], int]) -> Staging:
