@@ -28,7 +28,7 @@ with what it lacks, and taken up again once it is whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
@@ -408,8 +408,8 @@ def _untouched(record: Record) -> bool:
     """True where nothing was done with a checkpoint yet, so that a new look may change what is known of it."""
     unread = record.state in (State.SEEN, State.COMPLETE)
     curable = record.state is State.FAILED and record.reason in _CURABLE
-    # A directory may only seem to be deleted, or abandoned: an unmounted disk comes back, a slow writer goes on. What is
-    # held for an earlier run's may be written over, or turn out to be this one's.
+    # A directory may only seem to be deleted, or abandoned: an unmounted disk comes back, a slow writer goes on. What
+    # is held for an earlier run's may be written over.
     gone = record.reason in (Reason.DELETED, Reason.ABANDONED, Reason.EARLIER_RUN)
     back = record.state is State.SKIPPED and gone and record.digest is None
     return unread or curable or back

@@ -48,8 +48,8 @@ class LogSign:
 def measured_loss(row: LoggedStep) -> float | None:
     """The loss of a row; None where it is 0.0 and nothing shows that it is a number at all.
 
-    >>> measured_loss(LoggedStep(5, 0.0, math.nan)), measured_loss(LoggedStep(5, 0.0)), measured_loss(LoggedStep(5, 0.0, 0.3))
-    (None, None, 0.0)
+    >>> [measured_loss(LoggedStep(5, 0.0, norm)) for norm in (math.nan, None, 0.0, 0.3)]
+    [None, None, None, 0.0]
     """
     if row.loss == 0.0 and not (row.grad_norm and math.isfinite(row.grad_norm)):
         return None

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,9 +39,7 @@ def save(root: Path, step: int, loss: Loss, at: float = 0.0, *, last: int = 100,
     """A checkpoint of the training that logs `loss`, written `at` seconds from now."""
     path = write_checkpoint(root, step, value=value)
     log = [{"step": at, "loss": loss(at), "grad_norm": 0.5, "learning_rate": 1e-4} for at in range(1, step + 1)]
-    (path / "trainer_state.json").write_text(
-        json.dumps({"global_step": step, "max_steps": last, "log_history": log})
-    )
+    (path / "trainer_state.json").write_text(json.dumps({"global_step": step, "max_steps": last, "log_history": log}))
     date(path, at)
     return path
 
@@ -307,13 +305,12 @@ def test_a_source_of_named_checkpoints_is_not_judged(house: House, monkeypatch: 
 
 
 @pytest.fixture
-def no_wait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("watcher.checkpoints.proof.QUIET_S", 0.5)
-    yield
 
 
 def test_once_waits_for_a_silence_and_names_what_it_could_not_evaluate(
-    house: House, no_wait: None, caplog: pytest.LogCaptureFixture
+    house: House, short_silence: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_checkpoint(house.root, 10)
     (write_checkpoint(house.root, 20) / "config.json").unlink()
@@ -359,5 +356,3 @@ def test_an_empty_directory_is_no_failure_and_not_said_to_be_evaluated(
         made.run()
     assert not made.lacking
     assert "There is no checkpoint yet" in caplog.text
-
-

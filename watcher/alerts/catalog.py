@@ -135,8 +135,8 @@ _ALL = {
     ),
     Rule.NON_FINITE: Meaning(
         "Training has produced NaN or infinity",
-        "The weights, the gradients or the loss have left the range of numbers: a learning rate that is too high, fp16 without loss "
-        "scaling, or broken data.",
+        "The weights, the gradients or the loss have left the range of numbers: a learning rate that is too high, fp16 "
+        "without loss scaling, or broken data.",
         "If the next checkpoints are finite, look for a broken batch at this step. If not, stop: weights with NaN do "
         "not recover. Go back to the last finite checkpoint, lower the learning rate, clip gradients, and prefer bf16 "
         "to fp16.",

@@ -3,12 +3,12 @@
 Trainings are told apart by their logs (`lineage`). Which of those that contradict each other is this run's shows by,
 in this order:
 
-| evidence | this run's is | why it comes there |
+| evidence | this run's is | why |
 |---|---|---|
 | what W&B's run logged itself | each training with a step of the same loss, in no other | nobody else logs into it |
-| the ledger | each of which a checkpoint was evaluated, or whose losses it holds | uploads and copies have any time |
-| the ledger, and a trainer that begins anew | one that parts from such a training after one of its checkpoints; one that \
-writes over a checkpoint of it; one that is newer and has no larger step than it | the same run, restarted or gone back |
+| the ledger | each of which a checkpoint was evaluated, or whose losses it holds | copies have any time |
+| the ledger: a trainer that goes back | one that parts from such a training after one of its checkpoints | same run |
+| the ledger: a trainer that begins anew | one that writes over such a training, or has no larger step | same run |
 | when the weights were written | the one that was written last | a guess, which is said |
 
 A checkpoint is another training's where its log differs from every training of this run's. One whose log is the same up
@@ -59,8 +59,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """`foreign`: for each checkpoint that is another training's a sentence why. `guess`: what was guessed, in a sentence,
-    or empty. `asks`: what W&B's run itself has logged would tell more.
+    """`foreign`: for each checkpoint that is another training's a sentence why. `guess`: what was guessed, in a
+    sentence, or empty. `asks`: what W&B's run itself has logged would tell more.
     """
 
     foreign: Mapping[str, str]
@@ -109,8 +109,8 @@ class _Judge:
             return [newest], ""
         other = max(others, key=self._written)
         return [newest], (
-            f"There are checkpoints of {len(others) + 1} trainings: {self._newest(newest).name} was written last, so it is "
-            f"taken for this run's, and {self._newest(other).name} for an earlier one's."
+            f"There are checkpoints of {len(others) + 1} trainings: {self._newest(newest).name} was written last, so "
+            f"it is taken for this run's, and {self._newest(other).name} for an earlier one's."
         )
 
     def foreign(self, ours: Collection[int]) -> Iterator[tuple[str, str]]:

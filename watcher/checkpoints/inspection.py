@@ -177,7 +177,8 @@ def _refuse_several(found: Checkpoint, listing: Listing) -> None:
     if len(folders) > 1:
         pattern = found.name.replace(str(found.step), "{step}")
         way_out = f"name the one to evaluate, as in --pattern '{pattern}/{folders[0]}'"
-        detail = f"{found.name} holds {len(folders)} models, none of them in the directory itself: {', '.join(folders)}."
+        named = ", ".join(folders)
+        detail = f"{found.name} holds {len(folders)} models, none of them in the directory itself: {named}."
         raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
 
 

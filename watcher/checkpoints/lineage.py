@@ -23,8 +23,8 @@ from watcher.training_log import measured_loss
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A checkpoint that lies there: when its weights were `written` (seconds since the epoch, 0 where that is not known),
-    its `training` (None where its log is empty) and the last step that its log has.
+    """A checkpoint that lies there: when its weights were `written` (seconds since the epoch, 0 where that is not
+    known), its `training` (None where its log is empty) and the last step that its log has.
     """
 
     name: str

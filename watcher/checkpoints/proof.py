@@ -136,9 +136,7 @@ class NeedsTrainerState:
         if found.trainer is None:
             detail = f"{found.name} has no {layout.TRAINER_STATE} yet, the last file of a checkpoint."
             early = any(name in files for name in AFTER_THE_MODEL)
-            raise Finding(
-                Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail, early=early, way_out=INTERRUPTED
-            )
+            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail, early=early, way_out=INTERRUPTED)
         if found.trainer.global_step != found.step:
             detail = f"{layout.TRAINER_STATE} in {found.name} states step {found.trainer.global_step}."
             way_out = "give the directory the name of its own step"

@@ -93,7 +93,8 @@ class RunFacts:
 
     `state` is W&B's own word (running, finished, crashed, failed, killed), `path` is `entity/project/id`, `title` the
     name that people see, and `history_lines` counts the history lines that W&B shows. `silence`: seconds since the
-    last heartbeat, by W&B's clock and this machine's; `begun`: when the run began, in seconds since the epoch. A run that does not exist has `exists` False and nothing else.
+    last heartbeat, by W&B's clock and this machine's. `begun`: when the run began, in seconds since the epoch. A run
+    that does not exist has `exists` False and nothing else.
     """
 
     exists: bool

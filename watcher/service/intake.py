@@ -38,8 +38,7 @@ class Source(Protocol):
         ...
 
     def elsewhere(self) -> str:
-        """A sentence that names directories with checkpoints deeper down, where the last look found none; else empty.
-        """
+        """Names directories with checkpoints deeper down in a sentence where the last look found none; else empty."""
         ...
 
     def again(self, name: str) -> None:
