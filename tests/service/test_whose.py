@@ -326,7 +326,8 @@ def test_once_waits_for_a_silence_and_names_what_it_could_not_evaluate(
     assert made.lacking
     last = [record.getMessage() for record in caplog.records if "checkpoints are evaluated" in record.getMessage()]
     assert "1 of 3 checkpoints" in last[0]
-    assert "checkpoint-20 (config_missing: checkpoint-20 has no config.json" in last[0]
+    assert "checkpoint-20 (failed, config_missing)" in last[0]
+    assert "put the config.json of the model there" in caplog.text
     assert "checkpoint-30 (is still being written, trainer_state_missing" in last[0]
     assert [alert.title for alert in house.tracker.alerts] == ["Not evaluated (config_missing): checkpoint-20"]
     # A copy that goes on after a pause.

@@ -14,7 +14,7 @@ from watcher.checkpoints.belonging import Evidence, Ruling, rule
 from watcher.checkpoints.lineage import Member, Trainings
 from watcher.ledger import Ledger, Record
 from watcher.ledger_rows import train_row
-from watcher.model import Checkpoint, Reason, State
+from watcher.model import Checkpoint, Condition, Reason, State
 from watcher.service.signals import log
 from watcher.training_log import LogFacts, read_log
 
@@ -85,9 +85,11 @@ class Belonging:
         known = self._trainings.members.get(checkpoint.name)
         member = self._trainings.note(checkpoint.name, checkpoint.step, steps, _written(checkpoint))
         self._changed |= member != known
-        self._logs.add(checkpoint.name)
-        if before is None or before.early or before.state is State.SEEN or before.stamp != checkpoint.stamp:
-            self._facts[checkpoint.name] = read_log(steps)
+        if checkpoint.condition is Condition.COMPLETE:
+            self._changed = True
+            self._logs.add(checkpoint.name)
+            if before is None or before.early or before.state is State.SEEN or before.stamp != checkpoint.stamp:
+                self._facts[checkpoint.name] = read_log(steps)
         return replace(checkpoint, trainer=checkpoint.trainer and replace(checkpoint.trainer, log=()))
 
     def is_foreign(self, name: str) -> str:

@@ -51,6 +51,9 @@ def _is_left(record: Record) -> bool:
 
 
 def _named(record: Record) -> str:
+    if record.state is State.FAILED:
+        # Its sentence follows in full.
+        return f"{record.name} (failed, {record.reason})"
     detail = record.detail.rstrip(".")
     state = "is still being written, " if record.state is State.SEEN else ""
     return f"{record.name} ({state}{record.reason}{f': {detail}' if detail else ''})"
