@@ -14,7 +14,7 @@ from tests.checkpoints.conftest import safetensors_bytes, state_bytes
 from watcher.checkpoints import DirectoryWaker, discover, inspect, naming_of, stage
 from watcher.checkpoints.deeper import ENTRIES, models_below, runs_below
 from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
-from watcher.model import Condition, Kind, Reason
+from watcher.model import Checkpoint, Condition, Kind, Reason
 from watcher.sources import DirectorySource
 
 Make = Any
@@ -163,19 +163,23 @@ def test_weights_deeper_than_one_folder_are_named(make: Make, run_dir: Path) -> 
 def test_a_copy_into_a_folder_is_seen_and_not_given_up_while_it_goes_on(make: Make, run_dir: Path) -> None:
     now = 0.0
     source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+
+    def look() -> list[Checkpoint]:
+        return list(source.look() or [])
+
     files = nested(make.full(5, shards=3), "model")
     index = files.pop("model/model.safetensors.index.json")
     path = make.put(run_dir / "checkpoint-5", {n: files[n] for n in ("trainer_state.json", "model/config.json")})
     for name in sorted(n for n in files if n.endswith(".safetensors")):
         now += QUIET_S - 1
         make.put(path, {name: files[name]})
-        (seen,) = source.look() or ()
+        (seen,) = look()
         assert seen.condition is Condition.PARTIAL
     now += QUIET_S
-    (seen,) = source.look() or ()
+    (seen,) = look()
     assert seen.condition is Condition.UNSUPPORTED
     make.put(path, {"model/model.safetensors.index.json": index})
-    (seen,) = source.look() or ()
+    (seen,) = look()
     assert seen.condition is Condition.COMPLETE
 
 
@@ -204,5 +208,3 @@ def test_the_walk_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "z" / "checkpoint-1").mkdir(parents=True)
     # Whether it is reached depends on the order of the directory; that it ends does not.
     assert len(runs_below(tmp_path)) <= 1
-
-

@@ -20,7 +20,7 @@ from watcher.commands.evidence import warnings_with_samples
 from watcher.commands.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
-from watcher.model import AlertLevel
+from watcher.model import AlertLevel, RowKind
 from watcher.service.warner import Channels
 
 PAGES = 64

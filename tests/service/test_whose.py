@@ -54,12 +54,13 @@ def service(
     *,
     begun: float | None = None,
     logged: Mapping[int, Sequence[float]] | None = None,
+    there: bool = True,
     **settings: object,
 ) -> Service:
     """One that publishes into a run that began so many seconds from now, and has logged these losses itself."""
     made = house.service(**{"once": True} | settings)
     began = None if begun is None else NOW + begun
-    facts = RunFacts(True, house.run_state, Writer.SHARED, begun=began)
+    facts = RunFacts(True, house.run_state, Writer.SHARED, begun=began) if there else RunFacts(False)
     parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=lambda: logged)
     chosen: Settings = made._settings
     return Service(chosen, "run", made._evaluator._val, house.state.stage, parts, board=made.board)
@@ -228,6 +229,23 @@ def test_a_run_that_began_after_all_that_lies_there_is_filled_only_where_that_is
     assert "--adopt-earlier takes what is there into this run" in caplog.text
     service(house, begun=-600, adopt_earlier=True).run()
     assert published(house) == ([10, 20], list(range(1, 21)))
+
+
+def test_a_run_that_is_not_there_yet_begins_later_than_what_lies_there(house: House) -> None:
+    for step in (10, 20):
+        save(house.root, step, old, -48 * HOUR)
+    service(house, there=False, once=False, idle_exit=0.5).run()
+    assert skipped(house) == ["checkpoint-10", "checkpoint-20"]
+    # That of an offline run has the same log, and is written now.
+    save(house.root, 30, old, 1)
+    service(house, there=False, once=False, idle_exit=0.5).run()
+    assert published(house)[0] == [10, 20, 30]
+
+
+def test_a_run_that_is_not_there_is_filled_once_all_the_same(house: House) -> None:
+    save(house.root, 10, old, -48 * HOUR)
+    service(house, there=False).run()
+    assert published(house)[0] == [10]
 
 
 def test_a_resume_under_a_new_id_is_one_training(house: House) -> None:

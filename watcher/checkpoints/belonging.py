@@ -16,9 +16,10 @@ to its own step is of this training, whatever its time: copies and uploads have 
 a new id, the checkpoints from before are evaluated for the new run, too: they are steps of the same training.
 
 Time alone tells in one more case: a training of which nothing was written since W&B's run began, and of which neither
-that run nor the ledger knows a step, is an earlier one. So is a checkpoint without a log that is older than the run. A
-run of one's own is filled with an old directory by `--adopt-earlier`, by which everything there belongs. A model in the
-run directory without a log is of the training whose checkpoint was written last before it.
+that run nor the ledger knows a step, is an earlier one; a run that W&B does not have yet begins later than now. So is a
+checkpoint without a log that is older than the run. A run of one's own is filled with an old directory by
+`--adopt-earlier`, by which everything there belongs. A model in the run directory without a log is of the training
+whose checkpoint was written last before it.
 
 What somebody asked for (`uimon retry STEP`) belongs, and shows nothing about its training.
 """

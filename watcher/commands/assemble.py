@@ -153,7 +153,9 @@ class _RunAtWandb:
         self._said: Reason | None = None
 
     def facts(self) -> RunFacts | None:
-        """What W&B says of the run; None where it cannot be known now, which never ends a service."""
+        """What W&B says of the run, also that there is none (yet); None where it cannot be known now, which never ends
+        a service.
+        """
         if self._run is None:
             return None
         try:
@@ -166,7 +168,7 @@ class _RunAtWandb:
             return None
         if not facts.exists:
             self._say(Reason.RUN_NOT_FOUND, f"W&B has no run {self._run.name} yet; rows wait until it is there.")
-            return None
+            return facts
         self._said = None
         self._board.update(url=facts.url)
         return facts

@@ -30,6 +30,8 @@ class RunWatch:
         self.ended_state: str | None = None
         self.begun: float | None = None
         """When the run began at W&B, in seconds since the epoch; None while that is not known."""
+        self.missing = False
+        """True where W&B was asked, and had no such run (yet)."""
         self.asked = threading.Event()
         """Set once W&B was asked, whatever it knew."""
 
@@ -39,10 +41,10 @@ class RunWatch:
             return None
         found = self._facts()
         if found is not None:
-            self.begun = found.begun
+            self.begun, self.missing = found.begun, not found.exists
         self.asked.set()
         self._next_look = self._clock() + _INTERVAL
-        if found is None:
+        if found is None or not found.exists:
             # Not known is no evidence of either; what was seen before stays, and the session looks once more.
             return None
         if found.state not in ENDED:

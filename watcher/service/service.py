@@ -86,7 +86,8 @@ class Service:
         self.heartbeat = Heartbeat()
         self._started_at = time.time()
         self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
-        origin = _Origin(self.run_watch, parts.logged, self.signals) if parts.outboxes else NoOrigin()
+        live = not settings.once
+        origin = _Origin(self.run_watch, parts.logged, self.signals, live=live) if parts.outboxes else NoOrigin()
         self._intake = Intake(
             parts.source,
             parts.ledger,
@@ -253,11 +254,17 @@ class Service:
 
 
 class _Origin:
-    """The run as W&B knows it. The first answer is waited for: what an earlier run left is not to be begun with."""
+    """The run as W&B knows it. The first answer is waited for: what an earlier run left is not to be begun with.
 
-    def __init__(self, watch: RunWatch, logged: Callable[[], Losses | None], signals: Signals) -> None:
+    `live`: a run that W&B does not have yet begins later than now. Where all that is there is to be evaluated once, it
+    may also be one that was offline, and whose rows wait until it was synced.
+    """
+
+    def __init__(self, watch: RunWatch, logged: Callable[[], Losses | None], signals: Signals, *, live: bool) -> None:
         self._watch = watch
         self._signals = signals
+        self._live = live
+        self._started = time.time()
         self.logged = logged
 
     def begun(self) -> float | None:
@@ -266,6 +273,8 @@ class _Origin:
         while not self._signals.stop.is_set() and time.monotonic() < deadline:
             if self._watch.asked.wait(_TICK):
                 break
+        if self._watch.missing and self._live:
+            return self._started
         return self._watch.begun
 
 
