@@ -46,9 +46,10 @@ class LedgerReading(LedgerFile):
         return [to_record(row) for row in rows]
 
     def state_counts(self) -> dict[State, int]:
-        """How many checkpoints are in each state."""
+        """How many checkpoints are in each state, without those of an earlier run."""
+        query = f"SELECT state, COUNT(*) AS count FROM checkpoint WHERE {_OWN} GROUP BY state"
         with self._lock:
-            rows = self._db.execute("SELECT state, COUNT(*) AS count FROM checkpoint GROUP BY state").fetchall()
+            rows = self._db.execute(query).fetchall()
         return {State(row["state"]): int(row["count"]) for row in rows}
 
     def has_earlier(self) -> bool:

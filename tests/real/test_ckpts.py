@@ -48,7 +48,7 @@ def test_what_another_training_left_is_skipped(made: Make, uimon: Uimon, case: s
     ended = uimon.once(place / "ck", place / "val.jsonl")
     assert ended.code == 0, ended.log
     states = {c["step"]: (c["state"], c["reason"]) for c in uimon.status()}
-    assert states == {step: ("evaluated", None) for step in own} | {left: ("skipped", "earlier_run")}
+    assert states == dict.fromkeys(own, ("evaluated", None)) | {left: ("skipped", "earlier_run")}
     assert f"Not evaluated: checkpoint-{left} (earlier_run" in ended.log
 
 

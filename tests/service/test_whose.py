@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
+from tests.service.test_service import run_in_thread, wait_until
 from watcher.config import Settings
 from watcher.model import FINAL_NAME, Reason, RowKind
 from watcher.publish import RunFacts
@@ -352,6 +353,25 @@ def test_once_waits_for_a_silence_and_names_what_it_could_not_evaluate(
     (house.root / "checkpoint-20" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     service(house).run()
     assert house.states()[1] == (20, "published", None)
+
+
+def test_another_runs_checkpoint_that_was_begun_early_is_dropped(house: House) -> None:
+    save(house.root, 10, new, -60)
+    made = service(house, once=False)
+    thread = run_in_thread(made)
+    wait_until(lambda: published(house)[0] == [10])
+    path = save(house.root.parent / "elsewhere", 500, old)
+    state = (path / "trainer_state.json").read_bytes()
+    (path / "trainer_state.json").unlink()
+    (path / "optimizer.pt").write_bytes(b"x")
+    path = path.rename(house.root / path.name)
+    wait_until(lambda: len(house.engine.loaded) == 2)
+    (path / "trainer_state.json").write_bytes(state)
+    wait_until(lambda: skipped(house) == ["checkpoint-500"])
+    made.stop()
+    thread.join(15)
+    assert published(house)[0] == [10]
+    assert list(house.state.stage.glob("*")) == []
 
 
 def test_directories_deeper_down_are_named_and_nothing_is_said_to_be_evaluated(

@@ -94,7 +94,7 @@ class Belonging:
 
     def is_foreign(self, name: str) -> str:
         """Why a checkpoint that was noted is another training's, by what is known now; empty where it is this run's."""
-        return "" if self._adopt else self._rule(self._newest_records()).foreign.get(name, "")
+        return "" if self._adopt else self._rule(self._ledger.records()).foreign.get(name, "")
 
     def settle(self, present: Collection[str] | None) -> list[str]:
         """Skip what is another training's, and take up what turned out not to be; gives the names of the latter.
@@ -107,10 +107,11 @@ class Belonging:
         if not (self._changed or self._has_news()):
             return []
         self._changed = False
-        records = self._newest_records()
-        ruling = self._rule(records) if present is not None else Ruling({})
+        every = self._ledger.records()
+        records = self._newest(every)
+        ruling = self._rule(every) if present is not None else Ruling({})
         if ruling.asks and not self._adopt and self._ask():
-            ruling = self._rule(records)
+            ruling = self._rule(every)
         self._say(ruling)
         back = [name for name, record in records.items() if self._apply(name, record, ruling)]
         self._give(ruling.foreign, records)
@@ -133,14 +134,16 @@ class Belonging:
         self._logged = self._origin.logged() or self._logged
         return bool(self._logged)
 
-    def _newest_records(self) -> dict[str, Record]:
+    def _newest(self, records: Sequence[Record]) -> dict[str, Record]:
         """The newest record of each checkpoint that lies there."""
-        newest = {record.name: record for record in sorted(self._ledger.records(), key=lambda record: record.id)}
+        newest = {record.name: record for record in sorted(records, key=lambda record: record.id)}
         return {name: newest[name] for name in self._trainings.members if name in newest}
 
-    def _rule(self, records: Mapping[str, Record]) -> Ruling:
-        self._begun = None if self._adopt else self._origin.begun()
-        taken = [r for r in self._ledger.records() if _is_taken(r)]
+    def _rule(self, every: Sequence[Record]) -> Ruling:
+        """The ruling on what lies there; `every`: all records of the ledger."""
+        self._begun = self._origin.begun()
+        records = self._newest(every)
+        taken = [r for r in every if _is_taken(r)]
         names = {r.name for r in taken}
         uids: dict[int, set[str]] = {}
 
@@ -158,7 +161,7 @@ class Belonging:
                 over={name for name, record in records.items() if name in names and not _is_taken(record)},
                 refused={name for name, record in records.items() if record.reason is Reason.EARLIER_RUN},
                 knows=knows,
-                begun=self._begun,
+                begun=None if self._adopt else self._begun,
                 logged=self._logged,
             ),
         )
@@ -206,8 +209,8 @@ class Belonging:
 
 
 def _is_taken(record: Record) -> bool:
-    """True for what this run has taken, and not only because somebody asked for that one."""
-    if record.asked:
+    """True for what this run has taken, and not only because somebody asked for that one, or before it was finished."""
+    if record.asked or record.early:
         return False
     passed_over = record.state is State.SKIPPED and record.reason not in _LOST
     return record.state in _TAKEN or passed_over or (record.state is State.FAILED and record.digest is not None)

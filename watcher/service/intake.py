@@ -183,6 +183,7 @@ class Intake:
             checkpoint = self._belonging.note(checkpoint, before)
             if before is not None and before.early and (why := self._belonging.is_foreign(checkpoint.name)):
                 self._ledger.forsake(before, State.SKIPPED, Reason.EARLIER_RUN, why)
+                log.warning("%s skipped (%s): %s.", before.name, Reason.EARLIER_RUN, why)
                 self._discard(before)
                 before = self._ledger.record(before.id)
         # Without the losses, which would be kept once more for every checkpoint of a long run.

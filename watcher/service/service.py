@@ -265,12 +265,12 @@ class _Origin:
         self._signals = signals
         self._live = live
         self._started = time.time()
+        self._deadline = time.monotonic() + _ORIGIN_SECONDS
         self.logged = logged
 
     def begun(self) -> float | None:
         """When the run began, as far as W&B has answered."""
-        deadline = time.monotonic() + _ORIGIN_SECONDS
-        while not self._signals.stop.is_set() and time.monotonic() < deadline:
+        while not self._signals.stop.is_set() and time.monotonic() < self._deadline:
             if self._watch.asked.wait(_TICK):
                 break
         if self._watch.missing and self._live:
