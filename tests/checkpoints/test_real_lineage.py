@@ -29,8 +29,9 @@ def train(name, steps, seed=1, rate=1e-2, resume=None):
     model = LlamaForCausalLM(LlamaConfig(**shape))
     data = [{"input_ids": (ids := torch.randint(0, 64, (8,)).tolist()), "labels": ids} for _ in range(16)]
     arguments = TrainingArguments(output_dir=str(root / name), max_steps=steps, save_steps=2, logging_steps=1,
-                                  seed=seed, learning_rate=rate, per_device_train_batch_size=2, report_to=[], use_cpu=True,
-                                  disable_tqdm=True, lr_scheduler_type="constant_with_warmup", warmup_steps=2)
+                                  seed=seed, learning_rate=rate, per_device_train_batch_size=2, report_to=[],
+                                  use_cpu=True, disable_tqdm=True, lr_scheduler_type="constant_with_warmup",
+                                  warmup_steps=2)
     Trainer(model=model, args=arguments, train_dataset=data, eval_dataset=data[:2]).train(
         resume_from_checkpoint=resume and str(root / resume))
 

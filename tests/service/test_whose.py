@@ -206,6 +206,20 @@ def test_two_runs_in_one_directory_get_each_its_own_by_what_they_log(house: Hous
     assert skipped(house) == ["checkpoint-15", "checkpoint-25"]
 
 
+def test_another_run_that_begins_later_in_the_directory_is_told_by_what_this_one_logs(house: House) -> None:
+    logged = {step: [old(step)] for step in range(1, 26)}
+    for step in (10, 20):
+        save(house.root, step, old, step - 100)
+    service(house, logged=logged).run()
+    save(house.root, 5, new, -10)
+    service(house, logged=logged).run()
+    assert skipped(house) == ["checkpoint-5"]
+    # W&B shows late what a trainer that began anew has logged; that it writes over its checkpoints shows at once.
+    save(house.root, 10, lambda step: 7.0 / step, -5, value=1)
+    service(house, logged=logged).run()
+    assert published(house)[0] == [10, 10, 20]
+
+
 def test_a_run_that_has_logged_only_what_both_have_says_nothing(house: House) -> None:
     def same_seed(step: int) -> float:
         return new(1) if step == 1 else old(step)

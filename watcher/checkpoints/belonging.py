@@ -5,7 +5,7 @@ in this order:
 
 | evidence | this run's is | why |
 |---|---|---|
-| what W&B's run logged itself | each training with a step of the same loss, in no other | nobody else logs into it |
+| what W&B's run logged itself | each whose losses it has; none at whose last common step it has another | own losses |
 | the ledger | each of which a checkpoint was evaluated, or whose losses it holds | copies have any time |
 | the ledger: a trainer that goes back | one that parts from such a training after one of its checkpoints | same run |
 | the ledger: a trainer that begins anew | one that writes over such a training, or has no larger step | same run |
@@ -96,11 +96,10 @@ class _Judge:
     def ours(self) -> tuple[list[int], str]:
         """The trainings of this run, and what was guessed for that."""
         answers = {t: self._is_logged(t) for t in self._members}
-        known = [t for t, answer in answers.items() if answer]
-        if not known:
-            known = [t for t, answer in answers.items() if answer is None and self._is_known(t)]
+        known = [t for t, answer in answers.items() if answer or (answer is None and self._is_known(t))]
         if known:
-            return known + [t for t in self._members if t not in known and self._begins_anew(t, known)], ""
+            rest = [t for t in self._members if t not in known]
+            return known + [t for t in rest if self._begins_anew(t, known, refuted=answers[t] is False)], ""
         open_to = [t for t in self._members if answers[t] is None and not self._is_old(self._written(t))]
         if not open_to:
             return [], ""
@@ -159,14 +158,15 @@ class _Judge:
         """True where the ledger has taken a checkpoint of it, or holds the last of its losses that it can have."""
         if any(member.name in self._evidence.taken for member in self._members[training]):
             return True
-        if not self.divided or not self._evidence.steps:
+        if not self._evidence.steps:
             return False
-        answers = [self._evidence.knows(step, loss) for step, loss in self._all.losses(training)]
-        told = [answer for answer in answers if answer is not None]
-        return bool(told and told[-1])
+        answers = (self._evidence.knows(step, loss) for step, loss in reversed(list(self._all.losses(training))))
+        return next((answer for answer in answers if answer is not None), False)
 
-    def _begins_anew(self, training: int, known: Collection[int]) -> bool:
-        """True for a training that this run's trainer began, or took up from one of its checkpoints, over the known."""
+    def _begins_anew(self, training: int, known: Collection[int], *, refuted: bool) -> bool:
+        """True for a training that this run's trainer began, or took up from one of its checkpoints, over the known.
+        What W&B shows of a run comes late, so that one which writes over the known is this run's even where `refuted`.
+        """
         members, evidence = self._members[training], self._evidence
         if any(self._all.fork(training, other) is None for other in known):
             return True
@@ -177,7 +177,7 @@ class _Judge:
         writes_over = any(member.name in evidence.over for member in members)
         newer = self._written(training) > max(self._written(other) for other in known)
         smaller = max(member.step for member in members) <= max(evidence.steps, default=0)
-        return newer and (goes_back or writes_over or smaller)
+        return newer and (writes_over or (not refuted and (goes_back or smaller)))
 
     def _is_old(self, written: float) -> bool:
         begun = self._evidence.begun

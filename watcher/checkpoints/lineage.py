@@ -85,9 +85,10 @@ class Trainings:
         """Forget the checkpoints that are gone."""
         self.members = {name: member for name, member in self.members.items() if name in names}
 
-    def alive(self) -> list[int]:
-        """The trainings that have a checkpoint, in the order in which they were met."""
-        return sorted({member.training for member in self.members.values() if member.training is not None})
+    @property
+    def count(self) -> int:
+        """How many trainings were met."""
+        return len(self._rows)
 
     def fork(self, first: int, second: int) -> int | None:
         """The first step at which the logs of two trainings differ; None where they do not."""
