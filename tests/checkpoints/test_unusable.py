@@ -128,6 +128,12 @@ def test_the_checkpoints_own_model_goes_before_those_in_folders(make: Make, run_
     assert {f.place for f in inspect(path, 5).files} == {""}
 
 
+def test_beside_pickled_weights_a_folder_is_not_what_was_trained(make: Make, run_dir: Path) -> None:
+    files = make.full(5) | nested(make.adapter(5), "reference")
+    files["pytorch_model.bin"] = files.pop("model.safetensors")
+    assert inspect(make.put(run_dir / "checkpoint-5", files), 5).reason is Reason.PICKLE_WEIGHTS
+
+
 def test_of_several_models_none_is_guessed_and_the_user_names_one(make: Make, run_dir: Path) -> None:
     both = nested(make.adapter(5), "ui") | nested(make.adapter(5), "other")
     path = make.put(run_dir / "checkpoint-5", both)

@@ -101,7 +101,8 @@ def _of_model(path: Path, listing: Listing, inside: str) -> Listing:
     if inside and inside in listing.folders:
         return with_model_of(path, listing, inside)
     folders = _models_in(listing)
-    if layout.holds_weights(listing.files) or len(folders) != 1:
+    # Beside weights of the checkpoint's own, whatever they are, a folder holds something else: a reference model.
+    if layout.holds_weights(listing.files) or layout.pickles(listing.files) or len(folders) != 1:
         return listing
     return with_model_of(path, listing, folders[0])
 

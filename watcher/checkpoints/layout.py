@@ -121,8 +121,13 @@ def find_unsupported(path: Path, names: Collection[str], folders: Mapping[str, C
         # Beside its weights every one of these trainers keeps its optimizer in the same format.
         if _is_dcp(folders[folder]) and not folder.startswith("optim"):
             return _dcp(path, path / folder)
-    pickled = sorted(n for n in names if any(fnmatchcase(n, pattern) for pattern in PICKLES))
+    pickled = pickles(names)
     return _pickle(path, pickled[0]) if pickled else None
+
+
+def pickles(names: Collection[str]) -> list[str]:
+    """Files that hold pickled weights."""
+    return sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in PICKLES))
 
 
 def _is_dcp(names: Collection[str]) -> bool:
