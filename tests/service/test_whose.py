@@ -409,3 +409,15 @@ def test_an_empty_directory_is_no_failure_and_not_said_to_be_evaluated(
         made.run()
     assert not made.lacking
     assert "There is no checkpoint yet" in caplog.text
+
+
+def test_what_an_earlier_look_left_and_is_not_there_any_more_is_nothing_that_was_passed_over(house: House) -> None:
+    (write_checkpoint(house.root, 30) / "trainer_state.json").unlink()
+    made = service(house)
+    made.run()
+    assert made.lacking
+    (house.root / "checkpoint-30").rename(house.root.parent / "checkpoint-30")
+    write_checkpoint(house.root, 10)
+    made = service(house)
+    made.run()
+    assert not made.lacking

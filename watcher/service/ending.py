@@ -21,9 +21,13 @@ _DONE: Final = (State.EVALUATED, State.PUBLISHED)
 
 
 def last_sentence(records: Sequence[Record], elsewhere: str | None) -> str:
-    """How one look at the directory has ended. `elsewhere`: where else checkpoints are, in a sentence."""
+    """How one look at the directory has ended: `records` are of what lies there; `elsewhere`: where else checkpoints
+    are, in a sentence.
+    """
+    if elsewhere:
+        return elsewhere
     if not records:
-        return elsewhere or "There is no checkpoint yet, so nothing is evaluated."
+        return "There is no checkpoint yet, so nothing is evaluated."
     left = [record for record in records if _is_left(record)]
     if not left:
         return "Everything that was there is evaluated."
@@ -35,8 +39,8 @@ def last_sentence(records: Sequence[Record], elsewhere: str | None) -> str:
 
 def is_lacking(records: Sequence[Record], elsewhere: str | None) -> bool:
     """True where what is left is worth an exit code, by the table at the top of this module."""
-    if not records:
-        return bool(elsewhere)
+    if elsewhere:
+        return True
     taken = any(record.state in _DONE for record in records)
     return any(
         record.state in (State.FAILED, State.SEEN) or (record.reason is Reason.EARLIER_RUN and not taken)

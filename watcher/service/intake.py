@@ -108,6 +108,8 @@ class Intake:
         self._disk_said = False
         self.settling = False
         """True while the silence of a checkpoint, which does not last long enough yet, decides about it."""
+        self.there: frozenset[str] = frozenset()
+        """Names of the checkpoints that were there at the last look, or that the user has named."""
         self.elsewhere: str | None = None
         """Where else checkpoints are, in a sentence; empty where nowhere, None before it was looked for."""
 
@@ -124,6 +126,7 @@ class Intake:
         if seen is not None:
             noted = [news for checkpoint in seen if (news := self._take_note(checkpoint)) is not None]
             names = self._source.names()
+            self.there = frozenset(names) if names is not None else self.there | self._seen.keys()
             if names is not None:
                 self._forget_vanished(set(names))
             for name in self._belonging.settle(None if names is None else set(names)):

@@ -133,7 +133,12 @@ class Service:
     @property
     def lacking(self) -> bool:
         """True where `--once` has left something that was there, or all of it, without an evaluation."""
-        return self._settings.once and is_lacking(self._parts.ledger.records(), self._intake.elsewhere)
+        return self._settings.once and is_lacking(self._there(), self._intake.elsewhere)
+
+    def _there(self) -> list[Record]:
+        """The newest record of each checkpoint that lies there."""
+        newest = {r.name: r for r in sorted(self._parts.ledger.records(), key=lambda record: record.id)}
+        return [record for name, record in newest.items() if name in self._intake.there]
 
     def stop(self) -> None:
         """Hand the current checkpoint back, publish what is due within some seconds, and return."""
@@ -241,7 +246,7 @@ class Service:
         settings, quiet = self._settings, self.signals.quiet_seconds
         if settings.once:
             # What shows by its silence alone what it is needs a minute of that.
-            return "" if self._intake.settling else last_sentence(self._parts.ledger.records(), self._intake.elsewhere)
+            return "" if self._intake.settling else last_sentence(self._there(), self._intake.elsewhere)
         if settings.until_final and not self._publisher.deferred:
             final = self._parts.ledger.newest_final()
             # A final checkpoint of an earlier start may have been trained on since; that shows within the grace.
