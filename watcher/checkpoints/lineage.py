@@ -16,6 +16,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from watcher.model import LoggedStep
 from watcher.training_log import measured_loss
@@ -43,10 +44,14 @@ class _Rows:
     losses: array[float] = field(default_factory=lambda: array("d"))
     sound: array[int] = field(default_factory=lambda: array("b"))
 
+    def begins(self, other: _Rows) -> bool:
+        """True where the other log begins with all of this one: the usual case, and the quick one."""
+        size = len(self.steps)
+        return other.steps[:size] == self.steps and other.marks[:size] == self.marks
+
     def differs_at(self, other: _Rows) -> int | None:
         """The first step that both have and that is not the same in both."""
-        size = len(other.steps)
-        if self.steps[:size] == other.steps and self.marks[:size] == other.marks:
+        if self.begins(other) or other.begins(self):
             return None
         for place, step in enumerate(other.steps):
             mine = bisect_left(self.steps, step)
@@ -56,6 +61,11 @@ class _Rows:
 
     def add(self, other: _Rows) -> None:
         """Take in the steps that are not known yet."""
+        if self.begins(other):
+            self.steps, self.marks, self.losses, self.sound = other.steps, other.marks, other.losses, other.sound
+            return
+        if other.begins(self):
+            return
         for place, step in enumerate(other.steps):
             mine = bisect_left(self.steps, step)
             if mine == len(self.steps) or self.steps[mine] != step:
@@ -135,10 +145,14 @@ class Trainings:
 
 def _rows_of(log: Sequence[LoggedStep]) -> _Rows:
     rows = _Rows()
-    for row in sorted({row.step: row for row in log}.values(), key=lambda row: row.step):
+    for row in sorted({row.step: row for row in log}.values(), key=attrgetter("step")):
         rows.steps.append(row.step)
-        # As text, in which one NaN is like another.
-        rows.marks.append(hash(repr((row.loss, row.grad_norm, row.learning_rate, row.epoch))))
+        rows.marks.append(hash(tuple(map(_alike, (row.loss, row.grad_norm, row.learning_rate, row.epoch)))))
         rows.losses.append(row.loss)
         rows.sound.append(measured_loss(row) is not None)
     return rows
+
+
+def _alike(value: float | None) -> float | str | None:
+    """One NaN is like another."""
+    return "nan" if value != value else value
