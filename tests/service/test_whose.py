@@ -323,10 +323,29 @@ def test_an_earlier_runs_broken_checkpoint_is_no_failure_of_this_one(house: Hous
     (path / "model.safetensors").unlink()
     (path / "pytorch_model.bin").write_bytes(b"x")
     date(path, -48 * HOUR)
+    # It was killed while it wrote the next one.
+    torn = save(house.root, 35, old)
+    (torn / "trainer_state.json").unlink()
+    date(torn, -47 * HOUR)
     save(house.root, 10, new, -60)
     service(house).run()
-    assert house.states() == [(10, "published", None), (30, "skipped", Reason.EARLIER_RUN)]
+    assert house.states() == [
+        (10, "published", None),
+        (30, "skipped", Reason.EARLIER_RUN),
+        (35, "skipped", Reason.EARLIER_RUN),
+    ]
     assert house.tracker.alerts == []
+
+
+def test_what_this_run_left_unfinished_is_its_own_failure(house: House) -> None:
+    save(house.root, 30, old, -48 * HOUR)
+    torn = save(house.root, 15, new)
+    (torn / "trainer_state.json").unlink()
+    date(torn, -HOUR)
+    save(house.root, 10, new, -2 * HOUR)
+    save(house.root, 20, new, -60)
+    service(house).run()
+    assert house.states()[1] == (15, "failed", Reason.TRAINER_STATE_MISSING)
 
 
 def test_a_source_of_named_checkpoints_is_not_judged(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ a new id, the checkpoints from before are evaluated for the new run, too: they a
 Time alone tells in one more case: a training of which nothing was written since W&B's run began, and of which neither
 that run nor the ledger knows a step, is an earlier one; a run that W&B does not have yet begins later than now. So is a
 checkpoint without a log that is older than the run. A run of one's own is filled with an old directory by
-`--adopt-earlier`, by which everything there belongs. A model in the run directory without a log is of the training
-whose checkpoint was written last before it.
+`--adopt-earlier`, by which everything there belongs. Without a log, a model in the run directory and what a trainer has
+left unfinished are of the training whose checkpoint was written last before them.
 
 What somebody asked for (`uimon retry STEP`) belongs, and shows nothing about its training.
 """
@@ -184,8 +184,8 @@ class _Judge:
         return begun is not None and OLDEST_TIME_S < written < begun - CLOCKS_APART_S
 
     def _before(self, model: Member) -> Member | None:
-        """The checkpoint by which a model in the run directory is judged."""
-        if model.name != FINAL_NAME:
+        """The checkpoint by which a model in the run directory, or one that was left unfinished, is judged."""
+        if model.name != FINAL_NAME and model.whole:
             return None
         before = [m for members in self._members.values() for m in members if m.written <= model.written + 2]
         return max(before, key=lambda member: member.written, default=None)

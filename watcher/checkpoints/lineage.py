@@ -25,7 +25,7 @@ from watcher.training_log import measured_loss
 @dataclass(frozen=True, slots=True)
 class Member:
     """A checkpoint that lies there: when its weights were `written` (seconds since the epoch, 0 where that is not
-    known), its `training` (None where its log is empty) and the last step that its log has.
+    known), its `training` (None where its log is empty) and the last step that its log has. `whole`: it can be used.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Member:
     written: float
     training: int | None = None
     last: int = -1
+    whole: bool = True
 
 
 @dataclass(slots=True)
@@ -83,12 +84,12 @@ class Trainings:
         self._forks: dict[tuple[int, int], tuple[int, int, int | None]] = {}
         self.members: dict[str, Member] = {}
 
-    def note(self, name: str, step: int, log: Sequence[LoggedStep], written: float) -> Member:
+    def note(self, name: str, step: int, log: Sequence[LoggedStep], written: float, *, whole: bool = True) -> Member:
         """A checkpoint as it lies there now."""
         rows = _rows_of(log)
         training = self._training_of(rows) if rows.steps else None
         last = rows.steps[-1] if rows.steps else -1
-        self.members[name] = member = Member(name, step, written, training, last)
+        self.members[name] = member = Member(name, step, written, training, last, whole)
         return member
 
     def keep(self, names: Collection[str]) -> None:

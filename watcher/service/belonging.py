@@ -84,12 +84,13 @@ class Belonging:
         steps = checkpoint.trainer.log if checkpoint.trainer else ()
         known = self._trainings.members.get(checkpoint.name)
         before_it = self._trainings.count
-        member = self._trainings.note(checkpoint.name, checkpoint.step, steps, _written(checkpoint))
+        whole = checkpoint.condition is Condition.COMPLETE
+        member = self._trainings.note(checkpoint.name, checkpoint.step, steps, _written(checkpoint), whole=whole)
         if self._trainings.count > before_it:
             # What W&B has said so far says nothing about one more training.
             self._pause, self._next_question = _FIRST_PAUSE, self._clock()
         self._changed |= member != known
-        if checkpoint.condition is Condition.COMPLETE:
+        if whole:
             self._changed = True
             self._logs.add(checkpoint.name)
             if before is None or before.early or before.state is State.SEEN or before.stamp != checkpoint.stamp:
