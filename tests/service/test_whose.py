@@ -252,7 +252,7 @@ def test_a_run_that_is_not_there_yet_begins_later_than_what_lies_there(house: Ho
     service(house, there=False, once=False, idle_exit=0.5).run()
     assert skipped(house) == ["checkpoint-10", "checkpoint-20"]
     # That of an offline run has the same log, and is written now.
-    save(house.root, 30, old, 1)
+    save(house.root, 30, old, time.time() - NOW)
     service(house, there=False, once=False, idle_exit=0.5).run()
     assert published(house)[0] == [10, 20, 30]
 
