@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -196,6 +197,29 @@ def test_the_directory_above_the_run_is_recognized(places: Places, probes: Probe
     check = by_name(run_checks(replace(places, checkpoints=tmp_path / "out"), probes))["checkpoints"]
     assert check.status is Status.PROBLEM
     assert str(tmp_path / "out" / "v0-20260101") in check.next_step
+
+
+def test_runs_several_directories_deeper_are_named_the_newest_first(
+    places: Places, probes: Probes, tmp_path: Path
+) -> None:
+    for number, run in enumerate(("saves/M/lora/RUN", "outputs/2026-11-28/15-30-00")):
+        checkpoint = tmp_path / "out" / run / "checkpoint-5"
+        write_checkpoint(checkpoint, 5)
+        os.utime(checkpoint, (number, number))
+    check = by_name(run_checks(replace(places, checkpoints=tmp_path / "out"), probes))["checkpoints"]
+    assert check.status is Status.PROBLEM
+    assert check.sentence.index("15-30-00") < check.sentence.index("lora/RUN")
+    assert "15-30-00" in check.next_step
+
+
+@pytest.mark.parametrize("lost", ["config.json", "model.safetensors"])
+def test_what_is_finished_and_cannot_be_used_is_a_problem(places: Places, probes: Probes, lost: str) -> None:
+    assert places.checkpoints is not None
+    write_checkpoint(places.checkpoints / "checkpoint-9", 9)
+    (places.checkpoints / "checkpoint-9" / lost).unlink()
+    check = by_name(run_checks(places, probes))["checkpoints"]
+    assert check.status is Status.PROBLEM
+    assert "its writer is done with it" in check.sentence
 
 
 def test_checkpoints_no_engine_loads_are_found_before_the_start(places: Places, probes: Probes) -> None:

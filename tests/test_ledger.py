@@ -12,6 +12,7 @@ from watcher.model import (
     Checkpoint,
     Condition,
     FileStamp,
+    LoggedStep,
     Reason,
     Row,
     RowKind,
@@ -41,7 +42,7 @@ def found(
         condition=condition,
         reason=None if condition is Condition.COMPLETE else Reason.WEIGHTS_INCOMPLETE,
         files=(FileStamp("model.safetensors", 100, written, 1),),
-        trainer=TrainerState(step, max_steps, ((step - 1, 1.0), (step, 0.5))),
+        trainer=TrainerState(step, max_steps, (LoggedStep(step - 1, 1.0), LoggedStep(step, 0.5))),
     )
 
 
@@ -213,7 +214,7 @@ def test_each_logged_loss_becomes_one_row_however_often_it_is_seen(ledger: Ledge
 
 def test_a_step_logged_again_with_another_loss_is_another_row(ledger: Ledger) -> None:
     ledger.sight(found(50), "run")
-    rewound = replace(found(50, written=2), trainer=TrainerState(50, 300, ((50, 0.7),)))
+    rewound = replace(found(50, written=2), trainer=TrainerState(50, 300, (LoggedStep(50, 0.7),)))
     ledger.sight(rewound, "run")
     assert [r.step for r in ledger.outbox().due_rows(100)] == [49, 50, 50]
 

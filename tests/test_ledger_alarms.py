@@ -10,7 +10,7 @@ import pytest
 from tests.test_ledger import found
 from watcher.ledger import Ledger
 from watcher.ledger_alarms import CLEARED, RAISED
-from watcher.model import Checkpoint, TrainerState
+from watcher.model import Checkpoint, LoggedStep, TrainerState
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def test_what_was_postponed_is_due_early_where_that_is_asked_for(ledger: Ledger)
 
 
 def test_losses_are_what_the_trainer_logged_nan_and_infinity_included(ledger: Ledger) -> None:
-    losses = ((10, 0.5), (20, float("nan")), (30, float("inf")))
+    losses = tuple(LoggedStep(*pair) for pair in ((10, 0.5), (20, float("nan")), (30, float("inf"))))
     ledger.sight(replace(found(30), trainer=TrainerState(30, 100, losses)), "run")
     assert [(step, round(loss, 9)) for step, loss in ledger.losses()] == [(10, 0.5)]
     assert [(step, repr(loss)) for step, loss in ledger.non_finite_losses()] == [(20, "nan"), (30, "inf")]
@@ -139,7 +139,7 @@ def test_losses_are_what_the_trainer_logged_nan_and_infinity_included(ledger: Le
 
 def test_nan_that_the_trainer_has_gone_back_behind_is_forgotten_also_when_it_is_read_again(ledger: Ledger) -> None:
     def save(step: int, *odd: int) -> Checkpoint:
-        state = TrainerState(step, 100, ((5, 0.5), *((at, float("nan")) for at in odd)))
+        state = TrainerState(step, 100, (LoggedStep(5, 0.5), *(LoggedStep(at, float("nan")) for at in odd)))
         ledger.sight(made := replace(found(step), trainer=state), "run")
         return made
 

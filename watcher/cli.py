@@ -175,6 +175,10 @@ def watch(
         str | None,
         _option("Names of checkpoints, e.g. 'iter_{step}'. [default: the usual trainers']", _SERVICE, metavar="TEXT"),
     ] = None,
+    adopt_earlier: Annotated[
+        bool | None,
+        _option("Evaluate for this run also what earlier ones left in CKPTS.", _SERVICE, "--adopt-earlier"),
+    ] = None,
     policy: Annotated[
         str | None,
         _option("all, latest (newest first) or every:K (one in K steps). [default: all]", _SERVICE, metavar="POLICY"),

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     pattern: str | None = None
     """How checkpoint directories are named, with `{step}` in the place of the step, as in `iter_{step}`. Default: the
     usual trainers' ways."""
+    adopt_earlier: bool = False
+    """Evaluate also what other trainings have left in the directory, for this run: to fill a run of one's own with the
+    checkpoints of an old directory. Without it they are skipped as `earlier_run`."""
     policy: str = "all"
     """Which checkpoints are evaluated when training is faster: `all` in turn; `latest`, the newest first and older
     ones while nothing newer waits; `every:K`, one in at least K steps. The final one always is."""

@@ -20,6 +20,7 @@ from typing import Protocol
 from watcher.access import first_barred, may_read
 from watcher.base_models import resolve_base, snapshot_of
 from watcher.checkpoints import DirectoryWaker, discover, free_bytes, inspect
+from watcher.checkpoints.deeper import name_runs, runs_below
 from watcher.checkpoints.proof import QUIET_S
 from watcher.engine.gpu import GpuChoice
 from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
@@ -217,7 +218,10 @@ def newest_checkpoints(root: Path | None) -> list[Checkpoint]:
         found = discover(root)[-NEWEST_LOOKED_AT:]
     except UimonError:
         return []
-    return [inspect(i.path, i.step, confirmed=i.confirmed, epochs=i.epochs, quiet=QUIET_S) for i in reversed(found)]
+    return [
+        inspect(i.path, i.step, confirmed=i.confirmed, epochs=i.epochs, inside=i.inside, quiet=QUIET_S)
+        for i in reversed(found)
+    ]
 
 
 def check_samples(too_few_for: Sequence[str]) -> Check:
@@ -249,22 +253,11 @@ def check_directory(root: Path | None, newest: Sequence[Checkpoint], readable: C
 
 
 def _empty_directory(root: Path) -> Check:
-    nested = _nested_runs(root)
-    if nested:
-        said = f"{root} holds no checkpoint-N itself; {nested[0]} does."
-        return Check("checkpoints", Status.PROBLEM, said, f"Name that directory: {nested[0]}.")
+    runs = runs_below(root)
+    if runs:
+        return Check("checkpoints", Status.PROBLEM, name_runs(root, runs), f"Name that directory: {runs[0]}.")
     step = "uimon waits for the first one."
     return Check("checkpoints", Status.OK, f"{root} is readable and holds no checkpoint-N yet.", step)
-
-
-def _nested_runs(root: Path) -> list[Path]:
-    """Directories right below `root` that hold checkpoints: some trainers add one for each run. Newest first."""
-    try:
-        folders = [path for path in root.iterdir() if path.is_dir()]
-        holding = [path for path in folders if any(path.glob("checkpoint-[0-9]*"))]
-        return sorted(holding, key=lambda path: path.stat().st_mtime, reverse=True)
-    except OSError:
-        return []
 
 
 def _judge_newest(root: Path, count: int, newest: Sequence[Checkpoint]) -> Check:

@@ -18,18 +18,22 @@ What a crash leaves, and what the next start makes of it:
 | after the row was read back and committed  | published       | nothing                                             |
 
 A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `failed(engine_died)`.
+
+A checkpoint of another training is `skipped(earlier_run)`: it is in no lag, and never the final one; its losses are not
+in the ledger. Each start finds anew whose a checkpoint is that is complete, and not staged yet. `retry` of its step
+takes it into this run, without its log; `retry all` leaves it out. One that its writer has left unusable is `failed`
+with what it lacks, and taken up again once it is whole.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
 from watcher.ledger_outbox import LedgerOutbox
-from watcher.ledger_reading import LedgerReading
+from watcher.ledger_reading import LOG_SIGNS, LedgerReading
 from watcher.ledger_rows import (
     Evaluation,
     Record,
@@ -47,6 +51,7 @@ from watcher.model import (
     State,
     Target,
 )
+from watcher.training_log import LogFacts, measured, read_log
 
 __all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
 
@@ -59,7 +64,8 @@ class Ledger(LedgerReading):
     # What the trainer's directory shows.
 
     def sight(self, found: Checkpoint, run: str, at: float | None = None) -> Record | None:
-        """Take note of one inspection and of the losses it brought; returns the checkpoint's record, if it has one.
+        """Take note of one inspection and of the log it brought; returns the checkpoint's record, if it has one.
+        Of a checkpoint that may not be this run's the log is left out, and added later (`add_log`).
 
         `at`: when the look was, in seconds since the epoch; all that one look finds was seen at the same time.
 
@@ -85,9 +91,37 @@ class Ledger(LedgerReading):
                 else:
                     latest = self._insert(found, at)
             record = self._sight_again(latest, found)
-            if found.condition is Condition.COMPLETE and found.trainer is not None:
-                self._add_losses(run, found.trainer.losses, fresh=fresh)
+            if found.condition is Condition.COMPLETE and found.trainer is not None and found.trainer.log:
+                self.add_log(run, measured(found.trainer.log), read_log(found.trainer.log) if fresh else None)
             return record
+
+    def add_log(self, run: str, losses: Iterable[tuple[int, float]], facts: LogFacts | None = None) -> None:
+        """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row.
+
+        `facts`: those of the log of a checkpoint that was not seen before. What its trainer has logged is all that led
+        to it: NaN that is not in there came before the trainer went back.
+        """
+        with self.change() as db:
+            if facts is not None:
+                db.execute("DELETE FROM non_finite_loss")
+                db.executemany(
+                    "INSERT OR REPLACE INTO non_finite_loss VALUES (?, ?)",
+                    [(step, repr(loss)) for step, loss in facts.non_finite],
+                )
+                signs = [(sign.kind, sign.step, sign.evidence, sign.cleared_step) for sign in facts.signs]
+                self.remember(LOG_SIGNS, json.dumps(signs))
+            self.outbox().add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
+
+    def readmit(self, record: Record) -> None:
+        """A checkpoint that was held for an earlier run's is this run's: it is looked at again."""
+        with self.change():
+            if self.record(record.id).reason is Reason.EARLIER_RUN:
+                self._settle(record.id, State.SEEN)
+
+    def adopt(self, record: Record) -> None:
+        """An earlier run's checkpoint is evaluated for this one; the end of that training is not the end of this."""
+        with self.change() as db:
+            db.execute("UPDATE checkpoint SET final = 0 WHERE id = ?", (record.id,))
 
     def vanished(self, present: Iterable[str]) -> list[Record]:
         """Settle what is no longer there: unstaged or unfinished checkpoints whose directory is not in `present` are
@@ -258,9 +292,13 @@ class Ledger(LedgerReading):
             return [self.record(r.id) for r in given_up]
 
     def retry(self, step: int | None = None) -> list[Record]:
-        """Take the failed and skipped checkpoints (of one step, or all) up again; returns them."""
+        """Take the failed and skipped checkpoints (of one step, or all) up again; returns them. An earlier run's are
+        taken only where their step is named.
+        """
         with self.change() as db:
-            chosen = [r for r in self.records(State.FAILED, State.SKIPPED) if step is None or r.step == step]
+            skipped = self.records(State.FAILED, State.SKIPPED)
+            named = [r for r in skipped if step is None or r.step == step]
+            chosen = [r for r in named if step is not None or r.reason is not Reason.EARLIER_RUN]
             for record in chosen:
                 db.execute(
                     "UPDATE checkpoint SET attempts = 0, asked = 1, digest = NULL, stage = NULL WHERE id = ?",
@@ -324,7 +362,9 @@ class Ledger(LedgerReading):
     def _sight_again(self, record: Record, found: Checkpoint) -> Record:
         """Move a checkpoint that nothing was done with yet to where this inspection puts it."""
         settled = record.state in (State.FAILED, State.SKIPPED)
-        if not _untouched(record) or (settled and found.condition is not Condition.COMPLETE):
+        # What lacks more, or less, than before has another reason; one that is being mended keeps it until it is whole.
+        still = record.state is State.FAILED and found.condition is Condition.UNSUPPORTED
+        if not _untouched(record) or (settled and not still and found.condition is not Condition.COMPLETE):
             return record
         state = {
             Condition.COMPLETE: State.COMPLETE,
@@ -346,24 +386,21 @@ class Ledger(LedgerReading):
             (state, reason, detail, self._clock(), checkpoint_id),
         )
 
-    def _add_losses(self, run: str, losses: Sequence[tuple[int, float]], *, fresh: bool) -> None:
-        """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row.
-
-        What a `fresh` checkpoint's trainer has logged is all that led to it: NaN that is not in there came before the
-        trainer went back.
-        """
-        if fresh:
-            self._db.execute("DELETE FROM non_finite_loss")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO non_finite_loss VALUES (?, ?)",
-                [(step, repr(loss)) for step, loss in losses if not math.isfinite(loss)],
-            )
-        self.outbox().add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
-
 
 # What a person can put right on disk, so that the next look finds a checkpoint that can be evaluated.
 _CURABLE: Final = frozenset(
-    {Reason.DEEPSPEED_ZERO, Reason.FSDP_SHARDED, Reason.TORCH_DCP, Reason.PICKLE_WEIGHTS, Reason.UNREADABLE}
+    {
+        Reason.DEEPSPEED_ZERO,
+        Reason.FSDP_SHARDED,
+        Reason.TORCH_DCP,
+        Reason.PICKLE_WEIGHTS,
+        Reason.UNREADABLE,
+        Reason.WEIGHTS_MISSING,
+        Reason.WEIGHTS_INCOMPLETE,
+        Reason.CONFIG_MISSING,
+        Reason.TRAINER_STATE_MISSING,
+        Reason.TRAINER_STATE_MISMATCH,
+    }
 )
 
 
@@ -371,7 +408,8 @@ def _untouched(record: Record) -> bool:
     """True where nothing was done with a checkpoint yet, so that a new look may change what is known of it."""
     unread = record.state in (State.SEEN, State.COMPLETE)
     curable = record.state is State.FAILED and record.reason in _CURABLE
-    # A directory may only seem to be deleted, or abandoned: an unmounted disk comes back, a slow writer goes on.
-    gone = record.reason in (Reason.DELETED, Reason.ABANDONED)
+    # A directory may only seem to be deleted, or abandoned: an unmounted disk comes back, a slow writer goes on. What
+    # is held for an earlier run's may be written over.
+    gone = record.reason in (Reason.DELETED, Reason.ABANDONED, Reason.EARLIER_RUN)
     back = record.state is State.SKIPPED and gone and record.digest is None
     return unread or curable or back

@@ -9,11 +9,18 @@ from typing import Any, Final
 from watcher.ledger_file import LedgerFile
 from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to_status
 from watcher.model import RowKind, State
+from watcher.training_log import LogSign, SignKind
+
+LOG_SIGNS: Final = "log signs"
+"""The ledger's name for what the trainer's log shows."""
 
 _EVALUATION: Final = (
     "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, "
     "checkpoint.seen_at FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint"
 )
+
+_OWN: Final = "COALESCE(reason, '') != 'earlier_run'"
+"""What is true of a checkpoint that is not held for an earlier run's."""
 
 
 class LedgerReading(LedgerFile):
@@ -39,20 +46,27 @@ class LedgerReading(LedgerFile):
         return [to_record(row) for row in rows]
 
     def state_counts(self) -> dict[State, int]:
-        """How many checkpoints are in each state."""
+        """How many checkpoints are in each state, without those of an earlier run."""
+        query = f"SELECT state, COUNT(*) AS count FROM checkpoint WHERE {_OWN} GROUP BY state"
         with self._lock:
-            rows = self._db.execute("SELECT state, COUNT(*) AS count FROM checkpoint GROUP BY state").fetchall()
+            rows = self._db.execute(query).fetchall()
         return {State(row["state"]): int(row["count"]) for row in rows}
+
+    def has_earlier(self) -> bool:
+        """True where a checkpoint is held for an earlier run's."""
+        query = "SELECT 1 FROM checkpoint WHERE reason = 'earlier_run' LIMIT 1"
+        with self._lock:
+            return self._db.execute(query).fetchone() is not None
 
     def newest_step(self) -> int | None:
         """The largest step seen; None before the first."""
         with self._lock:
-            step = self._db.execute("SELECT MAX(step) AS step FROM checkpoint").fetchone()["step"]
+            step = self._db.execute(f"SELECT MAX(step) AS step FROM checkpoint WHERE {_OWN}").fetchone()["step"]
         return None if step is None else int(step)
 
     def newest_final(self) -> Record | None:
         """The last of the checkpoints that are whole and the final ones of their training."""
-        query = "SELECT * FROM checkpoint WHERE final AND state != ? ORDER BY step DESC, id DESC LIMIT 1"
+        query = f"SELECT * FROM checkpoint WHERE final AND state != ? AND {_OWN} ORDER BY step DESC, id DESC LIMIT 1"
         with self._lock:
             row = self._db.execute(query, (State.SEEN,)).fetchone()
         return None if row is None else to_record(row)
@@ -102,7 +116,7 @@ class LedgerReading(LedgerFile):
                 "SELECT c.step, c.seen_at, CASE WHEN c.state IN ('evaluated', 'published', 'skipped', 'failed') "
                 "THEN COALESCE(e.at, c.changed_at) END AS settled_at, c.digest IS NOT NULL AS read FROM checkpoint c "
                 "LEFT JOIN evaluation e ON e.checkpoint = c.id "
-                "WHERE c.state != 'seen' AND NOT c.early AND c.step > 0 AND c.seen_at > 0"
+                f"WHERE c.state != 'seen' AND NOT c.early AND c.step > 0 AND c.seen_at > 0 AND {_OWN}"
             ).fetchall()
         return [(row["step"], row["seen_at"], row["settled_at"], bool(row["read"])) for row in rows]
 
@@ -111,6 +125,14 @@ class LedgerReading(LedgerFile):
         query = "SELECT COUNT(*) AS count FROM row WHERE kind = ?"
         with self._lock:
             return int(self._db.execute(query, (RowKind.TRAIN,)).fetchone()["count"])
+
+    def loss_uids(self) -> dict[int, set[str]]:
+        """The uids of the rows of the trainer's losses, by step; a step that was trained again has several."""
+        uids: dict[int, set[str]] = {}
+        with self._lock:
+            for row in self._db.execute("SELECT step, uid FROM row WHERE kind = ?", (RowKind.TRAIN,)):
+                uids.setdefault(int(row["step"]), set()).add(row["uid"])
+        return uids
 
     def losses(self) -> list[tuple[int, float]]:
         """The trainer's finite (step, loss) as far as they are known, by step."""
@@ -125,6 +147,13 @@ class LedgerReading(LedgerFile):
         with self._lock:
             rows = self._db.execute("SELECT step, loss FROM non_finite_loss ORDER BY step").fetchall()
         return [(int(row["step"]), float(row["loss"])) for row in rows]
+
+    def log_signs(self) -> tuple[LogSign, ...]:
+        """What the trainer's log shows as a whole: the log of the checkpoint that came last."""
+        return tuple(
+            LogSign(SignKind(kind), step, evidence, cleared)
+            for kind, step, evidence, cleared in json.loads(self.recall(LOG_SIGNS) or "[]")
+        )
 
     def suite(self, request: str) -> str | None:
         """The body of the suite that was made for this request, if there is one."""

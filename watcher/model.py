@@ -17,11 +17,14 @@ JsonScalar = str | int | float | bool | None
 FINAL_NAME = "final"
 """The name of the model that a trainer saves into the run directory itself."""
 
+BASE_NAME = "base"
+"""The name of the base model as the checkpoint of step 0."""
+
 
 class Reason(StrEnum):
     """Why a checkpoint or a row is not where one would expect it. The value is the word users see."""
 
-    # A checkpoint that is still being written (state `seen`).
+    # A checkpoint that is still being written (state `seen`), or that its writer has left like this (`failed`).
     WEIGHTS_MISSING = "weights_missing"
     WEIGHTS_INCOMPLETE = "weights_incomplete"
     CONFIG_MISSING = "config_missing"
@@ -46,6 +49,7 @@ class Reason(StrEnum):
     ABANDONED = "abandoned"
     NOT_DUE = "not_due"
     SAME_WEIGHTS = "same_weights"
+    EARLIER_RUN = "earlier_run"
 
     # The engine (state `failed`).
     WEIGHTS_CHANGED = "weights_changed"
@@ -132,21 +136,41 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """One file as it was seen: `name` relative to the checkpoint, `size` in bytes, `mtime_ns`, `inode`."""
+    """One file as it was seen: `name` as an engine gets it, `size` in bytes, `mtime_ns`, `inode`; `place` is the folder
+    of the checkpoint in which it lies, empty for the checkpoint itself."""
 
     name: str
     size: int
     mtime_ns: int
     inode: int
+    place: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the file is, relative to the checkpoint."""
+        return f"{self.place}/{self.name}" if self.place else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedStep:
+    """What the trainer logged of one training step. `loss`, `grad_norm` and `learning_rate` may be NaN or infinity;
+    what a row does not hold is None.
+    """
+
+    step: int
+    loss: float
+    grad_norm: float | None = None
+    learning_rate: float | None = None
+    epoch: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrainerState:
-    """What `trainer_state.json` says: `losses` holds (step, loss) of every logged training step, in file order."""
+    """What `trainer_state.json` says: `log` holds every logged training step, in file order."""
 
     global_step: int
     max_steps: int
-    losses: tuple[tuple[int, float], ...]
+    log: tuple[LoggedStep, ...]
 
     @property
     def final(self) -> bool:
@@ -164,6 +188,7 @@ class Checkpoint:
     configuration, tokenizer), never the optimizer's. `base` is an adapter's base model as it names it, `NAME@REVISION`
     where it names a revision.
     `early`: it is partial, but all that an engine needs is whole; what its writer still saves is the optimizer.
+    `settling`: it is partial, and what it is will be known once nothing in it has changed for a minute.
     """
 
     name: str
@@ -177,6 +202,7 @@ class Checkpoint:
     trainer: TrainerState | None = None
     base: str | None = None
     early: bool = False
+    settling: bool = False
 
     @property
     def stamp(self) -> str:

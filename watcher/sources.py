@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect
-from watcher.model import FINAL_NAME, Checkpoint, Condition
+from watcher.checkpoints.deeper import name_runs, runs_below
+from watcher.checkpoints.layout import may_hold_model
+from watcher.checkpoints.proof import LONG_SILENCE_S
+from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition
 
 Glance = tuple[tuple[str, int, int, int], ...]
-BASE_NAME = "base"
-_LONG_SILENCE_S = 600.0
 _RECENT = 100
 """So many of the newest checkpoints are looked into at each look."""
 _TURNS = 12
@@ -72,6 +73,12 @@ class DirectorySource:
         """Names of the checkpoints that were there at the last look."""
         return self._names
 
+    def elsewhere(self) -> str:
+        """Where deeper down checkpoints are, in a sentence, if there is none where they are looked for; else empty."""
+        if self._names - {BASE_NAME}:
+            return ""
+        return name_runs(self._root, runs_below(self._root, self._namings))
+
     def again(self, name: str) -> None:
         """Look at this checkpoint once more, whatever has changed in it."""
         self._known.pop(name, None)
@@ -86,7 +93,8 @@ class DirectorySource:
             old = number < len(places) - _RECENT and (number + self._looks) % _TURNS
             if old and (known := self._known.get(place.name)) is not None and known.complete:
                 continue
-            glance, now = _glance(place.path), self._clock()
+            # Beside the model in the run directory lie the checkpoints, which are none of its folders.
+            glance, now = _glance(place.path, deep=place.name != FINAL_NAME), self._clock()
             known = self._known.get(place.name)
             if known is None or known.glance != glance or not glance:
                 known = self._known[place.name] = _Known(glance, now - (_silence(glance) if known is None else 0.0))
@@ -100,7 +108,9 @@ class DirectorySource:
     def _inspect(self, place: Found, quiet: float) -> Checkpoint:
         if place is self._base:
             return base_checkpoint(place.path)
-        found = inspect(place.path, place.step, confirmed=place.confirmed, epochs=place.epochs, quiet=quiet)
+        found = inspect(
+            place.path, place.step, confirmed=place.confirmed, epochs=place.epochs, inside=place.inside, quiet=quiet
+        )
         return replace(found, name=place.name)
 
 
@@ -125,6 +135,10 @@ class ListSource:
     def names(self) -> None:
         """Nothing is known of other checkpoints than those named."""
 
+    def elsewhere(self) -> str:
+        """Those that were named are all."""
+        return ""
+
     def wait(self, timeout: float) -> None:
         """Nothing will change; sleep."""
         self._sleep(timeout)
@@ -144,21 +158,28 @@ def _is_newest(final: Found, places: Sequence[Found]) -> bool:
         return False  # something was deleted in between: the next look tells
 
 
-def _glance(path: Path) -> Glance:
-    """Names, sizes, mtimes and inodes of a directory's files: cheap, and enough to see that something was written."""
+def _glance(path: Path, *, deep: bool) -> Glance:
+    """Names, sizes, mtimes and inodes of a directory's files, and where it is `deep` of those in folders that may hold
+    its model: cheap, and enough to see that something was written.
+    """
     try:
         with os.scandir(path) as entries:
-            return tuple(sorted(stamp for entry in entries if (stamp := _stamp(entry)) is not None))
+            return tuple(sorted(stamp for entry in entries for stamp in _stamps(entry, deep=deep)))
     except OSError:
         return ()
 
 
-def _stamp(entry: os.DirEntry[str]) -> tuple[str, int, int, int] | None:
+def _stamps(entry: os.DirEntry[str], *, deep: bool) -> Iterator[tuple[str, int, int, int]]:
     try:
         status = entry.stat()
+        yield entry.name, status.st_size, status.st_mtime_ns, status.st_ino
+        if deep and entry.is_dir(follow_symlinks=False) and may_hold_model(entry.name):
+            with os.scandir(entry.path) as inner:
+                for file in inner:
+                    status = file.stat()
+                    yield f"{entry.name}/{file.name}", status.st_size, status.st_mtime_ns, status.st_ino
     except OSError:
-        return None  # a link that leads nowhere, or a file that is gone
-    return entry.name, status.st_size, status.st_mtime_ns, status.st_ino
+        return  # a link that leads nowhere, or a file that is gone
 
 
 def _silence(glance: Glance) -> float:
@@ -167,4 +188,4 @@ def _silence(glance: Glance) -> float:
     By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts.
     """
     age = time.time() - max((mtime for _, _, mtime, _ in glance), default=0) / 1e9
-    return age if glance and age >= _LONG_SILENCE_S else 0.0
+    return age if glance and age >= LONG_SILENCE_S else 0.0

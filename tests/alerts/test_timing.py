@@ -10,6 +10,7 @@ import pytest
 
 from tests.alerts.making import alarms, made
 from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Rule, entry_of, evaluate
+from watcher.training_log import LogSign, SignKind
 
 
 def entry(step: int, *, seen_at: float = 0.0, at: float | None = None, uid: str = "") -> Entry:
@@ -181,3 +182,26 @@ def test_nan_is_over_only_by_a_checkpoint_of_the_branch_that_the_trainer_is_on()
     assert lasting.active
     (over,) = alarms(_gone_back(600, 400), Rule.NON_FINITE, losses=[(330, math.nan)])
     assert over.cleared_step == 400
+
+
+def _from_log(*signs: LogSign, entries: Sequence[Entry] = (), losses: Sequence[tuple[int, float]] = ()) -> list[Alarm]:
+    history = History(tuple(entries), losses=tuple(losses), signs=signs)
+    return [a for a in evaluate(history, AlertSettings()) if a.rule in (Rule.NON_FINITE, Rule.NOT_LEARNING)]
+
+
+def test_gradients_without_a_number_are_one_error_which_no_evaluation_ends() -> None:
+    sign = LogSign(SignKind.GRADIENTS, 5, "The gradient norm is NaN since step 5.")
+    (alarm,) = _from_log(sign, entries=[entry(10), entry(20)], losses=[(7, math.nan)])
+    assert (alarm.rule, alarm.level, alarm.step, alarm.cleared_step) == (Rule.NON_FINITE, "error", 5, None)
+    assert "gradient norm is NaN" in alarm.evidence
+    (later,) = _from_log(replace(sign, evidence="It went on.", cleared_step=12), entries=[entry(10)])
+    assert (later.key, later.cleared_step) == (alarm.key, 12)
+
+
+def test_a_log_without_learning_is_a_warning_for_each_sign_of_it() -> None:
+    found = _from_log(LogSign(SignKind.ZERO_RATE, 1, "The rate is 0."), LogSign(SignKind.SAME_LOSS, 1, "The same.", 9))
+    assert [(a.rule, a.level, a.step, a.cleared_step) for a in found] == [
+        (Rule.NOT_LEARNING, "warn", 1, None),
+        (Rule.NOT_LEARNING, "warn", 1, 9),
+    ]
+    assert found[0].key != found[1].key

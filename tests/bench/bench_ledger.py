@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from watcher.ledger import Ledger
-from watcher.model import Checkpoint, Condition, FileStamp, TrainerState
+from watcher.model import Checkpoint, Condition, FileStamp, LoggedStep, TrainerState
 
 _CHECKPOINTS = 10_000
 
@@ -16,7 +16,7 @@ def test_a_restart_with_ten_thousand_checkpoints(tmp_path: Path) -> None:
     ledger._db.execute("PRAGMA synchronous = OFF")
     for step in range(_CHECKPOINTS):
         stamp = FileStamp("model.safetensors", 1, step, step)
-        trainer = TrainerState(step, 0, ((step, 1.0),))
+        trainer = TrainerState(step, 0, (LoggedStep(step, 1.0),))
         name = f"checkpoint-{step}"
         ledger.sight(
             Checkpoint(name, Path("/c") / name, step, Condition.COMPLETE, files=(stamp,), trainer=trainer), "run"

@@ -14,7 +14,7 @@ import pytest
 
 from watcher.checkpoints import inspect
 from watcher.checkpoints.proof import REWRITE_GRACE_S
-from watcher.model import Condition, Kind, Reason
+from watcher.model import Condition, Kind, LoggedStep, Reason
 
 Make = Any
 
@@ -33,7 +33,7 @@ def test_a_whole_checkpoint_is_complete_with_the_files_an_engine_needs(make: Mak
         "tokenizer_config.json",
     ]
     assert found.trainer is not None
-    assert found.trainer.losses[1] == (2, 1.0)
+    assert found.trainer.log[1] == LoggedStep(2, 1.0, epoch=0.1)
 
 
 def test_a_sharded_checkpoint_needs_its_index_and_every_shard(make: Make, run_dir: Path) -> None:

@@ -120,4 +120,4 @@ def left_alone(root: Path, kind: Kind, stage_dir: Path, snapshot: Callable[[Path
     last = found[1].trainer
     assert last is not None
     assert last.final
-    assert len(last.losses) == 9
+    assert len(last.log) == 9

@@ -11,13 +11,15 @@ def test_losses_are_those_of_training_rows_in_file_order_diverged_ones_included(
         {"step": 25, "loss": Infinity}, {"loss": 3.0}, {"step": 27, "loss": "0.1"}, {"step": 28, "loss": true},
         {"step": 29, "loss": 1%s}, 7, {"step": 30, "loss": 1}, {"step": 30, "train_loss": 9.9}]}""" % (b"0" * 400)
     state = parse_trainer_state(text)
-    assert repr(state.losses) == "((10, 1.5), (20, nan), (25, inf), (29, inf), (30, 1.0))"
+    losses = [(row.step, row.loss) for row in state.log]
+    assert repr(losses) == "[(10, 1.5), (20, nan), (25, inf), (29, inf), (30, 1.0)]"
+    assert repr([row.grad_norm for row in state.log]) == "[nan, None, None, None, None]"
     assert state.final
 
 
 def test_a_run_without_a_stated_end_is_never_final() -> None:
     assert not parse_trainer_state(b'{"global_step": 30, "log_history": []}').final
-    assert parse_trainer_state(b'{"global_step": 30}').losses == ()
+    assert parse_trainer_state(b'{"global_step": 30}').log == ()
 
 
 @pytest.mark.parametrize(

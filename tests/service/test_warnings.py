@@ -20,7 +20,7 @@ from watcher.commands.evidence import warnings_with_samples
 from watcher.commands.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
-from watcher.model import AlertLevel
+from watcher.model import AlertLevel, RowKind
 from watcher.service.warner import Channels
 
 PAGES = 64
@@ -274,3 +274,17 @@ def test_a_checkpoint_with_nan_is_warned_of_and_the_next_good_one_ends_it(house:
     assert rules(house) | rules(house, active=False) == {"non_finite"}
     levels = [alert.level for alert in house.tracker.alerts if "NaN" in alert.title]
     assert levels[:1] in ([AlertLevel.ERROR], [])
+
+
+def test_a_loss_of_zero_with_nan_gradients_is_an_error_and_no_perplexity_of_one(house: House) -> None:
+    path = write_checkpoint(house.root, 10)
+    log = [{"step": 1, "loss": 1.0446, "grad_norm": float("nan")}]
+    log += [{"step": step, "loss": 0.0, "grad_norm": float("nan")} for step in range(2, 11)]
+    state = {"global_step": 10, "max_steps": 20, "log_history": log}
+    (path / "trainer_state.json").write_text(json.dumps(state))
+    house.service(once=True).run()
+    assert house.states() == [(10, "published", None)]
+    assert [row.step for row in house.tracker.rows if row.kind is RowKind.TRAIN] == [1]
+    [alert] = house.tracker.alerts
+    assert alert.title == "Training has produced NaN or infinity (step 1)"
+    assert "The gradient norm is NaN since step 1, at 10 logged steps" in alert.text

@@ -30,6 +30,7 @@ class Rule(StrEnum):
     EMPTY_OFTEN = "empty_often"
     REPEATS_ITSELF = "repeats_itself"
     NON_FINITE = "non_finite"
+    NOT_LEARNING = "not_learning"
     FALLING_BEHIND = "falling_behind"
     TRAINER_SILENT = "trainer_silent"
 
@@ -134,11 +135,18 @@ _ALL = {
     ),
     Rule.NON_FINITE: Meaning(
         "Training has produced NaN or infinity",
-        "The weights or the loss have left the range of numbers: a learning rate that is too high, fp16 without loss "
-        "scaling, or broken data.",
+        "The weights, the gradients or the loss have left the range of numbers: a learning rate that is too high, fp16 "
+        "without loss scaling, or broken data.",
         "If the next checkpoints are finite, look for a broken batch at this step. If not, stop: weights with NaN do "
         "not recover. Go back to the last finite checkpoint, lower the learning rate, clip gradients, and prefer bf16 "
         "to fp16.",
+    ),
+    Rule.NOT_LEARNING: Meaning(
+        "The trainer's log shows no learning",
+        "A learning rate of 0 (the schedule ends early, or the setting is wrong), labels that are all masked so that "
+        "no token counts in the loss, no weights that are trained, or NaN in place of which the trainer writes 0.",
+        "Print the labels of one batch and the trainable parameters; check the learning rate, its schedule and "
+        "max_steps; set logging_nan_inf_filter=False to see a NaN as what it is.",
     ),
     Rule.FALLING_BEHIND: Meaning(
         "Evaluation cannot keep up with training",

@@ -22,7 +22,7 @@ from watcher.alerts.catalog import MEANINGS, Rule
 from watcher.alerts.finding import Detector, Finding
 from watcher.alerts.history import History, View, look_marks, views
 from watcher.alerts.settings import AlertSettings
-from watcher.alerts.timing import non_finite_signs, waiting_signs
+from watcher.alerts.timing import log_signs, non_finite_signs, waiting_signs
 from watcher.model import Alert, AlertLevel
 
 DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
@@ -42,7 +42,7 @@ DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
         Rule.REPEATS_ITSELF: counts.repeats_itself,
     }
 )
-"""The rules that look at evaluations; those about time and NaN are in `watcher.alerts.timing`."""
+"""The rules that look at evaluations; those about time, NaN and the trainer's log are in `watcher.alerts.timing`."""
 
 
 _YIELDS_TO: Mapping[Rule, Rule] = MappingProxyType(
@@ -154,7 +154,7 @@ class Replay:
                 episodes.look(look, free=other not in self._rules or not self._rules[other].lasts)
         self._taken, self._mark = len(marks) - 1, marks[-1]
         alarms = [alarm for rule, episodes in self._rules.items() if rule in wanted for alarm in episodes.alarms]
-        for sign in (*non_finite_signs(history), *waiting_signs(history, self._settings)):
+        for sign in (*non_finite_signs(history), *log_signs(history), *waiting_signs(history, self._settings)):
             if sign.rule in wanted:
                 alarm = _alarm(sign.rule, sign.finding, sign.step, sign.identity, self._settings, sign.cleared_step)
                 alarms.append(alarm)

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from scorers.sample import Outcome, Sample, SampleError
 from watcher.alerts.measures import Measure, measure
 from watcher.alerts.statistics import Jackknifed
+from watcher.training_log import LogSign
 
 PERPLEXITY = "eval/perplexity"
 
@@ -121,8 +122,9 @@ class History:
     `losses` are the trainer's (step, loss); NaN and infinity are included, but only those that it has not gone back
     behind since. `references` are the metrics of the validation answers themselves, where they are known: what the data
     look like is no collapse. `non_finite` are (step, weights digest) of checkpoints that hold NaN or infinity, as it
-    stands now. `arrivals` and `now` tell time; `unwatched` are the spans (from, until) in which nobody looked; `ended`
-    that no further checkpoint is to be expected.
+    stands now. `signs` are what the trainer's log shows as a whole, as far as it has not gone back. `arrivals` and
+    `now` tell time; `unwatched` are the spans (from, until) in which nobody looked; `ended` that no further checkpoint
+    is to be expected.
     """
 
     entries: tuple[Entry, ...]
@@ -133,6 +135,7 @@ class History:
     now: float = 0.0
     unwatched: tuple[tuple[float, float], ...] = ()
     ended: bool = False
+    signs: tuple[LogSign, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

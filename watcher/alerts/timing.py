@@ -1,4 +1,5 @@
-"""Signs that no evaluation shows: NaN and infinity, checkpoints that pile up, a trainer from which nothing comes."""
+"""Signs that no evaluation shows: NaN and infinity, a log without learning, checkpoints that pile up, a trainer from
+which nothing comes."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from watcher.alerts.history import Arrival, History, View, current
 from watcher.alerts.settings import AlertSettings
 from watcher.durations import format_duration
 from watcher.model import AlertLevel
+from watcher.training_log import LogSign, SignKind
 
 # Checkpoints that one look at the directory finds came while nobody watched: their times say nothing.
 _TOGETHER = 1.0
@@ -37,11 +39,17 @@ class Sign:
 
 
 def non_finite_signs(history: History) -> Iterator[Sign]:
-    """One for each stretch of NaN or infinity; a later checkpoint that could be evaluated ends it."""
+    """One for each stretch of NaN or infinity; a later checkpoint that could be evaluated ends it. Gradients without a
+    number end with the first that is one: the weights stay what they were while such steps are left out.
+    """
+    gradients = [sign for sign in history.signs if sign.kind is SignKind.GRADIENTS]
+    for sign in gradients:
+        identity = f"{sign.kind}{_turn(sign.step, history.arrivals)}"
+        yield Sign(Rule.NON_FINITE, _finding(AlertLevel.ERROR, sign.evidence), sign.step, identity, sign.cleared_step)
     losses = {
         step: f"The trainer logged a loss of {loss} at step {step}."
         for step, loss in history.losses
-        if not math.isfinite(loss)
+        if not math.isfinite(loss) and not any(_spans(sign, step) for sign in gradients)
     }
     weights = {
         step: f"The weights {digest[:12]} of step {step} hold NaN or infinity." for step, digest in history.non_finite
@@ -55,6 +63,20 @@ def non_finite_signs(history: History) -> Iterator[Sign]:
             identity = f"{evidence}{_turn(step, history.arrivals)}"
             yield Sign(Rule.NON_FINITE, _finding(AlertLevel.ERROR, evidence), step, identity, cleared)
         known.add(cleared)
+
+
+def log_signs(history: History) -> Iterator[Sign]:
+    """A log in which nothing is learned; each stretch is told once, and is over where the log goes on otherwise."""
+    for sign in history.signs:
+        if sign.kind is not SignKind.GRADIENTS:
+            identity = f"{sign.kind}{_turn(sign.step, history.arrivals)}"
+            finding = _finding(AlertLevel.WARN, sign.evidence)
+            yield Sign(Rule.NOT_LEARNING, finding, sign.step, identity, sign.cleared_step)
+
+
+def _spans(sign: LogSign, step: int) -> bool:
+    """True where the step lies in the sign's stretch of the log."""
+    return sign.step <= step and (sign.cleared_step is None or step < sign.cleared_step)
 
 
 def _turn(step: int, arrivals: Sequence[Arrival]) -> str:

@@ -6,6 +6,7 @@
 | ms-swift | `v0-20261124-101500/checkpoint-500`; the newest such directory is the run | the same |
 | torchtune, open-instruct, prime-rl and own loops | `step_500`, `step-500`, `global_step500`, `epoch_3` | see below |
 | `--pattern 'model_{step}'` | whatever the pattern says | see below |
+| `--pattern 'checkpoint-{step}/ui'` | `checkpoint-500`, of which the model in the folder `ui` is meant | see below |
 | `save_model()` at the end | the run directory itself, as `final` | see below |
 
 What need not have a `trainer_state.json` is whole once it has one, or a marker that its writer puts there last
@@ -37,12 +38,14 @@ class Naming:
     """A way to name checkpoints: the whole name matches `pattern`, whose group `step` is the step.
 
     `confirmed`: the writer always leaves a `trainer_state.json`, which has to state that step. `epochs`: the number
-    counts epochs, and the step is the one in a `trainer_state.json`, where there is one.
+    counts epochs, and the step is the one in a `trainer_state.json`, where there is one. `inside`: the folder of the
+    checkpoint in which the model lies; empty where nobody has said so.
     """
 
     pattern: re.Pattern[str]
     confirmed: bool = False
     epochs: bool = False
+    inside: str = ""
 
 
 HUGGING_FACE = Naming(re.compile(f"checkpoint-{_STEP}"), confirmed=True)
@@ -57,7 +60,7 @@ NAMINGS = (
 class Found:
     """A directory whose name says that it is the checkpoint of `step`; nothing in it has been read yet.
 
-    `name` is relative to the run directory. `confirmed` and `epochs` are its naming's.
+    `name` is relative to the run directory. `confirmed`, `epochs` and `inside` are its naming's.
     """
 
     step: int
@@ -65,24 +68,27 @@ class Found:
     path: Path
     confirmed: bool = True
     epochs: bool = False
+    inside: str = ""
 
 
 def naming_of(pattern: str) -> Naming:
-    """The naming that a user's pattern describes: text with `{step}` in it, once.
+    """The naming that a user's pattern describes: text with `{step}` in it, once, and perhaps the model's folder.
 
     Raises UimonError(CONFIG_INVALID).
 
     >>> bool(naming_of("iter_{step}").pattern.fullmatch("iter_0000500"))
     True
     """
-    before, mark, after = pattern.partition("{step}")
-    if not mark or "{step}" in after or "/" in pattern:
+    directory, slash, inside = pattern.partition("/")
+    before, mark, after = directory.partition("{step}")
+    if not mark or "{step}" in after + inside or (slash and inside in ("", ".", "..")) or "/" in inside:
         raise UimonError(
             Reason.CONFIG_INVALID,
             f"The pattern {pattern!r} cannot be used: give the name of a checkpoint directory with {{step}} in the "
-            "place of its step, such as 'iter_{step}'.",
+            "place of its step, such as 'iter_{step}', and the model's folder in it where it has several: "
+            "'checkpoint-{step}/ui'.",
         )
-    return Naming(re.compile(f"{re.escape(before)}{_PADDED}{re.escape(after)}"))
+    return Naming(re.compile(f"{re.escape(before)}{_PADDED}{re.escape(after)}"), inside=inside)
 
 
 def step_of(name: str) -> int | None:
@@ -150,7 +156,7 @@ def _found(root: Path, name: str, namings: Sequence[Naming], prefix: str = "") -
     if matched is None:
         return None
     naming, step = matched
-    return Found(step, f"{prefix}{name}", root / name, naming.confirmed, naming.epochs)
+    return Found(step, f"{prefix}{name}", root / name, naming.confirmed, naming.epochs, naming.inside)
 
 
 def _in_newest_swift_run(root: Path, folders: Sequence[str], namings: Sequence[Naming]) -> list[Found]:

@@ -8,7 +8,11 @@ says nothing. What Hugging Face's Trainer leaves is complete when all of these h
 - `trainer_state.json`, which is written last, is whole and states the step of the directory's name, and is not
   older than the weights (else the trainer, having gone back, is writing this step again over the old one).
 
-What shows that other writers are done (`confirmed=False`) is in `proof`.
+What shows that other writers are done (`confirmed=False`) is in `proof`, as is when one that cannot be used as it
+stands will not become complete any more.
+
+The model may lie one directory deeper, as an adapter with a name of its own does. It is taken where it is the only
+one there and the checkpoint's own directory has none; of several the user names one (`inside`).
 
 A directory named on its own (`step=None`) needs none of these: exported models have none. Nothing is ever
 written, and no pickle (`training_args.bin`, `optimizer.pt`, `*.bin`) is ever opened.
@@ -19,18 +23,19 @@ from __future__ import annotations
 import errno
 import json
 import os
-import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from watcher.base_models import BaseName
 from watcher.checkpoints import layout
+from watcher.checkpoints.deeper import models_below
 from watcher.checkpoints.discovery import counts_epochs, step_of
-from watcher.checkpoints.proof import Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
+from watcher.checkpoints.listing import Listing, read_listing, with_model_of
+from watcher.checkpoints.proof import INTERRUPTED, Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
 from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
 from watcher.checkpoints.trainer_state import parse_trainer_state
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
@@ -41,21 +46,13 @@ STATE_LIMIT = 512 * 2**20
 """Longest `trainer_state.json` that is read, in bytes: some millions of logged steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """One look at the directory: its regular files, its folders' file names, and links that lead out of it."""
-
-    files: dict[str, FileStamp]
-    folders: dict[str, frozenset[str]]
-    escaping: frozenset[str]
-
-
 def inspect(
     path: Path,
     step: int | None = None,
     *,
     confirmed: bool = True,
     epochs: bool = False,
+    inside: str = "",
     quiet: float = 0.0,
     now: Callable[[], float] = time.time,
 ) -> Checkpoint:
@@ -64,6 +61,7 @@ def inspect(
     `step` is the step of a checkpoint below a watched run directory, which must then be confirmed by its
     `trainer_state.json`, unless its naming (`confirmed`, `epochs`, see `Naming`) says otherwise. Without it the
     directory stands alone: its step is the one in its name, else the one in its `trainer_state.json`, else 0.
+    `inside`: the folder of the checkpoint in which the model lies, where the user names it.
     `quiet`: for how many seconds nothing in it has changed. `now` gives the time in seconds since the epoch.
 
     A directory that vanishes, before or while it is read, is `GONE`; one that may not be read is `UNSUPPORTED` with
@@ -73,14 +71,14 @@ def inspect(
     named = step if step is not None else step_of(path.name)
     blank = Checkpoint(name=path.name, path=path, step=named or 0, condition=Condition.COMPLETE)
     try:
-        listing = _list(path)
+        listing = read_listing(path)
         if step is None:
             proof: Proof = NeedsNone(counts_epochs(path.name))
         elif confirmed:
-            proof = NeedsTrainerState(now)
+            proof = NeedsTrainerState(now, quiet)
         else:
             proof = NeedsAnySign(quiet, epochs)
-        return _judge(blank, listing, proof, named=named)
+        return _judge(blank, _of_model(path, listing, inside), proof, named=named)
     except OSError as error:
         return _from_os_error(blank, error)
 
@@ -99,7 +97,23 @@ def _from_os_error(blank: Checkpoint, error: OSError) -> Checkpoint:
     return replace(blank, condition=Condition.UNSUPPORTED, reason=Reason.UNREADABLE, detail=detail)
 
 
-def _judge(blank: Checkpoint, listing: _Listing, proof: Proof, *, named: int | None) -> Checkpoint:
+def _of_model(path: Path, listing: Listing, inside: str) -> Listing:
+    """The files of the checkpoint's model, wherever it lies; as it is where that is not known."""
+    if inside and inside in listing.folders:
+        return with_model_of(path, listing, inside)
+    folders = _models_in(listing)
+    # Beside weights of the checkpoint's own, whatever they are, a folder holds something else: a reference model.
+    if layout.holds_weights(listing.files) or layout.pickles(listing.files) or len(folders) != 1:
+        return listing
+    return with_model_of(path, listing, folders[0])
+
+
+def _models_in(listing: Listing) -> list[str]:
+    """The folders that hold a model of this checkpoint; a run's directory holds other checkpoints."""
+    return [folder for folder in layout.folders_with_weights(listing.folders) if step_of(folder) is None]
+
+
+def _judge(blank: Checkpoint, listing: Listing, proof: Proof, *, named: int | None) -> Checkpoint:
     """The checkpoint with all that could be learned about it, whatever its condition."""
     found = replace(blank, kind=layout.kind_of(listing.files), files=_engine_files(listing))
     try:
@@ -110,117 +124,93 @@ def _judge(blank: Checkpoint, listing: _Listing, proof: Proof, *, named: int | N
         state_error: str | None = f"{layout.TRAINER_STATE} in {blank.name} is not whole yet ({error})."
     else:
         state_error = None
+    settled = found.trainer is not None or proof.is_settled(listing.files)
     try:
-        if not _has_weights(listing):
-            _refuse_unsupported(found, listing, settled=found.trainer is not None or proof.is_settled(listing.files))
+        if not layout.holds_weights(listing.files):
+            _refuse_unsupported(found, listing, settled=settled)
         base = _check_config(found, listing)
-        found = replace(found, files=_check_weights(found, listing), base=base)
+        found = replace(found, files=_check_weights(found, listing, settled=settled), base=base)
         _refuse_broken_state(state_error)
         proof.check(found, listing.files)
     except Finding as finding:
-        return replace(
-            found, condition=finding.condition, reason=finding.reason, detail=finding.detail, early=finding.early
-        )
+        return _with(found, finding, proof)
     return found
 
 
-def _list(path: Path) -> _Listing:
-    files: dict[str, FileStamp] = {}
-    folders: dict[str, frozenset[str]] = {}
-    escaping: set[str] = set()
-    homes = _homes(path)
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                names = _names_in(path / entry.name)
-                folders[entry.name] = names
-                if entry.name == layout.TEMPLATES:
-                    inner = (f"{entry.name}/{name}" for name in names)
-                    files.update((name, s) for name in inner if (s := _stamp(path, name, homes)))
-            elif stamp := _stamp(path, entry.name, homes):
-                files[entry.name] = stamp
-            elif entry.is_symlink():
-                escaping.add(entry.name)
-    return _Listing(files, folders, frozenset(escaping))
+def _with(found: Checkpoint, finding: Finding, proof: Proof) -> Checkpoint:
+    """What was found; a partial checkpoint that nobody completes any more cannot be evaluated as it stands."""
+    said = replace(found, condition=finding.condition, reason=finding.reason, detail=finding.detail)
+    if finding.condition is not Condition.PARTIAL:
+        return said
+    if finding.way_out and proof.is_over(found):
+        return replace(said, condition=Condition.UNSUPPORTED, detail=finding.for_good)
+    return replace(said, early=finding.early, settling=proof.is_settling(found))
 
 
-def _homes(path: Path) -> tuple[Path, ...]:
-    """Where a file of this checkpoint may really lie: the directory itself, or the blobs of its hub cache."""
-    real = path.resolve()
-    return (real, real.parent.parent / "blobs") if real.parent.name == "snapshots" else (real,)
-
-
-def _names_in(folder: Path) -> frozenset[str]:
-    try:
-        return frozenset(os.listdir(folder))  # noqa: PTH208 - names are all that is wanted
-    except OSError:
-        return frozenset()  # a folder that vanishes or is closed is none of the engine's files
-
-
-def _stamp(path: Path, name: str, homes: tuple[Path, ...]) -> FileStamp | None:
-    """The file as it is now; None where it is gone, is no regular file, or is a link that leads elsewhere."""
-    file = path / name
-    try:
-        status = file.stat()
-    except (FileNotFoundError, RuntimeError):
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    if file.is_symlink() and not any(file.resolve().is_relative_to(home) for home in homes):
-        return None
-    return FileStamp(name, status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def _engine_files(listing: _Listing) -> tuple[FileStamp, ...]:
+def _engine_files(listing: Listing) -> tuple[FileStamp, ...]:
     """The files an engine may need, as far as they are there: what makes the stamp of an unfinished checkpoint."""
     wanted = (name for name in listing.files if name.endswith(".safetensors") or name == layout.INDEX)
     names = {*wanted, *filter(layout.is_support, listing.files)}
     return tuple(listing.files[name] for name in sorted(names))
 
 
-def _has_weights(listing: _Listing) -> bool:
-    """True where at least a part of loadable weights is there, so that they are what the checkpoint is about."""
-    names = listing.files
-    return any(n in names for n in (layout.WEIGHTS, layout.INDEX, layout.ADAPTER_WEIGHTS)) or bool(_shards(listing))
-
-
-def _shards(listing: _Listing) -> list[str]:
+def _shards(listing: Listing) -> list[str]:
     return [name for name in listing.files if fnmatchcase(name, layout.SHARDS)]
 
 
-def _refuse_unsupported(found: Checkpoint, listing: _Listing, *, settled: bool) -> None:
+def _refuse_unsupported(found: Checkpoint, listing: Listing, *, settled: bool) -> None:
     """`settled` tells that the trainer has finished: before that, loadable weights may still be coming."""
+    _refuse_several(found, listing)
     unsupported = layout.find_unsupported(found.path, listing.files, listing.folders)
     if unsupported and settled:
         raise Finding(Condition.UNSUPPORTED, unsupported.reason, unsupported.detail)
     wanted = layout.ADAPTER_WEIGHTS if found.kind is Kind.ADAPTER else f"{layout.WEIGHTS} or {layout.INDEX}"
     _refuse_escaping(found, listing)
-    raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, f"{found.name} has no weights: no {wanted} in it.")
+    way_out = "let the trainer save it again with its weights, or copy them there"
+    if settled and (deeper := models_below(found.path)):
+        way_out = f"there is a model in {deeper[0]}, which `uimon eval {found.path / deeper[0]}` evaluates"
+    detail = f"{found.name} has no weights: no {wanted} in it."
+    raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
 
 
-def _refuse_escaping(found: Checkpoint, listing: _Listing) -> None:
+def _refuse_several(found: Checkpoint, listing: Listing) -> None:
+    """Which of several models was trained cannot be told: a reference model may lie beside the policy."""
+    folders = _models_in(listing)
+    if len(folders) > 1:
+        pattern = found.name.replace(str(found.step), "{step}")
+        way_out = f"name the one to evaluate, as in --pattern '{pattern}/{folders[0]}'"
+        named = ", ".join(folders)
+        detail = f"{found.name} holds {len(folders)} models, none of them in the directory itself: {named}."
+        raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
+
+
+def _refuse_escaping(found: Checkpoint, listing: Listing) -> None:
     """A link to elsewhere would let a checkpoint have any file of this machine copied and read as its own."""
     for name in sorted(listing.escaping):
-        if name.endswith(".safetensors") or name == layout.INDEX or layout.is_support(name):
+        last = Path(name).name
+        if last.endswith(".safetensors") or last == layout.INDEX or layout.is_support(last):
             detail = f"{name} in {found.name} is a link that leads out of it: put the file itself there."
             raise Finding(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
 
 
-def _check_config(found: Checkpoint, listing: _Listing) -> str | None:
+def _check_config(found: Checkpoint, listing: Listing) -> str | None:
     """The base model that an adapter names, with its revision; None for full weights, or where it names none."""
     _refuse_escaping(found, listing)
-    name = layout.ADAPTER_CONFIG if found.kind is Kind.ADAPTER else layout.CONFIG
+    adapter = found.kind is Kind.ADAPTER
+    name = layout.ADAPTER_CONFIG if adapter else layout.CONFIG
+    way_out = f"put the {name} of {'another checkpoint of this training' if adapter else 'the model'} there"
     if name not in listing.files:
-        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, f"{found.name} has no {name}.")
+        detail = f"{found.name} has no {name}."
+        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out)
     try:
-        config = _read_object(found.path / name)
+        config = _read_object(found.path / listing.files[name].source)
     except ValueError as error:
         detail = f"{name} in {found.name} is not whole ({error})."
-        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail) from None
-    return BaseName.of_adapter(config) if found.kind is Kind.ADAPTER else None
+        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out) from None
+    return BaseName.of_adapter(config) if adapter else None
 
 
-def _check_weights(found: Checkpoint, listing: _Listing) -> tuple[FileStamp, ...]:
+def _check_weights(found: Checkpoint, listing: Listing, *, settled: bool) -> tuple[FileStamp, ...]:
     """All the files an engine needs, the weights proven whole. Other weights in the directory are left out of them,
     because an engine that reads every `*.safetensors` would mix them in."""
     support = [stamp for name, stamp in listing.files.items() if layout.is_support(name)]
@@ -234,29 +224,47 @@ def _check_weights(found: Checkpoint, listing: _Listing) -> tuple[FileStamp, ...
     for name in weights:
         if name not in listing.files:
             raise _incomplete(f"{found.name} has no {name}.")
-        if not _header(found, name).tensors:
-            raise _incomplete(f"{name} in {found.name} holds no tensors.")
+        _refuse_empty(found, listing, name, settled=settled)
     stamps = [*support, *(listing.files[name] for name in weights)]
     return tuple(sorted(stamps, key=lambda stamp: stamp.name))
 
 
+def _refuse_empty(found: Checkpoint, listing: Listing, name: str, *, settled: bool) -> None:
+    """ZeRO-3 leaves a file without tensors, or with a placeholder of shape [0] for each, where it gathers nothing."""
+    tensors = _header(found, listing, name).tensors
+    hollow = [tensor for tensor, info in tensors.items() if 0 in info.shape]
+    if tensors and len(hollow) < len(tensors) and not any(tensor.endswith(".weight") for tensor in hollow):
+        return
+    if settled and layout.was_sharded(listing.files, listing.folders):
+        unsupported = layout.not_gathered(found.path, name)
+        raise Finding(Condition.UNSUPPORTED, unsupported.reason, unsupported.detail)
+    what = f"has nothing in the tensor {min(hollow)!r}" if hollow else "holds no tensors"
+    way_out = (
+        "let the trainer save it again; DeepSpeed ZeRO-3 leaves such a file unless "
+        "`stage3_gather_16bit_weights_on_model_save` is true"
+    )
+    detail = f"{name} in {found.name} {what}."
+    raise Finding(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail, way_out=way_out)
+
+
 def _incomplete(detail: str) -> Finding:
-    return Finding(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail)
+    way_out = "copy what is missing there, or let the trainer save it again"
+    return Finding(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail, way_out=way_out)
 
 
-def _header(found: Checkpoint, name: str) -> Header:
+def _header(found: Checkpoint, listing: Listing, name: str) -> Header:
     try:
-        return read_header(found.path / name)
+        return read_header(found.path / listing.files[name].source)
     except SafetensorsError as error:
         raise _incomplete(f"{name} in {found.name} {error}.") from None
 
 
-def _indexed(found: Checkpoint, listing: _Listing) -> list[str]:
+def _indexed(found: Checkpoint, listing: Listing) -> list[str]:
     """The shards that the index names, each of which holds the tensors that the index looks for in it."""
     if layout.INDEX not in listing.files:
         raise _incomplete(f"{found.name} has {len(_shards(listing))} shards and no {layout.INDEX} yet.")
     try:
-        shards = _weight_map(_read_object(found.path / layout.INDEX))
+        shards = _weight_map(_read_object(found.path / listing.files[layout.INDEX].source))
     except ValueError as error:
         raise _incomplete(f"{layout.INDEX} in {found.name} is not whole ({error}).") from None
     for shard in shards:
@@ -268,7 +276,7 @@ def _indexed(found: Checkpoint, listing: _Listing) -> list[str]:
     if missing:
         raise _incomplete(f"{found.name} lacks {len(missing)} of {len(shards)} shards, {missing[0]} the first.")
     for shard, tensors in shards.items():
-        if absent := tensors - _header(found, shard).tensors.keys():
+        if absent := tensors - _header(found, listing, shard).tensors.keys():
             # A shard that is whole but of an earlier save, cut otherwise.
             raise _incomplete(f"{shard} in {found.name} lacks the tensor {min(absent)!r} that the index puts there.")
     return sorted(shards)
@@ -285,16 +293,16 @@ def _weight_map(index: dict[str, Any]) -> dict[str, set[str]]:
     return shards
 
 
-def _trainer_state(path: Path, listing: _Listing) -> TrainerState | None:
+def _trainer_state(path: Path, listing: Listing) -> TrainerState | None:
     """None where there is none. Raises ValueError where it is not whole."""
     if layout.TRAINER_STATE not in listing.files:
         return None
-    return parse_trainer_state(_read_bounded(path / layout.TRAINER_STATE, STATE_LIMIT))
+    return parse_trainer_state(_read_bounded(path / listing.files[layout.TRAINER_STATE].source, STATE_LIMIT))
 
 
 def _refuse_broken_state(error: str | None) -> None:
     if error:
-        raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error)
+        raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error, way_out=INTERRUPTED)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

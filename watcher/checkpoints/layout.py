@@ -34,6 +34,7 @@ SUPPORT = (
 """Patterns of the files beside the weights that an engine or its tokenizer may read."""
 
 SHARDS = "model-*-of-*.safetensors"
+WEIGHT_FILES = frozenset({WEIGHTS, INDEX, ADAPTER_WEIGHTS})
 PICKLES = ("pytorch_model*.bin", "adapter_model.bin", "model*.pt", "model*.pth", "consolidated*.pth")
 
 
@@ -63,6 +64,46 @@ def is_support(name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in SUPPORT)
 
 
+def holds_weights(names: Collection[str]) -> bool:
+    """True where at least a part of loadable weights is there, so that they are what the directory is about.
+
+    >>> holds_weights({"model-00001-of-00002.safetensors"}), holds_weights({"consolidated.safetensors"})
+    (True, False)
+    """
+    return not WEIGHT_FILES.isdisjoint(names) or any(fnmatchcase(name, SHARDS) for name in names)
+
+
+def folders_with_weights(folders: Mapping[str, Collection[str]]) -> list[str]:
+    """Which of a checkpoint's folders hold loadable weights: PEFT gives each adapter that has a name of its own a
+    folder of that name, and other trainers put the model beside the optimizer's.
+    """
+    return sorted(folder for folder, names in folders.items() if may_hold_model(folder) and holds_weights(names))
+
+
+def may_hold_model(folder: str) -> bool:
+    """False for folders that hold the optimizer's, or sharded weights: hundreds of large files.
+
+    >>> [may_hold_model(folder) for folder in ("ui", "global_step500", "optimizer_0")]
+    [True, False, False]
+    """
+    return not folder.startswith(("global_step", "optim", "pytorch_model_fsdp", "."))
+
+
+def was_sharded(names: Collection[str], folders: Collection[str]) -> bool:
+    """True where DeepSpeed left its shards, too: what it did not gather is in them, and not in the weight files."""
+    return "zero_to_fp32.py" in names or any(fnmatchcase(folder, "global_step*") for folder in folders)
+
+
+def not_gathered(path: Path, name: str) -> Unsupported:
+    """Weight files that DeepSpeed ZeRO-3 left without the tensors."""
+    return Unsupported(
+        Reason.DEEPSPEED_ZERO,
+        f"{name} in {path.name} holds no weights, because DeepSpeed ZeRO-3 did not gather its shards into it: set "
+        f"`stage3_gather_16bit_weights_on_model_save` to true in the DeepSpeed configuration and save again; what was "
+        f"trained is in the shards beside it, from which `zero_to_fp32.py` recovers it.",
+    )
+
+
 def find_unsupported(path: Path, names: Collection[str], folders: Mapping[str, Collection[str]]) -> Unsupported | None:
     """Which known layout without loadable weights this is; None where it is none of them.
 
@@ -80,8 +121,13 @@ def find_unsupported(path: Path, names: Collection[str], folders: Mapping[str, C
         # Beside its weights every one of these trainers keeps its optimizer in the same format.
         if _is_dcp(folders[folder]) and not folder.startswith("optim"):
             return _dcp(path, path / folder)
-    pickled = sorted(n for n in names if any(fnmatchcase(n, pattern) for pattern in PICKLES))
+    pickled = pickles(names)
     return _pickle(path, pickled[0]) if pickled else None
+
+
+def pickles(names: Collection[str]) -> list[str]:
+    """Files that hold pickled weights."""
+    return sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in PICKLES))
 
 
 def _is_dcp(names: Collection[str]) -> bool:

@@ -1,9 +1,20 @@
-"""What shows that the writer of a checkpoint is done with it, whole as its files may be. Pure.
+"""What shows that the writer of a checkpoint is done with it, whole or not. Pure.
 
 Hugging Face's Trainer writes `trainer_state.json` last. What other writers leave is complete when one of these holds:
 it has a whole `trainer_state.json` after all; it has one of the markers that its writer puts there last (`MARKERS`),
 not older than the weights; nothing in it has changed for `QUIET_S`, by this machine's clock that does not jump, so
 that the clock of a file server does not matter.
+
+A checkpoint that lacks something for good (no configuration, no weights, shards that are missing, files without
+tensors) looks like one that is being written. Silence tells the two apart, by one rule:
+
+| the directory | its writer is done once nothing in it has changed for |
+|---|---|
+| has a whole `trainer_state.json`, or is of a writer that need not leave one | `QUIET_S` |
+| has no whole `trainer_state.json`, which its writer leaves last | `LONG_SILENCE_S` |
+
+A copy or download in an order of its own, which has brought the state before the weights, is not silent; one that
+pauses for longer is taken up again when it goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +38,13 @@ After it they are taken for a copy, which a file manager or download wrote in an
 QUIET_S = 60.0
 """How long, in seconds, nothing may have changed in a directory that tells in no other way that it is whole. A trainer
 that writes a checkpoint is never silent for as long within one directory."""
+LONG_SILENCE_S = 600.0
+"""How long, in seconds, nothing may have changed where the state is missing, until its writer counts as interrupted:
+a large optimizer takes minutes to write, in folders that are not looked into."""
+INTERRUPTED = (
+    "delete it if its trainer was interrupted; for a trainer that leaves none, say how it names checkpoints, as in "
+    "--pattern 'checkpoint-{step}'"
+)
 AFTER_THE_MODEL = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt")
 """What the Trainer writes once the model and its tokenizer are written, and long before `trainer_state.json`."""
 MARKERS = ("COMPLETED", "STABLE", ".complete", "commit_success.txt")
@@ -34,13 +52,23 @@ MARKERS = ("COMPLETED", "STABLE", ".complete", "commit_success.txt")
 
 
 class Finding(Exception):
-    """The way out of a nested check: what the checkpoint is instead of complete."""
+    """The way out of a nested check: what the checkpoint is instead of complete.
 
-    def __init__(self, condition: Condition, reason: Reason, detail: str, *, early: bool = False) -> None:
+    `way_out`: what a person can do about something partial once its writer is done; empty where time alone will tell.
+    """
+
+    def __init__(
+        self, condition: Condition, reason: Reason, detail: str, *, early: bool = False, way_out: str = ""
+    ) -> None:
         super().__init__(detail)
         # A hostile header may hold a name of megabytes, which no log line or ledger is to carry.
         self.condition, self.reason, self.detail = condition, reason, detail[:DETAIL_LIMIT]
-        self.early = early
+        self.early, self.way_out = early, way_out
+
+    @property
+    def for_good(self) -> str:
+        """The sentence once nothing more is to come."""
+        return f"{self.detail.removesuffix('.')}, and its writer is done with it: {self.way_out}."
 
 
 class Proof(Protocol):
@@ -53,6 +81,14 @@ class Proof(Protocol):
 
     def is_settled(self, files: Files) -> bool:
         """True where nothing more is to come, even without a `trainer_state.json`."""
+        ...
+
+    def is_over(self, found: Checkpoint) -> bool:
+        """True where what a partial checkpoint lacks will not come any more."""
+        ...
+
+    def is_settling(self, found: Checkpoint) -> bool:
+        """True where a silence of `QUIET_S` makes a partial checkpoint either complete or one that is over."""
         ...
 
     def check(self, found: Checkpoint, files: Files) -> None:
@@ -69,30 +105,45 @@ class NeedsNone:
     def is_settled(self, files: Files) -> bool:  # noqa: ARG002
         return True
 
+    def is_over(self, found: Checkpoint) -> bool:  # noqa: ARG002
+        return False  # whoever named it is told at once what it lacks
+
+    def is_settling(self, found: Checkpoint) -> bool:  # noqa: ARG002
+        return False
+
     def check(self, found: Checkpoint, files: Files) -> None:
         """Nothing to check."""
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsTrainerState:
-    """Hugging Face's Trainer, which writes `trainer_state.json` last."""
+    """Hugging Face's Trainer, which writes `trainer_state.json` last; `quiet` seconds have passed without a change."""
 
     now: Callable[[], float]
+    quiet: float = 0.0
     takes_the_states_step: bool = False
 
     def is_settled(self, files: Files) -> bool:  # noqa: ARG002
         return False
 
+    def is_over(self, found: Checkpoint) -> bool:
+        return self.quiet >= (LONG_SILENCE_S if found.trainer is None else QUIET_S)
+
+    def is_settling(self, found: Checkpoint) -> bool:
+        return found.trainer is not None
+
     def check(self, found: Checkpoint, files: Files) -> None:
         if found.trainer is None:
             detail = f"{found.name} has no {layout.TRAINER_STATE} yet, the last file of a checkpoint."
             early = any(name in files for name in AFTER_THE_MODEL)
-            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail, early=early)
+            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail, early=early, way_out=INTERRUPTED)
         if found.trainer.global_step != found.step:
             detail = f"{layout.TRAINER_STATE} in {found.name} states step {found.trainer.global_step}."
-            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)
+            way_out = "give the directory the name of its own step"
+            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail, way_out=way_out)
         written = _written_at(found)
-        if _is_older(files[layout.TRAINER_STATE], written) and self.now() - written < REWRITE_GRACE_S:
+        rewritten = _is_older(files[layout.TRAINER_STATE], written) and self.now() - written < REWRITE_GRACE_S
+        if rewritten and self.quiet < QUIET_S:
             detail = f"{found.name} is being written again: its weights are newer than its {layout.TRAINER_STATE}."
             raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)
 
@@ -106,6 +157,12 @@ class NeedsAnySign:
 
     def is_settled(self, files: Files) -> bool:
         return self.quiet >= QUIET_S or any(name in files for name in MARKERS)
+
+    def is_over(self, found: Checkpoint) -> bool:  # noqa: ARG002
+        return self.quiet >= QUIET_S
+
+    def is_settling(self, found: Checkpoint) -> bool:  # noqa: ARG002
+        return True
 
     def check(self, found: Checkpoint, files: Files) -> None:
         signs = [files[name] for name in (*MARKERS, layout.TRAINER_STATE) if name in files]

@@ -246,7 +246,7 @@ def _bring_all(job: _Job) -> None:
 
 
 def _open_source(job: _Job, stamp: FileStamp) -> BinaryIO:
-    path = job.checkpoint.path / stamp.name
+    path = job.checkpoint.path / stamp.source
     try:
         # Unbuffered: the copy reads whole MiBs by itself.
         return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
@@ -280,7 +280,7 @@ def _bring(job: _Job, stamp: FileStamp, source: BinaryIO, due: int) -> None:
         with target.open("xb", buffering=0) as sink:
             _read(job, stamp, source, due, job.digest, sink)
     else:
-        share(job.way, source, job.checkpoint.path / stamp.name, target)
+        share(job.way, source, job.checkpoint.path / stamp.source, target)
         if job.way is not Way.REFLINK:
             # The path may have got another file since the source was opened.
             _require_same(job, stamp, target.stat())
@@ -334,7 +334,7 @@ def _check_sources(job: _Job, files: list[FileStamp]) -> None:
     that is gone meanwhile was copied whole from the open files."""
     for stamp in files:
         try:
-            status = (job.checkpoint.path / stamp.name).stat()
+            status = (job.checkpoint.path / stamp.source).stat()
         except OSError as error:
             if error.errno in VANISHED:
                 continue

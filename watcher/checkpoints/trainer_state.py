@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 
-from watcher.model import TrainerState
+from watcher.model import LoggedStep, TrainerState
+
+_WORDS = {"nan": math.nan, "inf": math.inf, "infinity": math.inf, "-inf": -math.inf, "-infinity": -math.inf}
 
 
 def parse_trainer_state(text: bytes) -> TrainerState:
-    """The trainer's step, its last step (0 where it does not say) and the losses that it logged.
+    """The trainer's step, its last step (0 where it does not say) and what it logged of each training step.
 
     Python's JSON writes NaN and Infinity for a diverged loss, and reads them back.
     Raises ValueError where the text is not a whole trainer state.
@@ -25,18 +27,37 @@ def parse_trainer_state(text: bytes) -> TrainerState:
         raise ValueError("no global_step")
     history = state.get("log_history")
     rows = history if isinstance(history, list) else []
-    losses = tuple(pair for pair in map(_loss, rows) if pair is not None)
-    return TrainerState(step, last if type(last) is int else 0, losses)
+    log = tuple(logged for logged in map(_logged, rows) if logged is not None)
+    return TrainerState(step, last if type(last) is int else 0, log)
 
 
-def _loss(row: object) -> tuple[int, float] | None:
-    """(step, loss) of one row of `log_history`; None for the rows of evaluations."""
+def _logged(row: object) -> LoggedStep | None:
+    """One row of `log_history`; None for the rows of evaluations and the summary at the end."""
     if not isinstance(row, dict):
         return None
-    step, loss = row.get("step"), row.get("loss")
-    if type(step) is not int or isinstance(loss, bool) or not isinstance(loss, int | float):
+    step = row.get("step")
+    if type(step) is not int or "loss" not in row:
+        return None
+    loss = _number(row["loss"])
+    if loss is None:
+        return None
+    gradient = _number(row["grad_norm"]) if "grad_norm" in row else None
+    return LoggedStep(step, loss, gradient, _number(row.get("learning_rate", "")), _number(row.get("epoch", "")))
+
+
+def _number(value: object) -> float | None:
+    """A logged number. What JSON has no word for is written as `NaN` by Python, as null or as text by other writers.
+
+    >>> [_number(value) for value in (1, None, "nan", "-Infinity", "soon", True)]
+    [1.0, nan, nan, -inf, None, None]
+    """
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        return _WORDS.get(value.strip().lower())
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return step, float(loss)
+        return float(value)
     except OverflowError:
-        return step, math.inf
+        return math.inf

@@ -22,7 +22,7 @@ from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import Reason, Target, UimonError
 from watcher.plugins import named_plugins
-from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, missing_run
+from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, logged_losses, missing_run
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
 from watcher.service.publisher import ENDED_AS, Outboxes
@@ -75,13 +75,15 @@ def assembled(
         _require_same_run(ledger, run, name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board, say = Board(), _once(log.warning)
+        at_wandb = _RunAtWandb(run, board)
         parts = Parts(
             source=source,
             engine=engine,
             ledger=ledger,
             exporter=Exporter(ledger, state),
             outboxes=None if run is None else partial(_outboxes, settings, run, ledger, state),
-            run_facts=_RunAtWandb(run, board).facts,
+            run_facts=at_wandb.facts,
+            logged=at_wandb.logged,
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
         )
         # A stage directory of one's own may serve several runs, and each removes what it left behind.
@@ -168,7 +170,9 @@ class _RunAtWandb:
         self._missed = 0
 
     def facts(self) -> RunFacts | None:
-        """What W&B says of the run; None where it cannot be known now, which never ends a service."""
+        """What W&B says of the run, also that there is none (yet); None where it cannot be known now, which never ends
+        a service.
+        """
         if self._run is None:
             return None
         try:
@@ -186,10 +190,24 @@ class _RunAtWandb:
             if search:
                 found = ", ".join((*facts.elsewhere, *facts.titled))
                 self._say(Reason.RUN_NOT_FOUND, missing_run(self._run, facts), found)
-            return None
+            return facts
         self._said, self._missed = None, 0
         self._board.update(url=facts.url)
         return facts
+
+    def logged(self) -> dict[int, list[float]] | None:
+        """The losses that the run itself holds, by step; None where W&B does not answer now."""
+        if self._run is None:
+            return None
+        try:
+            pairs = logged_losses(self._run, _INSPECT_TIMEOUT)
+        except (UimonError, OSError) as error:
+            log.debug("W&B could not be asked for the run's losses.", exc_info=error)
+            return None
+        losses: dict[int, list[float]] = {}
+        for step, loss in pairs:
+            losses.setdefault(step, []).append(loss)
+        return losses
 
     def _say(self, reason: Reason, sentence: str, news: str = "") -> None:
         """Say it where the reason, or what is `news` about it, is another than before."""

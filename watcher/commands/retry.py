@@ -19,10 +19,12 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
     ledger = Ledger(state.ledger)
     try:
         taken = ledger.retry(None if step == "all" else int(step))
+        left = step == "all" and ledger.has_earlier()
     finally:
         ledger.close()
     if not taken:
-        typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}.", err=True)
+        earlier = " but for an earlier run's checkpoints, which are taken one by one, by their step" if left else ""
+        typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
         return 1
     for record in taken:
         typer.echo(f"{record.name} is due again.")

@@ -60,6 +60,8 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
         say_read(val)
+        if settings.adopt_earlier:
+            log.info("All that lies there is evaluated for run %s, whichever training left it (--adopt-earlier).", name)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         return outcome(parts, logged=run is not None) if finished else 1
@@ -129,12 +131,12 @@ def interruptible(service: Service) -> Iterator[None]:
 
 
 def outcome(parts: Assembled, *, logged: bool) -> int:
-    """Say how it ended; 1 where a checkpoint failed or a row that should be in the run is not."""
+    """Say how it ended; 1 where a checkpoint failed or was passed over, or a row that should be in the run is not."""
     failed = parts.ledger.records(State.FAILED)
     for record in failed:
         log.error("%s failed (%s): %s", record.name, record.reason, record.detail)
     undelivered = logged and _say_undelivered(parts.ledger)
-    return 1 if failed or undelivered else 0
+    return 1 if failed or undelivered or parts.service.lacking else 0
 
 
 def _say_undelivered(ledger: Ledger) -> bool:

@@ -71,6 +71,11 @@ def inspect(ref: RunRef, *, search: bool = False) -> RunFacts:
     return searching.search(ref) if run is None and search else reading.facts_of(run)
 
 
+def logged_losses(ref: RunRef) -> list[tuple[int, float]]:
+    """The (step, loss) that the trainer has logged into the run. Raises `UimonError` where W&B cannot be asked."""
+    return reading.logged_losses(reading.load(ref))
+
+
 def publish(
     ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, commit_mark: CommitMark
 ) -> Message:

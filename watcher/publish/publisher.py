@@ -34,19 +34,41 @@ def inspect_run(
     The session's files go under `directory` (None: a temporary one) and are removed. Raises `UimonError`:
     `WANDB_UNREACHABLE`, `WANDB_KEY_MISSING` or `WANDB_REFUSED`.
     """
+    answer = _ask("inspect", ref, timeout, directory, environ, limits, search=search)
+    facts = {key: value for key, value in answer.items() if key != "event"}
+    found = {name: tuple(facts[name]) for name in ("elsewhere", "titled")}
+    return RunFacts(**{**facts, **found, "writer": Writer(facts["writer"])})
+
+
+def logged_losses(
+    ref: RunRef, timeout: float = 60.0, environ: Mapping[str, str] | None = None
+) -> list[tuple[int, float]]:
+    """The (step, loss) that the trainer has logged into the run, as far as W&B shows them. Raises as `inspect_run`."""
+    answer = _ask("losses", ref, timeout, None, environ, None)
+    return [(int(step), float(loss)) for step, loss in answer["losses"]]
+
+
+def _ask(
+    task: str,
+    ref: RunRef,
+    timeout: float,
+    directory: Path | None,
+    environ: Mapping[str, str] | None,
+    limits: Limits | None,
+    **details: object,
+) -> Message:
+    """What a session answers to one question."""
     variables = server_environment(os.environ if environ is None else environ, ref.server)
     with tempfile.TemporaryDirectory(prefix="uimon-") as temporary:
         place = Path(temporary) if directory is None else directory
         with Session(place, timeout, limits or Limits(), variables) as session:
-            session.send({"task": "inspect", "ref": asdict(ref), "search": search})
+            session.send({"task": task, "ref": asdict(ref), **details})
             answer = session.receive()
             if answer is None:
                 raise _silence(session, timeout)
     if answer["event"] == "error":
         raise UimonError(Reason(answer["reason"]), answer["sentence"])
-    facts = {key: value for key, value in answer.items() if key != "event"}
-    found = {name: tuple(facts[name]) for name in ("elsewhere", "titled")}
-    return RunFacts(**{**facts, **found, "writer": Writer(facts["writer"])})
+    return answer
 
 
 class WandbPublisher:

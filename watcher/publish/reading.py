@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
@@ -31,6 +32,10 @@ _OUTAGE_WORDS = (
     "HTTP 429",
     "EOF",
 )
+
+LOSSES = 20_000
+"""Lines of a run that are read at most to tell trainings apart: they differ from their first steps on."""
+_STEP, _LOSS = "train/global_step", "train/loss"
 
 FAILURES = (wandb.Error, WandbApiFailedError, TimeoutError)
 """The public API raises wandb-core's own error where it pages, and its own wrapping of it elsewhere."""
@@ -69,7 +74,23 @@ def facts_of(run: PublicRun | None) -> RunFacts:
         group=getattr(run, "group", None),
         history_lines=int(getattr(run, "historyLineCount", 0) or 0),
         silence=_silence(getattr(run, "heartbeat_at", None)),
+        begun=_moment(getattr(run, "created_at", None)),
     )
+
+
+def logged_losses(run: PublicRun | None) -> list[tuple[int, float]]:
+    """The (step, loss) that a Hugging Face Trainer has logged into the run: the first `LOSSES` of them."""
+    if run is None:
+        return []
+    try:
+        lines = islice(run.scan_history(keys=[_STEP, _LOSS], use_cache=False), LOSSES)
+        return [
+            (int(line[_STEP]), float(line[_LOSS]))
+            for line in lines
+            if isinstance(line[_STEP], int | float) and isinstance(line[_LOSS], int | float)
+        ]
+    except FAILURES as error:
+        raise explain(error) from error
 
 
 def position_of(run: PublicRun | None) -> int:
@@ -167,9 +188,14 @@ def _writer(run: PublicRun) -> Writer:
 
 def _silence(heartbeat: object) -> float | None:
     """Seconds since a moment that W&B tells; None where it tells none that can be read."""
+    moment = _moment(heartbeat)
+    return None if moment is None else max(0.0, time.time() - moment)
+
+
+def _moment(told: object) -> float | None:
+    """A moment that W&B tells, in seconds since the epoch; None where it tells none that can be read."""
     try:
-        moment = datetime.fromisoformat(str(heartbeat))
+        moment = datetime.fromisoformat(str(told))
     except ValueError:
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -118,7 +118,7 @@ class RunFacts:
 
     `state` is W&B's own word (running, finished, crashed, failed, killed), `path` is `entity/project/id`, `title` the
     name that people see, and `history_lines` counts the history lines that W&B shows. `silence`: seconds since the
-    last heartbeat, by W&B's clock and this machine's.
+    last heartbeat, by W&B's clock and this machine's. `begun`: when the run began, in seconds since the epoch.
 
     A run that does not exist has `exists` False and nothing else, but what a search has found: `searched` is the
     `entity/project` in which it is not, `elsewhere` holds the paths of runs with its id in other projects, and `titled`
@@ -134,6 +134,7 @@ class RunFacts:
     group: str | None = None
     history_lines: int = 0
     silence: float | None = None
+    begun: float | None = None
     searched: str = ""
     elsewhere: tuple[str, ...] = ()
     titled: tuple[str, ...] = ()

@@ -66,11 +66,13 @@ def die_with_parent(parent: int) -> None:
 
 def _serve(request: Message, channel: Channel) -> Message:
     # The SDK takes half a second to import, and only from here on is it needed.
-    from watcher.publish.client import inspect, publish
+    from watcher.publish.client import inspect, logged_losses, publish
 
     ref = RunRef(**request["ref"])
     if request["task"] == "inspect":
         return {"event": "facts", **asdict(inspect(ref, search=request["search"]))}
+    if request["task"] == "losses":
+        return {"event": "losses", "losses": logged_losses(ref)}
     rows = [decode_row(row) for row in request["rows"]]
     alerts = [decode_alert(alert) for alert in request["alerts"]]
     order = decode_order(request["order"])

@@ -1,9 +1,9 @@
 """What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
 
-    parent  → {"task": "inspect" | "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
+    parent  → {"task": "inspect" | "losses" | "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
     session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
     parent  → {"go": true}                                       after the mark was committed
-    session → {"event": "facts" | "published" | "error", …}      the last line
+    session → {"event": "facts" | "losses" | "published" | "error", …}   the last line
 
 Plain data only; neither side trusts the other with code, and no credential is ever among it.
 """

@@ -19,11 +19,10 @@ from watcher.crashpoint import crash_point
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
-from watcher.model import Kind, Reason, Row, State, UimonError
+from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
 from watcher.plugins import named_plugins
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
-from watcher.sources import BASE_NAME
 from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest, shortened
 from watcher.validation import ValFile
 

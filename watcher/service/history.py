@@ -66,6 +66,7 @@ class LedgerHistory:
             losses=(*self._finite_losses(), *self._ledger.non_finite_losses()),
             references=self._reference() if self._entries else {},
             non_finite=tuple((record.step, record.digest or "") for record in self._non_finite(arrivals)),
+            signs=self._ledger.log_signs(),
             arrivals=arrivals,
             now=now,
             unwatched=tuple((until, since) for (_, until), (since, _) in pairwise(spans)),

@@ -15,7 +15,8 @@ from watcher.checkpoints.staging import stage, unstage
 from watcher.checkpoints.transfer import Way
 from watcher.crashpoint import crash_point
 from watcher.ledger import Ledger, Record
-from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, Staged, State, UimonError
+from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition, Reason, Staged, State, UimonError
+from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 
@@ -34,6 +35,10 @@ class Source(Protocol):
 
     def names(self) -> Iterable[str] | None:
         """Names of all the checkpoints that were there at the last look; None where others may be elsewhere."""
+        ...
+
+    def elsewhere(self) -> str:
+        """Names directories with checkpoints deeper down in a sentence where the last look found none; else empty."""
         ...
 
     def again(self, name: str) -> None:
@@ -70,7 +75,8 @@ class Staging:
 class Intake:
     """Looks, takes note, stages. One look is `step()`; `run()` looks until the service stops.
 
-    `early`: checkpoints whose weights are whole are begun while their writer still saves the optimizer.
+    `early`: checkpoints whose weights are whole are begun while their writer still saves the optimizer. `belonging`
+    tells whose they are.
     """
 
     def __init__(
@@ -84,7 +90,9 @@ class Intake:
         poll: float,
         policy: Policy,
         early: bool,
+        belonging: Belonging | None = None,
     ) -> None:
+        self._belonging = belonging or Belonging(ledger, run, NoOrigin())
         self._source = source
         self._ledger = ledger
         self._signals = signals
@@ -98,6 +106,12 @@ class Intake:
         self._looked_at = time.time()
         self._missing_said = False
         self._disk_said = False
+        self.settling = False
+        """True while the silence of a checkpoint, which does not last long enough yet, decides about it."""
+        self.there: frozenset[str] = frozenset()
+        """Names of the checkpoints that were there at the last look, or that the user has named."""
+        self.elsewhere: str | None = None
+        """Where else checkpoints are, in a sentence; empty where nowhere, None before it was looked for."""
 
     def run(self) -> None:
         """Look again and again, until the service stops."""
@@ -110,18 +124,31 @@ class Intake:
         self._looked_at = time.time()
         seen = self._look()
         if seen is not None:
-            for checkpoint in seen:
-                self._take_note(checkpoint)
+            noted = [news for checkpoint in seen if (news := self._take_note(checkpoint)) is not None]
             names = self._source.names()
+            self.there = frozenset(names) if names is not None else self.there | self._seen.keys()
             if names is not None:
                 self._forget_vanished(set(names))
+            for name in self._belonging.settle(None if names is None else set(names)):
+                self._source.again(name)
+            for before, record in noted:
+                self._announce(before, self._ledger.record(record.id))
             self._look_again()
             self._forsake_abandoned()
             self._keep_floor()
             self._stage_complete()
             if self._early:
                 self._stage_early()
+            self.settling = any(checkpoint.settling for checkpoint in self._seen.values())
+            self._look_elsewhere()
         self._signals.looked.set()
+
+    def _look_elsewhere(self) -> None:
+        """Say once where checkpoints are, if there are none here: trainers make directories of their own."""
+        if self.elsewhere is None:
+            self.elsewhere = self._source.elsewhere()
+            if self.elsewhere:
+                log.warning("%s", self.elsewhere)
 
     def _forget_vanished(self, names: set[str]) -> None:
         for record in self._ledger.vanished(names):
@@ -152,26 +179,42 @@ class Intake:
         self._missing_said = seen is None
         return seen
 
-    def _take_note(self, checkpoint: Checkpoint) -> None:
+    def _take_note(self, checkpoint: Checkpoint) -> tuple[Record | None, Record] | None:
+        """Put a sighting into the ledger; gives the record before and after it where that is worth a word."""
+        before = self._ledger.latest(checkpoint.name)
+        if checkpoint.condition in (Condition.COMPLETE, Condition.UNSUPPORTED) and checkpoint.name != BASE_NAME:
+            checkpoint = self._belonging.note(checkpoint, before)
+            if before is not None and before.early and (why := self._belonging.is_foreign(checkpoint.name)):
+                self._ledger.forsake(before, State.SKIPPED, Reason.EARLIER_RUN, why)
+                log.warning("%s skipped (%s): %s.", before.name, Reason.EARLIER_RUN, why)
+                self._discard(before)
+                before = self._ledger.record(before.id)
         # Without the losses, which would be kept once more for every checkpoint of a long run.
         self._seen[checkpoint.name] = replace(checkpoint, trainer=None)
-        before = self._ledger.latest(checkpoint.name)
         record = self._ledger.sight(checkpoint, self._run, self._looked_at)
         self._signals.due.set()
         if before is not None and before.early:
             self._settle_early(before, record)
-            return
+            return None
         if record is None or (before is not None and (before.id, before.state) == (record.id, record.state)):
-            return
+            return None
         crash_point("intake.noted")
+        return before, record
+
+    def _announce(self, before: Record | None, record: Record) -> None:
+        """Say what has become of a checkpoint, once it is known whose it is."""
+        if before is not None and (before.id, before.state, before.reason) == (record.id, record.state, record.reason):
+            return
         self._signals.news()
         if record.state is State.FAILED:
             log.error("%s cannot be evaluated (%s): %s", record.name, record.reason, record.detail)
             self._ledger.outbox().add_alert(failed_alert(record, record.reason, record.detail))
+        elif record.state is State.SKIPPED:
+            log.warning("%s skipped (%s): %s.", record.name, record.reason, record.detail)
         elif record.state is State.SEEN:
             log.info("%s is being written (%s).", record.name, record.reason)
         elif record.state is State.COMPLETE:
-            log.info("%s is complete (%.1f MB).", record.name, checkpoint.bytes / 1e6)
+            log.info("%s is complete (%.1f MB).", record.name, self._seen[record.name].bytes / 1e6)
 
     def _settle_early(self, before: Record, now: Record | None) -> None:
         """Say what has become of a checkpoint that was taken early, once that shows."""

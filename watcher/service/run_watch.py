@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -27,14 +28,23 @@ class RunWatch:
         self._ended_at: float | None = None
         self._silence: float | None = None
         self.ended_state: str | None = None
+        self.begun: float | None = None
+        """When the run began at W&B, in seconds since the epoch; None while that is not known."""
+        self.missing = False
+        """True where W&B was asked, and had no such run (yet)."""
+        self.asked = threading.Event()
+        """Set once W&B was asked, whatever it knew."""
 
     def look(self, *, now: bool = False) -> RunFacts | None:
         """Ask W&B if it is time to, or `now`; None where it was not asked, or did not know."""
         if not now and self._clock() < self._next_look:
             return None
         found = self._facts()
+        if found is not None:
+            self.begun, self.missing = found.begun, not found.exists
+        self.asked.set()
         self._next_look = self._clock() + _INTERVAL
-        if found is None:
+        if found is None or not found.exists:
             # Not known is no evidence of either; what was seen before stays, and the session looks once more.
             return None
         if found.state not in ENDED:

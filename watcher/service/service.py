@@ -17,8 +17,10 @@ from watcher.config import Settings
 from watcher.durations import format_duration
 from watcher.export import Exporter
 from watcher.ledger import Ledger, Record
-from watcher.model import Reason, State, UimonError
+from watcher.model import State, UimonError
 from watcher.publish import RunFacts, Settling
+from watcher.service.belonging import Belonging, Losses, NoOrigin
+from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
@@ -32,6 +34,8 @@ from watcher.validation import ValFile
 
 _TICK = 0.25
 _JOIN_SECONDS = 30.0
+_ORIGIN_SECONDS = 75.0
+"""How long the first look waits for W&B's answer, which is given up itself after a minute."""
 _STOP_DRAIN_SECONDS = 4.0
 _STOP_JOIN_SECONDS = 1.5
 _GB = 1e9
@@ -44,7 +48,7 @@ class Parts:
     `outboxes` makes the outboxes for a watch over the trainer's run; it is None where nothing is logged. `run_facts`
     asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine
     by what the adapter names and where it lies, or raises UimonError. `free` gives the free bytes of a path's file
-    system.
+    system. `logged` asks the tracker for the losses that the trainer has logged into the run (None: not to be had now).
     """
 
     source: Source
@@ -55,6 +59,7 @@ class Parts:
     run_facts: Callable[[], RunFacts | None]
     resolve_base: Callable[[str | None, Path], Path]
     free: Callable[[Path], int] = free_bytes
+    logged: Callable[[], Losses | None] = lambda: None
 
 
 class Service:
@@ -80,6 +85,9 @@ class Service:
         self._asked_to_stop = False
         self.heartbeat = Heartbeat()
         self._started_at = time.time()
+        self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
+        live = not settings.once
+        origin = _Origin(self.run_watch, parts.logged, self.signals, live=live) if parts.outboxes else NoOrigin()
         self._intake = Intake(
             parts.source,
             parts.ledger,
@@ -90,6 +98,7 @@ class Service:
             policy=parse_policy(settings.policy),
             # What is only there at the one look of `--once` may never be finished.
             early=not settings.once,
+            belonging=Belonging(parts.ledger, run, origin, adopt=settings.adopt_earlier),
         )
         self._evaluator = Evaluator(
             parts.engine,
@@ -103,7 +112,6 @@ class Service:
             resolve_base=parts.resolve_base,
             on_evaluated=lambda: self._warner.wake(),
         )
-        self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
         self._warner = Warner(
             parts.ledger,
             LedgerHistory(parts.ledger, val.conversations[: settings.samples], settings.alerts),
@@ -121,6 +129,16 @@ class Service:
             self.signals,
             self.board,
         )
+
+    @property
+    def lacking(self) -> bool:
+        """True where `--once` has left something that was there, or all of it, without an evaluation."""
+        return self._settings.once and is_lacking(self._there(), self._intake.elsewhere)
+
+    def _there(self) -> list[Record]:
+        """The newest record of each checkpoint that lies there."""
+        newest = {r.name: r for r in sorted(self._parts.ledger.records(), key=lambda record: record.id)}
+        return [record for name, record in newest.items() if name in self._intake.there]
 
     def stop(self) -> None:
         """Hand the current checkpoint back, publish what is due within some seconds, and return."""
@@ -227,9 +245,8 @@ class Service:
     def _reason_to_end(self) -> str:
         settings, quiet = self._settings, self.signals.quiet_seconds
         if settings.once:
-            # What shows by its silence alone that it is whole needs a minute of that.
-            unsure = any(r.reason is Reason.STILL_CHANGING for r in self._parts.ledger.records(State.SEEN))
-            return "" if unsure else "Everything that was there is evaluated."
+            # What shows by its silence alone what it is needs a minute of that.
+            return "" if self._intake.settling else last_sentence(self._there(), self._intake.elsewhere)
         if settings.until_final and not self._publisher.deferred:
             final = self._parts.ledger.newest_final()
             # A final checkpoint of an earlier start may have been trained on since; that shows within the grace.
@@ -239,6 +256,31 @@ class Service:
             if state and min(quiet, self.run_watch.ended_seconds) >= settings.grace:
                 return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
         return ""
+
+
+class _Origin:
+    """The run as W&B knows it. The first answer is waited for: what an earlier run left is not to be begun with.
+
+    `live`: a run that W&B does not have yet begins later than now. Where all that is there is to be evaluated once, it
+    may also be one that was offline, and whose rows wait until it was synced.
+    """
+
+    def __init__(self, watch: RunWatch, logged: Callable[[], Losses | None], signals: Signals, *, live: bool) -> None:
+        self._watch = watch
+        self._signals = signals
+        self._live = live
+        self._started = time.time()
+        self._deadline = time.monotonic() + _ORIGIN_SECONDS
+        self.logged = logged
+
+    def begun(self) -> float | None:
+        """When the run began, as far as W&B has answered."""
+        while not self._signals.stop.is_set() and time.monotonic() < self._deadline:
+            if self._watch.asked.wait(_TICK):
+                break
+        if self._watch.missing and self._live:
+            return self._started
+        return self._watch.begun
 
 
 def _staging(settings: Settings, directory: Path, free: Callable[[Path], int]) -> Staging:

@@ -1,0 +1,216 @@
+"""Checkpoints that their writer has left as they cannot be used, and models that lie one directory deeper."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.checkpoints.conftest import safetensors_bytes, state_bytes
+from watcher.checkpoints import DirectoryWaker, discover, inspect, naming_of, stage
+from watcher.checkpoints.deeper import ENTRIES, models_below, runs_below
+from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
+from watcher.model import Checkpoint, Condition, Kind, Reason
+from watcher.sources import DirectorySource
+
+Make = Any
+EMPTY = safetensors_bytes({})
+
+
+def hollow(names: list[str]) -> bytes:
+    """A file in which each of these tensors is a placeholder of shape [0]."""
+    header = {name: {"dtype": "BF16", "shape": [0], "data_offsets": [0, 0]} for name in names}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+LACKS = [
+    (lambda f: f.pop("model.safetensors"), Reason.WEIGHTS_MISSING, "let the trainer save it again with its weights"),
+    (lambda f: f.pop("config.json"), Reason.CONFIG_MISSING, "put the config.json of the model there"),
+    (lambda f: f.update({"config.json": b"{"}), Reason.CONFIG_MISSING, "not whole"),
+    (lambda f: f.update({"model.safetensors": EMPTY}), Reason.WEIGHTS_INCOMPLETE, "stage3_gather_16bit_weights"),
+    (lambda f: f.update({"model.safetensors": hollow(["a.weight"])}), Reason.WEIGHTS_INCOMPLETE, "nothing in"),
+    (lambda f: f.update({"model.safetensors": b"x"}), Reason.WEIGHTS_INCOMPLETE, "copy what is missing there"),
+    (lambda f: f.update({"trainer_state.json": state_bytes(4)}), Reason.TRAINER_STATE_MISMATCH, "name of its own step"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "reason", "words"), LACKS)
+def test_what_is_finished_and_lacks_something_is_told_by_its_silence(
+    make: Make, run_dir: Path, change: Callable[[Any], Any], reason: Reason, words: str
+) -> None:
+    files = make.full(5)
+    change(files)
+    path = make.put(run_dir / "checkpoint-5", files)
+    before = inspect(path, 5, quiet=QUIET_S - 1)
+    assert (before.condition, before.reason, before.settling) == (Condition.PARTIAL, reason, True)
+    after = inspect(path, 5, quiet=QUIET_S)
+    assert (after.condition, after.reason, after.settling) == (Condition.UNSUPPORTED, reason, False)
+    assert words in after.detail
+    assert "its writer is done with it" in after.detail
+
+
+@pytest.mark.parametrize("state", [None, b'{"global_st'])
+def test_a_writer_that_was_interrupted_is_told_by_a_long_silence(
+    make: Make, run_dir: Path, state: bytes | None
+) -> None:
+    files = make.full(5)
+    del files["trainer_state.json"]
+    path = make.put(run_dir / "checkpoint-5", files | ({"trainer_state.json": state} if state else {}))
+    found = inspect(path, 5, quiet=LONG_SILENCE_S - 1)
+    assert (found.condition, found.settling) == (Condition.PARTIAL, False)
+    found = inspect(path, 5, quiet=LONG_SILENCE_S)
+    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.TRAINER_STATE_MISSING)
+    assert "--pattern 'checkpoint-{step}'" in found.detail
+
+
+def test_other_writers_are_done_after_a_silence(make: Make, run_dir: Path) -> None:
+    files = make.full(5, shards=2)
+    del files["trainer_state.json"], files["model-00002-of-00002.safetensors"]
+    path = make.put(run_dir / "step_5", files)
+    assert inspect(path, 5, confirmed=False).settling
+    found = inspect(path, 5, confirmed=False, quiet=QUIET_S)
+    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.WEIGHTS_INCOMPLETE)
+    assert "lacks 1 of 2 shards" in found.detail
+
+
+@pytest.mark.parametrize("weights", [EMPTY, hollow(["q.lora_A.weight", "q.lora_B.weight"])])
+@pytest.mark.parametrize("trace", ["zero_to_fp32.py", "global_step5/zero_pp_rank_0_model_states.pt"])
+def test_an_adapter_that_zero_3_did_not_gather_names_the_setting(
+    make: Make, run_dir: Path, weights: bytes, trace: str
+) -> None:
+    files = make.adapter(5) | {"adapter_model.safetensors": weights, trace: b"x"}
+    path = make.put(run_dir / "checkpoint-5", files)
+    found = inspect(path, 5)
+    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.DEEPSPEED_ZERO)
+    assert "stage3_gather_16bit_weights_on_model_save" in found.detail
+    (path / "trainer_state.json").unlink()
+    assert inspect(path, 5).condition is Condition.PARTIAL
+
+
+def test_a_tensor_without_elements_beside_others_is_no_placeholder(make: Make, run_dir: Path) -> None:
+    files = make.full(5) | {"model.safetensors": safetensors_bytes({"a.g_idx": 0, "a.weight": 10})}
+    assert inspect(make.put(run_dir / "checkpoint-5", files), 5).condition is Condition.COMPLETE
+    files["model.safetensors"] = safetensors_bytes({"a.weight": 0, "b.weight": 10})
+    assert inspect(make.put(run_dir / "checkpoint-5", files), 5).condition is Condition.PARTIAL
+
+
+def nested(files: dict[str, bytes], folder: str, *above: str) -> dict[str, bytes]:
+    """These files in a folder, but for those named, which stay above it, as the trainer's own do."""
+    stay = ("trainer_state.json", "optimizer.pt", "training_args.bin", *above)
+    return {(name if name in stay else f"{folder}/{name}"): content for name, content in files.items()}
+
+
+@pytest.mark.parametrize("above", [(), ("tokenizer.json",)])
+def test_an_adapter_with_a_name_of_its_own_is_taken(make: Make, tmp_path: Path, above: tuple[str, ...]) -> None:
+    path = make.put(tmp_path / "run" / "checkpoint-5", nested(make.adapter(5), "ui", *above))
+    found = inspect(path, 5)
+    assert (found.condition, found.kind, found.base, found.step) == (Condition.COMPLETE, Kind.ADAPTER, "org/base", 5)
+    assert found.trainer is not None
+    staged = stage(found, tmp_path / "stage").path
+    assert {p.name for p in staged.iterdir()} == {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json"}
+    assert (staged / "adapter_model.safetensors").read_bytes() == (path / "ui/adapter_model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_full_model_in_a_folder_is_taken(make: Make, run_dir: Path, shards: int) -> None:
+    found = inspect(make.put(run_dir / "checkpoint-5", nested(make.full(5, shards=shards), "hf")), 5)
+    assert (found.condition, found.kind) == (Condition.COMPLETE, Kind.FULL)
+    assert {f.place for f in found.files} == {"hf"}
+
+
+def test_the_checkpoints_own_model_goes_before_those_in_folders(make: Make, run_dir: Path) -> None:
+    path = make.put(run_dir / "checkpoint-5", make.adapter(5) | nested(make.adapter(5), "reference"))
+    assert {f.place for f in inspect(path, 5).files} == {""}
+
+
+def test_beside_pickled_weights_a_folder_is_not_what_was_trained(make: Make, run_dir: Path) -> None:
+    files = make.full(5) | nested(make.adapter(5), "reference")
+    files["pytorch_model.bin"] = files.pop("model.safetensors")
+    assert inspect(make.put(run_dir / "checkpoint-5", files), 5).reason is Reason.PICKLE_WEIGHTS
+
+
+def test_of_several_models_none_is_guessed_and_the_user_names_one(make: Make, run_dir: Path) -> None:
+    both = nested(make.adapter(5), "ui") | nested(make.adapter(5), "other")
+    path = make.put(run_dir / "checkpoint-5", both)
+    found = inspect(path, 5, quiet=QUIET_S)
+    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.WEIGHTS_MISSING)
+    assert "2 models, none of them in the directory itself: other, ui" in found.detail
+    assert "--pattern 'checkpoint-{step}/other'" in found.detail
+    (place,) = discover(run_dir, [naming_of("checkpoint-{step}/ui")])
+    found = inspect(place.path, place.step, confirmed=place.confirmed, inside=place.inside)
+    assert (found.condition, {f.place for f in found.files}) == (Condition.COMPLETE, {"ui"})
+
+
+def test_a_runs_directory_is_no_model_of_its_only_checkpoint(make: Make, run_dir: Path) -> None:
+    make.put(run_dir / "checkpoint-5", make.full(5))
+    assert inspect(run_dir).reason is Reason.WEIGHTS_MISSING
+
+
+def test_a_link_out_of_a_folder_is_refused(make: Make, run_dir: Path) -> None:
+    path = make.put(run_dir / "checkpoint-5", nested(make.adapter(5), "ui"))
+    (path / "ui" / "adapter_model.safetensors").rename(run_dir / "elsewhere.safetensors")
+    (path / "ui" / "adapter_model.safetensors").symlink_to(run_dir / "elsewhere.safetensors")
+    found = inspect(path, 5)
+    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.UNREADABLE)
+
+
+def test_weights_deeper_than_one_folder_are_named(make: Make, run_dir: Path) -> None:
+    path = make.put(run_dir / "checkpoint-5", nested(make.full(5), "actor/huggingface"))
+    found = inspect(path, 5, quiet=QUIET_S)
+    assert found.condition is Condition.UNSUPPORTED
+    assert f"uimon eval {path}/actor/huggingface" in found.detail
+
+
+def test_a_copy_into_a_folder_is_seen_and_not_given_up_while_it_goes_on(make: Make, run_dir: Path) -> None:
+    now = 0.0
+    source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+
+    def look() -> list[Checkpoint]:
+        return list(source.look() or [])
+
+    files = nested(make.full(5, shards=3), "model")
+    index = files.pop("model/model.safetensors.index.json")
+    path = make.put(run_dir / "checkpoint-5", {n: files[n] for n in ("trainer_state.json", "model/config.json")})
+    for name in sorted(n for n in files if n.endswith(".safetensors")):
+        now += QUIET_S - 1
+        make.put(path, {name: files[name]})
+        (seen,) = look()
+        assert seen.condition is Condition.PARTIAL
+    now += QUIET_S
+    (seen,) = look()
+    assert seen.condition is Condition.UNSUPPORTED
+    make.put(path, {"model/model.safetensors.index.json": index})
+    (seen,) = look()
+    assert seen.condition is Condition.COMPLETE
+
+
+def test_a_state_older_than_its_weights_waits_for_a_silence_only(make: Make, run_dir: Path) -> None:
+    path = make.put(run_dir / "checkpoint-5", make.full(5))
+    os.utime(path / "trainer_state.json", (1000.0, 1000.0))
+    assert inspect(path, 5).settling
+    assert inspect(path, 5, quiet=QUIET_S).condition is Condition.COMPLETE
+
+
+def test_runs_deeper_down_are_found_newest_first_and_links_are_not_followed(make: Make, tmp_path: Path) -> None:
+    places = ["outputs/2026-11-28/15-30-00", "saves/M/lora/RUN", "output/M/v0-20261128-153000"]
+    for number, place in enumerate(places):
+        (tmp_path / place / "checkpoint-10").mkdir(parents=True)
+        os.utime(tmp_path / place / "checkpoint-10", (number, number))
+    (tmp_path / "a/b/c/d/e/checkpoint-1").mkdir(parents=True)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / ".cache" / "checkpoint-3").mkdir(parents=True)
+    assert [str(path.relative_to(tmp_path)) for path in runs_below(tmp_path)] == places[::-1]
+    assert models_below(make.put(tmp_path / "checkpoint-1", {"x/y/model.safetensors": b""})) == ["x/y"]
+
+
+def test_the_walk_is_bounded(tmp_path: Path) -> None:
+    for number in range(ENTRIES + 10):
+        (tmp_path / f"{number:05}").touch()
+    (tmp_path / "z" / "checkpoint-1").mkdir(parents=True)
+    # Whether it is reached depends on the order of the directory; that it ends does not.
+    assert len(runs_below(tmp_path)) <= 1

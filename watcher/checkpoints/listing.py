@@ -1,0 +1,83 @@
+"""One look into a checkpoint directory: its files as they are at this moment, and what its folders hold, by name."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from watcher.checkpoints import layout
+from watcher.model import FileStamp
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One look at the directory: its regular files, its folders' file names, and links that lead out of it."""
+
+    files: dict[str, FileStamp]
+    folders: dict[str, frozenset[str]]
+    escaping: frozenset[str]
+
+
+def read_listing(path: Path) -> Listing:
+    """What is in `path` now. Raises OSError where it cannot be listed."""
+    return _read(path, path, _homes(path))
+
+
+def with_model_of(path: Path, listing: Listing, folder: str) -> Listing:
+    """The directory `path` with the files of its `folder`, in which the model lies, before its own.
+
+    What lies above the model belongs to it where the folder has no such file: the tokenizer. The trainer's state is
+    that of the whole checkpoint. Raises OSError where the folder cannot be listed.
+    """
+    inner = _read(path / folder, path, _homes(path))
+    moved = {name: replace(stamp, place=folder) for name, stamp in inner.files.items()}
+    state = {name: stamp for name, stamp in listing.files.items() if name == layout.TRAINER_STATE}
+    return Listing(listing.files | moved | state, listing.folders, listing.escaping | inner.escaping)
+
+
+def _read(folder: Path, root: Path, homes: tuple[Path, ...]) -> Listing:
+    files: dict[str, FileStamp] = {}
+    folders: dict[str, frozenset[str]] = {}
+    escaping: set[str] = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                names = _names_in(folder / entry.name)
+                folders[entry.name] = names
+                if entry.name == layout.TEMPLATES:
+                    inner = (f"{entry.name}/{name}" for name in names)
+                    files.update((name, s) for name in inner if (s := _stamp(folder, name, homes)))
+            elif stamp := _stamp(folder, entry.name, homes):
+                files[entry.name] = stamp
+            elif entry.is_symlink():
+                escaping.add(os.path.relpath(folder / entry.name, root))
+    return Listing(files, folders, frozenset(escaping))
+
+
+def _homes(path: Path) -> tuple[Path, ...]:
+    """Where a file of this checkpoint may really lie: the directory itself, or the blobs of its hub cache."""
+    real = path.resolve()
+    return (real, real.parent.parent / "blobs") if real.parent.name == "snapshots" else (real,)
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        return frozenset()  # a folder that vanishes or is closed is none of the engine's files
+
+
+def _stamp(path: Path, name: str, homes: tuple[Path, ...]) -> FileStamp | None:
+    """The file as it is now; None where it is gone, is no regular file, or is a link that leads elsewhere."""
+    file = path / name
+    try:
+        status = file.stat()
+    except (FileNotFoundError, RuntimeError):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    if file.is_symlink() and not any(file.resolve().is_relative_to(home) for home in homes):
+        return None
+    return FileStamp(name, status.st_size, status.st_mtime_ns, status.st_ino)

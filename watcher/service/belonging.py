@@ -1,0 +1,227 @@
+"""Whose checkpoints are these: asks the rule of `checkpoints.belonging`, and puts its answer into the ledger.
+
+What a checkpoint's trainer has logged becomes rows of the run only once the checkpoint is known to be the run's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from watcher.checkpoints.belonging import Evidence, Ruling, rule
+from watcher.checkpoints.lineage import Member, Trainings
+from watcher.ledger import Ledger, Record
+from watcher.ledger_rows import train_row
+from watcher.model import Checkpoint, Condition, Reason, State
+from watcher.service.signals import log
+from watcher.training_log import LogFacts, read_log
+
+_TAKEN: Final = (State.STAGED, State.EVALUATING, State.EVALUATED, State.PUBLISHED)
+_LOST: Final = (Reason.EARLIER_RUN, Reason.DELETED, Reason.ABANDONED)
+"""Reasons for which a skipped checkpoint was not yet known to be this run's."""
+_FIRST_PAUSE: Final = 30.0
+_LONGEST_PAUSE: Final = 3600.0
+
+Losses = Mapping[int, Collection[float]]
+
+
+class Origin(Protocol):
+    """What W&B knows of the run that is watched."""
+
+    def begun(self) -> float | None:
+        """When it began, in seconds since the epoch; None where that is not known (yet)."""
+        ...
+
+    def logged(self) -> Losses | None:
+        """The losses that it holds, by step; None where they are not to be had now."""
+        ...
+
+
+class NoOrigin:
+    """Nothing is logged to W&B, or nobody knows of it."""
+
+    def begun(self) -> float | None:
+        return None
+
+    def logged(self) -> Losses | None:
+        return None
+
+
+class Belonging:
+    """Keeps what lies there sorted by trainings. Used from one thread. `adopt`: all of it is this run's."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: str,
+        origin: Origin,
+        *,
+        adopt: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._run = run
+        self._origin = origin
+        self._adopt = adopt
+        self._clock = clock
+        self._trainings = Trainings()
+        self._facts: dict[str, LogFacts] = {}
+        self._logs: set[str] = set()
+        self._given: dict[int, tuple[int, int]] = {}
+        self._logged: Losses = {}
+        self._begun: float | None = None
+        self._changed = False
+        self._guess = ""
+        self._pause = _FIRST_PAUSE
+        self._next_question = clock()
+
+    def note(self, checkpoint: Checkpoint, before: Record | None) -> Checkpoint:
+        """A checkpoint whose writer is done; `before`: what the ledger knew of it. Gives it back without its log, whose
+        rows become the run's by `settle`.
+        """
+        steps = checkpoint.trainer.log if checkpoint.trainer else ()
+        known = self._trainings.members.get(checkpoint.name)
+        before_it = self._trainings.count
+        whole = checkpoint.condition is Condition.COMPLETE
+        member = self._trainings.note(checkpoint.name, checkpoint.step, steps, _written(checkpoint), whole=whole)
+        if self._trainings.count > before_it:
+            # What W&B has said so far says nothing about one more training.
+            self._pause, self._next_question = _FIRST_PAUSE, self._clock()
+        self._changed |= member != known
+        if whole:
+            self._changed = True
+            self._logs.add(checkpoint.name)
+            if before is None or before.early or before.state is State.SEEN or before.stamp != checkpoint.stamp:
+                self._facts[checkpoint.name] = read_log(steps)
+        return replace(checkpoint, trainer=checkpoint.trainer and replace(checkpoint.trainer, log=()))
+
+    def is_foreign(self, name: str) -> str:
+        """Why a checkpoint that was noted is another training's, by what is known now; empty where it is this run's."""
+        return "" if self._adopt else self._rule(self._ledger.records()).foreign.get(name, "")
+
+    def settle(self, present: Collection[str] | None) -> list[str]:
+        """Skip what is another training's, and take up what turned out not to be; gives the names of the latter.
+
+        `present`: names of all that lies there; None where the user has named each checkpoint, so that all belong.
+        """
+        if present is not None:
+            self._changed |= not self._trainings.members.keys() <= set(present)
+            self._trainings.keep(set(present))
+        if not (self._changed or self._has_news()):
+            return []
+        self._changed = False
+        every = self._ledger.records()
+        records = self._newest(every)
+        ruling = self._rule(every) if present is not None else Ruling({})
+        if ruling.asks and not self._adopt and self._ask():
+            ruling = self._rule(every)
+        self._say(ruling)
+        back = [name for name, record in records.items() if self._apply(name, record, ruling)]
+        self._give(ruling.foreign, records)
+        return back
+
+    def _has_news(self) -> bool:
+        """True where W&B, in the meantime, may know more of what is left out."""
+        begun = self._origin.begun()
+        if begun != self._begun:
+            return True
+        left = self._ledger.has_earlier()
+        return left and not self._adopt and self._clock() >= self._next_question
+
+    def _ask(self) -> bool:
+        """Ask W&B for the run's losses, now and then; True where there are any."""
+        if self._clock() < self._next_question:
+            return bool(self._logged)
+        self._next_question = self._clock() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._logged = self._origin.logged() or self._logged
+        return bool(self._logged)
+
+    def _newest(self, records: Sequence[Record]) -> dict[str, Record]:
+        """The newest record of each checkpoint that lies there."""
+        newest = {record.name: record for record in sorted(records, key=lambda record: record.id)}
+        return {name: newest[name] for name in self._trainings.members if name in newest}
+
+    def _rule(self, every: Sequence[Record]) -> Ruling:
+        """The ruling on what lies there; `every`: all records of the ledger."""
+        self._begun = self._origin.begun()
+        records = self._newest(every)
+        taken = [r for r in every if _is_taken(r)]
+        names = {r.name for r in taken}
+        uids: dict[int, set[str]] = {}
+
+        def knows(step: int, loss: float) -> bool | None:
+            if not uids:
+                uids.update(self._ledger.loss_uids())
+            row = train_row(self._run, step, loss)
+            return row.uid in uids[step] if row is not None and step in uids else None
+
+        return rule(
+            self._trainings,
+            Evidence(
+                taken={name for name, record in records.items() if _is_taken(record)},
+                steps={r.step for r in taken},
+                over={name for name, record in records.items() if name in names and not _is_taken(record)},
+                refused={name for name, record in records.items() if record.reason is Reason.EARLIER_RUN},
+                knows=knows,
+                begun=None if self._adopt else self._begun,
+                logged=self._logged,
+            ),
+        )
+
+    def _say(self, ruling: Ruling) -> None:
+        if ruling.guess and ruling.guess != self._guess and not self._adopt:
+            log.warning("%s", ruling.guess)
+        self._guess = ruling.guess
+
+    def _apply(self, name: str, record: Record, ruling: Ruling) -> bool:
+        """Bring one record in line with the ruling; True where it is taken up again."""
+        why = ruling.foreign.get(name)
+        if why is not None and (self._adopt or record.asked):
+            self._ledger.adopt(record)
+        elif why is not None:
+            unread = record.state is State.COMPLETE or (record.state is State.FAILED and record.digest is None)
+            if unread and not _is_taken(record):
+                self._ledger.skipped(record, Reason.EARLIER_RUN, why)
+            return False
+        if record.reason is Reason.EARLIER_RUN:
+            self._ledger.readmit(record)
+            return True
+        return False
+
+    def _give(self, foreign: Collection[str], records: Mapping[str, Record]) -> None:
+        """The logs of this run's checkpoints become rows of the run."""
+        for name in sorted(self._facts, key=lambda name: self._trainings.members[name].step if name in records else 0):
+            if name in records and name not in foreign:
+                self._ledger.add_log(self._run, (), self._facts[name])
+        self._facts = {name: facts for name, facts in self._facts.items() if name in foreign}
+        own = [self._trainings.members[name] for name in self._logs if name in records and name not in foreign]
+        for member in sorted(own, key=lambda member: -member.last):
+            self._give_losses(member)
+        self._logs &= set(foreign)
+
+    def _give_losses(self, member: Member) -> None:
+        if member.training is None:
+            return
+        size, until = self._trainings.size(member.training), member.last
+        # Nearly all of the many logs of a long run are the beginnings of others.
+        if self._given.get(member.training, (0, -1)) >= (size, until):
+            return
+        self._given[member.training] = size, until
+        self._ledger.add_log(self._run, self._trainings.measured(member.training, until))
+
+
+def _is_taken(record: Record) -> bool:
+    """True for what this run has taken, and not only because somebody asked for that one, or before it was finished."""
+    if record.asked or record.early:
+        return False
+    passed_over = record.state is State.SKIPPED and record.reason not in _LOST
+    return record.state in _TAKEN or passed_over or (record.state is State.FAILED and record.digest is not None)
+
+
+def _written(checkpoint: Checkpoint) -> float:
+    times = [f.mtime_ns for f in checkpoint.files if f.name.endswith(".safetensors")]
+    every: Sequence[int] = times or [f.mtime_ns for f in checkpoint.files]
+    return max(every, default=0) / 1e9
