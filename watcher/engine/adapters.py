@@ -38,7 +38,8 @@ _SHAPES = {
     **{f"{wrapper}{kind}": "=" for wrapper in _WHOLE for kind in ("weight", "bias")},
 }
 _PAIRS = (("lora_A.weight", "lora_B.weight"), ("lora_embedding_A", "lora_embedding_B"))
-_KEY = re.compile(rf"base_model\.model\.(?P<module>.+?)\.(?P<part>{'|'.join(map(re.escape, _SHAPES))})")
+# A tensor's name: PEFT's front, the module that is adapted, and what it is of that.
+KEY = re.compile(rf"base_model\.model\.(?P<module>.+?)\.(?P<part>{'|'.join(map(re.escape, _SHAPES))})")
 _VOCABULARY = ("embed_tokens", "lm_head")
 # Options that, switched on, leave the model's function alone or are dealt with below. Any other one is a variant
 # of LoRA (block-diagonal, activated, Monte Carlo, …) that vLLM or a merge would pass over.
@@ -199,7 +200,7 @@ def _by_module(file: Path, tensors: Mapping[str, Tensor]) -> dict[str, dict[str,
     """The tensors by the module they belong to and by what they are of it. Refuses a name that says neither."""
     modules: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        match = _KEY.fullmatch(name)
+        match = KEY.fullmatch(name)
         if match is None:
             raise refuse(f"{file}: {name} is no LoRA weight, and the engine would pass over it.")
         modules.setdefault(match["module"], {})[match["part"]] = tensor
@@ -281,11 +282,11 @@ def _check_whole(file: Path, config: Mapping[str, Any], modules: Mapping[str, Pa
         module = name.removesuffix(".weight")
         named = bool(config.get("target_modules")) and ".experts." not in module
         due = len(tensor.shape) == 2 and (named or number.sub(".#.", module, count=1) in patterns)
-        if due and module not in modules and _targeted(config, module):
+        if due and module not in modules and is_targeted(config, module):
             raise refuse(f"{file}: {module} is missing, which the adapter's configuration names or other layers have.")
 
 
-def _targeted(config: Mapping[str, Any], module: str) -> bool:
+def is_targeted(config: Mapping[str, Any], module: str) -> bool:
     """Whether the configuration lets PEFT adapt the module; by rules as PEFT's own, all where it names none."""
 
     def named(targets: Any) -> bool:

@@ -11,6 +11,7 @@ from watcher.engine.adapters import adaptable_modules
 from watcher.engine.capacity import gpu_cache_bytes, sequences_at_once, weights_bytes
 from watcher.engine.guard import Inventory
 from watcher.engine.process import CPU_CACHE_GIB
+from watcher.engine.textmodels import is_wrapper
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
 from watcher.model import Reason, UimonError
 from watcher.mounts import network_file_system
@@ -85,12 +86,17 @@ def vllm_arguments(
         "max_num_batched_tokens": max(STEP_TOKENS, sequences),
         "trust_remote_code": False,
         "load_format": "safetensors",
+        # Beside Mistral's own files vLLM would take the model's settings from params.json.
+        "config_format": "hf",
         # The checkpoint's own temperature or penalty must not enter the sampling.
         "generation_config": "vllm",
         # Reused prefixes change the arithmetic with the order of the requests.
         "enable_prefix_caching": False,
         "worker_extension_cls": "watcher.engine.worker_extension.WorkerExtension",
     }
+    if is_wrapper(origin.config):
+        # Prompts are text. Without this a file for the processor of images would have to be there.
+        args["language_model_only"] = True
     if context is not None:
         args["max_model_len"] = context
     if settings.gpu_memory_utilization is not None:

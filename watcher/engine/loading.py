@@ -14,6 +14,7 @@ has only one of them.
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
 from watcher.engine.evidence import AdapterWay, Evidence, Parity
+from watcher.engine.fitting import fit_adapter
 from watcher.engine.guard import Fit, Inventory, cold_only, compare, read_inventory
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
@@ -30,6 +32,7 @@ from watcher.engine.process import vllm_variables
 from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, LoadDone, Warm
 from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import EngineSettings, Setup, Swap
+from watcher.engine.views import lay_out, named_as, reading_of
 from watcher.model import Reason, UimonError
 
 Probe = tuple[float, ...]
@@ -41,6 +44,8 @@ _PARITY_NATS = {"float32": 1e-4}
 _PARITY_NATS_16_BIT = 0.04
 _FRESH_EACH = "From now on each checkpoint gets a fresh engine; delete engine/evidence.json to have it tried again."
 
+_UNCHECKED = "Only vLLM's own check looked for missing tensors: transformers cannot compare this kind of checkpoint."
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -48,7 +53,7 @@ class Live:
     base's.
 
     `probe` belongs to the weights named by `digest`, `base_probe` to `origin` itself. `rank` is 0 without adapters.
-    `sequences` is the engine's max_num_seqs.
+    `sequences` is the engine's max_num_seqs. `checked`: that no tensor of `origin` is missing, by transformers.
     """
 
     host: int
@@ -60,7 +65,21 @@ class Live:
     rank: int
     context: int | None
     sequences: int
+    checked: bool = True
     adapters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRead:
+    """A base as the engine reads it: `view` of the directory `path`, whose weight files had `stamp`.
+
+    `beside` are the names of the tensors that are not read.
+    """
+
+    path: Path
+    stamp: tuple[tuple[str, int, int], ...]
+    view: Path
+    beside: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +104,7 @@ class Loader:
         self._arguments: Mapping[str, object] | None = None
         self._live: Live | None = None
         self._merge: Merge | None = None
+        self._base: BaseRead | None = None
         self.demand: Demand | None = None
 
     @property
@@ -115,6 +135,23 @@ class Loader:
 
     def load_full(self, path: Path, digest: str, *tokenizers: Path) -> Way:
         """Load a full model, in place where that is allowed. `tokenizers` are directories that may hold its own."""
+        place = self._views / "full"
+        try:
+            reading = reading_of(path, text=not has_image_packages())
+            view = lay_out(reading, place, self._hosting.require_uninterrupted) if reading.view else path
+            with named_as(view, path):
+                return self._noted(self._load_view(view, digest, *tokenizers, path))
+        finally:
+            # The engine holds the weights by now, and no later step reads them.
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _noted(self, way: Way) -> Way:
+        """The way, with a word about a fresh engine whose weights transformers could not compare."""
+        if way.swap != "cold" or self._now.checked:
+            return way
+        return replace(way, note=f"{way.note} {_UNCHECKED}".strip())
+
+    def _load_view(self, path: Path, digest: str, *tokenizers: Path) -> Way:
         candidate = read_inventory(path)
         way = self._why_cold(candidate)
         if way is not None:
@@ -200,7 +237,9 @@ class Loader:
         assert done.probe is not None
         assert self._hosting.pid is not None
         setup = replace(done.setup, environment=vllm_variables())
-        self._live = Live(self._hosting.pid, origin, setup, digest, done.probe, done.probe, rank, context, sequences)
+        self._live = Live(
+            self._hosting.pid, origin, setup, digest, done.probe, done.probe, rank, context, sequences, done.checked
+        )
 
     # Adapters
 
@@ -208,14 +247,40 @@ class Loader:
         """Serve an adapter, over its base or merged into it."""
         if base is None:
             raise UimonError(Reason.BASE_MODEL_MISSING, f"{path}: an adapter needs its base; name its directory.")
-        origin = read_inventory(base.resolve())
+        read = self._read_base(base.resolve())
+        try:
+            with named_as(read.view, read.path):
+                origin = read_inventory(read.view)
+                fitted = fit_adapter(path, origin, self._views / "adapter", read.beside)
+                with named_as(fitted.path, path):
+                    way = self._load_fitted(fitted.path, digest, origin, read.path)
+        finally:
+            shutil.rmtree(self._views / "adapter", ignore_errors=True)
+        if not fitted.left_out:
+            return way
+        left = f"{len(fitted.left_out)} adapted modules that no text passes through were left out"
+        return replace(way, note=f"{way.note} {left} ({fitted.left_out[0]}, …).".strip())
+
+    def _read_base(self, path: Path) -> BaseRead:
+        """The base as the engine reads it. The view of it stays for the next adapters."""
+        known, stamp = self._base, _stamp(path)
+        if known is not None and (known.path, known.stamp) == (path, stamp) and known.view.is_dir():
+            return known
+        reading = reading_of(path, text=True)
+        place = self._views / "base"
+        view = lay_out(reading, place, self._hosting.require_uninterrupted) if reading.view else path
+        self._base = BaseRead(path, stamp, view, reading.left_out)
+        return self._base
+
+    def _load_fitted(self, path: Path, digest: str, origin: Inventory, base: Path) -> Way:
+        """Serve an adapter whose names are those of `origin`, which is read from the user's `base`."""
         adapter = check_adapter(path, origin)
-        self._evidence.require_base(origin.path)
+        self._evidence.require_base(base)
         served, why = self._adapter_way(path, adapter.merge), adapter.merge
         way: Way | None = None
         if served == "lora":
             try:
-                way = self._load_lora(path, digest, origin, adapter)
+                way = self._noted(self._load_lora(path, digest, origin, adapter))
             except UimonError as error:
                 if error.reason is not Reason.ADAPTER_UNSUPPORTED:
                     raise
@@ -225,6 +290,11 @@ class Loader:
             way = self._load_merged(path, digest, origin, why)
         self._evidence.settle(served)
         return way
+
+    @property
+    def _views(self) -> Path:
+        """Where directories lie that the engine reads in place of others."""
+        return self._settings.state_dir / "views"
 
     def _adapter_way(self, path: Path, why_merge: str) -> AdapterWay:
         """How an adapter is served that has to be merged because `why_merge`, or need not where that is empty.
@@ -352,3 +422,14 @@ def parity_tolerance(setup: Setup, moved: float) -> float:
 def _distance(one: Probe, other: Probe) -> float:
     """The largest difference between two probes, in nats."""
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def has_image_packages() -> bool:
+    """Whether vLLM's classes for models with images can be imported: nearly all of them need torchvision."""
+    return importlib.util.find_spec("torchvision") is not None
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and times of the weight files in a directory."""
+    stats = ((file.name, file.stat()) for file in sorted(path.glob("*.safetensors")))
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

@@ -109,10 +109,14 @@ class CheckDone:
 
 @dataclass(frozen=True, slots=True)
 class LoadDone:
-    """Answers a load: the probe's log-probabilities, or None where one of them is not finite, and what serves them."""
+    """Answers a load: the probe's log-probabilities, or None where one of them is not finite, and what serves them.
+
+    `checked` is false where a fresh engine was started and nothing could tell whether all tensors are there.
+    """
 
     probe: tuple[float, ...] | None
     setup: Setup
+    checked: bool = True
     op: Literal["load_done"] = "load_done"
 
 
