@@ -32,14 +32,17 @@ _DEEPSEEK = {
     "n_shared_experts": 1,
     "num_experts_per_tok": 2,
     "first_k_dense_replace": 1,
-    "kv_lora_rank": 32,
+    # vLLM's kernels know the one size that the models have.
+    "kv_lora_rank": 512,
     "q_lora_rank": None,
     "qk_nope_head_dim": 32,
-    "qk_rope_head_dim": 32,
+    "qk_rope_head_dim": 64,
     "v_head_dim": 32,
     "n_group": 1,
     "topk_group": 1,
 }
+# What the configurations on the hub say and transformers leaves to its own default.
+_SIGMOID = {"topk_method": "noaux_tc", "scoring_func": "sigmoid"}
 
 DENSE: dict[str, Configure] = {
     "llama": _family("LlamaConfig"),
@@ -109,7 +112,7 @@ MIXTURES: dict[str, Configure] = {
     "mixtral": _family("MixtralConfig", num_local_experts=4, num_experts_per_tok=2),
     "olmoe": _family("OlmoeConfig", num_experts=4, num_experts_per_tok=2, num_key_value_heads=4),
     "deepseek-v2": _family("DeepseekV2Config", **_DEEPSEEK),
-    "deepseek-v3": _family("DeepseekV3Config", **_DEEPSEEK),
+    "deepseek-v3": _family("DeepseekV3Config", **_DEEPSEEK, **_SIGMOID),
     "granite-moe": _family("GraniteMoeConfig", num_local_experts=4, num_experts_per_tok=2),
     "granite-moe-shared": _family(
         "GraniteMoeSharedConfig", num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=64

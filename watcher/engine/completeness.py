@@ -46,7 +46,7 @@ def check_complete(path: Path) -> bool:
     if not whole:
         # A conversion that nothing in the file asked for is not undone, so the other names may be the file's.
         due = max(
-            (saved_shapes(one) for one in (model, _empty(kind, config))), key=lambda due: len(due.keys() & shapes)
+            (saved_shapes(one) for one in (_empty(kind, config), model)), key=lambda due: len(due.keys() & shapes)
         )
         if quantized:
             return _require_modules(path, due, shapes)
@@ -150,9 +150,8 @@ def _refuse_difference(path: Path, due: Shapes, found: Shapes) -> None:
         raise refuse(f"{path}: the tensor {missing[0]} is missing; the checkpoint is incomplete.")
     for name in sorted(due.keys() & found.keys()):
         if due[name] != found[name]:
-            raise refuse(
-                f"{path}: the tensor {name} has shape {list(found[name])}; by config.json it would be {list(due[name])}."
-            )
+            by_config = f"by config.json it would be {list(due[name])}"
+            raise refuse(f"{path}: the tensor {name} has shape {list(found[name])}; {by_config}.")
     raise refuse(f"{path}: transformers finds other tensors here than config.json asks for; save the checkpoint again.")
 
 

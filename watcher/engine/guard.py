@@ -175,13 +175,18 @@ def cold_only(config: Mapping[str, Any], arguments: Mapping[str, object]) -> str
     for part in (config, *(value for value in config.values() if isinstance(value, dict))):
         if part.get("quantization_config"):
             return "The weights are quantized."
-        if any("experts" in key and value not in (None, False, 0, 1) for key, value in part.items()):
+        if is_mixture(part):
             return "The model is a mixture of experts."
         named = part.get("layer_types")
         layers = named if isinstance(named, list) else ()
         if _is_hybrid(part) or any("mamba" in str(layer) or "linear" in str(layer) for layer in layers):
             return "The model has state-space or linear-attention layers."
     return None
+
+
+def is_mixture(config: Mapping[str, Any]) -> bool:
+    """Whether a model with this configuration has experts, by the words that their numbers go by."""
+    return any("experts" in key and value not in (None, False, 0, 1) for key, value in config.items())
 
 
 def _is_hybrid(config: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ from pathlib import Path
 from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
 from watcher.engine.evidence import AdapterWay, Evidence, Parity
 from watcher.engine.fitting import fit_adapter
-from watcher.engine.guard import Fit, Inventory, cold_only, compare, read_inventory
+from watcher.engine.guard import Fit, Inventory, cold_only, compare, is_mixture, read_inventory
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
 from watcher.engine.merge import Merge
@@ -276,7 +276,8 @@ class Loader:
         """Serve an adapter whose names are those of `origin`, which is read from the user's `base`."""
         adapter = check_adapter(path, origin)
         self._evidence.require_base(base)
-        served, why = self._adapter_way(path, adapter.merge), adapter.merge
+        why = adapter.merge or self._why_no_lora(origin)
+        served = self._adapter_way(path, why)
         way: Way | None = None
         if served == "lora":
             try:
@@ -295,6 +296,17 @@ class Loader:
     def _views(self) -> Path:
         """Where directories lie that the engine reads in place of others."""
         return self._settings.state_dir / "views"
+
+    def _why_no_lora(self, origin: Inventory) -> str:
+        """Why vLLM cannot put any adapter over this base here; empty where it can."""
+        # With adapters allowed, vLLM computes experts by kernels that only a GPU has (triton).
+        return (
+            "the base is a mixture of experts, and this is a CPU" if self._on_cpu and is_mixture(origin.config) else ""
+        )
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._settings.gpu_bytes is None
 
     def _adapter_way(self, path: Path, why_merge: str) -> AdapterWay:
         """How an adapter is served that has to be merged because `why_merge`, or need not where that is empty.

@@ -19,6 +19,7 @@ from watcher.engine.naming import inner, is_fronted
 
 # By the text configuration's model_type: the class of the text model, and its model_type.
 _TEXT_MODELS = {
+    "cohere2": ("Cohere2ForCausalLM", "cohere2"),
     "gemma3_text": ("Gemma3ForCausalLM", "gemma3_text"),
     "gemma3n_text": ("Gemma3nForCausalLM", "gemma3n_text"),
     "gemma4_text": ("Gemma4ForCausalLM", "gemma4_text"),
