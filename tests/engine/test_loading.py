@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.weights import tiny_checkpoint
+from tests.engine.weights import tiny_checkpoint, write, zeros
 from watcher.engine.evidence import Evidence, Parity
 from watcher.engine.loading import Loader
 from watcher.engine.protocol import Cold, LoadDone, Reply, Request, Warm
@@ -30,6 +30,7 @@ class ScriptedHosting:
     pid: int | None = None
     started: int = 0
     ran_out_of_memory: bool = False
+    checked: bool = True
 
     @property
     def alive(self) -> bool:
@@ -50,7 +51,7 @@ class ScriptedHosting:
             self.started += 1
             self.pid = self.started
         self.asked.append(type(request))
-        return LoadDone(self.answers.pop(0), SETUP)
+        return LoadDone(self.answers.pop(0), SETUP, self.checked)
 
 
 def loader(place: Path, answers: Sequence[Answer], swap: SwapPolicy = "auto") -> tuple[Loader, ScriptedHosting]:
@@ -147,3 +148,32 @@ def test_a_named_tokenizer_that_is_not_there_is_no_reason_to_take_another(tmp_pa
     with pytest.raises(UimonError, match="there is no tokenizer here") as caught:
         load.load_full(model, "a")
     assert caught.value.reason is Reason.TOKENIZER_MISSING
+
+
+def test_a_load_that_nothing_could_check_says_so(tmp_path: Path, model: Path) -> None:
+    load, hosting = loader(tmp_path, [(1.0,), (2.0,), (2.0,)])
+    hosting.checked = False
+    first, second = (load.load_full(model, digest).note for digest in ("a", "b"))
+    assert first.startswith("Only vLLM's own check looked for missing tensors")
+    assert second.startswith("The first change in place equals a fresh engine")
+    assert first in second
+
+
+def test_a_full_model_is_read_by_a_view_of_it_that_is_gone_afterwards(tmp_path: Path, model: Path) -> None:
+    read_by: list[Path] = []
+    hosting = loader(tmp_path, [(1.0,)])[1]
+    write(model / "consolidated.safetensors", {"tok_embeddings.weight": zeros(32, 8)})
+    ask = hosting.ask
+
+    def looked_at(request: Request, seconds: float) -> Reply:
+        assert isinstance(request, Cold)
+        path = Path(str(request.args["model"]))
+        assert [file.name for file in path.glob("*.safetensors")] == ["model.safetensors"]
+        read_by.append(path)
+        return ask(request, seconds)
+
+    hosting.ask = looked_at  # type: ignore[method-assign]
+    Loader(EngineSettings(state_dir=tmp_path / "state"), hosting).load_full(model, "a")  # type: ignore[arg-type]
+    assert read_by[0] != model
+    assert not read_by[0].exists()
+    assert (model / "consolidated.safetensors").exists()
