@@ -96,6 +96,18 @@ def test_the_words_of_trainings_wrappers_are_taken_out(
     assert values(path) == before
 
 
+def test_a_tied_matrix_under_the_heads_name_is_the_embedding(tmp_path: Path) -> None:
+    def lose(tensors: Tensors) -> None:
+        del tensors["model.embed_tokens.weight"]
+
+    path = altered(tiny_checkpoint(tmp_path / "a", tie_word_embeddings=True), tmp_path / "b", lose)
+    view = view_of(path, tmp_path / "view")
+    assert values(view)["model.embed_tokens.weight"] == values(path)["lm_head.weight"]
+    assert "lm_head.weight" not in values(view)
+    (path / "config.json").write_text(json.dumps({"model_type": "llama", "tie_word_embeddings": False}))
+    assert not reading_of(path).view
+
+
 def test_names_that_differ_by_a_wrappers_word_alone_are_refused(tmp_path: Path) -> None:
     path = altered(
         tiny_checkpoint(tmp_path / "a"),

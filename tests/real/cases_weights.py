@@ -58,6 +58,16 @@ def lora_over(name: str, **options: Any) -> Callable[[Path], None]:
     return make
 
 
+def head_only(place: Path) -> None:
+    """A tied model whose one matrix of embeddings is saved under the output head's name."""
+    tokens = tokenizer()
+    for name in ("plain", "model"):
+        save(_noisy(model(FAMILIES["qwen2-tied"](tokens))), place / name, tokens)
+    _rename(
+        place / "model" / "model.safetensors", lambda name: name.replace("model.embed_tokens.weight", "lm_head.weight")
+    )
+
+
 def compiled(change: Callable[[str], str]) -> Callable[[Path], None]:
     """A full model whose names carry a wrapper's words."""
 
@@ -229,6 +239,7 @@ CASES: dict[str, Callable[[Path], None]] = {
     **{f"{name}-lora": lora_over(name) for name in ("qwen3-moe", "mixtral", "olmoe", "qwen2-moe", "granite-moe")},
     "qwen3-moe-dora": lora_over("qwen3-moe", use_dora=True),
     "qwen3-moe-experts-lora": lora_over("qwen3-moe", target_parameters=["mlp.experts.gate_up_proj"]),
+    "tied-as-head": head_only,
     "compiled": compiled("_orig_mod.{}".format),
     "distributed": compiled("module.{}".format),
     "compiled-and-distributed": compiled("_orig_mod.module.{}".format),

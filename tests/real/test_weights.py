@@ -169,7 +169,14 @@ def test_an_adapter_gives_pefts_numbers(made: Make, tmp_path: Path, table: dict[
     "name",
     [
         pytest.param(name, marks=() if name == "compiled-layers" else pytest.mark.soak)
-        for name in ("compiled-layers", "compiled", "distributed", "compiled-and-distributed", "sharded-by-fsdp")
+        for name in (
+            "compiled-layers",
+            "compiled",
+            "distributed",
+            "compiled-and-distributed",
+            "sharded-by-fsdp",
+            "tied-as-head",
+        )
     ],
 )
 def test_names_of_a_wrapped_model_are_read_as_what_they_are(

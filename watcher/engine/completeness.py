@@ -51,6 +51,7 @@ def check_complete(path: Path) -> bool:
         if quantized:
             return _require_modules(path, due, shapes)
         _refuse_difference(path, due, shapes)
+    _require_shared(path, model, shapes)
     return not quantized
 
 
@@ -142,6 +143,20 @@ def _tied_names(model: Any) -> set[str]:
     """Every name of a shared parameter but the one that it is saved under."""
     tied = getattr(model, "all_tied_weights_keys", None) or {}
     return {str(name) for name in tied}
+
+
+def _require_shared(path: Path, model: Any, found: Shapes) -> None:
+    """Refuse a tied model whose one matrix is there as the output head's only.
+
+    transformers takes it for both. vLLM passes over a tied head, and would leave the embedding uninitialized.
+    """
+    for head, embedding in (getattr(model, "all_tied_weights_keys", None) or {}).items():
+        own = {".".join(str(name).split(".")[-2:]) for name in (head, embedding)}
+        present = {end for end in own if any(name.endswith(end) for name in found)}
+        if "lm_head.weight" in present and len(own) > 1 and len(present) == 1:
+            raise refuse(
+                f"{path}: the tensor {embedding} is missing, which {head} shares; the checkpoint is incomplete."
+            )
 
 
 def _refuse_difference(path: Path, due: Shapes, found: Shapes) -> None:

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from watcher.engine.guard import INDEX, SINGLE, Inventory, Tensor, read_config, read_inventory, refuse
-from watcher.engine.naming import collision, unwrapped, wrappers_in
+from watcher.engine.naming import collision, inner, unwrapped, wrappers_in
 from watcher.engine.textmodels import text_config, text_model
 from watcher.model import Reason, UimonError
 
 # Bytes copied between two questions whether to go on.
 _CHUNK = 64 * 2**20
 _ALIGNMENT = 8
+_EMBEDDING = "embed_tokens.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def reading_of(path: Path, *, text: bool = False) -> Reading:
             f"{path}: {both[0]} and {both[1]} are the same tensor but for the words of "
             f"{' and '.join(wrappers_in(both))}; save the unwrapped model."
         )
+    names = dict(zip(names, _embedded(names.values(), inventory.config), strict=True))
     inside = text_model(inventory.config, names.values()) if text else None
     if inside is not None:
         names = {name: inside.names[plain] for name, plain in names.items() if plain in inside.names}
@@ -76,6 +78,21 @@ def reading_of(path: Path, *, text: bool = False) -> Reading:
     stale = (path / INDEX).exists() and used == {SINGLE}
     changed = inside is not None or any(old != new for old, new in names.items())
     return Reading(inventory, names, inside.config if inside else None, bool(changed or others or stale))
+
+
+def _embedded(names: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+    """The names, the one matrix of tied embeddings as the input's: some writers keep the name of the output head."""
+    held = list(names)
+    text = config.get("text_config")
+    tied = config.get("tie_word_embeddings", isinstance(text, dict) and text.get("tie_word_embeddings")) is True
+    if not tied or any(name.endswith(_EMBEDDING) for name in held):
+        return held
+    front = next((_front(name) for name in held if inner(name).startswith("layers.")), None)
+    return [f"{front}{_EMBEDDING}" if front and name.endswith("lm_head.weight") else name for name in held]
+
+
+def _front(name: str) -> str:
+    return name.removesuffix(inner(name))
 
 
 def lay_out(reading: Reading, place: Path, go_on: Callable[[], None] = lambda: None) -> Path:
