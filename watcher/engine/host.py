@@ -138,7 +138,7 @@ class Host:
         self._loaded(self._engine, checked=checked)
 
     def _loaded(self, engine: Served, *, checked: bool = True) -> None:
-        self._outbox.put(LoadDone(engine.probe(), engine.setup, checked))
+        self._outbox.put(LoadDone(engine.probe(), engine.setup, checked, engine.otherwise))
 
     @property
     def _running(self) -> Served:

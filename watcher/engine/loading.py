@@ -14,7 +14,6 @@ has only one of them.
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,16 +22,15 @@ from pathlib import Path
 
 from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
 from watcher.engine.evidence import AdapterWay, Evidence, Parity
-from watcher.engine.fitting import fit_adapter
 from watcher.engine.guard import Fit, Inventory, cold_only, compare, is_mixture, read_inventory
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
 from watcher.engine.merge import Merge
 from watcher.engine.process import vllm_variables
 from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, LoadDone, Warm
+from watcher.engine.reader import Reader
 from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import EngineSettings, Setup, Swap
-from watcher.engine.views import lay_out, named_as, reading_of
 from watcher.model import Reason, UimonError
 
 Probe = tuple[float, ...]
@@ -70,19 +68,6 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class BaseRead:
-    """A base as the engine reads it: `view` of the directory `path`, whose weight files had `stamp`.
-
-    `beside` are the names of the tensors that are not read.
-    """
-
-    path: Path
-    stamp: tuple[tuple[str, int, int], ...]
-    view: Path
-    beside: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Way:
     """The way that a load went, with the note about it."""
 
@@ -104,7 +89,7 @@ class Loader:
         self._arguments: Mapping[str, object] | None = None
         self._live: Live | None = None
         self._merge: Merge | None = None
-        self._base: BaseRead | None = None
+        self._reader = Reader(settings.state_dir / "views", hosting.require_uninterrupted)
         self.demand: Demand | None = None
 
     @property
@@ -135,15 +120,8 @@ class Loader:
 
     def load_full(self, path: Path, digest: str, *tokenizers: Path) -> Way:
         """Load a full model, in place where that is allowed. `tokenizers` are directories that may hold its own."""
-        place = self._views / "full"
-        try:
-            reading = reading_of(path, text=not has_image_packages())
-            view = lay_out(reading, place, self._hosting.require_uninterrupted) if reading.view else path
-            with named_as(view, path):
-                return self._noted(self._load_view(view, digest, *tokenizers, path))
-        finally:
-            # The engine holds the weights by now, and no later step reads them.
-            shutil.rmtree(place, ignore_errors=True)
+        with self._reader.full(path) as view:
+            return self._noted(self._load_view(view, digest, *tokenizers, path))
 
     def _noted(self, way: Way) -> Way:
         """The way, with a word about a fresh engine whose weights transformers could not compare."""
@@ -247,30 +225,10 @@ class Loader:
         """Serve an adapter, over its base or merged into it."""
         if base is None:
             raise UimonError(Reason.BASE_MODEL_MISSING, f"{path}: an adapter needs its base; name its directory.")
-        read = self._read_base(base.resolve())
-        try:
-            with named_as(read.view, read.path):
-                origin = read_inventory(read.view)
-                fitted = fit_adapter(path, origin, self._views / "adapter", read.beside)
-                with named_as(fitted.path, path):
-                    way = self._load_fitted(fitted.path, digest, origin, read.path)
-        finally:
-            shutil.rmtree(self._views / "adapter", ignore_errors=True)
-        if not fitted.left_out:
-            return way
-        left = f"{len(fitted.left_out)} adapted modules that no text passes through were left out"
-        return replace(way, note=f"{way.note} {left} ({fitted.left_out[0]}, …).".strip())
-
-    def _read_base(self, path: Path) -> BaseRead:
-        """The base as the engine reads it. The view of it stays for the next adapters."""
-        known, stamp = self._base, _stamp(path)
-        if known is not None and (known.path, known.stamp) == (path, stamp) and known.view.is_dir():
-            return known
-        reading = reading_of(path, text=True)
-        place = self._views / "base"
-        view = lay_out(reading, place, self._hosting.require_uninterrupted) if reading.view else path
-        self._base = BaseRead(path, stamp, view, reading.left_out)
-        return self._base
+        base = base.resolve()
+        with self._reader.adapter(path, base) as read:
+            way = self._load_fitted(read.fitted.path, digest, read.origin, base)
+            return replace(way, note=read.said(way.note))
 
     def _load_fitted(self, path: Path, digest: str, origin: Inventory, base: Path) -> Way:
         """Serve an adapter whose names are those of `origin`, which is read from the user's `base`."""
@@ -291,11 +249,6 @@ class Loader:
             way = self._load_merged(path, digest, origin, why)
         self._evidence.settle(served)
         return way
-
-    @property
-    def _views(self) -> Path:
-        """Where directories lie that the engine reads in place of others."""
-        return self._settings.state_dir / "views"
 
     def _why_no_lora(self, origin: Inventory) -> str:
         """Why vLLM cannot put any adapter over this base here; empty where it can."""
@@ -392,10 +345,16 @@ class Loader:
         """Have the host load something of `size` bytes. Raises `UimonError`; after `non_finite` the host is dead."""
         reply = self._hosting.ask(command, self._settings.deadlines.load(seconds, size))
         assert isinstance(reply, LoadDone)
+        where = command.args["model"] if isinstance(command, Cold) else command.path
+        if reply.otherwise:
+            self._hosting.close()
+            raise UimonError(
+                Reason.WEIGHTS_REFUSED,
+                f"{where}: {reply.otherwise}, so its numbers would be others than training's; evaluate it on a GPU.",
+            )
         if reply.probe is None:
             # A NaN stays in the cache's memory and would come back under the next, healthy weights.
             self._hosting.close()
-            where = command.args["model"] if isinstance(command, Cold) else command.path
             raise UimonError(
                 Reason.NON_FINITE, f"{where}: the model answers with NaN or infinity; training has diverged here."
             )
@@ -434,14 +393,3 @@ def parity_tolerance(setup: Setup, moved: float) -> float:
 def _distance(one: Probe, other: Probe) -> float:
     """The largest difference between two probes, in nats."""
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
-
-
-def has_image_packages() -> bool:
-    """Whether vLLM's classes for models with images can be imported: nearly all of them need torchvision."""
-    return importlib.util.find_spec("torchvision") is not None
-
-
-def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, sizes and times of the weight files in a directory."""
-    stats = ((file.name, file.stat()) for file in sorted(path.glob("*.safetensors")))
-    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

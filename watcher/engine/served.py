@@ -115,6 +115,13 @@ class Served:
             arguments=self._arguments,
         )
 
+    @property
+    def otherwise(self) -> str:
+        """In a clause, how this build of vLLM is known to compute the model otherwise than training; empty if not."""
+        if any(self._llm.collective_rpc("ignored_biases")):
+            return "vLLM's CPU build leaves out the correction bias by which this model chooses its experts"
+        return ""
+
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""
         # An absolute path: one that does not exist relative to the host would be taken for a model hub's name.
