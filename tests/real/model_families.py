@@ -159,7 +159,7 @@ MIXTURES: dict[str, Configure] = {
     ),
     "flex-olmo": _family("FlexOlmoConfig", num_experts=4, num_experts_per_tok=2),
     "hunyuan-moe": _family("HunYuanMoEV1Config", num_experts=4, moe_topk=[2, 2], head_dim=32),
-    "minimax-m2": _family("MiniMaxM2Config", num_local_experts=4, num_experts_per_tok=2, head_dim=32),
+    "minimax-m2": _family("MiniMaxM2Config", num_local_experts=4, num_experts_per_tok=2, head_dim=32, rotary_dim=32),
     "qwen3-next": _family(
         "Qwen3NextConfig",
         num_experts=4,
