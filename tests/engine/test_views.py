@@ -217,6 +217,7 @@ def test_an_adapter_that_fits_is_read_itself(tmp_path: Path) -> None:
         lambda name: name.replace("base_model.model.model.", "base_model.model.model.language_model."),
         lambda name: name.replace("base_model.model.model.", "base_model.model.language_model.model."),
         lambda name: name.replace("base_model.model.model.", "base_model.model.module.model.language_model."),
+        lambda name: name.replace(".weight", ".default.weight"),
     ],
 )
 def test_an_adapters_names_become_those_of_its_base(tmp_path: Path, change: Callable[[str], str]) -> None:

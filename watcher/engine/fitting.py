@@ -24,6 +24,9 @@ from watcher.engine.guard import Inventory, read_header, refuse
 from watcher.engine.naming import TRAINING_WRAPPERS, collision, inner, unwrapped, wrappers_in
 from watcher.engine.views import link_others, write_renamed
 
+# In memory each half of a pair has the adapter's name ("default"), which PEFT leaves out when it saves.
+_NAMED = re.compile(r"(?P<half>\.lora_[AB])\.[^.]+(?P<kind>\.(weight|bias))$")
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -43,11 +46,11 @@ def fit_adapter(path: Path, base: Inventory, place: Path, beside: Collection[str
     if not (path / WEIGHTS).is_file() or not (path / CONFIG).is_file():
         return Fitted(path)
     tensors = read_header(path / WEIGHTS)
-    plain = {name: unwrapped(name) for name in tensors}
+    plain = {name: _NAMED.sub(r"\g<half>\g<kind>", unwrapped(name)) for name in tensors}
     if both := collision(plain):
         raise refuse(
             f"{path / WEIGHTS}: {both[0]} and {both[1]} are the same tensor but for the words of "
-            f"{' and '.join(wrappers_in(both))}; save the unwrapped model."
+            f"{' and '.join(wrappers_in(both)) or 'the adapters inside'}; save one adapter of the unwrapped model."
         )
     modules = {name: match["module"] for name in plain.values() if (match := KEY.fullmatch(name))}
     left_out = _beside(set(modules.values()), base, beside)
