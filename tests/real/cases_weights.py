@@ -219,6 +219,14 @@ def wrapper(kind: str) -> Callable[[Path], None]:
     return make
 
 
+def two_checkpoints(place: Path) -> None:
+    """A wrapper at two steps of its training, its names with a wrapper's word."""
+    tokens = tokenizer(*IMAGE)
+    for seed, name in enumerate(("a", "b")):
+        save(_noisy(_wrapper("gemma3", tokens), seed), place / name, tokens)
+        _rename(place / name / "model.safetensors", "_orig_mod.{}".format)
+
+
 def text_lora(kind: str, **options: Any) -> Callable[[Path], None]:
     """An adapter for the text of a wrapper, its modules named by the class that opened the base for training."""
 
@@ -254,6 +262,7 @@ CASES: dict[str, Callable[[Path], None]] = {
     "single-beside-others": single_beside_others,
     **{kind: wrapper(kind) for kind in ("llava", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")},
     "gemma3-wrapper": wrapper("gemma3"),
+    "gemma3-two": two_checkpoints,
     **{
         f"{kind}-text-lora": text_lora(kind)
         for kind in ("gemma3", "llava", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")

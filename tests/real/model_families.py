@@ -54,6 +54,15 @@ DENSE: dict[str, Configure] = {
     "gemma": _family("GemmaConfig", head_dim=32),
     "gemma2": _family("Gemma2Config", head_dim=32, query_pre_attn_scalar=32, sliding_window=512),
     "gemma3": _family("Gemma3TextConfig", head_dim=32, query_pre_attn_scalar=32, sliding_window=512),
+    "gemma4": _family(
+        "Gemma4TextConfig",
+        head_dim=32,
+        global_head_dim=32,
+        hidden_size_per_layer_input=32,
+        vocab_size_per_layer_input=...,
+        num_kv_shared_layers=0,
+    ),
+    "ministral3": _family("Ministral3Config", head_dim=32, sliding_window=None),
     "phi3": _family("Phi3Config"),
     "olmo2": _family("Olmo2Config"),
     "olmo3": _family("Olmo3Config", sliding_window=512),
@@ -100,6 +109,14 @@ DENSE: dict[str, Configure] = {
 }
 
 MIXTURES: dict[str, Configure] = {
+    "llama4": _family(
+        "Llama4TextConfig",
+        head_dim=32,
+        num_local_experts=4,
+        intermediate_size_mlp=256,
+        num_experts_per_tok=1,
+        interleave_moe_layer_step=2,
+    ),
     "qwen2-moe": _family(
         "Qwen2MoeConfig",
         num_experts=4,

@@ -47,6 +47,17 @@ class Numbers:
         return max(abs(a - b) for a, b in zip(self.own, self.other, strict=True))
 
 
+def settings(tmp_path: Path) -> EngineSettings:
+    return EngineSettings(
+        state_dir=tmp_path / "engine",
+        device_env=environment(VLLM_CPU_KVCACHE_SPACE="1"),
+        max_num_seqs=4,
+        max_model_len=256,
+        nice=0,
+        dtype="float32",
+    )
+
+
 def numbers(
     tmp_path: Path, path: Path, base: Path | None = None, plain: Path | None = None, plain_base: Path | None = None
 ) -> Numbers:
@@ -58,19 +69,11 @@ def numbers(
         Conversation(f"c{at}", (("user", f"Make {what}."),), "<div class='flex items-center'>Hello</div>" * (at + 1))
         for at, what in enumerate(("a page", "a form", "a hero"))
     ]
-    settings = EngineSettings(
-        state_dir=tmp_path / "engine",
-        device_env=environment(VLLM_CPU_KVCACHE_SPACE="1"),
-        max_num_seqs=4,
-        max_model_len=256,
-        nice=0,
-        dtype="float32",
-    )
-    with Engine(settings) as engine:
+    with Engine(settings(tmp_path)) as engine:
         rendered = engine.render(base or path, asked, tokenizer_dir=path)
         loaded = engine.load(path, "weights", Kind.ADAPTER if base else Kind.FULL, base)
         measured = [engine.perplexity((prompt,)) for prompt in rendered.prompts]
-    assert not list((settings.state_dir / "views").glob("full/*"))
+    assert not list((tmp_path / "engine" / "views").glob("full/*"))
     if base is None:
         other = reference_sums(plain or path, None, rendered.prompts)
     else:
@@ -215,3 +218,14 @@ def test_a_wrapper_without_its_processor_is_watched_as_the_text_model_it_is(made
     done = uimon.once(run, write_lines(uimon.place / "val.jsonl", chats()))
     assert done.code == 0, done.log
     assert [row["state"] for row in uimon.status()] == ["published"]
+
+
+@pytest.mark.engine
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_weights_that_are_read_under_other_names_are_changed_in_place(made: Make, tmp_path: Path) -> None:
+    place = made(CASES, "gemma3-two")
+    with Engine(settings(tmp_path)) as engine:
+        loads = [engine.load(place / name, name) for name in ("a", "b", "a")]
+    assert [load.swap for load in loads] == ["cold", "cold", "warm"]
+    assert loads[0].probe == loads[2].probe != loads[1].probe

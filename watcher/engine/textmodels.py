@@ -26,7 +26,7 @@ _TEXT_MODELS = {
     "llama": ("LlamaForCausalLM", "llama"),
     "llama4_text": ("Llama4ForCausalLM", "llama4_text"),
     "mistral": ("MistralForCausalLM", "mistral"),
-    "ministral3": ("MistralForCausalLM", "ministral3"),
+    "ministral3": ("Ministral3ForCausalLM", "ministral3"),
     "qwen2": ("Qwen2ForCausalLM", "qwen2"),
     "qwen2_vl_text": ("Qwen2ForCausalLM", "qwen2"),
     "qwen2_5_vl_text": ("Qwen2ForCausalLM", "qwen2"),
