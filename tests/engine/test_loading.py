@@ -187,7 +187,7 @@ def test_an_engine_that_computes_another_function_is_not_asked_for_numbers(tmp_p
     with pytest.raises(UimonError) as caught:
         load.load_full(model, "a")
     assert caught.value.reason is Reason.WEIGHTS_REFUSED
-    assert caught.value.sentence.startswith(f"{model}: this build leaves a bias out, so its numbers")
+    assert caught.value.sentence.startswith(f"{model}: this build leaves a bias out, so it is not")
     assert not hosting.alive
 
 

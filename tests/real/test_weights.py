@@ -30,8 +30,11 @@ NEAR_MERGED = 0.02
 WRAPPERS = ("gemma3-wrapper", "llava", "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 # Names of tensors differ most from those in memory, or are shared, or lie inside a wrapper.
 NAMED_OTHERWISE = ("mixtral", "qwen3-moe", "gpt-neox", "qwen2-tied", "gemma3-wrapper")
-# vLLM's CPU build chooses ERNIE's experts without their bias; it has no working class for the others.
-REFUSED = {"ernie4.5-moe": Reason.WEIGHTS_REFUSED, "phimoe": Reason.ENGINE_START}
+# What vLLM's CPU build computes otherwise (see `Served.otherwise`), and what it cannot start.
+REFUSED = {
+    **dict.fromkeys(("ernie4.5-moe", "lfm2-moe", "deepseek-v2", "deepseek-v3"), Reason.WEIGHTS_REFUSED),
+    "phimoe": Reason.ENGINE_START,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -350,7 +350,7 @@ class Loader:
             self._hosting.close()
             raise UimonError(
                 Reason.WEIGHTS_REFUSED,
-                f"{where}: {reply.otherwise}, so its numbers would be others than training's; evaluate it on a GPU.",
+                f"{where}: {reply.otherwise}, so it is not evaluated on a CPU.",
             )
         if reply.probe is None:
             # A NaN stays in the cache's memory and would come back under the next, healthy weights.
