@@ -169,6 +169,14 @@ def test_the_text_model_inside_a_wrapper_has_one_set_of_names(tmp_path: Path, ch
         assert json.loads((directory / "config.json").read_text())["model_type"] == "qwen2"
 
 
+def test_a_text_model_that_was_saved_under_its_wrappers_names_gets_its_own(tmp_path: Path) -> None:
+    plain = renamed(tmp_path / "plain", str)
+    path = renamed(tmp_path / "a", lambda name: name.replace("model.", "model.language_model.", 1))
+    assert values(view_of(path, tmp_path / "view")) == values(plain)
+    (path / "config.json").write_text(json.dumps({"model_type": "qwen3_5_text"}))
+    assert not reading_of(path).view
+
+
 @pytest.mark.parametrize(
     "config",
     [

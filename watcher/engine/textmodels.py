@@ -37,6 +37,8 @@ _TEXT_MODELS = {
 # Those that older versions of transformers wrote without a text_config, the text's keys among the others.
 _FLAT = {"qwen2_vl": "qwen2_vl_text", "qwen2_5_vl": "qwen2_5_vl_text"}
 _TOWERS = ("vision_config", "audio_config", "speech_config")
+# vLLM's classes for these know the wrapper's names as well; a copy would cost its size for nothing.
+_READS_BOTH = "qwen3_5"
 # What names the parts that are not text.
 _OTHER = ("vis", "audio", "speech", "image", "video", "multi_modal", "multimodal", "projector", "connector", "merger")
 _TEXT = ("layers", "embed_tokens", "norm", "lm_head")
@@ -72,6 +74,21 @@ def text_model(config: Mapping[str, Any], names: Iterable[str]) -> TextModel | N
     tied = "lm_head.weight" not in kept.values()
     said = config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
     return TextModel({**text, "tie_word_embeddings": tied or bool(said)}, kept)
+
+
+def unfronted(config: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """The names of a text model that was saved under those of the wrapper it came from; empty where it was not.
+
+    transformers saves a model under the names that it was loaded from: a text model out of a wrapper's files keeps the
+    wrapper's prefix, beside a configuration of its own.
+    """
+    held = list(names)
+    reads_both = str(config.get("model_type")).startswith(_READS_BOTH)
+    if is_wrapper(config) or reads_both or not any(map(is_fronted, held)):
+        return {}
+    chosen = {name: _text_name(name) for name in held}
+    kept = {name: new for name, new in chosen.items() if new is not None}
+    return kept if len(set(kept.values())) == len(held) else {}
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -27,7 +27,7 @@ from typing import Any
 
 from watcher.engine.guard import INDEX, SINGLE, Inventory, Tensor, read_config, read_inventory, refuse
 from watcher.engine.naming import collision, inner, unwrapped, wrappers_in
-from watcher.engine.textmodels import text_config, text_model
+from watcher.engine.textmodels import text_config, text_model, unfronted
 from watcher.model import Reason, UimonError
 
 # Bytes copied between two questions whether to go on.
@@ -69,6 +69,8 @@ def reading_of(path: Path, *, text: bool = False) -> Reading:
             f"{' and '.join(wrappers_in(both))}; save the unwrapped model."
         )
     names = dict(zip(names, _embedded(names.values(), inventory.config), strict=True))
+    own = unfronted(inventory.config, names.values())
+    names = {name: own.get(new, new) for name, new in names.items()}
     inside = text_model(inventory.config, names.values()) if text else None
     if inside is not None:
         names = {name: inside.names[plain] for name, plain in names.items() if plain in inside.names}
