@@ -127,7 +127,8 @@ class Served:
             return ""
         if any(self._llm.collective_rpc("ignored_biases")):
             return "vLLM's CPU build leaves out the correction bias by which this model chooses its experts"
-        if model.use_mla:
+        if getattr(model.hf_text_config, "kv_lora_rank", None):
+            # .09 nats per token on small models in fp32, with and without VLLM_MLA_DISABLE.
             return "vLLM's CPU build computes latent attention (MLA) otherwise than transformers"
         if model.architecture in _OTHERWISE_ON_CPU:
             return f"vLLM's CPU build gives other numbers than transformers for {model.architecture}"
