@@ -10,6 +10,9 @@ nothing. The comparison is kept (`evidence`), so a restart does not repeat it.
 An adapter's way: the engine is started on the base once, then each adapter gets a name of its own. What vLLM cannot
 apply is merged into the base and goes the way of a full checkpoint. The two ways differ in the last bits, so one run
 has only one of them.
+
+Either way what is loaded is what `reader` makes of the directory: the model's own files, under the names that the
+engine knows.
 """
 
 from __future__ import annotations
