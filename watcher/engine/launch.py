@@ -103,7 +103,8 @@ def vllm_arguments(
         args["gpu_memory_utilization"] = settings.gpu_memory_utilization
     if settings.tensor_parallel > 1:
         args |= {"tensor_parallel_size": settings.tensor_parallel, "distributed_executor_backend": "mp"}
-    if network_file_system(origin.path):
+    # A view links to the weights where they lie.
+    if network_file_system((origin.path / next((t.file for t in origin.tensors.values()), "")).resolve()):
         args["safetensors_load_strategy"] = "prefetch"
     if rank:
         args |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1, "max_cpu_loras": 1}
