@@ -215,12 +215,11 @@ def test_a_wrapper_without_its_processor_is_watched_as_the_text_model_it_is(made
     place = made(CASES, "gemma3-wrapper")
     run = uimon.place / "run"
     run.mkdir()
-
     shutil.copytree(place / "model", run / "checkpoint-10")
     write_state(run / "checkpoint-10", 10)
     done = uimon.once(run, write_lines(uimon.place / "val.jsonl", chats()))
     assert done.code == 0, done.log
-    assert [row["state"] for row in uimon.status()] == ["published"]
+    assert [row["state"] for row in uimon.status()] == ["evaluated"]
 
 
 @pytest.mark.engine
