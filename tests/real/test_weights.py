@@ -33,8 +33,9 @@ NAMED_OTHERWISE = ("mixtral", "qwen3-moe", "gpt-neox", "qwen2-tied", "gemma3-wra
 # What vLLM's CPU build computes otherwise (see `Served.otherwise`), and what it cannot start.
 REFUSED = {
     **dict.fromkeys(("ernie4.5-moe", "lfm2-moe", "deepseek-v2", "deepseek-v3"), Reason.WEIGHTS_REFUSED),
-    # The third of them in fp32 only: its linear attention needs bf16 on a CPU.
-    **dict.fromkeys(("phimoe", "jamba", "qwen3-next"), Reason.ENGINE_START),
+    # Qwen3-Next in fp32 only: its linear attention needs bf16 on a CPU. AFMoE and MiniMax ask for keys of the hub's
+    # configurations that transformers does not write.
+    **dict.fromkeys(("phimoe", "jamba", "qwen3-next", "afmoe", "minimax-m2"), Reason.ENGINE_START),
 }
 
 
