@@ -11,12 +11,20 @@ import sys
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+)
 
 
 def loaded(model_dir: str, adapter: str) -> Any:
     """The model, with the adapter over it; embeddings that the adapter resized are resized first."""
-    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    config = AutoConfig.from_pretrained(model_dir)
+    # Models for images and text are no causal language models in transformers' tables, all but a few.
+    kind = AutoModelForCausalLM if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING else AutoModelForImageTextToText
+    model = kind.from_pretrained(model_dir, dtype=torch.float32)
     if adapter == "-":
         return model
     from peft import PeftModel
@@ -39,7 +47,7 @@ def sums(model: Any, asked: list[list[list[int]]]) -> list[float]:
     with torch.no_grad():
         for prompt, reference in asked:
             ids = torch.tensor([prompt + reference])
-            scores = torch.log_softmax(model(ids).logits[0].double(), dim=-1)
+            scores = torch.log_softmax(model(input_ids=ids).logits[0].double(), dim=-1)
             at = range(len(prompt), len(prompt) + len(reference))
             found.append(-sum(scores[i - 1, ids[0, i]].item() for i in at))
     return found

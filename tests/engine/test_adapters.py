@@ -63,7 +63,6 @@ def test_a_rank_that_is_not_the_configurations_is_refused(tmp_path: Path, base: 
     [
         ({"peft_type": "IA3"}, "IA3"),
         ({"layer_replication": [[0, 1]]}, "layer_replication"),
-        ({"target_parameters": ["experts"]}, "target_parameters"),
         ({"alora_invocation_tokens": [1]}, "alora_invocation_tokens"),
         ({"use_something_new": True}, "use_something_new"),
         ({"init_lora_weights": "pissa_niter_4"}, "pissa_niter_4"),
@@ -229,3 +228,14 @@ def test_a_rank_beyond_vllms_largest_is_unsupported() -> None:
     with pytest.raises(UimonError) as caught:
         engine_rank(513)
     assert caught.value.reason is Reason.ADAPTER_UNSUPPORTED
+
+
+def test_parameters_of_experts_are_merged(tmp_path: Path, base: Inventory) -> None:
+    experts = f"{PREFIX}.0.mlp.experts"
+    tensors = pairs()
+    for module in (experts, f"{experts}.base_layer"):
+        tensors |= {f"{module}.lora_A.weight": zeros(16, 8), f"{module}.lora_B.weight": zeros(8, 16)}
+    named = {"target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
+    info = check_adapter(adapter(tmp_path / "x", tensors, **named), base)
+    assert info.merge == f"trains parameters and no modules ({named['target_parameters']})"
+    assert "is this the right base" in refusal(adapter(tmp_path / "y", tensors), base, Reason.WEIGHTS_REFUSED)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.engine.weights import Tensors, altered, read, split, tiny_checkpoint, write, zeros
-from watcher.engine.completeness import compare_names
 from watcher.engine.guard import Fit, cold_only, compare, read_header, read_inventory
 from watcher.model import Reason, UimonError
 
@@ -94,10 +94,24 @@ def test_shards_without_an_index_are_refused(tmp_path: Path) -> None:
     assert "without model.safetensors.index.json" in refusal(path)
 
 
-def test_a_stray_weight_file_is_refused(tmp_path: Path) -> None:
+def test_the_index_decides_which_files_are_the_models(tmp_path: Path) -> None:
     path = split(tiny_checkpoint(tmp_path / "a"))
-    write(path / "zz_ema.safetensors", {"ema": zeros(2)})
-    assert "zz_ema.safetensors is not named" in refusal(path)
+    names = set(read_inventory(path).tensors)
+    write(path / "consolidated.safetensors", {"layers.0.wq.weight": zeros(8, 8)})
+    assert set(read_inventory(path).tensors) == names
+
+
+def test_the_single_file_goes_before_an_index(tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path / "a")
+    names = set(read_inventory(path).tensors)
+    (path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"gone": "gone.safetensors"}}))
+    assert set(read_inventory(path).tensors) == names
+
+
+def test_an_index_leads_nowhere_else(tmp_path: Path) -> None:
+    path = split(tiny_checkpoint(tmp_path / "a"))
+    (path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../b/model.safetensors"}}))
+    assert "is no *.safetensors file of this directory" in refusal(path)
 
 
 def test_an_index_that_contradicts_its_shards_is_refused(tmp_path: Path) -> None:
@@ -161,27 +175,3 @@ def test_weights_that_vllm_rearranges_are_not_changed_in_place(config: dict[str,
 
 def test_dense_weights_may_be_changed_in_place() -> None:
     assert cold_only({"model_type": "qwen2", "num_experts": None, "layer_types": ["full_attention"]}, {}) is None
-
-
-EXPECTED = [{"embed": (8, 4), "lm_head": (8, 4)}, {"q": (4, 4)}, {"k": (2, 4)}]
-
-
-def test_a_tied_parameter_is_there_under_any_of_its_names(tmp_path: Path) -> None:
-    assert compare_names(tmp_path, EXPECTED, {"embed": (8, 4), "q": (4, 4), "k": (2, 4)})
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        ({"embed": (8, 4), "q": (4, 4)}, "the tensor k is missing"),
-        ({"embed": (8, 4), "q": (4, 4), "k": (4, 4)}, "would be \\[2, 4\\]"),
-    ],
-)
-def test_an_incomplete_first_checkpoint_is_refused(tmp_path: Path, found: dict[str, Any], said: str) -> None:
-    with pytest.raises(UimonError, match=said):
-        compare_names(tmp_path, EXPECTED, found)
-
-
-def test_names_of_another_scheme_cannot_be_compared(tmp_path: Path) -> None:
-    assert not compare_names(tmp_path, EXPECTED, {"embed": (8, 4), "a.b": (1,)})
-    assert not compare_names(tmp_path, [], {"embed": (8, 4)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.weights import tiny_checkpoint
+from tests.engine.weights import tiny_checkpoint, write, zeros
 from watcher.engine.evidence import Evidence, Parity
 from watcher.engine.guard import read_inventory
-from watcher.engine.loading import Loader
+from watcher.engine.loading import Loader, Way
 from watcher.engine.protocol import Cold, LoadDone, Reply, Request, Warm
 from watcher.engine.types import EngineSettings, Setup, SwapPolicy
 from watcher.model import Reason, UimonError
@@ -31,6 +32,8 @@ class ScriptedHosting:
     pid: int | None = None
     started: int = 0
     ran_out_of_memory: bool = False
+    checked: bool = True
+    otherwise: str = ""
 
     @property
     def alive(self) -> bool:
@@ -51,7 +54,7 @@ class ScriptedHosting:
             self.started += 1
             self.pid = self.started
         self.asked.append(type(request))
-        return LoadDone(self.answers.pop(0), SETUP)
+        return LoadDone(self.answers.pop(0), SETUP, self.checked, self.otherwise)
 
 
 def loader(place: Path, answers: Sequence[Answer], swap: SwapPolicy = "auto") -> tuple[Loader, ScriptedHosting]:
@@ -169,3 +172,62 @@ def test_a_named_tokenizer_that_is_not_there_is_no_reason_to_take_another(tmp_pa
     with pytest.raises(UimonError, match="there is no tokenizer here") as caught:
         load.load_full(model, "a")
     assert caught.value.reason is Reason.TOKENIZER_MISSING
+
+
+def test_a_load_that_nothing_could_check_says_so(tmp_path: Path, model: Path) -> None:
+    load, hosting = loader(tmp_path, [(1.0,), (2.0,), (2.0,)])
+    hosting.checked = False
+    first, second = (load.load_full(model, digest).note for digest in ("a", "b"))
+    assert first.startswith("Only vLLM's own check looked for missing tensors")
+    assert second.startswith("The first change in place equals a fresh engine")
+    assert first in second
+
+
+def test_a_full_model_is_read_by_a_view_of_it_that_is_gone_afterwards(tmp_path: Path, model: Path) -> None:
+    read_by: list[Path] = []
+    hosting = loader(tmp_path, [(1.0,)])[1]
+    write(model / "consolidated.safetensors", {"tok_embeddings.weight": zeros(32, 8)})
+    ask = hosting.ask
+
+    def looked_at(request: Request, seconds: float) -> Reply:
+        assert isinstance(request, Cold)
+        path = Path(str(request.args["model"]))
+        assert [file.name for file in path.glob("*.safetensors")] == ["model.safetensors"]
+        read_by.append(path)
+        return ask(request, seconds)
+
+    hosting.ask = looked_at  # type: ignore[method-assign]
+    Loader(EngineSettings(state_dir=tmp_path / "state"), hosting).load_full(model, "a")  # type: ignore[arg-type]
+    assert read_by[0] != model
+    assert not read_by[0].exists()
+    assert (model / "consolidated.safetensors").exists()
+
+
+def test_an_engine_that_computes_another_function_is_not_asked_for_numbers(tmp_path: Path, model: Path) -> None:
+    load, hosting = loader(tmp_path, [(1.0,)])
+    hosting.otherwise = "this build leaves a bias out"
+    with pytest.raises(UimonError) as caught:
+        load.load_full(model, "a")
+    assert caught.value.reason is Reason.WEIGHTS_REFUSED
+    assert caught.value.sentence.startswith(f"{model}: this build leaves a bias out, so it is not")
+    assert not hosting.alive
+
+
+@pytest.mark.parametrize(("gpu_bytes", "said"), [(None, "the base is a mixture of experts"), (8 * 2**30, "")])
+def test_on_a_cpu_adapters_over_experts_are_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu_bytes: int | None, said: str
+) -> None:
+    base = tiny_checkpoint(tmp_path / "base", num_experts=4)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    module = "base_model.model.model.layers.{}.self_attn.q_proj"
+    pairs = {f"{module.format(layer)}.lora_A.weight": zeros(2, 8) for layer in range(2)}
+    pairs |= {f"{module.format(layer)}.lora_B.weight": zeros(8, 2) for layer in range(2)}
+    write(adapter / "adapter_model.safetensors", pairs)
+    (adapter / "adapter_config.json").write_text(json.dumps({"r": 2, "target_modules": ["q_proj"]}))
+    settings = EngineSettings(state_dir=tmp_path / "state", gpu_bytes=gpu_bytes)
+    load = Loader(settings, loader(tmp_path, [])[1])  # type: ignore[arg-type]
+    monkeypatch.setattr(load, "_load_lora", lambda *_: Way("lora"))
+    monkeypatch.setattr(load, "_load_merged", lambda *told: Way("cold", f"merged: {told[-1]}"))
+    way = load.load_adapter(adapter, "a", base)
+    assert (way.swap, way.note) == (("cold", f"merged: {said}, and this is a CPU") if said else ("lora", ""))

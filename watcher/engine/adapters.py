@@ -38,14 +38,18 @@ _SHAPES = {
     **{f"{wrapper}{kind}": "=" for wrapper in _WHOLE for kind in ("weight", "bias")},
 }
 _PAIRS = (("lora_A.weight", "lora_B.weight"), ("lora_embedding_A", "lora_embedding_B"))
-_KEY = re.compile(rf"base_model\.model\.(?P<module>.+?)\.(?P<part>{'|'.join(map(re.escape, _SHAPES))})")
+# A tensor's name: PEFT's front, the module that is adapted, and what it is of that.
+KEY = re.compile(rf"base_model\.model\.(?P<module>.+?)\.(?P<part>{'|'.join(map(re.escape, _SHAPES))})")
 _VOCABULARY = ("embed_tokens", "lm_head")
+# The module that PEFT adapts for a parameter of fused experts, and the one inside it for a second parameter.
+_EXPERTS = re.compile(r".+\.experts(\.base_layer)*")
 # Options that, switched on, leave the model's function alone or are dealt with below. Any other one is a variant
 # of LoRA (block-diagonal, activated, Monte Carlo, …) that vLLM or a merge would pass over.
 _UNDERSTOOD = (
     "alpha_pattern auto_mapping corda_config ensure_weight_tying eva_config exclude_modules fan_in_fan_out "
     "inference_mode init_lora_weights layers_pattern layers_to_transform loftq_config lora_bias lora_ga_config "
-    "modules_to_save rank_pattern runtime_config target_modules trainable_token_indices use_dora use_rslora"
+    "modules_to_save rank_pattern runtime_config target_modules target_parameters trainable_token_indices use_dora "
+    "use_rslora"
 )
 # Ways to start that leave the base as it is, and those that take something out of it which PEFT computes again from
 # base and configuration (exact in fp32; after training in bf16, as exact as one rounding). The others (randomized
@@ -99,6 +103,9 @@ def check_adapter(path: Path, base: Inventory) -> AdapterInfo:
     merge = _why_merge(config, modules, rank, vocabulary)
     _check_base(path, base, merge)
     for module, parts in sorted(modules.items()):
+        if config.get("target_parameters") and _EXPERTS.fullmatch(module):
+            # Its shapes depend on how transformers fuses the experts. PEFT knows, and the merge compares what it took.
+            continue
         _check_module(file, module, parts, base, vocabulary, _rank(config, module))
     _check_whole(file, config, modules, base)
     return AdapterInfo(rank, tensors, file, file.stat().st_size, merge, vocabulary)
@@ -177,6 +184,7 @@ def _why_merge(config: Mapping[str, Any], modules: Mapping[str, Parts], rank: in
     reasons = {
         "uses DoRA": config.get("use_dora"),
         f"trains whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
+        f"trains parameters and no modules ({config.get('target_parameters')})": config.get("target_parameters"),
         "trains biases": config.get("bias", "none") != "none" or config.get("lora_bias"),
         "trains single tokens": config.get("trainable_token_indices"),
         f"starts from changed weights of the base ({start})": start in _EXACT_STARTS,
@@ -199,7 +207,7 @@ def _by_module(file: Path, tensors: Mapping[str, Tensor]) -> dict[str, dict[str,
     """The tensors by the module they belong to and by what they are of it. Refuses a name that says neither."""
     modules: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        match = _KEY.fullmatch(name)
+        match = KEY.fullmatch(name)
         if match is None:
             raise refuse(f"{file}: {name} is no LoRA weight, and the engine would pass over it.")
         modules.setdefault(match["module"], {})[match["part"]] = tensor
@@ -281,11 +289,11 @@ def _check_whole(file: Path, config: Mapping[str, Any], modules: Mapping[str, Pa
         module = name.removesuffix(".weight")
         named = bool(config.get("target_modules")) and ".experts." not in module
         due = len(tensor.shape) == 2 and (named or number.sub(".#.", module, count=1) in patterns)
-        if due and module not in modules and _targeted(config, module):
+        if due and module not in modules and is_targeted(config, module):
             raise refuse(f"{file}: {module} is missing, which the adapter's configuration names or other layers have.")
 
 
-def _targeted(config: Mapping[str, Any], module: str) -> bool:
+def is_targeted(config: Mapping[str, Any], module: str) -> bool:
     """Whether the configuration lets PEFT adapt the module; by rules as PEFT's own, all where it names none."""
 
     def named(targets: Any) -> bool:

@@ -22,6 +22,7 @@ from typing import Any
 from watcher.model import Reason, UimonError
 
 INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
 # Written by the trainer's library or by the way of saving; they do not change what the engine computes.
 VOLATILE_CONFIG = frozenset({"_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache"})
 # Bits per element of the types that safetensors knows.
@@ -98,15 +99,12 @@ def read_header(file: Path) -> dict[str, Tensor]:
 
 
 def read_inventory(path: Path) -> Inventory:
-    """What the full model in `path` holds.
+    """What the full model in `path` holds, by the files that transformers would read: `weight_files`.
 
-    Raises `UimonError`: `weights_refused` where weight files are missing, damaged, not named by the index or
-    contradict it; `config_missing` without a readable config.json.
+    Raises `UimonError`: `weights_refused` where weight files are missing, damaged or contradict the index;
+    `config_missing` without a readable config.json.
     """
-    files = sorted(path.glob("*.safetensors"))
-    if not files:
-        raise refuse(f"{path}: there is no *.safetensors file here; uimon loads safetensors weights only.")
-    index = _read_index(path, files)
+    files, index = _weight_files(path)
     tensors: dict[str, Tensor] = {}
     for file in files:
         for name, tensor in read_header(file).items():
@@ -115,6 +113,15 @@ def read_inventory(path: Path) -> Inventory:
             tensors[name] = tensor
     _check_index(path, index, tensors)
     return Inventory(path, tensors, read_config(path), sum(file.stat().st_size for file in files))
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The model's weight files, sorted: the single file, else the shards that the index names, else the only one.
+
+    A repository may hold more: the same weights in the words of another library, an adapter, a draft model.
+    Raises `UimonError` (`weights_refused`) where no rule says which files are the model's, or one is missing.
+    """
+    return _weight_files(path)[0]
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -168,13 +175,18 @@ def cold_only(config: Mapping[str, Any], arguments: Mapping[str, object]) -> str
     for part in (config, *(value for value in config.values() if isinstance(value, dict))):
         if part.get("quantization_config"):
             return "The weights are quantized."
-        if any("experts" in key and value not in (None, False, 0, 1) for key, value in part.items()):
+        if is_mixture(part):
             return "The model is a mixture of experts."
         named = part.get("layer_types")
         layers = named if isinstance(named, list) else ()
         if _is_hybrid(part) or any("mamba" in str(layer) or "linear" in str(layer) for layer in layers):
             return "The model has state-space or linear-attention layers."
     return None
+
+
+def is_mixture(config: Mapping[str, Any]) -> bool:
+    """Whether a model with this configuration has experts, by the words that their numbers go by."""
+    return any("experts" in key and value not in (None, False, 0, 1) for key, value in config.items())
 
 
 def _is_hybrid(config: Mapping[str, Any]) -> bool:
@@ -209,22 +221,33 @@ def _check_extent(file: Path, tensors: Mapping[str, Tensor], start: int, size: i
         raise refuse(f"{file}: {size} bytes on disk, {position} by its header; the file is truncated or not finished.")
 
 
-def _read_index(path: Path, files: list[Path]) -> dict[str, str] | None:
-    """The index's tensor → file map, None for a single file. It names every shard, and nothing else is there."""
-    if not (path / INDEX).exists():
-        if len(files) > 1:
-            raise refuse(f"{path}: {len(files)} *.safetensors files without {INDEX}, so nothing says which belong.")
-        return None
+def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:
+    """The weight files, and the index's tensor → file map where it was the index that named them."""
+    if (path / SINGLE).is_file():
+        return [path / SINGLE], None
+    if (path / INDEX).exists():
+        index = _read_index(path)
+        files = [path / name for name in sorted(set(index.values()))]
+        if missing := [file.name for file in files if not file.is_file()]:
+            raise refuse(f"{path}: the shard {missing[0]}, named by {INDEX}, is missing.")
+        return files, index
+    files = sorted(path.glob("*.safetensors"))
+    if not files:
+        raise refuse(f"{path}: there is no *.safetensors file here; uimon loads safetensors weights only.")
+    if len(files) > 1:
+        raise refuse(f"{path}: {len(files)} *.safetensors files without {INDEX}, so nothing says which belong.")
+    return files, None
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    """The index's tensor → file map."""
     try:
         weight_map = json.loads((path / INDEX).read_text("utf-8"))["weight_map"]
         index = {str(name): str(file) for name, file in weight_map.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise refuse(f"{path / INDEX}: cannot be read ({error}); save the checkpoint again.") from error
-    named, present = set(index.values()), {file.name for file in files}
-    if missing := sorted(named - present):
-        raise refuse(f"{path}: the shard {missing[0]}, named by {INDEX}, is missing.")
-    if stray := sorted(present - named):
-        raise refuse(f"{path}: {stray[0]} is not named by {INDEX}; move it away.")
+    if elsewhere := sorted(file for file in index.values() if "/" in file or not file.endswith(".safetensors")):
+        raise refuse(f"{path / INDEX}: {elsewhere[0]} is no *.safetensors file of this directory; save it again.")
     return index
 
 

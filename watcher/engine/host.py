@@ -42,6 +42,7 @@ from watcher.engine.protocol import (
     Warm,
 )
 from watcher.engine.served import Served
+from watcher.engine.views import configuration_of
 from watcher.model import Reason, UimonError
 
 _PROGRESS_SECONDS = 1.0
@@ -132,13 +133,13 @@ class Host:
     def _start(self, request: Cold) -> None:
         from pathlib import Path
 
-        check_complete(Path(str(request.args["model"])))
+        checked = check_complete(Path(str(request.args["model"])))
         args = {**request.args, **parse_arguments(request.extra)}
         self._engine = Served(args, request.extra, request.version, self._progress)
-        self._loaded(self._engine)
+        self._loaded(self._engine, checked=checked)
 
-    def _loaded(self, engine: Served) -> None:
-        self._outbox.put(LoadDone(engine.probe(), engine.setup))
+    def _loaded(self, engine: Served, *, checked: bool = True) -> None:
+        self._outbox.put(LoadDone(engine.probe(), engine.setup, checked, engine.otherwise))
 
     @property
     def _running(self) -> Served:
@@ -159,14 +160,16 @@ def _context(request: Render) -> int:
     """The context that vLLM will give the model, in tokens."""
     from vllm.engine.arg_utils import EngineArgs
 
-    args = EngineArgs(
-        model=str(request.model_dir),
-        tokenizer=str(request.tokenizer),
-        max_model_len=request.max_model_len,
-        trust_remote_code=False,
-        enforce_eager=True,
-    )
-    return int(args.create_model_config().max_model_len)
+    with configuration_of(request.model_dir) as directory:
+        args = EngineArgs(
+            model=str(directory),
+            config_format="hf",
+            tokenizer=str(request.tokenizer),
+            max_model_len=request.max_model_len,
+            trust_remote_code=False,
+            enforce_eager=True,
+        )
+        return int(args.create_model_config().max_model_len)
 
 
 def _guard(lifeline: int, *others: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from watcher.engine.adapters import adaptable_modules
 from watcher.engine.capacity import cpu_cache_gib, gpu_cache_bytes, sequences_at_once, weights_bytes
 from watcher.engine.guard import Inventory
+from watcher.engine.textmodels import is_wrapper
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
 from watcher.mounts import network_file_system
 
@@ -74,6 +75,8 @@ def vllm_arguments(
         "max_num_batched_tokens": max(STEP_TOKENS, sequences),
         "trust_remote_code": False,
         "load_format": "safetensors",
+        # Beside Mistral's own files vLLM would take the model's settings from params.json.
+        "config_format": "hf",
         # The checkpoint's own temperature or penalty must not enter the sampling.
         "generation_config": "vllm",
         # Reused prefixes change the arithmetic with the order of the requests.
@@ -84,13 +87,17 @@ def vllm_arguments(
         # Prompts are ids and so are answers: a class that cannot be loaded, or gives other ids, is none of vLLM's
         # business. Only the processors of models for more than text ask for a tokenizer.
         args["skip_tokenizer_init"] = True
+    if is_wrapper(origin.config):
+        # Prompts are text. Without this a file for the processor of images would have to be there.
+        args["language_model_only"] = True
     if context is not None:
         args["max_model_len"] = context
     if settings.gpu_memory_utilization is not None:
         args["gpu_memory_utilization"] = settings.gpu_memory_utilization
     if settings.tensor_parallel > 1:
         args |= {"tensor_parallel_size": settings.tensor_parallel, "distributed_executor_backend": "mp"}
-    if network_file_system(origin.path):
+    # A view links to the weights where they lie.
+    if network_file_system((origin.path / next((t.file for t in origin.tensors.values()), "")).resolve()):
         args["safetensors_load_strategy"] = "prefetch"
     if rank:
         args |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1, "max_cpu_loras": 1}

@@ -10,6 +10,9 @@ nothing. The comparison is kept (`evidence`), so a restart does not repeat it.
 An adapter's way: the engine is started on the base once, then each adapter gets a name of its own. What vLLM cannot
 apply is merged into the base and goes the way of a full checkpoint. The two ways differ in the last bits, so one run
 has only one of them.
+
+Either way what is loaded is what `reader` makes of the directory: the model's own files, under the names that the
+engine knows.
 """
 
 from __future__ import annotations
@@ -22,12 +25,13 @@ from pathlib import Path
 
 from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
 from watcher.engine.evidence import AdapterWay, Evidence, Parity
-from watcher.engine.guard import Fit, Inventory, cold_only, compare, read_inventory
+from watcher.engine.guard import Fit, Inventory, cold_only, compare, is_mixture, read_inventory
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
 from watcher.engine.merge import Merge
 from watcher.engine.process import vllm_variables
 from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, LoadDone, Warm
+from watcher.engine.reader import Reader
 from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import EngineSettings, Setup, Swap
 from watcher.model import Reason, UimonError
@@ -41,6 +45,8 @@ _PARITY_NATS = {"float32": 1e-4}
 _PARITY_NATS_16_BIT = 0.04
 _FRESH_EACH = "From now on each checkpoint gets a fresh engine; delete engine/evidence.json to have it tried again."
 
+_UNCHECKED = "Only vLLM's own check looked for missing tensors: transformers cannot compare this kind of checkpoint."
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -48,7 +54,7 @@ class Live:
     base's.
 
     `probe` belongs to the weights named by `digest`, `base_probe` to `origin` itself. `rank` is 0 without adapters.
-    `sequences` is the engine's max_num_seqs.
+    `sequences` is the engine's max_num_seqs. `checked`: that no tensor of `origin` is missing, by transformers.
     """
 
     host: int
@@ -60,6 +66,7 @@ class Live:
     rank: int
     context: int | None
     sequences: int
+    checked: bool = True
     adapters: int = 0
 
 
@@ -85,6 +92,7 @@ class Loader:
         self._arguments: Mapping[str, object] | None = None
         self._live: Live | None = None
         self._merge: Merge | None = None
+        self._reader = Reader(settings.state_dir / "views", hosting.require_uninterrupted)
         self.demand: Demand | None = None
 
     @property
@@ -115,6 +123,16 @@ class Loader:
 
     def load_full(self, path: Path, digest: str, *tokenizers: Path) -> Way:
         """Load a full model, in place where that is allowed. `tokenizers` are directories that may hold its own."""
+        with self._reader.full(path) as view:
+            return self._noted(self._load_view(view, digest, *tokenizers, path))
+
+    def _noted(self, way: Way) -> Way:
+        """The way, with a word about a fresh engine whose weights transformers could not compare."""
+        if way.swap != "cold" or self._now.checked:
+            return way
+        return replace(way, note=f"{way.note} {_UNCHECKED}".strip())
+
+    def _load_view(self, path: Path, digest: str, *tokenizers: Path) -> Way:
         candidate = read_inventory(path)
         way = self._why_cold(candidate)
         if way is not None:
@@ -200,7 +218,9 @@ class Loader:
         assert done.probe is not None
         assert self._hosting.pid is not None
         setup = replace(done.setup, environment=vllm_variables())
-        self._live = Live(self._hosting.pid, origin, setup, digest, done.probe, done.probe, rank, context, sequences)
+        self._live = Live(
+            self._hosting.pid, origin, setup, digest, done.probe, done.probe, rank, context, sequences, done.checked
+        )
 
     # Adapters
 
@@ -208,14 +228,21 @@ class Loader:
         """Serve an adapter, over its base or merged into it."""
         if base is None:
             raise UimonError(Reason.BASE_MODEL_MISSING, f"{path}: an adapter needs its base; name its directory.")
-        origin = read_inventory(base.resolve())
+        base = base.resolve()
+        with self._reader.adapter(path, base) as read:
+            way = self._load_fitted(read.fitted.path, digest, read.origin, base)
+            return replace(way, note=read.said(way.note))
+
+    def _load_fitted(self, path: Path, digest: str, origin: Inventory, base: Path) -> Way:
+        """Serve an adapter whose names are those of `origin`, which is read from the user's `base`."""
         adapter = check_adapter(path, origin)
-        self._evidence.require_base(origin.path)
-        served, why = self._adapter_way(path, adapter.merge), adapter.merge
+        self._evidence.require_base(base)
+        why = adapter.merge or self._why_no_lora(origin)
+        served = self._adapter_way(path, why)
         way: Way | None = None
         if served == "lora":
             try:
-                way = self._load_lora(path, digest, origin, adapter)
+                way = self._noted(self._load_lora(path, digest, origin, adapter))
             except UimonError as error:
                 if error.reason is not Reason.ADAPTER_UNSUPPORTED:
                     raise
@@ -225,6 +252,17 @@ class Loader:
             way = self._load_merged(path, digest, origin, why)
         self._evidence.settle(served)
         return way
+
+    def _why_no_lora(self, origin: Inventory) -> str:
+        """Why vLLM cannot put any adapter over this base here; empty where it can."""
+        # With adapters allowed, vLLM computes experts by kernels that only a GPU has (triton).
+        return (
+            "the base is a mixture of experts, and this is a CPU" if self._on_cpu and is_mixture(origin.config) else ""
+        )
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._settings.gpu_bytes is None
 
     def _adapter_way(self, path: Path, why_merge: str) -> AdapterWay:
         """How an adapter is served that has to be merged because `why_merge`, or need not where that is empty.
@@ -315,10 +353,16 @@ class Loader:
         """Have the host load something of `size` bytes. Raises `UimonError`; after `non_finite` the host is dead."""
         reply = self._hosting.ask(command, self._settings.deadlines.load(seconds, size))
         assert isinstance(reply, LoadDone)
+        where = command.args["model"] if isinstance(command, Cold) else command.path
+        if reply.otherwise:
+            self._hosting.close()
+            raise UimonError(
+                Reason.WEIGHTS_REFUSED,
+                f"{where}: {reply.otherwise}, so it is not evaluated on a CPU.",
+            )
         if reply.probe is None:
             # A NaN stays in the cache's memory and would come back under the next, healthy weights.
             self._hosting.close()
-            where = command.args["model"] if isinstance(command, Cold) else command.path
             raise UimonError(
                 Reason.NON_FINITE, f"{where}: the model answers with NaN or infinity; training has diverged here."
             )

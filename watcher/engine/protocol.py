@@ -109,10 +109,16 @@ class CheckDone:
 
 @dataclass(frozen=True, slots=True)
 class LoadDone:
-    """Answers a load: the probe's log-probabilities, or None where one of them is not finite, and what serves them."""
+    """Answers a load: the probe's log-probabilities, or None where one of them is not finite, and what serves them.
+
+    `checked` is false where a fresh engine was started and nothing could tell whether all tensors are there.
+    `otherwise` says in a clause how the engine is known to compute another function than training did.
+    """
 
     probe: tuple[float, ...] | None
     setup: Setup
+    checked: bool = True
+    otherwise: str = ""
     op: Literal["load_done"] = "load_done"
 
 

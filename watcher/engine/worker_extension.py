@@ -30,3 +30,27 @@ class WorkerExtension:
         for head in tied:
             head.quant_method.process_weights_after_loading(head)
         return len(tied)
+
+    def ignored_biases(self) -> int:
+        """The number of layers of experts whose correction bias has an effect and is not used; 0 on a GPU.
+
+        vLLM's CPU router (`CPURouter._compute_routing`, 0.32) takes the bias where experts are chosen by groups, and
+        passes over it where they are chosen by their softmax alone: other experts answer, without a word.
+        """
+        try:
+            from vllm.model_executor.layers.fused_moe.router.cpu_router import CPURouter
+        except ImportError:
+            return 0
+        routers = {
+            id(value): value
+            for module in self.model_runner.get_model().modules()
+            for value in vars(module).values()
+            if isinstance(value, CPURouter)
+        }
+        return sum(
+            router.e_score_correction_bias is not None
+            and not router.use_grouped_topk
+            and router.custom_routing_function is None
+            and bool(router.e_score_correction_bias.any())
+            for router in routers.values()
+        )

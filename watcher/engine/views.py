@@ -1,0 +1,250 @@
+"""What an engine reads of a model's directory: the directory itself, or a view of it in the state directory.
+
+A view is made where the directory as it is would be read wrongly, or not at all:
+
+- beside the model's weights there are others, which vLLM would read too (`consolidated.safetensors`, an adapter);
+- the names carry training's wrappers (`_orig_mod.`), see `naming`;
+- the text model inside a wrapper is asked for, see `textmodels`.
+
+A view holds links to files that are right as they are, and weight files with another header where names change. It
+has the name of the directory that it shows, and every reader (headers, vLLM, transformers, PEFT) reads the same view.
+The original is never touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from watcher.engine.guard import INDEX, SINGLE, Inventory, Tensor, read_config, read_inventory, refuse
+from watcher.engine.naming import collision, inner, unwrapped, wrappers_in
+from watcher.engine.textmodels import text_config, text_model, unfronted
+from watcher.model import Reason, UimonError
+
+# Bytes copied between two questions whether to go on.
+_CHUNK = 64 * 2**20
+_ALIGNMENT = 8
+_EMBEDDING = "embed_tokens.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a directory's model is to be read: each tensor's name for the engine by its name on disk, the configuration
+    where it is another one, and whether a view is needed for that.
+
+    A tensor that has no name here is not read.
+    """
+
+    inventory: Inventory
+    names: Mapping[str, str]
+    config: Mapping[str, Any] | None
+    view: bool
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The names on disk, training's wrappers taken out, of tensors that are not read."""
+        return frozenset(unwrapped(name) for name in self.inventory.tensors.keys() - self.names.keys())
+
+
+def reading_of(path: Path, *, text: bool = False) -> Reading:
+    """How the full model in `path` is to be read; with `text`, the text model inside it where it is a wrapper.
+
+    Raises `UimonError` as `read_inventory` does; `weights_refused` where names cannot be told apart without the
+    wrappers of training.
+    """
+    inventory = read_inventory(path)
+    names = {name: unwrapped(name) for name in inventory.tensors}
+    if both := collision(names):
+        raise refuse(
+            f"{path}: {both[0]} and {both[1]} are the same tensor but for the words of "
+            f"{' and '.join(wrappers_in(both))}; save the unwrapped model."
+        )
+    names = dict(zip(names, _embedded(names.values(), inventory.config), strict=True))
+    own = unfronted(inventory.config, names.values())
+    names = {name: own.get(new, new) for name, new in names.items()}
+    inside = text_model(inventory.config, names.values()) if text else None
+    if inside is not None:
+        names = {name: inside.names[plain] for name, plain in names.items() if plain in inside.names}
+    used = {tensor.file for tensor in inventory.tensors.values()}
+    others = {file.name for file in path.glob("*.safetensors")} - used
+    # vLLM follows an index even where the single file goes before it.
+    stale = (path / INDEX).exists() and used == {SINGLE}
+    changed = inside is not None or any(old != new for old, new in names.items())
+    return Reading(inventory, names, inside.config if inside else None, bool(changed or others or stale))
+
+
+def _embedded(names: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+    """The names, the one matrix of tied embeddings as the input's: some writers keep the name of the output head."""
+    held = list(names)
+    text = config.get("text_config")
+    tied = config.get("tie_word_embeddings", isinstance(text, dict) and text.get("tie_word_embeddings")) is True
+    if not tied or any(name.endswith(_EMBEDDING) for name in held):
+        return held
+    front = next((_front(name) for name in held if inner(name).startswith("layers.")), None)
+    return [f"{front}{_EMBEDDING}" if front and name.endswith("lm_head.weight") else name for name in held]
+
+
+def _front(name: str) -> str:
+    return name.removesuffix(inner(name))
+
+
+def lay_out(reading: Reading, place: Path, go_on: Callable[[], None] = lambda: None) -> Path:
+    """Make the view in a directory below `place`, which is emptied before; its path.
+
+    `go_on` is asked between pieces of some MiB, and ends the work by raising. Raises `UimonError` (`disk_full`).
+    """
+    source = reading.inventory.path
+    target = place / source.name
+    shutil.rmtree(place, ignore_errors=True)
+    _require_room(reading, place)
+    try:
+        target.mkdir(parents=True)
+        if reading.config is not None:
+            (target / "config.json").write_text(json.dumps(reading.config, indent=1))
+        link_others(source, target)
+        weight_map = {new: file for file in _files(reading) for new in _bring(reading, file, target, go_on)}
+        if len(set(weight_map.values())) > 1:
+            (target / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    except OSError as error:
+        shutil.rmtree(place, ignore_errors=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _disk_full(reading, place) from None
+        raise UimonError(Reason.UNREADABLE, f"{source}: cannot be read for the engine ({error}).") from error
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return target
+
+
+@contextmanager
+def configuration_of(path: Path) -> Iterator[Path]:
+    """A directory with the configuration that the model in `path` is read with: the text model's inside a wrapper.
+
+    Raises `UimonError` (`config_missing`) without a readable config.json.
+    """
+    inside = text_config(read_config(path))
+    if inside is None:
+        yield path
+        return
+    with TemporaryDirectory(prefix="uimon-config-") as place:
+        (Path(place) / "config.json").write_text(json.dumps(inside))
+        yield Path(place)
+
+
+@contextmanager
+def named_as(view: Path, original: Path) -> Iterator[None]:
+    """Sentences about what is in `view` name `original`, which the user knows."""
+    try:
+        yield
+    except UimonError as error:
+        if view == original or str(view) not in error.sentence:
+            raise
+        raise UimonError(error.reason, error.sentence.replace(str(view), str(original))) from error
+
+
+def write_renamed(
+    source: Path, tensors: Mapping[str, Tensor], names: Mapping[str, str], target: Path, go_on: Callable[[], None]
+) -> None:
+    """Write to `target` those tensors of the safetensors file `source` that `names` has a name for, under that name."""
+    kept = sorted((tensor.begin, tensor.end, name) for name, tensor in tensors.items() if name in names)
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    position = 0
+    for begin, end, name in kept:
+        offsets = [position, position + end - begin]
+        header[names[name]] = {
+            "dtype": tensors[name].dtype,
+            "shape": list(tensors[name].shape),
+            "data_offsets": offsets,
+        }
+        position = offsets[1]
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    with source.open("rb") as data, target.open("xb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.flush()
+        for begin, end in _ranges((begin, end) for begin, end, _ in kept):
+            _copy(data.fileno(), file.fileno(), begin, end, go_on)
+
+
+def _ranges(pieces: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The same bytes in as few pieces as possible."""
+    held: tuple[int, int] | None = None
+    for begin, end in pieces:
+        if held is not None and held[1] == begin:
+            held = held[0], end
+            continue
+        if held is not None:
+            yield held
+        held = begin, end
+    if held is not None:
+        yield held
+
+
+def _copy(source: int, target: int, begin: int, end: int, go_on: Callable[[], None]) -> None:
+    """Append bytes of one open file to another, without their passing through this process."""
+    while begin < end:
+        go_on()
+        sent = os.sendfile(target, source, begin, min(_CHUNK, end - begin))
+        if not sent:
+            raise OSError(errno.EIO, "the file became shorter while it was read")
+        begin += sent
+
+
+def _files(reading: Reading) -> list[str]:
+    return sorted({tensor.file for name, tensor in reading.inventory.tensors.items() if name in reading.names})
+
+
+def _held(reading: Reading, file: str) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in reading.inventory.tensors.items() if tensor.file == file}
+
+
+def _is_unchanged(reading: Reading, held: Mapping[str, Tensor]) -> bool:
+    return all(reading.names.get(name) == name for name in held)
+
+
+def _bring(reading: Reading, file: str, target: Path, go_on: Callable[[], None]) -> dict[str, str]:
+    """Link one weight file, or write it with other names; its tensors' names, each with the file."""
+    held = _held(reading, file)
+    source = reading.inventory.path / file
+    if _is_unchanged(reading, held):
+        (target / file).symlink_to(source.resolve())
+    else:
+        write_renamed(source, held, reading.names, target / file, go_on)
+    return {reading.names[name]: file for name in held if name in reading.names}
+
+
+def link_others(source: Path, target: Path) -> None:
+    """Link what may be read beside the weights, configurations and tokenizers, unless it is there already."""
+    for file in source.iterdir():
+        wanted = file.suffix in (".json", ".jinja", ".model", ".txt") and file.name != INDEX
+        if wanted and file.is_file() and not (target / file.name).exists():
+            (target / file.name).symlink_to(file.resolve())
+
+
+def _due_bytes(reading: Reading) -> int:
+    """Bytes of the weights that are written anew."""
+    changed = (held for held in (_held(reading, file) for file in _files(reading)) if not _is_unchanged(reading, held))
+    return sum(t.end - t.begin for held in changed for name, t in held.items() if name in reading.names)
+
+
+def _require_room(reading: Reading, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(place.parent).free < _due_bytes(reading):
+        raise _disk_full(reading, place)
+
+
+def _disk_full(reading: Reading, place: Path) -> UimonError:
+    return UimonError(
+        Reason.DISK_FULL,
+        f"{reading.inventory.path}: its tensors have to be written under other names, which needs "
+        f"{_due_bytes(reading) / 1e9:.1f} GB in {place.parent}; make room, or choose another --state-dir.",
+    )
