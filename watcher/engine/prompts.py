@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from watcher.engine.blanks import lost_blanks
+from watcher.engine.conversion import BLANK
+from watcher.engine.probing import text_of
 from watcher.engine.protocol import Render
 from watcher.engine.tokenizer_files import read_stamp
-from watcher.engine.tokenizers import BLANK, normalized, open_tokenizer, template_of, text_of, texts_in
+from watcher.engine.tokenizers import normalized, open_tokenizer, template_of, texts_in
 from watcher.engine.types import Conversation, PromptSpec, Rendered
 from watcher.model import Reason, UimonError
 
