@@ -118,7 +118,7 @@ def build_suite(
     """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
 
     `checkpoint` is the first complete one, `base` its base model where it is an adapter. `say` is told what a person
-    should know of the tokenizer, in sentences.
+    should know of the tokenizer, in sentences, perhaps more than once.
     Raises UimonError(NO_USABLE_PROMPT) where none fits the model's context, and what rendering raises.
     """
     usable: list[PromptSpec] = []
@@ -135,8 +135,8 @@ def build_suite(
         )
         usable += rendered.prompts
         skipped += [sentence for _, sentence in rendered.skipped]
-    if rendered.note:
-        say(rendered.note)
+        if rendered.note:
+            say(rendered.note)
     if not usable:
         sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
         raise UimonError(Reason.NO_USABLE_PROMPT, sentence)

@@ -14,6 +14,7 @@ from tests.real.conftest import Make, Uimon
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 CASES = "tests.real.cases_tokens"
 OTHER_CLASS = "The tokenizer is read from its tokenizer.json alone"
+OTHER_MERGES = "The tokenizer is read from its tokenizer.model alone"
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +63,11 @@ def test_blanks_come_back_from_ids(opened: dict[str, Any], name: str) -> None:
 def test_a_class_that_makes_other_ids_is_named(opened: dict[str, Any], name: str, said: str) -> None:
     assert said in opened[name]["note"]
     assert (OTHER_CLASS in opened[name]["note"]) == bool(said)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.model of old", "tokenizer.model of today"])
+def test_merges_in_another_order_than_the_files_are_said(opened: dict[str, Any], name: str) -> None:
+    assert OTHER_MERGES in opened[name]["note"]
 
 
 def test_blanks_that_the_file_itself_loses_are_said(opened: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ from watcher.engine.conversion import SAVE, convert, prove
 from watcher.engine.probing import PLAIN_TEXTS, excerpt, first, ids_of, text_of
 from watcher.engine.tokenizer_files import (
     PROCESSOR_TEMPLATE,
+    TOKENIZER_FILES,
     TOKENIZER_JSON,
     configured_tokens,
     default_template,
@@ -69,11 +70,11 @@ def open_tokenizer(path: Path, texts: Sequence[str]) -> Opened:
     tokenizer = load_tokenizer(path)
     _require_stated_ids(path, tokenizer, texts)
     if (path / TOKENIZER_JSON).is_file():
-        notes = [_changed_by_configuration(path, tokenizer, texts), _changed_by_class(path, tokenizer, texts)]
-        notes.append(_without_blanks(tokenizer))
+        notes = [_changed_by_configuration(path, tokenizer, texts), _without_blanks(tokenizer)]
     else:
         notes = [prove(path, tokenizer, texts)]
-    return Opened(tokenizer, " ".join(filter(None, (*notes, _two_templates(path, tokenizer)))))
+    notes += [_changed_by_class(path, tokenizer, texts), _two_templates(path, tokenizer)]
+    return Opened(tokenizer, " ".join(filter(None, notes)))
 
 
 def load_tokenizer(path: Path) -> Any:
@@ -209,7 +210,7 @@ def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) 
 
 
 def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
-    """A sentence where the class that transformers would load makes other ids or texts than tokenizer.json."""
+    """A sentence where what transformers would load by itself makes other ids or texts than the tokenizer's file."""
     named = _error_of(lambda: _by_class(path))
     if isinstance(named, BaseException):
         return ""
@@ -217,8 +218,9 @@ def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
     said = _error_of(lambda: _difference(tokenizer, named, texts))
     if isinstance(said, BaseException) or not said:
         return ""
+    file = next(name for name in TOKENIZER_FILES if (path / name).is_file())
     return (
-        "The tokenizer is read from its tokenizer.json alone: the class with which transformers would load it, "
+        f"The tokenizer is read from its {file} alone: the class with which transformers would load it, "
         f"{type(named).__name__}, {said}. If training used that class, let it save the tokenizer with its checkpoints."
     )
 
@@ -227,12 +229,12 @@ def _difference(tokenizer: Any, named: Any, texts: Sequence[str]) -> str:
     """How `named` differs, in words that follow its name; empty where ids and texts are the same."""
     # Some classes treat the blank behind a special token in their own way, which is where each turn begins.
     end = tokenizer.eos_token or ""
-    for text in (*PLAIN_TEXTS, *texts):
-        ids, others = ids_of(tokenizer, end + text), ids_of(named, end + text)
+    for text in (*PLAIN_TEXTS, *(f"{end}{text}" for text in (*PLAIN_TEXTS, *texts))):
+        ids, others = ids_of(tokenizer, text), ids_of(named, text)
         if ids != others:
             at = next((n for n, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), 0)
             there, here = (list(each[at : at + _SHOWN_IDS]) for each in (others, ids))
-            return f"makes other token ids of {excerpt(text)} ({there} in place of {here})"
+            return f"makes other token ids of {excerpt(text.removeprefix(end))} ({there} in place of {here})"
         read = text_of(named, ids[:_READ_IDS], special=True)
         if read != text_of(tokenizer, ids[:_READ_IDS], special=True):
             return f"reads {excerpt(read)} for {excerpt(text)}"
