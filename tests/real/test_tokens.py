@@ -28,7 +28,7 @@ FILES = (
     *(f"bytewise as {name}" for name in CLASSES),
     *("digits in threes as LlamaTokenizer", "digits in threes as Qwen2Tokenizer", "without a class", "with code"),
     *("pieces of old", "pieces", "pieces without names", "unigram", "wordpiece", "wordpiece as LlamaTokenizerFast"),
-    *("cut and padded", "saved by a wrong class"),
+    *("cut and padded", "with options", "saved by a wrong class"),
 )
 LOSSY = ("pieces of old", "unigram", "wordpiece", "wordpiece as LlamaTokenizerFast", "saved by a wrong class")
 
@@ -112,6 +112,11 @@ def test_a_converted_vocabulary_that_is_not_the_files_is_refused(opened: dict[st
     assert "--tokenizer" in opened[name]["sentence"]
 
 
+def test_a_tokenizer_json_that_cannot_be_read_is_named(opened: dict[str, Any]) -> None:
+    assert opened["half a file"]["reason"] == "tokenizer_missing"
+    assert "cannot be loaded (" in opened["half a file"]["sentence"]
+
+
 def test_merges_are_not_guessed(opened: dict[str, Any]) -> None:
     assert opened["vocab.json alone"]["reason"] == "tokenizer_missing"
     assert "without its merges.txt" in opened["vocab.json alone"]["sentence"]
@@ -121,7 +126,7 @@ def test_tokens_that_only_the_configuration_has_count_and_are_said(opened: dict[
     seen = opened["added by the configuration"]
     changed = [(text, seen["size"] - 1 in ids) for text, ids, own, _ in seen["rows"] if ids != own]
     assert changed == [("<ui>a</ui>", True)]
-    assert "names tokens that its tokenizer.json does not have" in seen["note"]
+    assert "has tokens, or options of tokens, that its tokenizer.json does not have" in seen["note"]
     assert "'<ui>a</ui>'" in seen["note"]
 
 

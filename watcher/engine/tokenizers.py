@@ -194,18 +194,16 @@ def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) 
     own = Tokenizer.from_file(str(path / TOKENIZER_JSON))
     own.no_truncation()
     own.no_padding()
-    wanted = own.get_added_tokens_decoder()
-    if {at: str(token) for at, token in wanted.items()} == {
-        at: str(token) for at, token in tokenizer.added_tokens_decoder.items()
-    }:
+    # The texts of added tokens and their options, such as whether blanks beside them belong to them.
+    if repr(own.get_added_tokens_decoder()) == repr(tokenizer.added_tokens_decoder):
         return ""
     own.encode_special_tokens = bool(tokenizer.split_special_tokens)
     changed = first(texts, lambda text: own.encode(text, add_special_tokens=False).ids != ids_of(tokenizer, text))
     if changed is None:
         return ""
     return (
-        "The tokenizer's configuration names tokens that its tokenizer.json does not have; they count, as transformers "
-        f"has it, and change the token ids of {excerpt(changed)}."
+        "The tokenizer's configuration has tokens, or options of tokens, that its tokenizer.json does not have; they "
+        f"count, as in transformers, and change the token ids of {excerpt(changed)}."
     )
 
 
