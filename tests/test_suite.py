@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.service.conftest import ScriptedEngine
 from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp
+from watcher.engine.types import Rendered
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins
 from watcher.suite import Suite, build_suite, check_tokenizer, earlier_digests, request_digest
@@ -49,6 +51,16 @@ def test_a_kept_suite_comes_back_as_it_was(tmp_path: Path, val: ValFile) -> None
     assert again == suite
     assert again.digest == suite.digest
     assert again.sampling.n == 3
+
+
+def test_what_there_is_to_say_of_the_tokenizer_is_passed_on(tmp_path: Path, val: ValFile) -> None:
+    class Noting(ScriptedEngine):
+        def render(self, *args: Any, **options: Any) -> Rendered:
+            return replace(super().render(*args, **options), note="It has blanks of its own.")
+
+    said: list[str] = []
+    build_suite(asked(), val, Noting(), checkpoint(tmp_path / "first"), None, (), said.append)
+    assert set(said) == {"It has blanks of its own."}
 
 
 @pytest.mark.parametrize("changed", [asked(n=2), asked(engine_args="--kv-cache-dtype fp8"), asked(seed=1)])

@@ -149,6 +149,7 @@ def build_suite(
     usable: list[PromptSpec] = []
     skipped: list[str] = []
     stop_ids: set[int] = set()
+    notes: dict[str, None] = {}
     rest = val.conversations
     while rest and len(usable) < settings.samples:
         chunk, rest = rest[: settings.samples - len(usable)], rest[settings.samples - len(usable) :]
@@ -162,8 +163,9 @@ def build_suite(
         usable += rendered.prompts
         skipped += [sentence for _, sentence in rendered.skipped]
         stop_ids |= set(rendered.stop_ids)
-    if rendered.note:
-        say(rendered.note)
+        notes[rendered.note] = None
+    for note in filter(None, notes):
+        say(note)
     if not usable:
         sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
         raise UimonError(Reason.NO_USABLE_PROMPT, sentence)

@@ -58,6 +58,14 @@ def test_arguments_keep_what_the_checks_rest_on(settings: EngineSettings, origin
     assert not args.keys() & {"enable_lora", "tensor_parallel_size", "gpu_memory_utilization"}
 
 
+def test_only_a_model_for_more_than_text_gets_its_tokenizer_loaded_by_vllm(
+    settings: EngineSettings, origin: Inventory, tmp_path: Path
+) -> None:
+    assert vllm_arguments(settings, origin, tmp_path, 144, 6, 0)["skip_tokenizer_init"] is True
+    seeing = replace(origin, config={**origin.config, "vision_config": {}})
+    assert "skip_tokenizer_init" not in vllm_arguments(settings, seeing, tmp_path, 144, 6, 0)
+
+
 def test_arguments_follow_the_settings(settings: EngineSettings, origin: Inventory, tmp_path: Path) -> None:
     asked = replace(settings, tensor_parallel=2, gpu_memory_utilization=0.5, dtype="float32")
     args = vllm_arguments(asked, origin, tmp_path, None, 6, 16)

@@ -123,6 +123,31 @@ def test_a_missing_or_broken_template_is_named(engine: Engine, model: Path) -> N
         engine.render(model, (TALK,), chat_template="{% for %}")
 
 
+def test_templates_of_a_folder_are_taken_as_transformers_takes_them(engine: Engine, model: Path) -> None:
+    plain = engine.render(model, (TALK,))
+    folder = model / "additional_chat_templates"
+    folder.mkdir()
+    (folder / "tool_use.jinja").write_text("{{ tools | length }}{% for m in messages %}{{ m.content }}{% endfor %}")
+    assert engine.render(model, (TALK,)).prompts == plain.prompts
+    tooled = engine.render(model, (TALK,), template_kwargs={"tools": [{"type": "function"}]})
+    assert tooled.prompts != plain.prompts
+    (folder / "default.jinja").write_text("{% for m in messages %}{{ m.content }}!{% endfor %}")
+    named = engine.render(model, (TALK,))
+    assert named.prompts != plain.prompts
+    assert named.tokenizer == read_stamp(model) != plain.tokenizer
+
+
+def test_a_processors_template_stands_in_and_another_one_is_said(engine: Engine, model: Path) -> None:
+    plain = engine.render(model, (TALK,))
+    own = (model / "chat_template.jinja").read_text()
+    (model / "chat_template.json").write_text(json.dumps({"chat_template": own}))
+    assert engine.render(model, (TALK,)) == plain
+    (model / "chat_template.jinja").unlink()
+    assert engine.render(model, (TALK,)).prompts == plain.prompts
+    (model / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    assert "chat_template.json has another chat template" in engine.render(model, (TALK,)).note
+
+
 def test_an_adapters_own_tokenizer_wins_and_its_base_stands_in(engine: Engine, model: Path, tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()

@@ -65,6 +65,35 @@ def test_another_token_for_an_id_makes_another_tokenizer(tmp_path: Path, other: 
     assert write(tmp_path, other).vocabulary not in ("", write(tmp_path, BPE).vocabulary)
 
 
+BYTES = {"type": "ByteLevel"}
+PIECES = {"type": "Sequence", "decoders": [{"type": "Replace"}, {"type": "Fuse"}]}
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "fitting", "foreign"),
+    [
+        ({"a": 0, "Ġa": 1, "Ġ": 2}, ({"type": "Sequence", "decoders": [BYTES]}, BYTES), (PIECES, None)),
+        ({"a": 0, "▁a": 1, "Ġ": 2, "▁": 3}, ({"type": "Metaspace"}, PIECES), (BYTES, None)),
+        ({"a": 0, "##b": 1}, (None, {"type": "WordPiece"}), ()),
+    ],
+)
+def test_a_decoder_counts_only_where_it_cannot_read_the_vocabulary(
+    tmp_path: Path, vocabulary: dict[str, int], fitting: tuple[object, ...], foreign: tuple[object, ...]
+) -> None:
+    files = [with_model(vocab=vocabulary) | {"decoder": decoder} for decoder in (*fitting, *foreign)]
+    stamps = [write(tmp_path, file).vocabulary for file in files]
+    assert set(stamps[: len(fitting)]) == {stamps[0]}
+    assert stamps[0] not in stamps[len(fitting) :]
+
+
+def test_tokens_that_only_the_configuration_has_belong_to_the_vocabulary(tmp_path: Path) -> None:
+    plain = write(tmp_path, BPE)
+    for added, same in (({"3": "<|im_end|>", "0": "a"}, True), ({"4": "<ui>"}, False)):
+        decoder = {number: {"content": token} for number, token in added.items()}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": decoder}))
+        assert (read_stamp(tmp_path) == plain) is same
+
+
 def test_a_unigram_vocabulary_is_its_order_without_the_scores(tmp_path: Path) -> None:
     def unigram(*entries: tuple[str, float]) -> TokenizerStamp:
         return write(tmp_path, {"model": {"type": "Unigram", "vocab": entries}})
@@ -127,6 +156,21 @@ def test_a_template_is_the_same_in_whichever_file_it_lies(tmp_path: Path) -> Non
     assert len(set(stamps)) == 1
     (tmp_path / "chat_template.jinja").write_text("other")
     assert read_stamp(tmp_path).template not in ("", stamps[0])
+
+
+def test_templates_in_files_of_their_own_win_as_transformers_has_it(tmp_path: Path) -> None:
+    def stamp(name: str, text: str) -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+        return read_stamp(tmp_path).template
+
+    processors = stamp("chat_template.json", json.dumps({"chat_template": "processor's"}))
+    configured = stamp("tokenizer_config.json", json.dumps({"chat_template": "own"}))
+    # Where there are files of templates, none of them the default, the configuration's does not count.
+    assert stamp("additional_chat_templates/tool_use.jinja", "tools") == processors
+    single = stamp("chat_template.jinja", "file")
+    named = stamp("additional_chat_templates/default.jinja", "default")
+    assert len({processors, configured, single, named}) == 4
 
 
 def test_where_nothing_is_the_stamp_is_empty(tmp_path: Path) -> None:

@@ -143,6 +143,21 @@ def write_pieces(path: Path, kind: str, **configuration: Any) -> None:
     (path / "tokenizer_config.json").write_text(json.dumps(configuration))
 
 
+def put_blanks_first(file: Path) -> None:
+    """Add pieces for blanks in a row as Llama 2 has them: the first of all, and those that merge last."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    model: Any = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
+    model.ParseFromString(file.read_bytes())
+    at = next(number for number, piece in enumerate(model.pieces) if piece.type == piece.NORMAL)
+    others = [piece for piece in model.pieces[at:] if piece.piece.strip("▁") or piece.piece == "▁"]
+    del model.pieces[at:]
+    for count in (2, 4, 8, 16, 3, 5, 6, 7, 9):
+        model.pieces.add(piece="▁" * count, score=-1e9)
+    model.pieces.extend(others)
+    file.write_bytes(model.SerializeToString())
+
+
 def families(path: Path) -> None:
     """All of them, and what uimon makes of each."""
     for name in CLASSES:
@@ -163,6 +178,10 @@ def families(path: Path) -> None:
     cut.enable_truncation(4)
     cut.enable_padding(length=64, pad_id=0, pad_token="<|endoftext|>")
     write(path / "cut and padded", cut, **CHAT, tokenizer_class="GPT2TokenizerFast")
+    options = {"add_prefix_space": True, "fix_mistral_regex": True, "clean_up_tokenization_spaces": True}
+    write(path / "with options", bytewise(), **CHAT, **options, fast_tokenizer_files=["tokenizer.4.0.0.json"])
+    write(path / "half a file", bytewise(), **CHAT)
+    (path / "half a file" / "tokenizer.json").write_text('{"version": "1.0", "model": {')
     spaced = bytewise()
     spaced.decoder = piecewise(first_only=True).decoder
     spaced.pre_tokenizer = piecewise(first_only=True).pre_tokenizer
@@ -177,7 +196,11 @@ def families(path: Path) -> None:
     write_vocabulary(path / "vocab.txt", wordpiece(), **BERT, tokenizer_class="BertTokenizer")
     for name in ("LlamaTokenizer", "NoSuchTokenizer"):
         write_pieces(path / f"tokenizer.model as {name}", "bpe", **PIECES, tokenizer_class=name, legacy=False)
-    write_pieces(path / "tokenizer.model as T5Tokenizer", "unigram", eos_token="</s>", tokenizer_class="T5Tokenizer")
+    for legacy in (True, False):
+        place = path / f"tokenizer.model of {'old' if legacy else 'today'}"
+        write_pieces(place, "bpe", **PIECES, tokenizer_class="LlamaTokenizer", legacy=legacy)
+        put_blanks_first(place / "tokenizer.model")
+    write_pieces(path / "unigram as LlamaTokenizer", "unigram", eos_token="</s>", tokenizer_class="LlamaTokenizer")
     seen = {place.name: look(place) for place in sorted(path.iterdir()) if place.is_dir()}
     (path / "opened.json").write_text(json.dumps(seen))
 
@@ -191,7 +214,8 @@ def added(token: str, number: int) -> dict[str, Any]:
 
 def look(path: Path) -> dict[str, Any]:
     """What uimon makes of a tokenizer and of difficult texts, beside what the file's own library makes of them."""
-    from watcher.engine.tokenizers import HARD_TEXTS, PLAIN_TEXTS, load_tokenizer, open_tokenizer, text_of
+    from watcher.engine.probing import HARD_TEXTS, PLAIN_TEXTS, text_of
+    from watcher.engine.tokenizers import load_tokenizer, open_tokenizer
     from watcher.model import UimonError
 
     try:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.real.cases_tokens import CLASSES, TEXTS
+from tests.real.cases_tokens import CLASSES
 from tests.real.conftest import Make, Uimon
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 CASES = "tests.real.cases_tokens"
 OTHER_CLASS = "The tokenizer is read from its tokenizer.json alone"
+OTHER_MERGES = "The tokenizer is read from its tokenizer.model alone"
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ FILES = (
     *(f"bytewise as {name}" for name in CLASSES),
     *("digits in threes as LlamaTokenizer", "digits in threes as Qwen2Tokenizer", "without a class", "with code"),
     *("pieces of old", "pieces", "pieces without names", "unigram", "wordpiece", "wordpiece as LlamaTokenizerFast"),
-    *("cut and padded", "saved by a wrong class"),
+    *("cut and padded", "with options", "saved by a wrong class"),
 )
 LOSSY = ("pieces of old", "unigram", "wordpiece", "wordpiece as LlamaTokenizerFast", "saved by a wrong class")
 
@@ -64,6 +65,11 @@ def test_a_class_that_makes_other_ids_is_named(opened: dict[str, Any], name: str
     assert (OTHER_CLASS in opened[name]["note"]) == bool(said)
 
 
+@pytest.mark.parametrize("name", ["tokenizer.model of old", "tokenizer.model of today"])
+def test_merges_in_another_order_than_the_files_are_said(opened: dict[str, Any], name: str) -> None:
+    assert OTHER_MERGES in opened[name]["note"]
+
+
 def test_blanks_that_the_file_itself_loses_are_said(opened: dict[str, Any]) -> None:
     assert "loses blanks: of 'one two' it makes 'onetwo'" in opened["saved by a wrong class"]["note"]
 
@@ -77,17 +83,25 @@ def test_an_end_token_that_only_the_class_names_is_taken_over(opened: dict[str, 
     assert opened["pieces without names"]["eos"] == "</s>"
 
 
-@pytest.mark.parametrize("name", ["tokenizer.model as LlamaTokenizer", "vocab.json as GPT2Tokenizer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tokenizer.model as LlamaTokenizer", "tokenizer.model as NoSuchTokenizer"),
+        *("tokenizer.model of old", "tokenizer.model of today", "vocab.json as GPT2Tokenizer"),
+    ],
+)
 def test_a_converted_vocabulary_is_used_where_it_is_proved(opened: dict[str, Any], name: str) -> None:
-    for text, ids, own, back in opened[name]["rows"][: len(TEXTS)]:
-        assert ids == (own or ids), text
-        assert back == text
+    for text, ids, own, back in opened[name]["rows"]:
+        # Where a blank at the beginning goes is left to what `legacy` says, and special tokens are not the library's.
+        if not text.startswith(" ") and "</s>" not in text:
+            assert ids == (own or ids), text
+            assert back == text
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("tokenizer.model as NoSuchTokenizer", "get other ids than from sentencepiece ('card 0')"),
+        ("unigram as LlamaTokenizer", "get other ids than from sentencepiece"),
         ("vocab.json as LlamaTokenizer", "do not come back from its ids ('card 0')"),
         ("vocab.txt", "do not come back from its ids"),
     ],
@@ -96,6 +110,11 @@ def test_a_converted_vocabulary_that_is_not_the_files_is_refused(opened: dict[st
     assert opened[name]["reason"] == "tokenizer_mismatch"
     assert why in opened[name]["sentence"]
     assert "--tokenizer" in opened[name]["sentence"]
+
+
+def test_a_tokenizer_json_that_cannot_be_read_is_named(opened: dict[str, Any]) -> None:
+    assert opened["half a file"]["reason"] == "tokenizer_missing"
+    assert "cannot be loaded (" in opened["half a file"]["sentence"]
 
 
 def test_merges_are_not_guessed(opened: dict[str, Any]) -> None:
@@ -107,7 +126,7 @@ def test_tokens_that_only_the_configuration_has_count_and_are_said(opened: dict[
     seen = opened["added by the configuration"]
     changed = [(text, seen["size"] - 1 in ids) for text, ids, own, _ in seen["rows"] if ids != own]
     assert changed == [("<ui>a</ui>", True)]
-    assert "names tokens that its tokenizer.json does not have" in seen["note"]
+    assert "has tokens, or options of tokens, that its tokenizer.json does not have" in seen["note"]
     assert "'<ui>a</ui>'" in seen["note"]
 
 

@@ -19,7 +19,8 @@ from tests.engine.conftest import reference_sums
 from tests.real.conftest import ROOT, Make, Uimon, environment
 from tests.real.making import chats, write_lines, write_state
 from tests.real.model_families import DENSE, MIXTURES
-from watcher.engine import Conversation, Engine, EngineSettings, Loaded
+from tests.talks import talk
+from watcher.engine import Engine, EngineSettings, Loaded
 from watcher.model import Kind, Reason, UimonError
 
 CASES = "tests.real.cases_weights"
@@ -71,7 +72,7 @@ def numbers(
     `plain` and `plain_base` hold them under names that the other library reads.
     """
     asked = [
-        Conversation(f"c{at}", (("user", f"Make {what}."),), "<div class='flex items-center'>Hello</div>" * (at + 1))
+        talk(f"c{at}", (("user", f"Make {what}."),), "<div class='flex items-center'>Hello</div>" * (at + 1))
         for at, what in enumerate(("a page", "a form", "a hero"))
     ]
     with Engine(settings(tmp_path)) as engine:

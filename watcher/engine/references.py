@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from watcher.engine.tokenizers import BLANK, normalized, text_of
+from watcher.engine.conversion import BLANK
+from watcher.engine.probing import text_of
+from watcher.engine.tokenizers import normalized
 from watcher.engine.types import PlainText, PromptSpec
 from watcher.model import Reason, UimonError
 

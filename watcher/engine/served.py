@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from watcher.engine.failures import reason_of
+from watcher.engine.probing import text_of
 from watcher.engine.protocol import MeasureDone
-from watcher.engine.tokenizers import load_tokenizer, text_of
+from watcher.engine.tokenizers import load_tokenizer
 from watcher.engine.types import Generation, PromptSpec, Sampling, Setup
 from watcher.model import Reason, UimonError
 

@@ -32,43 +32,27 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from watcher.engine.conversion import SAVE, convert, prove
+from watcher.engine.probing import PLAIN_TEXTS, excerpt, first, ids_of, text_of
 from watcher.engine.tokenizer_files import (
     PROCESSOR_TEMPLATE,
+    TOKENIZER_FILES,
     TOKENIZER_JSON,
     configured_tokens,
     default_template,
     has_tokenizer,
 )
-from watcher.engine.vocabulary_files import encoder_of
 from watcher.model import Reason, UimonError
 
-PLAIN_TEXTS = ("one two", "two  blanks", "a line\nbreak\n\n\tand a tab", "x = 1234567890;")
-"""What any code holds; a tokenizer that loses some of it cannot be believed."""
-HARD_TEXTS = (
-    " one before",
-    "no\u00a0break",
-    "naïve e\u0301",
-    "日本語 テキスト",
-    "👩‍💻 ok",
-    "zero\u200bwidth",
-    "don't I'LL",
-    "<p class='a'>\r\n</p>",
-    "½ ﬁ Å",
-)
-"""What some code holds: characters that normalizers and pre-tokenizers treat in their own ways."""
 DEFAULT_TEMPLATE, TOOL_TEMPLATE = "default", "tool_use"
 """Names of chat templates: the one that is usually taken, and the one that is taken where tools are given."""
-BLANK = "▁"
-"""What stands for a blank in vocabularies of sentencepiece."""
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-_EXCERPT = 30
 _SHOWN_IDS = 4
 # Decoding costs more than encoding, and a decoder that differs does so in every line.
 _READ_IDS = 256
 _BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
 _ADVICE = "save it with the checkpoints, or name a directory that has it"
-_SAVE = "save it as tokenizer.json from the training, or name a directory that has it with --tokenizer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +72,11 @@ def open_tokenizer(path: Path, texts: Sequence[str]) -> Opened:
     tokenizer = load_tokenizer(path)
     _require_stated_ids(path, tokenizer, texts)
     if (path / TOKENIZER_JSON).is_file():
-        notes = [_changed_by_configuration(path, tokenizer, texts), _changed_by_class(path, tokenizer, texts)]
-        notes.append(_without_blanks(tokenizer))
+        notes = [_changed_by_configuration(path, tokenizer, texts), _without_blanks(tokenizer)]
     else:
-        notes = [_prove(path, tokenizer, texts)]
-    return Opened(tokenizer, " ".join(filter(None, (*notes, _two_templates(path, tokenizer)))))
+        notes = [prove(path, tokenizer, texts)]
+    notes += [_changed_by_class(path, tokenizer, texts), _two_templates(path, tokenizer)]
+    return Opened(tokenizer, " ".join(filter(None, notes)))
 
 
 def load_tokenizer(path: Path) -> Any:
@@ -101,17 +85,11 @@ def load_tokenizer(path: Path) -> Any:
     if not has_tokenizer(path):
         raise UimonError(Reason.TOKENIZER_MISSING, f"{path}: there is no tokenizer here; {_ADVICE}.")
     file = path / TOKENIZER_JSON
-    return _attempt(path, lambda: _from_json(path, file) if file.is_file() else _converted(path))
-
-
-def text_of(tokenizer: Any, ids: Sequence[int], *, special: bool) -> str:
-    """What `ids` say, with the texts of special tokens or without; a decoder may drop one blank at the beginning."""
-    text = tokenizer.decode(list(ids), skip_special_tokens=not special, clean_up_tokenization_spaces=False)
-    return str(text)
+    return _attempt(path, lambda: _from_json(path, file) if file.is_file() else convert(path))
 
 
 def normalized(tokenizer: Any, text: str) -> str:
-    """`text` as the tokenizer's own normalizer leaves it for the model, where it has one; its blanks may be `BLANK`."""
+    """`text` as the tokenizer's own normalizer leaves it for the model, where it has one; its blanks may be `▁`."""
     normalizer = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None)
     return text if normalizer is None else str(normalizer.normalize_str(text))
 
@@ -192,29 +170,6 @@ def _by_class(path: Path) -> Any:
     return AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
 
 
-def _converted(path: Path) -> Any:
-    """What the library makes of a vocabulary that is no tokenizer.json. Raises `UimonError` (`tokenizer_missing`)."""
-    from transformers import PreTrainedTokenizerFast
-
-    if (path / "tekken.json").is_file():
-        # The class of mistral-common has no chat template and takes none.
-        return PreTrainedTokenizerFast.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
-    if (path / "vocab.json").is_file() and not _has_merges(path):
-        # The library would guess the merges from the vocabulary's order.
-        raise UimonError(
-            Reason.TOKENIZER_MISSING, f"{path}: vocab.json is no tokenizer without its merges.txt; {_SAVE}."
-        )
-    return _by_class(path)
-
-
-def _has_merges(path: Path) -> bool:
-    return any((path / name).is_file() for name in ("merges.txt", "tokenizer.model", "spiece.model"))
-
-
-def _ids(tokenizer: Any, text: str, *, special: bool = False) -> list[int]:
-    return [int(token) for token in tokenizer(text, add_special_tokens=special)["input_ids"]]
-
-
 def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> None:
     """Refuse a token in use that has another id than the configuration gives it: the library numbers it anew."""
     used = (*texts, *templates_of(path, tokenizer).values())
@@ -224,7 +179,7 @@ def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> Non
             raise UimonError(
                 Reason.TOKENIZER_MISMATCH,
                 f"{path}: tokenizer_config.json gives the token {token!r} the id {stated}, the vocabulary beside it "
-                f"{given}; {_SAVE}.",
+                f"{given}; {SAVE}.",
             )
 
 
@@ -235,23 +190,21 @@ def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) 
     own = Tokenizer.from_file(str(path / TOKENIZER_JSON))
     own.no_truncation()
     own.no_padding()
-    wanted = own.get_added_tokens_decoder()
-    if {at: str(token) for at, token in wanted.items()} == {
-        at: str(token) for at, token in tokenizer.added_tokens_decoder.items()
-    }:
+    # The texts of added tokens and their options, such as whether blanks beside them belong to them.
+    if repr(own.get_added_tokens_decoder()) == repr(tokenizer.added_tokens_decoder):
         return ""
     own.encode_special_tokens = bool(tokenizer.split_special_tokens)
-    changed = _first(texts, lambda text: own.encode(text, add_special_tokens=False).ids != _ids(tokenizer, text))
+    changed = first(texts, lambda text: own.encode(text, add_special_tokens=False).ids != ids_of(tokenizer, text))
     if changed is None:
         return ""
     return (
-        "The tokenizer's configuration names tokens that its tokenizer.json does not have; they count, as transformers "
-        f"has it, and change the token ids of {_excerpt(changed)}."
+        "The tokenizer's configuration has tokens, or options of tokens, that its tokenizer.json does not have; they "
+        f"count, as in transformers, and change the token ids of {excerpt(changed)}."
     )
 
 
 def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
-    """A sentence where the class that transformers would load makes other ids or texts than tokenizer.json."""
+    """A sentence where what transformers would load by itself makes other ids or texts than the tokenizer's file."""
     named = _error_of(lambda: _by_class(path))
     if isinstance(named, BaseException):
         return ""
@@ -259,8 +212,9 @@ def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
     said = _error_of(lambda: _difference(tokenizer, named, texts))
     if isinstance(said, BaseException) or not said:
         return ""
+    file = next(name for name in TOKENIZER_FILES if (path / name).is_file())
     return (
-        "The tokenizer is read from its tokenizer.json alone: the class with which transformers would load it, "
+        f"The tokenizer is read from its {file} alone: the class with which transformers would load it, "
         f"{type(named).__name__}, {said}. If training used that class, let it save the tokenizer with its checkpoints."
     )
 
@@ -269,23 +223,23 @@ def _difference(tokenizer: Any, named: Any, texts: Sequence[str]) -> str:
     """How `named` differs, in words that follow its name; empty where ids and texts are the same."""
     # Some classes treat the blank behind a special token in their own way, which is where each turn begins.
     end = tokenizer.eos_token or ""
-    for text in (*PLAIN_TEXTS, *texts):
-        ids, others = _ids(tokenizer, end + text), _ids(named, end + text)
+    for text in (*PLAIN_TEXTS, *(f"{end}{text}" for text in (*PLAIN_TEXTS, *texts))):
+        ids, others = ids_of(tokenizer, text), ids_of(named, text)
         if ids != others:
             at = next((n for n, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), 0)
             there, here = (list(each[at : at + _SHOWN_IDS]) for each in (others, ids))
-            return f"makes other token ids of {_excerpt(text)} ({there} in place of {here})"
+            return f"makes other token ids of {excerpt(text.removeprefix(end))} ({there} in place of {here})"
         read = text_of(named, ids[:_READ_IDS], special=True)
         if read != text_of(tokenizer, ids[:_READ_IDS], special=True):
-            return f"reads {_excerpt(read)} for {_excerpt(text)}"
-    if _ids(tokenizer, "one", special=True) != _ids(named, "one", special=True):
+            return f"reads {excerpt(read)} for {excerpt(text)}"
+    if ids_of(tokenizer, "one", marked=True) != ids_of(named, "one", marked=True):
         return "puts other special tokens around a text"
     return ""
 
 
 def _without_blanks(tokenizer: Any) -> str:
     """A sentence where the tokenizer loses the blank between two words, which no training can have meant."""
-    text = text_of(tokenizer, _ids(tokenizer, "one two"), special=False)
+    text = text_of(tokenizer, ids_of(tokenizer, "one two"), special=False)
     if "onetwo" not in text.lower():
         return ""
     return (
@@ -304,39 +258,3 @@ def _two_templates(path: Path, tokenizer: Any) -> str:
         f"The processor's {PROCESSOR_TEMPLATE} has another chat template than the tokenizer, whose own is used; if "
         "training used the processor's, name it with --chat-template."
     )
-
-
-def _prove(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
-    """Refuse a converted vocabulary whose ids are not seen to be right; a sentence where rare characters differ."""
-    reference = encoder_of(path)
-    added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
-
-    def wrong(text: str) -> bool:
-        ids = _ids(tokenizer, text)
-        back = text_of(tokenizer, ids, special=True)
-        if reference is None:
-            return back != text
-        if any(token in text for token in added if token):
-            return False
-        return not reference.agrees(text, ids, tokenizer.convert_ids_to_tokens(ids), back)
-
-    found = _first((*texts, *PLAIN_TEXTS), wrong)
-    if found is not None:
-        how = "do not come back from its ids" if reference is None else f"get other ids than from {reference.library}"
-        raise UimonError(
-            Reason.TOKENIZER_MISMATCH,
-            f"{path}: there is no tokenizer.json, and with what transformers makes of the other files texts {how} "
-            f"({_excerpt(found)}); {_SAVE}.",
-        )
-    rare = _first(HARD_TEXTS, wrong)
-    if rare is None:
-        return ""
-    return f"The tokenizer has no tokenizer.json, and its ids of characters as in {_excerpt(rare)} are not proved."
-
-
-def _first(texts: Sequence[str], test: Callable[[str], bool]) -> str | None:
-    return next((text for text in texts if test(text)), None)
-
-
-def _excerpt(text: str) -> str:
-    return repr(text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _SENTENCEPIECE = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 
@@ -32,25 +33,60 @@ class Reference:
         return same and back.lstrip(" ") == self.decode(wanted).lstrip(" ")
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A file of sentencepiece, read by its own library."""
+
+    model: Any
+
+    @property
+    def merging(self) -> bool:
+        """True for a BPE that falls back on bytes, as models of the Llama kind have it; Unigram models do not merge.
+
+        The library does not tell the kind of a model. The scores of a BPE's pieces are whole numbers, those of a
+        Unigram model are logarithms.
+        """
+        scores = [score for _, score in self.scores() if score is not None]
+        return any(map(self.model.is_byte, range(self.model.vocab_size()))) and all(s == int(s) for s in scores)
+
+    def scores(self) -> list[tuple[str, float | None]]:
+        """The pieces by id, each with its score; without one those that a text never becomes by merging."""
+        apart = (self.model.is_control, self.model.is_byte, self.model.is_unknown, self.model.is_unused)
+        numbers = range(self.model.vocab_size())
+        return [
+            (self.model.id_to_piece(at), None if any(test(at) for test in apart) else float(self.model.get_score(at)))
+            for at in numbers
+        ]
+
+    def ids(self, text: str) -> list[int]:
+        """The ids of a text."""
+        return [int(token) for token in self.model.encode(text)]
+
+    def names(self, text: str) -> list[str]:
+        """The pieces of a text."""
+        return [str(piece) for piece in self.model.encode(text, out_type=str)]
+
+
+def read_pieces(path: Path) -> Pieces | None:
+    """The file of sentencepiece in the directory `path`; None where there is none, or it is none of sentencepiece's."""
+    file = next((path / name for name in _SENTENCEPIECE if (path / name).is_file()), None)
+    if file is None:
+        return None
+    try:
+        from sentencepiece import SentencePieceProcessor
+
+        return Pieces(SentencePieceProcessor(model_file=str(file)))
+    except (ImportError, RuntimeError, OSError):
+        # A file of tiktoken may have the same name, and has no pre-tokenizer in it.
+        return None
+
+
 def encoder_of(path: Path) -> Reference | None:
     """The encoder of the vocabulary in the directory `path`; None where no library reads its file by itself."""
     if (path / "tekken.json").is_file():
         return _tekken(path / "tekken.json")
-    for name in _SENTENCEPIECE:
-        if (path / name).is_file():
-            return _sentencepiece(path / name)
-    return None
-
-
-def _sentencepiece(file: Path) -> Reference | None:
-    try:
-        from sentencepiece import SentencePieceProcessor
-
-        model = SentencePieceProcessor(model_file=str(file))
-    except (ImportError, RuntimeError, OSError):
-        # A file of tiktoken has the same name, and no pre-tokenizer in it.
-        return None
-    return Reference("sentencepiece", model.encode, model.decode, lambda text: model.encode(text, out_type=str))
+    pieces = read_pieces(path)
+    return None if pieces is None else Reference("sentencepiece", pieces.ids, pieces.model.decode, pieces.names)
 
 
 def _tekken(file: Path) -> Reference | None:
