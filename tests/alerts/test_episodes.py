@@ -19,6 +19,8 @@ from watcher.alerts import (
     History,
     Replay,
     Rule,
+    best,
+    compare,
     entry_of,
     evaluate,
     limits,
@@ -139,6 +141,19 @@ def test_what_is_evaluated_later_but_was_seen_in_order_is_no_going_back() -> Non
 def test_an_evaluation_without_samples_is_refused_with_a_sentence() -> None:
     with pytest.raises(scorers.SampleError, match="step 100 has no samples"):
         entry_of(replace(made(100), samples=()))
+
+
+def test_texts_that_were_measured_alone_are_warned_of_by_their_perplexity_and_compared_by_it() -> None:
+    curve = {100: 3.0, 200: 2.0, 300: 4.0, 400: 8.0}
+    entries = [
+        entry_of(replace(made(step, perplexity=value), samples=()), sampled=False) for step, value in curve.items()
+    ]
+    raised = evaluate(History(tuple(entries)), AlertSettings())
+    assert [(alarm.rule, alarm.step) for alarm in raised] == [(Rule.DIVERGING, 400)]
+    chosen = best(entries)
+    assert chosen is not None
+    assert (chosen.step, chosen.sentence) == (200, "Step 200: perplexity 2.")
+    assert [delta.metric for delta in compare(entries[-1], entries[0])] == ["eval/perplexity"]
 
 
 def test_an_empty_history_has_no_alarms() -> None:

@@ -48,8 +48,10 @@ def compare(entry: Entry, baseline: Entry) -> tuple[Delta, ...]:
     jackknife's for pooled statistics.
     """
     paired = entry.prompts == baseline.prompts
-    low, high = (_paired_rates if paired else _unpaired_rates)(entry, baseline)
-    deltas = [Delta(VALIDITY, baseline.validity, entry.validity, low, high, paired)]
+    deltas = []
+    if entry.sampled and baseline.sampled:
+        low, high = (_paired_rates if paired else _unpaired_rates)(entry, baseline)
+        deltas.append(Delta(VALIDITY, baseline.validity, entry.validity, low, high, paired))
     if entry.perplexity is not None and baseline.perplexity is not None:
         deltas.append(Delta(PERPLEXITY, baseline.perplexity, entry.perplexity, None, None, paired))
     for name in Measure:

@@ -68,6 +68,8 @@ def best(
 
 
 def _by_validity(entries: Sequence[Entry]) -> list[Entry]:
+    if not all(entry.sampled for entry in entries):
+        return list(entries)
     leader = max(entries, key=lambda entry: entry.validity)
 
     def as_good(entry: Entry) -> bool:
@@ -111,7 +113,7 @@ _KEEP: Mapping[Criterion, Callable[[Sequence[Entry]], list[Entry]]] = MappingPro
 
 
 def _figures(entry: Entry) -> str:
-    said = [f"{percent(entry.validity)} of {len(entry.outcomes)} samples parse"]
+    said = [f"{percent(entry.validity)} of {len(entry.outcomes)} samples parse"] if entry.sampled else []
     if entry.perplexity is not None:
         said.append(f"perplexity {entry.perplexity:.3g}")
     if (entropy := entry.measures.get(Measure.COLOR_ENTROPY)) is not None:

@@ -45,6 +45,8 @@ DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
 """The rules that look at evaluations; those about time, NaN and the trainer's log are in `watcher.alerts.timing`."""
 
 
+_OF_CURVES = frozenset({Rule.OVERFITTING, Rule.DIVERGING, Rule.PERPLEXITY_HIGH, Rule.PROGRESSION_MISSED})
+"""The rules that need no samples."""
 _YIELDS_TO: Mapping[Rule, Rule] = MappingProxyType(
     {
         Rule.OVERFITTING: Rule.DIVERGING,
@@ -182,10 +184,14 @@ class _Episodes:
             if self._lasting.over(view):
                 self.alarms[-1] = replace(self.alarms[-1], cleared_step=view.newest.step)
                 self._lasting = None
-        elif free and (found := DETECTORS[self._rule](view, self._settings)) is not None:
+        elif free and (found := self._sign(view)) is not None:
             self._lasting = found
             alarm = _alarm(self._rule, found, view.newest.step, view.newest.uid, self._settings)
             self.alarms.append(replace(alarm, uid=view.newest.uid))
+
+    def _sign(self, view: View) -> Finding | None:
+        told = view.newest.sampled or self._rule in _OF_CURVES
+        return DETECTORS[self._rule](view, self._settings) if told else None
 
 
 def _alarm(

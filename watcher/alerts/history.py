@@ -77,13 +77,21 @@ class Entry:
 
     @property
     def validity(self) -> float:
-        """Share of them; an evaluation has at least one sample."""
+        """Share of them; only of an evaluation that has samples."""
         return self.valid / len(self.outcomes)
 
+    @property
+    def sampled(self) -> bool:
+        """False where texts were measured alone, so that only perplexity tells anything."""
+        return bool(self.outcomes)
 
-def entry_of(evaluation: Evaluated) -> Entry:
-    """The entry of an evaluation. Raises scorers.SampleError where it has no samples, or one cannot be read."""
-    if not evaluation.samples:
+
+def entry_of(evaluation: Evaluated, *, sampled: bool = True) -> Entry:
+    """The entry of an evaluation, `sampled` unless texts were measured alone.
+
+    Raises scorers.SampleError where its samples are missing, or one cannot be read.
+    """
+    if sampled and not evaluation.samples:
         raise SampleError(
             f"The evaluation of step {evaluation.step} has no samples, so no warnings can be based on it."
         )

@@ -400,7 +400,7 @@ def peculiarities(suite: Suite) -> list[str]:
             "in them ends; name what ends it with --val-format 'text:MARKER'."
         )
     if not suite.sampled:
-        said.append("No prompt is sampled, so only perplexity is logged, and no warning is based on samples.")
+        said.append("No prompt is sampled, so only perplexity is logged and warned of.")
     if seams:
         said.append(
             f"{seams} references stand behind another beginning than their prompts end with: the template or the "

@@ -110,11 +110,11 @@ class LedgerHistory:
         if evaluation.suite != self._suite:
             # Other prompts, or other sampling: nothing of before can be compared with what comes.
             self._suite, self._entries = evaluation.suite, {}
-        if "eval/samples" not in evaluation.metrics:
-            return  # texts that were measured alone
+        sampled = "eval/samples" in evaluation.metrics
         try:
             metrics = {name: evaluation.metrics.get(name) for name in self._wanted}
-            entry = entry_of(replace(evaluation, metrics=metrics, samples=self._ledger.samples(evaluation.uid)))
+            samples = self._ledger.samples(evaluation.uid)
+            entry = entry_of(replace(evaluation, metrics=metrics, samples=samples), sampled=sampled)
         except (scorers.SampleError, KeyError, ValueError) as error:
             log.warning("The samples of step %d cannot be compared with others (%s).", evaluation.step, error)
         else:
