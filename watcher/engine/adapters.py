@@ -59,6 +59,8 @@ _PLAIN_STARTS = frozenset({"true", "false", "none", "gaussian", "eva", "orthogon
 _EXACT_STARTS = frozenset({"pissa", "olora"})
 
 Parts = Mapping[str, Tensor]
+# The names of a module's lora_A and lora_B, and the factor of their product.
+Pair = tuple[str, str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def is_untrained(adapter: AdapterInfo) -> bool:
     return True
 
 
-def plain_pairs(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, str, float]] | None:
+def plain_pairs(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Pair] | None:
     """For each module its lora_A, its lora_B and the factor of their product, where the adapter in `path` is nothing
     but such pairs; None where it is more. Factors: LoRA (Hu et al. 2021), rsLoRA (Kalajdzievski 2023).
 
@@ -149,7 +151,7 @@ def plain_pairs(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, tuple[st
     more = config.get("use_dora") or config["init_lora_weights"] in _EXACT_STARTS or config.get("fan_in_fan_out")
     if more or any(set(parts) != set(_PAIRS[0]) for parts in modules.values()):
         return None
-    pairs = {}
+    pairs: dict[str, Pair] = {}
     for module in modules:
         rank, alpha = _rank(config, module), _own(config.get("alpha_pattern"), module, config.get("lora_alpha", 8))
         front = f"base_model.model.{module}"

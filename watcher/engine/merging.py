@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from watcher.engine.adapters import WEIGHTS, check_adapter, plain_pairs
+from watcher.engine.adapters import WEIGHTS, Pair, check_adapter, plain_pairs
 from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.guard import Inventory, read_inventory, refuse
 from watcher.model import Reason, UimonError
@@ -59,8 +59,7 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
     _separate(wrapped)
     merged = wrapped.merge_and_unload(safe_merge=True)
     if pairs is not None:
-        sums = {module: scaling * tensors[b].float() @ tensors[a].float() for module, (a, b, scaling) in pairs.items()}
-        _check_sums(adapter / WEIGHTS, sums, merged, inventory)
+        _check_sums(adapter / WEIGHTS, pairs, tensors, merged, inventory)
     if tied:
         _tie(merged)
     _cast(merged, inventory, base)
@@ -104,8 +103,10 @@ def _names_of_peft(wrapped: Any) -> set[str]:
     return set(get_peft_model_state_dict(wrapped, save_embedding_layers=True))
 
 
-def _check_sums(file: Path, sums: dict[str, Any], merged: Any, base: Inventory) -> None:
-    """Refuse (`adapter_unsupported`) a merge with a tensor other than what the base's files have plus its `sums`.
+def _check_sums(
+    file: Path, pairs: Mapping[str, Pair], tensors: Mapping[str, Any], merged: Any, base: Inventory
+) -> None:
+    """Refuse (`adapter_unsupported`) a merge with a tensor other than the base's files have, plus its pair's product.
 
     Tensor by tensor, as they are saved, and in fp32 on both sides: fused experts are taken apart one parameter at a
     time.
@@ -116,15 +117,16 @@ def _check_sums(file: Path, sums: dict[str, Any], merged: Any, base: Inventory) 
 
     used = {tensor.file for tensor in base.tensors.values()}
     files: dict[str, Any] = {one: safe_open(str(base.path / one), framework="pt") for one in used}
-    due = dict(sums)
+    due = dict(pairs)
     for key, parameter in merged.state_dict().items():
         for name, tensor in revert_weight_conversion(merged, {key: parameter}).items():
             if name not in base.tensors:
                 # A tied head, which is saved under the embedding's name.
                 continue
             own: Any = files[base.tensors[name].file].get_tensor(name).float()
-            change = due.pop(name.removesuffix(".weight"), None)
-            own = own if change is None else own + change
+            if pair := due.pop(name.removesuffix(".weight"), None):
+                low, high, scaling = pair
+                own += scaling * tensors[high].float() @ tensors[low].float()
             if not torch.allclose(tensor.float(), own, rtol=_ROUNDING, atol=_ROUNDING * float(own.abs().max())):
                 raise _unmergeable(file, f"PEFT makes another {name} than base and adapter add up to")
     if due:
