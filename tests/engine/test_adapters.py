@@ -190,6 +190,18 @@ def test_a_module_missing_in_one_layer_is_refused(tmp_path: Path, base: Inventor
     assert "model.layers.1.self_attn.v_proj is missing" in said
 
 
+@pytest.mark.parametrize("spare", ["model.layers.2.", "mtp.layers.0."])
+def test_a_head_for_further_tokens_is_none_of_the_adapters_modules(tmp_path: Path, spare: str) -> None:
+    def add(tensors: Tensors) -> None:
+        layer = "model.layers.1."
+        tensors |= {n.replace(layer, spare): tensor for n, tensor in list(tensors.items()) if layer in n}
+
+    whole = tiny_checkpoint(tmp_path / "base", num_hidden_layers=2)
+    base = read_inventory(altered(whole, tmp_path / "hub", add))
+    found = adapter(tmp_path / "x", pairs(), target_modules=["q_proj", "v_proj"])
+    assert check_adapter(found, base).rank == 4
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.engine.weights import tiny_checkpoint
 from watcher.engine.guard import Inventory, read_inventory
 from watcher.engine.launch import Demand, demand, sequences_for, vllm_arguments
+from watcher.engine.served import cpu_args
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
 
 SAMPLING = Sampling(max_tokens=100, temperature=0.0, top_p=1.0, seed=0, n=3)
@@ -73,3 +75,13 @@ def test_arguments_follow_the_settings(settings: EngineSettings, origin: Invento
     assert "max_model_len" not in args
     assert (args["enable_lora"], args["max_lora_rank"], args["max_loras"]) == (True, 16, 1)
     assert args["lora_target_modules"] == ["k_proj", "q_proj", "v_proj"]
+
+
+def test_on_a_cpu_rotary_positions_are_not_left_to_the_kernel_that_turns_heads_wrongly() -> None:
+    own = SimpleNamespace(custom_ops=["+rms_norm"])
+    for _ in range(2):
+        assert cpu_args({"compilation_config": own})["compilation_config"].custom_ops == [
+            "+rms_norm",
+            "-rotary_embedding",
+        ]
+    assert cpu_args({})["compilation_config"] == {"custom_ops": ["-rotary_embedding"]}

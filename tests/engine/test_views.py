@@ -108,6 +108,22 @@ def test_a_tied_matrix_under_the_heads_name_is_the_embedding(tmp_path: Path) -> 
     assert not reading_of(path).view
 
 
+@pytest.mark.parametrize(("told", "apart", "said"), [(True, True, False), (True, False, None), (False, True, None)])
+def test_a_head_with_values_of_its_own_is_no_tied_one(
+    tmp_path: Path, told: bool, apart: bool, said: bool | None
+) -> None:
+    def change(tensors: Tensors) -> None:
+        dtype, shape, data = tensors["model.embed_tokens.weight"]
+        tensors["lm_head.weight"] = (dtype, shape, data[:-1] + b"\x01" if apart else data)
+
+    path = altered(tiny_checkpoint(tmp_path / "a", tie_word_embeddings=told), tmp_path / "b", change)
+    reading = reading_of(path)
+    assert reading.view == (said is not None)
+    assert (reading.config or {}).get("tie_word_embeddings") is said
+    if reading.view:
+        assert values(lay_out(reading, tmp_path / "view")) == values(path)
+
+
 def test_names_that_differ_by_a_wrappers_word_alone_are_refused(tmp_path: Path) -> None:
     path = altered(
         tiny_checkpoint(tmp_path / "a"),

@@ -29,10 +29,14 @@ def _noisy(built: Any, seed: int = 3) -> Any:
     import torch
 
     torch.manual_seed(seed)
+    # Norms and biases start at one and at zero, by which one left out would not show; routers have theirs as buffers.
+    biases = [buffer for name, buffer in built.named_buffers() if name.endswith("bias") and buffer.is_floating_point()]
     with torch.no_grad():
-        for parameter in built.parameters():
+        for parameter in (*built.parameters(), *biases):
             if parameter.ndim > 1:
                 parameter.normal_(0.0, 0.1)
+            else:
+                parameter.add_(0.1 * torch.randn_like(parameter))
     return built
 
 
@@ -56,6 +60,57 @@ def lora_over(name: str, **options: Any) -> Callable[[Path], None]:
         save(adapted(base, **{"target_modules": ["q_proj", "v_proj"], **options}), place / "adapter", tokens)
 
     return make
+
+
+def each_expert_lora(name: str, **options: Any) -> Callable[[Path], None]:
+    """An adapter of each expert by itself, as transformers 4 has the modules and PEFT saves them: the names of the
+    base's files. `plain` is the base with all of it added by hand.
+    """
+
+    def make(place: Path) -> None:
+        import torch
+        from safetensors.torch import load_file, save_file
+
+        tokens = tokenizer()
+        for directory in ("base", "plain"):
+            save(_noisy(model(FAMILIES[name](tokens))), place / directory, tokens)
+        config: dict[str, Any] = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 8, "lora_alpha": 16, **options}
+        scaling = config["lora_alpha"] / config["r"]
+        weights = load_file(place / "base" / "model.safetensors")
+        halves: dict[str, Any] = {}
+        for key in sorted(weights):
+            module = key.removesuffix(".weight")
+            if module.rpartition(".")[2] in config["target_modules"]:
+                rows, columns = weights[key].shape
+                low, high = 0.1 * torch.randn(config["r"], columns), 0.1 * torch.randn(rows, config["r"])
+                halves |= {f"base_model.model.{module}.lora_{half}.weight": t for half, t in (("A", low), ("B", high))}
+                weights[key] = (weights[key].float() + scaling * high @ low).to(weights[key].dtype)
+        save_file(weights, place / "plain" / "model.safetensors", metadata={"format": "pt"})
+        tokens.save_pretrained(place / "adapter")
+        save_file(halves, place / "adapter" / "adapter_model.safetensors", metadata={"format": "pt"})
+        (place / "adapter" / "adapter_config.json").write_text(json.dumps(config))
+
+    return make
+
+
+def further_tokens(place: Path) -> None:
+    """A base with a head for further tokens after its last layer, as the hub has it, and an adapter of the others."""
+    from safetensors.torch import load_file, save_file
+
+    lora_over("glm4-moe")(place)
+    file = place / "base" / "model.safetensors"
+    weights = load_file(file)
+    after = {k.replace("layers.1.", "layers.2."): tensor.clone() for k, tensor in weights.items() if "layers.1." in k}
+    save_file({**weights, **after}, file, metadata={"format": "pt"})
+
+
+def two_heads(place: Path) -> None:
+    """A model whose configuration ties the embeddings and whose files have an output head with other values."""
+    tokens = tokenizer()
+    for name in ("plain", "model"):
+        save(_noisy(model(FAMILIES["qwen2"](tokens))), place / name, tokens)
+    config = json.loads((place / "model" / "config.json").read_text())
+    (place / "model" / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": True}))
 
 
 def head_only(place: Path) -> None:
@@ -247,7 +302,17 @@ CASES: dict[str, Callable[[Path], None]] = {
     **{f"{name}-lora": lora_over(name) for name in ("qwen3-moe", "mixtral", "olmoe", "qwen2-moe", "granite-moe")},
     "qwen3-moe-dora": lora_over("qwen3-moe", use_dora=True),
     "qwen3-moe-experts-lora": lora_over("qwen3-moe", target_parameters=["mlp.experts.gate_up_proj"]),
+    "mixtral-each-expert-lora": each_expert_lora("mixtral", target_modules=["q_proj", "w1", "w2", "w3", "gate"]),
+    "qwen3-moe-each-expert-lora": each_expert_lora(
+        "qwen3-moe", target_modules=["v_proj", "gate_proj", "up_proj", "down_proj"]
+    ),
+    "qwen2-moe-each-expert-lora": each_expert_lora(
+        "qwen2-moe", target_modules=["v_proj", "gate_proj", "up_proj", "down_proj"]
+    ),
+    "olmoe-each-expert-lora": each_expert_lora("olmoe", target_modules=["gate_proj", "up_proj", "down_proj"]),
+    "further-tokens-lora": further_tokens,
     "tied-as-head": head_only,
+    "tied-by-config-alone": two_heads,
     "compiled": compiled("_orig_mod.{}".format),
     "distributed": compiled("module.{}".format),
     "compiled-and-distributed": compiled("_orig_mod.module.{}".format),

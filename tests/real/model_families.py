@@ -94,6 +94,13 @@ DENSE: dict[str, Configure] = {
     ),
     "nemotron": _family("NemotronConfig"),
     "arcee": _family("ArceeConfig"),
+    "lfm2": _family(
+        "Lfm2Config",
+        layer_types=["full_attention", "conv"],
+        **{"block_dim": 128, "block_ff_dim": 256, "block_multiple_of": 256, "conv_dim": 128},
+        block_ffn_dim_multiplier=1.0,
+        block_auto_adjust_ff_dim=False,
+    ),
     "gemma3n-text": _family(
         "Gemma3nTextConfig",
         head_dim=32,
@@ -176,7 +183,15 @@ MIXTURES: dict[str, Configure] = {
     ),
     "flex-olmo": _family("FlexOlmoConfig", num_experts=4, num_experts_per_tok=2),
     "hunyuan-moe": _family("HunYuanMoEV1Config", num_experts=4, moe_topk=[2, 2], head_dim=32),
-    "minimax-m2": _family("MiniMaxM2Config", num_local_experts=4, num_experts_per_tok=2, head_dim=32, rotary_dim=32),
+    "minimax-m2": _family(
+        "MiniMaxM2Config",
+        num_local_experts=4,
+        num_experts_per_tok=2,
+        head_dim=32,
+        rotary_dim=32,
+        scoring_func="sigmoid",
+        use_routing_bias=True,
+    ),
     "qwen3-next": _family(
         "Qwen3NextConfig",
         num_experts=4,
@@ -232,6 +247,8 @@ MIXTURES: dict[str, Configure] = {
         sliding_window=512,
         n_group=1,
         topk_group=1,
+        score_func="sigmoid",
+        route_norm=True,
     ),
 }
 

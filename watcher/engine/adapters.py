@@ -11,6 +11,7 @@ Not covered: the values, and tensors beside the LoRA pairs that the configuratio
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ _PLAIN_STARTS = frozenset({"true", "false", "none", "gaussian", "eva", "orthogon
 _EXACT_STARTS = frozenset({"pissa", "olora"})
 
 Parts = Mapping[str, Tensor]
+# The names of a module's lora_A and lora_B, and the factor of their product.
+Pair = tuple[str, str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,26 @@ def is_untrained(adapter: AdapterInfo) -> bool:
                 if data.count(0) != len(data):
                     return False
     return True
+
+
+def plain_pairs(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Pair] | None:
+    """For each module its lora_A, its lora_B and the factor of their product, where the adapter in `path` is nothing
+    but such pairs; None where it is more. Factors: LoRA (Hu et al. 2021), rsLoRA (Kalajdzievski 2023).
+
+    Raises `UimonError` (`config_missing`) without a readable configuration.
+    """
+    config = _read_config(path)
+    modules = _by_module(path / WEIGHTS, tensors)
+    more = config.get("use_dora") or config["init_lora_weights"] in _EXACT_STARTS or config.get("fan_in_fan_out")
+    if more or any(set(parts) != set(_PAIRS[0]) for parts in modules.values()):
+        return None
+    pairs: dict[str, Pair] = {}
+    for module in modules:
+        rank, alpha = _rank(config, module), _own(config.get("alpha_pattern"), module, config.get("lora_alpha", 8))
+        front = f"base_model.model.{module}"
+        scaling = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+        pairs[module] = f"{front}.lora_A.weight", f"{front}.lora_B.weight", scaling
+    return pairs
 
 
 def _unsupported(sentence: str) -> UimonError:
@@ -273,13 +296,19 @@ def _weight(module: str, base: Inventory) -> Tensor | None:
 
 def _rank(config: Mapping[str, Any], module: str) -> int:
     """The rank that the configuration gives a module. vLLM and PEFT derive its scaling from that, not from the file."""
-    own = (rank for key, rank in config["rank_pattern"].items() if _matches(rf"(.*\.)?({key})", module))
-    return int(next(own, config["r"]))
+    return int(_own(config["rank_pattern"], module, config["r"]))
+
+
+def _own(pattern: Mapping[str, Any] | None, module: str, usual: Any) -> Any:
+    """What a pattern of the configuration gives the module, else what is usual."""
+    own = (value for key, value in (pattern or {}).items() if _matches(rf"(.*\.)?({key})", module))
+    return next(own, usual)
 
 
 def _check_whole(file: Path, config: Mapping[str, Any], modules: Mapping[str, Parts], base: Inventory) -> None:
     """Refuse an adapter that lacks a module which its configuration adapts: vLLM would serve what is left of it.
 
+    Heads that predict further tokens lie in a base's files, and are no part of the model that transformers builds.
     Experts are due only where another layer has them, since PEFT cannot adapt them where transformers fuses them.
     """
     number = re.compile(r"\.\d+\.")
@@ -288,9 +317,23 @@ def _check_whole(file: Path, config: Mapping[str, Any], modules: Mapping[str, Pa
     for name, tensor in sorted(base.tensors.items()):
         module = name.removesuffix(".weight")
         named = bool(config.get("target_modules")) and ".experts." not in module
-        due = len(tensor.shape) == 2 and (named or number.sub(".#.", module, count=1) in patterns)
+        known = len(tensor.shape) == 2 and not _is_beyond(module, base.config)
+        due = known and (named or number.sub(".#.", module, count=1) in patterns)
         if due and module not in modules and is_targeted(config, module):
             raise refuse(f"{file}: {module} is missing, which the adapter's configuration names or other layers have.")
+
+
+def _is_beyond(module: str, config: Mapping[str, Any]) -> bool:
+    """Whether the module belongs to a head for further tokens: `mtp.`, or a layer after the last one.
+
+    >>> [_is_beyond(f"model.layers.{at}.self_attn.q_proj", {"num_hidden_layers": 2}) for at in (1, 2)]
+    [False, True]
+    """
+    text = config.get("text_config")
+    layers = (text if isinstance(text, dict) else config).get("num_hidden_layers")
+    found = re.search(r"\blayers\.(\d+)\.", module)
+    after = found is not None and isinstance(layers, int) and int(found[1]) >= layers
+    return "mtp" in module.split(".") or after
 
 
 def is_targeted(config: Mapping[str, Any], module: str) -> bool:

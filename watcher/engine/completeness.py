@@ -161,6 +161,11 @@ def _require_shared(path: Path, model: Any, found: Shapes) -> None:
 
 def _refuse_difference(path: Path, due: Shapes, found: Shapes) -> None:
     """Refuse the checkpoint, naming the first tensor by which it differs from what would be saved."""
+    if found and not due.keys() & found.keys():
+        raise refuse(
+            f"{path}: no tensor has a name that the model of config.json has ({min(found)}, not {min(due)}); save the "
+            "model itself, without what wraps it."
+        )
     if missing := sorted(due.keys() - found.keys()):
         raise refuse(f"{path}: the tensor {missing[0]} is missing; the checkpoint is incomplete.")
     for name in sorted(due.keys() & found.keys()):

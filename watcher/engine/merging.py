@@ -2,8 +2,10 @@
 
 A program of its own, the only one that imports peft. The base is loaded in fp32, so the sum is rounded once, to the
 type that each tensor has in the base's files. PEFT only warns of tensors that it did not take or did not find, so what
-it took is compared with the file. The one line on standard output is JSON: `{}`, or the `reason` and the `sentence` of
-the refusal. The program ends as soon as its standard input does, which its parent holds open.
+it took is compared with the file. An adapter of each expert by itself, as transformers 4 has them, PEFT converts to the
+fused experts of transformers 5: there the sums are compared with the file's. The one line on standard output is JSON:
+`{}`, or the `reason` and the `sentence` of the refusal. The program ends as soon as its standard input does, which its
+parent holds open.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from watcher.engine.adapters import WEIGHTS, check_adapter
+from watcher.engine.adapters import WEIGHTS, Pair, check_adapter, plain_pairs
 from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.guard import Inventory, read_inventory, refuse
 from watcher.model import Reason, UimonError
 
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+# Sums of products in fp32, whose order differs.
+_ROUNDING = 1e-5
 # What PEFT (a safe merge), the file system and torch's allocator say.
 _SIGNS = {
     "nans detected": Reason.NON_FINITE,
@@ -49,9 +53,13 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
         # Every new row comes from the adapter: nothing of how rows are made up here stays.
         model.resize_token_embeddings(info.vocabulary, mean_resizing=False)
     wrapped = PeftModel.from_pretrained(model, adapter, torch_device="cpu")
-    _check_taken(adapter / WEIGHTS, tensors, wrapped)
+    pairs = None if _names_of_peft(wrapped).issuperset(tensors) else plain_pairs(adapter, info.tensors)
+    if pairs is None:
+        _check_taken(adapter / WEIGHTS, tensors, wrapped)
     _separate(wrapped)
     merged = wrapped.merge_and_unload(safe_merge=True)
+    if pairs is not None:
+        _check_sums(adapter / WEIGHTS, pairs, tensors, merged, inventory)
     if tied:
         _tie(merged)
     _cast(merged, inventory, base)
@@ -86,6 +94,49 @@ def _load(base: Path) -> Any:
     if absent := sorted(map(str, (*loaded["missing_keys"], *loaded["mismatched_keys"]))):
         raise refuse(f"{base}: {absent[0]} is missing in the base model, or has another shape than the model asks for.")
     return model
+
+
+def _names_of_peft(wrapped: Any) -> set[str]:
+    """The names that PEFT would save the adapter's tensors under."""
+    from peft import get_peft_model_state_dict
+
+    return set(get_peft_model_state_dict(wrapped, save_embedding_layers=True))
+
+
+def _check_sums(
+    file: Path, pairs: Mapping[str, Pair], tensors: Mapping[str, Any], merged: Any, base: Inventory
+) -> None:
+    """Refuse (`adapter_unsupported`) a merge with a tensor other than the base's files have, plus its pair's product.
+
+    Tensor by tensor, as they are saved, and in fp32 on both sides: fused experts are taken apart one parameter at a
+    time.
+    """
+    import torch
+    from safetensors import safe_open
+    from transformers.core_model_loading import revert_weight_conversion
+
+    used = {tensor.file for tensor in base.tensors.values()}
+    files: dict[str, Any] = {one: safe_open(str(base.path / one), framework="pt") for one in used}
+    due = dict(pairs)
+    for key, parameter in merged.state_dict().items():
+        for name, tensor in revert_weight_conversion(merged, {key: parameter}).items():
+            if name not in base.tensors:
+                # A tied head, which is saved under the embedding's name.
+                continue
+            own: Any = files[base.tensors[name].file].get_tensor(name).float()
+            if pair := due.pop(name.removesuffix(".weight"), None):
+                low, high, scaling = pair
+                own += scaling * tensors[high].float() @ tensors[low].float()
+            if not torch.allclose(tensor.float(), own, rtol=_ROUNDING, atol=_ROUNDING * float(own.abs().max())):
+                raise _unmergeable(file, f"PEFT makes another {name} than base and adapter add up to")
+    if due:
+        raise _unmergeable(file, f"{min(due)} is not in the model that PEFT builds from the adapter's configuration")
+
+
+def _unmergeable(file: Path, what: str) -> UimonError:
+    return UimonError(
+        Reason.ADAPTER_UNSUPPORTED, f"{file}: {what}; merge the adapter where it is trained (merge_and_unload)."
+    )
 
 
 def _check_taken(file: Path, tensors: Mapping[str, Any], wrapped: Any) -> None:

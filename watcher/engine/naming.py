@@ -13,11 +13,12 @@ TRAINING_WRAPPERS = {
     "_orig_mod": "torch.compile",
     "_fsdp_wrapped_module": "FSDP",
     "_fpw_module": "FSDP",
+    "_forward_module": "Lightning Fabric",
     "_checkpoint_wrapped_module": "activation checkpointing",
     "module": "DDP or DeepSpeed",
 }
 """The attribute under which each wrapper keeps the module, and who wraps so (torch.nn.parallel, torch.distributed,
-torch._dynamo)."""
+torch._dynamo, lightning.fabric)."""
 # What stands before a text model's own names, in all orders: `model.`, `model.language_model.`,
 # `language_model.model.`, `language_model.`.
 _FRONTS = ("model", "language_model", "text_model")

@@ -4,6 +4,7 @@ A view is made where the directory as it is would be read wrongly, or not at all
 
 - beside the model's weights there are others, which vLLM would read too (`consolidated.safetensors`, an adapter);
 - the names carry training's wrappers (`_orig_mod.`), see `naming`;
+- the output head has values of its own, which the configuration denies;
 - the text model inside a wrapper is asked for, see `textmodels`.
 
 A view holds links to files that are right as they are, and weight files with another header where names change. It
@@ -34,6 +35,9 @@ from watcher.model import Reason, UimonError
 _CHUNK = 64 * 2**20
 _ALIGNMENT = 8
 _EMBEDDING = "embed_tokens.weight"
+_INPUTS = (_EMBEDDING, "wte.weight", "word_embeddings.weight")
+# Bytes that are compared at a time.
+_PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +78,63 @@ def reading_of(path: Path, *, text: bool = False) -> Reading:
     inside = text_model(inventory.config, names.values()) if text else None
     if inside is not None:
         names = {name: inside.names[plain] for name, plain in names.items() if plain in inside.names}
+    config = inside.config if inside else None
+    if _is_untied(inventory, names, config or inventory.config):
+        config = _untied(config or inventory.config)
     used = {tensor.file for tensor in inventory.tensors.values()}
     others = {file.name for file in path.glob("*.safetensors")} - used
     # vLLM follows an index even where the single file goes before it.
     stale = (path / INDEX).exists() and used == {SINGLE}
-    changed = inside is not None or any(old != new for old, new in names.items())
-    return Reading(inventory, names, inside.config if inside else None, bool(changed or others or stale))
+    changed = config is not None or any(old != new for old, new in names.items())
+    return Reading(inventory, names, config, bool(changed or others or stale))
 
 
 def _embedded(names: Iterable[str], config: Mapping[str, Any]) -> list[str]:
     """The names, the one matrix of tied embeddings as the input's: some writers keep the name of the output head."""
     held = list(names)
-    text = config.get("text_config")
-    tied = config.get("tie_word_embeddings", isinstance(text, dict) and text.get("tie_word_embeddings")) is True
-    if not tied or any(name.endswith(_EMBEDDING) for name in held):
+    if _ties(config) is not True or any(name.endswith(_EMBEDDING) for name in held):
         return held
     front = next((_front(name) for name in held if inner(name).startswith("layers.")), None)
     return [f"{front}{_EMBEDDING}" if front and name.endswith("lm_head.weight") else name for name in held]
+
+
+def _is_untied(inventory: Inventory, names: Mapping[str, str], config: Mapping[str, Any]) -> bool:
+    """Whether there is an output head with values of its own, though the configuration has it share the embeddings'.
+
+    Of such files (an adapter of the head alone, merged) transformers uses both matrices. vLLM would pass over the head.
+    """
+    if _ties(config) is not True:
+        return False
+    heads = [inventory.tensors[old] for old, new in names.items() if new.endswith("lm_head.weight")]
+    inputs = [inventory.tensors[old] for old, new in names.items() if new.endswith(_INPUTS)]
+    return len(heads) == len(inputs) == 1 and not _equal(inventory.path, heads[0], inputs[0])
+
+
+def _ties(config: Mapping[str, Any]) -> Any:
+    """What the configuration says of sharing; None where it leaves that to the model's class."""
+    text = config.get("text_config")
+    return config.get("tie_word_embeddings", text.get("tie_word_embeddings") if isinstance(text, dict) else None)
+
+
+def _untied(config: Mapping[str, Any]) -> dict[str, Any]:
+    text = config.get("text_config")
+    inside = {"text_config": {**text, "tie_word_embeddings": False}} if isinstance(text, dict) else {}
+    return {**config, **inside, "tie_word_embeddings": False}
+
+
+def _equal(path: Path, one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same bytes; their files are read up to the first difference."""
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    with (path / one.file).open("rb") as first, (path / other.file).open("rb") as second:
+        first.seek(one.begin)
+        second.seek(other.begin)
+        left = one.end - one.begin
+        while left and (piece := first.read(min(left, _PIECE))) == second.read(len(piece)):
+            if not piece:
+                return False
+            left -= len(piece)
+    return not left
 
 
 def _front(name: str) -> str:
