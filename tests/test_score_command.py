@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from watcher.cli import app
-from watcher.commands.score import as_plain, read_completions, run_score
+from watcher.commands.score import read_completions, run_score
 from watcher.model import UimonError
 
 GOOD = '<!doctype html><html><body><p class="p-4 bg-blue-500">Hi</p></body></html>'
@@ -35,7 +35,7 @@ def write(path: Path, text: str) -> Path:
 def test_json_has_exactly_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = write(tmp_path / "good.html", GOOD), write(tmp_path / "bad.html", BAD)
     printed = scored(capsys, good, bad)
-    assert list(printed) == ["metrics", "samples", "failures"]
+    assert list(printed) == ["metrics", "samples", "failures", "missing"]
     assert printed["failures"] == []
     assert all(value is None or isinstance(value, float) for value in printed["metrics"].values())
     assert printed["metrics"]["eval/syntax_validity_rate"] == 0.5
@@ -87,13 +87,13 @@ def test_a_directory_is_searched_in_order_without_hidden_files_and_modules(
 def test_pages_are_decoded_as_browsers_do(tmp_path: Path, head: str, encoding: str) -> None:
     page = f"<html>{head}<p>{'ж' if encoding == 'windows-1251' else '“é”'}</p></html>"
     (tmp_path / "page.html").write_bytes(page.encode(encoding))
-    (completion,) = read_completions(str(tmp_path))
+    (completion,) = read_completions(str(tmp_path)).completions
     assert completion.text == page
 
 
 def test_a_page_that_is_not_what_it_says_is_read_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_bytes(b"<meta charset=utf-8><p>caf\xe9 \xc3\xa9</p>")
-    (completion,) = read_completions(str(tmp_path))
+    (completion,) = read_completions(str(tmp_path)).completions
     assert completion.text.endswith("caf\ufffd é</p>")
 
 
@@ -133,12 +133,12 @@ def test_rows_hold_completions_or_conversations(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("{", "is not JSON"),
-        ("[" * 100_000, "is not JSON"),
+        ("{", "is broken: line 3 is not JSON"),
+        ("[" * 100_000, "is broken: line 3 is JSON that is nested too deeply"),
         ("[1]", "is not an object"),
         ('{"text": "a"}', "has no text under `completion`, which the rows before are read from"),
         ('{"label": "a"}', "has neither a text under `completion` nor an assistant turn"),
-        ('{"completion": null}', "has neither"),
+        ('{"completion": 3}', "has neither"),
         ('{"messages": [{"role": "user", "content": "a"}, 3]}', "has neither"),
         ('{"messages": "a"}', "has neither"),
     ],
@@ -146,8 +146,9 @@ def test_rows_hold_completions_or_conversations(tmp_path: Path, capsys: pytest.C
 def test_a_row_that_cannot_be_read_is_named_by_file_and_line(tmp_path: Path, row: str, said: str) -> None:
     file = write(tmp_path / "rows.jsonl", f'{{"completion": "a"}}\n\n{row}\n')
     with pytest.raises(UimonError) as raised:
-        list(read_completions(str(file)))
-    assert raised.value.sentence.startswith(f"{file}, line 3 ")
+        read_completions(str(file))
+    assert raised.value.sentence.startswith(str(file))
+    assert "line 3 " in raised.value.sentence
     assert said in raised.value.sentence
     assert "\n" not in raised.value.sentence
 
@@ -178,7 +179,7 @@ def test_a_directory_that_cannot_be_listed_is_an_error_and_not_a_gap(
 
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(UimonError, match=r"sub cannot be read \(Permission denied\)"):
-        list(read_completions(str(tmp_path)))
+        read_completions(str(tmp_path))
 
 
 def test_what_is_in_the_samples_never_changes_the_exit_code(tmp_path: Path) -> None:
@@ -314,8 +315,13 @@ def test_the_room_of_scorers_knows_nothing_of_the_watcher() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
 
 
-def test_no_rows_make_undefined_metrics(tmp_path: Path) -> None:
-    from scorers import score
-
-    plain = as_plain(score(read_completions(str(write(tmp_path / "rows.jsonl", "\n")))))
-    assert (plain["samples"], plain["metrics"]["eval/syntax_validity_rate"]) == ([], None)
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.jsonl", ""), ("a.jsonl", "\n"), ("a.json", "[]"), ("a.json", '{"samples": []}')]
+)
+def test_no_rows_make_undefined_metrics_and_are_said(tmp_path: Path, name: str, text: str) -> None:
+    file = write(tmp_path / name, text)
+    result = CliRunner().invoke(app, ["score", str(file), "--json"])
+    printed = json.loads(result.stdout)
+    assert (result.exit_code, printed["samples"]) == (0, [])
+    assert printed["metrics"]["eval/syntax_validity_rate"] is None
+    assert result.stderr == f"uimon: {file} holds no rows: there is nothing in it to score.\n"

@@ -6,6 +6,7 @@ trainings with a model.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,28 @@ def put_blanks_first(file: Path) -> None:
     file.write_bytes(model.SerializeToString())
 
 
+def write_tekken(path: Path, tokens: list[str] | None) -> None:
+    """A tekken.json alone, as mistral-common and its class in transformers save a tokenizer: bytes, some pairs of them,
+    and these special tokens; None leaves them to the library, as old files do.
+    """
+    path.mkdir(parents=True)
+    pieces = [bytes([byte]) for byte in range(256)] + [b"on", b"tw", b"two", b"  ", b"</"]
+    vocabulary = [
+        {"rank": rank, "token_bytes": base64.b64encode(piece).decode(), "token_str": None}
+        for rank, piece in enumerate(pieces)
+    ]
+    count = 40 if tokens is None else len(tokens)
+    pattern = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    configuration = {"pattern": pattern, "num_vocab_tokens": len(pieces), "default_vocab_size": len(pieces) + count}
+    configuration |= {"default_num_special_tokens": count, "version": "v3" if tokens is None else "v11"}
+    written: dict[str, Any] = {"config": configuration, "vocab": vocabulary}
+    if tokens is not None:
+        special = enumerate(tokens)
+        written["special_tokens"] = [{"rank": at, "token_str": token, "is_control": True} for at, token in special]
+    (path / "tekken.json").write_text(json.dumps(written))
+    (path / "config.json").write_text('{"model_type": "mistral"}')
+
+
 def families(path: Path) -> None:
     """All of them, and what uimon makes of each."""
     for name in CLASSES:
@@ -201,6 +224,14 @@ def families(path: Path) -> None:
         write_pieces(place, "bpe", **PIECES, tokenizer_class="LlamaTokenizer", legacy=legacy)
         put_blanks_first(place / "tokenizer.model")
     write_pieces(path / "unigram as LlamaTokenizer", "unigram", eos_token="</s>", tokenizer_class="LlamaTokenizer")
+    write_tekken(path / "tekken.json of old", None)
+    kinds = ("INST", "AVAILABLE_TOOLS", "TOOL_RESULTS", "SYSTEM_PROMPT")
+    around = [f"[{slash}{kind}]" for kind in kinds for slash in ("", "/")]
+    special = ["<pad>", "<unk>", "<s>", *around[:2], "</s>", *around[2:], "[TOOL_CALLS]", "[TOOL_CONTENT]"]
+    special += ["[ARGS]", "[CALL_ID]", "[IMG]", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]", "[SUFFIX]"]
+    write_tekken(path / "tekken.json of today", special)
+    write_tekken(path / "tekken.json as TokenizersBackend", special)
+    (path / "tekken.json as TokenizersBackend" / "config.json").unlink()
     seen = {place.name: look(place) for place in sorted(path.iterdir()) if place.is_dir()}
     (path / "opened.json").write_text(json.dumps(seen))
 
@@ -229,7 +260,8 @@ def look(path: Path) -> dict[str, Any]:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         rows.append([text, ids, library(text), text_of(tokenizer, ids, special=True)])
     marked = tokenizer(TEXTS[0])["input_ids"]
-    return {"note": note, "rows": rows, "marked": marked, "eos": tokenizer.eos_token, "size": len(tokenizer)}
+    end = {"eos": tokenizer.eos_token, "eos_id": tokenizer.eos_token_id}
+    return {"note": note, "rows": rows, "marked": marked, **end, "size": len(tokenizer)}
 
 
 def _library(path: Path) -> Callable[[str], list[int]]:
@@ -246,6 +278,11 @@ def _library(path: Path) -> Callable[[str], list[int]]:
 
         pieces = SentencePieceProcessor(model_file=str(path / "tokenizer.model"))
         return lambda text: list(pieces.encode(text))
+    if (path / "tekken.json").is_file():
+        from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+        tekken = Tekkenizer.from_file(path / "tekken.json")
+        return lambda text: list(tekken.encode(text, bos=False, eos=False))
     return lambda _: []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ def lines(path: Path, rows: Sequence[object]) -> Path:
 
 
 def read(path: Path, key: str | None = None) -> tuple[list[Completion], list[str]]:
-    said: list[str] = []
-    return list(read_completions(str(path), key, said.append)), said
+    found = read_completions(str(path), key)
+    return list(found.completions), list(found.notes)
 
 
 # What each tool writes, by its documentation or its source.
@@ -83,6 +84,11 @@ WRITTEN: dict[str, tuple[Row, str]] = {
     "ollama": ({"model": "x", "message": {"role": "assistant", "content": PAGE}, "done": True}, "message"),
     "evalplus": ({"task_id": "a", "solution": PAGE}, "solution"),
     "parts": ({"response": [{"type": "text", "text": PAGE}]}, "response"),
+    "ms-swift's pairs": ({"conversation": [{"human": "card", "assistant": PAGE}]}, "conversation"),
+    "gemini's thinking": (
+        {"response": {"candidates": [{"content": {"parts": [{"text": OTHER, "thought": True}, {"text": PAGE}]}}]}},
+        "response",
+    ),
     "mt-bench": ({"question_id": 1, "choices": [{"index": 0, "turns": [OTHER, PAGE]}]}, "choices"),
 }
 
@@ -102,13 +108,161 @@ def test_uimons_own_keys_need_no_word(tmp_path: Path) -> None:
     assert ([completion.text for completion in completions], said) == ([PAGE, PAGE], [])
 
 
-def test_an_answer_that_was_cut_off_counts_as_that(tmp_path: Path) -> None:
-    for name in ("openai batch", "a chat completion"):
-        (completion,), _ = read(lines(tmp_path / "rows.jsonl", [WRITTEN[name][0]]))
-        assert completion.truncated
-    for name in ("vllm run-batch, plain", "vllm's outputs"):
-        (completion,), _ = read(lines(tmp_path / "rows.jsonl", [WRITTEN[name][0]]))
-        assert not completion.truncated
+# Where each tool says what ended an answer, with its word for the token limit in place of `{}`.
+ENDINGS: dict[str, tuple[str, Row]] = {
+    "uimon": ("length", {"completion": PAGE, "finish_reason": "{}"}),
+    "ms-swift": ("length", {"response": PAGE, "labels": OTHER, "finish_reason": "{}"}),
+    "openai": ("length", {"choices": [{"message": {"content": PAGE}, "finish_reason": "{}"}]}),
+    "openai batch": ("length", {"response": {"body": {"choices": [{"text": PAGE, "finish_reason": "{}"}]}}}),
+    "vllm": ("length", {"prompt": "card", "outputs": [{"text": PAGE, "finish_reason": "{}"}]}),
+    "anthropic": ("max_tokens", {"result": {"message": {"content": PAGE, "stop_reason": "{}"}}}),
+    "inspect": ("max_tokens", {"output": {"choices": [{"message": {"content": PAGE}, "stop_reason": "{}"}]}}),
+    "gemini": (
+        "MAX_TOKENS",
+        {"response": {"candidates": [{"content": {"parts": [{"text": PAGE}]}, "finishReason": "{}"}]}},
+    ),
+    "gemini, as Python prints it": (
+        "FinishReason.MAX_TOKENS",
+        {"candidates": [{"content": {"parts": [{"text": PAGE}]}, "finish_reason": "{}"}]},
+    ),
+    "ollama's chat": ("length", {"message": {"role": "assistant", "content": PAGE}, "done_reason": "{}"}),
+    "ollama's generate": ("length", {"model": "x", "response": PAGE, "done": True, "done_reason": "{}"}),
+    "sglang": ("length", {"text": PAGE, "meta_info": {"finish_reason": {"type": "{}", "length": 10}}}),
+    "tgi": ("length", {"generated_text": PAGE, "details": {"finish_reason": "{}"}}),
+    "openai responses": (
+        "max_output_tokens",
+        {
+            "response": {
+                "body": {
+                    "status": "incomplete",
+                    "incomplete_details": {"reason": "{}"},
+                    "output": [{"role": "assistant", "content": [{"type": "output_text", "text": PAGE}]}],
+                }
+            }
+        },
+    ),
+}
+
+
+def ended(tool: str, word: str) -> object:
+    return json.loads(json.dumps(ENDINGS[tool][1]).replace("{}", word))
+
+
+@pytest.mark.parametrize("tool", ENDINGS)
+def test_an_answer_that_was_cut_off_counts_as_that(tmp_path: Path, tool: str) -> None:
+    rows = [ended(tool, ENDINGS[tool][0]), ended(tool, "stop")]
+    completions, _ = read(lines(tmp_path / "rows.jsonl", rows))
+    assert [(completion.text, completion.truncated) for completion in completions] == [(PAGE, True), (PAGE, False)]
+
+
+def test_a_key_of_ones_own_has_what_the_objects_around_it_say(tmp_path: Path) -> None:
+    file = lines(tmp_path / "rows.jsonl", [{"response": {"body": {"choices": [CHOICE]}}}])
+    (completion,), _ = read(file, "response.body.choices.0.message.content")
+    assert completion.truncated
+
+
+def test_a_list_of_endings_has_one_for_each_answer(tmp_path: Path) -> None:
+    row = {"responses": [PAGE, OTHER], "finish_reason": ["length", "stop"]}
+    completions, _ = read(lines(tmp_path / "rows.jsonl", [row]))
+    assert [completion.truncated for completion in completions] == [True, False]
+
+
+# What a failed request leaves, beside a row of the same tool's that went well, and what is said of it.
+FAILED: dict[str, tuple[Row, Row, str]] = {
+    "openai batch": (
+        WRITTEN["openai batch"][0],
+        {"custom_id": "b", "response": None, "error": {"code": "server_error", "message": "Try\nagain."}},
+        " (its error: Try again.)",
+    ),
+    "openai batch, status": (
+        WRITTEN["openai batch"][0],
+        {"response": {"status_code": 400, "body": {"error": {"message": "too long"}}}, "error": None},
+        " (its error: too long)",
+    ),
+    "vllm run-batch": (
+        WRITTEN["vllm run-batch, plain"][0],
+        {"response": {"status_code": 404, "body": {"object": "error", "message": "no such model"}}},
+        " (its error: no such model)",
+    ),
+    "llama-factory": (WRITTEN["llama-factory"][0], {"prompt": "card", "predict": None, "label": OTHER}, ""),
+    "ms-swift, with the dataset's answer": (
+        WRITTEN["ms-swift"][0],
+        {"response": None, "messages": [*ASKED, {"role": "assistant", "content": OTHER}]},
+        "",
+    ),
+    "anthropic batch": (
+        WRITTEN["anthropic batch"][0],
+        {"result": {"type": "errored", "error": {"type": "error", "error": {"type": "x", "message": "overloaded"}}}},
+        " (its error: overloaded)",
+    ),
+    "anthropic batch, expired": (
+        WRITTEN["anthropic batch"][0],
+        {"custom_id": "b", "result": {"type": "expired"}},
+        " (its error: expired)",
+    ),
+    "gemini": (
+        WRITTEN["gemini batch"][0],
+        {"response": {"promptFeedback": {"blockReason": "SAFETY"}}},
+        " (its error: blocked, SAFETY)",
+    ),
+    "ollama": (WRITTEN["ollama"][0], {"error": "model not found"}, " (its error: model not found)"),
+    "sglang": (
+        {"text": PAGE, "meta_info": {"finish_reason": {"type": "stop"}}},
+        {"text": "<p", "meta_info": {"finish_reason": {"type": "abort"}}},
+        " (what ended it: abort)",
+    ),
+    "inspect": (
+        WRITTEN["inspect"][0],
+        {"output": {"completion": ""}, "error": {"message": "timeout"}},
+        " (its error: timeout)",
+    ),
+    "thinking alone": (
+        {"choices": [CHOICE]},
+        {"choices": [{"message": {"content": None, "reasoning_content": "hm"}, "finish_reason": "length"}]},
+        " (what ended it: length)",
+    ),
+    "uimon": ({"completion": PAGE}, {"completion": None}, ""),
+}
+
+
+@pytest.mark.parametrize("tool", FAILED)
+@pytest.mark.parametrize("failed_first", [False, True])
+def test_a_failed_request_is_named_and_counts_nowhere(tmp_path: Path, tool: str, failed_first: bool) -> None:
+    good, bad, why = FAILED[tool]
+    rows, number = ([bad, good, good], 1) if failed_first else ([good, bad, good], 2)
+    file = lines(tmp_path / "rows.jsonl", rows)
+    result = CliRunner().invoke(app, ["score", str(file), "--json"])
+    printed = json.loads(result.stdout)
+    assert (result.exit_code, len(printed["samples"]), printed["metrics"]["eval/samples"]) == (0, 2, 2)
+    assert f"{file}: 1 row has no completion: line {number}{why}; left out of all figures." in result.stderr
+    (missing,) = printed["missing"]
+    assert (missing["source"], f" ({missing['reason']})" if why else "") == (f"{file}#{number}", why)
+
+
+def test_an_empty_answer_is_a_sample(tmp_path: Path) -> None:
+    rows = [
+        {"predict": ""},
+        {"predict": [{"type": "text", "text": ""}]},
+        {"predict": "", "error": None},
+        {"predict": "", "error": 0.5},
+    ]
+    completions, _ = read(lines(tmp_path / "rows.jsonl", rows))
+    assert [completion.text for completion in completions] == ["", "", "", ""]
+
+
+def test_one_failed_answer_of_several_is_left_out_alone(tmp_path: Path) -> None:
+    file = lines(tmp_path / "rows.jsonl", [{"responses": [PAGE, None, OTHER]}])
+    completions, said = read(file)
+    assert [completion.source for completion in completions] == [f"{file}#1.0", f"{file}#1.2"]
+    assert f"{file}: 1 row has no completion: line 1, answer 2; left out of all figures." in said
+
+
+def test_where_every_request_failed_nothing_is_scored(tmp_path: Path) -> None:
+    file = lines(tmp_path / "rows.jsonl", [{"predict": None, "error": "timeout"}] * 7)
+    result = CliRunner().invoke(app, ["score", str(file), "--json"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"7 rows have no completion: {file}#1 (its error: timeout), " in result.stderr
+    assert "and 2 more" in result.stderr
 
 
 def test_several_answers_to_one_prompt_are_several_samples_of_it(tmp_path: Path) -> None:
@@ -132,12 +286,10 @@ def test_several_answers_to_one_prompt_are_several_samples_of_it(tmp_path: Path)
     ids=["array", "container", "numbered", "samples", "texts", "pipeline"],
 )
 def test_one_json_document_holds_rows_too(tmp_path: Path, document: object) -> None:
-    file = tmp_path / "rows.json"
-    file.write_text(json.dumps(document, indent=1))
-    packed = tmp_path / "rows.json.gz"
-    packed.write_bytes(gzip.compress(file.read_bytes()))
-    for path in (file, packed):
-        assert [completion.text for completion in read(path)[0]] == [PAGE, PAGE]
+    text = json.dumps(document, indent=1).encode()
+    for name in ("rows.json", "rows.jsonl", "rows.json.gz", "rows.jsonl.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+        assert [completion.text for completion in read(tmp_path / name)[0]] == [PAGE, PAGE]
 
 
 def test_packed_lines_and_byte_order_marks_are_read(tmp_path: Path) -> None:
@@ -147,9 +299,27 @@ def test_packed_lines_and_byte_order_marks_are_read(tmp_path: Path) -> None:
         ("b.jsonl", text.encode("utf-8-sig")),
         ("c.jsonl", text.encode("utf-16")),
         ("d.ndjson", text.encode()),
+        ("e.json", text.encode()),
+        ("f.jsonl.xz", lzma.compress(text.encode())),
+        ("g.csv", f'prompt,predict,label\ncard,"{PAGE}",x\n'.encode()),
     ):
         (tmp_path / name).write_bytes(data)
         assert [completion.text for completion in read(tmp_path / name)[0]] == [PAGE]
+
+
+def test_completions_in_parquet_are_read_where_they_are_named(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = [{"step": "1", "prompt": "card", "completion": PAGE, "advantage": 0.5}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "completions_00001.parquet")
+    assert [completion.text for completion in read(tmp_path / "completions_00001.parquet")[0]] == [PAGE]
+
+
+def test_conversations_to_one_prompt_are_samples_of_it(tmp_path: Path) -> None:
+    rows = [{"conversation": [{"human": asked, "assistant": PAGE}]} for asked in ("card", "card", "form")]
+    first, second, other = read(lines(tmp_path / "rows.jsonl", rows))[0]
+    assert first.prompt == second.prompt != other.prompt
 
 
 @pytest.mark.parametrize(
@@ -175,7 +345,8 @@ def test_a_key_of_ones_own_is_taken(tmp_path: Path, row: Row, key: str) -> None:
         ([{"output": PAGE, "text": OTHER}], ("line 1", "`output` and `text`", "--key")),
         ([{"verdict": PAGE, "label": OTHER}], ("line 1", "its keys are `verdict`, `label`", "--key")),
         ([{"predict": PAGE}, {"output": PAGE}], ("line 2", "no text under `predict`", "--key")),
-        ([{"custom_id": "a", "response": None, "error": {"code": "x"}}], ("line 1", "its keys are `custom_id`")),
+        ([{"message": PAGE}], ("line 1", "its keys are `message`")),
+        ([{"messages": ASKED}], ("line 1", "its keys are `messages`")),
         ([{"resps": [[[-1.5, False]]]}], ("line 1", "its keys are `resps`")),
         ([{"predict": 3}], ("line 1", "its keys are `predict`")),
     ],
@@ -195,7 +366,7 @@ def test_equal_texts_under_two_keys_are_no_question(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl.gz").write_bytes(b"\x1f\x8b not packed")
-    with pytest.raises(UimonError, match=r"rows\.jsonl\.gz cannot be read"):
+    with pytest.raises(UimonError, match=r"rows\.jsonl\.gz is packed, and damaged"):
         read(tmp_path / "rows.jsonl.gz")
 
 

@@ -98,6 +98,28 @@ def test_a_converted_vocabulary_is_used_where_it_is_proved(opened: dict[str, Any
             assert back == text
 
 
+@pytest.mark.parametrize(("name", "begin", "end"), [("tekken.json of old", 1, 2), ("tekken.json of today", 2, 5)])
+def test_a_tekken_file_by_itself_has_its_own_beginning_and_end(
+    opened: dict[str, Any], name: str, begin: int, end: int
+) -> None:
+    seen = opened[name]
+    for text, ids, own, back in seen["rows"]:
+        if "</s>" not in text:
+            assert (ids, back) == (own, text)
+    assert seen["marked"] == [begin, *seen["rows"][0][2]]
+    assert (seen["eos"], seen["eos_id"]) == ("</s>", end)
+
+
+def test_what_mistrals_class_makes_of_an_end_in_a_text_is_said(opened: dict[str, Any]) -> None:
+    note = opened["tekken.json of today"]["note"]
+    assert "MistralCommonBackend, with which transformers would load the tokenizer, takes the texts of special" in note
+    assert "alone: the class" not in note
+    other = opened["tekken.json as TokenizersBackend"]["note"]
+    assert (
+        "TokenizersBackend, puts other special tokens around a text. If training used that class, let it save" in other
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [

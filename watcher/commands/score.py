@@ -9,24 +9,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from scorers import Completion, Language, Report, Sample, score
 from watcher.commands.score_report import show
-from watcher.commands.score_rows import CHAT, OWN, completions_of
+from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins
 from watcher.printable import printable
 
 CODE_SUFFIXES = {".html": Language.HTML, ".htm": Language.HTML, ".jsx": Language.JSX, ".tsx": Language.TSX}
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
-ROWS_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz")
-# In a directory these are configurations and results more often than completions, so they are read where named.
-NAMED_SUFFIXES = (".json", ".json.gz")
+ROWS_SUFFIXES = (".jsonl", ".ndjson")
+# In a directory these are configurations and data more often than completions, so they are read where named.
+NAMED_SUFFIXES = (".json", ".parquet", ".csv", ".tsv")
 SUFFIXES = (*CODE_SUFFIXES, *ROWS_SUFFIXES, *sorted(TEXT_SUFFIXES))
+_PACKED = (".gz", ".bz2", ".xz")
 
 # Browsers look for a page's own word about its encoding this far.
 _PRESCAN = 1024
@@ -35,67 +36,106 @@ _RENAMED = dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii"), "windows
 
 # With fewer completions, starting processes takes longer than they save.
 _MANY = 300
+_SHOWN_MISSING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What arguments of the command hold: completions, rows without one, and sentences on what was read from where."""
+
+    completions: tuple[Completion, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None = None, *, as_json: bool) -> int:
     """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
-    `.html`, `.htm`, `.jsx` and `.tsx` files are code; HTML is decoded as browsers do, all else is UTF-8. In `.jsonl`
-    files each line is a row, as in the array of a `.json` file, and both may be `.gz`; `score_rows` says where a row's
-    text is found, or `key` names it. `prompt_id`, `prompt` or the other messages tell which prompt it answers. `.md`
-    and `.txt` files and standard input are one completion each. Directories are searched recursively, in order of
-    name, without hidden entries, `node_modules` and `.json` files. `scorers` names plug-ins. 0, or 1 where one of those
-    failed. Raises `UimonError` for input or plug-ins that are missing or cannot be read.
+    `.html`, `.htm`, `.jsx` and `.tsx` files are code; HTML is decoded as browsers do, all else is UTF-8. `.jsonl`,
+    `.ndjson`, `.json`, `.csv`, `.tsv` and `.parquet` files hold rows, whichever of these their content is, also packed
+    (`watcher.validation.files`); `score_rows` says where a row's text is found, or `key` names it. `prompt_id`,
+    `prompt` or the other messages tell which prompt it answers. A row that has none, as that of a failed request, is
+    left out and named. `.md` and `.txt` files and standard input are one completion each. Directories are searched
+    recursively, in order of name, without hidden entries, `node_modules`, `.json` files and tables. `scorers` names
+    plug-ins. 0, or 1 where one of those failed. Raises `UimonError` for input or plug-ins that are missing or cannot be
+    read, and for rows of which none has a completion.
     """
     plugins = named_plugins(scorers)
-    completions = [completion for path in paths for completion in read_completions(path, key, _say)]
-    workers = len(os.sched_getaffinity(0)) if len(completions) >= _MANY else 1
-    report = score(completions, plugins, workers)
+    read = _joined(read_completions(path, key) for path in paths)
+    if read.missing and not read.completions:
+        said = _missing_said([replace(row, place=row.source) for row in read.missing])
+        sentence = f"There is nothing to score: {said}; run these requests again, or name another key with --key."
+        raise UimonError(Reason.VAL_INVALID, sentence)
+    for note in read.notes:
+        _say(note)
+    workers = len(os.sched_getaffinity(0)) if len(read.completions) >= _MANY else 1
+    report = score(read.completions, plugins, workers)
     if as_json:
-        print(json.dumps(as_plain(report), indent=2, allow_nan=False))
+        print(json.dumps(as_plain(report, read.missing), indent=2, allow_nan=False))
     else:
         show(report)
     return 1 if report.failures else 0
 
 
-def read_completions(
-    path: str, key: str | None = None, say: Callable[[str], None] = lambda _: None
-) -> Iterator[Completion]:
-    """The completions of one argument of the command; raises `UimonError` as `run_score` does.
-
-    `say` is told, in a sentence, from which key of a file's rows they were read, where that is not uimon's own.
-    """
+def read_completions(path: str, key: str | None = None) -> Read:
+    """What one argument of the command holds; raises `UimonError` as `run_score` does."""
     if path == "-":
-        yield Completion(sys.stdin.buffer.read().decode("utf-8-sig", "replace"), source="-")
-        return
-    for file in _files(Path(path)):
-        if _has(file, (*ROWS_SUFFIXES, *NAMED_SUFFIXES)):
-            yield from _rows(file, key, say)
-        else:
-            language = CODE_SUFFIXES.get(file.suffix.lower())
-            yield Completion(_text(file), source=str(file), language=language)
+        text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
+        return Read((Completion(text, source="-"),))
+    return _joined(_read_file(file, key) for file in _files(Path(path)))
 
 
-def _rows(file: Path, key: str | None, say: Callable[[str], None]) -> Iterator[Completion]:
-    read: Counter[str] = Counter()
-    for chosen, completion in completions_of(file, key):
-        read[chosen] += 1
-        yield completion
-    for chosen, count in read.items():
-        if chosen not in ("", OWN, CHAT) and chosen != key:
-            say(f"{file}: {count} completions, read from `{chosen}`; --key names another key.")
+def _joined(parts: Iterable[Read]) -> Read:
+    each = tuple(parts)
+    return Read(
+        tuple(completion for part in each for completion in part.completions),
+        tuple(row for part in each for row in part.missing),
+        tuple(note for part in each for note in part.notes),
+    )
+
+
+def _read_file(file: Path, key: str | None) -> Read:
+    if not _holds_rows(file, (*ROWS_SUFFIXES, *NAMED_SUFFIXES)):
+        language = CODE_SUFFIXES.get(file.suffix.lower())
+        return Read((Completion(_text(file), source=str(file), language=language),))
+    try:
+        rows = completions_of(file, key)
+    except OSError as error:
+        _unreadable(error)
+    notes = [
+        f"{file}: {count} completions, read from `{chosen}`; --key names another key."
+        for chosen, count in rows.keys.items()
+        if chosen not in ("", OWN, CHAT) and chosen != key
+    ]
+    if rows.missing:
+        notes.append(f"{file}: {_missing_said(rows.missing)}; left out of all figures.")
+    elif not rows.completions:
+        notes.append(f"{file} holds no rows: there is nothing in it to score.")
+    return Read(rows.completions, rows.missing, tuple(notes))
+
+
+def _missing_said(missing: Sequence[Missing]) -> str:
+    """How many rows have no completion, and the first of them with their reasons."""
+    each = [f"{row.place} ({row.reason})" if row.reason else row.place for row in missing[:_SHOWN_MISSING]]
+    if len(missing) > _SHOWN_MISSING:
+        each.append(f"and {len(missing) - _SHOWN_MISSING} more")
+    rows = "1 row has" if len(missing) == 1 else f"{len(missing)} rows have"
+    return f"{rows} no completion: {', '.join(each)}"
 
 
 def _say(sentence: str) -> None:
     print(f"uimon: {printable(sentence)}", file=sys.stderr)
 
 
-def as_plain(report: Report) -> dict[str, Any]:
-    """What `--json` prints: `metrics` by name, `samples` in the order of the input, and what plug-ins failed at."""
+def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, Any]:
+    """What `--json` prints: `metrics` by name, `samples` in the order of the input, what plug-ins failed at, and the
+    rows that no figure counts, because they have no completion.
+    """
     return {
         "metrics": report.metrics,
         "samples": [_plain_sample(sample) for sample in report.samples],
         "failures": list(report.failures),
+        "missing": [{"source": row.source, "reason": row.reason} for row in missing],
     }
 
 
@@ -125,7 +165,7 @@ def _files(path: Path) -> list[Path]:
         raise UimonError(
             Reason.VAL_MISSING, f"{path} does not exist; name a file, a directory or - for standard input."
         )
-    if not _has(path, (*SUFFIXES, *NAMED_SUFFIXES)):
+    if not (_has(path, SUFFIXES) or _holds_rows(path, (*ROWS_SUFFIXES, *NAMED_SUFFIXES))):
         kinds = ", ".join((*SUFFIXES, *NAMED_SUFFIXES))
         sentence = f"{path} is of no kind that uimon scores ({kinds}); pipe it in with `uimon score -`."
         raise UimonError(Reason.VAL_INVALID, sentence)
@@ -137,12 +177,16 @@ def _walk(root: Path) -> Iterator[Path]:
         subdirectories[:] = [name for name in subdirectories if name != "node_modules" and not name.startswith(".")]
         for name in names:
             file = Path(directory, name)
-            if not name.startswith(".") and _has(file, SUFFIXES) and file.is_file():
+            if not name.startswith(".") and (_has(file, SUFFIXES) or _holds_rows(file)) and file.is_file():
                 yield file
 
 
 def _has(file: Path, suffixes: Sequence[str]) -> bool:
     return file.name.lower().endswith(tuple(suffixes))
+
+
+def _holds_rows(file: Path, suffixes: Sequence[str] = ROWS_SUFFIXES) -> bool:
+    return _has(file, [f"{suffix}{packed}" for suffix in suffixes for packed in ("", *_PACKED)])
 
 
 def _text(file: Path) -> str:

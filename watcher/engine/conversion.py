@@ -8,7 +8,7 @@ from the file here. Whichever way, a conversion is believed only where it is see
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ def convert(path: Path) -> Any:
     """
     tokenizer = _by_library(path)
     reference, pieces = encoder_of(path), read_pieces(path)
+    if reference is not None and reference.special:
+        _mark(tokenizer, reference.special)
+        return tokenizer
     if reference is None or pieces is None or not pieces.merging:
         return tokenizer
     other = _by_library(path)
@@ -86,6 +89,24 @@ def _test(tokenizer: Any, reference: Reference | None) -> Callable[[str], bool]:
         return not reference.agrees(text, ids, tokenizer.convert_ids_to_tokens(ids), back)
 
     return wrong
+
+
+def _mark(tokenizer: Any, special: Mapping[str, str]) -> None:
+    """Give the tokenizer the special tokens of its own file, which the library's conversion only numbers: the
+    beginning that each text has in training, and the end that stops a sample.
+    """
+    from tokenizers import processors
+
+    for name, token in special.items():
+        if getattr(tokenizer, name) is None:
+            setattr(tokenizer, name, token)
+    begin = special.get("bos_token")
+    if begin is not None:
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{begin} $A",
+            pair=f"{begin} $A {begin} $B",
+            special_tokens=[(begin, tokenizer.convert_tokens_to_ids(begin))],
+        )
 
 
 def _mend(tokenizer: Any, scores: Sequence[tuple[str, float | None]], *, plain: bool, legacy: bool) -> None:

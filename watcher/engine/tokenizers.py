@@ -21,7 +21,8 @@ these options writes them into the parts when it saves |
 
 **Without tokenizer.json** the library converts the vocabulary's file. It is believed only where it is seen to be right:
 the validation texts get the ids that the file's own library makes (sentencepiece for `*.model`, mistral-common for
-tekken.json), or, where there is none, they come back from their ids to the last blank.
+tekken.json), or, where there is none, they come back from their ids to the last blank. A tekken.json names its own
+beginning and end of a text, which count as mistral-common has them.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_
 _SHOWN_IDS = 4
 # Decoding costs more than encoding, and a decoder that differs does so in every line.
 _READ_IDS = 256
+# This class of transformers never makes special tokens of a text, and saves nothing but the tekken.json that it read.
+_MISTRAL = "MistralCommonBackend"
 _BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
 _ADVICE = "save it with the checkpoints, or name a directory that has it"
 
@@ -208,21 +211,46 @@ def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
     named = _error_of(lambda: _by_class(path))
     if isinstance(named, BaseException):
         return ""
-    # A class of mistral-common is asked in other words; a class may fail on texts that are no trouble to the file.
-    said = _error_of(lambda: _difference(tokenizer, named, texts))
-    if isinstance(said, BaseException) or not said:
-        return ""
+    # A class may fail on texts that are no trouble to the file.
+    said = _error_of(lambda: _by_another(path, tokenizer, named, texts))
+    return said if isinstance(said, str) else ""
+
+
+def _by_another(path: Path, tokenizer: Any, named: Any, texts: Sequence[str]) -> str:
+    """How the class `named` differs from the tokenizer, in sentences."""
     file = next(name for name in TOKENIZER_FILES if (path / name).is_file())
-    return (
-        f"The tokenizer is read from its {file} alone: the class with which transformers would load it, "
-        f"{type(named).__name__}, {said}. If training used that class, let it save the tokenizer with its checkpoints."
-    )
-
-
-def _difference(tokenizer: Any, named: Any, texts: Sequence[str]) -> str:
-    """How `named` differs, in words that follow its name; empty where ids and texts are the same."""
+    mistral = type(named).__name__ == _MISTRAL
+    if mistral:
+        special = [str(token) for token in tokenizer.added_tokens_decoder.values() if str(token)]
+        texts = [text for text in texts if not any(token in text for token in special)]
     # Some classes treat the blank behind a special token in their own way, which is where each turn begins.
-    end = tokenizer.eos_token or ""
+    said = _difference(tokenizer, named, texts, "" if mistral else tokenizer.eos_token or "")
+    notes = []
+    if said:
+        notes.append(
+            f"The tokenizer is read from its {file} alone: the class with which transformers would load it, "
+            f"{type(named).__name__}, {said}. If training used that class, {_way_out(mistral, file)}."
+        )
+    end = tokenizer.eos_token
+    if mistral and end and ids_of(named, end) != ids_of(tokenizer, end):
+        notes.append(
+            f"{_MISTRAL}, with which transformers would load the tokenizer, takes the texts of special tokens for "
+            f"plain text; here they are those tokens, as the {end!r} behind each answer in plain text. If training "
+            "gave that class such texts, it learned other tokens there; let it put the end behind its texts by its id."
+        )
+    return " ".join(notes)
+
+
+def _way_out(mistral: bool, file: str) -> str:
+    if not mistral:
+        return "let it save the tokenizer with its checkpoints"
+    if file == TOKENIZER_JSON:
+        return "leave its tekken.json with the checkpoints, and no tokenizer.json"
+    return "train with a tokenizer.json"
+
+
+def _difference(tokenizer: Any, named: Any, texts: Sequence[str], end: str) -> str:
+    """How `named` differs in texts, alone and behind `end`, in words that follow its name; empty where it does not."""
     for text in (*PLAIN_TEXTS, *(f"{end}{text}" for text in (*PLAIN_TEXTS, *texts))):
         ids, others = ids_of(tokenizer, text), ids_of(named, text)
         if ids != others:

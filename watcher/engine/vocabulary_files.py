@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 _SENTENCEPIECE = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
+
+# The library finds them by these texts in whatever a tekken.json lists, and in what an old one leaves to the library.
+_TEKKEN_SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +18,15 @@ class Reference:
     """A library's own reading of its file.
 
     `encode` gives the ids of a text, `decode` the text of those ids, `names` the pieces of a text (None: it has none).
+    `special` has the texts of the special tokens that the file itself names, by the attributes of transformers'
+    tokenizers; its texts begin with `bos_token`. Empty where such a file leaves that to its configuration.
     """
 
     library: str
     encode: Callable[[str], list[int]]
     decode: Callable[[list[int]], str]
     names: Callable[[str], list[str]] | None = None
+    special: Mapping[str, str] = field(default_factory=dict)
 
     def agrees(self, text: str, ids: Sequence[int], pieces: Sequence[str], back: str) -> bool:
         """True where `ids`, which are `pieces` and read `back`, are what the library makes of `text` too.
@@ -94,6 +100,16 @@ def _tekken(file: Path) -> Reference | None:
         from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
         model = Tekkenizer.from_file(file)
-    except (ImportError, ValueError, KeyError, OSError):
+    except (ImportError, ValueError, KeyError, OSError, AssertionError):
         return None
-    return Reference("mistral-common", lambda text: model.encode(text, bos=False, eos=False), model.decode)
+    library = "mistral-common"
+    special = {name: text for name, text in _TEKKEN_SPECIAL.items() if _has_special(model, text)}
+    return Reference(library, lambda text: model.encode(text, bos=False, eos=False), model.decode, special=special)
+
+
+def _has_special(model: Any, text: str) -> bool:
+    try:
+        model.get_special_token(text)
+    except (KeyError, ValueError):
+        return False
+    return True

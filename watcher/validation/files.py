@@ -1,4 +1,5 @@
-"""From a file's bytes to rows. What a file is, its content says; its name only helps with CSV.
+"""From a file's bytes to rows, for validation and for scoring. What a file is, its content says; its name only helps
+with CSV.
 
 Read are JSON lines (objects that span lines included), one JSON array, one object that holds one list of objects, CSV,
 TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32.
@@ -46,17 +47,23 @@ _MARKS: Final = (
 _SEPARATORS: Final = ("\t", ",", ";")
 _WRAPPERS: Final = (
     *("data", "dataset", "rows", "examples", "instances", "items", "records", "samples", "entries", "prompts"),
-    *("train", "validation", "valid", "val", "eval", "dev", "test"),
+    *("train", "validation", "valid", "val", "eval", "dev", "test", "predictions", "results"),
 )
 """Keys under which a file that is one object has its rows; another list of objects is a row's own column."""
 
 
+class Unreadable(Exception):
+    """A file whose bytes are no rows; the text says what is wrong, as it stands behind the file's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: `place` counts from 1, in the table's `unit`."""
+    """One row: `place` counts from 1, in the table's `unit`. `value` is what JSON has there; from `read_table`, and in
+    rows of CSV and parquet, it is an object.
+    """
 
     place: int
-    value: Mapping[str, Any]
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,60 +79,87 @@ def read_table(path: Path) -> Table:
     """The rows of a validation file.
 
     Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty, is not one of the kinds above, or
-    is damaged (the sentence names the line).
+    is damaged, or where a row is no object (the sentence names the line).
     """
     if path.is_dir():
         raise UimonError(Reason.VAL_MISSING, f"The validation file {path} is a directory; name a file with --val.")
     try:
-        data = path.read_bytes()
+        return _objects_of(read_values(path))
     except FileNotFoundError:
         raise UimonError(Reason.VAL_MISSING, f"The validation file {path} does not exist; check --val.") from None
     except OSError as error:
         sentence = f"The validation file {path} cannot be read ({error.strerror}); check --val."
         raise UimonError(Reason.VAL_MISSING, sentence) from None
+    except Unreadable as what:
+        raise UimonError(Reason.VAL_INVALID, f"The validation file {path} {what}.") from None
+
+
+def read_values(path: Path) -> Table:
+    """The rows of a file, whatever JSON they are; none of an empty file. Raises Unreadable, and OSError."""
+    data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
-    content = _unpacked(path, data)
+    content = _unpacked(data)
     if content.startswith(b"PAR1"):
-        return Table(tuple(_parquet(path, content)), "row", digest)
-    text = _decoded(path, content)
-    if not text.strip():
-        raise _invalid(path, "is empty; it needs one JSON object a line")
-    if text.lstrip().startswith("["):
-        return Table(tuple(_array(path, text)), "entry", digest)
+        return Table(tuple(_parquet(content)), "row", digest)
+    text = _decoded(content)
     separator = _separator(path, text)
     if separator:
-        return Table(tuple(_separated(path, text, separator)), "row", digest)
-    rows = list(_lines(path, text))
-    inner = _only_list(rows)
-    if inner is not None:
-        return Table(tuple(_objects(path, inner)), "entry", digest)
-    return Table(tuple(rows), "line", digest)
+        return Table(tuple(_separated(text, separator)), "row", digest)
+    rows = tuple(_lines(text))
+    if len(rows) == 1 and isinstance(rows[0].value, list):
+        return Table(_entries(rows[0].value), "entry", digest)
+    return Table(rows, "line", digest)
 
 
-def _invalid(path: Path, what: str) -> UimonError:
-    return UimonError(Reason.VAL_INVALID, f"The validation file {path} {what}.")
+def wrapped(value: Any) -> list[Any] | None:
+    """The list that an object holds around a file's rows, as `{"data": [...]}`; None where it holds none."""
+    if not isinstance(value, dict):
+        return None
+    lists = [held for key, held in value.items() if key in _WRAPPERS and isinstance(held, list)]
+    # `{"train": [...], "test": []}` has rows in one of them alone.
+    filled = [held for held in lists if held] or lists
+    return filled[0] if len(filled) == 1 else None
 
 
-def _unpacked(path: Path, data: bytes) -> bytes:
+def _objects_of(table: Table) -> Table:
+    """The rows of a file that must be objects. Raises Unreadable where one is none, and without any."""
+    if table.unit == "line":
+        if not table.rows:
+            raise Unreadable("is empty; it needs one JSON object a line")
+        inner = wrapped(table.rows[0].value) if len(table.rows) == 1 else None
+        table = table if inner is None else Table(_entries(inner), "entry", table.digest)
+    foreign = next((row.place for row in table.rows if not isinstance(row.value, dict)), None)
+    if foreign is None:
+        return table
+    if table.unit == "entry":
+        raise Unreadable(f"is one JSON array whose entry {foreign} is not a JSON object")
+    raise Unreadable(f"is broken: {table.unit} {foreign} is not a JSON object")
+
+
+def _entries(values: list[Any]) -> tuple[Row, ...]:
+    return tuple(Row(place, value) for place, value in enumerate(values, start=1))
+
+
+def _unpacked(data: bytes) -> bytes:
     for magic, (what, step) in _FOREIGN.items():
         if data.startswith(magic):
-            raise _invalid(path, f"is {what}, which uimon does not read; {step}")
+            raise Unreadable(f"is {what}, which uimon does not read; {step}")
     for magic, unpack in _UNPACK.items():
         if data.startswith(magic):
             try:
                 return unpack(data)
             except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-                raise _invalid(path, f"is packed, and damaged ({error}); pack it anew") from None
+                raise Unreadable(f"is packed, and damaged ({error}); pack it anew") from None
     return data
 
 
-def _decoded(path: Path, data: bytes) -> str:
+def _decoded(data: bytes) -> str:
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None) or _unmarked(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         where = f"byte {error.start + 1} is not {encoding.upper()}"
-        raise _invalid(path, f"is neither UTF-8 nor UTF-16 text ({where}); save it as UTF-8") from None
+        raise Unreadable(f"is neither UTF-8 nor UTF-16 text ({where}); save it as UTF-8") from None
     # A bare carriage return cannot stand in JSON, so each one ends a line; U+2028 can, and does not.
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -137,25 +171,8 @@ def _unmarked(data: bytes) -> str:
     return "utf-16-be" if data[:1] == b"\0" else "utf-8"
 
 
-def _array(path: Path, text: str) -> Iterator[Row]:
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise _invalid(path, f"is one JSON array that is broken at line {error.lineno} ({error.msg})") from None
-    except RecursionError:
-        raise _invalid(path, "is JSON that is nested too deeply") from None
-    yield from _objects(path, values)
-
-
-def _objects(path: Path, values: list[Any]) -> Iterator[Row]:
-    for place, value in enumerate(values, start=1):
-        if not isinstance(value, dict):
-            raise _invalid(path, f"is one JSON array whose entry {place} is not a JSON object")
-        yield Row(place, value)
-
-
-def _lines(path: Path, text: str) -> Iterator[Row]:
-    """JSON objects one after the other, each by the line at which it begins."""
+def _lines(text: str) -> Iterator[Row]:
+    """JSON values one after the other, each by the line at which it begins."""
     decoder, at, line = json.JSONDecoder(), 0, 1
     while True:
         begin = _next_value(text, at)
@@ -165,11 +182,11 @@ def _lines(path: Path, text: str) -> Iterator[Row]:
         try:
             value, end = decoder.raw_decode(text, begin)
         except json.JSONDecodeError as error:
-            raise _invalid(path, f"is broken: line {line} is not JSON ({error.msg})") from None
+            if at == 0 and text.startswith("[", begin):
+                raise Unreadable(f"is one JSON array that is broken at line {error.lineno} ({error.msg})") from None
+            raise Unreadable(f"is broken: line {line} is not JSON ({error.msg})") from None
         except RecursionError:
-            raise _invalid(path, f"is broken: line {line} is JSON that is nested too deeply") from None
-        if not isinstance(value, dict):
-            raise _invalid(path, f"is broken: line {line} is not a JSON object")
+            raise Unreadable(f"is broken: line {line} is JSON that is nested too deeply") from None
         yield Row(line, value)
         line, at = line + text.count("\n", begin, end), end
 
@@ -180,20 +197,12 @@ def _next_value(text: str, at: int) -> int:
     return at
 
 
-def _only_list(rows: list[Row]) -> list[Any] | None:
-    """The list of a file that is one object around its rows, as `{"data": [...]}`."""
-    if len(rows) != 1:
-        return None
-    lists = [value for key, value in rows[0].value.items() if key in _WRAPPERS and isinstance(value, list) and value]
-    return lists[0] if len(lists) == 1 else None
-
-
 def _separator(path: Path, text: str) -> str:
     """What separates a table's cells; empty where the file is none."""
     head = text.lstrip().partition("\n")[0]
-    if head.startswith("{"):
-        return ""
     named = {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes}
+    if head.startswith(("{", "[")) or (not named and _is_text(head)):
+        return ""
     for separator in _SEPARATORS:
         columns = {cell.strip().strip('"') for cell in head.split(separator)}
         if len(columns) > 1 and (named or columns & COLUMNS):
@@ -201,33 +210,39 @@ def _separator(path: Path, text: str) -> str:
     return "," if named else ""
 
 
-def _separated(path: Path, text: str, separator: str) -> Iterator[Row]:
+def _is_text(head: str) -> bool:
+    """Whether a first line is a text in JSON, which may have commas in it."""
+    try:
+        return isinstance(json.loads(head), str)
+    except ValueError:
+        return False
+
+
+def _separated(text: str, separator: str) -> Iterator[Row]:
     # Pages are longer than the 128 KiB that the reader allows a cell.
     before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         for place, row in enumerate(reader, start=1):
             if None in row or None in row.values():
-                raise _invalid(path, f"has another number of cells in row {place} than in its head")
+                raise Unreadable(f"has another number of cells in row {place} than in its head")
             yield Row(place, row)
     except csv.Error as error:
-        raise _invalid(path, f"is broken near line {reader.line_num} ({error})") from None
+        raise Unreadable(f"is broken near line {reader.line_num} ({error})") from None
     finally:
         csv.field_size_limit(before)
 
 
-def _parquet(path: Path, data: bytes) -> Iterator[Row]:
+def _parquet(data: bytes) -> Iterator[Row]:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         what = "is parquet, which needs pyarrow; install it with `pip install 'uimon[parquet]'`, or save JSON lines"
-        raise _invalid(path, what) from None
+        raise Unreadable(what) from None
     try:
         table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
     except (pyarrow.ArrowException, OSError) as error:
-        raise _invalid(path, f"is parquet that cannot be read ({str(error).splitlines()[0]})") from None
-    if not table.num_rows:
-        raise _invalid(path, "is empty: a parquet file without rows")
+        raise Unreadable(f"is parquet that cannot be read ({str(error).splitlines()[0]})") from None
     for place, value in enumerate(table.to_pylist(), start=1):
         yield Row(place, value)
