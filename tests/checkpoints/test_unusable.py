@@ -235,6 +235,11 @@ def test_runs_behind_a_link_are_named_and_none_behind_a_second_one(make: Make, t
     (scratch / "far").symlink_to(tmp_path / "far")
     assert runs_below(root) == [root / "outputs" / "R"]
     assert f"do: {root}/outputs/R; name" in name_others(root)
+    (root / "outputs").unlink()
+    for name, target in (("far", tmp_path / "far" / "checkpoint-10"), ("blobs", make.put(tmp_path / "blob", make.full(9)))):
+        (root / name).mkdir()
+        (root / name / "checkpoint-10").symlink_to(target)
+    assert set(runs_below(root)) == {tmp_path / "far", root / "blobs"}
 
 
 def test_a_checkpoint_that_is_a_link_is_named_with_where_it_leads(make: Make, tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ def test_a_directory_that_the_trainer_makes_after_the_start_is_said_once(
     assert caplog.text.count("holds no checkpoint itself") == 1
 
 
-@pytest.mark.parametrize("name", ["config.json", "trainer_state.json"])
+@pytest.mark.parametrize("with_state", [False, True])
 def test_once_does_not_pass_over_a_directory_that_is_a_model_itself(
-    house: House, caplog: pytest.LogCaptureFixture, name: str
+    house: House, caplog: pytest.LogCaptureFixture, with_state: bool
 ) -> None:
     path = write_checkpoint(house.root.parent / "made", 10)
     for file in path.iterdir():
-        if name == "trainer_state.json" or file.name != "trainer_state.json":
+        if with_state or file.name != "trainer_state.json":
             os.rename(file, house.root / file.name)  # noqa: PTH104
     service = house.service(once=True)
     with caplog.at_level("INFO", logger="uimon"):

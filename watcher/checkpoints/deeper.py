@@ -53,8 +53,8 @@ def runs_below(root: Path, namings: Sequence[Naming] = NAMINGS) -> list[Path]:
     for folder in _walk(root, links=True):
         for name in filter(lambda name: _is_checkpoint(name, namings), (*folder.folders, *folder.links)):
             place = folder.path
-            if name in folder.links:
-                place = _target(place / name).parent
+            if name in folder.links and _is_checkpoint((target := _target(place / name)).name, namings):
+                place = target.parent
             if place != root and not _is_same(place, root):
                 newest[place] = max(newest.get(place, 0.0), _changed(folder.path / name))
     return sorted(newest, key=lambda place: newest[place], reverse=True)
@@ -92,12 +92,13 @@ def name_links(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
 
 
 def name_runs(root: Path, runs: Sequence[Path]) -> str:
-    """Which directories below `root` hold checkpoints, in a sentence; empty where none does."""
+    """Which directories below `root`, or behind its links, hold checkpoints, in a sentence; empty where none does."""
     if not runs:
         return ""
     more = f", and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
     named = ", ".join(map(str, runs[:NAMED]))
-    return f"{root} holds no checkpoint itself, but directories below it do: {named}{more}; name the one that is meant."
+    where = "below it" if all(run.is_relative_to(root) for run in runs) else "behind its links"
+    return f"{root} holds no checkpoint itself, but directories {where} do: {named}{more}; name the one that is meant."
 
 
 def name_itself(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
