@@ -236,7 +236,8 @@ def test_runs_behind_a_link_are_named_and_none_behind_a_second_one(make: Make, t
     assert runs_below(root) == [root / "outputs" / "R"]
     assert f"do: {root}/outputs/R; name" in name_others(root)
     (root / "outputs").unlink()
-    for name, target in (("far", tmp_path / "far" / "checkpoint-10"), ("blobs", make.put(tmp_path / "blob", make.full(9)))):
+    blob = make.put(tmp_path / "blob", make.full(9))
+    for name, target in (("far", tmp_path / "far" / "checkpoint-10"), ("blobs", blob)):
         (root / name).mkdir()
         (root / name / "checkpoint-10").symlink_to(target)
     assert set(runs_below(root)) == {tmp_path / "far", root / "blobs"}
@@ -297,6 +298,18 @@ def test_what_grows_below_or_beside_a_checkpoint_is_no_silence(make: Make, run_d
     now += QUIET_S
     (seen,) = source.look() or []
     assert seen.condition is Condition.UNSUPPORTED
+
+
+def test_what_goes_on_below_after_a_long_silence_is_seen_within_some_looks(make: Make, run_dir: Path) -> None:
+    now = 0.0
+    source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+    path = make.put(run_dir / "checkpoint-5", {"trainer_state.json": state_bytes(5), "a/b/x": b""})
+    assert [found.condition for found in source.look() or []] == [Condition.PARTIAL]
+    now = LONG_SILENCE_S
+    assert [found.condition for found in source.look() or []] == [Condition.UNSUPPORTED]
+    (path / "a" / "b" / "x").write_bytes(b"x")
+    looks = [found.condition for _ in range(12) for found in source.look() or []]
+    assert looks[-1] is Condition.PARTIAL
 
 
 def test_shards_that_a_download_brings_before_the_weights_are_no_failure(make: Make, run_dir: Path) -> None:
