@@ -199,6 +199,26 @@ def test_the_directory_above_the_run_is_recognized(places: Places, probes: Probe
     assert str(tmp_path / "out" / "v0-20260101") in check.next_step
 
 
+def test_links_and_a_directory_that_is_a_checkpoint_are_no_run(places: Places, probes: Probes, tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    root.mkdir()
+    write_checkpoint(tmp_path / "scratch" / "checkpoint-5", 5)
+
+    def check(path: Path) -> Check:
+        return by_name(run_checks(replace(places, checkpoints=path), probes))["checkpoints"]
+
+    (root / "outputs").symlink_to(tmp_path / "scratch")
+    assert (check(root).status, check(root).next_step) == (Status.PROBLEM, f"Name that directory: {root}/outputs.")
+    (root / "checkpoint-5").symlink_to(tmp_path / "scratch" / "checkpoint-5")
+    assert check(root).status is Status.PROBLEM
+    assert "is a link" in check(root).sentence
+    write_checkpoint(root / "checkpoint-4", 4)
+    assert check(root).status is Status.NOTE
+    assert f"name the directory {tmp_path}/scratch" in check(root).next_step
+    found = check(tmp_path / "scratch" / "checkpoint-5")
+    assert (found.status, "is a checkpoint itself" in found.sentence) == (Status.PROBLEM, True)
+
+
 def test_runs_several_directories_deeper_are_named_the_newest_first(
     places: Places, probes: Probes, tmp_path: Path
 ) -> None:

@@ -86,6 +86,30 @@ def test_a_learning_rate_of_zero_is_said_but_not_at_the_ends_of_a_schedule(
     assert told(rows([2.0, 1.9, 1.8, 1.7, 1.6, 1.5], 0.5, rates)) == signs
 
 
+def test_steps_that_the_search_for_a_loss_scale_leaves_out_do_not_step_the_schedule() -> None:
+    log = rows([2.0, 1.9, 1.8, 1.7, 1.6, 1.5], [INF, NAN, INF, INF, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0, 0.0, 1e-5])
+    assert told(log) == told(log[:4]) == []
+    stuck = rows([2.0, 1.9, 1.8, 1.7, 1.6, 1.5], [INF, 0.5, 0.5, INF, 0.5, 0.5], [0.0] * 6)
+    assert told(stuck) == [(SignKind.ZERO_RATE, 2, None)]
+
+
+def test_a_loss_that_is_the_same_while_the_rate_still_rises_is_a_slow_beginning() -> None:
+    rising = [step * 1e-7 for step in range(1, 26)]
+    assert told(rows([0.6931] * 5, 0.5, rising[:5])) == []
+    assert told(rows([1.5] * 19, 0.5, rising[:19])) == []
+    assert told(rows([1.5] * 25, 0.5, rising)) == [(SignKind.SAME_LOSS, 1, None)]
+    risen = [1e-5, 2e-5, 3e-5]
+    assert told(rows([1.5] * 7, 0.5, [*risen, *[3e-5] * 4])) == []
+    assert told(rows([1.5] * 8, 0.5, [*risen, *[3e-5] * 5])) == [(SignKind.SAME_LOSS, 1, None)]
+    assert told(rows([1.5] * 5, 0.5)) == [(SignKind.SAME_LOSS, 1, None)]
+
+
+def test_preference_training_begins_undecided() -> None:
+    assert told(rows([0.6931] * 5 + [0.69] * 3, 1.4)) == []
+    assert told(rows([0.6931] * 20, 1.4)) == [(SignKind.SAME_LOSS, 1, None)]
+    assert told(rows([0.6931] * 5, 0.0)) == [(SignKind.SAME_LOSS, 1, None)]
+
+
 def test_a_loss_that_never_changes_is_said() -> None:
     assert told(rows([0.6931] * 8, 0.0)) == [(SignKind.SAME_LOSS, 1, None)]
     assert told(rows([0.6931] * 4, 0.0)) == []

@@ -20,7 +20,7 @@ from typing import Protocol
 from watcher.access import first_barred, may_read
 from watcher.base_models import resolve_base, snapshot_of
 from watcher.checkpoints import DirectoryWaker, discover, free_bytes, inspect
-from watcher.checkpoints.deeper import name_runs, runs_below
+from watcher.checkpoints.deeper import name_itself, name_links, name_runs, runs_below
 from watcher.checkpoints.proof import QUIET_S
 from watcher.engine.gpu import GpuChoice
 from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
@@ -253,8 +253,9 @@ def check_directory(root: Path | None, newest: Sequence[Checkpoint], readable: C
 
 
 def _empty_directory(root: Path) -> Check:
-    runs = runs_below(root)
-    if runs:
+    if said := name_itself(root) or name_links(root):
+        return Check("checkpoints", Status.PROBLEM, said, "Name the directory in which the trainer makes checkpoint-N.")
+    if runs := runs_below(root):
         return Check("checkpoints", Status.PROBLEM, name_runs(root, runs), f"Name that directory: {runs[0]}.")
     step = "uimon waits for the first one."
     return Check("checkpoints", Status.OK, f"{root} is readable and holds no checkpoint-N yet.", step)
@@ -272,6 +273,8 @@ def _judge_newest(root: Path, count: int, newest: Sequence[Checkpoint]) -> Check
         step = "uimon evaluates each once it is whole."
         return Check("checkpoints", Status.NOTE, f"{there}, the newest of them not complete.{detail}", step)
     said = f"{there}; {complete.name} is complete ({complete.bytes / 1e9:.2f} GB, {complete.kind})."
+    if links := name_links(root):
+        return Check("checkpoints", Status.NOTE, said, links)
     return Check("checkpoints", Status.OK, said)
 
 

@@ -9,12 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect
-from watcher.checkpoints.deeper import name_runs, runs_below
+from watcher.checkpoints.deeper import name_links, name_others
 from watcher.checkpoints.layout import may_hold_model
-from watcher.checkpoints.proof import LONG_SILENCE_S
+from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition
 
 Glance = tuple[tuple[str, int, int, int], ...]
+_DEEPEST, _MOST = 6, 5000
+"""Levels below a checkpoint, and entries in them, that are looked at for a writer that is not done."""
+_DOWNLOADS = ".cache/huggingface/download"
+"""Where `hf download --local-dir` lets files grow, below that directory, before it puts them in their place."""
 _RECENT = 100
 """So many of the newest checkpoints are looked into at each look."""
 _TURNS = 12
@@ -24,11 +28,14 @@ step that its trainer writes again is seen within a minute at the usual five sec
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A directory's content as it was seen first, `since` then, and whether it was complete."""
+    """A directory's content as it was seen first, `since` then, and whether it was complete. `below`: what is not
+    looked at any more once it is complete.
+    """
 
     glance: Glance
     since: float
     complete: bool = False
+    below: Glance = ()
 
 
 class DirectorySource:
@@ -74,10 +81,11 @@ class DirectorySource:
         return self._names
 
     def elsewhere(self) -> str:
-        """Where deeper down checkpoints are, in a sentence, if there is none where they are looked for; else empty."""
-        if self._names - {BASE_NAME}:
-            return ""
-        return name_runs(self._root, runs_below(self._root, self._namings))
+        """What else is there that is not evaluated, in a sentence: links beside the checkpoints, and without one what
+        the directory is instead, or where deeper down some are; else empty.
+        """
+        say = name_links if self._names - {BASE_NAME} else name_others
+        return say(self._root, self._namings)
 
     def again(self, name: str) -> None:
         """Look at this checkpoint once more, whatever has changed in it."""
@@ -96,14 +104,28 @@ class DirectorySource:
             # Beside the model in the run directory lie the checkpoints, which are none of its folders.
             glance, now = _glance(place.path, deep=place.name != FINAL_NAME), self._clock()
             known = self._known.get(place.name)
-            if known is None or known.glance != glance or not glance:
-                known = self._known[place.name] = _Known(glance, now - (_silence(glance) if known is None else 0.0))
-            if known.complete:
+            if known is not None and known.complete and known.glance == glance:
                 continue
-            found = self._inspect(place, now - known.since)
+            # Hundreds of shards below each of many checkpoints that nobody completes any more are read now and then.
+            idle = known is not None and now - known.since >= LONG_SILENCE_S and (number + self._looks) % _TURNS
+            below = known.below if known is not None and idle else self._below(place)
+            if known is None or (known.glance, known.below) != (glance, below):
+                silence = _silence(place.path, glance + below) if known is None else 0.0
+                known = self._known[place.name] = _Known(glance, now - silence, below=below)
+            found = _unless_downloading(self._inspect(place, now - known.since), known.below, now - known.since)
             if found.condition is Condition.COMPLETE:
                 self._known[place.name] = replace(known, complete=True)
             yield found
+
+    def _below(self, place: Found) -> Glance:
+        """All that shows that a writer is not done with it: its folders, whatever they hold, and a download into it.
+
+        Beside the model in the run directory lie the checkpoints, which are none of its folders.
+        """
+        download = self._root / _DOWNLOADS
+        if place.name == FINAL_NAME:
+            return _everything(download)
+        return _everything(place.path) + _everything(download / place.name)
 
     def _inspect(self, place: Found, quiet: float) -> Checkpoint:
         if place is self._base:
@@ -182,10 +204,42 @@ def _stamps(entry: os.DirEntry[str], *, deep: bool) -> Iterator[tuple[str, int, 
         return  # a link that leads nowhere, or a file that is gone
 
 
-def _silence(glance: Glance) -> float:
+def _everything(path: Path) -> Glance:
+    """Sizes, mtimes and inodes of all that lies below a directory, as far as `_DEEPEST` and `_MOST` allow; links are
+    not followed.
+    """
+    found: list[tuple[str, int, int, int]] = []
+    for folder, folders, files in os.walk(path):
+        for name in (*files, *folders):
+            try:
+                status = os.lstat(f"{folder}/{name}")
+            except OSError:
+                continue  # gone in between, as temporary files are
+            found.append((f"{folder}/{name}", status.st_size, status.st_mtime_ns, status.st_ino))
+        if len(found) >= _MOST:
+            break
+        if folder.count("/") - str(path).count("/") >= _DEEPEST:
+            folders.clear()
+    return tuple(sorted(found[:_MOST]))
+
+
+def _unless_downloading(found: Checkpoint, below: Glance, quiet: float) -> Checkpoint:
+    """What cannot be evaluated as it stands is unfinished while a download goes on, which brings small files first."""
+    waits = found.condition is Condition.UNSUPPORTED and quiet < QUIET_S
+    if waits and any(name.endswith(".incomplete") and _DOWNLOADS in name for name, *_ in below):
+        return replace(found, condition=Condition.PARTIAL, settling=True)
+    return found
+
+
+def _silence(path: Path, glance: Glance) -> float:
     """For how many seconds nothing has changed in a directory that is seen for the first time.
 
     By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts.
     """
-    age = time.time() - max((mtime for _, _, mtime, _ in glance), default=0) / 1e9
-    return age if glance and age >= LONG_SILENCE_S else 0.0
+    try:
+        # What is empty has no other time than its own.
+        newest = max((mtime for _, _, mtime, _ in glance), default=path.stat().st_mtime_ns)
+    except OSError:
+        return 0.0
+    age = time.time() - newest / 1e9
+    return age if age >= LONG_SILENCE_S else 0.0

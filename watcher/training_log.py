@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from watcher.model import LoggedStep
 
@@ -24,6 +24,12 @@ ZERO_ROWS = 3
 warm-up begins with one."""
 SAME_ROWS = 5
 """Rows in a row with a learning rate of 0 after other ones, or with one and the same loss from the first row on."""
+SLOW_ROWS = 20
+"""As many rows with the same loss are needed where it is ordinary for some: while the learning rate still rises from
+almost 0, and where the loss is that of two answers that are as likely (`UNDECIDED`) although there are gradients."""
+UNDECIDED = math.log(2)
+"""The first loss of preference training (DPO and its kin): the model and its reference are the same model yet."""
+_ROUNDING = 1e-4
 
 
 class SignKind(StrEnum):
@@ -99,8 +105,10 @@ def _zero_loss(log: Sequence[LoggedStep]) -> Iterator[LogSign]:
 
 
 def _zero_rate(log: Sequence[LoggedStep]) -> Iterator[LogSign]:
-    for rows, after in _stretches(log, lambda row: row.learning_rate == 0.0):
-        if len(rows) >= (ZERO_ROWS if rows[0] is log[0] else SAME_ROWS):
+    # A step that is left out in the search for a loss scale is left out for the schedule too, whose rate stays 0.
+    taken = [row for row in log if _has_stepped(row)]
+    for rows, after in _stretches(taken, lambda row: row.learning_rate == 0.0):
+        if len(rows) >= (ZERO_ROWS if rows[0] is taken[0] else SAME_ROWS):
             said = f"The learning rate is 0 since step {rows[0].step}, at {_times(rows)}."
             yield LogSign(SignKind.ZERO_RATE, rows[0].step, said, after)
 
@@ -109,9 +117,26 @@ def _same_loss(log: Sequence[LoggedStep]) -> Iterator[LogSign]:
     if len(log) < SAME_ROWS or log[0].loss == 0.0 or not math.isfinite(log[0].loss):
         return
     rows, after = next(_stretches(log, lambda row: row.loss == log[0].loss))
-    if len(rows) >= SAME_ROWS:
+    if _is_stuck(rows):
         said = f"The loss is {rows[0].loss:.6g} since step {rows[0].step}, the very same number at {_times(rows)}."
         yield LogSign(SignKind.SAME_LOSS, rows[0].step, said, after)
+
+
+def _has_stepped(row: LoggedStep) -> bool:
+    """False where the gradient norm is none: the optimizer has left that step out."""
+    return row.grad_norm is None or (math.isfinite(row.grad_norm) and row.grad_norm >= 0.0)
+
+
+def _is_stuck(rows: Sequence[LoggedStep]) -> bool:
+    """Whether so many rows with the same loss, from the first row of the log on, are more than a slow beginning."""
+    if len(rows) >= SLOW_ROWS:
+        return True
+    if abs(rows[0].loss - UNDECIDED) < _ROUNDING and any(row.grad_norm for row in rows):
+        return False
+    rates = [row.learning_rate or 0.0 for row in rows]
+    rising = sum(later > earlier for earlier, later in pairwise(rates))
+    # The first row has none before it; where the second one's rate is higher, it belongs to the warm-up.
+    return len(rows) - rising - (len(rates) > 1 and rates[1] > rates[0]) >= SAME_ROWS
 
 
 def _stretches(

@@ -8,12 +8,13 @@ from watcher.checkpoints.trainer_state import parse_trainer_state
 def test_losses_are_those_of_training_rows_in_file_order_diverged_ones_included() -> None:
     text = b"""{"global_step": 30, "max_steps": 30, "log_history": [
         {"step": 10, "loss": 1.5, "grad_norm": NaN}, {"step": 10, "eval_loss": 1.2}, {"step": 20, "loss": NaN},
-        {"step": 25, "loss": Infinity}, {"loss": 3.0}, {"step": 27, "loss": "0.1"}, {"step": 28, "loss": true},
+        {"step": 25, "loss": Infinity}, {"loss": 3.0}, {"step": 27, "loss": "0.1000", "grad_norm": "5e-1"},
+        {"step": 28, "loss": true}, {"step": 28, "loss": "1_0"}, {"step": 28, "loss": "low"},
         {"step": 29, "loss": 1%s}, 7, {"step": 30, "loss": 1}, {"step": 30, "train_loss": 9.9}]}""" % (b"0" * 400)
     state = parse_trainer_state(text)
     losses = [(row.step, row.loss) for row in state.log]
-    assert repr(losses) == "[(10, 1.5), (20, nan), (25, inf), (29, inf), (30, 1.0)]"
-    assert repr([row.grad_norm for row in state.log]) == "[nan, None, None, None, None]"
+    assert repr(losses) == "[(10, 1.5), (20, nan), (25, inf), (27, 0.1), (29, inf), (30, 1.0)]"
+    assert repr([row.grad_norm for row in state.log]) == "[nan, None, None, 0.5, None, None]"
     assert state.final
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.checkpoints.conftest import safetensors_bytes, state_bytes
 from watcher.checkpoints import DirectoryWaker, discover, inspect, naming_of, stage
-from watcher.checkpoints.deeper import ENTRIES, models_below, runs_below
+from watcher.checkpoints.deeper import DIRECTORIES, models_below, name_links, name_others, runs_below
 from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
 from watcher.model import Checkpoint, Condition, Kind, Reason
 from watcher.sources import DirectorySource
@@ -196,7 +196,7 @@ def test_a_state_older_than_its_weights_waits_for_a_silence_only(make: Make, run
     assert inspect(path, 5, quiet=QUIET_S).condition is Condition.COMPLETE
 
 
-def test_runs_deeper_down_are_found_newest_first_and_links_are_not_followed(make: Make, tmp_path: Path) -> None:
+def test_runs_deeper_down_are_found_newest_first_and_no_loop_is_followed(make: Make, tmp_path: Path) -> None:
     places = ["outputs/2026-11-28/15-30-00", "saves/M/lora/RUN", "output/M/v0-20261128-153000"]
     for number, place in enumerate(places):
         (tmp_path / place / "checkpoint-10").mkdir(parents=True)
@@ -208,9 +208,183 @@ def test_runs_deeper_down_are_found_newest_first_and_links_are_not_followed(make
     assert models_below(make.put(tmp_path / "checkpoint-1", {"x/y/model.safetensors": b""})) == ["x/y"]
 
 
+@pytest.mark.parametrize("kind", [Path.touch, Path.mkdir])
+def test_a_data_set_beside_the_runs_does_not_hide_them(tmp_path: Path, kind: Callable[[Path], None]) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(6000):
+        kind(tmp_path / "data" / f"{number:05}")
+    place = tmp_path / "outputs" / "2026-11-28" / "15-30-00"
+    (place / "checkpoint-1").mkdir(parents=True)
+    assert runs_below(tmp_path) == [place]
+
+
 def test_the_walk_is_bounded(tmp_path: Path) -> None:
-    for number in range(ENTRIES + 10):
-        (tmp_path / f"{number:05}").touch()
-    (tmp_path / "z" / "checkpoint-1").mkdir(parents=True)
-    # Whether it is reached depends on the order of the directory; that it ends does not.
-    assert len(runs_below(tmp_path)) <= 1
+    for number in range(DIRECTORIES + 10):
+        (tmp_path / "x" / f"{number:05}" / "checkpoint-1").mkdir(parents=True)
+    assert len(runs_below(tmp_path)) < DIRECTORIES
+
+
+def test_runs_behind_a_link_are_named_and_none_behind_a_second_one(make: Make, tmp_path: Path) -> None:
+    root, scratch = tmp_path / "root", tmp_path / "scratch"
+    root.mkdir()
+    make.put(scratch / "R" / "checkpoint-10", make.full(10))
+    make.put(tmp_path / "far" / "checkpoint-10", make.full(10))
+    (root / "outputs").symlink_to(scratch)
+    (root / "nowhere").symlink_to(tmp_path / "none")
+    (scratch / "back").symlink_to(root)
+    (scratch / "far").symlink_to(tmp_path / "far")
+    assert runs_below(root) == [root / "outputs" / "R"]
+    assert f"do: {root}/outputs/R; name" in name_others(root)
+    (root / "outputs").unlink()
+    blob = make.put(tmp_path / "blob", make.full(9))
+    for name, target in (("far", tmp_path / "far" / "checkpoint-10"), ("blobs", blob)):
+        (root / name).mkdir()
+        (root / name / "checkpoint-10").symlink_to(target)
+    assert set(runs_below(root)) == {tmp_path / "far", root / "blobs"}
+
+
+def test_a_checkpoint_that_is_a_link_is_named_with_where_it_leads(make: Make, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    make.put(tmp_path / "my scratch" / "checkpoint-10", make.full(10))
+    make.put(tmp_path / "other", make.full(20))
+    (root / "checkpoint-10").symlink_to(tmp_path / "my scratch" / "checkpoint-10")
+    assert f"name the directory {tmp_path}/my scratch, or" in name_others(root)
+    assert f"`uimon eval '{tmp_path}/my scratch/checkpoint-10'`" in name_links(root)
+    make.put(root / "checkpoint-5", make.full(5))
+    (root / "checkpoint-20").symlink_to(tmp_path / "other")
+    assert "checkpoint-10 (and 1 more such links) is a link" in name_links(root)
+    source = DirectorySource(root, DirectoryWaker(root))
+    assert [found.name for found in source.look() or []] == ["checkpoint-5"]
+    assert "is a link" in source.elsewhere()
+    for link in ("checkpoint-10", "checkpoint-20"):
+        (root / link).unlink()
+    (root / "checkpoint-6").symlink_to("checkpoint-5")
+    assert name_links(root) == ""
+
+
+def test_a_directory_that_is_a_checkpoint_itself_is_told_from_a_runs(make: Make, tmp_path: Path) -> None:
+    path = make.put(tmp_path / "run" / "checkpoint-5", make.full(5))
+    assert f"{path} is a checkpoint itself: name {path.parent}" in name_others(path)
+    assert f"`uimon eval {path}` evaluates it" in name_others(path)
+    adapter = make.put(tmp_path / "out", make.adapter(5))
+    assert f"{adapter} holds a model and no checkpoint-N: `uimon eval {adapter}`" in name_others(adapter)
+    (tmp_path / "empty" / "checkpoint-5").mkdir(parents=True)
+    assert name_others(tmp_path / "empty" / "checkpoint-5") == ""
+    assert name_others(tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize(
+    "growing",
+    [
+        "checkpoint-5/.cache/huggingface/download/x.incomplete",
+        ".cache/huggingface/download/checkpoint-5/x.incomplete",
+        "checkpoint-5/optimizer_0/__0_0.tmp",
+        "checkpoint-5/actor/huggingface/model.safetensors.tmp",
+    ],
+)
+def test_what_grows_below_or_beside_a_checkpoint_is_no_silence(make: Make, run_dir: Path, growing: str) -> None:
+    now = 0.0
+    source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+    files = make.full(5)
+    del files["model.safetensors"]
+    make.put(run_dir / "checkpoint-5", files)
+    (run_dir / growing).parent.mkdir(parents=True, exist_ok=True)
+    for size in range(4):
+        (run_dir / growing).write_bytes(b"x" * size)
+        now += QUIET_S - 1
+        (seen,) = source.look() or []
+        assert (seen.condition, seen.settling) == (Condition.PARTIAL, True)
+    now += QUIET_S
+    (seen,) = source.look() or []
+    assert seen.condition is Condition.UNSUPPORTED
+
+
+def test_what_goes_on_below_after_a_long_silence_is_seen_within_some_looks(make: Make, run_dir: Path) -> None:
+    now = 0.0
+    source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+    path = make.put(run_dir / "checkpoint-5", {"trainer_state.json": state_bytes(5), "a/b/x": b""})
+    assert [found.condition for found in source.look() or []] == [Condition.PARTIAL]
+    now = LONG_SILENCE_S
+    assert [found.condition for found in source.look() or []] == [Condition.UNSUPPORTED]
+    (path / "a" / "b" / "x").write_bytes(b"x")
+    looks = [found.condition for _ in range(12) for found in source.look() or []]
+    assert looks[-1] is Condition.PARTIAL
+
+
+def test_shards_that_a_download_brings_before_the_weights_are_no_failure(make: Make, run_dir: Path) -> None:
+    now = 0.0
+    source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+    files = make.full(5) | {f"global_step5/{SHARD}": b"x", "zero_to_fp32.py": b""}
+    path = make.put(run_dir / "checkpoint-5", {n: c for n, c in files.items() if n != "model.safetensors"})
+    growing = run_dir / ".cache/huggingface/download/checkpoint-5/x.incomplete"
+    growing.parent.mkdir(parents=True)
+    for size in range(3):
+        growing.write_bytes(b"x" * size)
+        now += QUIET_S - 1
+        (seen,) = source.look() or []
+        assert (seen.condition, seen.settling) == (Condition.PARTIAL, True)
+    growing.unlink()
+    make.put(path, {"model.safetensors": files["model.safetensors"]})
+    (seen,) = source.look() or []
+    assert seen.condition is Condition.COMPLETE
+
+
+def test_a_download_into_the_runs_directory_delays_its_own_model(make: Make, run_dir: Path) -> None:
+    now = 0.0
+    source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+    make.put(run_dir / "checkpoint-5", make.full(5))
+    make.put(run_dir, {name: c for name, c in make.full(5).items() if name in ("config.json", "model.safetensors")})
+    (run_dir / ".cache/huggingface/download").mkdir(parents=True)
+    for size in range(3):
+        (run_dir / ".cache/huggingface/download/tokenizer.incomplete").write_bytes(b"x" * size)
+        now += QUIET_S - 1
+        assert [f.condition for f in source.look() or [] if f.name == "final"] == [Condition.PARTIAL]
+    now += QUIET_S
+    assert [f.condition for f in source.look() or [] if f.name == "final"] == [Condition.COMPLETE]
+
+
+@pytest.mark.parametrize("age", [0.0, LONG_SILENCE_S + 1])
+def test_an_empty_checkpoint_is_not_being_written_for_ever(run_dir: Path, age: float) -> None:
+    now = 0.0
+    source = DirectorySource(run_dir, DirectoryWaker(run_dir), clock=lambda: now)
+    path = run_dir / "checkpoint-5"
+    path.mkdir(parents=True)
+    os.utime(path, (path.stat().st_mtime - age,) * 2)
+    if not age:
+        assert [found.condition for found in source.look() or []] == [Condition.PARTIAL]
+        now = LONG_SILENCE_S
+    (seen,) = source.look() or []
+    assert (seen.condition, seen.reason) == (Condition.UNSUPPORTED, Reason.WEIGHTS_MISSING)
+    assert "checkpoint-5 is empty, and its writer is done with it: delete it" in seen.detail
+
+
+VERL = ["actor/model_world_size_2_rank_0.pt", "actor/huggingface/config.json", "critic/model_world_size_2_rank_0.pt"]
+MEGATRON = ["actor/dist_ckpt/common.pt", "actor/huggingface/config.json", "data.pt"]
+
+
+@pytest.mark.parametrize(("files", "backend"), [(VERL, "fsdp"), (MEGATRON, "megatron")])
+def test_verls_shards_name_its_own_merger(make: Make, run_dir: Path, files: list[str], backend: str) -> None:
+    path = make.put(run_dir / "global_step_5", dict.fromkeys(files, b"{}"))
+    assert inspect(path, 5, confirmed=False).condition is Condition.PARTIAL
+    found = inspect(path, 5, confirmed=False, quiet=QUIET_S)
+    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.FSDP_SHARDED)
+    said = f"`python -m verl.model_merger merge --backend {backend} --local_dir {path}/actor --target_dir "
+    assert said in found.detail
+    make.put(path, nested(make.full(5), "actor/huggingface"))
+    assert "uimon eval" in inspect(path, 5, confirmed=False, quiet=QUIET_S).detail
+
+
+SHARD = "zero_pp_rank_0_mp_rank_00_optim_states.pt"
+
+
+def test_deepspeeds_shards_are_known_without_its_script(make: Make, run_dir: Path) -> None:
+    path = make.put(run_dir / "checkpoint-5", {f"global_step5/{SHARD}": b"x", "latest": b"global_step5"})
+    found = inspect(path, 5, quiet=LONG_SILENCE_S)
+    assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.DEEPSPEED_ZERO)
+    assert f"`python -m deepspeed.utils.zero_to_fp32 {path} checkpoint-5-converted --tag global_step5" in found.detail
+    make.put(path, {"trainer_state.json": state_bytes(5)})
+    assert inspect(path, 5).reason is Reason.DEEPSPEED_ZERO
+    alone = make.put(run_dir / "global_step7", {SHARD: b"x"})
+    found = inspect(alone, 7, confirmed=False, quiet=QUIET_S)
+    assert f"zero_to_fp32 {run_dir} global_step7-converted --tag global_step7" in found.detail

@@ -97,6 +97,40 @@ def test_the_host_of_an_address_is_the_server_that_is_asked_and_written_to(
     assert asked(other) == 0
 
 
+@pytest.mark.parametrize("path", ["my project/p1", "ü (2.1)/p1"])
+def test_rows_reach_a_project_whose_name_is_quoted_in_addresses(
+    mine: Standin, variables: dict[str, str], tmp_path: Path, path: str
+) -> None:
+    begin(mine, f"{ENTITY}/{path}")
+    ref = RunRef.parse(f"{ENTITY}/{path}", environ=variables)
+    assert inspect_run(ref, environ=variables, limits=LIMITS).path == f"{ENTITY}/{path}"
+    row = Row("u1", RowKind.EVAL, 5, {"train/global_step": 5, "eval/uid": "u1"})
+    publisher = WandbPublisher(ref, tmp_path / "sessions", 60, LIMITS, variables)
+    result = publisher.publish([row], [], Order(), lambda _uids, _position: None)
+    assert result.delivered == ("u1",), result
+    assert [line.get("eval/uid") for line in mine.state()["history"][f"{ENTITY}/{path}"]] == ["u1"]
+
+
+def test_a_page_on_the_host_of_the_pages_leads_to_the_server_behind_them(
+    mine: Standin, other: Standin, variables: dict[str, str], tmp_path: Path
+) -> None:
+    begin(mine, "team/ui/abc")
+    known = {**variables, "WANDB_APP_URL": other.url}
+    ref = RunRef.parse(f"{other.url}/team/ui/runs/abc", environ=known)
+    assert inspect_run(ref, environ=known, limits=LIMITS).exists
+    assert asked(other) == 0
+
+
+@pytest.mark.parametrize("title", ["my nice run", "outputs/sft", "saves/llama3/lora/sft", "lr: 3e-4 50%"])
+def test_a_display_name_that_can_be_no_id_is_told_with_the_runs_path(mine: Standin, here: Path, title: str) -> None:
+    begin(mine, f"{ENTITY}/llamafactory/lf123", title=title)
+    with pytest.raises(UimonError) as caught:
+        choose_run(load_settings({"run_id": title}), here / "ckpts")
+    assert f"display name of {ENTITY}/llamafactory/lf123" in caught.value.sentence
+    with pytest.raises(UimonError, match="is no W&B run"):
+        choose_run(load_settings({"run_id": "another run"}), here / "ckpts")
+
+
 def test_the_login_for_that_server_goes_before_the_key_of_another(
     mine: Standin, other: Standin, variables: dict[str, str], tmp_path: Path
 ) -> None:

@@ -1,80 +1,193 @@
-"""What lies deeper than uimon takes it from: only to name it in a sentence. Nothing here is evaluated.
+"""What lies deeper than uimon takes it from, or is not what its name says: only to name it in a sentence.
 
-Hydra keeps runs in `outputs/DATE/TIME`, LLaMA-Factory in `saves/MODEL/lora/RUN`, ms-swift in `output/MODEL/v0-…`.
-Which of several is meant nobody but the user can say. The walk is bounded, and follows no link.
+Nothing here is evaluated. Hydra keeps runs in `outputs/DATE/TIME`, LLaMA-Factory in `saves/MODEL/lora/RUN`, ms-swift in
+`output/MODEL/v0-…`, and on clusters such a directory is often a link to a scratch disk. Which of several is meant
+nobody but the user can say. The walk goes level by level and is bounded. Links to directories are followed where they
+lead out of what is walked, but none that lies behind another one.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import os
-from collections import deque
+import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher.checkpoints import layout
-from watcher.checkpoints.discovery import NAMINGS, Naming
+from watcher.checkpoints.discovery import NAMINGS, Naming, step_of
 
 DEPTH = 4
 """Directories below the given one that are looked into."""
-ENTRIES = 5000
-"""Entries that are read at most: the user's word may have been a home directory."""
+DIRECTORIES = 2000
+"""Directories that are read at most: the user's word may have been a home directory."""
+ENTRIES = 20_000
+"""Entries of one directory that are read at most: some hold a data set's images."""
+ALL_ENTRIES = 300_000
+"""No further directory is read after so many entries: a file server gives some thousands in a second."""
+SIBLINGS = 50
+"""Of the directories in one place so many are read with their level, and so many more with each level below it: a
+thousand samples side by side do not keep the walk from what lies beside them."""
 
 NAMED = 3
 """Directories that a sentence names."""
 
 
+@dataclass(slots=True)
+class _Folder:
+    """A directory of the walk: what is in it, by name. `linked`: it was reached by a link."""
+
+    path: Path
+    depth: int
+    linked: bool = False
+    files: set[str] = field(default_factory=set)
+    folders: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+
 def runs_below(root: Path, namings: Sequence[Naming] = NAMINGS) -> list[Path]:
-    """Directories below `root` that hold checkpoints, the one with the newest checkpoint first."""
+    """Directories below `root`, or behind its links, that hold checkpoints; that with the newest one is first."""
     newest: dict[Path, float] = {}
-    for folder, _, folders in _walk(root):
-        times = [
-            _changed(folder / name) for name in folders if any(naming.pattern.fullmatch(name) for naming in namings)
-        ]
-        if times and folder != root:
-            newest[folder] = max(times)
-    return sorted(newest, key=lambda folder: newest[folder], reverse=True)
+    for folder in _walk(root, links=True):
+        for name in filter(lambda name: _is_checkpoint(name, namings), (*folder.folders, *folder.links)):
+            place = folder.path
+            if name in folder.links and _is_checkpoint((target := _target(place / name)).name, namings):
+                place = target.parent
+            if place != root and not _is_same(place, root):
+                newest[place] = max(newest.get(place, 0.0), _changed(folder.path / name))
+    return sorted(newest, key=lambda place: newest[place], reverse=True)
+
+
+def linked_checkpoints(root: Path, namings: Sequence[Naming] = NAMINGS) -> list[str]:
+    """Names of links in `root` that are called as a checkpoint and lead to a directory outside of it."""
+    folder = _read(_Folder(root, 0))
+    return [
+        name
+        for name in (folder.links if folder else [])
+        if _is_checkpoint(name, namings) and not _is_same(_target(root / name).parent, root)
+    ]
+
+
+def name_others(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+    """For a directory without a checkpoint: what it is instead, or which directories hold some, in a sentence; empty
+    where there is nothing to say.
+    """
+    return name_itself(root, namings) or name_links(root, namings) or name_runs(root, runs_below(root, namings))
+
+
+def name_links(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+    """Which links in `root` are no checkpoints of it although they are called so, in a sentence; empty without one."""
+    links = linked_checkpoints(root, namings)
+    if not links:
+        return ""
+    more = f" (and {len(links) - 1} more such links)" if len(links) > 1 else ""
+    target = _target(root / links[0])
+    way = f"name the directory {target.parent}" if _is_checkpoint(target.name, namings) else "put the directory there"
+    return (
+        f"{root / links[0]}{more} is a link, which uimon does not follow: {way}, or evaluate it with "
+        f"`uimon eval {shlex.quote(str(target))}`."
+    )
 
 
 def name_runs(root: Path, runs: Sequence[Path]) -> str:
-    """Which directories below `root` hold checkpoints, in a sentence; empty where none does."""
+    """Which directories below `root`, or behind its links, hold checkpoints, in a sentence; empty where none does."""
     if not runs:
         return ""
     more = f", and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
     named = ", ".join(map(str, runs[:NAMED]))
-    return f"{root} holds no checkpoint itself, but directories below it do: {named}{more}; name the one that is meant."
+    where = "below it" if all(run.is_relative_to(root) for run in runs) else "behind its links"
+    return f"{root} holds no checkpoint itself, but directories {where} do: {named}{more}; name the one that is meant."
+
+
+def name_itself(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+    """That a directory without checkpoints is one itself, or a model, in a sentence; empty where it is neither."""
+    folder = _read(_Folder(root, 0))
+    if folder is None or not (layout.TRAINER_STATE in folder.files or layout.holds_weights(folder.files)):
+        return ""
+    evaluated = f"`uimon eval {shlex.quote(str(root))}` evaluates it"
+    if _is_checkpoint(root.name, namings) or step_of(root.name) is not None:
+        return f"{root} is a checkpoint itself: name {root.parent}, in which the trainer leaves them, or {evaluated}."
+    if not layout.holds_weights(folder.files):
+        return ""  # a state alone, as torch leaves it in the directory of a run whose checkpoints were deleted
+    return f"{root} holds a model and no checkpoint-N: {evaluated}."
 
 
 def models_below(path: Path) -> list[str]:
     """Folders of the checkpoint `path`, relative to it, that hold loadable weights."""
     return [
-        folder.relative_to(path).as_posix()
-        for folder, names, _ in _walk(path)
-        if folder != path and layout.holds_weights(names)
+        folder.path.relative_to(path).as_posix()
+        for folder in _walk(path)
+        if folder.path != path and layout.holds_weights(folder.files)
     ]
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, set[str], list[str]]]:
-    """Directories with the names of their files and of their folders, level by level."""
-    waiting, left = deque([(root, 0)]), ENTRIES
-    while waiting and left > 0:
-        folder, depth = waiting.popleft()
-        names: set[str] = set()
-        folders: list[str] = []
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    left -= 1
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.name)
-                    else:
-                        names.add(entry.name)
-                    if left <= 0:
-                        break
-        except OSError:
+def _walk(root: Path, *, links: bool = False) -> Iterator[_Folder]:
+    """Directories, level by level."""
+    number = itertools.count()
+    waiting = [(0, next(number), _Folder(root, 0))]
+    known, entries = {_target(root)}, 0
+    for _ in range(DIRECTORIES):
+        if not waiting or entries >= ALL_ENTRIES:
+            return
+        folder = _read(heapq.heappop(waiting)[-1])
+        if folder is None:
             continue  # gone, or closed to this user: nothing there can be named
-        yield folder, names, sorted(folders)
-        if depth < DEPTH:
-            waiting.extend((folder / name, depth + 1) for name in sorted(folders) if not name.startswith("."))
+        entries += len(folder.files) + len(folder.folders)
+        yield folder
+        if folder.depth >= DEPTH:
+            continue
+        inner = [_Folder(folder.path / name, folder.depth + 1, folder.linked) for name in _open(folder.folders)]
+        if links and not folder.linked:
+            inner += _behind_links(folder, known)
+        for place, each in enumerate(inner):
+            heapq.heappush(waiting, (each.depth + place // SIBLINGS, next(number), each))
+
+
+def _behind_links(folder: _Folder, known: set[Path]) -> Iterator[_Folder]:
+    """The directories to which links lead that are not walked anyway, each once; `known` begins with the root."""
+    for name in _open(folder.links):
+        target = _target(folder.path / name)
+        if not any(target.is_relative_to(place) or place.is_relative_to(target) for place in known):
+            known.add(target)
+            yield _Folder(folder.path / name, folder.depth + 1, linked=True)
+
+
+def _open(names: Sequence[str]) -> list[str]:
+    """Without hidden directories, which are caches."""
+    return [name for name in names if not name.startswith(".")]
+
+
+def _read(folder: _Folder) -> _Folder | None:
+    """The folder with what is in it; None where it cannot be listed."""
+    try:
+        with os.scandir(folder.path) as entries:
+            for entry in itertools.islice(entries, ENTRIES):
+                if entry.is_dir(follow_symlinks=False):
+                    folder.folders.append(entry.name)
+                elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - False where it leads nowhere
+                    folder.links.append(entry.name)
+                else:
+                    folder.files.add(entry.name)
+    except OSError:
+        return None
+    folder.folders.sort()
+    folder.links.sort()
+    return folder
+
+
+def _is_checkpoint(name: str, namings: Sequence[Naming]) -> bool:
+    return any(naming.pattern.fullmatch(name) for naming in namings)
+
+
+def _target(path: Path) -> Path:
+    """Where a path really leads."""
+    return Path(os.path.realpath(path))
+
+
+def _is_same(place: Path, other: Path) -> bool:
+    return _target(place) == _target(other)
 
 
 def _changed(path: Path) -> float:

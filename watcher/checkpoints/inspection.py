@@ -162,6 +162,8 @@ def _refuse_unsupported(found: Checkpoint, listing: Listing, *, settled: bool) -
     """`settled` tells that the trainer has finished: before that, loadable weights may still be coming."""
     _refuse_several(found, listing)
     unsupported = layout.find_unsupported(found.path, listing.files, listing.folders)
+    if unsupported is None and settled and not models_below(found.path):
+        unsupported = layout.find_verl(found.path, listing.folders)
     if unsupported and settled:
         raise Finding(Condition.UNSUPPORTED, unsupported.reason, unsupported.detail)
     wanted = layout.ADAPTER_WEIGHTS if found.kind is Kind.ADAPTER else f"{layout.WEIGHTS} or {layout.INDEX}"
@@ -169,6 +171,9 @@ def _refuse_unsupported(found: Checkpoint, listing: Listing, *, settled: bool) -
     way_out = "let the trainer save it again with its weights, or copy them there"
     if settled and (deeper := models_below(found.path)):
         way_out = f"there is a model in {deeper[0]}, which `uimon eval {found.path / deeper[0]}` evaluates"
+    if not listing.files and not listing.folders:
+        detail, way_out = f"{found.name} is empty.", "delete it, or copy the checkpoint there"
+        raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
     detail = f"{found.name} has no weights: no {wanted} in it."
     raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
 

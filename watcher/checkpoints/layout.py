@@ -35,6 +35,8 @@ SUPPORT = (
 
 SHARDS = "model-*-of-*.safetensors"
 WEIGHT_FILES = frozenset({WEIGHTS, INDEX, ADAPTER_WEIGHTS})
+DEEPSPEED_SHARDS = ("*mp_rank_*_model_states.pt", "*mp_rank_*_optim_states.pt")
+VERL_SHARDS = "model_world_size_*_rank_*.pt"
 PICKLES = ("pytorch_model*.bin", "adapter_model.bin", "model*.pt", "model*.pth", "consolidated*.pth")
 
 
@@ -121,8 +123,32 @@ def find_unsupported(path: Path, names: Collection[str], folders: Mapping[str, C
         # Beside its weights every one of these trainers keeps its optimizer in the same format.
         if _is_dcp(folders[folder]) and not folder.startswith("optim"):
             return _dcp(path, path / folder)
-    pickled = pickles(names)
-    return _pickle(path, pickled[0]) if pickled else None
+    if pickled := pickles(names):
+        return _pickle(path, pickled[0])
+    # The script that recovers the weights lies beside them, unless somebody has left it out of a copy.
+    if _is_deepspeed(names):
+        return _deepspeed_alone(path, path.parent, path.name)
+    tags = [folder for folder in sorted(folders) if _is_deepspeed(folders[folder])]
+    return _deepspeed_alone(path, path, tags[-1]) if tags else None
+
+
+def find_verl(path: Path, folders: Mapping[str, Collection[str]]) -> Unsupported | None:
+    """The shards that verl leaves of a policy, where it was not told to leave a model too (`hf_model`)."""
+    sharded = [folder for folder, names in folders.items() if any(fnmatchcase(n, VERL_SHARDS) for n in names)]
+    backend = "fsdp"
+    if not sharded:
+        # Megatron's shards are in a folder of their own, beside the configuration.
+        sharded, backend = [f for f, names in folders.items() if {"dist_ckpt", "huggingface"} <= set(names)], "megatron"
+    if not sharded:
+        return None
+    source = path / ("actor" if "actor" in sharded else min(sharded))
+    command = f"python -m verl.model_merger merge --backend {backend} --local_dir {shlex.quote(str(source))}"
+    return Unsupported(
+        Reason.FSDP_SHARDED,
+        f"{path.name} holds verl's shards and no weights an engine can load: run `{command} --target_dir "
+        f"{_converted(path)}` and evaluate that, or let verl save a model too, with 'hf_model' in "
+        f"`actor_rollout_ref.actor.checkpoint.save_contents`.",
+    )
 
 
 def pickles(names: Collection[str]) -> list[str]:
@@ -144,6 +170,21 @@ def _deepspeed(path: Path) -> Unsupported:
         Reason.DEEPSPEED_ZERO,
         f"{path.name} holds DeepSpeed ZeRO shards and no weights an engine can load: run `python {script} {source} "
         f"{_converted(path)} --safe_serialization`, copy its config and tokenizer files there and evaluate that, or "
+        f"set `stage3_gather_16bit_weights_on_model_save` to true in the DeepSpeed configuration.",
+    )
+
+
+def _is_deepspeed(names: Collection[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in DEEPSPEED_SHARDS)
+
+
+def _deepspeed_alone(path: Path, source: Path, tag: str) -> Unsupported:
+    """DeepSpeed's shards without its script: its package has the same one."""
+    command = f"python -m deepspeed.utils.zero_to_fp32 {shlex.quote(str(source))} {_converted(path)}"
+    return Unsupported(
+        Reason.DEEPSPEED_ZERO,
+        f"{path.name} holds DeepSpeed's shards and no weights an engine can load: run `{command} --tag "
+        f"{shlex.quote(tag)} --safe_serialization`, copy its config and tokenizer files there and evaluate that, or "
         f"set `stage3_gather_16bit_weights_on_model_save` to true in the DeepSpeed configuration.",
     )
 

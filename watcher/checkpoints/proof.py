@@ -13,8 +13,9 @@ tensors) looks like one that is being written. Silence tells the two apart, by o
 | has a whole `trainer_state.json`, or is of a writer that need not leave one | `QUIET_S` |
 | has no whole `trainer_state.json`, which its writer leaves last | `LONG_SILENCE_S` |
 
-A copy or download in an order of its own, which has brought the state before the weights, is not silent; one that
-pauses for longer is taken up again when it goes on.
+Silence is that of everything below the directory, and of a download into it. A copy or download in an order of its own,
+which has brought the state before the weights, is not silent; one that pauses for longer is taken up again when it goes
+on.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ QUIET_S = 60.0
 that writes a checkpoint is never silent for as long within one directory."""
 LONG_SILENCE_S = 600.0
 """How long, in seconds, nothing may have changed where the state is missing, until its writer counts as interrupted:
-a large optimizer takes minutes to write, in folders that are not looked into."""
+a trainer may gather a large optimizer for minutes before it writes it."""
 INTERRUPTED = (
     "delete it if its trainer was interrupted; for a trainer that leaves none, say how it names checkpoints, as in "
     "--pattern 'checkpoint-{step}'"
@@ -124,7 +125,7 @@ class NeedsTrainerState:
     takes_the_states_step: bool = False
 
     def is_settled(self, files: Files) -> bool:  # noqa: ARG002
-        return False
+        return self.quiet >= LONG_SILENCE_S
 
     def is_over(self, found: Checkpoint) -> bool:
         return self.quiet >= (LONG_SILENCE_S if found.trainer is None else QUIET_S)

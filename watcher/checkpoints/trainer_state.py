@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from watcher.model import LoggedStep, TrainerState
 
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
 _WORDS = {"nan": math.nan, "inf": math.inf, "infinity": math.inf, "-inf": -math.inf, "-infinity": -math.inf}
 
 
@@ -46,18 +48,26 @@ def _logged(row: object) -> LoggedStep | None:
 
 
 def _number(value: object) -> float | None:
-    """A logged number. What JSON has no word for is written as `NaN` by Python, as null or as text by other writers.
+    """A logged number. What JSON has no word for is written as `NaN` by Python, as null or as text by other writers;
+    some callbacks write every number as text.
 
-    >>> [_number(value) for value in (1, None, "nan", "-Infinity", "soon", True)]
-    [1.0, nan, nan, -inf, None, None]
+    >>> [_number(value) for value in (1, None, "nan", "-Infinity", "0.53", "soon", True)]
+    [1.0, nan, nan, -inf, 0.53, None, None]
     """
     if value is None:
         return math.nan
     if isinstance(value, str):
-        return _WORDS.get(value.strip().lower())
+        return _of_text(value.strip().lower())
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         return float(value)
     except OverflowError:
         return math.inf
+
+
+def _of_text(text: str) -> float | None:
+    """A number that was written as text, as `f"{loss:.4f}"` does."""
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return _WORDS.get(text)

@@ -15,11 +15,14 @@ from pathlib import Path
 
 from watcher.config import Settings
 from watcher.model import Reason, UimonError
-from watcher.publish import RunRef, inspect_run
+from watcher.publish import RunRef, inspect_run, missing_run
 from watcher.publish.local_runs import LocalRun, local_runs, with_project
 from watcher.publish.run import normal_server
 
 log = logging.getLogger("uimon")
+
+_TITLE_SECONDS = 45.0
+"""How long, in seconds, W&B is asked for a run of a name that can be no id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,25 @@ def _referred(named: str, settings: Settings, begun: LocalRun | None) -> RunRef:
     if begun is not None and project is None:
         # Both or none: an entity belongs to its project.
         entity, project = entity or begun.entity, begun.project
-    return RunRef.parse(named, entity, project)
+    try:
+        return RunRef.parse(named, entity, project)
+    except UimonError as error:
+        raise _unless_titled(named.strip(), entity, project, error) from None
+
+
+def _unless_titled(named: str, entity: str | None, project: str | None, error: UimonError) -> UimonError:
+    """Where a text that can be no id is the name that W&B shows of a run, a sentence with the run's path; else `error`.
+
+    Display names are free text: `transformers` takes the output directory for one, slashes included.
+    """
+    if not named or "://" in named:
+        return error
+    ref = replace(RunRef.parse("id", entity, project), run_id=named)
+    try:
+        facts = inspect_run(ref, _TITLE_SECONDS, search=True)
+    except (UimonError, OSError):
+        return error
+    return UimonError(Reason.RUN_NOT_FOUND, missing_run(ref, facts)) if facts.titled else error
 
 
 def _only(begun: Sequence[LocalRun]) -> LocalRun:

@@ -33,7 +33,7 @@ from wandb.apis.public.runs import Run as PublicRun
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Table, Target, UimonError
 from watcher.publish import definitions, joining, reading, searching
-from watcher.publish.run import ENDED, RunFacts, RunRef
+from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.publish.wire import Limits, Message, Order, published_message
 
 _LABEL = "uimon"
@@ -67,7 +67,7 @@ def inspect(ref: RunRef, *, search: bool = False) -> RunFacts:
     """What W&B says of the run; `search` says of a missing one where it may be instead. Raises `UimonError` where W&B
     cannot be asked.
     """
-    run = reading.load(ref)
+    run = reading.load(ref) if is_run_id(ref.run_id) else None
     return searching.search(ref) if run is None and search else reading.facts_of(run)
 
 

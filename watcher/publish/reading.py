@@ -69,7 +69,8 @@ def facts_of(run: PublicRun | None) -> RunFacts:
         state=run.state,
         writer=_writer(run),
         url=run.url,
-        path="/".join(run.path),
+        # Its own `path` is quoted for an address, and a project's name may hold blanks.
+        path=f"{run.entity}/{run.project}/{run.id}",
         title=run.name or run.id,
         group=getattr(run, "group", None),
         history_lines=int(getattr(run, "historyLineCount", 0) or 0),

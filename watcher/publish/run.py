@@ -2,13 +2,14 @@
 
 An address of a run's page names its server too: `https://HOST[:PORT][/PREFIX]/entity/project/runs/id` is a run of
 the server at `https://HOST[:PORT][/PREFIX]`, whatever WANDB_BASE_URL says. The pages of W&B's own cloud are on another
-host than its API.
+host than its API, and so are those of a server whose pages WANDB_APP_URL names: their server is WANDB_BASE_URL's.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -32,6 +33,7 @@ _NO_ENTITIES = frozenset({"site", "docs", "login", "authorize", "settings", "art
 # W&B's own limits for a run id: at most 128 characters, none of / \ # ? % :
 _RUN_ID = re.compile(r"[^/\\#?%:\s]{1,128}")
 _RUN_ID_CHARS = 128
+_PORTS = {"http": 80, "https": 443}
 _COMPANION = "-uimon"
 
 ENDED = frozenset({"finished", "failed", "crashed", "killed"})
@@ -72,7 +74,7 @@ class RunRef:
         """
         variables = os.environ if environ is None else environ
         server, (found_entity, found_project, run_id) = _read(text.strip())
-        if not _RUN_ID.fullmatch(run_id) or found_entity == "" or found_project == "":
+        if not is_run_id(run_id) or found_entity == "" or found_project == "":
             raise UimonError(
                 Reason.RUN_NOT_FOUND,
                 f"{text!r} is no W&B run: give its id, entity/project/id, or the URL of its page. The id is the end of "
@@ -82,7 +84,7 @@ class RunRef:
             found_entity or entity or variables.get("WANDB_ENTITY") or None,
             found_project or project or variables.get("WANDB_PROJECT") or DEFAULT_PROJECT,
             run_id,
-            server,
+            server and _behind(server, variables),
         )
 
     @property
@@ -102,6 +104,11 @@ class RunRef:
     def server_in(self, environ: Mapping[str, str]) -> str:
         """The server in an environment, as `normal_server` writes it; empty where neither names one."""
         return self.server or normal_server(environ.get("WANDB_BASE_URL") or "")
+
+
+def is_run_id(text: str) -> bool:
+    """Whether W&B allows this as a run's id; display names are free text."""
+    return bool(_RUN_ID.fullmatch(text))
 
 
 class Writer(StrEnum):
@@ -156,15 +163,16 @@ def missing_run(ref: RunRef, facts: RunFacts) -> str:
         return f"{said}, but that is the display name of {runs}: give {_one(facts.titled)} with --run-id."
     return (
         f"{said}: check the id, --project (or WANDB_PROJECT) and --entity, or start the trainer with "
-        f"WANDB_MODE=shared WANDB_RUN_ID={ref.run_id}; rows wait until the run exists."
+        f"WANDB_MODE=shared WANDB_RUN_ID={shlex.quote(ref.run_id)}; rows wait until the run exists."
     )
 
 
 def _options(path: str, entity: str) -> str:
     """What names a run in another project than the one that it was looked for in."""
     theirs, project, _ = path.split("/", 2)
-    short = f"--project {project}" if theirs == entity else f"--entity {theirs} --project {project}"
-    return f"give {short} or --run-id {path}"
+    named = f"--project {shlex.quote(project)}"
+    short = named if theirs == entity else f"--entity {shlex.quote(theirs)} {named}"
+    return f"give {short} or --run-id {shlex.quote(path)}"
 
 
 def _one(paths: Sequence[str]) -> str:
@@ -176,6 +184,8 @@ def normal_server(address: str) -> str:
 
     >>> normal_server("https://api.forge.coreweave.com/"), normal_server("http://Host:8080/w/")
     ('https://api.wandb.ai', 'http://host:8080/w')
+    >>> normal_server("https://host:443"), normal_server("http://host:80/")
+    ('https://host', 'http://host')
     """
     try:
         parts = urlsplit(address if "://" in address else "")
@@ -187,8 +197,23 @@ def normal_server(address: str) -> str:
 
 
 def _origin(parts: SplitResult) -> str:
-    """Scheme, host and port of an address; a name and password in it are nobody's business."""
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+    """Scheme, host and port of an address, without the port that goes without saying; a name and password in it are
+    nobody's business.
+    """
+    place = parts.netloc.rpartition("@")[2].lower()
+    return f"{parts.scheme}://{place.removesuffix(f':{_PORTS.get(parts.scheme, 0)}')}"
+
+
+def _behind(pages: str, environ: Mapping[str, str]) -> str:
+    """The server whose pages are at this address: where they are on a host of their own, that of WANDB_BASE_URL."""
+    configured = normal_server(environ.get("WANDB_BASE_URL") or "")
+    shown = environ.get("WANDB_APP_URL") or ""
+    return configured if configured and shown and _host(normal_server(shown)) == _host(pages) else pages
+
+
+def _host(server: str) -> str:
+    """Host and port of a server's address, as `normal_server` writes it."""
+    return server.partition("://")[2].partition("/")[0]
 
 
 def _read(text: str) -> tuple[str | None, tuple[str | None, str | None, str]]:

@@ -21,20 +21,23 @@ _DONE: Final = (State.EVALUATED, State.PUBLISHED)
 
 
 def last_sentence(records: Sequence[Record], elsewhere: str | None) -> str:
-    """How one look at the directory has ended: `records` are of what lies there; `elsewhere`: where else checkpoints
-    are, in a sentence.
+    """How one look at the directory has ended: `records` are of what lies there; `elsewhere`: what else is there, in a
+    sentence.
     """
-    if elsewhere:
-        return elsewhere
     if not records:
-        return "There is no checkpoint yet, so nothing is evaluated."
+        return elsewhere or "There is no checkpoint yet, so nothing is evaluated."
+    if elsewhere:
+        return f"{_about(records)} {elsewhere}"
+    return _about(records) if any(map(_is_left, records)) else "Everything that was there is evaluated."
+
+
+def _about(records: Sequence[Record]) -> str:
     left = [record for record in records if _is_left(record)]
-    if not left:
-        return "Everything that was there is evaluated."
     named = "; ".join(_named(record) for record in left[:_NAMED])
     more = f"; and {len(left) - _NAMED} more, which `uimon status` lists" if len(left) > _NAMED else ""
     done = sum(record.state in _DONE for record in records)
-    return f"{done} of {len(records)} checkpoints are evaluated. Not evaluated: {named}{more}."
+    said = f"{done} of {len(records)} checkpoints are evaluated."
+    return f"{said} Not evaluated: {named}{more}." if left else said
 
 
 def is_lacking(records: Sequence[Record], elsewhere: str | None) -> bool:

@@ -25,6 +25,9 @@ _OPEN = (State.SEEN, State.COMPLETE, State.STAGED, State.EVALUATING)
 # What the policy counts as evaluated, or to be.
 _TAKEN = (State.COMPLETE, State.STAGED, State.EVALUATING, State.EVALUATED, State.PUBLISHED)
 
+_LONGEST_PAUSE = 300.0
+"""Longest pause, in seconds, between two searches for checkpoints that lie elsewhere."""
+
 
 class Source(Protocol):
     """Where checkpoints come from."""
@@ -38,7 +41,7 @@ class Source(Protocol):
         ...
 
     def elsewhere(self) -> str:
-        """Names directories with checkpoints deeper down in a sentence where the last look found none; else empty."""
+        """Names what else is there and is not evaluated, in a sentence; else empty."""
         ...
 
     def again(self, name: str) -> None:
@@ -106,6 +109,8 @@ class Intake:
         self._looked_at = time.time()
         self._missing_said = False
         self._disk_said = False
+        self._search_at = 0.0
+        self._search_pause = poll
         self.settling = False
         """True while the silence of a checkpoint, which does not last long enough yet, decides about it."""
         self.there: frozenset[str] = frozenset()
@@ -144,11 +149,16 @@ class Intake:
         self._signals.looked.set()
 
     def _look_elsewhere(self) -> None:
-        """Say once where checkpoints are, if there are none here: trainers make directories of their own."""
-        if self.elsewhere is None:
-            self.elsewhere = self._source.elsewhere()
-            if self.elsewhere:
-                log.warning("%s", self.elsewhere)
+        """Say once where checkpoints are, if there are none here: trainers make directories of their own, also after
+        the start. While there is nothing to say the pauses before the next search grow.
+        """
+        if self.elsewhere or time.monotonic() < self._search_at:
+            return
+        self.elsewhere = self._source.elsewhere()
+        self._search_at = time.monotonic() + self._search_pause
+        self._search_pause = min(2 * self._search_pause, _LONGEST_PAUSE)
+        if self.elsewhere:
+            log.warning("%s", self.elsewhere)
 
     def _forget_vanished(self, names: set[str]) -> None:
         for record in self._ledger.vanished(names):
