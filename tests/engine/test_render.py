@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -209,16 +210,18 @@ def _turns(content: str, opening: str = "") -> str:
         (_turns("m['content'] | replace('p', 'q')", "<think></think>\n"), "<p>one</p>", "p>one</p>"),
     ],
 )
-def test_a_template_that_drops_or_rewrites_answers_is_an_error(
+def test_a_template_that_drops_or_rewrites_answers_loses_the_reference(
     engine: Engine, model: Path, template: str, answer: str, lost: str
 ) -> None:
     # That the answer stands in the question does not make up for it.
     asked = talk("talk", (("user", f"Change {answer} as little as you can."),), answer)
-    with pytest.raises(UimonError, match="conversation talk does not survive") as caught:
-        engine.render(model, (asked,), chat_template=template)
-    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
-    assert repr(lost) in caught.value.sentence
-    assert "--chat-template" in caught.value.sentence
+    rendered = engine.render(model, (asked,), chat_template=template)
+    assert not rendered.prompts
+    ((name, sentence),) = rendered.lost
+    assert name == "talk"
+    assert "conversation talk does not survive" in sentence
+    assert repr(lost) in sentence
+    assert "--chat-template" in sentence
 
 
 @pytest.mark.parametrize(
@@ -246,12 +249,15 @@ def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Pa
         _turns("m['content'] | replace('\n', '')"),
     ],
 )
-def test_a_template_that_changes_blanks_within_answers_is_an_error(engine: Engine, model: Path, template: str) -> None:
+def test_a_template_that_changes_blanks_within_answers_loses_the_reference(
+    engine: Engine, model: Path, template: str
+) -> None:
     answer = "<ul>\n  <li> one</li>\n</ul>"
     asked = talk("talk", (("user", f"Change {answer}."),), answer)
-    with pytest.raises(UimonError, match=r"they change blanks in .*<ul>\\n  <li>") as caught:
-        engine.render(model, (asked,), chat_template=template)
-    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+    rendered = engine.render(model, (asked,), chat_template=template)
+    assert not rendered.prompts
+    ((_, sentence),) = rendered.lost
+    assert re.search(r"they change blanks in .*<ul>\\n  <li>", sentence)
 
 
 def test_a_template_may_set_off_a_thought_from_its_answer(engine: Engine, model: Path) -> None:
@@ -285,7 +291,7 @@ def test_an_answer_that_the_tokenizer_normalizes_is_not_lost(engine: Engine, mod
     assert engine.render(model, (asked,)).prompts
 
 
-def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_an_error(engine: Engine, model: Path) -> None:
+def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_lost_alone(engine: Engine, model: Path) -> None:
     words = ("[UNK]", "<|im_start|>", "<|im_end|>", "user", "assistant", "hello", "<p>", "</p>")
     special = [_added(number, words[number]) for number in range(3)]
     vocabulary = {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(words)}, "unk_token": "[UNK]"}
@@ -294,10 +300,11 @@ def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_an_error(engine: Eng
     named = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "eos_token": "<|im_end|>"}
     (model / "tokenizer_config.json").write_text(json.dumps(named))
     asked = (("user", "hello"),)
-    assert engine.render(model, (talk("good", asked, "<p> hello </p>"),)).prompts
-    with pytest.raises(UimonError, match=r"conversation bad .* lose '☃</p>'") as caught:
-        engine.render(model, (talk("bad", asked, "<p> ☃ </p>"),))
-    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+    good, bad = talk("good", asked, "<p> hello </p>"), talk("bad", asked, "<p> ☃ </p>")
+    rendered = engine.render(model, (bad, good))
+    assert [prompt.id for prompt in rendered.prompts] == ["good"]
+    ((_, sentence),) = rendered.lost
+    assert re.search(r"conversation bad .* lose '☃</p>'", sentence)
 
 
 def _added(number: int, content: str) -> dict[str, object]:

@@ -103,7 +103,7 @@ def test_named_columns_win_over_others_of_the_usual_name(tmp_path: Path) -> None
         write(tmp_path, row, {"ask": "v"}), None, choose("pair-chat", {"prompt": "ask", "completion": "html"})
     )
     assert [(c.asked, c.answer) for c in val.conversations] == [("u", "a")]
-    assert "columns left out: id" in val.summary
+    assert "columns left out: prompt, id;" in val.summary
     assert "1 without html (first line 2)" in val.summary
 
 

@@ -1,7 +1,8 @@
 """From a file's bytes to rows. What a file is, its content says; its name only helps with CSV.
 
 Read are JSON lines (objects that span lines included), one JSON array, one object that holds one list of objects, CSV,
-TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32.
+TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32. A list
+of messages may stand where a row should.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import json
 import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from watcher.model import Reason, UimonError
 from watcher.validation.shapes import COLUMNS
+from watcher.validation.turns import is_conversation
+from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in
 
 _UNPACK: Final[Mapping[bytes, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b": gzip.decompress,
@@ -44,11 +47,6 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SEPARATORS: Final = ("\t", ",", ";")
-_WRAPPERS: Final = (
-    *("data", "dataset", "rows", "examples", "instances", "items", "records", "samples", "entries", "prompts"),
-    *("train", "validation", "valid", "val", "eval", "dev", "test"),
-)
-"""Keys under which a file that is one object has its rows; another list of objects is a row's own column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +59,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's rows in their order. `unit` is `line`, `entry` or `row`; `digest` is SHA-256 over the file's bytes."""
+    """A file's rows in their order. `unit` is `line`, `entry` or `row`; `digest` is SHA-256 over the file's bytes.
+    `notes` say what was chosen of the file.
+    """
 
     rows: tuple[Row, ...]
     unit: str
     digest: str
+    notes: tuple[str, ...] = ()
 
 
-def read_table(path: Path) -> Table:
-    """The rows of a validation file.
+def read_table(path: Path, columns: Collection[str] = COLUMNS) -> Table:
+    """The rows of a validation file. An object with some of these `columns` is a row.
 
     Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty, is not one of the kinds above, or
     is damaged (the sentence names the line).
@@ -90,16 +91,14 @@ def read_table(path: Path) -> Table:
     text = _decoded(path, content)
     if not text.strip():
         raise _invalid(path, "is empty; it needs one JSON object a line")
-    if text.lstrip().startswith("["):
-        return Table(tuple(_array(path, text)), "entry", digest)
     separator = _separator(path, text)
     if separator:
         return Table(tuple(_separated(path, text, separator)), "row", digest)
-    rows = list(_lines(path, text))
-    inner = _only_list(rows)
+    values = list(_values(path, text))
+    inner, notes = _inner(path, values, columns)
     if inner is not None:
-        return Table(tuple(_objects(path, inner)), "entry", digest)
-    return Table(tuple(rows), "line", digest)
+        return Table(tuple(_rows(path, enumerate(inner, start=1), "entry")), "entry", digest, tuple(notes))
+    return Table(tuple(_rows(path, values, "line")), "line", digest)
 
 
 def _invalid(path: Path, what: str) -> UimonError:
@@ -137,25 +136,8 @@ def _unmarked(data: bytes) -> str:
     return "utf-16-be" if data[:1] == b"\0" else "utf-8"
 
 
-def _array(path: Path, text: str) -> Iterator[Row]:
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise _invalid(path, f"is one JSON array that is broken at line {error.lineno} ({error.msg})") from None
-    except RecursionError:
-        raise _invalid(path, "is JSON that is nested too deeply") from None
-    yield from _objects(path, values)
-
-
-def _objects(path: Path, values: list[Any]) -> Iterator[Row]:
-    for place, value in enumerate(values, start=1):
-        if not isinstance(value, dict):
-            raise _invalid(path, f"is one JSON array whose entry {place} is not a JSON object")
-        yield Row(place, value)
-
-
-def _lines(path: Path, text: str) -> Iterator[Row]:
-    """JSON objects one after the other, each by the line at which it begins."""
+def _values(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    """JSON values one after the other, each with the line at which it begins."""
     decoder, at, line = json.JSONDecoder(), 0, 1
     while True:
         begin = _next_value(text, at)
@@ -165,12 +147,12 @@ def _lines(path: Path, text: str) -> Iterator[Row]:
         try:
             value, end = decoder.raw_decode(text, begin)
         except json.JSONDecodeError as error:
+            if at == 0 and text.startswith("[", begin):
+                raise _invalid(path, f"is one JSON array that is broken at line {error.lineno} ({error.msg})") from None
             raise _invalid(path, f"is broken: line {line} is not JSON ({error.msg})") from None
         except RecursionError:
             raise _invalid(path, f"is broken: line {line} is JSON that is nested too deeply") from None
-        if not isinstance(value, dict):
-            raise _invalid(path, f"is broken: line {line} is not a JSON object")
-        yield Row(line, value)
+        yield line, value
         line, at = line + text.count("\n", begin, end), end
 
 
@@ -180,18 +162,38 @@ def _next_value(text: str, at: int) -> int:
     return at
 
 
-def _only_list(rows: list[Row]) -> list[Any] | None:
-    """The list of a file that is one object around its rows, as `{"data": [...]}`."""
-    if len(rows) != 1:
-        return None
-    lists = [value for key, value in rows[0].value.items() if key in _WRAPPERS and isinstance(value, list) and value]
-    return lists[0] if len(lists) == 1 else None
+def _inner(path: Path, values: list[tuple[int, Any]], columns: Collection[str]) -> tuple[list[Any] | None, list[str]]:
+    """The list that a file's only value is or holds, and notes on it; None where each value is a row."""
+    if len(values) != 1:
+        return None, []
+    ((_, value),) = values
+    if isinstance(value, list):
+        return (None if is_conversation(value) else value), []
+    try:
+        found = entries_in(value, columns) if isinstance(value, dict) else None
+    except Ambiguous as lists:
+        raise _invalid(path, f"holds several lists of rows ({lists}); save the one to be asked as a file") from None
+    return found or (None, [])
+
+
+def _rows(path: Path, values: Iterable[tuple[int, Any]], unit: str) -> Iterator[Row]:
+    for place, value in values:
+        row = as_row(value)
+        if row is None and unit == "entry":
+            raise _invalid(path, f"is one JSON array whose entry {place} is not a JSON object")
+        if row is None:
+            raise _invalid(path, f"is broken: line {place} is not a JSON object")
+        if cut := cut_cells(value):
+            raise _invalid(
+                path, f"is a page of the dataset viewer, which has cut off {', '.join(cut)} of {unit} {place}"
+            )
+        yield Row(place, row)
 
 
 def _separator(path: Path, text: str) -> str:
     """What separates a table's cells; empty where the file is none."""
     head = text.lstrip().partition("\n")[0]
-    if head.startswith("{"):
+    if head.startswith(("{", "[")):
         return ""
     named = {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes}
     for separator in _SEPARATORS:
@@ -209,7 +211,8 @@ def _separated(path: Path, text: str, separator: str) -> Iterator[Row]:
         for place, row in enumerate(reader, start=1):
             if None in row or None in row.values():
                 raise _invalid(path, f"has another number of cells in row {place} than in its head")
-            yield Row(place, row)
+            # As pandas and the datasets library read it: an empty cell is none.
+            yield Row(place, {name: cell or None for name, cell in row.items()})
     except csv.Error as error:
         raise _invalid(path, f"is broken near line {reader.line_num} ({error})") from None
     finally:
