@@ -220,7 +220,7 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
     ({"messages": [TOLD]}, r"without a user turn before the answer \(roles: assistant\)"),
     (
         {"messages": [{"role": "client", "content": "u"}, {"role": "page", "content": "a"}]},
-        "end with the unknown role page",
+        "with the unknown role page at the end",
     ),
     ({"messages": []}, "without a user turn"),
     ({"messages": "u"}, "messages is text that is no JSON list"),

@@ -49,6 +49,7 @@ class Choice:
     def left_out(self, row: Mapping[str, Any], used: Collection[str]) -> list[str]:
         """The columns of the row as the file has them that are not `used` under the names that shapes look for."""
         done = {self.columns.get(name, name) for name in used}
+        done |= {own for own in self.columns.values() if row.get(own) is None}
         return [str(name) or "one without a name" for name in row if name not in done]
 
     def require_columns(self, path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,8 +1,8 @@
 """From a file's bytes to rows. What a file is, its content says; its name only helps with CSV.
 
 Read are JSON lines (objects that span lines included), one JSON array, one object that holds one list of objects, CSV,
-TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32. A list
-of messages may stand where a row should.
+TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32. A
+list of messages may stand where a row should.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def _conversation(content: Chat, variables: Mapping[str, Any], system: str | Non
     if turns and not naming.knows(last := str(turns[-1]["role"])):
         # Its answer would stand in the prompt.
         proposed = f"--val-keys role.assistant={last} reads it as the assistant"
-        raise Unusable(f"that end with the unknown role {last} (roles: {roles_of(turns)}; {proposed})")
+        raise Unusable(f"with the unknown role {last} at the end (roles: {roles_of(turns)}; {proposed})")
     reference = turns.pop() if turns and naming.meaning(str(turns[-1]["role"])) == "assistant" else None
     asking = ("user",) if reference is None else ("user", "system")
     if not any(naming.meaning(str(turn["role"])) in asking and _said(turn) for turn in turns):

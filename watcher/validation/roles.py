@@ -15,7 +15,7 @@ ROLES: Final[Mapping[str, str]] = {
     # OpenAI's and Llama's own, for which templates have no other name.
     **{name: name for name in ("developer", "function", "ipython")},
 }
-"""The names that ShareGPT's users, Axolotl, LLaMA-Factory, ms-swift and Unsloth have for roles, and the templates' own."""
+"""The names that ShareGPT's users, Axolotl, LLaMA-Factory, ms-swift and Unsloth have for roles; the templates' own."""
 _AS_CALLS: Final = "an assistant turn with tool_calls"
 
 

@@ -109,28 +109,24 @@ def chat(row: Cells, found: list[Turn], shape: str, way: Way, *used: str, plain:
     """
     opening, columns = _opening(row, found)
     notes = [f"system turns from the column {system_of(row)}"] if opening else []
-    notes += [note for column in used if not plain for note in _notes(row, column, way.naming)]
+    notes += [] if plain else _notes(row, used, way.naming)
     asked = [text for each in found if each["role"] != "assistant" for text in texts_of(each.get("content"))]
     notes += placeholders_in(*asked)
     line = Line(Chat([*opening, *found], way.naming), shape, columns.union(used) & row.keys(), tuple(notes))
     return judged(row, line)
 
 
-def _notes(row: Cells, column: str, naming: Naming) -> list[str]:
-    """How the messages in a column were read: their roles, and that text was taken for messages."""
-    value = row.get(column)
-    messages = None if column == "rejected" else listed(value, column, naming)
-    if messages is None:
-        return []
-    decoded = isinstance(value, str) and column not in CONVERSATIONS
-    return [
-        *([f"JSON text in {column} as messages"] if decoded else []),
-        *notes_on(roles_in([each for each in messages if isinstance(each, Mapping)], naming), naming),
-    ]
+def _notes(row: Cells, columns: Sequence[str], naming: Naming) -> list[str]:
+    """How the messages in these columns were read: that text was taken for messages, and their roles."""
+    heard = {name: listed(row.get(name), name, naming) or [] for name in columns if name != "rejected"}
+    decoded = [name for name, messages in heard.items() if messages and isinstance(row[name], str)]
+    notes = [f"JSON text in {name} as messages" for name in decoded if name not in CONVERSATIONS]
+    every = [each for messages in heard.values() for each in messages if isinstance(each, Mapping)]
+    return [*notes, *notes_on(roles_in(every, naming), naming)]
 
 
-_JUDGMENTS: Final[Mapping[str, bool]] = {"true": True, "false": False}
-_NUMBERS: Final[Mapping[str, bool]] = {"1": True, "1.0": True, "0": False, "0.0": False}
+_JUDGMENTS: Final = {"true": True, "false": False}
+_NUMBERS: Final = {"1": True, "1.0": True, "0": False, "0.0": False}
 
 
 def judged(row: Cells, line: Line) -> Line:
@@ -140,7 +136,7 @@ def judged(row: Cells, line: Line) -> Line:
     label's number is some class.
     """
     for column in ("label", "kto_tag"):
-        known = _JUDGMENTS | (_NUMBERS if column == "kto_tag" or has(row, "prompt", "completion") else {})
+        known = dict(_JUDGMENTS) | (_NUMBERS if column == "kto_tag" or has(row, "prompt", "completion") else {})
         good = known.get(str(row.get(column)).lower())
         if good is None:
             continue

@@ -6,7 +6,7 @@ says which one is taken, and how to choose the other.
 
 | shape (`--val-format`) | columns | what training makes of it |
 |---|---|---|
-| `preference` | `chosen` (`rejected`), `prompt` or what both share, or `messages`; OpenAI's | SFT on the chosen answer |
+| `preference` | `chosen` (`rejected`), `prompt`, what both share, or `messages`; OpenAI's | SFT on the chosen answer |
 | `chat`, `sharegpt` | `messages`, `conversations` or `conversation` | the template's turns |
 | `sharegpt-as-is` | those of any shape with messages | the same, roles under the file's names |
 | `pair`, `pair-chat` | `prompt`, `completion` | text is text (TRL), messages are turns |

@@ -27,7 +27,7 @@ def template_variables(row: Mapping[str, Any]) -> tuple[dict[str, Any], frozense
     if not isinstance(extra, dict):
         raise Unusable("whose chat_template_kwargs are no object")
     if reserved := sorted(_RESERVED & extra.keys()):
-        raise Unusable(f"whose chat_template_kwargs hold {', '.join(reserved)}, which is not the template's")
+        raise Unusable(f"whose chat_template_kwargs hold {', '.join(reserved)}, which is no variable of a template")
     tools = found.get("tools", [])
     if isinstance(tools, dict):
         found["tools"] = [tools]

@@ -85,9 +85,8 @@ def _decoded(text: str) -> Any:
 
 
 def _is_message(value: Mapping[str, Any], naming: Naming) -> bool:
-    role = next((value[key] for key in (naming.role, *_ROLE_KEYS) if key in value), None)
     told = any(key in value for key in (naming.content, *_MESSAGE_KEYS))
-    return told and isinstance(role, str) and naming.knows(role)
+    return told and any(naming.knows(role) for role in roles_in([value], naming))
 
 
 def is_conversation(value: Any) -> bool:
