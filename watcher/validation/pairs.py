@@ -50,7 +50,7 @@ def preference(row: Cells, way: Way) -> Line:
         answer = turns(chosen, way.naming)
         prompt = listed(row.get("prompt"), "prompt", way.naming)
         # With a prompt that is text, the messages hold it as well, as in TRL.
-        if prompt is None and has(row, "prompt") and all(way.naming.meaning(t["role"]) == "assistant" for t in answer):
+        if prompt is None and has(row, "prompt") and all(way.naming.answers(t["role"]) for t in answer):
             prompt = [turn("user", text_of(row, "prompt"))]
         return chat(row, [*turns(prompt or [], way.naming), *answer], _PREFERENCE, way, *used)
     query = next((name for name in QUERIES if name != "prompt" and has(row, name)), None)
@@ -182,6 +182,6 @@ def prompt_alone(row: Cells, way: Way) -> Line:
         asked = text_of(row, "prompt")
         return Line(Text(asked, None), f"prompts alone {_PLAIN}", frozenset({"prompt"}), tuple(placeholders_in(asked)))
     found = said(row.get("prompt"), "prompt", "user", way)
-    if found and way.naming.meaning(str(found[-1]["role"])) == "assistant":
+    if found and way.naming.answers(str(found[-1]["role"])):
         raise Unusable("with a prompt that ends with an answer to be continued, which uimon does not do")
     return chat(row, found, "prompts alone, as chat turns", way, "prompt")

@@ -143,7 +143,7 @@ def _count(number: int, noun: str) -> str:
 def _had_answer(line: Line) -> bool:
     content = line.content
     if isinstance(content, Chat):
-        return content.naming.meaning(str(content.turns[-1]["role"])) == "assistant"
+        return content.naming.answers(str(content.turns[-1]["role"]))
     return content.text is None and "KTO" in line.shape
 
 
@@ -170,7 +170,7 @@ def _conversation(content: Chat, variables: Mapping[str, Any], system: str | Non
         # Its answer would stand in the prompt.
         proposed = f"--val-keys role.assistant={last} reads it as the assistant"
         raise Unusable(f"with the unknown role {last} at the end (roles: {roles_of(turns)}; {proposed})")
-    reference = turns.pop() if turns and naming.meaning(str(turns[-1]["role"])) == "assistant" else None
+    reference = turns.pop() if turns and naming.answers(str(turns[-1]["role"])) else None
     asking = ("user",) if reference is None else ("user", "system")
     if not any(naming.meaning(str(turn["role"])) in asking and _said(turn) for turn in turns):
         raise Unusable(f"without a user turn before the answer (roles: {roles_of(content.turns)})")

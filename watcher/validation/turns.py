@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from watcher.engine.types import texts_of
 from watcher.validation.content import Unusable, checked
-from watcher.validation.roles import Naming
+from watcher.validation.roles import CALL, Naming
 
 Turn = dict[str, Any]
 
@@ -158,7 +158,7 @@ def _turn(message: Mapping[str, Any], naming: Naming) -> Turn:
     role = named if naming.as_is else naming.meaning(named)
     rest = {key: value for key, value in message.items() if key not in (role_key, content_key)}
     content = checked(message.get(content_key), naming.meaning(named))
-    if role == "function_call":
+    if role == CALL and not naming.as_is:
         thought, calls = _calls("".join(texts_of(content)))
         return {"role": "assistant", "content": thought, "tool_calls": calls, **rest}
     if content is None and content_key not in message:
