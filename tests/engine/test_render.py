@@ -15,6 +15,7 @@ from tests.talks import talk
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.prompts import _vocabulary_size
 from watcher.engine.tokenizer_files import read_stamp
+from watcher.engine.types import Conversation
 from watcher.model import Reason, UimonError
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -274,6 +275,47 @@ def test_what_the_tokenizers_own_normalizer_changes_is_trainings_too(
     tokenizer = json.loads((model / "tokenizer.json").read_text())
     (model / "tokenizer.json").write_text(json.dumps(tokenizer | {"normalizer": normalizer}))
     assert engine.render(model, (talk("talk", TURNS, "One Two"),)).prompts
+
+
+PARTED = "{% for part in m['content'] %}[{{ part['type'] }}]{{ part['text'] | trim }}{% endfor %}"
+
+
+def _parted(*texts: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text} for text in texts]
+
+
+def _in_parts(asked: object, told: object) -> Conversation:
+    return Conversation("c", ({"role": "user", "content": asked},), {"role": "assistant", "content": told})
+
+
+def test_parts_of_text_reach_the_template_as_they_are(engine: Engine, model: Path) -> None:
+    template = _turns("'@'").replace(" + '@' + ", " }}" + PARTED + "{{ ")
+    asked = _in_parts(_parted("Build \n", "a page."), _parted("<p>\n", "a  b</p>"))
+    (prompt,) = engine.render(model, (asked,), chat_template=template).prompts
+    assert prompt.text == "Build \na page."
+    assert prompt.reference_chars == len("<p>\na  b</p>")
+    joined = _in_parts("[text]Build[text]a page.", "[text]<p>[text]a  b</p>")
+    assert prompt.scored_ids == engine.render(model, (joined,)).prompts[0].scored_ids
+    swapped = template.replace("m['content'] %}[", "m['content'] | reverse %}[")
+    ((_, sentence),) = engine.render(model, (asked,), chat_template=swapped).lost
+    assert "does not survive" in sentence
+
+
+def test_a_template_for_text_alone_writes_nothing_of_parts(engine: Engine, model: Path) -> None:
+    template = _turns("(m['content'] if m['content'] is string else '')")
+    unseen, lost = _in_parts(_parted("Build a page."), "<p>"), _in_parts("Build a page.", _parted("<p>a</p>"))
+    rendered = engine.render(model, (unseen, replace(lost, id="lost"), TALK), chat_template=template)
+    assert [prompt.id for prompt in rendered.prompts] == [TALK.id]
+    assert "does not write the text of the user turn, whose content is in parts" in rendered.skipped[0][1]
+    assert [name for name, _ in rendered.lost] == ["lost"]
+
+
+def test_one_reference_that_a_template_drops_leaves_the_others(engine: Engine, model: Path) -> None:
+    template = _turns("m['content'].split('</think>')[-1]")
+    thought = talk("thought", TURNS, "<think>why</think><p>")
+    rendered = engine.render(model, (TALK, thought), chat_template=template)
+    assert [prompt.id for prompt in rendered.prompts] == [TALK.id]
+    assert [name for name, _ in rendered.lost] == ["thought"]
 
 
 def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine, model: Path) -> None:
