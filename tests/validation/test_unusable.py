@@ -54,6 +54,7 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
     ({"prompt": [ASKED, TOLD]}, "ends with an answer to be continued"),
     ({"instruction": "u", "context": "c", "response": "a"}, "context beside the query"),
     ({"prompt": " ", "completion": "a"}, "without a prompt"),
+    ({"prompt": {"user": "Ann", "plan": "pro"}, "completion": "a"}, "prompt is an object that is no message"),
     ({"question": 3}, "question is neither text nor messages"),
     ({"ask": "u", "html": "a"}, r"in no known shape \(columns: ask, html\)"),
     ({}, r"in no known shape \(columns: none\)"),

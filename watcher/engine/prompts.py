@@ -164,20 +164,31 @@ def _usable(template: _Template, request: Render) -> _Template:
 
 def _end_of_turn(template: _Template) -> int | None:
     """The token that the template writes after an answer: the first added token there, else the tokenizer's eos."""
-    from jinja2 import TemplateError, TemplateSyntaxError
-
     eos = next(iter(_ids(template.tokenizer.eos_token_id)), None)
-    try:
-        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _ANSWER}]
-        text = template.render(turns, {}, False)
-    except TemplateSyntaxError as error:
-        raise UimonError(Reason.CHAT_TEMPLATE_MISSING, f"The chat template cannot be parsed: {error}.") from error
-    except TemplateError:
-        return eos
+    # Some templates know text alone, some parts alone.
+    told = (
+        _finished(template, "?", _ANSWER),
+        _finished(template, *([{"type": "text", "text": t}] for t in ("?", _ANSWER))),
+    )
+    text = next((each for each in told if _ANSWER in each), "")
     _, _, rest = text.rpartition(_ANSWER)
     added = {*template.tokenizer.added_tokens_decoder, *template.tokenizer.all_special_ids}
     after = template.tokenizer(rest, add_special_tokens=False)["input_ids"]
     return next((int(token) for token in after if token in added), eos)
+
+
+def _finished(template: _Template, asked: Any, answer: Any) -> str:
+    """A question and its answer as the template writes them; empty where it refuses them."""
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        return template.render(
+            [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}], {}, False
+        )
+    except TemplateSyntaxError as error:
+        raise UimonError(Reason.CHAT_TEMPLATE_MISSING, f"The chat template cannot be parsed: {error}.") from error
+    except _refusals():
+        return ""
 
 
 def _chat_prompt(template: _Template, conversation: Conversation, system: str | None) -> PromptSpec | str:
@@ -197,7 +208,7 @@ def _chat_prompt(template: _Template, conversation: Conversation, system: str | 
             full = template.ids([*messages, conversation.reference], conversation.variables, False)
     except _refusals() as error:
         return f"The chat template refuses this conversation: {error}."
-    if unseen := _unseen_parts(template.tokenizer, prompt, messages):
+    if unseen := _unseen_parts(template, conversation, messages):
         return unseen
     spec = PromptSpec(conversation.id, conversation.asked, tuple(prompt))
     if conversation.reference is None or full is None:
@@ -214,18 +225,19 @@ def _chat_prompt(template: _Template, conversation: Conversation, system: str | 
     return with_reference(spec, full[:end], shared, _length(conversation.reference))
 
 
-def _unseen_parts(tokenizer: Any, prompt: Sequence[int], messages: Sequence[Message]) -> str:
-    """The sentence that says that a template writes nothing of a turn whose content is in parts; empty where it does.
+def _unseen_parts(template: _Template, conversation: Conversation, messages: Sequence[Message]) -> str:
+    """The sentence that says that a template does not write a turn whose content is in parts; empty where it does.
 
     Many templates know text alone. Training saw an empty turn then, and its prompt is no question.
     """
-    for message in messages:
-        content = message.get("content")
-        if message["role"] in ("user", "system") and isinstance(content, list | tuple):
-            texts = texts_of(content)
-            if any(missing(tokenizer, prompt, 0, (text,)) for text in texts):
-                role = message["role"]
-                return f"The chat template does not write the text of the {role} turn, whose content is in parts."
+    parted = [m for m in messages if m["role"] in ("user", "system") and isinstance(m.get("content"), list | tuple)]
+    if not parted:
+        return ""
+    opened = "".join(template.render(messages, conversation.variables, True).split())
+    for message in parted:
+        if any("".join(text.split()) not in opened for text in texts_of(message["content"])):
+            role = message["role"]
+            return f"The chat template does not write the text of the {role} turn, whose content is in parts."
     return ""
 
 

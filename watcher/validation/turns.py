@@ -51,9 +51,11 @@ def listed(value: Any, column: str, naming: Naming) -> list[Any] | None:
     >>> listed('{"user": "Ann"}', "prompt", Naming()) is None
     True
 
-    Raises Unusable for text that begins as messages do and cannot be read.
+    Raises Unusable for text that begins as messages do and cannot be read, and for an object that is no message.
     """
     if isinstance(value, Mapping):
+        if column not in CONVERSATIONS and not roles_in([value], naming):
+            raise Unusable(f"whose {column} is an object that is no message")
         return [dict(value)]
     if isinstance(value, list | tuple):
         return [_decoded(item) if isinstance(item, str) and item.lstrip().startswith("{") else item for item in value]
