@@ -109,6 +109,8 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--scorer", "nothing"], "no scorer called nothing"),
         (["watch", "ckpts", "--wandb", "off", "--config", "nothing.toml"], "does not exist; check --config"),
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--baseline"], "name it with --base"),
+        (["doctor", "ckpts", "--val", "val.jsonl", "--val-format", "nope"], "--val-format cannot be 'nope'"),
+        (["doctor", "ckpts", "--val", "val.jsonl", "--val-keys", "asked=ask"], "--val-keys cannot name asked"),
         (["eval", "nothing", "--val", "val.jsonl"], "does not exist; name a checkpoint directory"),
         (["status"], "start `uimon watch`"),
         (["status", "other"], "no ledger in"),

@@ -63,6 +63,36 @@ def test_what_there_is_to_say_of_the_tokenizer_is_passed_on(tmp_path: Path, val:
     assert set(said) == {"It has blanks of its own."}
 
 
+class Losing(ScriptedEngine):
+    """Loses the references of some prompts."""
+
+    def render(self, *args: Any, **options: Any) -> Rendered:
+        rendered = super().render(*args, **options)
+        kept = tuple(prompt for prompt in rendered.prompts if "lost" not in prompt.text)
+        lost = tuple((prompt.id, f"{prompt.text} is lost.") for prompt in rendered.prompts if prompt not in kept)
+        return replace(rendered, prompts=kept, lost=lost)
+
+
+def test_a_few_references_that_are_lost_are_left_out_and_counted(tmp_path: Path) -> None:
+    path, said = tmp_path / "val.jsonl", list[str]()
+    rows = ("one", "lost one", "two", "lost two", "three")
+    path.write_text("".join(json.dumps({"question": row, "answer": "a"}) + "\n" for row in rows))
+    first = checkpoint(tmp_path / "first")
+    suite = build_suite(asked(samples=3), load_val(path), Losing(), first, None, (), said.append)
+    assert [prompt.text for prompt in suite.prompts] == ["one", "two", "three"]
+    assert suite.skipped == 2
+    assert said == ["2 prompts are left out; the first: lost one is lost."]
+
+
+def test_most_references_lost_are_a_template_of_another_training(tmp_path: Path) -> None:
+    path = tmp_path / "val.jsonl"
+    rows = ("one", "lost one", "lost two")
+    path.write_text("".join(json.dumps({"question": row, "answer": "a"}) + "\n" for row in rows))
+    with pytest.raises(UimonError, match=r"lost one is lost\.") as caught:
+        build_suite(asked(), load_val(path), Losing(), checkpoint(tmp_path / "first"), None)
+    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+
+
 @pytest.mark.parametrize("changed", [asked(n=2), asked(engine_args="--kv-cache-dtype fp8"), asked(seed=1)])
 def test_what_changes_the_samples_is_another_request_and_suite(tmp_path: Path, val: ValFile, changed: Settings) -> None:
     assert request_digest(changed, val) != request_digest(asked(), val)

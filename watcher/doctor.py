@@ -200,7 +200,7 @@ def check_val(val: Callable[[], ValFacts] | None, samples: int) -> Check:
     try:
         facts = val()
     except UimonError as error:
-        return Check("val", Status.PROBLEM, error.sentence, "Put the file right, or name another with --val FILE.")
+        return Check("val", Status.PROBLEM, error.sentence, "Put it right, or name another file with --val FILE.")
     count = len(facts.conversations)
     if count < samples:
         step = f"All {count} are evaluated instead of {samples}; intervals are wider."

@@ -30,9 +30,9 @@ _READING = 2
 class Suite:
     """Prompts as token ids, how to sample and when to stop.
 
-    `skipped` counts prompts that did not fit the context; `context` is the model's, in tokens, or what the engine's
-    cache holds of it, and the same for all evaluations. `tokenizer` is what the checkpoints' own tokenizers have to
-    agree with, empty in what the user named instead of them.
+    `skipped` counts prompts that are left out, since they do not fit the context, say, or their reference is lost;
+    `context` is the model's, in tokens, or what the engine's cache holds of it, and the same for all evaluations.
+    `tokenizer` is what the checkpoints' own tokenizers have to agree with, empty in what the user named instead.
     """
 
     prompts: tuple[PromptSpec, ...]
@@ -144,10 +144,12 @@ def build_suite(
 
     `checkpoint` is the first complete one, `base` its base model where it is an adapter. `say` is told, in sentences,
     what a person should know of the tokenizer, and why prompts are left out.
-    Raises UimonError(NO_USABLE_PROMPT) where none fits the model's context, and what rendering raises.
+    Raises UimonError: NO_USABLE_PROMPT where none fits the model's context, TEMPLATE_MISMATCH where the template or
+    the tokenizer loses something of most references (of fewer, these are left out), and what rendering raises.
     """
     usable: list[PromptSpec] = []
     skipped: list[str] = []
+    lost: list[str] = []
     stop_ids: set[int] = set()
     notes: dict[str, None] = {}
     rest = val.conversations
@@ -162,15 +164,19 @@ def build_suite(
         )
         usable += rendered.prompts
         skipped += [sentence for _, sentence in rendered.skipped]
+        lost += [sentence for _, sentence in rendered.lost]
         stop_ids |= set(rendered.stop_ids)
         notes[rendered.note] = None
+        if len(lost) > sum(prompt.reference_ids is not None for prompt in usable):
+            raise UimonError(Reason.TEMPLATE_MISMATCH, lost[0])
     for note in filter(None, notes):
         say(note)
     if not usable:
         sentence = f"No prompt of {val.path} can be used: {skipped[0]} (the first of {len(skipped)})."
         raise UimonError(Reason.NO_USABLE_PROMPT, sentence)
-    if skipped:
-        say(f"{len(skipped)} prompts are left out; the first: {skipped[0]}")
+    for left_out in filter(None, (skipped, lost)):
+        count = "1 prompt is" if len(left_out) == 1 else f"{len(left_out)} prompts are"
+        say(f"{count} left out; the first: {left_out[0]}")
     sampling = Sampling(
         max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS,
         temperature=settings.temperature,
@@ -184,7 +190,7 @@ def build_suite(
         sampling,
         rendered.template_digest,
         scorers.versions(plugins),
-        len(skipped),
+        len(skipped) + len(lost),
         rendered.context,
         settings.dtype,
         settings.engine_args,

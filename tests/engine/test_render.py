@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from tests.talks import talk
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.prompts import _vocabulary_size
 from watcher.engine.tokenizer_files import read_stamp
+from watcher.engine.types import Conversation
 from watcher.model import Reason, UimonError
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -209,16 +211,18 @@ def _turns(content: str, opening: str = "") -> str:
         (_turns("m['content'] | replace('p', 'q')", "<think></think>\n"), "<p>one</p>", "p>one</p>"),
     ],
 )
-def test_a_template_that_drops_or_rewrites_answers_is_an_error(
+def test_a_template_that_drops_or_rewrites_answers_loses_the_reference(
     engine: Engine, model: Path, template: str, answer: str, lost: str
 ) -> None:
     # That the answer stands in the question does not make up for it.
     asked = talk("talk", (("user", f"Change {answer} as little as you can."),), answer)
-    with pytest.raises(UimonError, match="conversation talk does not survive") as caught:
-        engine.render(model, (asked,), chat_template=template)
-    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
-    assert repr(lost) in caught.value.sentence
-    assert "--chat-template" in caught.value.sentence
+    rendered = engine.render(model, (asked,), chat_template=template)
+    assert not rendered.prompts
+    ((name, sentence),) = rendered.lost
+    assert name == "talk"
+    assert "conversation talk does not survive" in sentence
+    assert repr(lost) in sentence
+    assert "--chat-template" in sentence
 
 
 @pytest.mark.parametrize(
@@ -246,12 +250,15 @@ def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Pa
         _turns("m['content'] | replace('\n', '')"),
     ],
 )
-def test_a_template_that_changes_blanks_within_answers_is_an_error(engine: Engine, model: Path, template: str) -> None:
+def test_a_template_that_changes_blanks_within_answers_loses_the_reference(
+    engine: Engine, model: Path, template: str
+) -> None:
     answer = "<ul>\n  <li> one</li>\n</ul>"
     asked = talk("talk", (("user", f"Change {answer}."),), answer)
-    with pytest.raises(UimonError, match=r"they change blanks in .*<ul>\\n  <li>") as caught:
-        engine.render(model, (asked,), chat_template=template)
-    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+    rendered = engine.render(model, (asked,), chat_template=template)
+    assert not rendered.prompts
+    ((_, sentence),) = rendered.lost
+    assert re.search(r"they change blanks in .*<ul>\\n  <li>", sentence)
 
 
 def test_a_template_may_set_off_a_thought_from_its_answer(engine: Engine, model: Path) -> None:
@@ -270,6 +277,47 @@ def test_what_the_tokenizers_own_normalizer_changes_is_trainings_too(
     assert engine.render(model, (talk("talk", TURNS, "One Two"),)).prompts
 
 
+PARTED = "{% for part in m['content'] %}[{{ part['type'] }}]{{ part['text'] | trim }}{% endfor %}"
+
+
+def _parted(*texts: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text} for text in texts]
+
+
+def _in_parts(asked: object, told: object) -> Conversation:
+    return Conversation("c", ({"role": "user", "content": asked},), {"role": "assistant", "content": told})
+
+
+def test_parts_of_text_reach_the_template_as_they_are(engine: Engine, model: Path) -> None:
+    template = _turns("'@'").replace(" + '@' + ", " }}" + PARTED + "{{ ")
+    asked = _in_parts(_parted("Build \n", "a page."), _parted("<p>\n", "a  b</p>"))
+    (prompt,) = engine.render(model, (asked,), chat_template=template).prompts
+    assert prompt.text == "Build \na page."
+    assert prompt.reference_chars == len("<p>\na  b</p>")
+    joined = _in_parts("[text]Build[text]a page.", "[text]<p>[text]a  b</p>")
+    assert prompt.scored_ids == engine.render(model, (joined,)).prompts[0].scored_ids
+    swapped = template.replace("m['content'] %}[", "m['content'] | reverse %}[")
+    ((_, sentence),) = engine.render(model, (asked,), chat_template=swapped).lost
+    assert "does not survive" in sentence
+
+
+def test_a_template_for_text_alone_writes_nothing_of_parts(engine: Engine, model: Path) -> None:
+    template = _turns("(m['content'] if m['content'] is string else '')")
+    unseen, lost = _in_parts(_parted("Build a page."), "<p>"), _in_parts("Build a page.", _parted("<p>a</p>"))
+    rendered = engine.render(model, (unseen, replace(lost, id="lost"), TALK), chat_template=template)
+    assert [prompt.id for prompt in rendered.prompts] == [TALK.id]
+    assert "does not write the text of the user turn, whose content is in parts" in rendered.skipped[0][1]
+    assert [name for name, _ in rendered.lost] == ["lost"]
+
+
+def test_one_reference_that_a_template_drops_leaves_the_others(engine: Engine, model: Path) -> None:
+    template = _turns("m['content'].split('</think>')[-1]")
+    thought = talk("thought", TURNS, "<think>why</think><p>")
+    rendered = engine.render(model, (TALK, thought), chat_template=template)
+    assert [prompt.id for prompt in rendered.prompts] == [TALK.id]
+    assert [name for name, _ in rendered.lost] == ["thought"]
+
+
 def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine, model: Path) -> None:
     asked = talk("talk", TURNS, "a <|im_end|> b")
     (prompt,) = engine.render(model, (asked,)).prompts
@@ -285,7 +333,7 @@ def test_an_answer_that_the_tokenizer_normalizes_is_not_lost(engine: Engine, mod
     assert engine.render(model, (asked,)).prompts
 
 
-def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_an_error(engine: Engine, model: Path) -> None:
+def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_lost_alone(engine: Engine, model: Path) -> None:
     words = ("[UNK]", "<|im_start|>", "<|im_end|>", "user", "assistant", "hello", "<p>", "</p>")
     special = [_added(number, words[number]) for number in range(3)]
     vocabulary = {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(words)}, "unk_token": "[UNK]"}
@@ -294,10 +342,11 @@ def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_an_error(engine: Eng
     named = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "eos_token": "<|im_end|>"}
     (model / "tokenizer_config.json").write_text(json.dumps(named))
     asked = (("user", "hello"),)
-    assert engine.render(model, (talk("good", asked, "<p> hello </p>"),)).prompts
-    with pytest.raises(UimonError, match=r"conversation bad .* lose '☃</p>'") as caught:
-        engine.render(model, (talk("bad", asked, "<p> ☃ </p>"),))
-    assert caught.value.reason is Reason.TEMPLATE_MISMATCH
+    good, bad = talk("good", asked, "<p> hello </p>"), talk("bad", asked, "<p> ☃ </p>")
+    rendered = engine.render(model, (bad, good))
+    assert [prompt.id for prompt in rendered.prompts] == ["good"]
+    ((_, sentence),) = rendered.lost
+    assert re.search(r"conversation bad .* lose '☃</p>'", sentence)
 
 
 def _added(number: int, content: str) -> dict[str, object]:

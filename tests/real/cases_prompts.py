@@ -35,6 +35,13 @@ MARKED = (
     "{{ m['content'] + '<|im_end|>' }}{% endgeneration %}{% else %}{{ m['content'] + '<|im_end|>' }}{% endif %}"
     "{{ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+# Takes text and parts: without the blanks around each, and with a mark before each.
+TRIMMED = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% if m['content'] is string %}{{ m['content'] | trim }}"
+    "{% else %}{% for part in m['content'] %}{{ part['text'] | trim }}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+TYPED = TRIMMED.replace("{{ part['text'] | trim }}", "[{{ part['type'] }}]{{ part['text'] }}")
 INST = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}<<SYS>> {{ m['content'] }} <</SYS>> "
     "{% elif m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]{% else %} {{ m['content'] }} {{ eos_token }}"
@@ -130,6 +137,8 @@ FAMILIES: Mapping[str, Callable[[], Any]] = {
     "bytes_rich": lambda: tokenizer("<think>", "</think>", "<tool_call>", template=RICH),
     "bytes_opened": lambda: tokenizer(template=OPENED),
     "bytes_marked": lambda: tokenizer(template=MARKED),
+    "bytes_trimmed": lambda: tokenizer(template=TRIMMED),
+    "bytes_typed": lambda: tokenizer(template=TYPED),
     "llama2": _llama2,
     "unigram": _unigram,
     "wordpiece": _wordpiece,
@@ -159,7 +168,8 @@ def _shapes(number: int) -> Shapes:
         f"\n\n### Instruction:\n{said}\n\n### Response:\n"
     )
     as_text = {"prompt": alpaca, "completion": told}
-    parts = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in turns]
+    no_user = [system[0], turns[-1]]
+    as_json = json.dumps({"user": said, "plan": "pro"})
     return {
         "messages": ({"messages": turns}, _pair(turns)),
         "several_turns": ({"messages": longer}, _pair(longer)),
@@ -169,7 +179,12 @@ def _shapes(number: int) -> Shapes:
         "chat_pair": (_pair(turns), _pair(turns)),
         "sharegpt": ({"conversations": named}, _pair(turns)),
         "sharegpt_as_is": ({"conversations": named, "format": "sharegpt-as-is"}, _pair(unmapped)),
-        "parts": ({"messages": parts}, _pair(turns)),
+        "system_alone": ({"messages": no_user}, _pair(no_user)),
+        "system_prompt": ({"system_prompt": "You write pages.", "messages": turns}, _pair(system)),
+        "two_in_one": (
+            {"conversation": [{"system": "You write pages.", "human": said, "assistant": told}]},
+            _pair(system),
+        ),
         "alpaca": ({"instruction": said, "input": "", "output": told}, _pair(turns)),
         "openorca": ({"system_prompt": "You write pages.", "question": said, "response": told}, _pair(system)),
         "query": ({"query": said, "response": told, "history": [[ask(number + 1), answer(number + 1)]]}, _pair(longer)),
@@ -178,6 +193,10 @@ def _shapes(number: int) -> Shapes:
         "kto": ({**_pair(turns), "label": True}, _pair(turns)),
         "plain_pair": (plain, plain),
         "plain_seam": ({"prompt": said[:-1], "completion": said[-1] + told},) * 2,
+        "plain_json_prompt": ({"prompt": as_json, "completion": told},) * 2,
+        "plain_json_answer": ({"prompt": said, "completion": json.dumps({"role": "button", "content": told})},) * 2,
+        "plain_json_list": ({"prompt": json.dumps([{"from": "2024-01-01", "to": said}]), "completion": told},) * 2,
+        "plain_empty": ({"prompt": said, "completion": ""},) * 2,
         "plain_blank": ({"prompt": f"{said} ", "completion": told},) * 2,
         "plain_preference": ({"prompt": f"{said}\n", "chosen": told, "rejected": "no"}, plain),
         "alpaca_text": ({"instruction": said, "output": told, "format": "alpaca-text"}, as_text),
@@ -207,8 +226,21 @@ def _rich(number: int) -> Shapes:
     }
 
 
+def _parts(number: int) -> Shapes:
+    """Turns whose content is in parts, which trainers hand to the template as they are."""
+
+    def parted(turn: Mapping[str, Any]) -> dict[str, Any]:
+        halves = turn["content"].rpartition(" ")
+        return {**turn, "content": [{"type": "text", "text": text} for text in (f"{halves[0]}\n", halves[2])]}
+
+    turns = [parted(turn) for turn in _turns(number)]
+    return {"parts": ({"messages": turns}, _pair(turns)), "parts_pair": (_pair(turns), _pair(turns))}
+
+
 # Rows that a family's template refuses, as it would in training.
-REFUSED = {"unigram": {"system_turn", "system_column", "openorca"}}
+REFUSED = {
+    "unigram": {"system_turn", "system_column", "system_prompt", "system_alone", "two_in_one", "openorca"},
+}
 
 
 def _tokens(out: Path) -> None:
@@ -221,9 +253,10 @@ def _tokens(out: Path) -> None:
         model.config.save_pretrained(place)
         tokens.save_pretrained(place)
         trainer = _trainer(model, tokens, place, marked=False)
-        for name in _shapes(0) | (_rich(0) if family == "bytes_rich" else {}):
+        parted = family in ("bytes_trimmed", "bytes_typed")
+        for name in _parts(0) if parted else _shapes(0) | (_rich(0) if family == "bytes_rich" else {}):
             if name not in REFUSED.get(family, ()):
-                rows = [(_shapes(at) | _rich(at))[name] for at in range(2)]
+                rows = [(_shapes(at) | _rich(at) | _parts(at))[name] for at in range(2)]
                 trls = _by_trl(trainer, [row for _, row in rows], place / f"{name}.jsonl")
                 found[f"{family} {name}"] = [trls, _by_uimon(place, [row for row, _ in rows])]
         if family == "bytes_marked":

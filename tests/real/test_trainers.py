@@ -46,6 +46,17 @@ READ: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "user: a card => assistant: <p>",
     ),
+    "trl parts": (
+        "",
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "a card"}]},
+                {"role": "assistant", "content": [{"type": "text", "text": "<p>"}]},
+            ]
+        },
+        "user: [text]a card => assistant: [text]<p>",
+    ),
+    "trl unpaired preference": ("", {"prompt": "a card", "completion": " no", "label": False}, "a card|"),
     "trl prompt only": ("", {"prompt": [{"role": "user", "content": "a card"}]}, "user: a card"),
     "axolotl chat_template": (
         "",
@@ -82,6 +93,24 @@ READ: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "system: s, user: a card => assistant: <p>",
     ),
+    "llama-factory tool calls": (
+        "",
+        {
+            "conversations": [
+                {"from": "human", "value": "a card"},
+                {"from": "function_call", "value": '<think>why</think>{"name": "palette", "arguments": {}}'},
+                {"from": "observation", "value": "red"},
+                {"from": "gpt", "value": "<p>"},
+            ],
+            "tools": json.dumps(TOOLS),
+        },
+        "user: a card, assistant: <think>why</think>, tool: red => assistant: <p>",
+    ),
+    "llama-factory kto": (
+        "",
+        {"instruction": "a card", "input": "", "output": "no", "kto_tag": False},
+        "user: a card",
+    ),
     "llama-factory ranking": (
         "",
         {
@@ -107,6 +136,29 @@ READ: dict[str, tuple[str, dict[str, Any], str]] = {
         {"query": "a card", "response": "<p>", "history": [["hi", "ho"]]},
         "user: hi, assistant: ho, user: a card => assistant: <p>",
     ),
+    "ms-swift sharegpt with a system key": (
+        "",
+        {"conversation": [{"system": "s", "human": "a card", "assistant": "<p>"}]},
+        "system: s, user: a card => assistant: <p>",
+    ),
+    "ms-swift system_prompt": (
+        "",
+        {"system_prompt": "s", "query": "a card", "response": "<p>"},
+        "system: s, user: a card => assistant: <p>",
+    ),
+    "ms-swift other names": ("", {"prompt": "a card", "answer_key": "<p>"}, "user: a card => assistant: <p>"),
+    "ms-swift tool calls": (
+        "",
+        {
+            "messages": [
+                {"role": "user", "content": "a card"},
+                {"role": "tool_call", "content": '{"name": "palette", "arguments": {}}'},
+                {"role": "tool_response", "content": "red"},
+                {"role": "assistant", "content": "<p>"},
+            ]
+        },
+        "user: a card, assistant: , tool: red => assistant: <p>",
+    ),
     "ms-swift rejected": (
         "",
         {
@@ -121,10 +173,29 @@ READ: dict[str, tuple[str, dict[str, Any], str]] = {
         "user: a card => assistant: <p>",
     ),
     "unsloth text": ("", {"text": "a card: <p></s>"}, "a card: <p></s>"),
+    "xtuner": (
+        "",
+        {"conversation": [{"system": "", "input": "a card", "output": "<p>"}]},
+        "user: a card => assistant: <p>",
+    ),
+    "verl": (
+        "",
+        {"prompt": [{"role": "user", "content": "a card"}], "reward_model": {"ground_truth": "<p>"}},
+        "user: a card",
+    ),
     "uigen": ("", {"question": "a card", "reasoning": "why", "answer": "<p>"}, "user: a card => assistant: <p>"),
     "openai": (
         "",
         {"messages": [{"role": "user", "content": "a card"}, {"role": "assistant", "content": "<p>", "weight": 1}]},
+        "user: a card => assistant: <p>",
+    ),
+    "openai preference": (
+        "",
+        {
+            "input": {"messages": [{"role": "user", "content": "a card"}], "tools": TOOLS, "parallel_tool_calls": True},
+            "preferred_output": [{"role": "assistant", "content": "<p>"}],
+            "non_preferred_output": [{"role": "assistant", "content": "no"}],
+        },
         "user: a card => assistant: <p>",
     ),
 }
@@ -134,9 +205,14 @@ def shown(asked: Conversation | PlainText) -> str:
     """A prompt and its reference in one line."""
     if isinstance(asked, PlainText):
         return asked.text or "" if asked.prompt is None else f"{asked.prompt}|{asked.answer or ''}"
-    turns = ", ".join(f"{turn['role']}: {turn['content']}" for turn in asked.messages)
+    turns = ", ".join(f"{turn['role']}: {_written(turn['content'])}" for turn in asked.messages)
     answer = asked.reference
-    return turns if answer is None else f"{turns} => {answer['role']}: {answer['content']}"
+    return turns if answer is None else f"{turns} => {answer['role']}: {_written(answer['content'])}"
+
+
+def _written(content: Any) -> str:
+    """Content in one line, the type before each of its parts."""
+    return content if isinstance(content, str) else "".join(f"[{part['type']}]{part['text']}" for part in content)
 
 
 @pytest.mark.parametrize("name", READ)
@@ -147,7 +223,7 @@ def test_a_documented_row_is_read(tmp_path: Path, name: str) -> None:
     file.write_text(json.dumps(row) + "\n")
     (asked,) = load_val(file, None, choose(None if keys else told or None, keys)).conversations
     assert shown(asked).endswith(expected)
-    if "tools" in row and isinstance(asked, Conversation):
+    if "tools" in json.dumps(row) and isinstance(asked, Conversation):
         assert asked.variables["tools"] == TOOLS
 
 

@@ -65,6 +65,37 @@ def test_a_single_row_with_messages_is_no_list_of_rows(tmp_path: Path) -> None:
     assert [set(row.value) for row in read_table(path).rows] == [{"messages"}]
 
 
+TALK = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (json.dumps(TALK), 1),
+        (json.dumps([TALK, TALK]), 2),
+        (f"{json.dumps(TALK)}\n{json.dumps(TALK)}\n", 2),
+        (json.dumps({"data": [TALK]}), 1),
+    ],
+)
+def test_a_list_of_messages_may_stand_where_a_row_should(tmp_path: Path, content: str, count: int) -> None:
+    path = tmp_path / "val.json"
+    path.write_text(content)
+    assert [row.value for row in read_table(path).rows] == [{"messages": TALK}] * count
+
+
+def test_rows_of_the_dataset_viewer_are_those_inside(tmp_path: Path) -> None:
+    path = tmp_path / "val.json"
+    rows = [{"row_idx": at, "row": row, "truncated_cells": []} for at, row in enumerate(ROWS)]
+    path.write_text(json.dumps({"features": [{"name": "question"}], "rows": rows, "num_rows_total": 3}))
+    assert [row.value for row in read_table(path).rows] == ROWS
+
+
+def test_an_empty_cell_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "val.csv"
+    path.write_text("prompt,completion\na,\n")
+    assert [row.value for row in read_table(path).rows] == [{"prompt": "a", "completion": None}]
+
+
 @pytest.mark.parametrize(
     ("name", "separator"),
     [("val.csv", ","), ("val.tsv", "\t"), ("val.csv.gz", ","), ("val.csv", ";"), ("val.jsonl", ",")],
@@ -106,6 +137,15 @@ BROKEN: list[tuple[Callable[[], bytes], str]] = [
     (lambda: b'{"a": 1}\n{"a": "2\n{"a": 3}\n', "line 2 is not JSON"),
     (lambda: b'{"a": 1}\n[1]\n', "line 2 is not a JSON object"),
     (lambda: b"[1]\n", "entry 1 is not a JSON object"),
+    (lambda: b"[1]\n[2]\n", "line 1 is not a JSON object"),
+    (
+        lambda: b'{"train": [{"a": 1}], "val": [{"a": 1}], "test": [{"a": 1}]}',
+        r"several lists of rows \(train, val, test",
+    ),
+    (
+        lambda: b'{"rows": [{"row_idx": 0, "row": {"a": "b"}, "truncated_cells": ["a"]}]}',
+        "a page of the dataset viewer, which has cut off a of entry 1",
+    ),
     (lambda: b'[{"a": 1},\n{"a": 2]', "one JSON array that is broken at line 2"),
     (lambda: _nested(200_000), "nested too deeply"),
     (lambda: b'{"a": ' + _nested(200_000) + b"}", "nested too deeply"),

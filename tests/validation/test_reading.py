@@ -103,8 +103,103 @@ def test_named_columns_win_over_others_of_the_usual_name(tmp_path: Path) -> None
         write(tmp_path, row, {"ask": "v"}), None, choose("pair-chat", {"prompt": "ask", "completion": "html"})
     )
     assert [(c.asked, c.answer) for c in val.conversations] == [("u", "a")]
-    assert "columns left out: id" in val.summary
+    assert "columns left out: prompt, id;" in val.summary
     assert "1 without html (first line 2)" in val.summary
+
+
+USER, ANSWER = {"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}
+NAMED: list[tuple[dict[str, str], dict[str, Any], tuple[str, str | None], str]] = [
+    (
+        {"prompt": "ask", "completion": "html"},
+        {"ask": "u", "html": "a", "messages": [USER, ANSWER]},
+        ("u", "a"),
+        "columns left out: messages.",
+    ),
+    (
+        {"prompt": "ask", "completion": "html"},
+        {"ask": "u", "html": "a", "chosen": "x", "rejected": "y"},
+        ("u", "a"),
+        "columns left out: chosen, rejected.",
+    ),
+    (
+        {"query": "ask", "response": "html"},
+        {"ask": "u", "html": "a", "prompt": "x", "completion": "y"},
+        ("u", "a"),
+        "columns left out: prompt, completion.",
+    ),
+    (
+        {"text": "formatted"},
+        {"formatted": "u a", "instruction": "x", "output": "y"},
+        ("u a", None),
+        "columns left out: instruction, output.",
+    ),
+    ({"messages": "talk"}, {"talk": [USER, ANSWER], "chosen": "x"}, ("x", "y"), "columns left out: chosen."),
+    ({"prompt": "ask"}, {"ask": "u", "completion": "a", "text": "x"}, ("u", "a"), "columns left out: text."),
+    (
+        {"instruction": "ask", "output": "html"},
+        {"ask": "u", "html": "a", "input": "v"},
+        ("u\nv", "a"),
+        "read as Alpaca",
+    ),
+    ({"answer": "html"}, {"question": "u", "html": "a", "response": "x"}, ("u", "a"), "columns left out: response."),
+]
+
+
+@pytest.mark.parametrize(("keys", "row", "expected", "said"), NAMED)
+def test_the_shape_is_made_of_the_named_columns(
+    tmp_path: Path, keys: dict[str, str], row: dict[str, Any], expected: tuple[str, str | None], said: str
+) -> None:
+    val = load_val(write(tmp_path, row), None, choose(None, keys))
+    ((asked, answer),) = [(each.asked, each.answer) for each in val.conversations]
+    assert (asked, answer) == expected
+    assert said in val.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("system", CHAT),
+        ("tools", CHAT),
+        ("history", {"query": "u", "response": "a"}),
+        ("input", {"instruction": "u", "output": "a"}),
+    ],
+)
+def test_a_named_column_that_may_be_missing_may_be_empty(tmp_path: Path, name: str, row: dict[str, Any]) -> None:
+    val = load_val(write(tmp_path, {**row, "own": None}), None, choose(None, {name: "own"}))
+    assert (len(val.conversations), val.unusable) == (1, 0)
+    assert "left out" not in val.summary
+
+
+def test_own_keys_of_messages_in_json_text(tmp_path: Path) -> None:
+    told = json.dumps([{"who": "user", "what": "u"}, {"who": "assistant", "what": "a"}])
+    keys = choose(None, {"role": "who", "content": "what"})
+    rows = [{"messages": told}, {"prompt": told[: told.index("}") + 1] + "]", "completion": "a"}]
+    found = load_val(write(tmp_path, *rows), None, keys).conversations
+    assert [(each.asked, each.answer) for each in found] == [("u", "a"), ("u", "a")]
+
+
+def test_a_file_without_rows_and_a_column_without_a_name_are_said(tmp_path: Path) -> None:
+    with pytest.raises(UimonError, match=r"it has no rows; each line is one JSON object"):
+        load_val(write(tmp_path, "[]"))
+    (tmp_path / "val.csv").write_text(",prompt,completion\n0,u,a\n")
+    assert "columns left out: one without a name." in load_val(tmp_path / "val.csv").summary
+
+
+def test_a_single_row_with_lists_of_its_own_is_that_row(tmp_path: Path) -> None:
+    row = {"prompt": "u", "completion": "a", "examples": [{"instruction": "x", "output": "y"}]}
+    own = {"ask": "u", "html": "a", "items": [{"instruction": "x", "output": "y"}]}
+    for value, keys in ((row, {}), (own, {"prompt": "ask", "completion": "html"})):
+        ((asked, answer),) = [
+            (each.asked, each.answer)
+            for each in load_val(write(tmp_path, value), None, choose(None, keys)).conversations
+        ]
+        assert (asked, answer) == ("u", "a")
+
+
+def test_the_split_that_was_taken_is_said(tmp_path: Path) -> None:
+    val = load_val(write(tmp_path, {"train": [{"question": "x"}], "validation": [{"question": "u"}]}))
+    assert [each.asked for each in val.conversations] == ["u"]
+    assert "of the lists train and validation the rows of validation" in val.summary
 
 
 def test_a_named_column_that_is_nowhere_is_an_error(tmp_path: Path) -> None:

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.validation.rows_read import ASKED, CALL, EARLIER, NO, PAIR, SYSTEM, TOLD, as_turns, read
 from watcher.engine.types import Conversation, PlainText
-from watcher.validation import Choice, ValFile, choose, load_val
-
-SYSTEM, ASKED, TOLD = (
-    {"role": "system", "content": "s"},
-    {"role": "user", "content": "u"},
-    {"role": "assistant", "content": "a"},
-)
-EARLIER = [{"role": "user", "content": "v"}, {"role": "assistant", "content": "b"}]
-PAIR = {"human": "v", "assistant": "b"}
-NO = {"role": "assistant", "content": "n"}
-CALL = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
-
-
-def read(path: Path, row: Any, choice: Choice | None = None, system: str | None = None) -> ValFile:
-    path.write_text(json.dumps(row) + "\n")
-    return load_val(path, system, choice)
-
-
-def as_turns(val: ValFile) -> tuple[list[Any], Any]:
-    (asked,) = val.conversations
-    assert isinstance(asked, Conversation)
-    return [dict(message) for message in asked.messages], asked.reference
-
+from watcher.validation import choose, load_val
 
 CHATS: list[tuple[str, dict[str, Any], list[Any]]] = [
     ("chat messages", {"messages": [SYSTEM, ASKED, TOLD]}, [SYSTEM, ASKED]),
@@ -71,6 +49,60 @@ CHATS: list[tuple[str, dict[str, Any], list[Any]]] = [
     ("question and answer", {"question": "u", "answer": "a"}, [ASKED]),
     ("instruction and response", {"instruction": "u", "response": "a"}, [ASKED]),
     ("prompt and response", {"prompt": "u", "response": "a"}, [ASKED]),
+    ("question and target", {"question": "u", "target": "a"}, [ASKED]),
+    ("question and targets", {"question": "u", "targets": "a"}, [ASKED]),
+    ("question and answers", {"question": "u", "answers": "a"}, [ASKED]),
+    ("question and answer_key", {"question": "u", "answer_key": "a"}, [ASKED]),
+    ("prompt and answer, as chat turns, as ms-swift trains it", {"prompt": "u", "answer": "a"}, [ASKED]),
+    ("prompt and output", {"prompt": "u", "output": "a"}, [ASKED]),
+    ("input and output", {"input": "u", "output": "a"}, [ASKED]),
+    ("turns from the column system_prompt", {"system_prompt": "s", "messages": [ASKED, TOLD]}, [SYSTEM, ASKED]),
+    ("turns from the column system_prompt", {"system_prompt": "s", "prompt": "u", "response": "a"}, [SYSTEM, ASKED]),
+    ("turns from the column system_prompt", {"system_prompt": "s", "prompt": "u", "completion": "a"}, [SYSTEM, ASKED]),
+    ("system_prompt", {"system_prompt": "s", "instruction": "u", "output": "a"}, [SYSTEM, ASKED]),
+    ("system_prompt", {"system_prompt": "s", "chosen": [ASKED, TOLD], "rejected": [ASKED, NO]}, [SYSTEM, ASKED]),
+    ("chat messages", {"messages": [SYSTEM, TOLD]}, [SYSTEM]),
+    ("ShareGPT", {"conversation": [{"system": "s", "human": "u", "assistant": "a"}]}, [SYSTEM, ASKED]),
+    ("ShareGPT", {"conversation": [{"system": "", "input": "u", "output": "a"}]}, [ASKED]),
+    (
+        "ShareGPT",
+        {"conversation": [{"human": "u", "assistant": "b"}, {"tool": "1", "assistant": "a"}]},
+        [ASKED, EARLIER[1], {"role": "tool", "content": "1"}],
+    ),
+    (
+        "role ai as assistant",
+        {"conversations": [{"from": "user", "value": "u"}, {"from": "ai", "value": "a"}]},
+        [ASKED],
+    ),
+    ("role AI as assistant", {"messages": [ASKED, {"role": "AI", "content": "a"}]}, [ASKED]),
+    (
+        "role ai as assistant",
+        {"prompt": [ASKED], "chosen": [{"role": "ai", "content": "a"}], "rejected": [NO]},
+        [ASKED],
+    ),
+    (
+        "role human as user, role gpt as assistant, --val-format sharegpt-as-is leaves them.",
+        {"prompt": [{"from": "human", "value": "u"}], "completion": [{"from": "gpt", "value": "a"}]},
+        [ASKED],
+    ),
+    (
+        "role observations as tool",
+        {"messages": [ASKED, {"role": "observations", "content": "1"}, TOLD]},
+        [ASKED, {"role": "tool", "content": "1"}],
+    ),
+    (
+        "unknown role narrator as it is",
+        {"messages": [ASKED, {"role": "narrator", "content": "n"}, TOLD]},
+        [ASKED, {"role": "narrator", "content": "n"}],
+    ),
+    ("JSON text in prompt as messages", {"prompt": json.dumps([ASKED]), "completion": "a"}, [ASKED]),
+    ("question and answer", {"question": '{"user": "Ann"}', "answer": "a"}, [{**ASKED, "content": '{"user": "Ann"}'}]),
+    ("Alpaca", {"instruction": '[{"role": "a"}]', "output": "a"}, [{**ASKED, "content": '[{"role": "a"}]'}]),
+    (
+        "OpenAI's preference pairs",
+        {"input": {"messages": [ASKED]}, "preferred_output": [TOLD], "non_preferred_output": [NO]},
+        [ASKED],
+    ),
     ("preference", {"prompt": [ASKED], "chosen": [TOLD], "rejected": [NO]}, [ASKED]),
     ("preference", {"chosen": [ASKED, TOLD], "rejected": [ASKED, NO]}, [ASKED]),
     ("preference", {"prompt": "u", "chosen": [ASKED, TOLD], "rejected": [ASKED, NO]}, [ASKED]),
@@ -107,6 +139,24 @@ TEXTS: list[tuple[dict[str, Any], str | None, str | None, str | None, bool]] = [
     ({"text": "u ### v ### a"}, "text:###", "u ### v ###", "u ### v ### a", False),
     ({"text": "u\na"}, "text:\\n", "u\n", "u\na", False),
     ({"text": "u a"}, "text:###", None, "u a", False),
+    ({"prompt": "u ", "completion": ""}, None, "u ", "u ", True),
+    ({"prompt": "u ", "completion": "a", "label": 1}, None, "u ", "u a", True),
+    ({"prompt": "u ", "completion": "a", "label": 0}, None, "u ", None, True),
+    ({"prompt": "u ", "completion": "a", "label": "0.0"}, None, "u ", None, True),
+    ({"prompt": "u ", "completion": "a", "label": 3}, None, "u ", "u a", True),
+    *(
+        ({"prompt": text, "completion": f"{text} "}, None, text, f"{text}{text} ", True)
+        for text in (
+            '{"user": "Ann", "plan": "pro"}',
+            '{"role": "button", "content": "OK"}',
+            '[{"role": "button", "content": "OK"}]',
+            '[{"from": "2024-01-01", "to": "x"}]',
+            '[{"role": "user"}]',
+        )
+    ),
+    ({"prompt": "u", "completion": json.dumps([ASKED, TOLD])}, None, "u", "u" + json.dumps([ASKED, TOLD]), True),
+    ({"prompt": "u", "chosen": json.dumps([TOLD]), "rejected": "n"}, None, "u", "u" + json.dumps([TOLD]), True),
+    ({"prompt": "A <video> hero", "completion": "a"}, None, "A <video> hero", "A <video> heroa", True),
 ]
 
 
@@ -203,61 +253,65 @@ def test_an_answer_to_be_unlearned_is_no_reference(tmp_path: Path) -> None:
     assert "1 answer no reference" in val.summary
 
 
-def parts(*kinds: str) -> list[dict[str, Any]]:
-    return [{"type": kind, kind: "x"} for kind in kinds]
+def test_a_placeholder_without_its_column_is_text_and_is_said(tmp_path: Path) -> None:
+    hero = "A hero with a background <video> element"
+    row = {"messages": [{"role": "user", "content": hero}, {"role": "assistant", "content": "<image>"}], "images": []}
+    val = read(tmp_path / "val.jsonl", row)
+    assert val.unusable == 0
+    assert "<video> in prompts is text, since there is no column for it" in val.summary
+    assert "<image>" not in val.summary
 
 
-UNUSABLE: list[tuple[dict[str, Any], str]] = [
-    ({"messages": [{"role": "user", "content": parts("text", "image")}, TOLD]}, "with images"),
-    ({"messages": [{"role": "user", "content": parts("image_url")}, TOLD]}, "with images"),
-    ({"messages": [{"role": "user", "content": parts("text", "video")}, TOLD]}, "with videos"),
-    ({"messages": [{"role": "user", "content": parts("input_audio")}, TOLD]}, "with audio"),
-    ({"messages": [{"role": "user", "content": parts("thinking")}, TOLD]}, "parts of the type thinking"),
-    ({"messages": [ASKED, TOLD], "images": ["a.png"]}, "with images"),
-    ({"image": {"path": "a.png"}, "text": "<p>a</p>"}, "with images"),
-    ({"prompt": "u", "completion": "a", "videos": ["a.mp4"]}, "with videos"),
-    ({"messages": [{"role": "user", "content": "<image>Build it"}, TOLD]}, "with images"),
-    ({"instruction": "<image>u", "output": "a"}, "with images"),
-    ({"prompt": "<image>u", "completion": "a"}, "with images"),
-    ({"query": "<audio>u", "response": "a"}, "with audio"),
-    ({"messages": [TOLD]}, r"without a user turn before the answer \(roles: assistant\)"),
-    ({"messages": [{"role": "client", "content": "u"}, {"role": "page", "content": "a"}]}, r"\(roles: client, page\)"),
-    ({"messages": []}, "without a user turn"),
-    ({"messages": "u"}, "messages is text that is no JSON list"),
-    ({"messages": '[{"role": "user", "content": "u"}, {"role'}, "begins as messages do and is no JSON"),
-    ({"prompt": '[{"role": "user", "content": "u"}, {"role', "completion": "a"}, "begins as messages do"),
-    ({"messages": [{"content": "u"}, TOLD]}, r"a turn without a role \(keys: content\)"),
-    ({"messages": ["u", "a"]}, "turns that are no messages"),
-    ({"messages": [{"role": "user", "content": 3}]}, "content is neither text nor parts"),
-    ({"messages": [ASKED, TOLD], "tools": "[{"}, "tools is text that is no JSON"),
-    ({"messages": [ASKED, TOLD], "tools": {"name": "f"}}, "tools are no list"),
-    ({"messages": [ASKED, TOLD], "chat_template_kwargs": [1]}, "chat_template_kwargs are no object"),
-    ({"messages": [{"role": "user", "content": "\ud800"}, TOLD]}, "something other than text"),
-    ({"conversations": [{"from": "human", "value": "u"}, {"from": "function_call", "value": "f(1)"}]}, "function call"),
-    ({"prompt": [ASKED, TOLD]}, "ends with an answer to be continued"),
-    ({"instruction": "u", "context": "c", "response": "a"}, "context beside the query"),
-    ({"prompt": " ", "completion": "a"}, "without a prompt"),
-    ({"question": 3}, "question is neither text nor messages"),
-    ({"ask": "u", "html": "a"}, r"in no known shape \(columns: ask, html\)"),
-    ({}, r"in no known shape \(columns: none\)"),
-]
+def test_parts_of_text_reach_the_template_as_they_are(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": [{"type": "text", "text": "u"}, {"type": "text", "text": "v"}]}
+    told = {"role": "assistant", "content": [{"type": "text", "text": "a"}]}
+    val = read(tmp_path / "val.jsonl", {"messages": [asked, told]})
+    assert as_turns(val) == ([asked], told)
+    assert [(each.asked, each.answer) for each in val.conversations] == [("uv", "a")]
 
 
-@pytest.mark.parametrize(("row", "reason"), UNUSABLE)
-def test_what_cannot_be_honored_is_unusable_with_its_reason(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
+def test_the_keys_of_a_pair_are_its_answers(tmp_path: Path) -> None:
+    val = read(
+        tmp_path / "val.jsonl", {"conversation": [{**PAIR, "n": 1}, {"human": "u", "assistant": "a", "weight": 0}]}
+    )
+    assert as_turns(val) == ([EARLIER[0], {**EARLIER[1], "n": 1}, ASKED], None)
+    assert "1 answer no reference" in val.summary
+
+
+def test_a_thought_may_stand_before_a_call(tmp_path: Path) -> None:
+    called = {"from": "function_call", "value": '<think>\nhm\n</think>\n\n{"name": "f", "arguments": {"x": 1}}'}
+    val = read(tmp_path / "val.jsonl", {"conversations": [{"from": "human", "value": "u"}, called]})
+    assert as_turns(val)[1] == {"role": "assistant", "content": "<think>\nhm\n</think>", "tool_calls": [CALL]}
+    assert "role function_call as an assistant turn with tool_calls" in val.summary
+
+
+@pytest.mark.parametrize("tools", [None, "", "null", "None"])
+def test_tools_may_be_none(tmp_path: Path, tools: str | None) -> None:
+    (asked,) = read(tmp_path / "val.jsonl", {"messages": [ASKED, TOLD], "tools": tools}).conversations
+    assert isinstance(asked, Conversation)
+    assert asked.variables == {}
+
+
+def test_one_tool_is_a_list_of_one_and_those_of_an_input_reach_the_template(tmp_path: Path) -> None:
+    one = {"messages": [ASKED, TOLD], "tools": json.dumps({"name": "f"})}
+    inner = {"input": {"messages": [ASKED], "tools": [{"name": "f"}], "seed": 1}, "preferred_output": [TOLD]}
+    for row in (one, inner):
+        val = read(tmp_path / "val.jsonl", row)
+        (asked,) = val.conversations
+        assert isinstance(asked, Conversation)
+        assert asked.variables == {"tools": [{"name": "f"}]}
+    assert "left out of input: seed" in val.summary
+
+
+def test_an_answer_beside_a_prompt_of_messages_is_for_a_reward(tmp_path: Path) -> None:
+    val = read(tmp_path / "val.jsonl", {"prompt": [ASKED], "answer": "4", "reward_model": {}})
+    assert as_turns(val) == ([ASKED], None)
+    assert "columns left out: answer, reward_model; 1 prompt without a reference answer" in val.summary
+
+
+def test_what_a_marker_does_is_said(tmp_path: Path) -> None:
     path = tmp_path / "val.jsonl"
-    path.write_text(json.dumps({"question": "u", "answer": "a"}) + "\n" + json.dumps(row) + "\n")
-    val = load_val(path)
-    assert (len(val.conversations), val.unusable) == (1, 1)
-    assert re.search(f"1 line unusable: 1 .*{reason}.* \\(first line 2\\)", val.summary), val.summary
-
-
-def test_pages_may_have_elements_named_as_placeholders(tmp_path: Path) -> None:
-    row = {
-        "messages": [
-            {"role": "user", "content": "Mend <video></video>"},
-            {"role": "assistant", "content": "<video><image>"},
-        ],
-        "images": [],
-    }
-    assert read(tmp_path / "val.jsonl", row).unusable == 0
+    path.write_text('{"text": "u ### v ### a"}\n{"text": "u"}\n')
+    said = load_val(path, None, choose("text:###")).summary
+    assert "1 as text, split behind '###', 1 as text without '###', measured and not sampled" in said
+    assert "where '###' stands several times, the last one ends the prompt" in said

@@ -12,7 +12,7 @@ from typing import Any
 from watcher.alerts.power import limits
 from watcher.base_models import resolve_base
 from watcher.commands.chosen_run import Chosen, choose_run
-from watcher.commands.validation import validation_file
+from watcher.commands.validation import choice_of, validation_file
 from watcher.config import Settings, load_settings
 from watcher.doctor import Check, Places, Probes, Status, check_samples, probe_engine, run_checks, try_events
 from watcher.engine.capacity import cpu_cache_gib
@@ -28,8 +28,12 @@ _GB = 1e9
 
 
 def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *, as_json: bool) -> int:
-    """Print every check. Returns 1 where one found a problem. Nothing is created or changed."""
+    """Print every check. Returns 1 where one found a problem. Nothing is created or changed.
+
+    Raises UimonError(CONFIG_INVALID) for settings that are none, and RUN_NOT_FOUND, as `choose_run` does.
+    """
     settings = load_settings(flags, config)
+    choice_of(settings)
     chosen = _chosen(ckpts, settings)
     checks = run_checks(_places(ckpts, settings, chosen.run), _probes(ckpts, settings, chosen.run))
     checks += [Check("wandb", Status.NOTE, note, "Give the id alone for the other server.") for note in chosen.notes]

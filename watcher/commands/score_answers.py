@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from watcher.validation.turns import ROLES
+from watcher.validation.roles import Naming
 
 _FINISHES: Final = (
     *("finish_reason", "finish_reasons", "stop_reason", "finishReason", "stopReason", "done_reason", "stop_type"),
@@ -155,7 +155,7 @@ def last_answer(messages: Sequence[object]) -> Answer | None:
             continue
         if _is_pair(message):
             return noted(message, [_content(message["assistant"])])[0]
-        if ROLES.get(str(message.get("role") or message.get("from"))) == "assistant":
+        if _role(message) == "assistant":
             return noted(message, [_content(message.get("content", message.get("value")))])[0]
     return None
 
@@ -166,9 +166,14 @@ def asked(messages: Sequence[object]) -> list[object]:
     for message in messages:
         if isinstance(message, dict) and _is_pair(message):
             found.append(message.get("human", message.get("user")))
-        elif isinstance(message, dict) and ROLES.get(str(message.get("role") or message.get("from"))) != "assistant":
+        elif isinstance(message, dict) and _role(message) != "assistant":
             found.append(message)
     return found
+
+
+def _role(message: Mapping[str, Any]) -> str:
+    """Who speaks, in the templates' words."""
+    return Naming().meaning(str(message.get("role") or message.get("from")))
 
 
 def _inside(value: Mapping[str, Any]) -> list[Answer]:

@@ -32,8 +32,11 @@ from typing import Any
 from scorers import Completion
 from watcher.commands.score_answers import Answer, asked, error_of, noted, texts, texts_at, texts_under
 from watcher.model import Reason, UimonError
-from watcher.validation.files import Row, Table, Unreadable, read_values, wrapped
-from watcher.validation.turns import Unusable, listed
+from watcher.validation.files import Row, Table, Unreadable, read_values
+from watcher.validation.content import Unusable
+from watcher.validation.roles import Naming
+from watcher.validation.turns import listed
+from watcher.validation.wrappers import answers_in
 
 OWN = "completion"
 CHAT = "messages"
@@ -149,7 +152,7 @@ def _held(document: object, key: str | None) -> Sequence[object] | None:
     if key is not None and texts_at(document, key):
         return None
     members = list(document.values())
-    inner = wrapped(document)
+    inner = answers_in(document)
     return members if inner is None and members and all(isinstance(one, dict) for one in members) else inner
 
 
@@ -185,7 +188,7 @@ def _texts_of(name: str, value: object) -> list[Answer]:
     if name not in CHATS:
         return texts_under(name, value)
     try:
-        messages = listed(value, name)
+        messages = listed(value, name, Naming())
     except Unusable:
         return []
     return texts(messages) if messages and not any(isinstance(each, str) for each in messages) else []

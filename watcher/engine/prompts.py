@@ -1,8 +1,9 @@
 """From conversations to token ids, as the trainer's tokenizer makes them. Runs in the engine host.
 
 Prompts are rendered once and travel as ids: what a later checkpoint's directory says about its tokenizer can
-then no longer change what is measured, and no begin-of-text token is added twice. Ids that the model does not have,
-and reference answers that do not survive the template and the tokenizer, are errors: they would give a number too.
+then no longer change what is measured, and no begin-of-text token is added twice. Ids that the model does not have
+are an error, and reference answers that do not survive the template and the tokenizer are set apart: they would give
+a number too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from watcher.engine.blanks import lost_blanks
 from watcher.engine.protocol import Render
 from watcher.engine.references import (
+    ReferenceLost,
     common_prefix,
     missing,
     plain_prompt,
@@ -26,7 +28,7 @@ from watcher.engine.references import (
 )
 from watcher.engine.tokenizer_files import read_stamp
 from watcher.engine.tokenizers import DEFAULT_TEMPLATE, TOOL_TEMPLATE, open_tokenizer, templates_of, texts_in
-from watcher.engine.types import Asked, Conversation, Message, PlainText, PromptSpec, Rendered
+from watcher.engine.types import Asked, Conversation, Message, PlainText, PromptSpec, Rendered, texts_of
 from watcher.model import Reason, UimonError
 
 # Stands where an answer would, to see what a template writes after it.
@@ -73,8 +75,7 @@ def render(request: Render, context: int) -> Rendered:
     """Render everything that fits into `context` tokens with at least one token of answer.
 
     Raises `UimonError`: `tokenizer_missing`, `chat_template_missing` (only conversations need one),
-    `tokenizer_mismatch` (an id that the model does not have, or ids that are not what the tokenizer's files say),
-    `template_mismatch` (a reference of which something is lost).
+    `tokenizer_mismatch` (an id that the model does not have, or ids that are not what the tokenizer's files say).
     """
     opened = open_tokenizer(request.tokenizer, list(texts_in(request.conversations)))
     tokenizer = opened.tokenizer
@@ -84,8 +85,13 @@ def render(request: Render, context: int) -> Rendered:
     vocabulary = _vocabulary_size(request.model_dir)
     prompts: list[PromptSpec] = []
     skipped: list[tuple[str, str]] = []
+    lost: list[tuple[str, str]] = []
     for asked in request.conversations:
-        prompt = _prompt(template, asked, request.system)
+        try:
+            prompt = _prompt(template, asked, request.system)
+        except ReferenceLost as error:
+            lost.append((asked.id, str(error)))
+            continue
         if isinstance(prompt, PromptSpec):
             _check_ids(prompt, vocabulary, request)
             prompt = _fitting(prompt, context)
@@ -102,6 +108,7 @@ def render(request: Render, context: int) -> Rendered:
         context,
         read_stamp(request.tokenizer),
         opened.note,
+        tuple(lost),
     )
 
 
@@ -157,20 +164,31 @@ def _usable(template: _Template, request: Render) -> _Template:
 
 def _end_of_turn(template: _Template) -> int | None:
     """The token that the template writes after an answer: the first added token there, else the tokenizer's eos."""
-    from jinja2 import TemplateError, TemplateSyntaxError
-
     eos = next(iter(_ids(template.tokenizer.eos_token_id)), None)
-    try:
-        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _ANSWER}]
-        text = template.render(turns, {}, False)
-    except TemplateSyntaxError as error:
-        raise UimonError(Reason.CHAT_TEMPLATE_MISSING, f"The chat template cannot be parsed: {error}.") from error
-    except TemplateError:
-        return eos
+    # Some templates know text alone, some parts alone.
+    told = (
+        _finished(template, "?", _ANSWER),
+        _finished(template, *([{"type": "text", "text": t}] for t in ("?", _ANSWER))),
+    )
+    text = next((each for each in told if _ANSWER in each), "")
     _, _, rest = text.rpartition(_ANSWER)
     added = {*template.tokenizer.added_tokens_decoder, *template.tokenizer.all_special_ids}
     after = template.tokenizer(rest, add_special_tokens=False)["input_ids"]
     return next((int(token) for token in after if token in added), eos)
+
+
+def _finished(template: _Template, asked: Any, answer: Any) -> str:
+    """A question and its answer as the template writes them; empty where it refuses them."""
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        return template.render(
+            [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}], {}, False
+        )
+    except TemplateSyntaxError as error:
+        raise UimonError(Reason.CHAT_TEMPLATE_MISSING, f"The chat template cannot be parsed: {error}.") from error
+    except _refusals():
+        return ""
 
 
 def _chat_prompt(template: _Template, conversation: Conversation, system: str | None) -> PromptSpec | str:
@@ -178,8 +196,7 @@ def _chat_prompt(template: _Template, conversation: Conversation, system: str | 
 
     The tokens of the reference are those by which the finished conversation goes on after what it shares with the
     prompt, up to and with the end-of-turn token behind the answer; what comes before them is what training saw there.
-    Raises `UimonError` (`template_mismatch`) where the template drops or rewrites some of the answer, or the tokenizer
-    has no tokens for it.
+    Raises ReferenceLost where the template drops or rewrites some of the answer, or the tokenizer has no tokens for it.
     """
     messages = list(conversation.messages)
     if system is not None and (not messages or messages[0]["role"] != "system"):
@@ -191,10 +208,12 @@ def _chat_prompt(template: _Template, conversation: Conversation, system: str | 
             full = template.ids([*messages, conversation.reference], conversation.variables, False)
     except _refusals() as error:
         return f"The chat template refuses this conversation: {error}."
+    if unseen := _unseen_parts(template, conversation, messages):
+        return unseen
     spec = PromptSpec(conversation.id, conversation.asked, tuple(prompt))
     if conversation.reference is None or full is None:
         return spec
-    answer = conversation.answer or ""
+    answer = texts_of(conversation.reference.get("content"))
     shared = common_prefix(prompt, full)
     require_nothing_lost(template.tokenizer, full, shared, answer, conversation.id)
     _require_blanks(template, conversation, messages)
@@ -206,14 +225,31 @@ def _chat_prompt(template: _Template, conversation: Conversation, system: str | 
     return with_reference(spec, full[:end], shared, _length(conversation.reference))
 
 
+def _unseen_parts(template: _Template, conversation: Conversation, messages: Sequence[Message]) -> str:
+    """The sentence that says that a template does not write a turn whose content is in parts; empty where it does.
+
+    Many templates know text alone. Training saw an empty turn then, and its prompt is no question.
+    """
+    parted = [m for m in messages if m["role"] in ("user", "system") and isinstance(m.get("content"), list | tuple)]
+    if not parted:
+        return ""
+    opened = "".join(template.render(messages, conversation.variables, True).split())
+    for message in parted:
+        if any("".join(text.split()) not in opened for text in texts_of(message["content"])):
+            role = message["role"]
+            return f"The chat template does not write the text of the {role} turn, whose content is in parts."
+    return ""
+
+
 def _require_blanks(template: _Template, conversation: Conversation, messages: Sequence[Message]) -> None:
-    """Raises `UimonError` (`template_mismatch`) where the finished conversation has the answer with other blanks."""
+    """Raises ReferenceLost where the finished conversation has the answer with other blanks."""
     assert conversation.reference is not None
     opened = template.render(messages, conversation.variables, True)
     finished = template.render([*messages, conversation.reference], conversation.variables, False)
     special = [str(token) for token in template.tokenizer.added_tokens_decoder.values() if token.special]
     shared = common_prefix(opened, finished)
-    require_blanks(lost_blanks(conversation.answer or "", finished, shared, special), conversation.id)
+    answer = texts_of(conversation.reference.get("content"))
+    require_blanks(lost_blanks(answer, finished, shared, special), conversation.id)
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -225,9 +261,10 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 def _length(reference: Message) -> int:
     """Characters of an answer: its text, its reasoning, and its tool calls as JSON."""
-    texts = (reference.get(key) for key in ("content", "reasoning_content", "reasoning", "thinking"))
+    keys = ("content", "reasoning_content", "reasoning", "thinking")
     calls = reference.get("tool_calls")
-    return sum(len(text) for text in texts if isinstance(text, str)) + (len(json.dumps(calls)) if calls else 0)
+    chars = sum(len(text) for key in keys for text in texts_of(reference.get(key)))
+    return chars + (len(json.dumps(calls)) if calls else 0)
 
 
 def _configured_stops(model_dir: Path) -> Iterable[int]:

@@ -18,7 +18,6 @@ from watcher.engine.conversion import BLANK
 from watcher.engine.probing import text_of
 from watcher.engine.tokenizers import normalized
 from watcher.engine.types import PlainText, PromptSpec
-from watcher.model import Reason, UimonError
 
 _EXCERPT_CHARS = 40
 
@@ -26,7 +25,7 @@ _EXCERPT_CHARS = 40
 def plain_prompt(tokenizer: Any, asked: PlainText) -> PromptSpec | str:
     """The prompt of plain text, or the sentence that says why it cannot be used.
 
-    Raises `UimonError` (`template_mismatch`) where the tokenizer has no tokens for some of the reference.
+    Raises ReferenceLost where the tokenizer has no tokens for some of the reference.
     """
     prompt = [] if asked.prompt is None else text_ids(tokenizer, asked.prompt)
     continued = _open_ended(tokenizer, asked.prompt or "", prompt)
@@ -36,7 +35,7 @@ def plain_prompt(tokenizer: Any, asked: PlainText) -> PromptSpec | str:
         full = text_ids(tokenizer, asked.text if asked.text.endswith(eos) else asked.text + eos)
         shared = common_prefix(prompt, full) if asked.masked else 0
         answer = asked.text if not asked.masked else asked.answer or ""
-        require_nothing_lost(tokenizer, full, shared, answer, asked.id)
+        require_nothing_lost(tokenizer, full, shared, (answer,), asked.id)
         spec = with_reference(spec, full, shared, len(answer))
     return spec if spec.sampled or spec.reference_ids else "There is no token in it to be predicted."
 
@@ -73,26 +72,36 @@ def common_prefix(one: Sequence[Any], other: Sequence[Any]) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def missing(tokenizer: Any, ids: Sequence[int], start: int, answer: str) -> str:
-    """What `ids` lack of `answer`, from the first lost character on; empty where all is there, blanks aside.
+def missing(tokenizer: Any, ids: Sequence[int], start: int, answer: Sequence[str]) -> str:
+    """What `ids` lack of the parts of an `answer`, from the first lost character on; empty where all is there, blanks
+    aside.
 
-    The answer's end has to lie behind `ids[:start]`, its beginning may lie before: a template may open the
-    thinking block with which the answer begins.
+    The end of the first part has to lie behind `ids[:start]`, its beginning may lie before: a template may open the
+    thinking block with which the answer begins. The others follow in their order; a template may write between them.
     """
-    wanted, text = _compact(normalized(tokenizer, answer)), _compact(_decode(tokenizer, ids))
-    text = text[max(0, len(_compact(_decode(tokenizer, ids[:start]))) - len(wanted) + 1) :]
-    if wanted in text:
-        return ""
-    return wanted[bisect_left(range(len(wanted)), True, key=lambda last: wanted[: last + 1] not in text) :]
+    text, at = _compact(_decode(tokenizer, ids)), None
+    for part in answer:
+        wanted = _compact(normalized(tokenizer, part))
+        begin = max(0, len(_compact(_decode(tokenizer, ids[:start]))) - len(wanted) + 1) if at is None else at
+        found = text.find(wanted, begin)
+        if found < 0:
+            known = bisect_left(range(len(wanted)), True, key=lambda last: wanted[: last + 1] not in text[begin:])
+            return wanted[known:]
+        at = found + len(wanted)
+    return ""
 
 
-def require_nothing_lost(tokenizer: Any, ids: Sequence[int], start: int, answer: str, name: str) -> None:
-    """Raises `UimonError` (`template_mismatch`) where `ids` lack some of `answer`."""
+class ReferenceLost(Exception):
+    """A template or a tokenizer does not keep a reference answer whole; the text is a sentence."""
+
+
+def require_nothing_lost(tokenizer: Any, ids: Sequence[int], start: int, answer: Sequence[str], name: str) -> None:
+    """Raises ReferenceLost where `ids` lack some of `answer`."""
     _refuse(missing(tokenizer, ids, start, answer), "lose", name)
 
 
 def require_blanks(changed: str, name: str) -> None:
-    """Raises `UimonError` (`template_mismatch`) where a template has `changed` an answer's blanks."""
+    """Raises ReferenceLost where a template has `changed` an answer's blanks."""
     _refuse(changed, "change blanks in", name)
 
 
@@ -100,10 +109,9 @@ def _refuse(lost: str, how: str, name: str) -> None:
     if not lost:
         return
     shown = lost if len(lost) <= _EXCERPT_CHARS else f"{lost[:_EXCERPT_CHARS]}…"
-    raise UimonError(
-        Reason.TEMPLATE_MISMATCH,
+    raise ReferenceLost(
         f"The reference answer of conversation {name} does not survive the chat template and the tokenizer: they "
-        f"{how} {shown!r}; name those of the training (--chat-template, --tokenizer), or remove the reference.",
+        f"{how} {shown!r}; name those of the training (--chat-template, --tokenizer), or remove the reference."
     )
 
 

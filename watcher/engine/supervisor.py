@@ -103,8 +103,8 @@ class Engine:
         tokenizer is that of the settings, else of `tokenizer_dir` where it has one (for adapters: the adapter's,
         which may hold the only copy of the template), else of `model_dir`. `chat_template` (Jinja source) stands in
         for the tokenizer's own; plain text needs none. `system` is put before conversations that have no system turn.
-        Raises `UimonError`: `tokenizer_missing`, `tokenizer_mismatch`, `chat_template_missing`, `template_mismatch`,
-        `unreadable`, `unknown_architecture`, engine failures.
+        Raises `UimonError`: `tokenizer_missing`, `tokenizer_mismatch`, `chat_template_missing`, `unreadable`,
+        `unknown_architecture`, engine failures.
         """
         request = Render(
             model_dir.resolve(),

@@ -108,6 +108,19 @@ Message = Mapping[str, Any]
 """One turn as the validation file has it: `role`, `content`, and whatever else a chat template may read."""
 
 
+def texts_of(content: Any) -> tuple[str, ...]:
+    """The texts of a message's content, which is text or parts; none of anything else.
+
+    >>> texts_of("a"), texts_of([{"type": "text", "text": "a"}, "b"]), texts_of(None)
+    (('a',), ('a', 'b'), ())
+    """
+    if isinstance(content, str):
+        return (content,)
+    parts = content if isinstance(content, list | tuple) else ()
+    said = (part.get("text", part.get("content")) if isinstance(part, Mapping) else part for part in parts)
+    return tuple(text for text in said if isinstance(text, str))
+
+
 class ContextTooLong(UimonError):
     """The cache does not hold one sequence of the context that was asked for; `fits` tokens it would hold."""
 
@@ -132,13 +145,14 @@ class Conversation:
 
     @property
     def asked(self) -> str:
-        """The last user turn, for people."""
-        return next((_words(m.get("content")) for m in reversed(self.messages) if m.get("role") == "user"), "")
+        """The last user turn, for people; the last turn where there is none."""
+        said = [m for m in self.messages if m.get("role") == "user"] or list(self.messages)
+        return "".join(texts_of(said[-1].get("content"))) if said else ""
 
     @property
     def answer(self) -> str | None:
         """The text of the reference; None without one."""
-        return None if self.reference is None else _words(self.reference.get("content"))
+        return None if self.reference is None else "".join(texts_of(self.reference.get("content")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +181,6 @@ class PlainText:
 
 
 Asked = Conversation | PlainText
-
-
-def _words(content: Any) -> str:
-    return content if isinstance(content, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +225,8 @@ class Rendered:
 
     `stop_ids` end a generation: the tokenizer's, the configurations' and the template's end-of-turn tokens, sorted.
     `template_digest` covers the template, its arguments and the system prompt. `context` is in tokens. `tokenizer` is
-    the stamp of the tokenizer that rendered them, `note` what a person should know of it, in sentences.
+    the stamp of the tokenizer that rendered them, `note` what a person should know of it, in sentences. `lost` holds,
+    as `skipped` does, the conversations whose references the template or the tokenizer does not keep whole.
     """
 
     prompts: tuple[PromptSpec, ...]
@@ -225,6 +236,7 @@ class Rendered:
     context: int
     tokenizer: TokenizerStamp
     note: str = ""
+    lost: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

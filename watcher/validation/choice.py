@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from watcher.model import Reason, UimonError
+from watcher.validation.content import Unusable
+from watcher.validation.roles import Naming
 from watcher.validation.rows import Way
-from watcher.validation.shapes import BY_NAME, COLUMNS
-from watcher.validation.turns import Naming, Unusable
+from watcher.validation.shapes import BESIDE, BY_NAME, COLUMNS
 
 _MESSAGE_KEYS: Final = ("role", "content")
 _ROLE: Final = "role."
 _MEANINGS: Final = ("user", "assistant", "system", "tool")
+_OPTIONAL: Final = BESIDE | {"input"}
+"""What a row may do without, also where the user named the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +30,27 @@ class Choice:
     way: Way = field(default_factory=Way)
     columns: Mapping[str, str] = field(default_factory=dict)
 
-    def renamed(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The row with the named columns under the names that shapes look for; what had such a name gives way.
+    def renamed(self, row: Mapping[str, Any]) -> tuple[Mapping[str, Any], Way]:
+        """The row with the named columns under the names that shapes look for, and how it is to be read; what had such
+        a name gives way.
 
-        Raises Unusable where a named column is missing.
+        Raises Unusable where a named column is missing that is not optional.
         """
         if not self.columns:
-            return row
-        if missing := [own for own in self.columns.values() if row.get(own) is None]:
+            return row, self.way
+        there = {name: row[own] for name, own in self.columns.items() if row.get(own) is not None}
+        missing = [own for name, own in self.columns.items() if name not in there and name not in _OPTIONAL]
+        if missing:
             raise Unusable(f"without {', '.join(missing)}")
         own = set(self.columns.values())
         rest = {name: value for name, value in row.items() if name not in own and name not in self.columns}
-        return {**{name: row[column] for name, column in self.columns.items()}, **rest}
+        return {**there, **rest}, replace(self.way, named=frozenset(there))
+
+    def left_out(self, row: Mapping[str, Any], used: Collection[str]) -> list[str]:
+        """The columns of the row as the file has them that are not `used` under the names that shapes look for."""
+        done = {self.columns.get(name, name) for name in used}
+        done |= {own for own in self.columns.values() if row.get(own) is None}
+        return [str(name) or "one without a name" for name in row if name not in done]
 
     def require_columns(self, path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         """Raises UimonError(VAL_INVALID) where no row has one of the named columns."""

@@ -2,7 +2,8 @@
 with CSV.
 
 Read are JSON lines (objects that span lines included), one JSON array, one object that holds one list of objects, CSV,
-TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32.
+TSV and parquet (the extra `parquet`); each also packed by gzip, bzip2 or xz, and text in UTF-8, UTF-16 or UTF-32. A
+list of messages may stand where a row should.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import json
 import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from watcher.model import Reason, UimonError
 from watcher.validation.shapes import COLUMNS
+from watcher.validation.turns import is_conversation
+from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in
 
 _UNPACK: Final[Mapping[bytes, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b": gzip.decompress,
@@ -45,11 +48,6 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SEPARATORS: Final = ("\t", ",", ";")
-_WRAPPERS: Final = (
-    *("data", "dataset", "rows", "examples", "instances", "items", "records", "samples", "entries", "prompts"),
-    *("train", "validation", "valid", "val", "eval", "dev", "test", "predictions", "results"),
-)
-"""Keys under which a file that is one object has its rows; another list of objects is a row's own column."""
 
 
 class Unreadable(Exception):
@@ -68,15 +66,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's rows in their order. `unit` is `line`, `entry` or `row`; `digest` is SHA-256 over the file's bytes."""
+    """A file's rows in their order. `unit` is `line`, `entry` or `row`; `digest` is SHA-256 over the file's bytes.
+    `notes` say what was chosen of the file.
+    """
 
     rows: tuple[Row, ...]
     unit: str
     digest: str
+    notes: tuple[str, ...] = ()
 
 
-def read_table(path: Path) -> Table:
-    """The rows of a validation file.
+def read_table(path: Path, columns: Collection[str] = COLUMNS) -> Table:
+    """The rows of a validation file. An object with some of these `columns` is a row.
 
     Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty, is not one of the kinds above, or
     is damaged, or where a row is no object (the sentence names the line).
@@ -84,7 +85,7 @@ def read_table(path: Path) -> Table:
     if path.is_dir():
         raise UimonError(Reason.VAL_MISSING, f"The validation file {path} is a directory; name a file with --val.")
     try:
-        return _objects_of(read_values(path))
+        return _objects_of(read_values(path), columns)
     except FileNotFoundError:
         raise UimonError(Reason.VAL_MISSING, f"The validation file {path} does not exist; check --val.") from None
     except OSError as error:
@@ -111,29 +112,40 @@ def read_values(path: Path) -> Table:
     return Table(rows, "line", digest)
 
 
-def wrapped(value: Any) -> list[Any] | None:
-    """The list that an object holds around a file's rows, as `{"data": [...]}`; None where it holds none."""
-    if not isinstance(value, dict):
-        return None
-    lists = [held for key, held in value.items() if key in _WRAPPERS and isinstance(held, list)]
-    # `{"train": [...], "test": []}` has rows in one of them alone.
-    filled = [held for held in lists if held] or lists
-    return filled[0] if len(filled) == 1 else None
-
-
-def _objects_of(table: Table) -> Table:
+def _objects_of(table: Table, columns: Collection[str]) -> Table:
     """The rows of a file that must be objects. Raises Unreadable where one is none, and without any."""
-    if table.unit == "line":
-        if not table.rows:
-            raise Unreadable("is empty; it needs one JSON object a line")
-        inner = wrapped(table.rows[0].value) if len(table.rows) == 1 else None
-        table = table if inner is None else Table(_entries(inner), "entry", table.digest)
-    foreign = next((row.place for row in table.rows if not isinstance(row.value, dict)), None)
-    if foreign is None:
+    if table.unit == "row":
         return table
+    if table.unit == "line" and not table.rows:
+        raise Unreadable("is empty; it needs one JSON object a line")
+    table = _unwrapped(table, columns)
+    return replace(table, rows=tuple(Row(row.place, _object(row, table.unit)) for row in table.rows))
+
+
+def _unwrapped(table: Table, columns: Collection[str]) -> Table:
+    """The rows inside a file's only value, where that is no row itself."""
+    values = [row.value for row in table.rows]
     if table.unit == "entry":
-        raise Unreadable(f"is one JSON array whose entry {foreign} is not a JSON object")
-    raise Unreadable(f"is broken: {table.unit} {foreign} is not a JSON object")
+        return replace(table, rows=(Row(1, values),), unit="line") if is_conversation(values) else table
+    if len(values) != 1 or not isinstance(values[0], dict):
+        return table
+    try:
+        found = entries_in(values[0], columns)
+    except Ambiguous as lists:
+        raise Unreadable(f"holds several lists of rows ({lists}); save the one to be asked as a file") from None
+    return table if found is None else Table(_entries(found[0]), "entry", table.digest, tuple(found[1]))
+
+
+def _object(row: Row, unit: str) -> Mapping[str, Any]:
+    """The object that a row is. Raises Unreadable."""
+    found = as_row(row.value)
+    if found is None and unit == "entry":
+        raise Unreadable(f"is one JSON array whose entry {row.place} is not a JSON object")
+    if found is None:
+        raise Unreadable(f"is broken: {unit} {row.place} is not a JSON object")
+    if cut := cut_cells(row.value):
+        raise Unreadable(f"is a page of the dataset viewer, which has cut off {', '.join(cut)} of {unit} {row.place}")
+    return found
 
 
 def _entries(values: list[Any]) -> tuple[Row, ...]:
@@ -226,7 +238,8 @@ def _separated(text: str, separator: str) -> Iterator[Row]:
         for place, row in enumerate(reader, start=1):
             if None in row or None in row.values():
                 raise Unreadable(f"has another number of cells in row {place} than in its head")
-            yield Row(place, row)
+            # As pandas and the datasets library read it: an empty cell is none.
+            yield Row(place, {name: cell or None for name, cell in row.items()})
     except csv.Error as error:
         raise Unreadable(f"is broken near line {reader.line_num} ({error})") from None
     finally:
@@ -244,5 +257,7 @@ def _parquet(data: bytes) -> Iterator[Row]:
         table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
     except (pyarrow.ArrowException, OSError) as error:
         raise Unreadable(f"is parquet that cannot be read ({str(error).splitlines()[0]})") from None
+    if not table.num_rows:
+        raise Unreadable("is empty: a parquet file without rows")
     for place, value in enumerate(table.to_pylist(), start=1):
         yield Row(place, value)

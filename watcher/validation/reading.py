@@ -10,21 +10,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from watcher.engine.types import Asked, Conversation, PlainText
+from watcher.engine.types import Asked, Conversation, PlainText, texts_of
 from watcher.model import Reason, UimonError
 from watcher.validation.choice import Choice
+from watcher.validation.content import MEDIA_REASONS, Unusable, refuse_foreign
 from watcher.validation.files import Row, read_table
 from watcher.validation.rows import Chat, Line, Text
-from watcher.validation.shapes import recognize
-from watcher.validation.turns import MEDIA_REASONS, Turn, Unusable, is_trained, refuse_foreign, roles_of, turn
+from watcher.validation.shapes import COLUMNS, recognize
+from watcher.validation.template_variables import template_variables
+from watcher.validation.turns import Turn, is_trained, roles_of, turn
 
 _HELP: Final = (
     "each line is one JSON object with `messages`, `prompt`/`completion`, or another shape that trainers read; "
     "name your own columns with --val-keys"
 )
 _REASONS_SHOWN: Final = 5
-# TRL's columns for the template, and verl's.
-_VARIABLES: Final = ("tools", "chat_template_kwargs", "enable_thinking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,15 @@ def load_val(path: Path, system: str | None = None, choice: Choice | None = None
     line is named) or no row has a column that was named, NO_USABLE_PROMPT where no line can be used, with the reasons.
     """
     choice = choice or Choice()
-    table = read_table(path)
+    table = read_table(path, COLUMNS.union(choice.columns.values()))
     choice.require_columns(path, [row.value for row in table.rows])
-    found = _Found(table.unit)
+    found = _Found(table.unit, notes=dict.fromkeys(table.notes))
     for row in table.rows:
         found.take(row, system, choice)
     if not found.asked:
         said = found.unusable_said() or "it has no rows"
-        help_ = "uimon evaluates text models" if found.reasons.keys() <= MEDIA_REASONS else _HELP
+        media = found.reasons and found.reasons.keys() <= MEDIA_REASONS
+        help_ = "uimon evaluates text models" if media else _HELP
         raise UimonError(Reason.NO_USABLE_PROMPT, f"No {table.unit} of {path} can be used: {said}; {help_}.")
     return ValFile(path, tuple(_named(found.asked)), found.unusable, table.digest, found.said(path))
 
@@ -83,8 +84,8 @@ class _Found:
     def take(self, row: Row, system: str | None, choice: Choice) -> None:
         """Add one row, or the reason why it is unusable."""
         try:
-            value = choice.renamed(row.value)
-            line = recognize(value, choice.way, choice.shape)
+            value, way = choice.renamed(row.value)
+            line = recognize(value, way, choice.shape)
             asked, columns = _asked(value, line, system)
         except Unusable as reason:
             self.reasons[str(reason)] += 1
@@ -93,7 +94,7 @@ class _Found:
         self.asked.append(asked)
         self.shapes[line.shape] += 1
         self.notes |= dict.fromkeys(line.notes)
-        self.left_out |= dict.fromkeys(str(name) for name in value if name not in line.used | columns)
+        self.left_out |= dict.fromkeys(choice.left_out(row.value, line.used | columns))
         self.unsystematic += system is not None and isinstance(asked, PlainText)
         bare = (asked.text if isinstance(asked, PlainText) else asked.reference) is None
         self.untrained += bare and _had_answer(line)
@@ -142,7 +143,7 @@ def _count(number: int, noun: str) -> str:
 def _had_answer(line: Line) -> bool:
     content = line.content
     if isinstance(content, Chat):
-        return bool(content.turns[-1]["role"] in _ASSISTANTS)
+        return content.naming.answers(str(content.turns[-1]["role"]))
     return content.text is None and "KTO" in line.shape
 
 
@@ -150,7 +151,7 @@ def _asked(row: Mapping[str, Any], line: Line, system: str | None) -> tuple[Aske
     """The row without its id, and the columns that were used beside the shape's. Raises Unusable."""
     if isinstance(line.content, Text):
         return _plain(line.content), frozenset()
-    variables, used = _variables(row)
+    variables, used = template_variables({**row, **line.variables})
     return _conversation(line.content, variables, system), used
 
 
@@ -161,32 +162,17 @@ def _plain(content: Text) -> PlainText:
     return PlainText("", content.prompt, content.text, content.masked)
 
 
-def _variables(row: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
-    """What the template is given beside the messages, JSON text decoded; and the columns it came from."""
-    found = {name: _json(row[name], name) for name in _VARIABLES if row.get(name) not in (None, "")}
-    extra = found.pop("chat_template_kwargs", {})
-    if not isinstance(extra, dict):
-        raise Unusable("whose chat_template_kwargs are no object")
-    if not isinstance(found.get("tools", []), list):
-        raise Unusable("whose tools are no list")
-    return {**found, **extra}, frozenset(_VARIABLES) & row.keys()
-
-
-def _json(value: Any, column: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise Unusable(f"whose {column} is text that is no JSON") from None
-
-
 def _conversation(content: Chat, variables: Mapping[str, Any], system: str | None) -> Conversation:
     """Split off the reference: the last turn, where it is the assistant's. Raises Unusable."""
     refuse_foreign((content.turns, variables))
-    turns = list(content.turns)
-    reference = turns.pop() if turns and turns[-1]["role"] in _ASSISTANTS else None
-    if not any(turn["role"] in _USERS and _said(turn) for turn in turns):
+    turns, naming = list(content.turns), content.naming
+    if turns and not naming.knows(last := str(turns[-1]["role"])):
+        # Its answer would stand in the prompt.
+        proposed = f"--val-keys role.assistant={last} reads it as the assistant"
+        raise Unusable(f"with the unknown role {last} at the end (roles: {roles_of(turns)}; {proposed})")
+    reference = turns.pop() if turns and naming.answers(str(turns[-1]["role"])) else None
+    asking = ("user",) if reference is None else ("user", "system")
+    if not any(naming.meaning(str(turn["role"])) in asking and _said(turn) for turn in turns):
         raise Unusable(f"without a user turn before the answer (roles: {roles_of(content.turns)})")
     if reference is not None and not (content.answered and is_trained(reference) and _says(reference)):
         reference = None
@@ -195,17 +181,14 @@ def _conversation(content: Chat, variables: Mapping[str, Any], system: str | Non
     return Conversation("", tuple(turns), reference, variables)
 
 
-_ASSISTANTS: Final = frozenset({"assistant", "gpt", "model", "bot", "chatgpt"})
-_USERS: Final = frozenset({"user", "human", "prompter"})
-
-
 def _said(turn: Turn) -> bool:
-    return isinstance(turn.get("content"), str) and bool(turn["content"].strip())
+    return any(text.strip() for text in texts_of(turn.get("content")))
 
 
 def _says(turn: Turn) -> bool:
     """Whether there is anything in an answer that a template could write."""
-    return any(turn.get(key) for key in ("content", "tool_calls", "reasoning_content", "reasoning", "thinking"))
+    told = any(turn.get(key) for key in ("tool_calls", "reasoning_content", "reasoning", "thinking"))
+    return told or any(texts_of(turn.get("content")))
 
 
 def _named(found: Iterable[Asked]) -> Iterable[Asked]:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-from watcher.validation.turns import Naming, Turn, Unusable, listed, turn, turns
+from watcher.engine.types import texts_of
+from watcher.validation.content import Unusable, placeholders_in
+from watcher.validation.roles import Naming, notes_on
+from watcher.validation.turns import CONVERSATIONS, Turn, listed, roles_in, turn, turns
 
 Cells = Mapping[str, Any]
+
+SYSTEMS: Final = ("system", "system_prompt")
+"""Columns that hold the system turn, under ms-swift's names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """How rows are to be read. `templated`: prompts that are text are asked as turns, because a system message or a
-    chat template was named. `marker` ends the prompt in a `text`.
+    chat template was named. `marker` ends the prompt in a `text`. `named`: the columns that the user named, and that
+    the row's shape has to have a place for.
     """
 
     naming: Naming = field(default_factory=Naming)
     templated: bool = False
     marker: str | None = None
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Chat:
     """A whole conversation; the last assistant turn is its reference."""
 
     turns: list[Turn]
+    naming: Naming = field(default_factory=Naming)
     answered: bool = True
     """False where the last turn is an answer that training does not learn."""
 
@@ -46,13 +55,14 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Line:
     """What a row holds: `shape` for people, and the columns it was made of. `notes` are what else is to be said of it,
-    and of many rows once.
+    and of many rows once. `variables` are what the row has for the template within the columns used.
     """
 
     content: Chat | Text
     shape: str
     used: frozenset[str]
     notes: tuple[str, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def has(row: Cells, *columns: str) -> bool:
@@ -75,32 +85,59 @@ def optional(row: Cells, column: str) -> str:
 
 def said(value: Any, column: str, role: str, way: Way) -> list[Turn]:
     """A column that holds messages, or the text of one turn of `role`."""
-    messages = listed(value, column)
-    if messages is not None:
-        return turns(messages, way.naming)
-    return turns([turn(role, text_of({column: value}, column))], Naming())
+    messages = listed(value, column, way.naming)
+    return [turn(role, text_of({column: value}, column))] if messages is None else turns(messages, way.naming)
 
 
-def _opening(row: Cells, found: Sequence[Turn], column: str = "system") -> tuple[list[Turn], frozenset[str]]:
-    """The system turn of a column of its own, where the conversation has none; and which column was used."""
-    system = row.get(column)
-    if not isinstance(system, str) or not system or (found and found[0]["role"] == "system"):
-        return [], frozenset({column} & row.keys() if not system else ())
-    return [turn("system", system)], frozenset({column})
+def system_of(row: Cells) -> str | None:
+    """The column that holds a system message; None where none does."""
+    return next((name for name in SYSTEMS if isinstance(row.get(name), str) and row[name]), None)
 
 
-def chat(row: Cells, found: list[Turn], shape: str, *used: str, system: str = "system") -> Line:
-    """A conversation made of the columns `used`, its system turn of the column `system` where it has none."""
-    opening, columns = _opening(row, found, system)
-    notes = (f"system turns from the column {system}",) if opening else ()
-    return judged(row, Line(Chat([*opening, *found]), shape, columns.union(used) & row.keys(), notes))
+def _opening(row: Cells, found: Sequence[Turn]) -> tuple[list[Turn], frozenset[str]]:
+    """The system turn of a column of its own, where the conversation has none; and which columns are done with."""
+    empty = frozenset(name for name in SYSTEMS if name in row and not row[name])
+    column = system_of(row)
+    if column is None or (found and found[0]["role"] == "system"):
+        return [], empty
+    return [turn("system", row[column])], empty | {column}
+
+
+def chat(row: Cells, found: list[Turn], shape: str, way: Way, *used: str, plain: bool = False) -> Line:
+    """A conversation made of the columns `used` (`plain`: of their text), its system turn of a column of its own where
+    it has none.
+    """
+    opening, columns = _opening(row, found)
+    notes = [f"system turns from the column {system_of(row)}"] if opening else []
+    notes += [] if plain else _notes(row, used, way.naming)
+    asked = [text for each in found if each["role"] != "assistant" for text in texts_of(each.get("content"))]
+    notes += placeholders_in(*asked)
+    line = Line(Chat([*opening, *found], way.naming), shape, columns.union(used) & row.keys(), tuple(notes))
+    return judged(row, line)
+
+
+def _notes(row: Cells, columns: Sequence[str], naming: Naming) -> list[str]:
+    """How the messages in these columns were read: that text was taken for messages, and their roles."""
+    heard = {name: listed(row.get(name), name, naming) or [] for name in columns if name != "rejected"}
+    decoded = [name for name, messages in heard.items() if messages and isinstance(row[name], str)]
+    notes = [f"JSON text in {name} as messages" for name in decoded if name not in CONVERSATIONS]
+    every = [each for messages in heard.values() for each in messages if isinstance(each, Mapping)]
+    return [*notes, *notes_on(roles_in(every, naming), naming)]
+
+
+_JUDGMENTS: Final = {"true": True, "false": False}
+_NUMBERS: Final = {"1": True, "1.0": True, "0": False, "0.0": False}
 
 
 def judged(row: Cells, line: Line) -> Line:
-    """KTO's `label` (TRL) or `kto_tag` (LLaMA-Factory): an answer that is false is one to unlearn."""
+    """KTO's `label` (TRL) or `kto_tag` (LLaMA-Factory): an answer that is false is one to unlearn.
+
+    Tables write truth as text, or as 0 and 1. Numbers count beside TRL's own columns for KTO alone: elsewhere a
+    label's number is some class.
+    """
     for column in ("label", "kto_tag"):
-        # As text in what comes out of CSV; a number is some class, and no judgment.
-        good = {"true": True, "false": False}.get(str(row.get(column)).lower())
+        known = dict(_JUDGMENTS) | (_NUMBERS if column == "kto_tag" or has(row, "prompt", "completion") else {})
+        good = known.get(str(row.get(column)).lower())
         if good is None:
             continue
         line = replace(line, used=line.used | {column}, shape=f"{line.shape}, KTO")

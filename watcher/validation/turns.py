@@ -1,6 +1,7 @@
 """The turns of a conversation, out of what files hold in their place: lists, JSON text, other names of keys and roles.
 
-A message keeps every key that it has in the file, since trainers hand the whole message to the chat template.
+A message keeps every key and all content that it has in the file, since trainers hand the whole message to the chat
+template.
 """
 
 from __future__ import annotations
@@ -9,45 +10,29 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from watcher.engine.types import texts_of
+from watcher.validation.content import Unusable, checked
+from watcher.validation.roles import CALL, Naming
 
 Turn = dict[str, Any]
 
-ROLES: Final[Mapping[str, str]] = {
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "system": "system",
-    "tool": "tool",
-    "observation": "tool",
-    "function_response": "tool",
-    "tool_response": "tool",
-    "function_call": "function_call",
-    "tool_call": "function_call",
-}
-"""The names that ShareGPT's users, Axolotl, LLaMA-Factory and ms-swift have for roles, and the templates' own."""
+CONVERSATIONS: Final = ("messages", "conversations", "conversation")
+"""Columns that hold messages and nothing else."""
+_MAYBE_MESSAGES: Final = frozenset({"prompt", "completion", "chosen", "rejected"})
+"""Columns that hold messages or text."""
 _ROLE_KEYS: Final = ("role", "from")
 _CONTENT_KEYS: Final = ("content", "value")
-_TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text"})
-_MEDIA: Final[Mapping[str, str]] = {
-    name: f"with {kind}"
-    for kind, names in {
-        "images": ("image", "images", "image_url", "input_image", "image_path"),
-        "videos": ("video", "videos", "video_url", "input_video"),
-        "audio": ("audio", "audios", "audio_url", "input_audio"),
-    }.items()
-    for name in names
-}
-"""Columns, and types of content parts, that are no text, and the reason why their line is unusable."""
-MEDIA_REASONS: Final = frozenset(_MEDIA.values())
-_PLACEHOLDER: Final = re.compile(r"<(image|video|audio)>")
-_MARKED_TEXT: Final = re.compile(r"""\A\s*\[\s*\{\s*["'](role|from|content|value)["']\s*:""")
+_MESSAGE_KEYS: Final = (*_CONTENT_KEYS, "tool_calls", "reasoning_content", "parts")
+_ASKING: Final[Mapping[str, str]] = {"human": "user", "user": "user", "input": "user", "tool": "tool"}
+_ANSWERING: Final = ("assistant", "output")
+"""The keys of a pair of turns in one object, as ms-swift and XTuner have them."""
+_CUT_MESSAGES: Final = re.compile(
+    r"""\A\s*\[\s*\{(?=.*?["'](?:role|from)["']\s*:\s*["'](\w+)["'])\s*["'](?:role|from|content|value)["']\s*:""",
+    re.DOTALL,
+)
+_THOUGHT: Final = re.compile(r"\A\s*(<think>.*?</think>)?\s*(.*)\Z", re.DOTALL)
 _UNTRAINED: Final = (("weight", 0), ("train", False), ("training", False), ("loss", False), ("loss_scale", 0))
 """Message keys, and their value for a turn whose tokens training leaves out of the loss (OpenAI, Axolotl, ms-swift)."""
 
@@ -55,54 +40,38 @@ _PARTLY_TRAINED: Final = ("train_detail", "training_detail")
 """Axolotl's keys for the parts of a turn that are in the loss."""
 
 
-class Unusable(Exception):
-    """A line that cannot be asked; the text is the reason, as it stands behind a number ("2 with images")."""
+def listed(value: Any, column: str, naming: Naming) -> list[Any] | None:
+    """The messages that a column holds, as a list or as JSON text; None for other text, and for nothing.
 
+    Text counts as messages in columns that hold nothing else, and where each item of a list has a known role and
+    content in those that may hold either. Elsewhere text is text: a prompt may be JSON.
 
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """How messages are written: the keys of role and content (None: the usual ones), the file's own names of roles,
-    and whether roles that mean user and assistant go to the template as they are.
-    """
-
-    role: str | None = None
-    content: str | None = None
-    roles: Mapping[str, str] = field(default_factory=dict)
-    as_is: bool = False
-
-    def meaning(self, role: str) -> str:
-        """What a role's name stands for; itself where it is no known one.
-
-        >>> Naming().meaning("human"), Naming(roles={"ask": "user"}).meaning("ask"), Naming().meaning("narrator")
-        ('user', 'user', 'narrator')
-        """
-        return self.roles.get(role) or ROLES.get(role) or ROLES.get(role.lower(), role)
-
-
-def listed(value: Any, column: str) -> list[Any] | None:
-    """The messages that a column holds, as a list or as text; None for other text, and for nothing.
-
-    >>> listed('[{"role": "user", "content": "a"}]', "messages")
+    >>> listed('[{"role": "user", "content": "a"}]', "prompt", Naming())
     [{'role': 'user', 'content': 'a'}]
-    >>> listed("[1, 2] is a list", "prompt") is None
+    >>> listed('{"user": "Ann"}', "prompt", Naming()) is None
     True
 
-    Raises Unusable for text that begins as messages do and cannot be read.
+    Raises Unusable for text that begins as messages do and cannot be read, and for an object that is no message.
     """
     if isinstance(value, Mapping):
-        value = [dict(value)]
+        if column not in CONVERSATIONS and not roles_in([value], naming):
+            raise Unusable(f"whose {column} is an object that is no message")
+        return [dict(value)]
     if isinstance(value, list | tuple):
         return [_decoded(item) if isinstance(item, str) and item.lstrip().startswith("{") else item for item in value]
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{", '"'):
+    if not isinstance(value, str) or column not in {*CONVERSATIONS, *_MAYBE_MESSAGES}:
+        return None
+    if value.lstrip()[:1] not in ("[", "{", '"'):
         return None
     decoded = _decoded(value)
     if isinstance(decoded, str) and decoded != value:
         decoded = _decoded(decoded)
-    if isinstance(decoded, Mapping):
+    if column in CONVERSATIONS and isinstance(decoded, Mapping):
         decoded = [decoded]
-    if isinstance(decoded, list) and decoded and all(_is_message(item) for item in decoded):
-        return decoded
-    if _MARKED_TEXT.match(value):
+    if isinstance(decoded, list) and decoded and all(isinstance(item, Mapping) for item in decoded):
+        if column in CONVERSATIONS or all(_is_message(item, naming) for item in decoded):
+            return decoded
+    elif (cut := _CUT_MESSAGES.match(value)) and naming.knows(cut[1]):
         raise Unusable(f"whose {column} is text that begins as messages do and is no JSON")
     return None
 
@@ -117,8 +86,22 @@ def _decoded(text: str) -> Any:
     return text
 
 
-def _is_message(value: Any) -> bool:
-    return isinstance(value, Mapping) and any(key in value for key in (*_ROLE_KEYS, "human", "user"))
+def _is_message(value: Mapping[str, Any], naming: Naming) -> bool:
+    told = any(key in value for key in (naming.content, *_MESSAGE_KEYS))
+    return told and any(naming.knows(role) for role in roles_in([value], naming))
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether a value that stands where a row should is a list of messages.
+
+    >>> is_conversation([{"role": "user", "content": "a"}]), is_conversation([{"prompt": "a"}])
+    (True, False)
+    """
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, Mapping) and _is_message(item, Naming()) for item in value)
+    )
 
 
 def turns(messages: Sequence[Any], naming: Naming) -> list[Turn]:
@@ -131,15 +114,35 @@ def turns(messages: Sequence[Any], naming: Naming) -> list[Turn]:
     return found
 
 
+def roles_in(messages: Iterable[Any], naming: Naming) -> list[str]:
+    """The names of the roles in messages, as the file has them."""
+    keys = (naming.role, *_ROLE_KEYS) if naming.role else _ROLE_KEYS
+    named = (next((message[key] for key in keys if key in message), None) for message in messages)
+    return [name for name in named if isinstance(name, str)]
+
+
+def is_sharegpt(messages: Sequence[Any]) -> bool:
+    """Whether messages have ShareGPT's keys, or are its pairs as ms-swift has them."""
+    first = messages[0] if messages else None
+    return isinstance(first, Mapping) and ("from" in first or bool(_pair(first)))
+
+
 def _pair(message: Mapping[str, Any]) -> list[Turn]:
-    """The two turns of ms-swift's `{"human": ..., "assistant": ...}`; none for another message."""
-    asked = next((message[key] for key in ("human", "user") if isinstance(message.get(key), str)), None)
-    if asked is None or any(key in message for key in _ROLE_KEYS):
+    """The turns of an object with a question and its answer under their roles; none for another message. Its other
+    keys are the answer's.
+    """
+    key = next((key for key in _ASKING if isinstance(message.get(key), str)), None)
+    if key is None or any(name in message for name in (*_ROLE_KEYS, *_CONTENT_KEYS)):
         return []
-    pair = [turn("user", asked)]
-    if isinstance(message.get("assistant"), str):
-        pair.append(turn("assistant", message["assistant"]))
-    return pair
+    system, answering = message.get("system"), next((key for key in _ANSWERING if key in message), _ANSWERING[0])
+    if any(value is not None and not isinstance(value, str) for value in (system, message.get(answering))):
+        raise Unusable("whose content is neither text nor parts")
+    pair = [turn("system", system)] if system else []
+    pair.append(turn(_ASKING[key], message[key]))
+    if message.get(answering) is not None:
+        pair.append(turn("assistant", message[answering]))
+    rest = {name: value for name, value in message.items() if name not in ("system", key, answering)}
+    return [*pair[:-1], {**pair[-1], **rest}]
 
 
 def turn(role: str, content: str) -> Turn:
@@ -156,83 +159,25 @@ def _turn(message: Mapping[str, Any], naming: Naming) -> Turn:
         raise Unusable(f"with a turn without a {role_key} (keys: {keys})")
     role = named if naming.as_is else naming.meaning(named)
     rest = {key: value for key, value in message.items() if key not in (role_key, content_key)}
-    content = _content(message.get(content_key), naming.meaning(named))
-    if role == "function_call":
-        return {"role": "assistant", "content": "", "tool_calls": _calls(content), **rest}
+    content = checked(message.get(content_key), naming.meaning(named))
+    if role == CALL and not naming.as_is:
+        thought, calls = _calls("".join(texts_of(content)))
+        return {"role": "assistant", "content": thought, "tool_calls": calls, **rest}
     if content is None and content_key not in message:
         return {"role": role, **rest}
     return {"role": role, "content": content, **rest}
 
 
-def _content(content: Any, role: str) -> Any:
-    """A message's text, its parts joined; None, and what a tool returned, stay as they are."""
-    if content is None:
-        return None
-    if isinstance(content, str):
-        if role != "assistant":
-            _refuse_placeholders(content)
-        return content
-    if isinstance(content, list) and (role != "tool" or any(_is_part(part) for part in content)):
-        return "".join(_part(part) for part in content)
-    if role == "tool":
-        return content
-    raise Unusable("whose content is neither text nor parts")
-
-
-def _is_part(part: Any) -> bool:
-    return isinstance(part, Mapping) and isinstance(part.get("type"), str)
-
-
-def _part(part: Any) -> str:
-    if isinstance(part, str):
-        return part
-    if not isinstance(part, Mapping):
-        raise Unusable("whose content is neither text nor parts")
-    kind = str(part.get("type") or next((key for key in part if key in _MEDIA), "text"))
-    if kind in _MEDIA:
-        raise Unusable(_MEDIA[kind])
-    text = part.get("text", part.get("content"))
-    if kind not in _TEXT_PARTS or not isinstance(text, str):
-        raise Unusable(f"with content in parts of the type {kind}")
-    return text
-
-
-def _refuse_placeholders(text: str) -> None:
-    """`<image>` stands for a picture; a page that has the element of that name closes it as well."""
-    for found in _PLACEHOLDER.finditer(text):
-        if f"</{found[1]}>" not in text:
-            raise Unusable(_MEDIA[found[1]])
-
-
-def _calls(value: Any) -> list[dict[str, Any]]:
-    """ShareGPT's function call, JSON text, as the tool calls that templates read."""
-    decoded = _decoded(value) if isinstance(value, str) else value
+def _calls(text: str) -> tuple[str, list[dict[str, Any]]]:
+    """ShareGPT's function call, JSON text, as the tool calls that templates read; and the thought that LLaMA-Factory
+    allows before it.
+    """
+    thought, called = _THOUGHT.fullmatch(text).groups()  # type: ignore[union-attr]  # It matches every text.
+    decoded = _decoded(called)
     calls = decoded if isinstance(decoded, list) else [decoded]
     if not all(isinstance(call, Mapping) and isinstance(call.get("name"), str) for call in calls):
         raise Unusable("with a function call that is no JSON with a name")
-    return [{"type": "function", "function": dict(call)} for call in calls]
-
-
-def refuse_media(row: Mapping[str, Any]) -> None:
-    """Raise Unusable for a row with pictures, films or sound in a column of its own: the model would not see them."""
-    for column, reason in _MEDIA.items():
-        value = row.get(column)
-        if value is not None and not (isinstance(value, str | list | tuple | dict) and not value):
-            raise Unusable(reason)
-
-
-def refuse_text_media(*texts: str | None) -> None:
-    """The same for placeholders in plain text prompts."""
-    for text in texts:
-        _refuse_placeholders(text or "")
-
-
-def refuse_foreign(value: Any) -> None:
-    """Raise Unusable for what cannot be JSON: bytes, dates, half a character."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except (TypeError, ValueError, RecursionError):
-        raise Unusable("that hold something other than text, numbers, lists and objects") from None
+    return thought or "", [{"type": "function", "function": dict(call)} for call in calls]
 
 
 def is_trained(message: Mapping[str, Any]) -> bool:
