@@ -82,6 +82,9 @@ def test_a_few_references_that_are_lost_are_left_out_and_counted(tmp_path: Path)
     assert [prompt.text for prompt in suite.prompts] == ["one", "two", "three"]
     assert suite.skipped == 2
     assert said == ["2 prompts are left out; the first: lost one is lost."]
+    path.write_text("".join(json.dumps({"question": row, "answer": "a"}) + "\n" for row in rows[1:3]))
+    alone = build_suite(asked(samples=1), load_val(path), Losing(), first, None)
+    assert [prompt.text for prompt in alone.prompts] == ["two"]
 
 
 def test_most_references_lost_are_a_template_of_another_training(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ DEFAULT_MAX_TOKENS = 8192
 _READING = 2
 """Changes where the same file and settings would give other prompts or references than before."""
 
+_LOST_ENOUGH = 16
+"""So many lost references tell before the whole file is rendered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:
@@ -85,6 +88,14 @@ class Renderer(Protocol):
     ) -> Rendered:
         """Token ids of each conversation that fits, and why the others do not."""
         ...
+
+
+def _require_most_kept(lost: Sequence[str], usable: Sequence[PromptSpec]) -> None:
+    """Raises UimonError(TEMPLATE_MISMATCH) where more references are lost than kept: the template or the tokenizer is
+    that of another training then. Of fewer, the rows are at fault.
+    """
+    if len(lost) > sum(prompt.reference_ids is not None for prompt in usable):
+        raise UimonError(Reason.TEMPLATE_MISMATCH, lost[0])
 
 
 def request_digest(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = ()) -> str:
@@ -167,8 +178,9 @@ def build_suite(
         lost += [sentence for _, sentence in rendered.lost]
         stop_ids |= set(rendered.stop_ids)
         notes[rendered.note] = None
-        if len(lost) > sum(prompt.reference_ids is not None for prompt in usable):
-            raise UimonError(Reason.TEMPLATE_MISMATCH, lost[0])
+        if len(lost) >= _LOST_ENOUGH:
+            _require_most_kept(lost, usable)
+    _require_most_kept(lost, usable)
     for note in filter(None, notes):
         say(note)
     if not usable:
