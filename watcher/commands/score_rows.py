@@ -32,8 +32,8 @@ from typing import Any
 from scorers import Completion
 from watcher.commands.score_answers import Answer, asked, error_of, noted, texts, texts_at, texts_under
 from watcher.model import Reason, UimonError
-from watcher.validation.files import Row, Table, Unreadable, read_values
 from watcher.validation.content import Unusable
+from watcher.validation.files import Row, Table, Unreadable, read_values
 from watcher.validation.roles import Naming
 from watcher.validation.turns import listed
 from watcher.validation.wrappers import answers_in
