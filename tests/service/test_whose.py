@@ -14,8 +14,9 @@ import pytest
 
 from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
+from watcher.checkpoints.belonging import RunLog
 from watcher.config import Settings
-from watcher.model import FINAL_NAME, Reason, RowKind
+from watcher.model import FINAL_NAME, LoggedStep, Reason, RowKind
 from watcher.publish import RunFacts
 from watcher.publish.run import Writer
 from watcher.service import Parts, Service
@@ -62,7 +63,13 @@ def service(
     made = house.service(**{"once": True} | settings)
     began = None if begun is None else NOW + begun
     facts = RunFacts(True, house.run_state, Writer.SHARED, begun=began) if there else RunFacts(False)
-    parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=lambda: logged)
+
+    def run_log() -> RunLog | None:
+        if logged is None:
+            return None
+        return RunLog({step: [LoggedStep(step, loss) for loss in losses] for step, losses in logged.items()})
+
+    parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=run_log)
     chosen: Settings = made._settings
     return Service(chosen, "run", made._evaluator._val, house.state.stage, parts, board=made.board)
 
@@ -390,7 +397,7 @@ def test_once_waits_for_a_silence_and_names_what_it_could_not_evaluate(
 
 def test_another_runs_checkpoint_that_was_begun_early_is_dropped(house: House) -> None:
     save(house.root, 10, new, -60)
-    made = service(house, once=False)
+    made = service(house, once=False, logged={step: [new(step)] for step in range(1, 11)})
     thread = run_in_thread(made)
     wait_until(lambda: published(house)[0] == [10])
     path = save(house.root.parent / "elsewhere", 500, old)
