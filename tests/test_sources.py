@@ -53,7 +53,7 @@ def test_what_was_written_long_ago_is_not_waited_for(tmp_path: Path) -> None:
     assert Run(tmp_path).look() == {"step_5": ("complete", 5)}
 
 
-def test_a_model_in_the_run_directory_counts_only_while_it_is_the_newest(tmp_path: Path) -> None:
+def test_a_model_in_the_run_directory_is_seen_whatever_its_age(tmp_path: Path) -> None:
     run = Run(tmp_path)
     checkpoint = write_checkpoint(tmp_path, 50)
     for name in ("config.json", "model.safetensors"):
@@ -61,8 +61,8 @@ def test_a_model_in_the_run_directory_counts_only_while_it_is_the_newest(tmp_pat
     (tmp_path / "trainer_state.json").write_text('{"global_step": 57, "max_steps": 57}')
     assert run.look() == {"checkpoint-50": ("complete", 50), "final": ("complete", 57)}
     os.utime(write_checkpoint(tmp_path, 60), (2e9, 2e9))
-    assert run.look() == {"checkpoint-60": ("complete", 60)}
-    assert set(run.source.names()) == {"checkpoint-50", "checkpoint-60"}
+    assert run.look() == {"checkpoint-60": ("complete", 60), "final": ("complete", 57)}
+    assert set(run.source.names()) == {"checkpoint-50", "checkpoint-60", "final"}
 
 
 def test_an_old_step_written_again_among_many_is_seen_within_some_looks_and_a_new_one_at_once(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `f
 
 A checkpoint of another training is `skipped(earlier_run)`: it is in no lag, and never the final one; its losses are not
 in the ledger. Each start finds anew whose a checkpoint is that is complete, and not staged yet. `retry` of its step
-takes it into this run, without its log; `retry all` leaves it out. One that its writer has left unusable is `failed`
-with what it lacks, and taken up again once it is whole.
+takes it into this run, without its log, as `--adopt-earlier` does with all, and that is remembered; `retry all` leaves
+it out. One that its writer has left unusable is `failed` with what it lacks, and taken up again once it is whole.
 """
 
 from __future__ import annotations
@@ -119,7 +119,14 @@ class Ledger(LedgerReading):
                 self._settle(record.id, State.SEEN)
 
     def adopt(self, record: Record) -> None:
-        """An earlier run's checkpoint is evaluated for this one; the end of that training is not the end of this."""
+        """An earlier run's checkpoint is evaluated for this one, and remembered as what it is: the end of that training
+        is not the end of this, and its losses stay out.
+        """
+        with self.change() as db:
+            db.execute("UPDATE checkpoint SET final = 0, adopted = 1 WHERE id = ?", (record.id,))
+
+    def unfinish(self, record: Record) -> None:
+        """A final checkpoint was not the end: its run has gone on, or has begun anew."""
         with self.change() as db:
             db.execute("UPDATE checkpoint SET final = 0 WHERE id = ?", (record.id,))
 

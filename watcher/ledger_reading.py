@@ -65,10 +65,16 @@ class LedgerReading(LedgerFile):
         return None if step is None else int(step)
 
     def newest_final(self) -> Record | None:
-        """The last of the checkpoints that are whole and the final ones of their training."""
-        query = f"SELECT * FROM checkpoint WHERE final AND state != ? AND {_OWN} ORDER BY step DESC, id DESC LIMIT 1"
+        """The last of the checkpoints that are whole and the final ones of their training; None where one of a larger
+        step came with it or since.
+        """
+        order = "ORDER BY seen_at DESC, step DESC LIMIT 1"
+        query = f"SELECT * FROM checkpoint WHERE final AND state != ? AND {_OWN} {order}"
+        later = f"SELECT 1 FROM checkpoint WHERE step > ? AND seen_at >= ? AND NOT adopted AND NOT asked AND {_OWN}"
         with self._lock:
             row = self._db.execute(query, (State.SEEN,)).fetchone()
+            if row is not None and self._db.execute(later, (row["step"], row["seen_at"])).fetchone():
+                return None
         return None if row is None else to_record(row)
 
     def evaluations(self, *, exported: bool | None = None) -> list[Evaluation]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -20,8 +20,8 @@ CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
     kind TEXT NOT NULL, base TEXT, final INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
     detail TEXT NOT NULL DEFAULT '', digest TEXT, stage TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-    asked INTEGER NOT NULL DEFAULT 0, early INTEGER NOT NULL DEFAULT 0, seen_at REAL NOT NULL,
-    changed_at REAL NOT NULL);
+    asked INTEGER NOT NULL DEFAULT 0, early INTEGER NOT NULL DEFAULT 0, adopted INTEGER NOT NULL DEFAULT 0,
+    seen_at REAL NOT NULL, changed_at REAL NOT NULL);
 CREATE INDEX checkpoint_name ON checkpoint (name, id);
 CREATE INDEX checkpoint_state ON checkpoint (state, step);
 CREATE TABLE evaluation (
@@ -74,6 +74,7 @@ CREATE TABLE alert (
 INSERT INTO meta VALUES ('surveyed run', 'yes');
 """,
     2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
+    3: "ALTER TABLE checkpoint ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;",
 }
 """How a ledger of each earlier version becomes one of the next."""
 
@@ -84,6 +85,7 @@ class Record:
 
     `stamp` is `Checkpoint.stamp` as it was last seen. `asked`: somebody wants this one (`uimon retry`), so no policy
     passes it over. `early`: it was taken before its writer had finished it, and nothing of it counts until then.
+    `adopted`: it is another training's, and is evaluated because somebody wants that.
     """
 
     id: int
@@ -104,6 +106,7 @@ class Record:
     changed_at: float
     stamp: str = ""
     early: bool = False
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ def to_record(row: sqlite3.Row) -> Record:
         changed_at=row["changed_at"],
         stamp=row["stamp"],
         early=bool(row["early"]),
+        adopted=bool(row["adopted"]),
     )
 
 

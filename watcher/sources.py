@@ -69,8 +69,6 @@ class DirectorySource:
             self._known.clear()
             return None
         found = discover(self._root, self._namings)
-        if found and found[-1].name == FINAL_NAME and not _is_newest(found[-1], found[:-1]):
-            found = found[:-1]
         places = [*([self._base] if self._base else []), *found]
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
@@ -169,15 +167,6 @@ class ListSource:
 def base_checkpoint(path: Path) -> Checkpoint:
     """The base model as the checkpoint of step 0."""
     return replace(inspect(path), name=BASE_NAME, step=0)
-
-
-def _is_newest(final: Found, places: Sequence[Found]) -> bool:
-    """True where the model in the run directory was written after all checkpoints: an older one is an earlier run's."""
-    try:
-        weights = max(file.stat().st_mtime_ns for file in final.path.glob("*.safetensors"))
-        return all(weights >= place.path.stat().st_mtime_ns for place in places)
-    except (OSError, ValueError):
-        return False  # something was deleted in between: the next look tells
 
 
 def _glance(path: Path, *, deep: bool) -> Glance:

@@ -14,8 +14,9 @@ import pytest
 
 from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
+from watcher.checkpoints.belonging import RunLog
 from watcher.config import Settings
-from watcher.model import FINAL_NAME, Reason, RowKind
+from watcher.model import FINAL_NAME, LoggedStep, Reason, RowKind
 from watcher.publish import RunFacts
 from watcher.publish.run import Writer
 from watcher.service import Parts, Service
@@ -62,7 +63,13 @@ def service(
     made = house.service(**{"once": True} | settings)
     began = None if begun is None else NOW + begun
     facts = RunFacts(True, house.run_state, Writer.SHARED, begun=began) if there else RunFacts(False)
-    parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=lambda: logged)
+
+    def run_log() -> RunLog | None:
+        if logged is None:
+            return None
+        return RunLog({step: [LoggedStep(step, loss) for loss in losses] for step, losses in logged.items()})
+
+    parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=run_log)
     chosen: Settings = made._settings
     return Service(chosen, "run", made._evaluator._val, house.state.stage, parts, board=made.board)
 
@@ -390,7 +397,7 @@ def test_once_waits_for_a_silence_and_names_what_it_could_not_evaluate(
 
 def test_another_runs_checkpoint_that_was_begun_early_is_dropped(house: House) -> None:
     save(house.root, 10, new, -60)
-    made = service(house, once=False)
+    made = service(house, once=False, logged={step: [new(step)] for step in range(1, 11)})
     thread = run_in_thread(made)
     wait_until(lambda: published(house)[0] == [10])
     path = save(house.root.parent / "elsewhere", 500, old)
@@ -440,3 +447,122 @@ def test_what_an_earlier_look_left_and_is_not_there_any_more_is_nothing_that_was
     made = service(house)
     made.run()
     assert not made.lacking
+
+
+def put_model(root: Path, like: Path, at: float) -> None:
+    """A model of its own in the run directory, as `save_model()` leaves it."""
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy2(like / name, root / name)
+    model = root / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-8] + b"\7" * 8)
+    os.utime(model, (NOW + at,) * 2)
+    os.utime(root / "config.json", (NOW + at,) * 2)
+
+
+@pytest.mark.parametrize(("at", "taken"), [(-HOUR, False), (-30, True)])
+def test_a_model_in_the_run_directory_that_is_older_than_its_checkpoints_is_named(
+    house: House, caplog: pytest.LogCaptureFixture, at: float, taken: bool
+) -> None:
+    # A directory's time changes with what is done in it.
+    path = save(house.root, 10, new, -60)
+    put_model(house.root, path, at)
+    os.utime(path, (NOW, NOW))
+    with caplog.at_level("INFO", logger="uimon"):
+        service(house, begun=-2 * HOUR).run()
+    assert skipped(house) == ([] if taken else [FINAL_NAME])
+    assert ("checkpoint-10 was written after it" in caplog.text) is not taken
+    assert published(house)[0] == ([10, 10] if taken else [10])
+
+
+def test_what_was_adopted_once_stays_another_trainings(house: House) -> None:
+    save(house.root, 30, old, -48 * HOUR, last=30)
+    save(house.root, 10, new, -60)
+    service(house, adopt_earlier=True).run()
+    service(house).run()
+    assert published(house) == ([10, 30], list(range(1, 11)))
+    save(house.root, 20, old, -47 * HOUR)
+    shutil.rmtree(house.root / "checkpoint-10")
+    service(house).run()
+    assert skipped(house) == ["checkpoint-20"]
+    assert published(house) == ([10, 30], list(range(1, 11)))
+    assert house.ledger.newest_final() is None
+
+
+def ends(made: Service, within: float = 2.5) -> bool:
+    """Whether a service ends by itself."""
+    thread = run_in_thread(made)
+    thread.join(within)
+    ended = not thread.is_alive()
+    made.stop()
+    thread.join(15)
+    return ended
+
+
+def heard(made: Service, state: str, silence: float | None) -> Service:
+    """What W&B says of the run: its state, and the time since its last heartbeat."""
+    facts = RunFacts(True, state, Writer.SHARED, silence=silence)
+    made.run_watch._facts = lambda: facts
+    return made
+
+
+@pytest.mark.parametrize(("state", "over"), [("running", False), ("finished", True)])
+def test_a_final_checkpoint_of_an_earlier_start_does_not_end_the_watch_of_a_run_that_lives(
+    house: House, state: str, over: bool
+) -> None:
+    save(house.root, 30, new, -600, last=30)
+    service(house).run()
+    house.run_state = state
+    assert ends(service(house, once=False, until_final=True, grace=0.2)) is over
+
+
+@pytest.mark.parametrize(("silence", "over"), [(5.0, False), (900.0, True), (None, True)])
+def test_nor_does_one_that_was_there_before_the_first(house: House, silence: float | None, over: bool) -> None:
+    save(house.root, 30, new, -600, last=30)
+    assert ends(heard(service(house, once=False, until_final=True, grace=0.2), "running", silence)) is over
+    assert published(house)[0] == [30]
+
+
+def test_the_end_of_what_was_trained_before_is_not_the_end_of_a_trainer_that_began_anew(house: House) -> None:
+    save(house.root, 30, new, -600, last=30)
+    service(house).run()
+    assert house.ledger.newest_final() is not None
+    save(house.root, 10, old, -10, last=90)
+    house.run_state = None
+    assert not ends(service(house, there=False, once=False, until_final=True, grace=0.2))
+    assert published(house)[0] == [10, 30]
+    assert house.ledger.newest_final() is None
+
+
+def test_it_is_not_either_where_it_lies_there_no_more(house: House) -> None:
+    path = save(house.root, 30, new, -600, last=30)
+    service(house).run()
+    shutil.rmtree(path)
+    save(house.root, 10, old, -10, last=90)
+    service(house).run()
+    assert published(house)[0] == [10, 30]
+    assert house.ledger.newest_final() is None
+
+
+def test_the_first_losses_of_one_seed_do_not_end_a_watch_with_an_old_training(house: House) -> None:
+    def one_seed(step: int) -> float:
+        return new(step) if step < 3 else old(step)
+
+    for step in (10, 30):
+        save(house.root, step, one_seed, -48 * HOUR, last=30)
+    logged = {step: [new(step)] for step in (1, 2)}
+    assert not ends(service(house, begun=-30, logged=logged, once=False, until_final=True, grace=0.2))
+    assert published(house) == ([], [])
+    assert skipped(house) == ["checkpoint-10", "checkpoint-30"]
+
+
+def test_a_trainer_that_begins_anew_with_larger_steps_goes_on_and_that_is_said(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    for step in (10, 20, 30):
+        save(house.root, step, new, step - 600, last=30)
+    service(house).run()
+    for step in (50, 100):
+        save(house.root, step, old, step - 200)
+        service(house).run()
+    assert published(house)[0] == [10, 20, 30, 50, 100]
+    assert caplog.text.count("checkpoint-50 is of another training than what was evaluated before") == 1

@@ -1,42 +1,89 @@
 """Which of the checkpoints in a directory are of the run that is watched. Pure.
 
-Trainings are told apart by their logs (`lineage`). Which of those that contradict each other is this run's shows by,
-in this order:
+Trainings are told apart by their logs (`lineage`). This run's are found by the first of these that tells of any:
 
-| evidence | this run's is | why |
+| evidence | this run's is | another's is |
 |---|---|---|
-| what W&B's run logged itself | each whose losses it has; none at whose last common step it has another | own losses |
-| the ledger | each of which a checkpoint was evaluated, or whose losses it holds | copies have any time |
-| the ledger: a trainer that goes back | one that parts from such a training after one of its checkpoints | same run |
-| the ledger: a trainer that begins anew | one that writes over such a training, or has no larger step | same run |
-| when the weights were written | the one that was written last | a guess, which is said |
+| what W&B's run logged itself | what agrees at the last step of both | what differs at the last two, or the only one |
+| the ledger | that of which it took a checkpoint, or holds losses | |
+| when the weights were written | the one that was written last: a guess, which is said | |
 
-A checkpoint is another training's where its log differs from every training of this run's. One whose log is the same up
-to its own step is of this training, whatever its time: copies and uploads have others. So where a run was resumed under
-a new id, the checkpoints from before are evaluated for the new run, too: they are steps of the same training.
+Of what W&B's run has logged, loss, learning rate and gradient norm are compared. A run cannot have written, before it
+began, a step that it has not logged. So what agrees with it and is older is not shown to be its own before its log
+reaches the end of that: with one seed, two trainings begin alike. Of two trainings that differ only after all that
+W&B's run has logged, neither is shown.
 
-Time alone tells in one more case: a training of which nothing was written since W&B's run began, and of which neither
-that run nor the ledger knows a step, is an earlier one; a run that W&B does not have yet begins later than now. So is a
-checkpoint without a log that is older than the run. A run of one's own is filled with an old directory by
-`--adopt-earlier`, by which everything there belongs. Without a log, a model in the run directory and what a trainer has
-left unfinished are of the training whose checkpoint was written last before them.
+To those that W&B or the ledger shows comes one that was written later than all they have there, where the trainer
 
-What somebody asked for (`uimon retry STEP`) belongs, and shows nothing about its training.
+| | as shows by | not where |
+|---|---|---|
+| writes over what was evaluated | a checkpoint of that name with other weights | |
+| goes back | parting from this run's after a step that was evaluated | W&B has other losses |
+| begins anew | having no larger step than was evaluated | W&B has other losses |
+| begins anew, or goes back further | nothing that came of the others since: a guess, which is said | the same |
+
+None of them where a checkpoint of that training is held for an earlier run's already, or all of it is older than the
+run. The guess is wrong where two runs write into one directory and W&B has no losses of this one's; that the trainer
+was started again is what mostly has happened.
+
+Each checkpoint then is judged by its log against the trainings of this run:
+
+| its log | the checkpoint is |
+|---|---|
+| is the same as far as both go | this run's, whatever its time: copies and uploads have others |
+| differs, or has another number of steps an epoch | another's |
+| has no step in common | another's where it is older than the run, or a smaller step was written later; else its own |
+| is empty | another's where it is older than the run, or the last checkpoint before it is another's; else its own |
+
+So where a run was resumed under a new id, the checkpoints from before are evaluated for the new run, too: they are
+steps of the same training. A run that W&B does not have yet begins later than now. A run of one's own is filled with an
+old directory by `--adopt-earlier`. A model in the run directory without a log is none of this run's where a checkpoint
+of it was written later. What the ledger has taken stays taken. What somebody has asked for (`uimon retry STEP`,
+`--adopt-earlier`) is evaluated, and shows nothing about its training.
+
+A final checkpoint is not the end of the run where the run has a larger step of that training, or wrote one of another
+training later.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum, auto
+from itertools import islice
 
 from watcher.checkpoints.lineage import Member, Trainings
-from watcher.model import FINAL_NAME
+from watcher.model import FINAL_NAME, LoggedStep
 
 CLOCKS_APART_S = 60.0
-"""By how many seconds the clocks of W&B and the trainer's machine may differ."""
+"""By how many seconds the clocks of W&B and the trainer's machine may differ, and two copies of one directory."""
 OLDEST_TIME_S = 946_684_800.0
 """The year 2000: archives and images give files times before it, which say nothing."""
+SAVING_S = 2.0
+"""A trainer's files have the order in which they were begun to within this many seconds."""
+ROUNDED = 1e-3
+"""By what part a number may be away from a rounded one: loggers keep four digits or more."""
+SINGLE_PRECISION = 1e-6
+"""By what part numbers may differ that went through 32 bits."""
 ADOPT = "--adopt-earlier takes what is there into this run"
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """What W&B's run itself has logged, by step: a step that was trained again has several rows. `cut`: there is more,
+    which was not read.
+    """
+
+    rows: Mapping[int, Collection[LoggedStep]] = field(default_factory=dict)
+    cut: bool = False
+
+    @property
+    def reach(self) -> int:
+        """The last step that is logged. Of a log that was read in part that may be any."""
+        return sys.maxsize if self.cut else max(self.rows, default=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +92,49 @@ class Evidence:
 
     `taken`: names of checkpoints that this run's ledger has taken, as they lie there now; `steps`: those of all that it
     has taken. `over`: names under which it had taken other weights than lie there now. `refused`: names of those that
-    it holds for an earlier run's. `knows(step, loss)`: whether it holds that loss; None where it has none of that step.
-    `begun`: when W&B's run began, in seconds since the epoch. `logged`: the losses that the run itself has, by step.
+    it holds for an earlier run's, evaluated (`--adopt-earlier`) or not. `finals`: names of those that are the last of
+    their training by their own word. `seen`: when each was seen first. `knows(step, loss)`: whether the ledger holds
+    that loss; None where it has none of that step. `begun`: when W&B's run began. Times are seconds since the epoch.
     """
 
     taken: Collection[str] = ()
     steps: Collection[int] = ()
     over: Collection[str] = ()
     refused: Collection[str] = ()
+    finals: Collection[str] = ()
+    seen: Mapping[str, float] = field(default_factory=dict)
     knows: Callable[[int, float], bool | None] = lambda step, loss: None  # noqa: ARG005
     begun: float | None = None
-    logged: Mapping[int, Collection[float]] = field(default_factory=dict)
+    logged: RunLog = field(default_factory=RunLog)
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """`foreign`: for each checkpoint that is another training's a sentence why. `guess`: what was guessed, in a
-    sentence, or empty. `asks`: what W&B's run itself has logged would tell more.
+    """`foreign`: for each checkpoint that is another training's a sentence why. `outlived`: names of final ones of this
+    run's that are not its end. `guess`: what was guessed, in a sentence, or empty. `asks`: what W&B's run itself has
+    logged would tell more.
     """
 
-    foreign: Mapping[str, str]
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    outlived: Collection[str] = ()
     guess: str = ""
     asks: bool = False
 
 
+class _Told(Enum):
+    """What W&B's run shows of a training."""
+
+    OWN = auto()
+    OTHER = auto()
+    NOTHING = auto()
+
+
 def rule(trainings: Trainings, evidence: Evidence) -> Ruling:
-    """By the table at the top of this module."""
+    """By the tables at the top of this module."""
     judge = _Judge(trainings, evidence)
     ours, guess = judge.ours()
     foreign = dict(judge.foreign(ours))
-    return Ruling(foreign, guess if foreign else "", asks=bool(foreign) or judge.divided)
+    return Ruling(foreign, frozenset(judge.outlived(foreign)), guess, asks=bool(foreign) or judge.divided)
 
 
 class _Judge:
@@ -87,6 +147,7 @@ class _Judge:
         for member in trainings.members.values():
             if member.training is not None:
                 self._members.setdefault(member.training, []).append(member)
+        self._told = {training: self._ask(training) for training in self._members}
 
     @property
     def divided(self) -> bool:
@@ -95,16 +156,17 @@ class _Judge:
 
     def ours(self) -> tuple[list[int], str]:
         """The trainings of this run, and what was guessed for that."""
-        answers = {t: self._is_logged(t) for t in self._members}
-        known = [t for t, answer in answers.items() if answer or (answer is None and self._is_known(t))]
-        if known:
-            rest = [t for t in self._members if t not in known]
-            return known + [t for t in rest if self._begins_anew(t, known, refuted=answers[t] is False)], ""
-        open_to = [t for t in self._members if answers[t] is None and not self._is_old(self._written(t))]
+        told = self._told
+        shown = [t for t in self._members if told[t] is _Told.OWN or (told[t] is _Told.NOTHING and self._is_known(t))]
+        if shown:
+            return self._with_new_ones(shown)
+        open_to = [t for t in self._members if told[t] is _Told.NOTHING and not self._is_old(self._written(t))]
+        if self._evidence.steps:
+            open_to = [t for t in open_to if not self._is_refused(t)]
         if not open_to:
             return [], ""
         newest = max(open_to, key=self._written)
-        others = [t for t in open_to if self._all.fork(t, newest) is not None]
+        others = [t for t in open_to if self._parts(self._newest(t), newest) is not None]
         if not others:
             return [newest], ""
         other = max(others, key=self._written)
@@ -121,38 +183,51 @@ class _Judge:
                 told[member.name] = why
         yield from told.items()
         for member in self._all.members.values():
-            if member.training is None and member.name not in self._evidence.taken:
-                before = self._before(member)
-                if before is not None and before.name in told:
-                    yield member.name, f"it is of the training of {before.name}, and that is another one; {ADOPT}"
-                elif before is None and self._is_old(member.written):
-                    yield member.name, f"it was written before this run began at W&B; {ADOPT}"
+            if member.training is None and (why := self._why_silent_is_foreign(member, told)):
+                yield member.name, why
 
-    def _why_foreign(self, member: Member, ours: Collection[int]) -> str:
-        if member.name in self._evidence.taken:
-            return ""
-        parts = [(t, self._all.contradicts(member, t)) for t in ours]
-        if any(step is None for _, step in parts):
-            return ""
-        if not parts:
-            old = self._is_old(member.written)
-            why = "it was written before this run began at W&B" if old else "W&B's run has logged other losses"
-            return f"{why}, so it is of an earlier training; {ADOPT}"
-        training, step = max(parts, key=lambda part: part[1] or 0)
-        other = self._newest(training).name
-        return f"its log differs from that of {other} from step {step} on, so it is of another training; {ADOPT}"
+    def outlived(self, foreign: Collection[str]) -> Iterator[str]:
+        """Each checkpoint of this run that cannot be its end."""
+        for name in self._evidence.finals:
+            final = self._all.members.get(name)
+            if final is None or final.training is None or name in foreign:
+                continue
+            for training, members in self._members.items():
+                own = [member for member in members if member.name not in foreign]
+                later = any(member.written > final.written + SAVING_S for member in own)
+                parts = self._parts(final, training) is not None
+                if (parts and later) or (not parts and any(member.step > final.step for member in own)):
+                    yield name
+                    break
 
-    def _is_logged(self, training: int) -> bool | None:
-        """Whether W&B's run has logged this training's losses; None where the steps that both have do not tell."""
-        logged = self._evidence.logged
-        both = [(step, loss) for step, loss in self._all.losses(training) if step in logged] if logged else []
+    # Which trainings are this run's.
+
+    def _ask(self, training: int) -> _Told:
+        """What the steps tell that W&B's run and this training both have."""
+        rows, logged = self._all.rows(training), self._evidence.logged
+        common = (step for step in reversed(rows.steps) if step in logged.rows) if logged.rows else ()
+        both = list(islice(common, 2))
         if not both:
-            return None
-        last, loss = both[-1]
-        if not any(_same(loss, other) for other in logged[last]):
-            return False
-        forks = [self._all.fork(training, other) for other in self._members]
-        return True if all(fork is None or fork <= last for fork in forks) else None
+            return _Told.NOTHING
+        if not self._agrees(training, both[0]):
+            alone = len(both) == 1
+            return _Told.OTHER if alone or not self._agrees(training, both[1]) else _Told.NOTHING
+        old = self._is_old(self._written(training))
+        if old and logged.reach < max(member.last for member in self._members[training]):
+            return _Told.NOTHING
+        forks = (self._all.relation(training, other).fork for other in self._members if other != training)
+        return _Told.OWN if all(fork is None or fork <= both[0] for fork in forks) else _Told.NOTHING
+
+    def _agrees(self, training: int, step: int) -> bool:
+        rows = self._all.rows(training)
+        place = rows.place(step)
+        assert place is not None
+        return any(
+            _same(rows.losses[place], row.loss)
+            and _same_or_missing(rows.rates[place], row.learning_rate)
+            and _same_or_missing(rows.norms[place], row.grad_norm)
+            for row in self._evidence.logged.rows[step]
+        )
 
     def _is_known(self, training: int) -> bool:
         """True where the ledger has taken a checkpoint of it, or holds the last of its losses that it can have."""
@@ -160,35 +235,131 @@ class _Judge:
             return True
         if not self._evidence.steps:
             return False
-        answers = (self._evidence.knows(step, loss) for step, loss in reversed(list(self._all.losses(training))))
+        rows = self._all.rows(training)
+        answers = (self._evidence.knows(*row) for row in zip(reversed(rows.steps), reversed(rows.losses), strict=True))
         return next((answer for answer in answers if answer is not None), False)
 
-    def _begins_anew(self, training: int, known: Collection[int], *, refuted: bool) -> bool:
-        """True for a training that this run's trainer began, or took up from one of its checkpoints, over the known.
-        What W&B shows of a run comes late, so that one which writes over the known is this run's even where `refuted`.
+    def _with_new_ones(self, shown: list[int]) -> tuple[list[int], str]:
+        """Those that are shown to be this run's, and those that its trainer began since."""
+        guesses: list[int] = []
+        added: list[int] = []
+        for training in (t for t in self._members if t not in shown):
+            if self._is_later(training, shown):
+                if self._begins(training, shown):
+                    added.append(training)
+                elif self._comes_after(training, shown):
+                    guesses.append(training)
+        if not guesses:
+            return shown + added, ""
+        newest = max(guesses, key=self._written)
+        return [*shown, *added, *guesses], (
+            f"{self._newest(newest).name} is of another training than what was evaluated before, and was written last, "
+            "so the trainer is taken to have begun anew. Give two runs that write at the same time two directories."
+        )
+
+    def _is_later(self, training: int, shown: Collection[int]) -> bool:
+        """True for one that may have been begun over those that are shown."""
+        newest = self._newest(training)
+        relations = (self._all.relation(training, other) for other in shown)
+        # It goes on with one of them, or has no step in common with any: its checkpoints are judged one by one.
+        if any(relation.fork is None and relation.shared for relation in relations) or all(
+            self._parts(newest, other) is None for other in shown
+        ):
+            return False
+        written = newest.written
+        late = not self._is_old(written) and written > max(self._written(other) for other in shown)
+        return late and not self._is_refused(training)
+
+    def _begins(self, training: int, shown: Collection[int]) -> bool:
+        """True where the trainer has written over this run's checkpoints, gone back, or begun anew. What W&B shows of a
+        run comes late, so that one which writes over them is this run's even where W&B has other losses.
         """
         members, evidence = self._members[training], self._evidence
-        if any(self._all.fork(training, other) is None for other in known):
+        if any(member.name in evidence.over for member in members):
             return True
-        if any(member.name in evidence.refused for member in members):
-            return False
-        forks = [self._all.fork(training, other) or 0 for other in known]
+        forks = [self._all.relation(training, other).fork or 0 for other in shown]
         goes_back = any(0 < step < fork for step in evidence.steps for fork in forks)
-        writes_over = any(member.name in evidence.over for member in members)
-        newer = self._written(training) > max(self._written(other) for other in known)
         smaller = max(member.step for member in members) <= max(evidence.steps, default=0)
-        return newer and (writes_over or (not refuted and (goes_back or smaller)))
+        return self._told[training] is not _Told.OTHER and (goes_back or smaller)
 
-    def _is_old(self, written: float) -> bool:
-        begun = self._evidence.begun
-        return begun is not None and OLDEST_TIME_S < written < begun - CLOCKS_APART_S
+    def _comes_after(self, training: int, shown: Collection[int]) -> bool:
+        """True where nothing came of the others since its first checkpoint did, or in the same look."""
+        seen = self._evidence.seen
+        before = [seen.get(member.name, math.inf) for other in shown for member in self._members[other]]
+        since = [seen.get(member.name, -math.inf) for member in self._members[training]]
+        return self._told[training] is not _Told.OTHER and max(before) < min(since)
+
+    # Which checkpoints are of them.
+
+    def _why_foreign(self, member: Member, ours: Collection[int]) -> str:
+        if member.name in self._evidence.taken:
+            return ""
+        assert member.training is not None
+        if any(self._all.compare(member, t).shared and self._all.contradicts(member, t) is None for t in ours):
+            return ""
+        old = self._is_old(member.written)
+        before = f"it was written before this run began at W&B, so it is of an earlier training; {ADOPT}"
+        logged = f"W&B's run has logged other losses, so it is of an earlier training; {ADOPT}"
+        if not ours and self._told[member.training] is not _Told.OTHER:
+            return before if old else f"it is of a training that was held for another run's before; {ADOPT}"
+        parts = [(t, self._parts(member, t)) for t in ours]
+        if self._told[member.training] is _Told.OTHER:
+            return logged
+        if all(step is None for _, step in parts):
+            return before if old else ""
+        training, step = max(parts, key=lambda part: part[1] or 0)
+        other = self._newest(training).name
+        if self._all.contradicts(member, training) is None:
+            return f"{other}, a smaller step, was written later, so it is of an earlier training; {ADOPT}"
+        return f"its log differs from that of {other} from step {step} on, so it is of another training; {ADOPT}"
+
+    def _parts(self, member: Member, training: int) -> int | None:
+        """The step from which a checkpoint is none of a training's; None where it may be one."""
+        relation = self._all.compare(member, training)
+        if relation.fork is not None or relation.shared:
+            return relation.fork
+        return min(member.step, self._newest(training).step) if self._out_of_order(member, training) else None
+
+    def _out_of_order(self, member: Member, training: int) -> bool:
+        """True where a smaller step was written later."""
+        return any(
+            min(member.written, other.written) > OLDEST_TIME_S
+            and (member.step - other.step) * (member.written - other.written) < 0
+            and abs(member.written - other.written) > CLOCKS_APART_S
+            for other in self._members[training]
+        )
+
+    def _why_silent_is_foreign(self, model: Member, told: Mapping[str, str]) -> str:
+        """Of a checkpoint without a log."""
+        if model.name in self._evidence.taken:
+            return ""
+        if model.name == FINAL_NAME:
+            own = [m for m in self._all.members.values() if m.name not in told and m is not model]
+            after = [m for m in own if m.written > model.written + SAVING_S and not self._is_old(m.written)]
+            if after:
+                newest = max(after, key=lambda member: member.written).name
+                return f"{newest} was written after it, so it is no end of that training; {ADOPT}"
+        before = self._before(model)
+        if before is not None and before.name in told:
+            return f"it is of the training of {before.name}, and that is another one; {ADOPT}"
+        if before is None and self._is_old(model.written):
+            return f"it was written before this run began at W&B; {ADOPT}"
+        return ""
 
     def _before(self, model: Member) -> Member | None:
         """The checkpoint by which a model in the run directory, or one that was left unfinished, is judged."""
         if model.name != FINAL_NAME and model.whole:
             return None
-        before = [m for members in self._members.values() for m in members if m.written <= model.written + 2]
+        logs = [member for members in self._members.values() for member in members]
+        before = [member for member in logs if member.written <= model.written + SAVING_S]
         return max(before, key=lambda member: member.written, default=None)
+
+    def _is_refused(self, training: int) -> bool:
+        return any(member.name in self._evidence.refused for member in self._members[training])
+
+    def _is_old(self, written: float) -> bool:
+        begun = self._evidence.begun
+        return begun is not None and OLDEST_TIME_S < written < begun - CLOCKS_APART_S
 
     def _newest(self, training: int) -> Member:
         return max(self._members[training], key=lambda member: (member.written, member.step))
@@ -197,6 +368,20 @@ class _Judge:
         return self._newest(training).written
 
 
-def _same(first: float, second: float) -> bool:
-    """W&B keeps what was logged as it was; a reader may round it."""
-    return abs(first - second) <= 1e-6 * max(abs(first), abs(second))
+def _same_or_missing(first: float, second: float | None) -> bool:
+    """True where one of two numbers is not known."""
+    return second is None or math.isnan(first) or _same(first, second)
+
+
+def _same(logged: float, shown: float) -> bool:
+    """What a trainer has logged, and what W&B shows of it, which may be rounded.
+
+    >>> _same(0.987654321, 0.9877), _same(2.4567, 2.5), _same(2.5, 2.501), _same(math.nan, math.nan)
+    (True, False, False, True)
+    """
+    if not (math.isfinite(logged) and math.isfinite(shown)):
+        return logged == shown or (math.isnan(logged) and math.isnan(shown))
+    if math.isclose(logged, shown, rel_tol=SINGLE_PRECISION):
+        return True
+    digits = -int(Decimal(repr(shown)).as_tuple().exponent)
+    return math.isclose(logged, shown, rel_tol=ROUNDED) and round(logged, digits) == shown

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from watcher.base_models import resolve_base
 from watcher.board import Board
+from watcher.checkpoints.belonging import RunLog
 from watcher.config import Settings
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
@@ -20,9 +21,10 @@ from watcher.evaluation import TableLimits
 from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
-from watcher.model import Reason, Target, UimonError
+from watcher.model import LoggedStep, Reason, Target, UimonError
 from watcher.plugins import named_plugins
-from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, logged_losses, missing_run
+from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, logged_steps, missing_run
+from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
 from watcher.service.publisher import ENDED_AS, Outboxes
@@ -195,19 +197,19 @@ class _RunAtWandb:
         self._board.update(url=facts.url)
         return facts
 
-    def logged(self) -> dict[int, list[float]] | None:
-        """The losses that the run itself holds, by step; None where W&B does not answer now."""
+    def logged(self) -> RunLog | None:
+        """What the run itself has logged; None where W&B does not answer now."""
         if self._run is None:
             return None
         try:
-            pairs = logged_losses(self._run, _INSPECT_TIMEOUT)
+            steps = logged_steps(self._run, _INSPECT_TIMEOUT)
         except (UimonError, OSError) as error:
-            log.debug("W&B could not be asked for the run's losses.", exc_info=error)
+            log.debug("W&B could not be asked for what the run has logged.", exc_info=error)
             return None
-        losses: dict[int, list[float]] = {}
-        for step, loss in pairs:
-            losses.setdefault(step, []).append(loss)
-        return losses
+        rows: dict[int, list[LoggedStep]] = {}
+        for step in steps:
+            rows.setdefault(step.step, []).append(step)
+        return RunLog(rows, cut=len(steps) >= LOGGED_STEPS)
 
     def _say(self, reason: Reason, sentence: str, news: str = "") -> None:
         """Say it where the reason, or what is `news` about it, is another than before."""

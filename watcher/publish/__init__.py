@@ -15,7 +15,7 @@ Not covered: a default-mode trainer that starts within the seconds between the c
 
 from watcher.publish.joining import Settling
 from watcher.publish.outbox import Backoff, Outbox, OutboxReport, OutboxStore
-from watcher.publish.publisher import WandbPublisher, inspect_run, logged_losses
+from watcher.publish.publisher import WandbPublisher, inspect_run, logged_steps
 from watcher.publish.run import RunFacts, RunRef, missing_run
 from watcher.publish.wire import Limits, Order, PublishResult
 
@@ -32,6 +32,6 @@ __all__ = [
     "Settling",
     "WandbPublisher",
     "inspect_run",
-    "logged_losses",
+    "logged_steps",
     "missing_run",
 ]

@@ -31,7 +31,7 @@ import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
-from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Table, Target, UimonError
+from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
 from watcher.publish import definitions, joining, reading, searching
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.publish.wire import Limits, Message, Order, published_message
@@ -71,9 +71,9 @@ def inspect(ref: RunRef, *, search: bool = False) -> RunFacts:
     return searching.search(ref) if run is None and search else reading.facts_of(run)
 
 
-def logged_losses(ref: RunRef) -> list[tuple[int, float]]:
-    """The (step, loss) that the trainer has logged into the run. Raises `UimonError` where W&B cannot be asked."""
-    return reading.logged_losses(reading.load(ref))
+def logged_steps(ref: RunRef) -> list[LoggedStep]:
+    """What the trainer has logged into the run of its steps. Raises `UimonError` where W&B cannot be asked."""
+    return reading.logged_steps(reading.load(ref))
 
 
 def publish(

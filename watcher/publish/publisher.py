@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from watcher.model import Alert, Reason, Row, UimonError
+from watcher.model import Alert, LoggedStep, Reason, Row, UimonError
 from watcher.publish.environment import server_environment
 from watcher.publish.process import Session
 from watcher.publish.run import RunFacts, RunRef, Writer
-from watcher.publish.wire import Limits, Message, Order, PublishResult, decode_result, encode_row
+from watcher.publish.wire import Limits, Message, Order, PublishResult, decode_result, decode_steps, encode_row
 
 OnMark = Callable[[Sequence[str], int], None]
 
@@ -40,12 +40,11 @@ def inspect_run(
     return RunFacts(**{**facts, **found, "writer": Writer(facts["writer"])})
 
 
-def logged_losses(
-    ref: RunRef, timeout: float = 60.0, environ: Mapping[str, str] | None = None
-) -> list[tuple[int, float]]:
-    """The (step, loss) that the trainer has logged into the run, as far as W&B shows them. Raises as `inspect_run`."""
-    answer = _ask("losses", ref, timeout, None, environ, None)
-    return [(int(step), float(loss)) for step, loss in answer["losses"]]
+def logged_steps(ref: RunRef, timeout: float = 60.0, environ: Mapping[str, str] | None = None) -> list[LoggedStep]:
+    """What the trainer has logged into the run of its steps: the first `LOGGED_STEPS` that W&B shows, without their
+    epochs. Raises as `inspect_run`.
+    """
+    return decode_steps(_ask("steps", ref, timeout, None, environ, None))
 
 
 def _ask(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -14,9 +15,9 @@ from wandb.apis.public.runs import Run as PublicRun
 from wandb.apis.public.runs import RunNotFoundError
 from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
-from watcher.model import Reason, Row, RowKind, UimonError
+from watcher.model import LoggedStep, Reason, Row, RowKind, UimonError
 from watcher.publish.run import CLOUD, RunFacts, RunRef, Writer
-from watcher.publish.wire import Limits
+from watcher.publish.wire import LOGGED_STEPS, Limits
 
 # `shared_mode` in the SDK's telemetry enumeration (wandb.proto.wandb_telemetry_pb2.Feature).
 _FEATURE_SHARED_MODE = 67
@@ -33,9 +34,7 @@ _OUTAGE_WORDS = (
     "EOF",
 )
 
-LOSSES = 20_000
-"""Lines of a run that are read at most to tell trainings apart: they differ from their first steps on."""
-_STEP, _LOSS = "train/global_step", "train/loss"
+_STEP, _LOSS, _RATE, _NORM = "train/global_step", "train/loss", "train/learning_rate", "train/grad_norm"
 
 FAILURES = (wandb.Error, WandbApiFailedError, TimeoutError)
 """The public API raises wandb-core's own error where it pages, and its own wrapping of it elsewhere."""
@@ -79,19 +78,42 @@ def facts_of(run: PublicRun | None) -> RunFacts:
     )
 
 
-def logged_losses(run: PublicRun | None) -> list[tuple[int, float]]:
-    """The (step, loss) that a Hugging Face Trainer has logged into the run: the first `LOSSES` of them."""
+def logged_steps(run: PublicRun | None) -> list[LoggedStep]:
+    """What a Hugging Face Trainer has logged into the run of its steps: the first `LOGGED_STEPS` of them."""
     if run is None:
         return []
+    # Older trainers log no gradient norm: W&B leaves out the lines that lack one of the keys it is asked for.
+    rates, norms = _column(run, _RATE), _column(run, _NORM)
+    return [
+        LoggedStep(step, loss, norms.get((step, loss)), rates.get((step, loss)))
+        for step, loss, _ in _lines(run, _STEP, _LOSS)
+    ]
+
+
+def _column(run: PublicRun, key: str) -> dict[tuple[int, float], float]:
+    return {(step, loss): value for step, loss, value in _lines(run, _STEP, _LOSS, key)}
+
+
+def _lines(run: PublicRun, *keys: str) -> Iterator[tuple[int, float, float]]:
+    """The step, the loss and the last of `keys` of each line that holds them all as numbers."""
     try:
-        lines = islice(run.scan_history(keys=[_STEP, _LOSS], use_cache=False), LOSSES)
-        return [
-            (int(line[_STEP]), float(line[_LOSS]))
-            for line in lines
-            if isinstance(line[_STEP], int | float) and isinstance(line[_LOSS], int | float)
-        ]
+        for line in islice(run.scan_history(keys=list(keys), use_cache=False), LOGGED_STEPS):
+            numbers = [_number(line[key]) for key in keys]
+            if (step := numbers[0]) is not None and (loss := numbers[1]) is not None and math.isfinite(step):
+                value = numbers[-1]
+                yield int(step), loss, math.nan if value is None else value
     except FAILURES as error:
         raise explain(error) from error
+
+
+def _number(told: object) -> float | None:
+    """A number that W&B tells; NaN and infinity it tells as words."""
+    if isinstance(told, bool) or not isinstance(told, int | float | str):
+        return None
+    try:
+        return float(told)
+    except ValueError:
+        return None
 
 
 def position_of(run: PublicRun | None) -> int:

@@ -19,7 +19,15 @@ from typing import IO
 from watcher.model import Reason, UimonError
 from watcher.publish.environment import key_from_file, redact
 from watcher.publish.run import RunRef
-from watcher.publish.wire import Limits, Message, decode_alert, decode_order, decode_row, error_message
+from watcher.publish.wire import (
+    Limits,
+    Message,
+    decode_alert,
+    decode_order,
+    decode_row,
+    encode_steps,
+    error_message,
+)
 
 _PR_SET_PDEATHSIG = 1
 # The parts of an answer that may quote the SDK.
@@ -66,13 +74,13 @@ def die_with_parent(parent: int) -> None:
 
 def _serve(request: Message, channel: Channel) -> Message:
     # The SDK takes half a second to import, and only from here on is it needed.
-    from watcher.publish.client import inspect, logged_losses, publish
+    from watcher.publish.client import inspect, logged_steps, publish
 
     ref = RunRef(**request["ref"])
     if request["task"] == "inspect":
         return {"event": "facts", **asdict(inspect(ref, search=request["search"]))}
-    if request["task"] == "losses":
-        return {"event": "losses", "losses": logged_losses(ref)}
+    if request["task"] == "steps":
+        return encode_steps(logged_steps(ref))
     rows = [decode_row(row) for row in request["rows"]]
     alerts = [decode_alert(alert) for alert in request["alerts"]]
     order = decode_order(request["order"])

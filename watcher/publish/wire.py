@@ -1,9 +1,9 @@
 """What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
 
-    parent  → {"task": "inspect" | "losses" | "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
+    parent  → {"task": "inspect" | "steps" | "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
     session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
     parent  → {"go": true}                                       after the mark was committed
-    session → {"event": "facts" | "losses" | "published" | "error", …}   the last line
+    session → {"event": "facts" | "steps" | "published" | "error", …}   the last line
 
 Plain data only; neither side trusts the other with code, and no credential is ever among it.
 """
@@ -14,10 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Table, Target
+from watcher.model import Alert, AlertLevel, LoggedStep, Reason, Row, RowKind, Table, Target
 from watcher.publish.joining import Mode
 
 Message: TypeAlias = dict[str, Any]
+
+LOGGED_STEPS = 20_000
+"""Lines of a run that are read at most to tell trainings apart: they differ from their first steps on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,16 @@ def decode_alert(data: Mapping[str, Any]) -> Alert:
 def decode_order(data: Mapping[str, Any]) -> Order:
     """The order that `asdict` made plain."""
     return Order(Target(data["target"]), data["mode"], data["settled"], data["survey"], data["ended"])
+
+
+def encode_steps(steps: Sequence[LoggedStep]) -> Message:
+    """The session's last line about what a trainer has logged."""
+    return {"event": "steps", "steps": [(row.step, row.loss, row.grad_norm, row.learning_rate) for row in steps]}
+
+
+def decode_steps(message: Mapping[str, Any]) -> list[LoggedStep]:
+    """The steps that `encode_steps` made plain."""
+    return [LoggedStep(int(step), float(loss), norm, rate) for step, loss, norm, rate in message["steps"]]
 
 
 def error_message(reason: Reason, sentence: str, url: str | None = None) -> Message:

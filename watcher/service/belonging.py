@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from watcher.checkpoints.belonging import Evidence, Ruling, rule
+from watcher.checkpoints.belonging import Evidence, Ruling, RunLog, rule
 from watcher.checkpoints.lineage import Member, Trainings
 from watcher.ledger import Ledger, Record
 from watcher.ledger_rows import train_row
-from watcher.model import Checkpoint, Condition, Reason, State
+from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition, Reason, State
 from watcher.service.signals import log
 from watcher.training_log import LogFacts, read_log
 
@@ -24,8 +24,6 @@ _LOST: Final = (Reason.EARLIER_RUN, Reason.DELETED, Reason.ABANDONED)
 _FIRST_PAUSE: Final = 30.0
 _LONGEST_PAUSE: Final = 3600.0
 
-Losses = Mapping[int, Collection[float]]
-
 
 class Origin(Protocol):
     """What W&B knows of the run that is watched."""
@@ -34,8 +32,8 @@ class Origin(Protocol):
         """When it began, in seconds since the epoch; None where that is not known (yet)."""
         ...
 
-    def logged(self) -> Losses | None:
-        """The losses that it holds, by step; None where they are not to be had now."""
+    def logged(self) -> RunLog | None:
+        """What its trainer has logged into it; None where that is not to be had now."""
         ...
 
 
@@ -45,7 +43,7 @@ class NoOrigin:
     def begun(self) -> float | None:
         return None
 
-    def logged(self) -> Losses | None:
+    def logged(self) -> RunLog | None:
         return None
 
 
@@ -70,7 +68,7 @@ class Belonging:
         self._facts: dict[str, LogFacts] = {}
         self._logs: set[str] = set()
         self._given: dict[int, tuple[int, int]] = {}
-        self._logged: Losses = {}
+        self._logged = RunLog()
         self._begun: float | None = None
         self._changed = False
         self._guess = ""
@@ -99,7 +97,7 @@ class Belonging:
 
     def is_foreign(self, name: str) -> str:
         """Why a checkpoint that was noted is another training's, by what is known now; empty where it is this run's."""
-        return "" if self._adopt else self._rule(self._ledger.records()).foreign.get(name, "")
+        return "" if self._adopt else self._judge(self._ledger.records()).foreign.get(name, "")
 
     def settle(self, present: Collection[str] | None) -> list[str]:
         """Skip what is another training's, and take up what turned out not to be; gives the names of the latter.
@@ -114,13 +112,20 @@ class Belonging:
         self._changed = False
         every = self._ledger.records()
         records = self._newest(every)
-        ruling = self._rule(every) if present is not None else Ruling({})
-        if ruling.asks and not self._adopt and self._ask():
-            ruling = self._rule(every)
+        ruling = self._judge(every) if present is not None else Ruling()
         self._say(ruling)
         back = [name for name, record in records.items() if self._apply(name, record, ruling)]
+        for record in every:
+            gone = present is not None and record.name not in records
+            if record.final and (record.name in ruling.outlived or (gone and self._is_outlived(record, records))):
+                self._ledger.unfinish(record)
         self._give(ruling.foreign, records)
         return back
+
+    def _is_outlived(self, final: Record, records: Mapping[str, Record]) -> bool:
+        """True for a final checkpoint that lies there no more, where a checkpoint came after it."""
+        came = [r for r in records.values() if r.seen_at > final.seen_at and r.name not in (BASE_NAME, FINAL_NAME)]
+        return any(_is_taken(record) for record in came)
 
     def _has_news(self) -> bool:
         """True where W&B, in the meantime, may know more of what is left out."""
@@ -131,18 +136,23 @@ class Belonging:
         return left and not self._adopt and self._clock() >= self._next_question
 
     def _ask(self) -> bool:
-        """Ask W&B for the run's losses, now and then; True where there are any."""
+        """Ask W&B for what the run has logged, now and then; True where there is anything."""
         if self._clock() < self._next_question:
-            return bool(self._logged)
+            return bool(self._logged.rows)
         self._next_question = self._clock() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         self._logged = self._origin.logged() or self._logged
-        return bool(self._logged)
+        return bool(self._logged.rows)
 
     def _newest(self, records: Sequence[Record]) -> dict[str, Record]:
         """The newest record of each checkpoint that lies there."""
         newest = {record.name: record for record in sorted(records, key=lambda record: record.id)}
         return {name: newest[name] for name in self._trainings.members if name in newest}
+
+    def _judge(self, every: Sequence[Record]) -> Ruling:
+        """The ruling on what lies there, for which W&B is asked where it would tell more."""
+        ruling = self._rule(every)
+        return self._rule(every) if ruling.asks and not self._adopt and self._ask() else ruling
 
     def _rule(self, every: Sequence[Record]) -> Ruling:
         """The ruling on what lies there; `every`: all records of the ledger."""
@@ -164,7 +174,11 @@ class Belonging:
                 taken={name for name, record in records.items() if _is_taken(record)},
                 steps={r.step for r in taken},
                 over={name for name, record in records.items() if name in names and not _is_taken(record)},
-                refused={name for name, record in records.items() if record.reason is Reason.EARLIER_RUN},
+                refused={
+                    name for name, record in records.items() if record.reason is Reason.EARLIER_RUN or record.adopted
+                },
+                finals={name for name, record in records.items() if record.final},
+                seen={name: record.seen_at for name, record in records.items()},
                 knows=knows,
                 begun=None if self._adopt else self._begun,
                 logged=self._logged,
@@ -179,7 +193,7 @@ class Belonging:
     def _apply(self, name: str, record: Record, ruling: Ruling) -> bool:
         """Bring one record in line with the ruling; True where it is taken up again."""
         why = ruling.foreign.get(name)
-        if why is not None and (self._adopt or record.asked):
+        if why is not None and (self._adopt or record.asked or record.adopted):
             self._ledger.adopt(record)
         elif why is not None:
             unread = record.state is State.COMPLETE or (record.state is State.FAILED and record.digest is None)
@@ -214,8 +228,8 @@ class Belonging:
 
 
 def _is_taken(record: Record) -> bool:
-    """True for what this run has taken, and not only because somebody asked for that one, or before it was finished."""
-    if record.asked or record.early:
+    """True for what this run has taken, and not only because somebody asked for it, or before it was finished."""
+    if record.asked or record.adopted or record.early:
         return False
     passed_over = record.state is State.SKIPPED and record.reason not in _LOST
     return record.state in _TAKEN or passed_over or (record.state is State.FAILED and record.digest is not None)

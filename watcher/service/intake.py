@@ -111,6 +111,8 @@ class Intake:
         self._disk_said = False
         self._search_at = 0.0
         self._search_pause = poll
+        self.first_look: float | None = None
+        """When the directory was looked at first, in seconds since the epoch; None before that."""
         self.settling = False
         """True while the silence of a checkpoint, which does not last long enough yet, decides about it."""
         self.there: frozenset[str] = frozenset()
@@ -129,6 +131,7 @@ class Intake:
         self._looked_at = time.time()
         seen = self._look()
         if seen is not None:
+            self.first_look = self.first_look or self._looked_at
             noted = [news for checkpoint in seen if (news := self._take_note(checkpoint)) is not None]
             names = self._source.names()
             self.there = frozenset(names) if names is not None else self.there | self._seen.keys()

@@ -10,6 +10,9 @@ from watcher.publish import RunFacts, Settling
 from watcher.publish.run import ENDED, Writer
 
 _INTERVAL = 30.0
+_LIVELY_S = 300.0
+"""After a heartbeat that is this long ago nobody knows of a running run that its trainer lives: the SDK sends one every
+30 s."""
 
 
 class RunWatch:
@@ -27,6 +30,8 @@ class RunWatch:
         self._next_look = clock()
         self._ended_at: float | None = None
         self._silence: float | None = None
+        self._running = False
+        self._lively = False
         self.ended_state: str | None = None
         self.begun: float | None = None
         """When the run began at W&B, in seconds since the epoch; None while that is not known."""
@@ -47,6 +52,9 @@ class RunWatch:
         if found is None or not found.exists:
             # Not known is no evidence of either; what was seen before stays, and the session looks once more.
             return None
+        heard = found.silence is not None and found.silence < _LIVELY_S
+        self._running = found.state not in ENDED and (heard or found.silence is None)
+        self._lively = self._running and heard
         if found.state not in ENDED:
             self._ended_at = self.ended_state = self._silence = None
             return found
@@ -55,6 +63,16 @@ class RunWatch:
             self._ended_at = self._clock()
         self.ended_state, self._silence = found.state, found.silence
         return found
+
+    @property
+    def running(self) -> bool:
+        """True where W&B has the run for a running one, and knows of no silence that contradicts it."""
+        return self._running
+
+    @property
+    def lively(self) -> bool:
+        """True for a running one whose heartbeat came lately."""
+        return self._lively
 
     @property
     def ended_seconds(self) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from watcher.alerts.delivery import Command, Webhook
 from watcher.board import Board
+from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import require_unchanged
 from watcher.checkpoints.staging import STAGE_NAME, clear_stale, digest_of, free_bytes
@@ -19,7 +20,7 @@ from watcher.export import Exporter
 from watcher.ledger import Ledger, Record
 from watcher.model import State, UimonError
 from watcher.publish import RunFacts, Settling
-from watcher.service.belonging import Belonging, Losses, NoOrigin
+from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.failed_alert import failed_alert
@@ -48,7 +49,7 @@ class Parts:
     `outboxes` makes the outboxes for a watch over the trainer's run; it is None where nothing is logged. `run_facts`
     asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine
     by what the adapter names and where it lies, or raises UimonError. `free` gives the free bytes of a path's file
-    system. `logged` asks the tracker for the losses that the trainer has logged into the run (None: not to be had now).
+    system. `logged` asks the tracker for what the trainer has logged into the run (None: not to be had now).
     """
 
     source: Source
@@ -59,7 +60,7 @@ class Parts:
     run_facts: Callable[[], RunFacts | None]
     resolve_base: Callable[[str | None, Path], Path]
     free: Callable[[Path], int] = free_bytes
-    logged: Callable[[], Losses | None] = lambda: None
+    logged: Callable[[], RunLog | None] = lambda: None
 
 
 class Service:
@@ -214,9 +215,7 @@ class Service:
         """
         if not self.signals.looked.is_set():
             return True
-        final = self._parts.ledger.newest_final()
-        done = final is not None and final.step >= (self._parts.ledger.newest_step() or 0)
-        return done or self.run_watch.ended_state is not None
+        return self._parts.ledger.newest_final() is not None or self.run_watch.ended_state is not None
 
     # When it is over.
 
@@ -249,13 +248,23 @@ class Service:
             return "" if self._intake.settling else last_sentence(self._there(), self._intake.elsewhere)
         if settings.until_final and not self._publisher.deferred:
             final = self._parts.ledger.newest_final()
-            # A final checkpoint of an earlier start may have been trained on since; that shows within the grace.
-            if final is not None and (final.changed_at >= self._started_at or quiet >= settings.grace):
+            if final is not None and self._is_end(final, quiet):
                 return f"The final checkpoint, {final.name}, is done."
             state = self.run_watch.ended_state
             if state and min(quiet, self.run_watch.ended_seconds) >= settings.grace:
                 return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
         return ""
+
+    def _is_end(self, final: Record, quiet: float) -> bool:
+        """True where nothing follows a final checkpoint. One that was there before this start may have been trained on
+        since, or lie there from before the trainer was started again: while W&B knows that the trainer lives, that it
+        will end is no news. Where nobody knows, what follows shows within the grace.
+        """
+        if final.seen_at > (self._intake.first_look or 0.0):
+            return True
+        if final.changed_at >= self._started_at:
+            return not self.run_watch.lively
+        return not self.run_watch.running and quiet >= self._settings.grace
 
 
 class _Origin:
@@ -265,7 +274,7 @@ class _Origin:
     may also be one that was offline, and whose rows wait until it was synced.
     """
 
-    def __init__(self, watch: RunWatch, logged: Callable[[], Losses | None], signals: Signals, *, live: bool) -> None:
+    def __init__(self, watch: RunWatch, logged: Callable[[], RunLog | None], signals: Signals, *, live: bool) -> None:
         self._watch = watch
         self._signals = signals
         self._live = live
