@@ -64,7 +64,7 @@ def service(
     facts = RunFacts(True, house.run_state, Writer.SHARED, begun=began) if there else RunFacts(False)
     parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=lambda: logged)
     chosen: Settings = made._settings
-    return Service(chosen, "run", made._evaluator._val, house.state.stage, parts, board=made.board)
+    return Service(chosen, "run", made._evaluator._suites._val, house.state.stage, parts, board=made.board)
 
 
 def published(house: House) -> tuple[list[int], list[int]]:
