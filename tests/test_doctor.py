@@ -26,10 +26,9 @@ from watcher.doctor import (
     check_state_dir,
     check_val,
     check_wandb,
-    probe_engine,
     run_checks,
-    try_events,
 )
+from watcher.doctor_probes import probe_engine, try_events
 from watcher.engine.gpu import GpuChoice
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, UimonError
 

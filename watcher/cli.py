@@ -278,7 +278,7 @@ def score(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Files (.html .jsx .tsx .jsonl .json .md .txt), directories, or - for one completion.",
+            help="Files (.html .jsx .tsx .md .txt; rows in JSON, CSV, parquet), directories, or - for one.",
             metavar="FILE|DIR|-",
         ),
     ],

@@ -71,7 +71,7 @@ def service(
 
     parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=run_log)
     chosen: Settings = made._settings
-    return Service(chosen, "run", made._evaluator._val, house.state.stage, parts, board=made.board)
+    return Service(chosen, "run", made._evaluator._suites._val, house.state.stage, parts, board=made.board)
 
 
 def published(house: House) -> tuple[list[int], list[int]]:

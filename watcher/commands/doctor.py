@@ -14,7 +14,8 @@ from watcher.base_models import resolve_base
 from watcher.commands.chosen_run import Chosen, choose_run
 from watcher.commands.validation import choice_of, validation_file
 from watcher.config import Settings, load_settings
-from watcher.doctor import Check, Places, Probes, Status, check_samples, probe_engine, run_checks, try_events
+from watcher.doctor import Check, Places, Probes, Status, check_samples, run_checks
+from watcher.doctor_probes import probe_engine, try_events
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.model import Reason, UimonError

@@ -103,7 +103,7 @@ def _read_file(file: Path, key: str | None) -> Read:
     except OSError as error:
         _unreadable(error)
     notes = [
-        f"{file}: {count} completions, read from `{chosen}`; --key names another key."
+        f"{file}: {count} completion{'s' * (count != 1)}, read from `{chosen}`; --key names another key."
         for chosen, count in rows.keys.items()
         if chosen not in ("", OWN, CHAT) and chosen != key
     ]
@@ -167,7 +167,9 @@ def _files(path: Path) -> list[Path]:
         )
     if not (_has(path, SUFFIXES) or _holds_rows(path, (*ROWS_SUFFIXES, *NAMED_SUFFIXES))):
         kinds = ", ".join((*SUFFIXES, *NAMED_SUFFIXES))
-        sentence = f"{path} is of no kind that uimon scores ({kinds}); pipe it in with `uimon score -`."
+        sentence = (
+            f"{path} is of no kind that uimon scores ({kinds}; rows also packed); pipe it in with `uimon score -`."
+        )
         raise UimonError(Reason.VAL_INVALID, sentence)
     return [path]
 

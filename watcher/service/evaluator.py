@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from watcher import evaluation
-from watcher.alerts.power import limits
 from watcher.base_models import are_other_weights, snapshot_of
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
@@ -16,14 +15,15 @@ from watcher.checkpoints.sharing import is_shared
 from watcher.checkpoints.staging import unstage
 from watcher.config import Settings
 from watcher.crashpoint import crash_point
-from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
+from watcher.engine.types import ContextTooLong
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
 from watcher.plugins import named_plugins
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
-from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest, shortened
+from watcher.service.suites import Engine as SuiteEngine
+from watcher.service.suites import SuiteInForce
 from watcher.validation import ValFile
 
 # A fresh engine may do better: these end an attempt, not the checkpoint.
@@ -44,12 +44,8 @@ _FATAL = frozenset({Reason.ENGINE_MISSING, Reason.DISK_FULL, Reason.LEDGER_DAMAG
 _HEADLINE = ("eval/syntax_validity_rate", "eval/color_entropy", "eval/unique_tailwind_classes", "eval/perplexity")
 
 
-class Engine(evaluation.Engine, Renderer, Protocol):
+class Engine(evaluation.Engine, SuiteEngine, Protocol):
     """The engine as the service uses it."""
-
-    def reserve(self, prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> None:
-        """What these prompts and their answers need."""
-        ...
 
     def interrupt(self) -> None:
         """Make what the engine does fail soon, and everything later; called from another thread."""
@@ -84,12 +80,11 @@ class Evaluator:
         self._board = board
         self._settings = settings
         self._run = run
-        self._val = val
         self._resolve_base = resolve_base
         self._on_evaluated = on_evaluated
         self._policy = parse_policy(settings.policy)
         self._plugins = named_plugins(settings.scorers)
-        self._suite: Suite | None = None
+        self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins)
         self._warnings: set[str] = set()
         self._held: _Held | None = None
         self._evaluated = 0
@@ -135,39 +130,16 @@ class Evaluator:
         """The evaluation itself; what an error says of uimon's copy it says of the trainer's checkpoint."""
         try:
             base = self._base_of(record) if record.kind is Kind.ADAPTER else None
-            suite = self._current_suite(record, base)
+            suite = self._suites.of(record, base)
             try:
                 return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
             except ContextTooLong as error:
-                suite = self._shortened(suite, record, error)
+                suite, why = self._suites.shorten(suite, error, used=self._held is not None)
+            self._warn(record, why)
             return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
         except UimonError as error:
             _say_own_path(error, record)
             raise
-
-    def _shortened(self, suite: Suite, record: Record, error: ContextTooLong) -> Suite:
-        """The suite with the context that the engine's cache holds, for this checkpoint and all later ones.
-
-        Raises `error` where the user chose the length, or evaluations of the longer one are there already: theirs and
-        the next ones would not compare.
-        """
-        chosen = self._settings.max_tokens or self._settings.max_model_len
-        used = self._held is not None or any(known.suite == suite.digest for known in self._ledger.evaluations())
-        shorter = None if chosen or used else shortened(suite, error.fits)
-        if shorter is None:
-            raise error
-        request = request_digest(self._settings, self._val, self._plugins)
-        self._ledger.keep_suite(request, shorter.digest, shorter.to_json())
-        self._suite = shorter
-        self._engine.reserve(shorter.prompts, shorter.sampling, shorter.context)
-        self._warn(
-            record,
-            f"The engine's cache holds {shorter.context} tokens, fewer than prompts and answers of "
-            f"{suite.sampling.max_tokens} tokens may take, so in this run answers end after "
-            f"{shorter.sampling.max_tokens} tokens. --max-tokens sets their length; VLLM_CPU_KVCACHE_SPACE (CPU) or "
-            "--gpu-memory-utilization gives the cache more memory.",
-        )
-        return shorter
 
     def _base_of(self, record: Record) -> Path:
         """An adapter's base. Raises UimonError where it is not here, or not the model that was evaluated as step 0."""
@@ -284,44 +256,6 @@ class Evaluator:
         if record.stage is not None:
             unstage(record.stage)
 
-    def _current_suite(self, record: Record, base: Path | None) -> Suite:
-        """The suite in force: kept by the ledger from an earlier start, or made of the first checkpoint evaluated."""
-        if self._suite is None:
-            self._suite = self._kept_suite() or self._built_suite(record, base)
-            self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
-            self._introduce(self._suite)
-        return self._suite
-
-    def _kept_suite(self) -> Suite | None:
-        """The suite of an earlier start with the same request."""
-        kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins))
-        if kept is not None:
-            return Suite.from_json(kept)
-        for request in earlier_digests(self._settings, self._val, self._plugins):
-            if (kept := self._ledger.suite(request)) is not None:
-                log.warning(
-                    "This run goes on with the prompts that an earlier version of uimon rendered, so that its curve "
-                    "stays one; with another --state-dir they are rendered as this version does."
-                )
-                return Suite.from_json(kept)
-        return None
-
-    def _built_suite(self, record: Record, base: Path | None) -> Suite:
-        stage = evaluation.stage_of(record)
-        suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins, log.warning)
-        request = request_digest(self._settings, self._val, self._plugins)
-        self._ledger.keep_suite(request, suite.digest, suite.to_json())
-        return suite
-
-    def _introduce(self, suite: Suite) -> None:
-        log.info("Suite %s: %d prompts of %s.", suite.digest, len(suite.prompts), self._val.path)
-        for sentence in peculiarities(suite):
-            log.warning("%s", sentence)
-        if len(suite.prompts) < self._settings.samples:
-            log.warning("%d prompts were asked for, %d are usable.", self._settings.samples, len(suite.prompts))
-        for sentence in limits(len(suite.sampled), self._settings.alerts, suite.sampling.n) if suite.sampled else ():
-            log.info("Early warnings: %s", sentence)
-
     def _context(self, record: Record) -> evaluation.Context:
         return evaluation.Context(
             run=self._run,
@@ -387,26 +321,6 @@ def _worth_another_try(record: Record, now: Reason, before: Reason | None) -> bo
     if now is before is Reason.OUT_OF_MEMORY:
         return False
     return now in _WORTH_ANOTHER_TRY and record.attempts < MAX_ATTEMPTS
-
-
-def peculiarities(suite: Suite) -> list[str]:
-    """What a person should know of the prompts before reading their numbers, a sentence each."""
-    measured = len(suite.prompts) - len(suite.sampled)
-    seams = sum(p.sampled and len(p.prefix_ids or ()) > 1 for p in suite.prompts)
-    said = []
-    if measured:
-        said.append(
-            f"{measured} of {len(suite.prompts)} texts are measured and not sampled, since nothing says where a prompt "
-            "in them ends; name what ends it with --val-format 'text:MARKER'."
-        )
-    if not suite.sampled:
-        said.append("No prompt is sampled, so only perplexity is logged and warned of.")
-    if seams:
-        said.append(
-            f"{seams} references stand behind another beginning than their prompts end with: the template or the "
-            "tokenizer writes a finished text otherwise; perplexity follows training, samples follow the prompt."
-        )
-    return said
 
 
 def headline(metrics: evaluation.Metrics) -> str:

@@ -1,0 +1,125 @@
+"""The suite in force: which prompts a run's checkpoints are asked, and with how much room for their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from scorers import Plugin
+from watcher import evaluation
+from watcher.alerts.power import limits
+from watcher.config import Settings
+from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
+from watcher.ledger import Ledger, Record
+from watcher.service.signals import log
+from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest, shortened
+from watcher.validation import ValFile
+
+
+class Engine(Renderer, Protocol):
+    """The engine as a suite uses it."""
+
+    def reserve(self, prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> None:
+        """What these prompts and their answers need."""
+        ...
+
+
+class SuiteInForce:
+    """The one suite that all checkpoints of a run are evaluated with, as long as the request is the same."""
+
+    def __init__(
+        self, engine: Engine, ledger: Ledger, settings: Settings, val: ValFile, plugins: Sequence[Plugin]
+    ) -> None:
+        self._engine = engine
+        self._ledger = ledger
+        self._settings = settings
+        self._val = val
+        self._plugins = plugins
+        self._suite: Suite | None = None
+
+    def of(self, record: Record, base: Path | None) -> Suite:
+        """The suite that the ledger kept from an earlier start, or made of `record`, the first checkpoint evaluated.
+
+        Raises `UimonError` as `watcher.suite.build_suite` does.
+        """
+        if self._suite is None:
+            self._suite = self._kept() or self._built(record, base)
+            self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
+            self._introduce(self._suite)
+        return self._suite
+
+    def shorten(self, suite: Suite, error: ContextTooLong, *, used: bool) -> tuple[Suite, str]:
+        """The suite with the context that the engine's cache holds, for this checkpoint and all later ones, and a
+        sentence that says so.
+
+        Raises `error` where the user chose the length, or evaluations of the longer one are there already (`used`, or
+        in the ledger): theirs and the next ones would not compare.
+        """
+        chosen = self._settings.max_tokens or self._settings.max_model_len
+        used = used or any(known.suite == suite.digest for known in self._ledger.evaluations())
+        shorter = None if chosen or used else shortened(suite, error.fits)
+        if shorter is None:
+            raise error
+        self._keep(shorter)
+        self._suite = shorter
+        self._engine.reserve(shorter.prompts, shorter.sampling, shorter.context)
+        return shorter, (
+            f"The engine's cache holds {shorter.context} tokens, fewer than prompts and answers of "
+            f"{suite.sampling.max_tokens} tokens may take, so in this run answers end after "
+            f"{shorter.sampling.max_tokens} tokens. --max-tokens sets their length; VLLM_CPU_KVCACHE_SPACE (CPU) or "
+            "--gpu-memory-utilization gives the cache more memory."
+        )
+
+    def _kept(self) -> Suite | None:
+        """The suite of an earlier start with the same request."""
+        kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins))
+        if kept is not None:
+            return Suite.from_json(kept)
+        for request in earlier_digests(self._settings, self._val, self._plugins):
+            if (kept := self._ledger.suite(request)) is not None:
+                log.warning(
+                    "This run goes on with the prompts that an earlier version of uimon rendered, so that its curve "
+                    "stays one; with another --state-dir they are rendered as this version does."
+                )
+                return Suite.from_json(kept)
+        return None
+
+    def _built(self, record: Record, base: Path | None) -> Suite:
+        stage = evaluation.stage_of(record)
+        suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins, log.warning)
+        self._keep(suite)
+        return suite
+
+    def _keep(self, suite: Suite) -> None:
+        request = request_digest(self._settings, self._val, self._plugins)
+        self._ledger.keep_suite(request, suite.digest, suite.to_json())
+
+    def _introduce(self, suite: Suite) -> None:
+        log.info("Suite %s: %d prompts of %s.", suite.digest, len(suite.prompts), self._val.path)
+        for sentence in peculiarities(suite):
+            log.warning("%s", sentence)
+        if len(suite.prompts) < self._settings.samples:
+            log.warning("%d prompts were asked for, %d are usable.", self._settings.samples, len(suite.prompts))
+        for sentence in limits(len(suite.sampled), self._settings.alerts, suite.sampling.n) if suite.sampled else ():
+            log.info("Early warnings: %s", sentence)
+
+
+def peculiarities(suite: Suite) -> list[str]:
+    """What a person should know of the prompts before reading their numbers, a sentence each."""
+    measured = len(suite.prompts) - len(suite.sampled)
+    seams = sum(p.sampled and len(p.prefix_ids or ()) > 1 for p in suite.prompts)
+    said = []
+    if measured:
+        said.append(
+            f"{measured} of {len(suite.prompts)} texts are measured and not sampled, since nothing says where a prompt "
+            "in them ends; name what ends it with --val-format 'text:MARKER'."
+        )
+    if not suite.sampled:
+        said.append("No prompt is sampled, so only perplexity is logged and warned of.")
+    if seams:
+        said.append(
+            f"{seams} references stand behind another beginning than their prompts end with: the template or the "
+            "tokenizer writes a finished text otherwise; perplexity follows training, samples follow the prompt."
+        )
+    return said
