@@ -20,7 +20,7 @@ To those that W&B or the ledger shows comes one that was written later than all 
 | writes over what was evaluated | a checkpoint of that name with other weights | |
 | goes back | parting from this run's after a step that was evaluated | W&B has other losses |
 | begins anew | having no larger step than was evaluated | W&B has other losses |
-| begins anew, or goes back further | nothing that came of the others since: a guess, which is said | the same |
+| begins anew, or goes back further | a pause, and nothing of the others since: a guess, which is said | the same |
 
 None of them where a checkpoint of that training is held for an earlier run's already, or all of it is older than the
 run. The guess is wrong where two runs write into one directory and W&B has no losses of this one's; that the trainer
@@ -62,6 +62,9 @@ CLOCKS_APART_S = 60.0
 """By how many seconds the clocks of W&B and the trainer's machine may differ, and two copies of one directory."""
 OLDEST_TIME_S = 946_684_800.0
 """The year 2000: archives and images give files times before it, which say nothing."""
+RESTART_S = 90.0
+"""A trainer that was started again needs longer than this to its next checkpoint; what was copied at one go lies closer
+together."""
 SAVING_S = 2.0
 """A trainer's files have the order in which they were begun to within this many seconds."""
 ROUNDED = 1e-3
@@ -283,11 +286,14 @@ class _Judge:
         return self._told[training] is not _Told.OTHER and (goes_back or smaller)
 
     def _comes_after(self, training: int, shown: Collection[int]) -> bool:
-        """True where nothing came of the others since its first checkpoint did, or in the same look."""
+        """True where nothing came of the others since its first checkpoint did, or in the same look; and where that was
+        written so much later that a trainer may have been started in between.
+        """
         seen = self._evidence.seen
         before = [seen.get(member.name, math.inf) for other in shown for member in self._members[other]]
         since = [seen.get(member.name, -math.inf) for member in self._members[training]]
-        return self._told[training] is not _Told.OTHER and max(before) < min(since)
+        pause = self._written(training) - max(self._written(other) for other in shown)
+        return self._told[training] is not _Told.OTHER and pause > RESTART_S and max(before) < min(since)
 
     # Which checkpoints are of them.
 
