@@ -53,6 +53,18 @@ def test_the_first_losses_of_one_seed_do_not_make_an_old_training_this_runs() ->
     assert foreign(trainings, Evidence(begun=begun, logged=RunLog(shown([1, 2], old).rows, cut=True))) == set()
 
 
+def test_a_run_that_is_on_its_way_has_not_written_before_what_it_has_not_reached() -> None:
+    trainings = Trainings()
+    note(trainings, 30, log(range(1, 31), new), -48 * HOUR)
+    note(trainings, 10, log(range(1, 11), new), -60)
+    begun = NOW - 600
+    assert rule(trainings, Evidence(begun=begun)).asks
+    assert foreign(trainings, Evidence(begun=begun, logged=shown(range(1, 12), new))) == {"checkpoint-30"}
+    # One that was resumed there under a new id has logged nothing of what was before.
+    note(trainings, 40, log(range(1, 41), new), -30)
+    assert foreign(trainings, Evidence(begun=begun, logged=shown(range(31, 41), new))) == set()
+
+
 @pytest.mark.parametrize(
     ("before", "since"),
     [

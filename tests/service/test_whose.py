@@ -397,7 +397,7 @@ def test_once_waits_for_a_silence_and_names_what_it_could_not_evaluate(
 
 def test_another_runs_checkpoint_that_was_begun_early_is_dropped(house: House) -> None:
     save(house.root, 10, new, -60)
-    made = service(house, once=False, logged={step: [new(step)] for step in range(1, 11)})
+    made = service(house, once=False)
     thread = run_in_thread(made)
     wait_until(lambda: published(house)[0] == [10])
     path = save(house.root.parent / "elsewhere", 500, old)
@@ -461,7 +461,7 @@ def put_model(root: Path, like: Path, at: float) -> None:
 
 @pytest.mark.parametrize(("at", "taken"), [(-HOUR, False), (-30, True)])
 def test_a_model_in_the_run_directory_that_is_older_than_its_checkpoints_is_named(
-    house: House, caplog: pytest.LogCaptureFixture, at: float, taken: bool
+    house: House, short_silence: None, caplog: pytest.LogCaptureFixture, at: float, taken: bool
 ) -> None:
     # A directory's time changes with what is done in it.
     path = save(house.root, 10, new, -60)
@@ -526,7 +526,7 @@ def test_the_end_of_what_was_trained_before_is_not_the_end_of_a_trainer_that_beg
     save(house.root, 30, new, -600, last=30)
     service(house).run()
     assert house.ledger.newest_final() is not None
-    save(house.root, 10, old, -10, last=90)
+    save(house.root, 10, old, time.time() - NOW, last=90)
     house.run_state = None
     assert not ends(service(house, there=False, once=False, until_final=True, grace=0.2))
     assert published(house)[0] == [10, 30]

@@ -10,7 +10,8 @@ Trainings are told apart by their logs (`lineage`). This run's are found by the 
 
 Of what W&B's run has logged, loss, learning rate and gradient norm are compared. A run cannot have written, before it
 began, a step that it has not logged. So what agrees with it and is older is not shown to be its own before its log
-reaches the end of that: with one seed, two trainings begin alike. Of two trainings that differ only after all that
+reaches the end of that, and is another's where the run was not resumed after it: with one seed, two trainings begin
+alike. Of two trainings that differ only after all that
 W&B's run has logged, neither is shown.
 
 To those that W&B or the ledger shows comes one that was written later than all they have there, where the trainer
@@ -20,7 +21,7 @@ To those that W&B or the ledger shows comes one that was written later than all 
 | writes over what was evaluated | a checkpoint of that name with other weights | |
 | goes back | parting from this run's after a step that was evaluated | W&B has other losses |
 | begins anew | having no larger step than was evaluated | W&B has other losses |
-| begins anew, or goes back further | nothing that came of the others since: a guess, which is said | the same |
+| begins anew, or goes back further | a pause, and nothing of the others since: a guess, which is said | the same |
 
 None of them where a checkpoint of that training is held for an earlier run's already, or all of it is older than the
 run. The guess is wrong where two runs write into one directory and W&B has no losses of this one's; that the trainer
@@ -62,6 +63,9 @@ CLOCKS_APART_S = 60.0
 """By how many seconds the clocks of W&B and the trainer's machine may differ, and two copies of one directory."""
 OLDEST_TIME_S = 946_684_800.0
 """The year 2000: archives and images give files times before it, which say nothing."""
+RESTART_S = 90.0
+"""A trainer that was started again needs longer than this to its next checkpoint; what was copied at one go lies closer
+together."""
 SAVING_S = 2.0
 """A trainer's files have the order in which they were begun to within this many seconds."""
 ROUNDED = 1e-3
@@ -134,7 +138,7 @@ def rule(trainings: Trainings, evidence: Evidence) -> Ruling:
     judge = _Judge(trainings, evidence)
     ours, guess = judge.ours()
     foreign = dict(judge.foreign(ours))
-    return Ruling(foreign, frozenset(judge.outlived(foreign)), guess, asks=bool(foreign) or judge.divided)
+    return Ruling(foreign, frozenset(judge.outlived(foreign)), guess, asks=bool(foreign) or judge.doubtful)
 
 
 class _Judge:
@@ -147,12 +151,14 @@ class _Judge:
         for member in trainings.members.values():
             if member.training is not None:
                 self._members.setdefault(member.training, []).append(member)
+        rows = evidence.logged.rows
+        self._first, self._reach = min(rows, default=sys.maxsize), evidence.logged.reach
         self._told = {training: self._ask(training) for training in self._members}
 
     @property
-    def divided(self) -> bool:
-        """True where there is more than one training."""
-        return len(self._members) > 1
+    def doubtful(self) -> bool:
+        """True where there is more than one training, or where something is older than the run."""
+        return len(self._members) > 1 or any(self._is_old(member.written) for member in self._all.members.values())
 
     def ours(self) -> tuple[list[int], str]:
         """The trainings of this run, and what was guessed for that."""
@@ -213,7 +219,7 @@ class _Judge:
             alone = len(both) == 1
             return _Told.OTHER if alone or not self._agrees(training, both[1]) else _Told.NOTHING
         old = self._is_old(self._written(training))
-        if old and logged.reach < max(member.last for member in self._members[training]):
+        if old and self._reach < max(member.last for member in self._members[training]):
             return _Told.NOTHING
         forks = (self._all.relation(training, other).fork for other in self._members if other != training)
         return _Told.OWN if all(fork is None or fork <= both[0] for fork in forks) else _Told.NOTHING
@@ -283,11 +289,14 @@ class _Judge:
         return self._told[training] is not _Told.OTHER and (goes_back or smaller)
 
     def _comes_after(self, training: int, shown: Collection[int]) -> bool:
-        """True where nothing came of the others since its first checkpoint did, or in the same look."""
+        """True where nothing came of the others since its first checkpoint did, or in the same look; and where that was
+        written so much later that a trainer may have been started in between.
+        """
         seen = self._evidence.seen
         before = [seen.get(member.name, math.inf) for other in shown for member in self._members[other]]
         since = [seen.get(member.name, -math.inf) for member in self._members[training]]
-        return self._told[training] is not _Told.OTHER and max(before) < min(since)
+        pause = self._written(training) - max(self._written(other) for other in shown)
+        return self._told[training] is not _Told.OTHER and pause > RESTART_S and max(before) < min(since)
 
     # Which checkpoints are of them.
 
@@ -295,6 +304,8 @@ class _Judge:
         if member.name in self._evidence.taken:
             return ""
         assert member.training is not None
+        if self._is_ahead(member):
+            return f"W&B's run began after it was written and has logged step {self._reach} only; {ADOPT}"
         if any(self._all.compare(member, t).shared and self._all.contradicts(member, t) is None for t in ours):
             return ""
         old = self._is_old(member.written)
@@ -312,6 +323,10 @@ class _Judge:
         if self._all.contradicts(member, training) is None:
             return f"{other}, a smaller step, was written later, so it is of an earlier training; {ADOPT}"
         return f"its log differs from that of {other} from step {step} on, so it is of another training; {ADOPT}"
+
+    def _is_ahead(self, member: Member) -> bool:
+        """True for one from before a run that has not come that far, and was not resumed there."""
+        return self._is_old(member.written) and self._first <= member.last and self._reach < member.last
 
     def _parts(self, member: Member, training: int) -> int | None:
         """The step from which a checkpoint is none of a training's; None where it may be one."""

@@ -72,6 +72,10 @@ class Rows:
     epochs: array[float] = field(default_factory=lambda: array("d"))
     sound: array[int] = field(default_factory=lambda: array("b"))
 
+    def is_apart(self, other: Rows) -> bool:
+        """True where one ends before the other begins."""
+        return self.steps[-1] < other.steps[0] or other.steps[-1] < self.steps[0]
+
     def relation(self, other: Rows) -> Relation:
         """By the table at the top of this module."""
         first, last = max(self.steps[0], other.steps[0]), min(self.steps[-1], other.steps[-1])
@@ -146,6 +150,8 @@ class Trainings:
     def relation(self, first: int, second: int) -> Relation:
         """How two trainings stand to each other."""
         a, b = sorted((first, second))
+        if self._rows[a].is_apart(self._rows[b]):
+            return self._rows[a].relation(self._rows[b])  # quick, and not kept: of many short logs there are many pairs
         sizes = len(self._rows[a].steps), len(self._rows[b].steps)
         known = self._relations.get((a, b))
         if known is None or known[:2] != sizes:
@@ -187,7 +193,8 @@ class Trainings:
     def _training_of(self, rows: Rows) -> int:
         # The newest first: what is being written is most likely to be of it.
         for number in reversed(range(len(self._rows))):
-            if self._rows[number].relation(rows) == Relation(None, shared=True):
+            known = self._rows[number]
+            if not known.is_apart(rows) and known.relation(rows) == Relation(None, shared=True):
                 self._rows[number].add(rows)
                 return number
         self._rows.append(rows)

@@ -115,17 +115,13 @@ class Belonging:
         ruling = self._judge(every) if present is not None else Ruling()
         self._say(ruling)
         back = [name for name, record in records.items() if self._apply(name, record, ruling)]
+        own = [record for name, record in records.items() if name not in ruling.foreign]
         for record in every:
             gone = present is not None and record.name not in records
-            if record.final and (record.name in ruling.outlived or (gone and self._is_outlived(record, records))):
+            if record.final and (record.name in ruling.outlived or (gone and _has_followers(record, own))):
                 self._ledger.unfinish(record)
         self._give(ruling.foreign, records)
         return back
-
-    def _is_outlived(self, final: Record, records: Mapping[str, Record]) -> bool:
-        """True for a final checkpoint that lies there no more, where a checkpoint came after it."""
-        came = [r for r in records.values() if r.seen_at > final.seen_at and r.name not in (BASE_NAME, FINAL_NAME)]
-        return any(_is_taken(record) for record in came)
 
     def _has_news(self) -> bool:
         """True where W&B, in the meantime, may know more of what is left out."""
@@ -180,10 +176,15 @@ class Belonging:
                 finals={name for name, record in records.items() if record.final},
                 seen={name: record.seen_at for name, record in records.items()},
                 knows=knows,
-                begun=None if self._adopt else self._begun,
+                begun=None if self._adopt else self._begin(taken),
                 logged=self._logged,
             ),
         )
+
+    def _begin(self, taken: Sequence[Record]) -> float | None:
+        """When the run began: no later than its first checkpoint was seen, whatever W&B knows of it by now."""
+        seen = [record.seen_at for record in taken if record.seen_at > 0]
+        return self._begun and min([self._begun, *seen])
 
     def _say(self, ruling: Ruling) -> None:
         if ruling.guess and ruling.guess != self._guess and not self._adopt:
@@ -225,6 +226,12 @@ class Belonging:
             return
         self._given[member.training] = size, until
         self._ledger.add_log(self._run, self._trainings.measured(member.training, until))
+
+
+def _has_followers(final: Record, own: Sequence[Record]) -> bool:
+    """True for a final checkpoint that lies there no more, where one of this run's came after it."""
+    came = [record for record in own if record.seen_at > final.seen_at and record.state is not State.SEEN]
+    return any(record.name not in (BASE_NAME, FINAL_NAME) for record in came)
 
 
 def _is_taken(record: Record) -> bool:

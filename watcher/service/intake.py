@@ -226,7 +226,7 @@ class Intake:
             log.warning("%s skipped (%s): %s.", record.name, record.reason, record.detail)
         elif record.state is State.SEEN:
             log.info("%s is being written (%s).", record.name, record.reason)
-        elif record.state is State.COMPLETE:
+        elif record.state is State.COMPLETE and record.name in self._seen:
             log.info("%s is complete (%.1f MB).", record.name, self._seen[record.name].bytes / 1e6)
 
     def _settle_early(self, before: Record, now: Record | None) -> None:
