@@ -59,7 +59,7 @@ def test_a_killed_watcher_goes_on_where_it_was(
 ) -> None:
     ckpts = tmp_path / "ckpts"
     shutil.copytree(runs / run, ckpts)
-    command = ("watch", ckpts, "--run-id", "run-1", "--val", val, "--state-dir", uimon.state, *QUICK)
+    command = ("watch", ckpts, "--run-id", "run-1", "--adopt-earlier", "--val", val, "--state-dir", uimon.state, *QUICK)
     if point == "evaluation.held":
         # The one point that only a checkpoint passes which its writer has not finished.
         state = (ckpts / "checkpoint-10" / "trainer_state.json").rename(tmp_path / "state.json")
@@ -93,7 +93,18 @@ def test_a_session_killed_after_it_logged_is_settled_by_the_same_watcher(
     uimon: Uimon, trainer: Trainer, standin: Standin, runs: Path, val: Path
 ) -> None:
     # Every session that logs dies right after it, before it could tell the watcher.
-    command = ("watch", runs / "full", "--run-id", "run-1", "--val", val, "--state-dir", uimon.state, *QUICK)
+    command = (
+        "watch",
+        runs / "full",
+        "--run-id",
+        "run-1",
+        "--adopt-earlier",
+        "--val",
+        val,
+        "--state-dir",
+        uimon.state,
+        *QUICK,
+    )
     code, _, log = uimon.run(*command, crash_at="publish.logged")
     trainer.log(20)
     trainer.finish()

@@ -13,7 +13,7 @@ from watcher.demo.standin import Standin
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 STEPS = 240
-ADVICE = f"WANDB_MODE=shared WANDB_RUN_ID={RUN}"
+ADVICE = f"WANDB_MODE=shared WANDB_RUN_ID={RUN}."
 
 # It saves three checkpoints, of which it keeps two, and logs each of its steps.
 TRAINER = ("watcher.demo.trainer", f"--steps={STEPS}", f"--save-steps={STEPS // 3}", "--batch=4", "--report-to=wandb")

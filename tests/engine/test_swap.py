@@ -59,6 +59,9 @@ EXTENSION = """
 class WorkerExtension:
     def refresh_tied_head(self):
         return 0
+
+    def ignored_biases(self):
+        return 0
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -194,11 +195,10 @@ def test_a_key_is_in_no_file_and_no_command_line(
 
 def _contents(directory: Path) -> list[str]:
     texts = []
-    for file in directory.rglob("*"):
-        try:
+    # What a session removes while it is looked through is looked through the next time.
+    with contextlib.suppress(OSError):
+        for file in directory.rglob("*"):
             texts.append(file.read_bytes().decode(errors="replace") if file.is_file() else "")
-        except OSError:
-            continue
     return texts
 
 
