@@ -158,7 +158,9 @@ def test_of_two_rows_of_one_step_the_first_counts() -> None:
     rows = log(range(1, 21), new)
     note(trainings, 20, [*rows[:10], LoggedStep(10, 9.9, epoch=1.0), *rows[10:]], -50)
     assert foreign(trainings) == set()
-    assert dict(trainings.measured(0, 20))[10] == new(10)
+    training = trainings.members["checkpoint-20"].training
+    assert training is not None
+    assert dict(trainings.measured(training, 20))[10] == new(10)
 
 
 def test_losses_that_are_rounded_are_the_same() -> None:

@@ -126,7 +126,9 @@ class Trainings:
     """Sorts checkpoints into trainings as they are noted; used from one thread."""
 
     def __init__(self) -> None:
-        self._rows: list[Rows] = []
+        self._rows: dict[int, Rows] = {}
+        self.count = 0
+        """How many trainings were met."""
         self._relations: dict[tuple[int, int], tuple[int, int, Relation]] = {}
         self.members: dict[str, Member] = {}
 
@@ -139,13 +141,12 @@ class Trainings:
         return member
 
     def keep(self, names: Collection[str]) -> None:
-        """Forget the checkpoints that are gone."""
+        """Forget the checkpoints that are gone, and the trainings of which none is left."""
         self.members = {name: member for name, member in self.members.items() if name in names}
-
-    @property
-    def count(self) -> int:
-        """How many trainings were met."""
-        return len(self._rows)
+        left = {member.training for member in self.members.values()}
+        if not self._rows.keys() <= left:
+            self._rows = {number: rows for number, rows in self._rows.items() if number in left}
+            self._relations = {pair: kept for pair, kept in self._relations.items() if left.issuperset(pair)}
 
     def relation(self, first: int, second: int) -> Relation:
         """How two trainings stand to each other."""
@@ -192,13 +193,13 @@ class Trainings:
 
     def _training_of(self, rows: Rows) -> int:
         # The newest first: what is being written is most likely to be of it.
-        for number in reversed(range(len(self._rows))):
-            known = self._rows[number]
+        for number, known in reversed(self._rows.items()):
             if not known.is_apart(rows) and known.relation(rows) == Relation(None, shared=True):
                 self._rows[number].add(rows)
                 return number
-        self._rows.append(rows)
-        return len(self._rows) - 1
+        self.count += 1
+        self._rows[self.count] = rows
+        return self.count
 
 
 def _rows_of(log: Sequence[LoggedStep]) -> Rows:
