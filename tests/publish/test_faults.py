@@ -194,11 +194,10 @@ def test_a_key_is_in_no_file_and_no_command_line(
 
 
 def _contents(directory: Path) -> list[str]:
-    texts = []
+    texts: list[str] = []
     # What a session removes while it is looked through is looked through the next time.
     with contextlib.suppress(OSError):
-        for file in directory.rglob("*"):
-            texts.append(file.read_bytes().decode(errors="replace") if file.is_file() else "")
+        texts.extend(file.read_bytes().decode(errors="replace") for file in directory.rglob("*") if file.is_file())
     return texts
 
 
