@@ -34,10 +34,11 @@ EACH_EXPERT = ("mixtral", "qwen3-moe", "qwen2-moe")
 NAMED_OTHERWISE = ("mixtral", "qwen3-moe", "gpt-neox", "qwen2-tied", "gemma3-wrapper")
 # What vLLM's CPU build computes otherwise (see `Served.otherwise`), and what it cannot start.
 REFUSED = {
-    **dict.fromkeys(("ernie4.5-moe",), Reason.WEIGHTS_REFUSED),
+    **dict.fromkeys(("ernie4.5-moe", "gemma3n-text"), Reason.WEIGHTS_REFUSED),
     # Qwen3-Next in fp32 only: its linear attention needs bf16 on a CPU. MiniMax chooses experts by sigmoid without
     # groups, for which the CPU's router has no code. vLLM knew MPT until 0.28.
-    **dict.fromkeys(("phimoe", "jamba", "qwen3-next", "minimax-m2", "mpt"), Reason.ENGINE_START),
+    **dict.fromkeys(("phimoe", "jamba", "qwen3-next", "minimax-m2"), Reason.ENGINE_START),
+    "mpt": Reason.ENGINE_ERROR,
 }
 
 

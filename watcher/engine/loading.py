@@ -356,10 +356,7 @@ class Loader:
         where = command.args["model"] if isinstance(command, Cold) else command.path
         if reply.otherwise:
             self._hosting.close()
-            raise UimonError(
-                Reason.WEIGHTS_REFUSED,
-                f"{where}: {reply.otherwise}, so it is not evaluated on a CPU.",
-            )
+            raise UimonError(Reason.WEIGHTS_REFUSED, f"{where}: {reply.otherwise}, so it is not evaluated here.")
         if reply.probe is None:
             # A NaN stays in the cache's memory and would come back under the next, healthy weights.
             self._hosting.close()

@@ -131,9 +131,15 @@ class Served:
 
     @property
     def otherwise(self) -> str:
-        """In a clause, how this build of vLLM is known to compute the model otherwise than training; empty if not."""
+        """In a clause, how this build of vLLM is known to compute the model otherwise than training; empty if not.
+
+        The text class of Gemma 3n (vllm.model_executor.models.gemma3n, 0.32) never looks up the embeddings that each
+        layer has for itself; only the class for text and images does.
+        """
         from vllm.platforms import current_platform
 
+        if self._llm.model_config.architecture == "Gemma3nForCausalLM":
+            return "vLLM leaves out the per-layer embeddings of Gemma 3n's text model"
         if current_platform.is_cpu() and any(self._llm.collective_rpc("ignored_biases")):
             return "vLLM's CPU build leaves out the correction bias by which this model chooses its experts"
         return ""
