@@ -7,12 +7,12 @@ from the file here. Whichever way, a conversion is believed only where it is see
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from watcher.engine.probing import HARD_TEXTS, PLAIN_TEXTS, excerpt, first, ids_of, text_of
+from watcher.engine.tokenizer_files import read_object
 from watcher.engine.vocabulary_files import Reference, encoder_of, read_pieces
 from watcher.model import Reason, UimonError
 
@@ -149,8 +149,4 @@ def _merges(scores: Sequence[tuple[str, float | None]]) -> list[tuple[str, str]]
 
 def _legacy(path: Path) -> bool:
     """Whether the configuration has `legacy`, which counts as set where it says nothing, as with its writers."""
-    try:
-        configuration = json.loads((path / "tokenizer_config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return True
-    return not isinstance(configuration, dict) or configuration.get("legacy") is not False
+    return read_object(path / "tokenizer_config.json").get("legacy") is not False

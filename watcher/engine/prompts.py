@@ -26,7 +26,7 @@ from watcher.engine.references import (
     require_nothing_lost,
     with_reference,
 )
-from watcher.engine.tokenizer_files import read_stamp
+from watcher.engine.tokenizer_files import read_object, read_stamp
 from watcher.engine.tokenizers import DEFAULT_TEMPLATE, TOOL_TEMPLATE, open_tokenizer, templates_of, texts_in
 from watcher.engine.types import Asked, Conversation, Message, PlainText, PromptSpec, Rendered, texts_of
 from watcher.model import Reason, UimonError
@@ -270,25 +270,16 @@ def _length(reference: Message) -> int:
 def _configured_stops(model_dir: Path) -> Iterable[int]:
     """The end tokens that config.json and generation_config.json name."""
     for name in ("config.json", "generation_config.json"):
-        config = _read_config(model_dir / name)
+        config = read_object(model_dir / name)
         yield from _ids(config.get("eos_token_id"))
         yield from _ids((config.get("text_config") or {}).get("eos_token_id"))
 
 
 def _vocabulary_size(model_dir: Path) -> int | None:
     """How many tokens the model has; None where its config.json does not say."""
-    config = _read_config(model_dir / "config.json")
+    config = read_object(model_dir / "config.json")
     sizes = ((config.get("text_config") or {}).get("vocab_size"), config.get("vocab_size"))
     return next((size for size in sizes if isinstance(size, int)), None)
-
-
-def _read_config(file: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty where there is none."""
-    try:
-        config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
 
 
 def _ids(value: Any) -> list[int]:
