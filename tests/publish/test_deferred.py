@@ -44,6 +44,11 @@ def publish(publisher: WandbPublisher, store: MemoryStore, order: Order | None =
     return result
 
 
+def duration(run: RunRecord) -> float:
+    """How long the run took, in seconds; the SDK adds those of each session that writes into it."""
+    return float(run.summary["_runtime"])
+
+
 def trainers_own(run: RunRecord) -> dict[str, Any]:
     """What of a run is its trainer's: everything but uimon's rows, their media, and its mark as a writer."""
     config = copy.deepcopy(run.config)
@@ -56,10 +61,11 @@ def trainers_own(run: RunRecord) -> dict[str, Any]:
         "shared": 67 in telemetry["3"],
         "definitions": [name for name in names if name not in ("eval/*", "uimon/*")],
         "summary": {
-            # Which a run that is closed has in whole seconds.
-            key: int(value) if key == "_runtime" else value
+            key: value
             for key, value in run.summary.items()
-            if key not in ("_step", "train/uid", "train/perplexity") and not key.startswith("eval/")
+            # The SDK measures a run's duration itself, by `_runtime` and `_wandb`; see `duration`.
+            if key not in ("_step", "_runtime", "_wandb", "train/uid", "train/perplexity")
+            and not key.startswith("eval/")
         },
         "files": {name: data for name, data in run.files.items() if not name.startswith("media/")},
         "logs": copy.deepcopy(run.logs),
@@ -132,7 +138,7 @@ def test_all_rows_go_into_the_run_once_it_has_ended_and_nothing_of_the_trainers_
         trainer.close()
         standin.set_state(PATH, "crashed")
     run = standin.store.runs[PATH]
-    before = trainers_own(run)
+    before, took = trainers_own(run), duration(run)
     due = MemoryStore([eval_row(10), train_row(1), train_row(2), eval_row(20)])
     due.alerts = [DIVERGED]
     assert publish(publisher, due).waiting is Reason.DEFERRED
@@ -154,6 +160,7 @@ def test_all_rows_go_into_the_run_once_it_has_ended_and_nothing_of_the_trainers_
     assert set(publish(publisher, later, ENDED).delivered) == {"eval-30", "eval-10"}
     assert uids(history(standin)) == ["eval-10", "train-1", "train-2", "eval-20", "eval-30"]
     assert trainers_own(run) == after
+    assert 0 <= duration(run) - int(took) <= 30
     assert run.summary["eval/uid"] == "eval-30"
 
 
