@@ -8,12 +8,12 @@ Usable alone: it needs turbohtml, tinycss2 and mini-racer (V8, for JSX), and not
 serves models.
 A sample says what one completion is (`Outcome`, errors with their places, colors, Tailwind classes); `aggregate` turns
 samples, fresh or stored, into the metrics that `METRICS` explains. `VERSION` changes with the definitions. Scorers of
-your own: see `scorers.plugins`.
+your own: see `scorers.plugins.loader`.
 """
 
-from scorers.aggregation import aggregate
-from scorers.metrics import METRICS, Band, Grade, MetricInfo, is_logged
-from scorers.plugins import Plugin, Scorer, ScorerError, load_plugins
+from scorers.metrics.aggregation import aggregate
+from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, is_logged
+from scorers.plugins.loader import Plugin, Scorer, ScorerError, load_plugins
 from scorers.sample import Completion, Issue, Language, Outcome, Sample, SampleError
 from scorers.scoring import VERSION, Report, report, score, score_sample, versions
 

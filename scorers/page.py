@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from scorers.class_names import applied, reader_of
-from scorers.css import declarations
-from scorers.dead_classes import Mentions, is_known_sheet, read_mentions
-from scorers.theme import Theme, read_theme
+from scorers.css.declarations import declarations
+from scorers.html.class_attributes import applied, reader_of
+from scorers.measures.dead_classes import Mentions, is_known_sheet, read_mentions
+from scorers.tailwind.theme import Theme, read_theme
 
 MAX_CHARACTERS = 2_000_000
 COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from scorers.aggregation import Metrics, aggregate
-from scorers.classes import count_classes
-from scorers.colors import count_colors
-from scorers.diversity import ends_in_loop, fingerprint, shape, word_grams
 from scorers.extraction import Extraction, Found, extract
-from scorers.html_syntax import SyntaxIssue, Verdict, check_html
-from scorers.jsx_page import read_jsx
-from scorers.jsx_syntax import check_jsx
+from scorers.html.check import SyntaxIssue, Verdict, check_html
+from scorers.jsx.check import check_jsx
+from scorers.jsx.read import read_jsx
+from scorers.measures.classes import count_classes
+from scorers.measures.colors import count_colors
+from scorers.metrics.aggregation import Metrics, aggregate
+from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
 from scorers.page import Page, read_page
-from scorers.plugins import Plugin
+from scorers.plugins.loader import Plugin
 from scorers.position import Position
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
 

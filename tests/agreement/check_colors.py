@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scorers import Completion, Language, Sample, aggregate, score_sample
-from scorers.palette import HUE_BINS, family, hue_bin
+from scorers.css.palette import HUE_BINS, family, hue_bin
 from tests.agreement.tools import Report, ToolMissing, npm, versions
 
 WINDOW = 16

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scorers.html_syntax import check_html
+from scorers.html.check import check_html
 from tests.agreement import corpus, vnu
 from tests.agreement.html_mutations import MUTATIONS, random_edit
 from tests.agreement.tools import Confusion, Report

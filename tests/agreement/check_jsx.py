@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-from scorers.jsx_syntax import check_jsx
+from scorers.jsx.check import check_jsx
 from tests.agreement.jsx_corpus import OTHER_SOURCES, TAILWIND_SOURCES, generated, real
 from tests.agreement.jsx_fixtures import fixtures
 from tests.agreement.jsx_mutations import MUTATIONS, mutations

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scorers.classes import count_classes
-from scorers.jsx_page import read_jsx
+from scorers.jsx.read import read_jsx
+from scorers.measures.classes import count_classes
 from tests.agreement.jsx_corpus import TAILWIND_SOURCES, generated, real
 from tests.agreement.tools import Confusion, Report, npm, run_node, versions
 

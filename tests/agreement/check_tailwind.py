@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from scorers.tailwind import data, versions_of
+from scorers.tailwind.utility import data, versions_of
 from tests.agreement.tailwind_candidates import SEED, candidates
 from tests.agreement.tailwind_packages import PACKAGES, tokens
 from tests.agreement.tools import Confusion, Report, npm, run_node, versions

@@ -10,7 +10,7 @@ import pytest
 
 from scorers import Completion
 from scorers.extraction import extract
-from scorers.html_syntax import check_html
+from scorers.html.check import check_html
 from tests.scorers.test_hostile import REPEATED, STARTS
 
 _SIZE = 100_000

@@ -16,11 +16,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 import scorers
-from scorers.classes import count_classes
-from scorers.colors import count_colors
-from scorers.diversity import ends_in_loop, fingerprint, shape, word_grams
+from scorers.measures.classes import count_classes
+from scorers.measures.colors import count_colors
+from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
+from scorers.metrics.resampling import REPLICATES
 from scorers.page import Page, read_page
-from scorers.resampling import REPLICATES
 
 _PAGES = 200
 _ROUNDS = 5

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import METRICS, Completion, Grade, Language, Outcome, Sample, aggregate, score, score_sample
-from scorers.metrics import POOLED, RATES
-from scorers.palette import family, palette
-from scorers.statistics import entropy, rarefaction, wilson
+from scorers.css.palette import family, palette
+from scorers.metrics.catalog import POOLED, RATES
+from scorers.metrics.statistics import entropy, rarefaction, wilson
 
 COLORS = ("red-500", "blue-500", "teal-300", "amber-200", "pink-700", "gray-100", "white", "black")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from scorers import Completion, Language, score_sample
-from scorers.palette import HUE_BINS, family, hue_bin, palette, token_of
+from scorers.css.palette import HUE_BINS, family, hue_bin, palette, token_of
 
 
 def colors(code: str, language: Language = Language.HTML) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scorers.classes import ClassCount, count_classes
-from scorers.jsx_page import read_jsx
+from scorers.jsx.read import read_jsx
+from scorers.measures.classes import ClassCount, count_classes
 from scorers.page import read_page
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from scorers import Completion, Language, Sample, aggregate, score_sample
-from scorers.diversity import (
+from scorers.metrics.likeness import (
     LOOP_CHARACTERS,
     MAX_COMPARED,
     SKETCH,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion, Language, Outcome, Sample, score_sample
-from scorers.html_syntax import MAX_ISSUES, check_html
+from scorers.html.check import MAX_ISSUES, check_html
 from scorers.scoring import MAX_ERRORS
 
 SIZE = 100_000

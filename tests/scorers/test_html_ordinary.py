@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from scorers.html_elements import VOID
-from scorers.html_ordinary import is_ordinary
-from scorers.html_syntax import check_by_rules, check_html
+from scorers.html.check import check_by_rules, check_html
+from scorers.html.elements import VOID
+from scorers.html.fast_path import is_ordinary
 from tests.agreement import corpus
 from tests.agreement.html_mutations import MUTATIONS, random_edit
 

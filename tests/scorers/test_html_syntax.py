@@ -2,7 +2,7 @@
 
 import pytest
 
-from scorers.html_syntax import MAX_DEPTH, MAX_ISSUES, check_html
+from scorers.html.check import MAX_DEPTH, MAX_ISSUES, check_html
 
 PAGE = "<!doctype html>\n<html><head><title>t</title></head><body>{}</body></html>"
 

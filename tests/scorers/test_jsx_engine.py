@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorers import jsx_engine
-from scorers.jsx_engine import MAX_CHARACTERS, read_source
-from scorers.jsx_syntax import check_jsx
+from scorers.jsx import engine
+from scorers.jsx.check import check_jsx
+from scorers.jsx.engine import MAX_CHARACTERS, read_source
 
 BROKEN = "const a = <b>x</c>"
 
@@ -43,8 +43,8 @@ def test_only_the_beginning_of_a_text_that_is_too_large_is_read() -> None:
 def test_a_text_that_takes_the_parser_too_long_is_given_up_and_the_next_one_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jsx_engine, "MIN_SECONDS", 0.5)
-    monkeypatch.setattr(jsx_engine, "CHARACTERS_PER_SECOND", 10**9)
+    monkeypatch.setattr(engine, "MIN_SECONDS", 0.5)
+    monkeypatch.setattr(engine, "CHARACTERS_PER_SECOND", 10**9)
     assert _issues("export " * 80_000) == ["too_complex"]
     monkeypatch.undo()
     assert _issues(BROKEN + "// next") == ["mismatched_tag"]
@@ -52,7 +52,7 @@ def test_a_text_that_takes_the_parser_too_long_is_given_up_and_the_next_one_is_r
 
 def test_a_heap_that_is_full_is_replaced() -> None:
     read_source("1")
-    jsx_engine._engines[os.getpid()].v8.set_hard_memory_limit(40 << 20)
+    engine._engines[os.getpid()].v8.set_hard_memory_limit(40 << 20)
     assert _issues("<a>{b}</a>;" * 50_000) == ["too_complex"]
     assert _issues(BROKEN + "// after it") == ["mismatched_tag"]
 
@@ -83,7 +83,7 @@ def test_a_forked_child_makes_its_own_engine() -> None:
 
 @pytest.mark.parametrize("after", ["", "import os, sys\nif os.fork() == 0: sys.exit(0)\nos.wait()\n"])
 def test_a_process_that_used_the_engine_ends_and_so_do_its_children(after: str) -> None:
-    script = f"from scorers.jsx_syntax import check_jsx\ncheck_jsx('<a/>')\n{after}"
+    script = f"from scorers.jsx.check import check_jsx\ncheck_jsx('<a/>')\n{after}"
     # Several, because a V8 that nobody closed hangs only now and then.
     started = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(6)]
     try:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scorers.classes import count_classes
-from scorers.jsx_page import read_jsx
+from scorers.jsx.read import read_jsx
+from scorers.measures.classes import count_classes
 
 CLASSES = {
     "attribute": ('<p className="flex p-4" />', "flex p-4"),

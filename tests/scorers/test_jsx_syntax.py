@@ -2,7 +2,7 @@
 
 import pytest
 
-from scorers.jsx_syntax import check_jsx, react_lint
+from scorers.jsx.check import check_jsx, react_lint
 
 VALID = {
     "component": "export default function A() { return (<div className='a'><br /></div>) }",

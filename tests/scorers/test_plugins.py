@@ -190,9 +190,9 @@ def test_two_scorers_of_one_name_are_refused(own: Path) -> None:
 
 
 def test_the_example_in_the_documentation_works(tmp_path: Path) -> None:
-    import scorers.plugins
+    import scorers.plugins.loader
 
-    text = scorers.plugins.__doc__ or ""
+    text = scorers.plugins.loader.__doc__ or ""
     code = text[text.index("    class Headings") : text.index("gives `eval/headings/mean`")]
     (tmp_path / "mine.py").write_text("\n".join(line[4:] for line in code.splitlines()))
     found = score(TEXTS, load_plugins([f"{tmp_path / 'mine.py'}:Headings"]))

@@ -9,9 +9,9 @@ from itertools import combinations
 import pytest
 
 from scorers import Outcome, Sample, aggregate
-from scorers.resampling import MAX_UNITS, bootstrap
-from scorers.statistics import clustered_wilson, wilson
-from scorers.tally import _SUMS, Tally
+from scorers.metrics.resampling import MAX_UNITS, bootstrap
+from scorers.metrics.statistics import clustered_wilson, wilson
+from scorers.metrics.tally import _SUMS, Tally
 
 
 @pytest.mark.parametrize(("rate", "likeness"), [(0.5, 0.3), (0.9, 0.5), (0.95, 1.0), (0.98, 0.2), (0.9, 0.001)])

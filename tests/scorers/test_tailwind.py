@@ -2,10 +2,10 @@
 
 import pytest
 
-from scorers.classes import count_classes
-from scorers.jsx_page import read_jsx
+from scorers.jsx.read import read_jsx
+from scorers.measures.classes import count_classes
 from scorers.page import read_page
-from scorers.tailwind import data, is_utility, versions_of
+from scorers.tailwind.utility import data, is_utility, versions_of
 
 UTILITIES = """
 flex hidden container sr-only antialiased -m-px inset-0 -inset-1 -top-2.5 p-4 px-2.5 mt-auto w-1/2 w-full h-screen

@@ -3,8 +3,8 @@
 import pytest
 
 from scorers import Completion, Language, score_sample
-from scorers.theme import MAX_COLORS, MAX_WORDS, read_theme
-from scorers.theme_config import MAX_SCRIPT, Expression, read_config
+from scorers.tailwind.config import MAX_SCRIPT, Expression, read_config
+from scorers.tailwind.theme import MAX_COLORS, MAX_WORDS, read_theme
 
 
 def colors(code: str) -> dict[str, int]:

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
-from scorers.diversity import MAX_COMPARED, similarity
-from scorers.palette import BLUE_PURPLE, family, hue_bin
+from scorers.css.palette import BLUE_PURPLE, family, hue_bin
+from scorers.metrics.likeness import MAX_COMPARED, similarity
+from scorers.metrics.tally import DRAWS, MIN_TOKENS
 from scorers.sample import Sample
-from scorers.tally import DRAWS, MIN_TOKENS
 from watcher.alerts.statistics import Jackknifed
 
 Shape = Sequence[int]
@@ -106,7 +106,7 @@ def _mean(values: Sequence[float | None]) -> Jackknifed | None:
 
 
 def _rarefied(pages: Sequence[frozenset[str]]) -> Jackknifed | None:
-    """Distinct classes to expect in three samples (`scorers.statistics.rarefaction`)."""
+    """Distinct classes to expect in three samples (`scorers.metrics.statistics.rarefaction`)."""
     n = len(pages)
     if n <= DRAWS:
         return None

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 import scorers
-from scorers.aggregation import Metrics
+from scorers.metrics.aggregation import Metrics
 from watcher.alerts import AlertSettings, Arrival, Entry, History, entry_of
 from watcher.alerts.history import PERPLEXITY
 from watcher.engine.types import Asked

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scorers.tailwind_text import bracketed, is_arbitrary, is_name, parenthesized, segments
+from scorers.tailwind.text import bracketed, is_arbitrary, is_name, parenthesized, segments
 
 _NOTHING: frozenset[str] = frozenset()
 _ATTRIBUTE = re.compile(r"[\w-]*\s*(?:[~|^$*]?=.*)?", re.DOTALL)

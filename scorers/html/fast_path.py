@@ -7,7 +7,7 @@ needs a rule (an end tag left out, `noscript`, MathML, HTML inside SVG) is not o
 
 from __future__ import annotations
 
-from scorers.html_elements import (
+from scorers.html.elements import (
     BLOCKS,
     BREAKOUT,
     CELLS,

@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from scorers.css import declarations, takes_color
-from scorers.jsx_engine import read_source
+from scorers.css.declarations import declarations, takes_color
+from scorers.jsx.engine import read_source
 from scorers.page import COLOR_ATTRIBUTES, Page
-from scorers.tailwind import MAX_CLASS_LENGTH, parse_utility
+from scorers.tailwind.utility import MAX_CLASS_LENGTH, parse_utility
 
 _CAPITAL = re.compile(r"[A-Z]")
 

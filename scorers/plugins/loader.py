@@ -33,7 +33,7 @@ from scorers.sample import Completion, Sample
 
 GROUP = "uimon.scorers"
 # Shipped with uimon, and off like all others until they are named.
-_OWN = {"legacy": "scorers.legacy:Legacy"}
+_OWN = {"legacy": "scorers.plugins.legacy:Legacy"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _METRIC = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from scorers.dead_classes import dead_classes
+from scorers.measures.dead_classes import dead_classes
 from scorers.page import Page
-from scorers.tailwind import MAX_CLASS_LENGTH, Utility, parse_utility
+from scorers.tailwind.utility import MAX_CLASS_LENGTH, Utility, parse_utility
 
 
 @dataclass(frozen=True, slots=True)

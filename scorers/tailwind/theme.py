@@ -1,6 +1,6 @@
 """What a page's own theme adds to Tailwind: CSS variables, and the names that `tailwind.config` and `@theme` define.
 
-`tailwind.config` is read as data (`theme_config`) and never run: string colors, nested objects with `DEFAULT`, and
+`tailwind.config` is read as data (`config`) and never run: string colors, nested objects with `DEFAULT`, and
 references such as `colors.indigo` or `colors.indigo[500]` are understood; plugins are not. Which utilities a key makes
 (`fontFamily`: `font-*`, `spacing`: `p-*`, `w-*`, …) is in the generated table.
 """
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from scorers.css import blocks, color_tokens, declarations
-from scorers.palette import CUSTOM, palette
-from scorers.tailwind import MAX_CLASS_LENGTH, NO_ADDITIONS, Additions, data
-from scorers.theme_config import Expression, Value, read_config
+from scorers.css.declarations import blocks, color_tokens, declarations
+from scorers.css.palette import CUSTOM, palette
+from scorers.tailwind.config import Expression, Value, read_config
+from scorers.tailwind.utility import MAX_CLASS_LENGTH, NO_ADDITIONS, Additions, data
 
 MAX_COLORS = 2_000
 MAX_WORDS = 20_000

@@ -1,7 +1,7 @@
 // Writes tailwind.json: which class names Tailwind CSS v3 and v4 turn into CSS, and the v4 palette.
 //
 //   npm install --no-save --prefix /tmp/tw tailwindcss3@npm:tailwindcss@3 tailwindcss4@npm:tailwindcss@4
-//   node scorers/data/generate_tailwind.mjs /tmp/tw > scorers/data/tailwind.json
+//   node scorers/tailwind/generate_table.mjs /tmp/tw > scorers/tailwind/table.json
 //
 // Each compiler is asked about each of its roots (`p`, `-mt`, `bg`) which shapes of value it accepts there and which
 // modifiers may follow; names that no rule explains are stored as they are. `shape/modifier` in a signature: a shape

@@ -12,7 +12,7 @@ import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 
-from scorers.statistics import Interval
+from scorers.metrics.statistics import Interval
 
 REPLICATES = 1_000
 # An interval from fewer units than this would look far more certain than it is.

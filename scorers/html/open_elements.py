@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scorers.html_elements import kinds
+from scorers.html.elements import kinds
 from scorers.position import shown
 
 # Line and column, counted from 1: tuples, because one is made for every tag.

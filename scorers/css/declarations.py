@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from scorers.palette import CUSTOM, palette, token_of
+from scorers.css.palette import CUSTOM, palette, token_of
 
 MAX_HOPS = 5
 MAX_VALUE_LENGTH = 2_000

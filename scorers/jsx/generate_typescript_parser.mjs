@@ -1,7 +1,7 @@
 // Writes typescript_parser.js: the parser of the TypeScript compiler alone, for an engine without node.
 //
 //   npm install --no-save --prefix /tmp/ts typescript@5.9.3 esbuild@0.28
-//   node scorers/data/generate_typescript_parser.mjs /tmp/ts > scorers/data/typescript_parser.js
+//   node scorers/jsx/generate_typescript_parser.mjs /tmp/ts > scorers/jsx/typescript_parser.js
 //
 // The compiler comes as one file with a comment before each of its modules, in the order of their dependencies. All up
 // to the parser are kept, less those that speak to an operating system; of the messages, those that the kept modules

@@ -1,6 +1,6 @@
 """Is this class name a Tailwind utility? A grammar over a table that Tailwind's own compilers wrote.
 
-A name counts if Tailwind v3 or v4 turns it into CSS with the default theme (`data/generate_tailwind.mjs` says how the
+A name counts if Tailwind v3 or v4 turns it into CSS with the default theme (`generate_table.mjs` says how the
 table comes about), or with what the page's own theme adds. Each version is a dialect of its own: what only v4 knows
 (`not-hover:`, `p-4!`) does not go with what only v3 knows (`bg-opacity-50`). Variants, modifiers and `!` are parsed,
 not stripped: `hover:` before a utility is fine, `hovr:` is not. `group` and `peer` mark elements and emit no CSS, so
@@ -17,8 +17,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from scorers.tailwind_text import NUMBER, bracketed, is_arbitrary, is_name, parenthesized, segments
-from scorers.tailwind_variants import VariantsOfV3, VariantsOfV4
+from scorers.tailwind.text import NUMBER, bracketed, is_arbitrary, is_name, parenthesized, segments
+from scorers.tailwind.variants import VariantsOfV3, VariantsOfV4
 
 MAX_CLASS_LENGTH = 300
 COLOR_WORDS = frozenset(("black", "white", "transparent", "current", "inherit"))
@@ -90,7 +90,7 @@ class _Dialect:
 @cache
 def data() -> dict[str, Any]:
     """The generated table as it lies on disk; `versions` names the Tailwind versions it comes from."""
-    loaded: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "tailwind.json").read_text("utf-8"))
+    loaded: dict[str, Any] = json.loads(Path(__file__).with_name("table.json").read_text("utf-8"))
     return loaded
 
 

@@ -22,8 +22,8 @@ from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
+from scorers.metrics.statistics import entropy
 from scorers.sample import Completion, Sample
-from scorers.statistics import entropy
 
 _CLASS = (re.compile(r"""className=["'](.*?)["']"""), re.compile(r"""class=["'](.*?)["']"""))
 _UTILITY_COLOR = re.compile(r"\b(?:bg|text|border)-(\w+)-\d+\b")

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from scorers.diversity import Likeness
-from scorers.palette import BLUE_PURPLE, HUE_BINS, family, hue_bin
+from scorers.css.palette import BLUE_PURPLE, HUE_BINS, family, hue_bin
+from scorers.metrics.likeness import Likeness
+from scorers.metrics.statistics import chances, entropy
 from scorers.sample import Sample
-from scorers.statistics import chances, entropy
 
 # Below this many color tokens, the hues of one page say nothing.
 MIN_TOKENS = 3

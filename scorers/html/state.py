@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
 
-from scorers.html_elements import (
+from scorers.html.elements import (
     BUTTON_SCOPE,
     CELLS,
     IMPLIED_END,
@@ -20,7 +20,7 @@ from scorers.html_elements import (
     ROW_GROUPS,
     TABLE_PARTS,
 )
-from scorers.html_stack import Element, OpenElements, Place, Tag
+from scorers.html.open_elements import Element, OpenElements, Place, Tag
 
 Report = Callable[[str, Place, str], None]
 

@@ -1,7 +1,7 @@
 """Reads JSX and TSX with TypeScript's own parser, in a V8 that lives inside the process (no node is needed).
 
-The verdict is the compiler's because the parser is (`data/typescript_parser.js`); what stands in the tree is collected
-beside it (`data/jsx_reader.js`), so that code is parsed once for both. Each process has one engine, made on first use:
+The verdict is the compiler's because the parser is (`typescript_parser.js`); what stands in the tree is collected
+beside it (`reader.js`), so that code is parsed once for both. Each process has one engine, made on first use:
 V8 does not survive a fork, but a child makes its own.
 
 Bounds: `MAX_CHARACTERS` of code; `MAX_MEMORY` bytes of heap; time in proportion to the length, `MIN_SECONDS` and a
@@ -188,8 +188,8 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "jsx_reader.js"):
-        v8.eval(files("scorers").joinpath("data", name).read_text("utf-8"))
+    for name in ("typescript_parser.js", "reader.js"):
+        v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
     read = v8.eval("readJsx")
     assert isinstance(read, JSFunction)
     return _Engine(v8, read)

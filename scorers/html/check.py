@@ -29,11 +29,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scorers import html_modes
-from scorers.html_elements import RAW_TEXT
-from scorers.html_ordinary import is_ordinary
-from scorers.html_stack import Place, Tag
-from scorers.html_state import State
+from scorers.html import insertion_modes
+from scorers.html.elements import RAW_TEXT
+from scorers.html.fast_path import is_ordinary
+from scorers.html.open_elements import Place, Tag
+from scorers.html.state import State
 from scorers.position import Position, shown
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def check_by_rules(code: str) -> Verdict:
     while (token := next(markup.tokens, None)) is not None:
         kind = token.type
         if kind is text:
-            if markup.hidden or state.mode in html_modes.TEXT_MODES:
+            if markup.hidden or state.mode in insertion_modes.TEXT_MODES:
                 _read_text(state, markup, token)
             continue
         markup.last = at = markup.place(token)
@@ -127,7 +127,7 @@ def check_by_rules(code: str) -> Verdict:
         if len(issues) >= MAX_ISSUES or len(state.open) > MAX_DEPTH:
             break
     else:
-        html_modes.finish(state)
+        insertion_modes.finish(state)
         issues += _end_of_text(markup)
     issues.sort(key=lambda i: (i.position.line, i.position.column))
     return Verdict(tuple(issues[:MAX_ISSUES]), state.soft + (0 if issues else _forgiven(code)))
@@ -186,7 +186,7 @@ def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:
     name = token.tag or ""
     tag = Tag(name, at, token.self_closing, token.attrs or ())
     _attribute_names(state, tag)
-    html_modes.start(state, tag)
+    insertion_modes.start(state, tag)
     markup.hidden = name in RAW_TEXT and not state.raw
     if len(state.open) > MAX_DEPTH:
         state.issue("too-deep", at, f"more than {MAX_DEPTH} elements are open inside one another")
@@ -195,7 +195,7 @@ def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:
 def _end_tag(state: State, token: Token, at: Place) -> None:
     tag = Tag(token.tag or "", at, False, token.attrs or (), True)
     _attribute_names(state, tag)
-    html_modes.end(state, tag)
+    insertion_modes.end(state, tag)
 
 
 def _read_text(state: State, markup: _Markup, token: Token) -> None:
@@ -204,8 +204,8 @@ def _read_text(state: State, markup: _Markup, token: Token) -> None:
         markup.hidden = False
         if markup.read_again(at):
             return
-    if state.mode in html_modes.TEXT_MODES:
-        html_modes.text(state, token.data or "", at)
+    if state.mode in insertion_modes.TEXT_MODES:
+        insertion_modes.text(state, token.data or "", at)
 
 
 def _skip_character_data(markup: _Markup, token: Token, at: Place) -> None:

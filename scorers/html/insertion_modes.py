@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scorers.html_body import end_foreign, end_in_body, head_content, start_foreign, start_in_body, stays_foreign
-from scorers.html_elements import (
+from scorers.html.elements import (
     BODY_CONTEXT,
     CELLS,
     HEAD_CONTENT,
@@ -23,8 +22,9 @@ from scorers.html_elements import (
     TABLE_SCOPE,
     VOID,
 )
-from scorers.html_stack import Place, Tag
-from scorers.html_state import MODE_OF, Mode, State
+from scorers.html.in_body import end_foreign, end_in_body, head_content, start_foreign, start_in_body, stays_foreign
+from scorers.html.open_elements import Place, Tag
+from scorers.html.state import MODE_OF, Mode, State
 
 Rule = Callable[[State, Tag], None]
 _SPACE = "\t\n\f\r "

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from scorers.diversity import ALIKE, Likeness, distinct, likeness
-from scorers.metrics import METRICS, POOLED, RATES
-from scorers.resampling import REPLICATES, bootstrap
+from scorers.metrics.catalog import METRICS, POOLED, RATES
+from scorers.metrics.likeness import ALIKE, Likeness, distinct, likeness
+from scorers.metrics.resampling import REPLICATES, bootstrap
+from scorers.metrics.statistics import Interval, clustered_wilson
+from scorers.metrics.tally import Tally
 from scorers.sample import Outcome, Sample
-from scorers.statistics import Interval, clustered_wilson
-from scorers.tally import Tally
 
 Metrics = dict[str, float | None]
 

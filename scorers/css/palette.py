@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache, lru_cache
 
-from scorers.tailwind import data
+from scorers.tailwind.utility import data
 
 Lab = tuple[float, float, float]
 

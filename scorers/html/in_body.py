@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scorers.html_elements import (
+from scorers.html.elements import (
     BLOCKS,
     BREAKOUT,
     BREAKOUT_FONT_ATTRIBUTES,
@@ -29,8 +29,8 @@ from scorers.html_elements import (
     TABLE_PARTS,
     VOID,
 )
-from scorers.html_stack import Element, Tag
-from scorers.html_state import Mode, State
+from scorers.html.open_elements import Element, Tag
+from scorers.html.state import Mode, State
 
 Rule = Callable[[State, Tag], None]
 _SCOPED_END = (BLOCKS | MARKED | {"button", "dd", "dt", "li", "select"}) - {"form"}

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from scorers.classes import ClassCount
-from scorers.css import color_tokens, takes_color
+from scorers.css.declarations import color_tokens, takes_color
+from scorers.css.palette import palette
+from scorers.measures.classes import ClassCount
 from scorers.page import Page
-from scorers.palette import palette
-from scorers.tailwind import Additions, Utility, parse_utility
-from scorers.theme import CONVENTIONAL, Theme
+from scorers.tailwind.theme import CONVENTIONAL, Theme
+from scorers.tailwind.utility import Additions, Utility, parse_utility
 
 _COLOR_ROOT = re.compile(
     r"bg|text|from|via|to|fill|stroke|accent|caret|divide|decoration|outline|placeholder|ring|ring-offset|inset-ring"
@@ -30,7 +30,7 @@ _CONVENTIONAL = re.compile(rf"-((?:{'|'.join(sorted(CONVENTIONAL))})(?:-[a-z0-9]
 def count_colors(page: Page, classes: ClassCount) -> Counter[str]:
     """Counts the color tokens of a page.
 
-    >>> from scorers.classes import count_classes
+    >>> from scorers.measures.classes import count_classes
     >>> page = Page((), ("bg-blue-500", "border-t-2", "text-[#fff]", "bg-primary"), (("color", "red"),), ("none",))
     >>> dict(count_colors(page, count_classes(page)))
     {'blue-500': 1, 'white': 1, 'custom:primary': 1, 'red-500': 1}

@@ -1,4 +1,4 @@
-"""Does JSX or TSX parse? What TypeScript's own parser says (`jsx_engine`), in sentences with places.
+"""Does JSX or TSX parse? What TypeScript's own parser says (`engine`), in sentences with places.
 
 Broken: whatever the compiler's parser reports for the code as a `.tsx` file. Adjacent elements with no component around
 them are fine, as long as `<>…</>` around them would parse: a model asked for a component may answer with its parts.
@@ -13,8 +13,8 @@ value, `return` outside of a function), Flow.
 
 from __future__ import annotations
 
-from scorers.html_syntax import MAX_ISSUES, SyntaxIssue, Verdict
-from scorers.jsx_engine import ParseError, read_source
+from scorers.html.check import MAX_ISSUES, SyntaxIssue, Verdict
+from scorers.jsx.engine import ParseError, read_source
 from scorers.position import Position, shown
 
 # TypeScript says of tags that one is never closed, or that another one closes it.

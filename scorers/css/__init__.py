@@ -1,0 +1,1 @@
+"""CSS: declarations, the colors in them, and Tailwind's palette as the yardstick."""

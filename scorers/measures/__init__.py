@@ -1,0 +1,1 @@
+"""What is measured of one page: its class names and its colors."""

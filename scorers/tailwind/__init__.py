@@ -1,0 +1,1 @@
+"""Tailwind: which class names are utilities, and what a page's own theme adds."""
