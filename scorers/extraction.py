@@ -26,6 +26,7 @@ from enum import StrEnum
 from itertools import islice
 
 from scorers.sample import Completion, Language
+from scorers.source import Places, SourceFile
 
 
 class Found(StrEnum):
@@ -46,21 +47,41 @@ class Found(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The code of a completion: `code` is `text[offset:offset + len(code)]` of the text as it was given.
+    """The files of an answer, the page first; none where there is no code that can be read.
 
-    `styles` and `scripts` are the style sheets and scripts that stand beside the code in fences of their own,
     `reasoning` is what was thought, `prose` what was said around the code.
     """
+
+    found: Found
+    files: tuple[SourceFile, ...] = ()
+    reasoning: str = ""
+    prose: str = ""
+
+    @property
+    def code(self) -> str:
+        """The page's code; empty where there is none."""
+        return self.files[0].code if self.files else ""
+
+    @property
+    def language(self) -> Language | None:
+        """The page's language."""
+        return self.files[0].language if self.files else None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the text ends inside one of the files."""
+        return any(file.cut for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Main:
+    """The page: `text[offset:offset + len(code)]`; without a language it cannot be read."""
 
     found: Found
     code: str = ""
     offset: int = 0
     language: Language | None = None
     cut: bool = False
-    styles: tuple[str, ...] = ()
-    scripts: tuple[str, ...] = ()
-    reasoning: str = ""
-    prose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +160,25 @@ def extract(completion: Completion) -> Extraction:
     if not text.strip():
         return Extraction(Found.EMPTY)
     if completion.language is not None:
-        return _file(text, completion.language)
+        return _whole(_file(text, completion.language))
     spans, thinking = _answer_spans(text)
     thoughts = _outside(text, 0, len(text), spans)
     for start, end in reversed(spans):
         found = _search(text, start, end)
         if found is not None:
-            styles, scripts = _companions(text, start, end, found)
+            beside = tuple(_companions(text, start, end, found))
             prose = "".join(_prose(text, *span, found) for span in spans)
-            return replace(found, styles=styles, scripts=scripts, reasoning=_words(thoughts), prose=_words(prose))
+            return replace(_whole(found, beside), reasoning=_words(thoughts), prose=_words(prose))
     kind = Found.THINK_UNCLOSED if thinking else Found.NONE
     said = "".join(text[slice(*span)] for span in spans)
     return Extraction(kind, reasoning=_words(thoughts), prose=_words(said))
+
+
+def _whole(main: _Main, beside: tuple[SourceFile, ...] = ()) -> Extraction:
+    if main.language is None:
+        return Extraction(main.found)
+    page = SourceFile(main.code, main.language, Places.at(main.offset), cut=main.cut)
+    return Extraction(main.found, (page, *beside))
 
 
 def detect_language(code: str, word: str = "") -> Language:
@@ -170,11 +198,11 @@ def detect_language(code: str, word: str = "") -> Language:
     return named
 
 
-def _file(text: str, language: Language) -> Extraction:
+def _file(text: str, language: Language) -> _Main:
     if language is Language.HTML and not _TAG.search(text):
-        return Extraction(Found.NONE)
+        return _Main(Found.NONE)
     ended = language is Language.HTML and _DOCUMENT_END.search(text[-200:].rstrip()) is not None
-    return Extraction(Found.FILE, text, 0, language, cut=not ended)
+    return _Main(Found.FILE, text, 0, language, cut=not ended)
 
 
 def _answer_spans(text: str) -> tuple[list[tuple[int, int]], bool]:
@@ -201,7 +229,7 @@ def _begins_line(text: str, offset: int) -> bool:
     return text[max(0, offset - 8) : offset].rstrip(" \t")[-1:] in ("", "\n")
 
 
-def _search(text: str, start: int, end: int) -> Extraction | None:
+def _search(text: str, start: int, end: int) -> _Main | None:
     """The code between two offsets."""
     document = _DOCUMENT.search(text, start, end)
     if document and not text[start : document.start()].strip():
@@ -216,7 +244,7 @@ def _search(text: str, start: int, end: int) -> Extraction | None:
     return _fragment(text, tag.start(), end) if tag else None
 
 
-def _document(text: str, start: int, end: int) -> Extraction:
+def _document(text: str, start: int, end: int) -> _Main:
     """A document from `start`: it ends with the last `</html>` before the next document begins, else at `end`."""
     start = _before_comments(text, start)
     first_end = _DOCUMENT_END.search(text, start, end)
@@ -229,7 +257,7 @@ def _document(text: str, start: int, end: int) -> Extraction:
     return _code(Found.DOCUMENT, text, start, _after_comments(text, stop, end), "html", cut=False)
 
 
-def _open_document(text: str, start: int, end: int) -> Extraction:
+def _open_document(text: str, start: int, end: int) -> _Main:
     """A document without `</html>`: cut off, unless it has no `<html>` either and talk follows in a new paragraph."""
     stop = _last_tag_end(text, start, end)
     talk = _INLINE_CODE.sub("", text[stop:end])
@@ -256,7 +284,7 @@ def _after_comments(text: str, stop: int, end: int) -> int:
     return stop
 
 
-def _module(text: str, least: int, start: int, end: int) -> Extraction:
+def _module(text: str, least: int, start: int, end: int) -> _Main:
     """A module from `start`, with the comments above it, up to the last line that can end one, if talk follows."""
     while (line := text.rfind("\n", least, max(least, start - 1)) + 1 or least) < start and _is_comment(
         text[line:start]
@@ -275,7 +303,7 @@ def _is_comment(line: str) -> bool:
     return line.lstrip().startswith(("//", "/*", "*/", "* "))
 
 
-def _fenced(text: str, block: _Block) -> Extraction:
+def _fenced(text: str, block: _Block) -> _Main:
     if block.closed:
         return _code(Found.FENCE, text, block.start, block.end, block.word, False, block.info)
     document = _DOCUMENT.search(text, block.start, block.end)
@@ -286,7 +314,7 @@ def _fenced(text: str, block: _Block) -> Extraction:
     return _code(Found.FENCE_TRUNCATED, text, block.start, block.end, block.word, True, block.info)
 
 
-def _fragment(text: str, start: int, end: int) -> Extraction:
+def _fragment(text: str, start: int, end: int) -> _Main:
     stop = _last_tag_end(text, start, end)
     # Talk after the last tag means that the code was over; another `<` means that the text stops inside a tag.
     rest = _INLINE_CODE.sub("", text[stop:end]).strip()
@@ -305,11 +333,11 @@ def _last_tag_end(text: str, start: int, end: int) -> int:
     return start
 
 
-def _code(found: Found, text: str, start: int, end: int, word: str, cut: bool, info: str = "") -> Extraction:
+def _code(found: Found, text: str, start: int, end: int, word: str, cut: bool, info: str = "") -> _Main:
     code = text[start:end]
     if _is_framework(code, word, info):
-        return Extraction(Found.UNSUPPORTED, code, start, None, cut)
-    return Extraction(found, code, start, detect_language(code, word), cut)
+        return _Main(Found.UNSUPPORTED, code, start, None, cut)
+    return _Main(found, code, start, detect_language(code, word), cut)
 
 
 def _is_framework(code: str, word: str, info: str) -> bool:
@@ -321,17 +349,16 @@ def _is_framework(code: str, word: str, info: str) -> bool:
     return bool(_VUE_TEMPLATE.search(code) and _VUE.search(code)) or bool(_SVELTE.search(code))
 
 
-def _companions(text: str, start: int, end: int, found: Extraction) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _companions(text: str, start: int, end: int, found: _Main) -> Iterator[SourceFile]:
     """The style sheets, and beside HTML the scripts, in blocks of their own."""
-    blocks = [b for b in islice(_blocks(text, start, end), _MAX_COMPANIONS) if b.start != found.offset]
-    scripts = _SCRIPTS if found.language is Language.HTML else frozenset[str]()
-    return (
-        tuple(text[b.start : b.end] for b in blocks if b.word in _STYLES),
-        tuple(text[b.start : b.end] for b in blocks if b.word in scripts),
-    )
+    for block in islice(_blocks(text, start, end), _MAX_COMPANIONS):
+        script = block.word in _SCRIPTS and found.language is Language.HTML
+        if block.start != found.offset and (script or block.word in _STYLES):
+            language = Language.JS if script else Language.CSS
+            yield SourceFile(text[block.start : block.end], language, Places.at(block.start))
 
 
-def _prose(text: str, start: int, end: int, found: Extraction) -> str:
+def _prose(text: str, start: int, end: int, found: _Main) -> str:
     """What was said in a stretch of the answer, without its code."""
     code = (found.offset, found.offset + len(found.code))
     blocks = ((block.start, block.end) for block in _blocks(text, start, end) if block.start not in code)

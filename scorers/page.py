@@ -1,37 +1,26 @@
-"""What stands on an HTML page: tags, class names, style sheets, colors in attributes. Never a syntax verdict.
-
-The tokens are those that the syntax check judges, so both see the same page. No tree is built of them: nothing that is
-read here depends on what stands inside what. Of the text, only style sheets and scripts are kept.
-"""
+"""The page that the files of an answer make together: what is measured."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
+from itertools import chain
 
+from scorers.contents import Contents
 from scorers.css.declarations import declarations
-from scorers.html.class_attributes import applied, reader_of
-from scorers.measures.dead_classes import Mentions, is_known_sheet, read_mentions
+from scorers.html.class_attributes import applied
+from scorers.measures.dead_classes import Mentions, read_mentions
 from scorers.tailwind.theme import Theme, read_theme
-
-MAX_CHARACTERS = 2_000_000
-COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
-# Attributes in which code stands that may name classes.
-_CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
-# Longer names come of a missing quote; they are kept out of the cache, because they have no limit.
-_MAX_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was read from one page, in document order.
+    """What the files of one answer hold together, in their order.
 
-    `class_names` holds every occurrence of a class name; `loose_names` words from string literals elsewhere in JSX,
-    which are class names only if they are utilities. `styles` are CSS declarations that are in use. `mentions` is what
-    the page's own CSS and scripts name; None where the CSS lies elsewhere, so that no class can be called dead.
+    `class_names` holds every occurrence of a class name; `loose_names` words from string literals elsewhere in code,
+    which are class names only if they are utilities. `styles` are CSS declarations that are in use, `literals` color
+    values that code uses. `mentions` is what the answer's own CSS and scripts name; None where CSS lies elsewhere, so
+    that no class can be called dead.
     """
 
     tags: tuple[str, ...]
@@ -39,98 +28,40 @@ class Page:
     styles: tuple[tuple[str, str], ...]
     color_attributes: tuple[str, ...]
     loose_names: tuple[str, ...] = ()
+    literals: tuple[str, ...] = ()
     theme: Theme = field(default_factory=Theme)
     mentions: Mentions | None = None
 
 
-def read_page(code: str, sheets: Sequence[str] = (), scripts: Sequence[str] = ()) -> Page:
-    """Reads HTML, broken or not; what lies beyond `MAX_CHARACTERS` is not read. Never raises.
+def make_page(files: Sequence[Contents]) -> Page:
+    """The page of some files. Never raises.
 
-    `sheets` and `scripts` are what belongs to the page and stands beside it: an answer's CSS and JavaScript.
-
-    >>> page = read_page('<style>a{color:red}</style><p class="p-4 flex" style="top:0">Hi <b :class="x?`w-1`:0">')
+    >>> page = make_page([Contents(tags=("p",), class_names=("p-4",)), Contents(sheets=("a{color:red; @apply m-1}",))])
     >>> page.tags, page.class_names, page.styles
-    (('style', 'p', 'b'), ('p-4', 'flex', 'w-1'), (('color', 'red'), ('top', '0')))
+    (('p',), ('p-4', 'm-1'), (('color', 'red'),))
     """
-    found = _Found()
-    found.read(code[:MAX_CHARACTERS])
-    found.sheets += sheets
-    found.scripts += scripts
-    styles = (*found.sheets, *found.inline)
+    sheets = [css for file in files for css in file.sheets]
+    styles = [*sheets, *(css for file in files for css in file.inline)]
+    scripts = [script for file in files for script in file.scripts]
+    code = (text for file in files for text in file.code)
     return Page(
-        tags=tuple(found.tags),
-        class_names=(*found.class_names, *applied(found.sheets)),
-        styles=tuple(pair for css in styles for pair in declarations(css)),
-        color_attributes=tuple(found.colors),
-        theme=read_theme(styles, found.scripts),
-        mentions=read_mentions(found.sheets, (*found.scripts, *found.code)) if found.has_all_css else None,
+        tags=_joined(file.tags for file in files),
+        class_names=(*_joined(file.class_names for file in files), *applied(sheets)),
+        styles=tuple(_declared(files, styles)),
+        color_attributes=_joined(file.color_attributes for file in files),
+        loose_names=_joined(file.loose_names for file in files),
+        literals=_joined(file.literals for file in files),
+        theme=read_theme(styles, scripts),
+        mentions=read_mentions(sheets, (*scripts, *code)) if all(file.has_all_css for file in files) else None,
     )
 
 
-@dataclass(slots=True)
-class _Found:
-    """What the tags of a page hold. `inline` are the style attributes, `code` the attributes that are code;
-    `has_all_css` is false where a link leads to a style sheet that nobody knows."""
-
-    tags: list[str] = field(default_factory=list)
-    class_names: list[str] = field(default_factory=list)
-    sheets: list[str] = field(default_factory=list)
-    scripts: list[str] = field(default_factory=list)
-    inline: list[str] = field(default_factory=list)
-    colors: list[str] = field(default_factory=list)
-    code: list[str] = field(default_factory=list)
-    has_all_css: bool = True
-
-    def read(self, code: str) -> None:
-        """Reads a page. Nothing but text can follow the start tag of a style sheet or a script, up to its end tag."""
-        from turbohtml import TokenType, tokenize
-
-        start, between = TokenType.START_TAG, TokenType.TEXT
-        texts = {"style": self.sheets, "script": self.scripts}
-        text: list[str] | None = None
-        for token in tokenize(code):
-            kind = token.type
-            if kind is start:
-                tag, attributes = token.tag or "", token.attrs or ()
-                self.tags.append(tag)
-                for name, value in attributes:
-                    use = _use(name) if len(name) <= _MAX_NAME else None
-                    if use is not None:
-                        self._take(use, value or "")
-                if tag == "link":
-                    self._link(dict(attributes))
-                text = None if token.self_closing else texts.get(tag)
-            elif kind is not between:
-                text = None
-            elif text is not None:
-                text.append(token.data or "")
-
-    def _take(self, use: _Use, value: str) -> None:
-        if use.class_names is not None:
-            self.class_names += use.class_names(value)
-        if use.style:
-            self.inline.append(value)
-        if use.color:
-            self.colors.append(value)
-        if use.code:
-            self.code.append(value)
-
-    def _link(self, attributes: Mapping[str, str | None]) -> None:
-        if "stylesheet" in (attributes.get("rel") or "").lower() and not is_known_sheet(attributes.get("href") or ""):
-            self.has_all_css = False
+def _declared(files: Sequence[Contents], styles: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for css in styles:
+        yield from declarations(css)
+    for file in files:
+        yield from file.properties
 
 
-class _Use(NamedTuple):
-    """What the attributes of some name hold; `class_names` takes the class names out of the value."""
-
-    class_names: Callable[[str], Iterable[str]] | None
-    style: bool
-    color: bool
-    code: bool
-
-
-@lru_cache(maxsize=1 << 12)
-def _use(name: str) -> _Use | None:
-    """What an attribute holds; None for nothing that is read here, as it is for most."""
-    use = _Use(reader_of(name), name == "style", name in COLOR_ATTRIBUTES, _CODE.fullmatch(name) is not None)
-    return use if any(use) else None
+def _joined(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(parts))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from dataclasses import dataclass
+
+_LINE_END = re.compile("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,26 @@ class Position:
         """
         column = self.column + origin.column - 1 if self.line == 1 else self.column
         return Position(self.line + origin.line - 1, column)
+
+
+class Lines:
+    """The lines of a text: turns offsets into places and back, each in the logarithm of the number of lines.
+
+    >>> lines = Lines("ab\\ncd"); lines.position(4), lines.offset(Position(2, 2))
+    (Position(line=2, column=2), 4)
+    """
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+
+    def position(self, offset: int) -> Position:
+        """The place of the character at `offset`."""
+        line = bisect_right(self._starts, offset)
+        return Position(line, offset - self._starts[line - 1] + 1)
+
+    def offset(self, position: Position) -> int:
+        """The offset of the character at a place; of the text's last line for one beyond it."""
+        return self._starts[min(position.line, len(self._starts)) - 1] + position.column - 1
 
 
 def shown(name: str, limit: int = 40) -> str:

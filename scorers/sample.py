@@ -17,11 +17,18 @@ class SampleError(ValueError):
 
 
 class Language(StrEnum):
-    """What a piece of code is written in. JSX and TSX go through the same parser."""
+    """What a piece of code is written in. JSX and TSX go through the same parser. The last three stand beside a page,
+    and are none themselves."""
 
     HTML = "html"
     JSX = "jsx"
     TSX = "tsx"
+    VUE = "vue"
+    SVELTE = "svelte"
+    ASTRO = "astro"
+    JS = "js"
+    TS = "ts"
+    CSS = "css"
 
 
 class Outcome(StrEnum):
@@ -58,12 +65,14 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One reason why code does not parse. `line` and `column` count from 1 in the completion, in characters."""
+    """One reason why code does not parse. `line` and `column` count from 1 in the completion, in characters; `file` is
+    the name that the answer gives the file, empty where it gives none."""
 
     code: str
     line: int
     column: int
     message: str
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,13 @@ class Sample:
     code. `words` counts the 4-grams. `soft_issues` counts what HTML forgives. `loops` says whether the text ends in a
     repetition loop; None in samples that were stored before that was looked at. `extras` holds what plug-ins
     measured, by their names.
+
+    `hues` maps a hue bin to the occurrences of colors in it; None in samples that were stored before colors got a hue
+    of their own, whose hue is that of their token. `unresolved_colors` counts occurrences of theme names whose color is
+    defined elsewhere: they are in neither `colors` nor `hues`. `lightness` is `light` or `dark`, as the page's main
+    background is, and empty where that is not known. `files` counts the files of the answer that were read.
+    `script_errors` counts why scripts do not parse, and is None where the page has no script; `early_errors` counts
+    what every bundler refuses of code that parses, and is None where there is no script or JSX to look at.
     """
 
     source: str
@@ -101,6 +117,12 @@ class Sample:
     dead_classes: int = 0
     judged_classes: int = 0
     extras: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    hues: tuple[tuple[str, int], ...] | None = None
+    unresolved_colors: int = 0
+    lightness: str = ""
+    files: int = 1
+    script_errors: int | None = None
+    early_errors: int | None = None
 
     @property
     def syntax_valid(self) -> bool:
@@ -118,7 +140,7 @@ class Sample:
             "source": self.source,
             "outcome": self.outcome.value,
             "language": None if self.language is None else self.language.value,
-            "errors": [[e.code, e.line, e.column, e.message] for e in self.errors],
+            "errors": [[e.code, e.line, e.column, e.message, *([e.file] if e.file else [])] for e in self.errors],
             "extraction": self.extraction,
             "soft_issues": self.soft_issues,
             "num_colors": self.num_colors,
@@ -135,6 +157,12 @@ class Sample:
             "dead_classes": self.dead_classes,
             "judged_classes": self.judged_classes,
             "extras": dict(self.extras),
+            "hues": None if self.hues is None else dict(self.hues),
+            "unresolved_colors": self.unresolved_colors,
+            "lightness": self.lightness,
+            "files": self.files,
+            "script_errors": self.script_errors,
+            "early_errors": self.early_errors,
         }
 
     @classmethod
@@ -165,14 +193,24 @@ class Sample:
                 dead_classes=int(stored.get("dead_classes", 0)),
                 judged_classes=int(stored.get("judged_classes", 0)),
                 extras=dict(stored.get("extras", {})),
+                hues=None if stored.get("hues") is None else _pairs(stored["hues"]),
+                unresolved_colors=int(stored.get("unresolved_colors", 0)),
+                lightness=str(stored.get("lightness", "")),
+                files=int(stored.get("files", 1)),
+                script_errors=_count(stored.get("script_errors")),
+                early_errors=_count(stored.get("early_errors")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SampleError(f"A stored sample cannot be read back: {error!r}; score its completion again.") from error
 
 
 def _issue(entry: Sequence[Any]) -> Issue:
-    code, line, column, message = entry
-    return Issue(str(code), int(line), int(column), str(message))
+    code, line, column, message, *file = entry
+    return Issue(str(code), int(line), int(column), str(message), *map(str, file))
+
+
+def _count(stored: Any) -> int | None:
+    return None if stored is None else int(stored)
 
 
 def _pairs(counts: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:

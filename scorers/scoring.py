@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from scorers.extraction import Extraction, Found, extract
-from scorers.html.check import SyntaxIssue, Verdict, check_html
-from scorers.jsx.check import check_jsx
-from scorers.jsx.read import read_jsx
+from scorers.language import READERS
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.metrics.aggregation import Metrics, aggregate
 from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
-from scorers.page import Page, read_page
+from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
-from scorers.position import Position
+from scorers.position import Lines
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
+from scorers.source import SourceFile
+from scorers.verdict import Verdict
 
 # Changes whenever the same completion may get other measurements.
-VERSION = "2"
+VERSION = "3"
 
 MAX_ERRORS = 20
 # Far above what a page uses (hundreds); keeps a stored sample small whatever a model writes.
@@ -123,34 +123,39 @@ def _score(completion: Completion, text: str) -> Sample:
         issue = Issue("empty", 1, 1, "there is no text")
         return Sample(completion.source, Outcome.EMPTY, errors=(issue,))
     extraction = extract(Completion(text, language=completion.language))
-    if extraction.language is None:
+    if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE.get(extraction.found, _NO_CODE[Found.NONE]))
         return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
-    html = extraction.language is Language.HTML
-    verdict = check_html(extraction.code) if html else check_jsx(extraction.code)
-    beside = extraction.styles, extraction.scripts
-    page = read_page(extraction.code, *beside) if html else read_jsx(extraction.code, extraction.styles)
-    outcome = _outcome(verdict, cut=completion.truncated and extraction.cut)
-    return _sample(completion.source, text, extraction, outcome, verdict, page)
+    readings = [READERS[file.language](file.code) for file in extraction.files]
+    main = extraction.files[0].language
+    verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
+    cut = completion.truncated and extraction.cut
+    page = make_page([reading.contents for reading in readings])
+    return _sample(completion.source, text, extraction, cut, verdicts, page)
 
 
-def _outcome(verdict: Verdict, *, cut: bool) -> Outcome:
-    if cut:
-        return Outcome.TRUNCATED
-    return Outcome.VALID if verdict.valid else Outcome.INVALID
+def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
+    """The verdict on a file of an answer: a script beside an HTML page is one of the page's scripts."""
+    if main is not Language.HTML or file.language not in (Language.JS, Language.TS):
+        return verdict
+    return replace(verdict, issues=(), scripts=1, script_errors=verdict.issues)
 
 
-def _sample(source: str, text: str, extraction: Extraction, outcome: Outcome, verdict: Verdict, page: Page) -> Sample:
+def _sample(
+    source: str, text: str, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict], page: Page
+) -> Sample:
+    valid = Outcome.VALID if all(verdict.valid for verdict in verdicts) else Outcome.INVALID
     classes = count_classes(page)
     colors = count_colors(page, classes)
-    words, grams = word_grams(extraction.code)
+    code = "\n".join(file.code for file in extraction.files)
+    words, grams = word_grams(code)
     return Sample(
         source=source,
-        outcome=outcome,
-        language=extraction.language,
-        errors=_errors(text, extraction, outcome, verdict.issues),
+        outcome=Outcome.TRUNCATED if cut else valid,
+        language=extraction.files[0].language,
+        errors=_errors(text, extraction, cut, verdicts),
         extraction=extraction.found.value,
-        soft_issues=verdict.soft,
+        soft_issues=sum(verdict.soft for verdict in verdicts),
         num_colors=colors.total(),
         num_classes=classes.utilities.total(),
         class_tokens=classes.tokens,
@@ -159,19 +164,38 @@ def _sample(source: str, text: str, extraction: Extraction, outcome: Outcome, ve
         colors=_most(colors),
         classes=_most(classes.utilities),
         shape=shape(page.tags),
-        fingerprint=fingerprint(extraction.code),
+        fingerprint=fingerprint(code),
         words=words,
         grams=grams,
+        files=len(extraction.files),
+        script_errors=_script_errors(verdicts),
+        early_errors=_early_errors(verdicts),
     )
 
 
-def _errors(text: str, extraction: Extraction, outcome: Outcome, issues: tuple[SyntaxIssue, ...]) -> tuple[Issue, ...]:
+def _script_errors(verdicts: Sequence[Verdict]) -> int | None:
+    return sum(len(v.script_errors) for v in verdicts) if any(v.scripts for v in verdicts) else None
+
+
+def _early_errors(verdicts: Sequence[Verdict]) -> int | None:
+    found = [verdict.early_errors for verdict in verdicts if verdict.early_errors is not None]
+    return sum(map(len, found)) if found else None
+
+
+def _errors(text: str, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict]) -> tuple[Issue, ...]:
     """The issues, placed in the completion; where the token limit cut the code, that comes first."""
-    origin = Position.of(text, extraction.offset)
-    errors = [Issue(i.code, (at := i.position.inside(origin)).line, at.column, i.message) for i in issues]
-    if outcome is Outcome.TRUNCATED:
-        end = Position.of(text, extraction.offset + len(extraction.code))
-        errors.insert(0, Issue("truncated", end.line, end.column, "the token limit cut the code off here"))
+    lines = Lines(text)
+    errors: list[Issue] = []
+    for file, verdict in zip(extraction.files, verdicts, strict=True):
+        inside = Lines(file.code)
+        for issue in (*verdict.issues, *verdict.script_errors, *(verdict.early_errors or ())):
+            at = lines.position(file.places(inside.offset(issue.position)))
+            errors.append(Issue(issue.code, at.line, at.column, issue.message, file.name))
+        if cut and file.cut:
+            end = lines.position(file.places(len(file.code)))
+            errors.insert(
+                0, Issue("truncated", end.line, end.column, "the token limit cut the code off here", file.name)
+            )
     return tuple(errors[:MAX_ERRORS])
 
 

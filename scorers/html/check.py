@@ -26,7 +26,6 @@ Not covered: framesets, quirks mode, single-file Vue or Svelte components.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scorers.html import insertion_modes
@@ -35,6 +34,7 @@ from scorers.html.fast_path import is_ordinary
 from scorers.html.open_elements import Place, Tag
 from scorers.html.state import State
 from scorers.position import Position, shown
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
 
 if TYPE_CHECKING:
     from turbohtml import Token
@@ -54,31 +54,8 @@ _BREAKING = _EOF_ISSUES.keys() | {"unexpected-character-in-attribute-name"}
 _IN_NO_NAME = frozenset("\"'<")
 # Browsers flatten trees deeper than 512; far beyond that only a model in a loop goes, and memory must stay bounded.
 MAX_DEPTH = 5_000
-MAX_ISSUES = 100
 # Characters that may be copied to start the tokenizer again; pages start it again a few times, loops a million times.
 _MAX_COPIED = 100_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class SyntaxIssue:
-    """One reason why code does not parse, placed in the code itself."""
-
-    code: str
-    position: Position
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a syntax check found: valid means without `issues`; `soft` counts what is forgiven."""
-
-    issues: tuple[SyntaxIssue, ...]
-    soft: int = 0
-
-    @property
-    def valid(self) -> bool:
-        """True without issues."""
-        return not self.issues
 
 
 def check_html(code: str) -> Verdict:

@@ -13,9 +13,9 @@ value, `return` outside of a function), Flow.
 
 from __future__ import annotations
 
-from scorers.html.check import MAX_ISSUES, SyntaxIssue, Verdict
 from scorers.jsx.engine import ParseError, read_source
 from scorers.position import Position, shown
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
 
 # TypeScript says of tags that one is never closed, or that another one closes it.
 _NEVER_CLOSED = (17008, 17014)
@@ -43,8 +43,8 @@ def check_jsx(code: str) -> Verdict:
 
     >>> check_jsx("export default () => <p>Food & Drink</p>").valid
     True
-    >>> check_jsx("<i>one</i><i class='b'>two</i>")
-    Verdict(issues=(), soft=1)
+    >>> check_jsx("<i>one</i><i class='b'>two</i>").soft
+    1
     >>> [i.message for i in check_jsx("const a = <p>x</q>").issues]
     ['`<p>` opened here is closed by `</q>` at line 1']
     """

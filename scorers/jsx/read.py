@@ -13,36 +13,34 @@ Not covered: class names put together from pieces, objects that are passed from 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from scorers.css.declarations import declarations, takes_color
+from scorers.contents import Contents
+from scorers.css.declarations import takes_color
+from scorers.html.read import COLOR_ATTRIBUTES
 from scorers.jsx.engine import read_source
-from scorers.page import COLOR_ATTRIBUTES, Page
 from scorers.tailwind.utility import MAX_CLASS_LENGTH, parse_utility
 
 _CAPITAL = re.compile(r"[A-Z]")
 
 
-def read_jsx(code: str, sheets: Sequence[str] = ()) -> Page:
+def read_jsx(code: str) -> Contents:
     """Reads JSX or TSX, broken or not; what lies beyond the parser's bounds is not read. Never raises.
 
-    `sheets` are style sheets that belong to it and stand beside it.
-
-    >>> page = read_jsx('const a = ["mt-4 grid", "table"]; <p className="flex" style={{color: "#fff"}} />')
-    >>> page.class_names, page.loose_names, page.styles, page.tags
+    >>> found = read_jsx('const a = ["mt-4 grid", "table"]; <p className="flex" style={{color: "#fff"}} />')
+    >>> found.class_names, found.loose_names, found.properties, found.tags
     (('flex',), ('mt-4', 'grid'), (('color', '#fff'),), ('p',))
     """
     source = read_source(code)
-    properties = [(_kebab(name), text) for name, text in source.properties]
-    styles = [(name, text) for name, text in properties if takes_color(name)]
-    for sheet in (*source.sheets, *sheets):
-        styles += declarations(sheet)
-    return Page(
+    properties = ((_kebab(name), text) for name, text in source.properties)
+    return Contents(
         tags=source.tags,
         class_names=source.classes,
         loose_names=tuple(word for words in source.loose if any(_telling(word) for word in words) for word in words),
-        styles=tuple(styles),
+        sheets=source.sheets,
+        properties=tuple((name, text) for name, text in properties if takes_color(name)),
         color_attributes=tuple(text for name, text in source.attributes if _kebab(name) in COLOR_ATTRIBUTES),
+        # What a component imports, or the page around it, may define any class.
+        has_all_css=False,
     )
 
 

@@ -65,6 +65,8 @@ def _rates(samples: Sequence[Sample], prompts: Sequence[str], alike: Likeness | 
             (p, s.syntax_valid) for s, p in pairs if s.outcome is not Outcome.TRUNCATED
         ],
         "eval/repetition_share": [(p, s.loops) for s, p in pairs if s.loops is not None],
+        "eval/script_error_rate": [(p, s.script_errors > 0) for s, p in pairs if s.script_errors is not None],
+        "eval/early_error_rate": [(p, s.early_errors > 0) for s, p in pairs if s.early_errors is not None],
         "eval/duplicate_share": _copies(pairs),
         "eval/lookalike_share": [] if alike is None else [(p, v >= ALIKE) for p, v in _nearest(alike)],
     }

@@ -89,6 +89,8 @@ _INFOS = (
     MetricInfo("eval/outcome_truncated", "samples", "the token limit cut the code"),
     MetricInfo("eval/outcome_no_code", "samples", "text without HTML or JSX"),
     MetricInfo("eval/outcome_empty", "samples", "nothing but blanks"),
+    MetricInfo("eval/script_error_rate", "0-1", "pages with scripts of which one does not parse"),
+    MetricInfo("eval/early_error_rate", "0-1", "code that parses and that every bundler refuses"),
     MetricInfo("eval/soft_issues", "issues", "slips that browsers forgive, over all samples"),
     MetricInfo("eval/color_entropy", "bits", "diversity of color families, over all samples", _ENTROPY),
     MetricInfo("eval/color_shade_entropy", "bits", "diversity of shades, over all samples"),
@@ -96,6 +98,7 @@ _INFOS = (
     MetricInfo("eval/blue_purple_share", "0-1", "blue to purple among hues, mean over samples", _SHARE),
     MetricInfo("eval/dominant_hue_share", "0-1", "samples led by the most common hue", _DOMINANT, least=16),
     MetricInfo("eval/hue_samples", "samples", "samples with enough colors for the hue metrics"),
+    MetricInfo("eval/unresolved_color_share", "0-1", "theme names without a known theme, of all colors"),
     MetricInfo("eval/total_colors_used", "occurrences", "color tokens, over all samples"),
     MetricInfo("eval/distinct_colors", "colors", "distinct color tokens, over all samples"),
     MetricInfo("eval/distinct_colors_1", "colors", "distinct color tokens in one sample, mean"),
@@ -118,6 +121,8 @@ RATES = (
     "eval/duplicate_share",
     "eval/lookalike_share",
     "eval/repetition_share",
+    "eval/script_error_rate",
+    "eval/early_error_rate",
 )
 """Shares of samples: their intervals are Wilson's, clustered by prompt."""
 
@@ -134,6 +139,7 @@ POOLED = (
     "eval/dead_class_rate",
     "eval/structure_similarity",
     "eval/structure_nearest",
+    "eval/unresolved_color_share",
 )
 """Statistics of all samples together: their intervals come from the bootstrap."""
 

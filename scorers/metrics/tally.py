@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from scorers.css.palette import BLUE_PURPLE, HUE_BINS, family, hue_bin
+from scorers.css.palette import BLUE_PURPLE, HUE_BINS, family
+from scorers.measures.hues import hues_of
 from scorers.metrics.likeness import Likeness
 from scorers.metrics.statistics import chances, entropy
 from scorers.sample import Sample
@@ -37,6 +38,8 @@ _SUMS = (
     "compared",
     "similarity",
     "nearest",
+    "unresolved",
+    "colored",
 )
 
 
@@ -81,8 +84,8 @@ class Tally:
         hues = self.families + self.shades
         leaders = hues + len(_HUES)
         rest = leaders + len(_HUES)
-        samples, colors, classes, classes_3, hue_pages, utilities, tokens, dead, judged, *alike = sums[rest:]
-        compared, similarity, nearest = alike
+        samples, colors, classes, classes_3, hue_pages, utilities, tokens, dead, judged, *others = sums[rest:]
+        compared, similarity, nearest, unresolved, colored = others
         return {
             "eval/color_entropy": entropy(sums[: self.families]),
             "eval/color_shade_entropy": entropy(sums[self.families : hues]),
@@ -96,6 +99,7 @@ class Tally:
             "eval/dead_class_rate": _ratio(dead, judged),
             "eval/structure_similarity": _moved(self.similarity, _ratio(similarity, compared), 2),
             "eval/structure_nearest": _ratio(nearest, compared),
+            "eval/unresolved_color_share": _ratio(unresolved, colored),
         }
 
     def total(self) -> Sequence[float]:
@@ -142,6 +146,8 @@ def _sums(sample: Sample) -> dict[str, float]:
         "class_tokens": sample.class_tokens,
         "dead_classes": sample.dead_classes,
         "judged_classes": sample.judged_classes,
+        "unresolved": sample.unresolved_colors,
+        "colored": sample.num_colors + sample.unresolved_colors,
     }
 
 
@@ -160,12 +166,7 @@ def _hue_lanes(sample: Sample) -> Iterator[tuple[Lane, float]]:
 
 
 def _hues(sample: Sample) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    if sample.num_colors >= MIN_TOKENS:
-        for token, count in sample.colors:
-            if hue := hue_bin(token):
-                counts[hue] += count
-    return counts
+    return hues_of(sample) if sample.num_colors >= MIN_TOKENS else Counter()
 
 
 def _rarefied(samples: Sequence[Sample]) -> list[float]:
@@ -208,4 +209,5 @@ def _sizes(samples: Sequence[Sample], alike: Likeness | None) -> Mapping[str, in
         "eval/utility_share": sum(bool(sample.class_tokens) for sample in samples),
         "eval/structure_similarity": compared,
         "eval/structure_nearest": compared,
+        "eval/unresolved_color_share": sum(bool(s.num_colors or s.unresolved_colors) for s in samples),
     }

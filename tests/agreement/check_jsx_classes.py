@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scorers.jsx.read import read_jsx
 from scorers.measures.classes import count_classes
 from tests.agreement.jsx_corpus import TAILWIND_SOURCES, generated, real
 from tests.agreement.tools import Confusion, Report, npm, run_node, versions
+from tests.pages import jsx_page
 
 REFERENCES = {"typescript": "5.9.3", "tailwindcss": "4.3.5", "@tailwindcss/oxide": "4.3.5"}
 SEED = 2027
@@ -41,7 +41,7 @@ def _compare(report: Report, modules: Path, title: str, codes: dict[str, str], k
     answers = run_node(Path(__file__).with_name("scan_classes.mjs"), modules, list(codes.values()))
     found = Confusion()
     for (name, code), answer in zip(codes.items(), answers, strict=True):
-        ours, theirs = set(count_classes(read_jsx(code)).utilities), set(answer[kind])
+        ours, theirs = set(count_classes(jsx_page(code)).utilities), set(answer[kind])
         for token in sorted(ours | theirs):
             found.add(token in ours, token in theirs, f"{token} in {name}")
     found.show(report, title)

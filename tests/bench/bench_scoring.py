@@ -20,7 +20,8 @@ from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
 from scorers.metrics.resampling import REPLICATES
-from scorers.page import Page, read_page
+from scorers.page import Page
+from tests.pages import html_page
 
 _PAGES = 200
 _ROUNDS = 5
@@ -84,7 +85,7 @@ def test_scoring_beside_html5lib_and_beautiful_soup() -> None:
         pytest.skip("html5lib is not installed; `pip install html5lib` for this comparison")
     completions = _completions(_PAGES)
     pages = [_page(seed) for seed in range(_PAGES)]
-    read = [(page, read_page(page)) for page in pages]
+    read = [(page, html_page(page)) for page in pages]
     runs: dict[str, list[float]] = {"ours": [], "theirs": [], "counting": []}
     # CPU time: what else runs on the machine would be in a ratio of two times.
     for _ in range(_ROUNDS):

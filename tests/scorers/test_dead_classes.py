@@ -2,13 +2,12 @@
 
 import pytest
 
-from scorers.jsx.read import read_jsx
 from scorers.measures.classes import ClassCount, count_classes
-from scorers.page import read_page
+from tests.pages import html_page, jsx_page
 
 
 def judged(body: str) -> ClassCount:
-    return count_classes(read_page(body))
+    return count_classes(html_page(body))
 
 
 def test_a_name_that_nothing_knows_is_dead_at_every_occurrence() -> None:
@@ -56,7 +55,7 @@ def test_what_only_looks_like_a_mention_is_none(dead: str) -> None:
 
 def test_nothing_is_judged_where_the_css_lies_elsewhere() -> None:
     page = judged('<link rel="stylesheet" href="site.css"><p class="sparkle">')
-    component = count_classes(read_jsx('export default () => <p className="sparkle" />'))
+    component = count_classes(jsx_page('export default () => <p className="sparkle" />'))
     assert [(count.dead.total(), count.judged) for count in (page, component)] == [(0, 0), (0, 0)]
 
 

@@ -82,7 +82,7 @@ def test_the_code_is_found_in_each_shape(text: str, code: str, found: Found, lan
     extraction = extract(Completion(text))
     assert extraction.code.strip() == code.strip()
     assert (extraction.found, extraction.language) == (found, language)
-    assert text[extraction.offset :].startswith(extraction.code)
+    assert text[extraction.files[0].places(0) :].startswith(extraction.code)
 
 
 @pytest.mark.parametrize(
@@ -123,20 +123,20 @@ SVELTE = "<script>\n  export let items = []\n</script>\n\n{#each items as item}\
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    "text",
     [
-        (f"```vue\n{VUE}\n```", VUE),
-        (f"```html\n{VUE}\n```", VUE),
-        (f"Here:\n\n{VUE}\n\nDone.", VUE),
-        (f"```\n{OLD_VUE}\n```", OLD_VUE),
-        ("```html:src/App.vue\n<template><p>a</p></template>\n```", "<template><p>a</p></template>"),
-        (f"```svelte\n{SVELTE}\n```", SVELTE),
-        (f"```html\n{SVELTE}\n```", SVELTE),
+        f"```vue\n{VUE}\n```",
+        f"```html\n{VUE}\n```",
+        f"Here:\n\n{VUE}\n\nDone.",
+        f"```\n{OLD_VUE}\n```",
+        "```html:src/App.vue\n<template><p>a</p></template>\n```",
+        f"```svelte\n{SVELTE}\n```",
+        f"```html\n{SVELTE}\n```",
     ],
 )
-def test_components_of_other_frameworks_are_not_taken_for_html(text: str, code: str) -> None:
+def test_components_of_other_frameworks_are_not_taken_for_html(text: str) -> None:
     extraction = extract(Completion(text))
-    assert (extraction.found, extraction.language, extraction.code.strip()) == (Found.UNSUPPORTED, None, code)
+    assert (extraction.found, extraction.files) == (Found.UNSUPPORTED, ())
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,14 @@ def test_style_sheets_and_scripts_beside_the_page_go_with_it() -> None:
         f"Three files.\n```html\n{DOCUMENT}\n```\nthen\n```css\na {{}}\n```\n```js\nlet a\n```\n```bash\nls\n```\nBye"
     )
     extraction = extract(Completion(f"<think>\nhm\n</think>\n{text}"))
-    assert (extraction.styles, extraction.scripts) == (("a {}\n",), ("let a\n",))
+    beside = [(file.language, file.code) for file in extraction.files[1:]]
+    assert beside == [(Language.CSS, "a {}\n"), (Language.JS, "let a\n")]
     assert (extraction.reasoning, extraction.prose.split()) == ("hm", ["Three", "files.", "then", "Bye"])
 
 
 def test_scripts_beside_a_component_are_other_modules() -> None:
     extraction = extract(Completion(f"```tsx\n{COMPONENT}\n```\n```css\na {{}}\n```\n```js\nlet a\n```"))
-    assert (extraction.styles, extraction.scripts) == (("a {}\n",), ())
+    assert [file.code for file in extraction.files[1:]] == ["a {}\n"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion, Language, Outcome, Sample, score_sample
-from scorers.html.check import MAX_ISSUES, check_html
+from scorers.html.check import check_html
 from scorers.scoring import MAX_ERRORS
+from scorers.verdict import MAX_ISSUES
 
 SIZE = 100_000
 MEGABYTE = 1_000_000

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scorers.html.check import MAX_DEPTH, MAX_ISSUES, check_html
+from scorers.html.check import MAX_DEPTH, check_html
+from scorers.verdict import MAX_ISSUES
 
 PAGE = "<!doctype html>\n<html><head><title>t</title></head><body>{}</body></html>"
 

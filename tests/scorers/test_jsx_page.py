@@ -2,8 +2,8 @@
 
 import pytest
 
-from scorers.jsx.read import read_jsx
 from scorers.measures.classes import count_classes
+from tests.pages import jsx_page
 
 CLASSES = {
     "attribute": ('<p className="flex p-4" />', "flex p-4"),
@@ -34,11 +34,11 @@ CLASSES = {
 
 @pytest.mark.parametrize(("code", "expected"), CLASSES.values(), ids=CLASSES)
 def test_utilities_are_found_where_class_names_stand(code: str, expected: str) -> None:
-    assert sorted(count_classes(read_jsx(code)).utilities) == sorted(expected.split())
+    assert sorted(count_classes(jsx_page(code)).utilities) == sorted(expected.split())
 
 
 def test_styles_are_read_from_objects_sheets_and_styled_components() -> None:
-    page = read_jsx(
+    page = jsx_page(
         "const A = styled.a`color: red; top: ${x};`;\n"
         "<p style={{ backgroundColor: dark ? '#000' : '#fff', width: '1px' }}><style>{`b { color: blue }`}</style></p>"
     )
@@ -52,9 +52,9 @@ def test_styles_are_read_from_objects_sheets_and_styled_components() -> None:
 
 
 def test_colors_of_svg_attributes_are_read() -> None:
-    page = read_jsx("<svg fill='none'><stop stopColor={`#fff`} offset='5%' /><path stroke={a ? 'red' : b} /></svg>")
+    page = jsx_page("<svg fill='none'><stop stopColor={`#fff`} offset='5%' /><path stroke={a ? 'red' : b} /></svg>")
     assert page.color_attributes == ("none", "#fff", "red")
 
 
 def test_tags_stand_in_the_order_of_the_text() -> None:
-    assert read_jsx("<A.B><p>{a ? <b/> : <i></i>}</p></A.B>").tags == ("A.B", "p", "b", "i")
+    assert jsx_page("<A.B><p>{a ? <b/> : <i></i>}</p></A.B>").tags == ("A.B", "p", "b", "i")

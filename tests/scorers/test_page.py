@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.page import MAX_CHARACTERS, Page, read_page
+from scorers.html.read import MAX_CHARACTERS
+from scorers.page import Page
+from tests.pages import html_page
 
 PIECES = (
     *(
@@ -62,7 +64,7 @@ def scripts_and_styles(page: Page) -> tuple[bool, bool]:
     ],
 )
 def test_style_sheets_and_scripts_are_read_wherever_they_stand(page: str) -> None:
-    assert scripts_and_styles(read_page(page)) == (True, True)
+    assert scripts_and_styles(html_page(page)) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +77,11 @@ def test_style_sheets_and_scripts_are_read_wherever_they_stand(page: str) -> Non
     ],
 )
 def test_other_text_is_neither(page: str) -> None:
-    assert scripts_and_styles(read_page(page)) == (False, False)
+    assert scripts_and_styles(html_page(page)) == (False, False)
 
 
 def test_an_attribute_may_be_more_than_one_thing() -> None:
-    page = read_page(
+    page = html_page(
         "<b x-transition:enter='ease' :class=\"['a', on]\" class=\"b\tc\nb\" fill=red data-x='\"d\"' CLASS=e>"
     )
     assert page.class_names == ("ease", "a", "b", "c", "b")
@@ -89,7 +91,7 @@ def test_an_attribute_may_be_more_than_one_thing() -> None:
 
 
 def test_attributes_without_a_value_hold_nothing() -> None:
-    page = read_page("<p class style :class><link rel><link rel='' href>")
+    page = html_page("<p class style :class><link rel><link rel='' href>")
     assert not page.class_names
     assert not page.styles
 
@@ -106,25 +108,25 @@ def test_attributes_without_a_value_hold_nothing() -> None:
     ],
 )
 def test_classes_are_judged_only_where_the_css_is_known(link: str, judged: bool) -> None:
-    assert (read_page(f"{link}<p class=a>").mentions is not None) is judged
+    assert (html_page(f"{link}<p class=a>").mentions is not None) is judged
 
 
 def test_names_that_never_end_are_not_remembered() -> None:
     name = "data-" + "x" * 1_000_000
-    assert read_page(f"<p {name}='a' class=b>").class_names == ("b",)
+    assert html_page(f"<p {name}='a' class=b>").class_names == ("b",)
 
 
 def test_what_lies_beyond_the_limit_is_not_read() -> None:
-    assert read_page("<p>" + " " * MAX_CHARACTERS + "<b>").tags == ("p",)
+    assert html_page("<p>" + " " * MAX_CHARACTERS + "<b>").tags == ("p",)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text())
 def test_any_text_is_a_page_of_its_start_tags(text: str) -> None:
-    page = read_page(text)
+    page = html_page(text)
     assert len(page.tags) <= text.count("<")
     assert all(name.split() == [name] for name in page.class_names)
 
 
 def test_tags_come_in_the_order_of_the_page_however_deep() -> None:
     page = "<!doctype html><HTML><head></head><body><ul><li>a<li>b</ul><br/><my-card></my-card>" + "<div>" * 100_000
-    assert read_page(page).tags == ("html", "head", "body", "ul", "li", "li", "br", "my-card", *["div"] * 100_000)
+    assert html_page(page).tags == ("html", "head", "body", "ul", "li", "li", "br", "my-card", *["div"] * 100_000)

@@ -226,7 +226,7 @@ def test_a_sample_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"outcome": "fine"}, {"language": "vue"}, {"errors": [["a", 1]]}, {"colors": 3}, {"shape": ["x"]}]
+    "change", [{"outcome": "fine"}, {"language": "elm"}, {"errors": [["a", 1]]}, {"colors": 3}, {"shape": ["x"]}]
 )
 def test_a_stored_sample_of_another_form_is_refused_by_name(change: dict[str, object]) -> None:
     stored = score_sample(Completion(PAGE)).to_dict() | change

@@ -2,10 +2,9 @@
 
 import pytest
 
-from scorers.jsx.read import read_jsx
 from scorers.measures.classes import count_classes
-from scorers.page import read_page
 from scorers.tailwind.utility import data, is_utility, versions_of
+from tests.pages import html_page, jsx_page
 
 UTILITIES = """
 flex hidden container sr-only antialiased -m-px inset-0 -inset-1 -top-2.5 p-4 px-2.5 mt-auto w-1/2 w-full h-screen
@@ -54,7 +53,7 @@ def test_the_table_says_which_tailwind_it_comes_from() -> None:
 
 
 def test_classes_of_a_page_are_counted_by_occurrence() -> None:
-    page = read_page("""
+    page = html_page("""
         <style>.btn { @apply px-4 py-2; }</style>
         <div class="p-4 card" :class="open ? 'flex' : `hidden`" x-transition:enter="transition ease-out">
           <p class="p-4 fa-home">a</p></div>
@@ -67,14 +66,14 @@ def test_classes_of_a_page_are_counted_by_occurrence() -> None:
 
 
 def test_custom_colors_of_the_page_are_utilities() -> None:
-    page = read_page("""
+    page = html_page("""
         <script>tailwind.config = { theme: { extend: { colors: { brand: { DEFAULT: '#f00', 50: '#fee' } } } } }</script>
         <p class="bg-brand text-brand-50 border-brand-900">a</p>""")
     assert set(count_classes(page).utilities) == {"bg-brand", "text-brand-50"}
 
 
 def test_classes_in_jsx_are_found_where_they_stand() -> None:
-    page = read_jsx("""
+    page = jsx_page("""
         import x from "./flex-1"
         const styles = { card: "rounded-lg p-6 flex", name: "outline" }
         const button = cva("inline-flex", { variants: { size: { sm: "h-9 px-3" } } })
@@ -130,19 +129,19 @@ MADE_BY_NONE = "font-nope font-not animate-x animate-from p-tall tablet text-odd
 
 @pytest.mark.parametrize("name", MADE_BY_CONFIG.split())
 def test_every_key_of_the_config_makes_its_utilities(name: str) -> None:
-    assert list(count_classes(read_page(f'{CONFIG}<p class="{name}">a</p>')).utilities) == [name]
+    assert list(count_classes(html_page(f'{CONFIG}<p class="{name}">a</p>')).utilities) == [name]
     assert not is_utility(name)
 
 
 @pytest.mark.parametrize("name", MADE_BY_THEME.split())
 def test_every_namespace_of_the_theme_makes_its_utilities(name: str) -> None:
-    assert list(count_classes(read_page(f'{THEME}<p class="{name}">a</p>')).utilities) == [name]
+    assert list(count_classes(html_page(f'{THEME}<p class="{name}">a</p>')).utilities) == [name]
     assert not is_utility(name)
 
 
 @pytest.mark.parametrize("name", MADE_BY_NONE.split())
 def test_the_theme_makes_no_other_utilities(name: str) -> None:
-    assert not count_classes(read_page(f'{CONFIG}{THEME}<p class="{name}">a</p>')).utilities
+    assert not count_classes(html_page(f'{CONFIG}{THEME}<p class="{name}">a</p>')).utilities
 
 
 @pytest.mark.parametrize(
@@ -164,4 +163,4 @@ def test_the_theme_makes_no_other_utilities(name: str) -> None:
     ],
 )
 def test_class_names_are_found_where_frameworks_put_them(attribute: str, names: str) -> None:
-    assert " ".join(read_page(f"<p {attribute}>x</p>").class_names) == names
+    assert " ".join(html_page(f"<p {attribute}>x</p>").class_names) == names

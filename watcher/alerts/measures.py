@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
-from scorers.css.palette import BLUE_PURPLE, family, hue_bin
+from scorers.css.palette import BLUE_PURPLE, family
+from scorers.measures.hues import hues_of
 from scorers.metrics.likeness import MAX_COMPARED, similarity
 from scorers.metrics.tally import DRAWS, MIN_TOKENS
 from scorers.sample import Sample
@@ -62,11 +63,7 @@ def _families(sample: Sample) -> dict[str, float]:
 
 def _hues(sample: Sample) -> dict[str, float]:
     """The shares of the hues of one page, as every page weighs the same; empty where it has too few colors."""
-    counts: Counter[str] = Counter()
-    if sample.num_colors >= MIN_TOKENS:
-        for token, count in sample.colors:
-            if hue := hue_bin(token):
-                counts[hue] += count
+    counts = hues_of(sample) if sample.num_colors >= MIN_TOKENS else Counter[str]()
     total = counts.total()
     return {hue: count / total for hue, count in counts.items()}
 

@@ -1,0 +1,31 @@
+"""What stands in one file of an answer, whatever language it is written in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What was read from one file, in text order.
+
+    `class_names` holds every occurrence of a class name; `loose_names` words from string literals elsewhere in code,
+    which are class names only if they are utilities. `sheets` are style sheets, `inline` the CSS of style attributes,
+    `properties` the (CSS property, value) pairs of style objects. `color_attributes` are values of `fill` and the like,
+    `literals` color values that code keeps in constants and uses. `scripts` are scripts, `code` the attributes that are
+    code: both may name classes, and a script may configure Tailwind. `imports` are the module names that the file
+    imports. `has_all_css` is false where the CSS of the file lies elsewhere, so that no class can be called dead.
+    """
+
+    tags: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    loose_names: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+    color_attributes: tuple[str, ...] = ()
+    literals: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    has_all_css: bool = True

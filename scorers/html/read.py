@@ -1,0 +1,114 @@
+"""What stands on an HTML page: tags, class names, style sheets, colors in attributes. Never a syntax verdict.
+
+The tokens are those that the syntax check judges, so both see the same page. No tree is built of them: nothing that is
+read here depends on what stands inside what. Of the text, only style sheets and scripts are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from scorers.contents import Contents
+from scorers.html.class_attributes import reader_of
+from scorers.measures.dead_classes import is_known_sheet
+
+MAX_CHARACTERS = 2_000_000
+COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
+# Attributes in which code stands that may name classes.
+_CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
+# Longer names come of a missing quote; they are kept out of the cache, because they have no limit.
+_MAX_NAME = 100
+
+
+def read_html(code: str) -> Contents:
+    """Reads HTML, broken or not; what lies beyond `MAX_CHARACTERS` is not read. Never raises.
+
+    >>> found = read_html('<style>a{color:red}</style><p class="p-4 flex" style="top:0">Hi <b :class="x?`w-1`:0">')
+    >>> found.tags, found.class_names, found.sheets, found.inline
+    (('style', 'p', 'b'), ('p-4', 'flex', 'w-1'), ('a{color:red}',), ('top:0',))
+    """
+    found = _Found()
+    found.read(code[:MAX_CHARACTERS])
+    return Contents(
+        tags=tuple(found.tags),
+        class_names=tuple(found.class_names),
+        sheets=tuple(found.sheets),
+        inline=tuple(found.inline),
+        color_attributes=tuple(found.colors),
+        scripts=tuple(found.scripts),
+        code=tuple(found.code),
+        has_all_css=found.has_all_css,
+    )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the tags of a page hold. `inline` are the style attributes, `code` the attributes that are code;
+    `has_all_css` is false where a link leads to a style sheet that nobody knows."""
+
+    tags: list[str] = field(default_factory=list)
+    class_names: list[str] = field(default_factory=list)
+    sheets: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+    inline: list[str] = field(default_factory=list)
+    colors: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    has_all_css: bool = True
+
+    def read(self, code: str) -> None:
+        """Reads a page. Nothing but text can follow the start tag of a style sheet or a script, up to its end tag."""
+        from turbohtml import TokenType, tokenize
+
+        start, between = TokenType.START_TAG, TokenType.TEXT
+        texts = {"style": self.sheets, "script": self.scripts}
+        text: list[str] | None = None
+        for token in tokenize(code):
+            kind = token.type
+            if kind is start:
+                tag, attributes = token.tag or "", token.attrs or ()
+                self.tags.append(tag)
+                for name, value in attributes:
+                    use = _use(name) if len(name) <= _MAX_NAME else None
+                    if use is not None:
+                        self._take(use, value or "")
+                if tag == "link":
+                    self._link(dict(attributes))
+                text = None if token.self_closing else texts.get(tag)
+            elif kind is not between:
+                text = None
+            elif text is not None:
+                text.append(token.data or "")
+
+    def _take(self, use: _Use, value: str) -> None:
+        if use.class_names is not None:
+            self.class_names += use.class_names(value)
+        if use.style:
+            self.inline.append(value)
+        if use.color:
+            self.colors.append(value)
+        if use.code:
+            self.code.append(value)
+
+    def _link(self, attributes: Mapping[str, str | None]) -> None:
+        if "stylesheet" in (attributes.get("rel") or "").lower() and not is_known_sheet(attributes.get("href") or ""):
+            self.has_all_css = False
+
+
+class _Use(NamedTuple):
+    """What the attributes of some name hold; `class_names` takes the class names out of the value."""
+
+    class_names: Callable[[str], Iterable[str]] | None
+    style: bool
+    color: bool
+    code: bool
+
+
+@lru_cache(maxsize=1 << 12)
+def _use(name: str) -> _Use | None:
+    """What an attribute holds; None for nothing that is read here, as it is for most."""
+    use = _Use(reader_of(name), name == "style", name in COLOR_ATTRIBUTES, _CODE.fullmatch(name) is not None)
+    return use if any(use) else None

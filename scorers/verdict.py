@@ -1,0 +1,39 @@
+"""What a syntax check says of code: the words that all languages share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scorers.position import Position
+
+MAX_ISSUES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxIssue:
+    """One reason why code does not parse, placed in the code itself."""
+
+    code: str
+    position: Position
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a syntax check found: valid means without `issues`; `soft` counts what is forgiven.
+
+    `script_errors` are why scripts of a page do not parse, of `scripts` that were checked: the page is broken for its
+    reader, though its markup is not. `early_errors` are what the parser accepts and every engine and bundler refuses
+    (a name declared twice); None where nobody looked for them. Neither makes code invalid.
+    """
+
+    issues: tuple[SyntaxIssue, ...]
+    soft: int = 0
+    scripts: int = 0
+    script_errors: tuple[SyntaxIssue, ...] = ()
+    early_errors: tuple[SyntaxIssue, ...] | None = None
+
+    @property
+    def valid(self) -> bool:
+        """True without issues."""
+        return not self.issues
