@@ -96,6 +96,12 @@ def test_an_empty_cell_is_none(tmp_path: Path) -> None:
     assert [row.value for row in read_table(path).rows] == [{"prompt": "a", "completion": None}]
 
 
+def test_line_ends_within_a_cell_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "val.csv"
+    path.write_bytes(b'prompt,completion\r\na,"<p>\r\n</p>"\r\nb,"<p>\n</p>"\r\n')
+    assert [row.value["completion"] for row in read_table(path).rows] == ["<p>\r\n</p>", "<p>\n</p>"]
+
+
 @pytest.mark.parametrize(
     ("name", "separator"),
     [("val.csv", ","), ("val.tsv", "\t"), ("val.csv.gz", ","), ("val.csv", ";"), ("val.jsonl", ",")],

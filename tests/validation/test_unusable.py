@@ -24,6 +24,8 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
     ({"messages": [{"role": "user", "content": parts("input_audio")}, TOLD]}, "with audio"),
     ({"messages": [{"role": "user", "content": parts("thinking")}, TOLD]}, "parts of the type thinking"),
     ({"messages": [ASKED, TOLD], "images": ["a.png"]}, "with images"),
+    ({"messages": [{"role": "user", "content": "Build it", "images": ["a.png"]}, TOLD]}, "with images"),
+    ({"messages": [{"role": "user", "content": "Build it", "image": "a.png"}, TOLD]}, "with images"),
     ({"image": {"path": "a.png"}, "text": "<p>a</p>"}, "with images"),
     ({"prompt": "u", "completion": "a", "videos": ["a.mp4"]}, "with videos"),
     ({"messages": [{"role": "user", "content": "<image>Build it"}, TOLD], "images": ["a.png"]}, "with images"),

@@ -103,10 +103,13 @@ def read_values(path: Path) -> Table:
     if content.startswith(b"PAR1"):
         return Table(tuple(_parquet(content)), "row", digest)
     text = _decoded(content)
-    separator = _separator(path, text)
+    # A bare carriage return cannot stand in JSON, so each one ends a line; U+2028 can, and does not.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    separator = _separator(path, lines)
     if separator:
+        # A page in a cell has the line ends that it had, as the datasets library leaves them.
         return Table(tuple(_separated(text, separator)), "row", digest)
-    rows = tuple(_lines(text))
+    rows = tuple(_lines(lines))
     if len(rows) == 1 and isinstance(rows[0].value, list):
         return Table(_entries(rows[0].value), "entry", digest)
     return Table(rows, "line", digest)
@@ -168,12 +171,10 @@ def _unpacked(data: bytes) -> bytes:
 def _decoded(data: bytes) -> str:
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None) or _unmarked(data)
     try:
-        text = data.decode(encoding)
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         where = f"byte {error.start + 1} is not {encoding.upper()}"
         raise Unreadable(f"is neither UTF-8 nor UTF-16 text ({where}); save it as UTF-8") from None
-    # A bare carriage return cannot stand in JSON, so each one ends a line; U+2028 can, and does not.
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _unmarked(data: bytes) -> str:

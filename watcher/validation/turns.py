@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from watcher.engine.types import texts_of
-from watcher.validation.content import Unusable, checked
+from watcher.validation.content import Unusable, checked, refuse_media
 from watcher.validation.roles import CALL, Naming
 
 Turn = dict[str, Any]
@@ -159,6 +159,8 @@ def _turn(message: Mapping[str, Any], naming: Naming) -> Turn:
         raise Unusable(f"with a turn without a {role_key} (keys: {keys})")
     role = named if naming.as_is else naming.meaning(named)
     rest = {key: value for key, value in message.items() if key not in (role_key, content_key)}
+    # Trainers and chat servers also hang pictures on the message itself, with or without a mark in its text.
+    refuse_media(rest)
     content = checked(message.get(content_key), naming.meaning(named))
     if role == CALL and not naming.as_is:
         thought, calls = _calls("".join(texts_of(content)))
