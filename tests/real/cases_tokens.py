@@ -201,6 +201,9 @@ def families(path: Path) -> None:
     cut.enable_truncation(4)
     cut.enable_padding(length=64, pad_id=0, pad_token="<|endoftext|>")
     write(path / "cut and padded", cut, **CHAT, tokenizer_class="GPT2TokenizerFast")
+    drawn = bytewise()
+    drawn.model.dropout = 0.5
+    write(path / "by lot", drawn, **CHAT, tokenizer_class="GPT2TokenizerFast")
     options = {"add_prefix_space": True, "fix_mistral_regex": True, "clean_up_tokenization_spaces": True}
     write(path / "with options", bytewise(), **CHAT, **options, fast_tokenizer_files=["tokenizer.4.0.0.json"])
     write(path / "half a file", bytewise(), **CHAT)

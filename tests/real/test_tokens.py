@@ -74,6 +74,13 @@ def test_blanks_that_the_file_itself_loses_are_said(opened: dict[str, Any]) -> N
     assert "loses blanks: of 'one two' it makes 'onetwo'" in opened["saved by a wrong class"]["note"]
 
 
+def test_merges_are_not_left_out_by_lot(opened: dict[str, Any]) -> None:
+    drawn, plain = (opened[name]["rows"] for name in ("by lot", "bytewise as GPT2Tokenizer"))
+    assert [ids for _, ids, _, _ in drawn] == [ids for _, ids, _, _ in plain]
+    assert "leaves out merges by lot (dropout 0.5)" in opened["by lot"]["note"]
+    assert OTHER_CLASS not in opened["by lot"]["note"]
+
+
 def test_special_tokens_around_a_text_are_the_files_own(opened: dict[str, Any]) -> None:
     assert opened["pieces"]["marked"][0] == 1
     assert opened["bytewise as LlamaTokenizerFast"]["marked"] == opened["bytewise as GPT2Tokenizer"]["rows"][0][1]
