@@ -35,6 +35,8 @@ _BITS = {
 }
 # The format's own limit on a header (100 MB); more is a damaged length field.
 _LARGEST_HEADER = 100_000_000
+# How the text begins that Git leaves in place of a large file where `git lfs` has not run (the Git LFS specification).
+_LFS_POINTER = b"version "
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def read_header(file: Path) -> dict[str, Tensor]:
         size = file.stat().st_size
         with file.open("rb") as stream:
             lead = stream.read(8)
+            if lead == _LFS_POINTER:
+                raise refuse(f"{file}: it is a Git LFS pointer in place of the file; fetch that with `git lfs pull`.")
             length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else _LARGEST_HEADER + 1
             if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
                 raise refuse(f"{file}: the file is truncated or no safetensors file ({size} bytes); save it again.")
