@@ -26,6 +26,7 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
     ({"messages": [ASKED, TOLD], "images": ["a.png"]}, "with images"),
     ({"messages": [{"role": "user", "content": "Build it", "images": ["a.png"]}, TOLD]}, "with images"),
     ({"messages": [{"role": "user", "content": "Build it", "image": "a.png"}, TOLD]}, "with images"),
+    ({"conversation": [{"human": "Build it", "assistant": "a", "images": ["a.png"]}]}, "with images"),
     ({"image": {"path": "a.png"}, "text": "<p>a</p>"}, "with images"),
     ({"prompt": "u", "completion": "a", "videos": ["a.mp4"]}, "with videos"),
     ({"messages": [{"role": "user", "content": "<image>Build it"}, TOLD], "images": ["a.png"]}, "with images"),

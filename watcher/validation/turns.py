@@ -110,6 +110,8 @@ def turns(messages: Sequence[Any], naming: Naming) -> list[Turn]:
     for message in messages:
         if not isinstance(message, Mapping):
             raise Unusable("with turns that are no messages")
+        # Trainers and chat servers also hang pictures on the message itself, with or without a mark in its text.
+        refuse_media(message)
         found += _pair(message) or [_turn(message, naming)]
     return found
 
@@ -159,8 +161,6 @@ def _turn(message: Mapping[str, Any], naming: Naming) -> Turn:
         raise Unusable(f"with a turn without a {role_key} (keys: {keys})")
     role = named if naming.as_is else naming.meaning(named)
     rest = {key: value for key, value in message.items() if key not in (role_key, content_key)}
-    # Trainers and chat servers also hang pictures on the message itself, with or without a mark in its text.
-    refuse_media(rest)
     content = checked(message.get(content_key), naming.meaning(named))
     if role == CALL and not naming.as_is:
         thought, calls = _calls("".join(texts_of(content)))
