@@ -194,6 +194,9 @@ def families(path: Path) -> None:
     write(path / "pieces of old", piecewise(first_only=False), **PIECES, tokenizer_class="LlamaTokenizer", legacy=True)
     write(path / "pieces", piecewise(first_only=True), **PIECES, tokenizer_class="LlamaTokenizerFast", legacy=False)
     write(path / "pieces without names", piecewise(first_only=True), tokenizer_class="LlamaTokenizerFast")
+    write(path / "pieces with an end", piecewise(first_only=True), tokenizer_class="LlamaTokenizer", eos_token="</s>")
+    without = {"bos_token": None, "eos_token": "</s>"}
+    write(path / "pieces without a beginning", piecewise(first_only=True), tokenizer_class="LlamaTokenizer", **without)
     write(path / "unigram", unigram(), eos_token="</s>", unk_token="<unk>", tokenizer_class="T5TokenizerFast")
     write(path / "wordpiece", wordpiece(), **BERT, tokenizer_class="BertTokenizerFast")
     write(path / "wordpiece as LlamaTokenizerFast", wordpiece(), **BERT, tokenizer_class="LlamaTokenizerFast")
@@ -263,7 +266,7 @@ def look(path: Path) -> dict[str, Any]:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         rows.append([text, ids, library(text), text_of(tokenizer, ids, special=True)])
     marked = tokenizer(TEXTS[0])["input_ids"]
-    end = {"eos": tokenizer.eos_token, "eos_id": tokenizer.eos_token_id}
+    end = {"eos": tokenizer.eos_token, "eos_id": tokenizer.eos_token_id, "bos": tokenizer.bos_token}
     return {"note": note, "rows": rows, "marked": marked, **end, "size": len(tokenizer)}
 
 

@@ -86,6 +86,10 @@ def test_special_tokens_around_a_text_are_the_files_own(opened: dict[str, Any]) 
     assert opened["bytewise as LlamaTokenizerFast"]["marked"] == opened["bytewise as GPT2Tokenizer"]["rows"][0][1]
 
 
+def test_a_beginning_that_only_the_class_names_is_taken_over(opened: dict[str, Any]) -> None:
+    assert [opened[f"pieces {name}"]["bos"] for name in ("with an end", "without a beginning")] == ["<s>", None]
+
+
 def test_an_end_token_that_only_the_class_names_is_taken_over(opened: dict[str, Any]) -> None:
     assert opened["pieces without names"]["eos"] == "</s>"
 

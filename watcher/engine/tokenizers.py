@@ -184,14 +184,18 @@ def _by_lot(path: Path) -> str:
 
 
 def _take_over_defaults(path: Path, tokenizer: Any) -> None:
-    """Give `tokenizer` the special tokens that only its class names, as old repositories leave it to them."""
-    if tokenizer.eos_token is not None:
+    """Give `tokenizer` the special tokens that only its class names, as old repositories leave it to them. Those that
+    the files name as none stay none.
+    """
+    told = {**read_object(path / "tokenizer_config.json"), **read_object(path / "special_tokens_map.json")}
+    left = [name for name in _NAMED if getattr(tokenizer, name) is None and name not in told]
+    # Chat templates write these two.
+    if not {"bos_token", "eos_token"} & set(left):
         return
     named = _error_of(lambda: _by_class(path))
-    for name in _NAMED:
+    for name in left:
         token = getattr(named, name, None)
-        known = token is not None and tokenizer.backend_tokenizer.token_to_id(str(token)) is not None
-        if known and getattr(tokenizer, name) is None:
+        if token is not None and tokenizer.backend_tokenizer.token_to_id(str(token)) is not None:
             setattr(tokenizer, name, str(token))
 
 
