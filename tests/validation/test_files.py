@@ -96,6 +96,12 @@ def test_an_empty_cell_is_none(tmp_path: Path) -> None:
     assert [row.value for row in read_table(path).rows] == [{"prompt": "a", "completion": None}]
 
 
+def test_pandas_nan_is_an_empty_cell(tmp_path: Path) -> None:
+    path = tmp_path / "val.json"
+    path.write_text(json.dumps([{"instruction": "a", "input": float("nan"), "output": "b"}]))
+    assert [row.value for row in read_table(path).rows] == [{"instruction": "a", "input": None, "output": "b"}]
+
+
 def test_line_ends_within_a_cell_stay_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "val.csv"
     path.write_bytes(b'prompt,completion\r\na,"<p>\r\n</p>"\r\nb,"<p>\n</p>"\r\n')

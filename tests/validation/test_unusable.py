@@ -36,6 +36,10 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
         "with the unknown role page at the end",
     ),
     ({"messages": []}, "without a user turn"),
+    (
+        {"messages": [{"role": "user", "text": "u"}, {"role": "assistant", "text": "a"}]},
+        r"a user turn without content \(keys: role, text; --val-keys content=KEY names",
+    ),
     ({"messages": "u"}, "messages is text that is no JSON list"),
     ({"messages": '[{"role": "user", "content": "u"}, {"role'}, "begins as messages do and is no JSON"),
     ({"prompt": '[{"role": "user", "content": "u"}, {"role', "completion": "a"}, "begins as messages do"),

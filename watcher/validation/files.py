@@ -186,7 +186,8 @@ def _unmarked(data: bytes) -> str:
 
 def _lines(text: str) -> Iterator[Row]:
     """JSON values one after the other, each by the line at which it begins."""
-    decoder, at, line = json.JSONDecoder(), 0, 1
+    # Python writes NaN, which is no JSON, for the empty cells of a pandas table.
+    decoder, at, line = json.JSONDecoder(parse_constant=lambda _: None), 0, 1
     while True:
         begin = _next_value(text, at)
         if begin == len(text):
