@@ -57,7 +57,7 @@ _READ_IDS = 256
 # This class of transformers never makes special tokens of a text, and saves nothing but the tekken.json that it read.
 _MISTRAL = "MistralCommonBackend"
 _BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
-_ADVICE = "save it with the checkpoints, or name a directory that has it"
+_ADVICE = "save it with the checkpoints, or name a directory that has it with --tokenizer"
 
 
 @dataclass(frozen=True, slots=True)
