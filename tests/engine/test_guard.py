@@ -66,6 +66,15 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path, cut: int) -> None:
     assert str(file) in refusal(tmp_path / "a")
 
 
+def test_a_base_that_is_an_adapter_itself_is_told_as_one(tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path / "a")
+    (path / "config.json").rename(path / "adapter_config.json")
+    (path / "model.safetensors").rename(path / "adapter_model.safetensors")
+    with pytest.raises(UimonError, match=r"is an adapter and no model: merge it .* with --base") as caught:
+        read_inventory(path)
+    assert caught.value.reason is Reason.CONFIG_MISSING
+
+
 def test_a_pointer_that_git_left_is_named(tmp_path: Path) -> None:
     path = tiny_checkpoint(tmp_path / "a")
     (path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")

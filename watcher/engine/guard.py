@@ -131,6 +131,10 @@ def weight_files(path: Path) -> list[Path]:
 def read_config(path: Path) -> dict[str, Any]:
     """`config.json` in `path`. Raises `UimonError` (`config_missing`) where there is none that can be read."""
     file = path / "config.json"
+    if not file.exists() and (path / "adapter_config.json").exists():
+        # A second training over the first one's adapter: what it was trained over lies in no directory.
+        said = f"{path} is an adapter and no model: merge it into its own base (peft: merge_and_unload, then "
+        raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
     try:
         config = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
