@@ -26,7 +26,7 @@ from typing import Any, Final
 from watcher.model import Reason, UimonError
 from watcher.validation.shapes import COLUMNS
 from watcher.validation.turns import is_conversation
-from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in
+from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in, is_columnar
 
 _UNPACK: Final[Mapping[bytes, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b": gzip.decompress,
@@ -132,6 +132,9 @@ def _unwrapped(table: Table, columns: Collection[str]) -> Table:
         return replace(table, rows=(Row(1, values),), unit="line") if is_conversation(values) else table
     if len(values) != 1 or not isinstance(values[0], dict):
         return table
+    if is_columnar(values[0]):
+        way = "`DataFrame.to_json(..., orient='records', lines=True)` writes lines"
+        raise Unreadable(f"holds columns in place of rows; {way}")
     try:
         found = entries_in(values[0], columns)
     except Ambiguous as lists:
