@@ -218,6 +218,12 @@ def families(path: Path) -> None:
     size = bytewise().get_vocab_size()
     write(path / "added by the configuration", bytewise(), **CHAT, added_tokens_decoder=added("<ui>", size))
     write(path / "numbered otherwise", bytewise(), **CHAT, added_tokens_decoder=added("<ui>", size + 7))
+    numbered = path / "numbered otherwise beside"
+    write(numbered, bytewise(), **CHAT)
+    (numbered / "added_tokens.json").write_text(json.dumps({"<ui>": size + 7}))
+    pieces = path / "tokenizer.model numbered otherwise"
+    write_pieces(pieces, "bpe", **PIECES, tokenizer_class="LlamaTokenizer", legacy=False)
+    (pieces / "added_tokens.json").write_text(json.dumps({"<ui>": 5000}))
     write_vocabulary(path / "vocab.json as GPT2Tokenizer", bytewise(), **CHAT, tokenizer_class="GPT2Tokenizer")
     write_vocabulary(path / "vocab.json as LlamaTokenizer", bytewise(), **CHAT, tokenizer_class="LlamaTokenizer")
     write_vocabulary(path / "vocab.json alone", bytewise(), **CHAT, tokenizer_class="GPT2Tokenizer")

@@ -168,6 +168,12 @@ def test_a_token_with_two_numbers_is_refused(opened: dict[str, Any]) -> None:
     assert "gives the token '<ui>' the id" in opened["numbered otherwise"]["sentence"]
 
 
+@pytest.mark.parametrize("name", ["numbered otherwise beside", "tokenizer.model numbered otherwise"])
+def test_so_is_one_whose_number_stands_in_a_file_of_its_own(opened: dict[str, Any], name: str) -> None:
+    assert opened[name]["reason"] == "tokenizer_mismatch"
+    assert "added_tokens.json gives the token '<ui>' the id" in opened[name]["sentence"]
+
+
 def once(uimon: Uimon, place: Path) -> tuple[Any, Any]:
     ended = uimon.once(place / "ck", place / "val.jsonl")
     return ended, uimon.status()[0]

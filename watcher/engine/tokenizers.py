@@ -44,6 +44,7 @@ from watcher.engine.tokenizer_files import (
     default_template,
     has_tokenizer,
     read_object,
+    stated_tokens,
 )
 from watcher.model import Reason, UimonError
 
@@ -210,16 +211,22 @@ def _by_class(path: Path) -> Any:
 
 
 def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> None:
-    """Refuse a token in use that has another id than the configuration gives it: the library numbers it anew."""
+    """Refuse a token in use that has another id than the files beside the vocabulary give it: the library numbers it
+    anew.
+    """
     used = (*texts, *templates_of(path, tokenizer).values())
-    for stated, token in configured_tokens(path).items():
+    for stated, token in stated_tokens(path).items():
         given = tokenizer.convert_tokens_to_ids(token)
         if given != stated and token and any(token in text for text in used):
             raise UimonError(
                 Reason.TOKENIZER_MISMATCH,
-                f"{path}: tokenizer_config.json gives the token {token!r} the id {stated}, the vocabulary beside it "
+                f"{path}: {_stated_in(path)} gives the token {token!r} the id {stated}, the vocabulary beside it "
                 f"{given}; {SAVE}.",
             )
+
+
+def _stated_in(path: Path) -> str:
+    return "tokenizer_config.json" if configured_tokens(path) else "added_tokens.json"
 
 
 def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
