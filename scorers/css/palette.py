@@ -6,9 +6,9 @@ palette has the hue of its family, any other color the hue of its OKLCH angle. O
 https://bottosson.github.io/posts/oklab/.
 
 Where one hue ends and the next begins is the midpoint between the angles of the neighboring families' 500 shades: blue
-(259.8) begins at 248.6, halfway from sky (237.3). By these angles 228 of v3's 242 shades are in their family's bin
-(grays in none). The others are yellow's dark shades, amber's light ones and the darkest of orange, emerald and cyan,
-whose angles drift.
+(259.8) begins at 248.6, halfway from sky (237.3). By these angles and by their chroma, 227 of v3's 242 shades are in
+their family's bin, grays in none. The others are yellow's dark shades, amber's light ones and the darkest of orange,
+emerald, teal and cyan, whose angles drift.
 
 Below a chroma of .05 a color has no hue. Above a lightness of .85 less suffices, a third of what is missing to white,
 but never below .01. That separates the palette: no shade of a gray family reaches the line (slate-500 comes nearest,

@@ -17,7 +17,7 @@ MAX_HOPS = 5
 # Properties whose value is a color, or has one in a definite place.
 _COLORED = re.compile(
     r"-?(?:[a-z]+-)*color|background|border(?:-(?:top|right|bottom|left|block|inline)(?:-(?:start|end))?)?"
-    r"|outline|fill|stroke|text-decoration|column-rule|text-emphasis|bgcolor"
+    r"|outline|(?:fill|stroke)(?:-style)?|text-decoration|column-rule|text-emphasis|bgcolor|bg"
 )
 # Properties in which colors may stand, and that are often given as a whole by a variable.
 _DECORATED = re.compile(

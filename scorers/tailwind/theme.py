@@ -70,9 +70,9 @@ class Theme:
         return definition_color(value, self.variables) or UNRESOLVED
 
 
-def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
-    """The theme that style sheets and scripts of one page define. The first definition of a name wins (`:root` before
-    `.dark`). Never raises.
+def read_theme(styles: Iterable[str], scripts: Iterable[str], variables: Iterable[tuple[str, str]] = ()) -> Theme:
+    """The theme that style sheets, scripts and CSS variables of code define. The first definition of a name wins
+    (`:root` before `.dark`). Never raises.
 
     >>> theme = read_theme(["@theme { --font-hand: x; --color-sea: #00f }"], ["tailwind.config = {theme: {extend: {"
     ...     "spacing: {18: '4.5rem'}, screens: {tablet: '640px'}, colors: {brand: {DEFAULT: 'red'}}}}}"])
@@ -82,6 +82,8 @@ def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
     reading = _Reading()
     for style in styles:
         reading.style(style)
+    for name, value in variables:
+        reading.variable(name, value)
     for script in scripts:
         reading.config(read_config(script))
     return Theme(reading.variables, reading.colors, reading.additions())
@@ -104,8 +106,8 @@ class _Reading:
 
     def style(self, style: str) -> None:
         for name, value in declarations(style) if "--" in style else ():
-            if name.startswith("--") and len(self.variables) < MAX_COLORS:
-                self.variables.setdefault(name, value[:MAX_DEFINITION])
+            if name.startswith("--"):
+                self.variable(name, value)
         if "@" not in style:
             return
         for block in blocks(style, "@theme"):
@@ -114,6 +116,10 @@ class _Reading:
                     self._definition(name.removeprefix("--"), value)
         self._add(_UTILITY.findall(style))
         self.variants.update(_CUSTOM_VARIANT.findall(style)[:MAX_COLORS])
+
+    def variable(self, name: str, value: str) -> None:
+        if len(self.variables) < MAX_COLORS:
+            self.variables.setdefault(name, value[:MAX_DEFINITION])
 
     def config(self, config: Mapping[str, Value]) -> None:
         theme = config.get("theme")
