@@ -51,9 +51,14 @@ def make_page(files: Sequence[Contents]) -> Page:
         color_attributes=_joined(file.color_attributes for file in files),
         loose_names=_joined(file.loose_names for file in files),
         literals=_joined(file.literals for file in files),
-        theme=read_theme(styles, scripts),
+        theme=read_theme(styles, scripts, chain.from_iterable(_variables(file) for file in files)),
         mentions=read_mentions(sheets, (*scripts, *code)) if all(file.has_all_css for file in files) else None,
     )
+
+
+def _variables(file: Contents) -> Iterator[tuple[str, str]]:
+    yield from ((name, value) for name, value in file.properties if name.startswith("--"))
+    yield from file.variables
 
 
 def _declared(files: Sequence[Contents], styles: Iterable[str]) -> Iterator[tuple[str, str]]:
