@@ -96,6 +96,7 @@ def _evaluation(line: dict[str, Any], samples: dict[str, dict[int, dict[str, Any
             float(line["at"]),
             str(line["name"]),
             str(line["digest"]),
+            origin=str(line.get("origin") or ""),
         )
     except (KeyError, TypeError, ValueError):
         return None
