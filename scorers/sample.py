@@ -74,6 +74,15 @@ class Issue:
     message: str
     file: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the file, where the answer names it, line and column.
+
+        >>> Issue("x", 3, 7, "m", "app/page.tsx").place, Issue("x", 3, 7, "m").place
+        ('app/page.tsx:3:7', '3:7')
+        """
+        return f"{self.file}:{self.line}:{self.column}" if self.file else f"{self.line}:{self.column}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

@@ -121,7 +121,7 @@ def _score_one(completion: Completion) -> Sample:
 def _score(completion: Completion, text: str) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
-        return Sample(completion.source, Outcome.EMPTY, errors=(issue,))
+        return Sample(completion.source, Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
     extraction = extract(Completion(text, language=completion.language))
     if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE.get(extraction.found, _NO_CODE[Found.NONE]))

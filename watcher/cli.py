@@ -347,6 +347,30 @@ def retry(
 
 
 @app.command()
+def rescore(
+    run: Annotated[
+        str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
+    ] = None,
+    step: Annotated[str, typer.Option("--step", help="A step, or `all`.", metavar="STEP|all")] = "all",
+    scorers: Annotated[
+        list[str] | None,
+        typer.Option("--scorer", help=_SCORER, metavar="NAME"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would come of it, and keep nothing.")] = False,
+    state_dir: StateDir = None,
+    drain_timeout: DrainTimeout = None,
+    config: ConfigFile = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score the stored samples anew, as after an upgrade, in a new suite; needs no engine, no GPU and no checkpoint."""
+    flags = _settings_of(locals(), "run", "step", "dry_run", "json")
+    from watcher.commands.rescore import run_rescore
+
+    _exit(lambda: run_rescore(run, step, flags, config, dry_run=dry_run, as_json=json, debug=debug), debug)
+
+
+@app.command()
 def doctor(
     ckpts: Annotated[Path | None, typer.Argument(help="The checkpoint directory.", metavar="[CKPTS]")] = None,
     run_id: RunId = None,

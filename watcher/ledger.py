@@ -234,7 +234,7 @@ class Ledger(LedgerReading):
 
         False, and nothing is kept, where the checkpoint's writer has not finished it yet, or never will.
         """
-        with self.change() as db:
+        with self.change():
             now = self.record(record.id)
             if now.early or now.digest != record.digest or now.state not in (State.EVALUATING, State.EVALUATED):
                 return False

@@ -85,7 +85,9 @@ class LedgerReading(LedgerFile):
         """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
         where = "" if exported is None else f"WHERE exported = {int(exported)}"
         with self._lock:
-            rows = self._db.execute(f"{_EVALUATION} {where} ORDER BY checkpoint.step, evaluation.at, evaluation.rowid").fetchall()
+            rows = self._db.execute(
+                f"{_EVALUATION} {where} ORDER BY checkpoint.step, evaluation.at, evaluation.rowid"
+            ).fetchall()
         return [to_evaluation(row) for row in rows]
 
     def evaluations_after(self, place: int) -> tuple[list[Evaluation], int]:
@@ -110,6 +112,15 @@ class LedgerReading(LedgerFile):
             rows = self._db.execute("SELECT uid FROM evaluation WHERE origin IS NOT NULL").fetchall()
         return frozenset(row["uid"] for row in rows)
 
+    def occurred(self) -> frozenset[str]:
+        """The rare counts that were above 0 in an evaluation of this run."""
+        query = (
+            "SELECT DISTINCT one.key FROM evaluation, json_each(evaluation.metrics) AS one "
+            "WHERE one.key LIKE 'eval/extraction\\_%' ESCAPE '\\' AND one.value > 0"
+        )
+        with self._lock:
+            return frozenset(row["key"] for row in self._db.execute(query).fetchall())
+
     def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
         """The samples of one evaluation, in the order of the suite's prompts."""
         with self._lock:
@@ -120,9 +131,9 @@ class LedgerReading(LedgerFile):
         """What `uimon status` shows of every checkpoint, oldest step first, by the last evaluation of each."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT c.*, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, o.uid AS row_uid, EXISTS ("
-                "SELECT 1 FROM checkpoint later WHERE later.name = c.name AND later.id > c.id "
-                "AND later.state IN ('evaluated', 'published')) AS superseded "
+                "SELECT c.*, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
+                "o.uid AS row_uid, EXISTS (SELECT 1 FROM checkpoint later WHERE later.name = c.name "
+                "AND later.id > c.id AND later.state IN ('evaluated', 'published')) AS superseded "
                 f"FROM checkpoint c LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_LAST} "
                 "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id"
             ).fetchall()

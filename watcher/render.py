@@ -73,6 +73,8 @@ def _cells(row: Mapping[str, Any]) -> list[Text]:
     shown = f"{state} ({row['reason']})" if row["reason"] else str(state)
     if row["superseded"]:
         shown += " (superseded)"
+    if row["rescored"]:
+        shown += " (rescored)"
     metrics = row["metrics"]
     return [
         Text(str(row["step"])),

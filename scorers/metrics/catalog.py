@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from scorers.extraction import Found
+
+EXTRACTION = "eval/extraction_"
+"""What the names of the counts of answers by their shape begin with; the rest is a value of `Found`."""
+
 
 class Grade(StrEnum):
     """How a value reads; a value between the bands has none."""
@@ -40,7 +45,8 @@ class MetricInfo:
 
     `least` is the number of samples from which on the bands hold: a few pages may well be blue. `of` names the metric
     that this one is a companion of. What is not `logged` is in the JSON forms only: a chart for each would bury those
-    that people look at.
+    that people look at. A `rare` count is 0 in most runs, and is charted from the evaluation on in which it first is
+    not.
     """
 
     name: str
@@ -50,6 +56,7 @@ class MetricInfo:
     least: int = 0
     of: str = ""
     logged: bool = True
+    rare: bool = False
 
     def grade(self, value: float | None, samples: float | None = None) -> Grade | None:
         """The grade of a value over so many samples, if there is one; without `samples`, enough are assumed.
@@ -89,6 +96,10 @@ _INFOS = (
     MetricInfo("eval/outcome_truncated", "samples", "the token limit cut the code"),
     MetricInfo("eval/outcome_no_code", "samples", "text without HTML or JSX"),
     MetricInfo("eval/outcome_empty", "samples", "nothing but blanks"),
+    *(
+        MetricInfo(f"{EXTRACTION}{found.value}", "samples", f"answers whose shape is `{found.value}`", rare=True)
+        for found in Found
+    ),
     MetricInfo("eval/script_error_rate", "0-1", "pages with scripts of which one does not parse"),
     MetricInfo("eval/early_error_rate", "0-1", "code that parses and that every bundler refuses"),
     MetricInfo("eval/soft_issues", "issues", "slips that browsers forgive, over all samples"),
@@ -177,3 +188,13 @@ def is_logged(name: str) -> bool:
     """
     info = METRICS.get(name)
     return info is None or info.logged
+
+
+def is_rare(name: str) -> bool:
+    """Whether a metric is a count that most runs never have.
+
+    >>> is_rare("eval/extraction_fence"), is_rare("eval/outcome_empty")
+    (True, False)
+    """
+    info = METRICS.get(name)
+    return info is not None and info.rare

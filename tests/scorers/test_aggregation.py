@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from scorers import METRICS, Completion, Grade, Language, Outcome, Sample, aggregate, score, score_sample
 from scorers.css.palette import family, palette
+from scorers.extraction import Found
 from scorers.metrics.catalog import POOLED, RATES
 from scorers.metrics.statistics import entropy, rarefaction, wilson
 
@@ -45,6 +46,7 @@ def test_of_no_samples_counts_are_zero_and_everything_else_is_undefined() -> Non
         "eval/soft_issues",
         "eval/hue_samples",
         *(f"eval/outcome_{o.value}" for o in Outcome),
+        *(f"eval/extraction_{found.value}" for found in Found),
         *(f"{name}_n" for name in (*RATES, *POOLED)),
     }
     assert set(defined.values()) == {0.0}

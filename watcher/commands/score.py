@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scorers import Completion, Language, Report, Sample, score
+from scorers import Completion, Issue, Language, Report, Sample, score
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.model import Reason, UimonError
@@ -147,9 +147,15 @@ def _plain_sample(sample: Sample) -> dict[str, Any]:
         "syntax_valid": sample.syntax_valid,
         "num_colors": sample.num_colors,
         "num_classes": sample.num_classes,
-        "errors": [{"code": e.code, "line": e.line, "column": e.column, "message": e.message} for e in sample.errors],
+        "found": sample.extraction,
+        "errors": [_plain_error(error) for error in sample.errors],
         "scorers": dict(sample.extras),
     }
+
+
+def _plain_error(error: Issue) -> dict[str, Any]:
+    file = error.file or None
+    return {"code": error.code, "file": file, "line": error.line, "column": error.column, "message": error.message}
 
 
 def _files(path: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample
+from scorers.metrics.catalog import EXTRACTION
 from watcher.printable import printable
 
 # How much of what went wrong a person sees at once; `--json` has all of it.
@@ -28,6 +29,7 @@ def show(report: Report) -> None:
     # Model output and file names are printed as they are: no markup, no emoji codes.
     console = Console(markup=False, emoji=False, highlight=False)
     _show_metrics(console, report.metrics)
+    _show_shapes(console, report.metrics)
     _show_offenders(console, report.samples)
     for failure in report.failures:
         Console(stderr=True, markup=False, emoji=False, highlight=False).print(printable(failure), soft_wrap=True)
@@ -44,6 +46,8 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     table.columns[1].justify = table.columns[2].justify = "right"
     known = [name for name in METRICS if name in metrics and not METRICS[name].of]
     for name in (*known, *(name for name in metrics if name not in METRICS)):
+        if name.startswith(EXTRACTION):
+            continue
         info = METRICS.get(name) or MetricInfo(name, "", "of a plug-in")
         grade = info.grade(metrics[name], metrics.get("eval/samples"))
         style = _STYLES[grade] if grade else ""
@@ -51,6 +55,15 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
         cells = (name, value, Text(_interval(name, metrics), "dim"), Text(grade or "", style), info.meaning)
         table.add_row(*cells[: len(columns)])
     console.print(table)
+
+
+def _show_shapes(console: Any, metrics: Mapping[str, float | None]) -> None:
+    """In which shapes the answers came, the most common first: most of the names never occur."""
+    found = {name.removeprefix(EXTRACTION): metrics[name] for name in metrics if name.startswith(EXTRACTION)}
+    counts = sorted(((count, name) for name, count in found.items() if count), key=lambda pair: (-pair[0], pair[1]))
+    if counts:
+        said = ", ".join(f"{count:.0f} {printable(name)}" for count, name in counts)
+        console.print(f"found as: {said}", soft_wrap=True)
 
 
 def _interval(name: str, metrics: Mapping[str, float | None]) -> str:
@@ -108,7 +121,7 @@ def _badness(sample: Sample) -> tuple[int, int, str]:
 
 
 def _place(sample: Sample, error: Issue) -> str:
-    return f"{printable(sample.source)}:{error.line}:{error.column}"
+    return f"{printable(sample.source)}:{printable(error.place)}"
 
 
 def _reason(sample: Sample, error: Issue) -> str:

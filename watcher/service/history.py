@@ -56,8 +56,8 @@ class LedgerHistory:
         return self._by_suite.get(self._suite, {})
 
     def read(self, *, ended: bool) -> History:
-        """All that is known now of the suite that was evaluated last; `ended`: nothing more will come. Samples that were
-        scored anew count as of when they were drawn, so that to score old ones anew ends no history.
+        """All that is known now of the suite that was evaluated last; `ended`: nothing more will come. Samples that
+        were scored anew count as of when they were drawn, so that to score old ones anew ends no history.
 
         Unless it has ended, this is taken down as a time at which uimon was watching.
         """

@@ -151,7 +151,11 @@ class Warner:
         for key in changes.over:
             log.info("Over: %s.", _named(known[key]))
         for key in changes.unwatched:
-            why = "its rule is silenced" if known[key].rule in self._silence else "samples are drawn or scored another way now"
+            why = (
+                "its rule is silenced"
+                if known[key].rule in self._silence
+                else "samples are drawn or scored another way now"
+            )
             log.info("No longer watched, because %s: %s.", why, _named(known[key]))
         self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
 
@@ -164,8 +168,8 @@ class Warner:
         return {a.key for a in known if a.rule in self._silence or (a.uid and a.uid not in watched)}
 
     def _quiet(self, alarms: Iterable[Alarm]) -> set[str]:
-        """Keys of what began at an evaluation whose samples were scored anew: it tells of the past, of which people heard
-        then as it was scored then.
+        """Keys of what began at an evaluation whose samples were scored anew: it tells of the past, of which people
+        heard then, as it was scored then.
         """
         rescored = self._ledger.rescored()
         return {alarm.key for alarm in alarms if alarm.uid in rescored}
