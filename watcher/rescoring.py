@@ -51,7 +51,8 @@ class Rescored:
 
 class Rescorer:
     """Scores the evaluations of one ledger anew. `keep` false: nothing is written. `warn` is told, in sentences, of
-    plug-ins that are missing, or failed; `plugins_failed` is true where one did.
+    plug-ins that are missing, or failed; `plugins_failed` is true where one did. Raises UimonError(CONFIG_INVALID) for
+    a ledger of no run.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Rescorer:
         self._table = table
         self._warn = warn
         self._keep = keep
-        self._run = ledger.recall("run") or ""
+        self._run = _run_of(ledger)
         self._suites = {digest: Suite.from_json(body) for _, digest, body in ledger.suites()}
         self._occurred = set(ledger.occurred())
         self._said: set[str] = set()
@@ -151,6 +152,16 @@ class Rescorer:
         if sentence not in self._said:
             self._said.add(sentence)
             self._warn(sentence)
+
+
+def _run_of(ledger: Ledger) -> str:
+    run = ledger.recall("run")
+    if run is None:
+        sentence = (
+            f"The ledger {ledger.path} is only being made: `uimon watch` has not begun its run; look again later."
+        )
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    return run
 
 
 def _plugins_in(scorer_version: str) -> set[str]:
