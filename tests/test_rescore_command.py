@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ STEPS = (50, 100, 150)
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[StateDir]:
+def state(tmp_path: Path) -> StateDir:
     """A run of three checkpoints that another version has evaluated, and whose directory is gone."""
     made = StateDir(tmp_path / "state")
     made.create()
@@ -50,7 +50,7 @@ def state(tmp_path: Path) -> Iterator[StateDir]:
         for key, value in (("run", RUN), ("entity", ENTITY), ("project", PROJECT), ("wandb", "off")):
             ledger.remember(key, value)
         ledger.close()
-    yield made
+    return made
 
 
 def uimon(*arguments: str | Path, environ: Mapping[str, str], crash_at: str = "") -> subprocess.CompletedProcess[str]:

@@ -28,16 +28,6 @@ SAMPLE_KEYS = [
     "errors",
     "scorers",
 ]
-    "source",
-    "outcome",
-    "language",
-    "syntax_valid",
-    "num_colors",
-    "num_classes",
-    "found",
-    "errors",
-    "scorers",
-]
 
 
 def scored(capsys: pytest.CaptureFixture[str], *paths: Path | str, scorers: Sequence[str] = ()) -> dict[str, Any]:
