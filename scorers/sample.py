@@ -47,6 +47,15 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CodeFile:
+    """One file of a project: its path in it, its text and the language that it is written in."""
+
+    name: str
+    code: str
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a model wrote.
 
@@ -54,6 +63,8 @@ class Completion:
     (a file, a line of a file). With a `language` the text itself is code of that language, as in an `.html` file;
     without one the code has to be found in the text first. `prompt` identifies the prompt, the same for all completions
     of one prompt: they resemble each other, and intervals have to know. Without one it is a prompt of its own.
+    Where the answer is a project on disk, `files` are what is read of it, the page first, and errors are placed in
+    them; `text` is then for plug-ins alone.
     """
 
     text: str
@@ -61,6 +72,7 @@ class Completion:
     source: str = ""
     language: Language | None = None
     prompt: str = ""
+    files: tuple[CodeFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import ENTITY, PROJECT, RUN, SeedRun, environ, history, seed_run, standin
+from tests.publish.conftest import PROJECT, RUN, SeedRun, environ, history, seed_run, standin
 from tests.service.conftest import ScriptedEngine, write_checkpoint
 from tests.test_evaluation import Heard, suite
 from watcher.checkpoints import inspect
-from watcher.demo.standin import Standin
+from watcher.demo.standin import ENTITY, Standin
 from watcher.evaluation import evaluate
 from watcher.ledger import Ledger
 from watcher.model import Staged

@@ -282,6 +282,10 @@ def score(
             metavar="FILE|DIR|-",
         ),
     ],
+    project: Annotated[
+        bool,
+        typer.Option("--project", help="Each directory is one app: its pages, components, styles and configuration."),
+    ] = False,
     key: Annotated[
         str | None,
         typer.Option(
@@ -298,7 +302,7 @@ def score(
     """Score completions that exist already; needs no GPU and no torch. Exits 0 whatever it finds in them."""
     from watcher.commands.score import run_score
 
-    _exit(lambda: run_score(paths, scorers or (), key, as_json=json), debug)
+    _exit(lambda: run_score(paths, scorers or (), key, project=project, as_json=json), debug)
 
 
 @app.command()
