@@ -39,7 +39,8 @@ class Fate(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Rescored:
     """An evaluation, and what became of it. `now` is the evaluation by the scorers of now: the one that was made of it,
-    or the one on record already; None where it `failed` for `reason`, which `detail` says in a sentence.
+    or the one on record already, without its samples; None where it `failed` for `reason`, which `detail` says in a
+    sentence.
     """
 
     origin: Evaluation
@@ -101,7 +102,8 @@ class Rescorer:
             self._ledger.rescored_as(now, row)
             crash_point("rescore.committed")
         self._occurred |= {name for name, value in now.metrics.items() if value and scorers.is_rare(name)}
-        return Rescored(origin, Fate.RESCORED, now)
+        # A long run's answers are more than fits into memory.
+        return Rescored(origin, Fate.RESCORED, replace(now, samples=()))
 
     def _scored(self, origin: Evaluation, suite: str, uid: str) -> tuple[Evaluation, Row]:
         """The evaluation by the scorers of now, and its row."""
