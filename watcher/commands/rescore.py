@@ -95,9 +95,7 @@ def _said(rescored: Iterator[Rescored], *, dry_run: bool) -> Iterator[Rescored]:
         if one.fate is Fate.FAILED:
             log.error("%s (%s)", one.detail, one.reason)
         elif one.fate is Fate.RESCORED:
-            log.info(
-                "Step %d: its %d samples are scored anew.", one.origin.step, len(one.now.samples if one.now else ())
-            )
+            log.info("Step %d is scored anew.", one.origin.step)
         yield one
     if counts[Fate.UNCHANGED] and not counts[Fate.RESCORED]:
         log.info("There is nothing to do: what is evaluated is scored by these scorers already.")
