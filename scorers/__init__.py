@@ -12,7 +12,7 @@ your own: see `scorers.plugins.loader`.
 """
 
 from scorers.metrics.aggregation import aggregate
-from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, is_logged
+from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, grade_of, grades, is_logged
 from scorers.plugins.loader import Plugin, Scorer, ScorerError, load_plugins
 from scorers.sample import Completion, Issue, Language, Outcome, Sample, SampleError
 from scorers.scoring import VERSION, Report, report, score, score_sample, versions
@@ -34,6 +34,8 @@ __all__ = [
     "Scorer",
     "ScorerError",
     "aggregate",
+    "grade_of",
+    "grades",
     "is_logged",
     "load_plugins",
     "report",

@@ -31,6 +31,10 @@ class Language(StrEnum):
     CSS = "css"
 
 
+LIGHT, DARK = "light", "dark"
+"""What `Sample.lightness` may be where it is known."""
+
+
 class Outcome(StrEnum):
     """What became of one completion; each has exactly one, so that outcomes sum to the number of samples.
 

@@ -10,8 +10,9 @@ from scorers.extraction import Extraction, Found, extract
 from scorers.language import READERS
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
+from scorers.measures.repetition import ends_in_loop
 from scorers.metrics.aggregation import Metrics, aggregate
-from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
+from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
 from scorers.position import Lines
@@ -88,7 +89,8 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Samp
     'truncated'
     """
     text = _clean(completion.text)
-    sample = replace(_score(completion, text), prompt=completion.prompt, loops=ends_in_loop(text))
+    loops = ends_in_loop(text, truncated=completion.truncated)
+    sample = replace(_score(completion, text), prompt=completion.prompt, loops=loops)
     if not plugins:
         return sample
     return replace(sample, extras={plugin.name: plugin.measured(completion, sample) for plugin in plugins})
