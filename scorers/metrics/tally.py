@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from scorers.css.palette import BLUE_PURPLE, HUE_BINS, family
+from scorers.css.palette import BLUE_PURPLE, CUSTOM, HUE_BINS, family
 from scorers.measures.hues import hues_of
 from scorers.metrics.likeness import Likeness
 from scorers.metrics.statistics import chances, entropy
@@ -158,7 +158,8 @@ def _sums(sample: Sample) -> dict[str, float]:
         "class_tokens": sample.class_tokens,
         "dead_classes": sample.dead_classes,
         "judged_classes": sample.judged_classes,
-        "unresolved": sample.unresolved_colors,
+        # Older samples kept the names of unresolved colors among their tokens.
+        "unresolved": sample.unresolved_colors + sum(n for name, n in sample.colors if name.startswith(CUSTOM)),
         "colored": sample.num_colors + sample.unresolved_colors,
     }
 
