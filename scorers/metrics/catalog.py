@@ -101,7 +101,7 @@ _HUELESS = _rising(0.65, 0.85)
 _DARK = _rising(0.85, 0.97)
 _ALIKE = _rising(0.23, 0.3)
 _NEAREST = _rising(0.65, 0.8)
-_FLOOR = _rising(0.12, 0.14)
+_FLOOR = _rising(0.1, 0.14)
 
 _INFOS = (
     MetricInfo("train/perplexity", "", "exp(loss) of a logged training step", _PERPLEXITY, document_bands=_PERPLEXITY),
@@ -133,9 +133,7 @@ _INFOS = (
     MetricInfo("eval/blue_purple_share", "0-1", "blue to purple among hues, mean over samples", _BLUE_PURPLE, _LEAST),
     MetricInfo("eval/dominant_hue_share", "0-1", "samples led by the most common hue", _DOMINANT, _LEAST),
     MetricInfo("eval/hueless_share", "0-1", "pages without any color that has a hue", _HUELESS, _LEAST),
-    MetricInfo(
-        "eval/lightness_dark_share", "0-1", "pages with a dark background, of those where it is known", _DARK, _LEAST
-    ),
+    MetricInfo("eval/lightness_dark_share", "0-1", "dark pages among those of known lightness", _DARK, _LEAST),
     MetricInfo("eval/lightness_entropy", "bits", "diversity of light and dark pages"),
     MetricInfo("eval/hue_samples", "samples", "samples with enough colors for the hue metrics"),
     MetricInfo("eval/unresolved_color_share", "0-1", "theme names without a known theme, of all colors"),

@@ -164,10 +164,10 @@ def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
         "mean likeness of each page's layout to the tenth of the pages that is least like it",
         sign=1,
         good=settings.floor_good,
-        warn=settings.floor_collapse,
+        warn=settings.floor_warn,
         change=settings.floor_rise,
         collapse=settings.floor_collapse,
-        limits=("floor_good", "floor_collapse", "floor_rise"),
+        limits=("floor_good", "floor_warn", "floor_collapse", "floor_rise"),
         share=True,
     )
     return first_of((pairs, nearest, floor), view, settings)

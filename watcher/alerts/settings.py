@@ -157,10 +157,12 @@ class AlertSettings(BaseModel):
     """Smallest rise of it that is worth a warning."""
     floor_good: Share = 0.12
     """Mean likeness of a page to the tenth of pages that is least like it, up to which pages were different once; real
-    pages 0.01 to 0.14."""
+    pages 0.01 to 0.14, in windows of 64 up to 0.11."""
+    floor_warn: Share = 0.08
+    """No rise of it is warned of that ends below this; generated pages in windows of 64: up to 0.06."""
     floor_collapse: Share = 0.14
     """Above this all pages share a template; a quarter of its leaves changed: 0.14 to 0.3."""
-    floor_rise: Share = 0.07
+    floor_rise: Share = 0.05
     """Smallest rise of it that is worth a warning."""
 
     classes_good: Annotated[float, Field(ge=0)] = 50

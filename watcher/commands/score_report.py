@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample
+from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample, grade_of
 from watcher.printable import printable
 
 # How much of what went wrong a person sees at once; `--json` has all of it.
@@ -14,7 +14,7 @@ SHOWN_SAMPLES = 20
 SHOWN_ERRORS = 3
 SHOWN_REASONS = 5
 # Narrower, each meaning would be a column of single words.
-_EXPLAINED = 110
+_EXPLAINED = 130
 
 _STYLES = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "red"}
 # Nothing usable at all is worse than a broken page, and that is worse than one which only ran out of tokens.
@@ -38,17 +38,18 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     from rich.text import Text
 
     explained = console.width >= _EXPLAINED
-    columns = ("metric", "value", "95 %", "", *(("meaning",) if explained else ()))
+    # The document's bands are shown as what they are, also where pages show that they do not hold.
+    columns = ("metric", "value", "95 %", "grade", "document", *(("meaning",) if explained else ()))
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     table.columns[0].no_wrap = table.columns[2].no_wrap = True
     table.columns[1].justify = table.columns[2].justify = "right"
     known = [name for name in METRICS if name in metrics and not METRICS[name].of]
     for name in (*known, *(name for name in metrics if name not in METRICS)):
         info = METRICS.get(name) or MetricInfo(name, "", "of a plug-in")
-        grade = info.grade(metrics[name], metrics.get("eval/samples"))
+        grade, document = grade_of(name, metrics), info.document_grade(metrics[name])
         style = _STYLES[grade] if grade else ""
-        value = Text(number(metrics[name], info.unit), style)
-        cells = (name, value, Text(_interval(name, metrics), "dim"), Text(grade or "", style), info.meaning)
+        value, interval = Text(number(metrics[name], info.unit), style), Text(_interval(name, metrics), "dim")
+        cells = (name, value, interval, Text(grade or "", style), Text(document or "", "dim"), info.meaning)
         table.add_row(*cells[: len(columns)])
     console.print(table)
 
