@@ -22,7 +22,9 @@ from itertools import pairwise
 # hence the characters.
 LOOP_REPEATS = 3
 LOOP_CHARACTERS = 200
-# Of a phrase as long as this a second time is enough, where the token limit ended the text: three would not fit.
+# The token limit may cut a page inside a row of five stars or seven days: there it takes more repetitions, or more
+# text than any such row has. Of a phrase as long as `LONG_PHRASE` a second time is enough: three would not fit.
+CUT_REPEATS, CUT_CHARACTERS = 8, 6_000
 LONG_PHRASE = 5_000
 # A page of a calendar has 42 days, an hour 60 minutes, a life less than 100 years: a list of more things that differ in
 # their number alone, and that the token limit had to end, is nobody's. Of long phrases fewer are beyond reason.
@@ -51,8 +53,8 @@ _DIGITS = 18
 def ends_in_loop(text: str, *, truncated: bool = False) -> bool:
     """Whether the text ends in a loop. `truncated` says that the token limit ended it, not the model.
 
-    A phrase counts as repeated from `LOOP_REPEATS` times and `LOOP_CHARACTERS` on; a last repetition that was cut is
-    recognized. In time linear in the text's length.
+    A phrase counts as repeated from `LOOP_REPEATS` times and `LOOP_CHARACTERS` on, more often where the text was cut; a
+    last repetition that was cut is recognized. In time linear in the text's length.
 
     >>> ends_in_loop("<ul>" + "<li>A thing</li>" * 20 + "<li>A th"), ends_in_loop("<div>" * 9 + "</div>" * 9)
     (True, False)
@@ -74,13 +76,21 @@ def _repeats(tail: str, *, truncated: bool) -> bool:
     for period in _periods(tail):
         # The blanks between two repetitions are missing after the last one.
         blanks = period - len(tail[-period:].lstrip())
-        times = LOOP_REPEATS - 1 if truncated and period >= LONG_PHRASE else LOOP_REPEATS
-        length = max(times * period - blanks, LOOP_CHARACTERS)
+        length = max(_times(period, truncated=truncated) * period - blanks, LOOP_CHARACTERS)
         if length > len(tail):
             return False
         if tail[-length:-period] == tail[-length + period :]:
             return True
     return False
+
+
+def _times(period: int, *, truncated: bool) -> int:
+    """How often a phrase of so many characters has to stand at the end."""
+    if not truncated:
+        return LOOP_REPEATS
+    if period >= LONG_PHRASE:
+        return LOOP_REPEATS - 1
+    return min(CUT_REPEATS, max(LOOP_REPEATS, -(-CUT_CHARACTERS // period)))
 
 
 def _periods(tail: str) -> Iterator[int]:
