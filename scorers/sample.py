@@ -31,6 +31,10 @@ class Language(StrEnum):
     CSS = "css"
 
 
+LIGHT, DARK = "light", "dark"
+"""What `Sample.lightness` may be where it is known."""
+
+
 class Outcome(StrEnum):
     """What became of one completion; each has exactly one, so that outcomes sum to the number of samples.
 
@@ -103,7 +107,7 @@ class Sample:
     `num_colors` and `num_classes` count occurrences: of color tokens (the sum of `colors`), of Tailwind utilities (the
     sum of `classes`). `class_tokens` counts every class name, utility or not; `dead_classes` those, of `judged_classes`
     that were looked at, which neither Tailwind nor anything on the page knows. `colors` maps a color token
-    (`blue-500`, `white`, `custom:brand`) and `classes` a utility, as written with its variants, to its occurrences;
+    (`blue-500`, `white`) and `classes` a utility, as written with its variants, to its occurrences;
     both are sorted pairs. `shape` holds the smallest hashes of the page's 5-grams of tags, `grams` those of the code's
     4-grams of words, each at most 256, and `fingerprint` identifies the code up to white space; all are empty without
     code. `words` counts the 4-grams. `soft_issues` counts what HTML forgives. `loops` says whether the text ends in a

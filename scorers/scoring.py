@@ -10,8 +10,9 @@ from scorers.extraction import Extraction, Found, extract
 from scorers.language import READERS
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
+from scorers.measures.repetition import ends_in_loop
 from scorers.metrics.aggregation import Metrics, aggregate
-from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
+from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
 from scorers.position import Lines
@@ -89,7 +90,8 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Samp
     """
     text = _clean(completion.text)
     ends = [file.code for file in completion.files] or [text]
-    sample = replace(_score(completion, text), prompt=completion.prompt, loops=any(map(ends_in_loop, ends)))
+    loops = any(ends_in_loop(end, truncated=completion.truncated) for end in ends)
+    sample = replace(_score(completion, text), prompt=completion.prompt, loops=loops)
     if not plugins:
         return sample
     return replace(sample, extras={plugin.name: plugin.measured(completion, sample) for plugin in plugins})
@@ -158,17 +160,19 @@ def _sample(
         errors=_errors(text, extraction, cut, verdicts),
         extraction=extraction.found.value,
         soft_issues=sum(verdict.soft for verdict in verdicts),
-        num_colors=colors.total(),
+        num_colors=colors.tokens.total(),
         num_classes=classes.utilities.total(),
         class_tokens=classes.tokens,
         dead_classes=classes.dead.total(),
         judged_classes=classes.judged,
-        colors=_most(colors),
+        colors=_most(colors.tokens),
         classes=_most(classes.utilities),
         shape=shape(page.tags),
         fingerprint=fingerprint(code),
         words=words,
         grams=grams,
+        hues=_most(colors.hues),
+        unresolved_colors=colors.unresolved,
         files=len(extraction.files),
         script_errors=_script_errors(verdicts),
         early_errors=_early_errors(verdicts),

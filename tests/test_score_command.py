@@ -45,11 +45,13 @@ def write(path: Path, text: str) -> Path:
 def test_json_has_exactly_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = write(tmp_path / "good.html", GOOD), write(tmp_path / "bad.html", BAD)
     printed = scored(capsys, good, bad)
-    assert list(printed) == ["metrics", "samples", "failures", "missing"]
+    assert list(printed) == ["metrics", "grades", "samples", "failures", "missing"]
     assert printed["failures"] == []
     assert all(value is None or isinstance(value, float) for value in printed["metrics"].values())
     assert printed["metrics"]["eval/syntax_validity_rate"] == 0.5
     assert printed["metrics"]["eval/unique_tailwind_classes_3"] is None
+    assert printed["grades"]["eval/syntax_validity_rate"] == {"grade": "bad", "document": "bad"}
+    assert printed["grades"]["eval/color_entropy"] == {"grade": None, "document": "bad"}
     assert [list(sample) for sample in printed["samples"]] == [SAMPLE_KEYS, SAMPLE_KEYS]
     assert printed["samples"][0] == {
         "source": str(good),
@@ -251,7 +253,7 @@ def test_a_narrow_terminal_gets_the_figures_without_their_meaning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "good.html", GOOD)
-    for columns, explained in ((80, False), (120, True)):
+    for columns, explained in ((80, False), (130, True)):
         monkeypatch.setenv("COLUMNS", str(columns))
         run_score([str(tmp_path)], as_json=False)
         lines = capsys.readouterr().out.splitlines()

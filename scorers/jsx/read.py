@@ -15,9 +15,10 @@ from __future__ import annotations
 import re
 
 from scorers.contents import Contents
-from scorers.css.declarations import takes_color
+from scorers.css.values import takes_color
 from scorers.html.read import COLOR_ATTRIBUTES
 from scorers.jsx.engine import read_source
+from scorers.tailwind.conventions import CONVENTIONAL
 from scorers.tailwind.utility import MAX_CLASS_LENGTH, parse_utility
 
 _CAPITAL = re.compile(r"[A-Z]")
@@ -46,7 +47,9 @@ def read_jsx(code: str) -> Contents:
 
 def _telling(word: str) -> bool:
     """True for a word that is hardly anything but a class name."""
-    return ("-" in word or ":" in word) and len(word) <= MAX_CLASS_LENGTH and parse_utility(word) is not None
+    return (
+        ("-" in word or ":" in word) and len(word) <= MAX_CLASS_LENGTH and parse_utility(word, CONVENTIONAL) is not None
+    )
 
 
 def _kebab(name: str) -> str:

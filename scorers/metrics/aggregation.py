@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from scorers.extraction import Found
+from scorers.measures.hues import hue_known, hues_of
 from scorers.metrics.catalog import EXTRACTION, METRICS, POOLED, RATES
 from scorers.metrics.likeness import ALIKE, Likeness, distinct, likeness
 from scorers.metrics.resampling import REPLICATES, bootstrap
 from scorers.metrics.statistics import Interval, clustered_wilson
 from scorers.metrics.tally import Tally
-from scorers.sample import Outcome, Sample
+from scorers.sample import DARK, Outcome, Sample
 
 Metrics = dict[str, float | None]
 
@@ -77,6 +78,8 @@ def _rates(samples: Sequence[Sample], prompts: Sequence[str], alike: Likeness | 
         "eval/repetition_share": [(p, s.loops) for s, p in pairs if s.loops is not None],
         "eval/script_error_rate": [(p, s.script_errors > 0) for s, p in pairs if s.script_errors is not None],
         "eval/early_error_rate": [(p, s.early_errors > 0) for s, p in pairs if s.early_errors is not None],
+        "eval/hueless_share": [(p, not hues_of(s)) for s, p in pairs if hue_known(s)],
+        "eval/lightness_dark_share": [(p, s.lightness == DARK) for s, p in pairs if s.lightness],
         "eval/duplicate_share": _copies(pairs),
         "eval/lookalike_share": [] if alike is None else [(p, v >= ALIKE) for p, v in _nearest(alike)],
     }

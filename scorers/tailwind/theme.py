@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from scorers.css.declarations import blocks, color_tokens, declarations
-from scorers.css.palette import CUSTOM, palette
+from scorers.css.declarations import blocks, declarations
+from scorers.css.palette import UNRESOLVED, Color, named, palette
+from scorers.css.values import definition_color
 from scorers.tailwind.config import Expression, Value, read_config
-from scorers.tailwind.utility import MAX_CLASS_LENGTH, NO_ADDITIONS, Additions, data
+from scorers.tailwind.conventions import CONVENTIONAL, is_conventional
+from scorers.tailwind.utility import MAX_CLASS_LENGTH, Additions, data
 
 MAX_COLORS = 2_000
 MAX_WORDS = 20_000
@@ -31,34 +33,6 @@ _VARIANT_SPACES = {"breakpoint": ("", "max-", "min-"), "container": ("@", "@max-
 _SUBSTITUTION = re.compile(r"\$\{[^{}]*\}")
 _UTILITY = re.compile(r"@utility\s+([\w-]+)")
 _CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
-# Theme colors that design systems (shadcn/ui, daisyUI, Material) define outside of the component that uses them.
-CONVENTIONAL = frozenset(
-    (
-        "primary",
-        "secondary",
-        "accent",
-        "background",
-        "foreground",
-        "muted",
-        "destructive",
-        "border",
-        "card",
-        "popover",
-        "input",
-        "ring",
-        "brand",
-        "success",
-        "warning",
-        "error",
-        "danger",
-        "info",
-        "surface",
-        "base",
-        "sidebar",
-        "chart",
-        "tertiary",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +42,32 @@ class Theme:
 
     variables: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str] = field(default_factory=dict)
-    additions: Additions = NO_ADDITIONS
+    additions: Additions = CONVENTIONAL
 
-    def token(self, name: str) -> str | None:
-        """The token of a theme color: its palette color, else `custom:name`; None for a name that no theme has, and for
-        one that stands for no color (`transparent`).
+    def color(self, name: str) -> Color | None:
+        """A theme color: `UNRESOLVED` where its definition is not known, None for a name that no theme has and for one
+        that stands for no color (`transparent`).
 
-        A page may define `.text-primary` in plain CSS: a variable of the same name then says which color that is.
+        A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name then says which
+        color that is.
 
-        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).token("brand")
-        'red-500'
-        >>> Theme({"--color-primary": "#fff"}).token("primary"), Theme().token("primary-dark"), Theme().token("center")
-        ('white', 'custom:primary-dark', None)
+        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand")
+        Color(token='red-500', hue='red')
+        >>> Theme({"--primary": "0 100% 50%"}).color("primary") == Theme({"--color-primary": "#f00"}).color("primary")
+        True
+        >>> Theme().color("primary-dark") is UNRESOLVED, Theme().color("center")
+        (True, None)
         """
         value = self.colors.get(name)
         if value is None:
-            if name.partition("-")[0] not in CONVENTIONAL:
+            if not is_conventional(name):
                 return None
             value = self.variables.get(f"--color-{name}") or self.variables.get(f"--{name}") or ""
         if value in palette():
-            return value
+            return named(value)
         if value.strip().lower() in _NO_COLOR:
             return None
-        tokens = color_tokens(value, self.variables)
-        return tokens[0] if tokens else CUSTOM + name
+        return definition_color(value, self.variables) or UNRESOLVED
 
 
 def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
@@ -108,8 +84,7 @@ def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
         reading.style(style)
     for script in scripts:
         reading.config(read_config(script))
-    additions = Additions(frozenset(reading.colors), frozenset(reading.words), frozenset(reading.variants))
-    return Theme(reading.variables, reading.colors, additions)
+    return Theme(reading.variables, reading.colors, reading.additions())
 
 
 @dataclass(slots=True)
@@ -120,6 +95,12 @@ class _Reading:
     colors: dict[str, str] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
     variants: set[str] = field(default_factory=set)
+
+    def additions(self) -> Additions:
+        if not (self.colors or self.words or self.variants):
+            return CONVENTIONAL
+        colors = CONVENTIONAL.colors.union(self.colors)
+        return Additions(colors, frozenset(self.words), frozenset(self.variants))
 
     def style(self, style: str) -> None:
         for name, value in declarations(style) if "--" in style else ():

@@ -63,11 +63,13 @@ class Utility:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """What a page's theme adds: names of colors, whole utilities (`font-display`) and variants (`tablet`)."""
+    """What a theme adds: names of colors, whole utilities (`font-display`) and variants (`tablet`). `shared` says that
+    many pages have the same, so that what was parsed is worth keeping."""
 
     colors: frozenset[str] = _NONE
     words: frozenset[str] = _NONE
     variants: frozenset[str] = _NONE
+    shared: bool = False
 
 
 NO_ADDITIONS = Additions()
@@ -135,12 +137,19 @@ def parse_utility(name: str, additions: Additions = NO_ADDITIONS) -> Utility | N
     if not name or len(name) > MAX_CLASS_LENGTH:
         return None
     utility = _by_default(name)
-    return utility if utility is not None or additions == NO_ADDITIONS else _parse_either(name, additions)
+    if utility is not None or additions is NO_ADDITIONS:
+        return utility
+    return _by_convention(name, additions) if additions.shared else _parse_either(name, additions)
 
 
 @lru_cache(maxsize=1 << 16)
 def _by_default(name: str) -> Utility | None:
     return _parse_either(name, NO_ADDITIONS)
+
+
+@lru_cache(maxsize=1 << 16)
+def _by_convention(name: str, additions: Additions) -> Utility | None:
+    return _parse_either(name, additions)
 
 
 def _parse_either(name: str, added: Additions) -> Utility | None:

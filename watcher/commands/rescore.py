@@ -137,7 +137,7 @@ def _print(run: str, version: str, found: Sequence[Rescored], *, as_json: bool) 
         before, now = one.origin.metrics, one.now.metrics if one.now else {}
         cells = []
         for name in _SHOWN:
-            old, new = (metric(name, of.get(name), of.get("eval/samples")) for of in (before, now))
+            old, new = metric(name, before), metric(name, now)
             cells.append(old + " → " + new if one.fate is Fate.RESCORED else new)
         table.add_row(str(one.origin.step), str(one.fate), *cells)
     Console().print(table)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scorers import Completion, Issue, Language, Report, Sample, score
+from scorers import Completion, Issue, Language, Report, Sample, grades, score
 from watcher.commands.score_project import CODE_SUFFIXES, PROJECT_SUFFIXES, read_project, unread_of, unread_said, walk
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
@@ -152,11 +152,12 @@ def _say(sentence: str) -> None:
 
 
 def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, Any]:
-    """What `--json` prints: `metrics` by name, `samples` in the order of the input, what plug-ins failed at, and the
-    rows that no figure counts, because they have no completion.
+    """What `--json` prints: `metrics` by name, the `grades` of those that have bands, `samples` in the order of the
+    input, what plug-ins failed at, and the rows that no figure counts, because they have no completion.
     """
     return {
         "metrics": report.metrics,
+        "grades": grades(report.metrics),
         "samples": [_plain_sample(sample) for sample in report.samples],
         "failures": list(report.failures),
         "missing": [{"source": row.source, "reason": row.reason} for row in missing],

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample
+from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample, grade_of
 from scorers.metrics.catalog import EXTRACTION
 from watcher.printable import printable
 
@@ -15,7 +15,7 @@ SHOWN_SAMPLES = 20
 SHOWN_ERRORS = 3
 SHOWN_REASONS = 5
 # Narrower, each meaning would be a column of single words.
-_EXPLAINED = 110
+_EXPLAINED = 130
 
 _STYLES = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "red"}
 # Nothing usable at all is worse than a broken page, and that is worse than one which only ran out of tokens.
@@ -40,7 +40,8 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     from rich.text import Text
 
     explained = console.width >= _EXPLAINED
-    columns = ("metric", "value", "95 %", "", *(("meaning",) if explained else ()))
+    # The document's bands are shown as what they are, also where pages show that they do not hold.
+    columns = ("metric", "value", "95 %", "grade", "document", *(("meaning",) if explained else ()))
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     table.columns[0].no_wrap = table.columns[2].no_wrap = True
     table.columns[1].justify = table.columns[2].justify = "right"
@@ -49,10 +50,10 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
         if name.startswith(EXTRACTION):
             continue
         info = METRICS.get(name) or MetricInfo(name, "", "of a plug-in")
-        grade = info.grade(metrics[name], metrics.get("eval/samples"))
+        grade, document = grade_of(name, metrics), info.document_grade(metrics[name])
         style = _STYLES[grade] if grade else ""
-        value = Text(number(metrics[name], info.unit), style)
-        cells = (name, value, Text(_interval(name, metrics), "dim"), Text(grade or "", style), info.meaning)
+        value, interval = Text(number(metrics[name], info.unit), style), Text(_interval(name, metrics), "dim")
+        cells = (name, value, interval, Text(grade or "", style), Text(document or "", "dim"), info.meaning)
         table.add_row(*cells[: len(columns)])
     console.print(table)
 
