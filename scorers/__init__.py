@@ -12,15 +12,16 @@ your own: see `scorers.plugins.loader`.
 """
 
 from scorers.metrics.aggregation import aggregate
-from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, is_logged
+from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, grade_of, grades, is_logged, is_rare
 from scorers.plugins.loader import Plugin, Scorer, ScorerError, load_plugins
-from scorers.sample import Completion, Issue, Language, Outcome, Sample, SampleError
+from scorers.sample import CodeFile, Completion, Issue, Language, Outcome, Sample, SampleError
 from scorers.scoring import VERSION, Report, report, score, score_sample, versions
 
 __all__ = [
     "METRICS",
     "VERSION",
     "Band",
+    "CodeFile",
     "Completion",
     "Grade",
     "Issue",
@@ -34,7 +35,10 @@ __all__ = [
     "Scorer",
     "ScorerError",
     "aggregate",
+    "grade_of",
+    "grades",
     "is_logged",
+    "is_rare",
     "load_plugins",
     "report",
     "score",

@@ -10,8 +10,9 @@ from scorers.extraction import Extraction, Found, extract
 from scorers.language import READERS
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
+from scorers.measures.repetition import ends_in_loop
 from scorers.metrics.aggregation import Metrics, aggregate
-from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
+from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
 from scorers.position import Lines
@@ -88,7 +89,9 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Samp
     'truncated'
     """
     text = _clean(completion.text)
-    sample = replace(_score(completion, text), prompt=completion.prompt, loops=ends_in_loop(text))
+    ends = [file.code for file in completion.files] or [text]
+    loops = any(ends_in_loop(end, truncated=completion.truncated) for end in ends)
+    sample = replace(_score(completion, text), prompt=completion.prompt, loops=loops)
     if not plugins:
         return sample
     return replace(sample, extras={plugin.name: plugin.measured(completion, sample) for plugin in plugins})
@@ -121,8 +124,9 @@ def _score_one(completion: Completion) -> Sample:
 def _score(completion: Completion, text: str) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
-        return Sample(completion.source, Outcome.EMPTY, errors=(issue,))
-    extraction = extract(Completion(text, language=completion.language))
+        return Sample(completion.source, Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
+    given = tuple(SourceFile(_clean(file.code), file.language, name=file.name) for file in completion.files)
+    extraction = Extraction(Found.FILE, given) if given else extract(Completion(text, language=completion.language))
     if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE.get(extraction.found, _NO_CODE[Found.NONE]))
         return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
@@ -131,7 +135,7 @@ def _score(completion: Completion, text: str) -> Sample:
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut
     page = make_page([reading.contents for reading in readings])
-    return _sample(completion.source, text, extraction, cut, verdicts, page)
+    return _sample(completion.source, None if given else text, extraction, cut, verdicts, page)
 
 
 def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
@@ -142,7 +146,7 @@ def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
 
 
 def _sample(
-    source: str, text: str, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict], page: Page
+    source: str, text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict], page: Page
 ) -> Sample:
     valid = Outcome.VALID if all(verdict.valid for verdict in verdicts) else Outcome.INVALID
     classes = count_classes(page)
@@ -184,12 +188,15 @@ def _early_errors(verdicts: Sequence[Verdict]) -> int | None:
     return sum(map(len, found)) if found else None
 
 
-def _errors(text: str, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict]) -> tuple[Issue, ...]:
-    """The issues, placed in the completion; where the token limit cut the code, that comes first."""
-    lines = Lines(text)
+def _errors(text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict]) -> tuple[Issue, ...]:
+    """The issues, placed in the completion, or without a text in their files; where the token limit cut the code, that
+    comes first.
+    """
+    whole = None if text is None else Lines(text)
     errors: list[Issue] = []
     for file, verdict in zip(extraction.files, verdicts, strict=True):
         inside = Lines(file.code)
+        lines = whole or inside
         for issue in (*verdict.issues, *verdict.script_errors, *(verdict.early_errors or ())):
             at = lines.position(file.places(inside.offset(issue.position)))
             errors.append(Issue(issue.code, at.line, at.column, issue.message, file.name))

@@ -282,6 +282,10 @@ def score(
             metavar="FILE|DIR|-",
         ),
     ],
+    project: Annotated[
+        bool,
+        typer.Option("--project", help="Each directory is one app: its pages, components, styles and configuration."),
+    ] = False,
     key: Annotated[
         str | None,
         typer.Option(
@@ -298,7 +302,7 @@ def score(
     """Score completions that exist already; needs no GPU and no torch. Exits 0 whatever it finds in them."""
     from watcher.commands.score import run_score
 
-    _exit(lambda: run_score(paths, scorers or (), key, as_json=json), debug)
+    _exit(lambda: run_score(paths, scorers or (), key, project=project, as_json=json), debug)
 
 
 @app.command()
@@ -344,6 +348,30 @@ def retry(
     from watcher.commands.retry import run_retry
 
     _exit(lambda: run_retry(step, run, state_dir), debug)
+
+
+@app.command()
+def rescore(
+    run: Annotated[
+        str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
+    ] = None,
+    step: Annotated[str, typer.Option("--step", help="A step, or `all`.", metavar="STEP|all")] = "all",
+    scorers: Annotated[
+        list[str] | None,
+        typer.Option("--scorer", help=_SCORER, metavar="NAME"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would come of it, and keep nothing.")] = False,
+    state_dir: StateDir = None,
+    drain_timeout: DrainTimeout = None,
+    config: ConfigFile = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score the stored samples anew, as after an upgrade, in a new suite; needs no engine, no GPU and no checkpoint."""
+    flags = _settings_of(locals(), "run", "step", "dry_run", "json")
+    from watcher.commands.rescore import run_rescore
+
+    _exit(lambda: run_rescore(run, step, flags, config, dry_run=dry_run, as_json=json, debug=debug), debug)
 
 
 @app.command()

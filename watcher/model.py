@@ -73,6 +73,9 @@ class Reason(StrEnum):
     TOKENIZER_MISMATCH = "tokenizer_mismatch"
     TEMPLATE_MISMATCH = "template_mismatch"
 
+    # Stored samples that were to be scored anew.
+    SAMPLES_MISSING = "samples_missing"
+
     # Publication (a row that waits in the outbox).
     DEFERRED = "deferred"
     RUN_NOT_FOUND = "run_not_found"

@@ -101,7 +101,7 @@ def _require_most_kept(lost: Sequence[str], usable: Sequence[PromptSpec]) -> Non
 def request_digest(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = ()) -> str:
     """Digest of what the user asked for: with the same request, a restart continues the same suite."""
     asked = _asked(settings, val, plugins)
-    asked["reading"] = [_READING, settings.val_format, sorted(settings.val_keys.items())]
+    asked["reading"] = _reading(settings)
     return _digest(asked)
 
 
@@ -111,6 +111,24 @@ def earlier_digests(settings: Settings, val: ValFile, plugins: Sequence[Plugin] 
     They could not be told how to read the file, so a request that says it has none.
     """
     return () if settings.val_format or settings.val_keys else (_digest(_asked(settings, val, plugins)),)
+
+
+def requests_under(settings: Settings, val: ValFile, scorer_version: str) -> frozenset[str]:
+    """Digests of the same request where samples were scored under `scorer_version`, as this and earlier versions of
+    uimon wrote it down.
+    """
+    asked = _asked(settings, val, ()) | {"scorers": scorer_version}
+    plain = () if settings.val_format or settings.val_keys else (_digest(asked),)
+    return frozenset((_digest(asked | {"reading": _reading(settings)}), *plain))
+
+
+def scored_by(suite: Suite, plugins: Sequence[Plugin]) -> Suite:
+    """The suite of the same prompts and sampling whose samples are scored by this version, with these plug-ins."""
+    return replace(suite, scorer_version=scorers.versions(plugins))
+
+
+def _reading(settings: Settings) -> list[object]:
+    return [_READING, settings.val_format, sorted(settings.val_keys.items())]
 
 
 def _digest(asked: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Rules over pooled statistics: colors, hues, layouts and classes that lose their variety."""
+"""Rules over pooled statistics: colors, hues, lightness and layouts that lose their variety."""
 
 from __future__ import annotations
 
@@ -94,8 +94,50 @@ def blue_purple_takeover(view: View, settings: AlertSettings) -> Finding | None:
     return first_of((channel,), view, settings)
 
 
+def hues_gone(view: View, settings: AlertSettings) -> Finding | None:
+    """Pages have no hue any more: grays, black and white alone."""
+    channel = Channel(
+        Measure.HUELESS,
+        "of the pages without any hue",
+        sign=1,
+        good=settings.hueless_good,
+        warn=settings.hueless_warn,
+        change=settings.hueless_rise,
+        collapse=settings.hueless_collapse,
+        limits=("hueless_good", "hueless_warn", "hueless_rise", "hueless_collapse"),
+        share=True,
+    )
+    return first_of((channel,), view, settings)
+
+
+def one_lightness(view: View, settings: AlertSettings) -> Finding | None:
+    """All pages have become dark; or all light, where dark ones were."""
+    dark = Channel(
+        Measure.DARK,
+        "of the pages dark",
+        sign=1,
+        good=settings.dark_good,
+        warn=settings.dark_warn,
+        change=settings.dark_rise,
+        collapse=settings.dark_collapse,
+        limits=("dark_good", "dark_warn", "dark_rise", "dark_collapse"),
+        share=True,
+    )
+    light = Channel(
+        Measure.DARK,
+        "of the pages dark",
+        sign=-1,
+        good=settings.light_fall,
+        warn=settings.light_warn,
+        change=settings.light_fall,
+        limits=("light_warn", "light_fall"),
+        share=True,
+    )
+    return first_of((dark, light), view, settings)
+
+
 def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
-    """Pages have become alike: all of them, or each and its nearest other."""
+    """Pages have become alike: all of them, each and its nearest other, or each and even those least like it."""
     pairs = Channel(
         Measure.LIKENESS,
         "mean likeness of the layouts of two pages",
@@ -117,7 +159,18 @@ def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
         limits=("nearest_good", "nearest_collapse", "nearest_rise"),
         share=True,
     )
-    return first_of((pairs, nearest), view, settings)
+    floor = Channel(
+        Measure.FLOOR,
+        "mean likeness of each page's layout to the tenth of the pages that is least like it",
+        sign=1,
+        good=settings.floor_good,
+        warn=settings.floor_warn,
+        change=settings.floor_rise,
+        collapse=settings.floor_collapse,
+        limits=("floor_good", "floor_warn", "floor_collapse", "floor_rise"),
+        share=True,
+    )
+    return first_of((pairs, nearest, floor), view, settings)
 
 
 def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -> Finding | None:

@@ -77,13 +77,13 @@ def assembled(
         _require_same_run(ledger, run, name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board, say = Board(), _once(log.warning)
-        at_wandb = _RunAtWandb(run, board)
+        at_wandb = RunAtWandb(run, board)
         parts = Parts(
             source=source,
             engine=engine,
             ledger=ledger,
             exporter=Exporter(ledger, state),
-            outboxes=None if run is None else partial(_outboxes, settings, run, ledger, state),
+            outboxes=None if run is None else partial(outboxes_of, settings, run, ledger, state),
             run_facts=at_wandb.facts,
             logged=at_wandb.logged,
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
@@ -149,7 +149,8 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
     )
 
 
-def _outboxes(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
+def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
+    """The outboxes of a run, and of its companion."""
     publisher = WandbPublisher(run, state.root / "wandb")
     mode = "auto" if settings.wandb == "off" else settings.wandb
     return Outboxes(
@@ -162,7 +163,7 @@ def _outboxes(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, 
     )
 
 
-class _RunAtWandb:
+class RunAtWandb:
     """The run at W&B, asked again and again; what keeps it from being known is said once, not each time."""
 
     def __init__(self, run: RunRef | None, board: Board) -> None:

@@ -266,6 +266,7 @@ class Evaluator:
             warn=lambda sentence: self._warn(record, _own_path(sentence, record)),
             health=lambda: self._health(record),
             plugins=self._plugins,
+            occurred=self._ledger.occurred,
         )
 
     def _warn(self, record: Record, sentence: str) -> None:

@@ -13,7 +13,16 @@ from watcher.config import Settings
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
 from watcher.ledger import Ledger, Record
 from watcher.service.signals import log
-from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest, shortened
+from watcher.suite import (
+    Renderer,
+    Suite,
+    build_suite,
+    earlier_digests,
+    request_digest,
+    requests_under,
+    scored_by,
+    shortened,
+)
 from watcher.validation import ValFile
 
 
@@ -83,6 +92,30 @@ class SuiteInForce:
                     "stays one; with another --state-dir they are rendered as this version does."
                 )
                 return Suite.from_json(kept)
+        return self._scored_anew()
+
+    def _scored_anew(self) -> Suite | None:
+        """The suite of the same request under other scorers, with those of this start: an upgrade in the middle of a
+        run changes what samples are taken for, not what is asked.
+        """
+        for request, digest, body in self._ledger.suites():
+            before = Suite.from_json(body)
+            if request not in requests_under(self._settings, self._val, before.scorer_version):
+                continue
+            suite = scored_by(before, self._plugins)
+            self._keep(suite)
+            options = "".join(f" --scorer {name}" for name in self._settings.scorers)
+            log.warning(
+                "Samples are scored another way than before (scorers %s, now %s), so suite %s follows on suite %s, "
+                "with the same prompts. To carry over what was evaluated so far, stop uimon, run `uimon rescore%s`, "
+                "and start it again.",
+                before.scorer_version,
+                suite.scorer_version,
+                suite.digest,
+                digest,
+                options,
+            )
+            return suite
         return None
 
     def _built(self, record: Record, base: Path | None) -> Suite:
