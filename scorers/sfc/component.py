@@ -145,4 +145,3 @@ def text_value(text: str) -> Chunk:
 def template_text(text: str) -> Chunk:
     """Plain text as a part of a template literal."""
     return re.sub(r"[\\`$]", r"\\\g<0>", text)
-

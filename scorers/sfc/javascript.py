@@ -16,7 +16,25 @@ _STOP_OR_MARKUP = re.compile(r"[{}`'\"/<]")
 _IN_TEMPLATE = re.compile(r"`|\$\{|\\.", re.DOTALL)
 _MARKUP = re.compile(r"<(?:[A-Za-z_$]|>)")
 # Words after which a value begins, so that `/` begins a regular expression and `<` a tag.
-_BEFORE_VALUE = frozenset("await case default delete do else in instanceof new of return throw typeof void yield".split())
+_BEFORE_VALUE = frozenset(
+    [
+        "await",
+        "case",
+        "default",
+        "delete",
+        "do",
+        "else",
+        "in",
+        "instanceof",
+        "new",
+        "of",
+        "return",
+        "throw",
+        "typeof",
+        "void",
+        "yield",
+    ]
+)
 _WORD = re.compile(r"[\w$]+\Z")
 _LONGEST_WORD = 12
 _MAX_BLANKS = 200

@@ -108,7 +108,7 @@ class AttributeReader:
 
 
 def props_of(component: Component, tag: StartTag, *, plain: bool) -> Iterator[Prop]:
-    """What the attributes of a tag say; the code in them is handed to the component. `plain` ones have no directives."""
+    """What the attributes of a tag say; the code in them is handed to the component. `plain` ones are no directives."""
     plain = plain or tag.get("v-pre") is not None
     for attribute in tag.attributes:
         if not plain and _DIRECTIVE.match(attribute.name):
