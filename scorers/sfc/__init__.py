@@ -1,1 +1,1 @@
-"""Components in one file: Vue, Svelte and Astro. Their own markup is read here, their code by `jsx`, their CSS by `css`."""
+"""Components in one file: Vue, Svelte, Astro. Their markup is read here, their code by `jsx`, their CSS by `css`."""

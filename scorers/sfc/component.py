@@ -47,9 +47,20 @@ class Prop:
     value: tuple[Chunk, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A piece of code and where it stands; `typed` None is what the component is."""
+
+    shape: str
+    code: str
+    at: int
+    typed: bool | None = None
+
+
 @dataclass
 class Component:
-    """One component while it is read. `typed` allows TypeScript in the expressions of its markup."""
+    """One component while it is read. `typed` allows TypeScript, in the expressions of its markup and in scripts that
+    say nothing else."""
 
     code: str
     typed: bool = True
@@ -57,7 +68,7 @@ class Component:
     sheets: list[str] = field(default_factory=list)
     inline: list[str] = field(default_factory=list)
     _issues: list[tuple[int, str, str]] = field(default_factory=list)
-    _pieces: list[tuple[Piece, int]] = field(default_factory=list)
+    _pieces: list[_Place] = field(default_factory=list)
     _scripts: list[tuple[str, int]] = field(default_factory=list)
     _markup: list[Chunk] = field(default_factory=list)
 
@@ -81,13 +92,13 @@ class Component:
 
     def piece(self, shape: str, at: int, code: str) -> int:
         """Code that stands at an offset; its number."""
-        self._pieces.append((Piece(shape, code, self.typed), at))
+        self._pieces.append(_Place(shape, code, at))
         return len(self._pieces) - 1
 
-    def script(self, start: int, end: int, *, jsx: bool, typed: bool) -> None:
+    def script(self, start: int, end: int, *, jsx: bool, typed: bool | None = None) -> None:
         """A script between two offsets."""
         code = self.code[start:end]
-        self._pieces.append((Piece("jsxModule" if jsx else "module", code, typed), start))
+        self._pieces.append(_Place("jsxModule" if jsx else "module", code, start, typed))
         self._scripts.append((code, len(self._pieces) - 1))
 
     def element(self, name: str, props: Iterable[Prop] = ()) -> None:
@@ -103,13 +114,13 @@ class Component:
 
     def reading(self) -> Reading:
         """The verdict on all that was collected, and what it holds."""
-        found = check_pieces([piece for piece, _ in self._pieces])
+        found = check_pieces([Piece(p.shape, p.code, self.typed if p.typed is None else p.typed) for p in self._pieces])
         if found is None:
             self.issue("too_large", 0, "the component holds more code than the parser reads")
             return Reading(self._verdict(), Contents(sheets=tuple(self.sheets), has_all_css=False))
-        for (_, at), error in zip(self._pieces, found, strict=True):
+        for piece, error in zip(self._pieces, found, strict=True):
             if error is not None:
-                self.issue(f"ts{error.code}", at + error.offset, shown(error.message, _MAX_MESSAGE).rstrip("."))
+                self.issue(f"ts{error.code}", piece.at + error.offset, shown(error.message, _MAX_MESSAGE).rstrip("."))
         contents = read_jsx(self._as_tsx(found))
         sheets, inline = (*contents.sheets, *self.sheets), (*contents.inline, *self.inline)
         return Reading(self._verdict(), replace(contents, sheets=sheets, inline=inline, has_all_css=False))
@@ -128,7 +139,7 @@ class Component:
     def _between(self, number: int, errors: Sequence[ParseError | None]) -> str:
         if errors[number] is not None:
             return "0"
-        piece = self._pieces[number][0]
+        piece = self._pieces[number]
         before, after = _AROUND[piece.shape]
         return f"{before}{piece.code}{after}"
 

@@ -11,56 +11,41 @@ _SKIPPED = re.compile(
 )
 # Bounded, because a bracket that is never closed is looked for from each slash.
 _REGULAR_EXPRESSION = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.){0,200}+\]){1,400}+/")
-_STOP = re.compile(r"[{}`'\"/]")
-_STOP_OR_MARKUP = re.compile(r"[{}`'\"/<]")
+# Where to stop: at the next brace or back quote, with tags also at the next `<` that begins a tag or a fragment, or at
+# the fence of a frontmatter.
+BRACES = re.compile(r"[{}`'\"/]")
+BRACES_AND_TAGS = re.compile(r"[{}`'\"/<]")
+FENCE = re.compile(r"---|[`'\"/]")
 _IN_TEMPLATE = re.compile(r"`|\$\{|\\.", re.DOTALL)
 _MARKUP = re.compile(r"<(?:[A-Za-z_$]|>)")
 # Words after which a value begins, so that `/` begins a regular expression and `<` a tag.
 _BEFORE_VALUE = frozenset(
-    [
-        "await",
-        "case",
-        "default",
-        "delete",
-        "do",
-        "else",
-        "in",
-        "instanceof",
-        "new",
-        "of",
-        "return",
-        "throw",
-        "typeof",
-        "void",
-        "yield",
-    ]
-)
+    ("await", "case", "default", "delete", "do", "else", "in", "instanceof", "new", "of", "return", "throw", "typeof")
+) | {"void", "yield"}
 _WORD = re.compile(r"[\w$]+\Z")
 _LONGEST_WORD = 12
 _MAX_BLANKS = 200
 
 
-def next_stop(code: str, at: int, markup: bool = False) -> int:
-    """The offset of the next brace or back quote in JavaScript, with `markup` also of the next `<` that begins a tag
-    or a fragment; the length of `code` where there is none.
+def next_stop(code: str, at: int, stops: re.Pattern[str] = BRACES) -> int:
+    """The offset of the next of `stops` in JavaScript; the length of `code` where there is none.
 
-    >>> next_stop("a('}') / 2 /* } */ }", 0), next_stop("a < b && <p>", 0, markup=True)
+    >>> next_stop("a('}') / 2 /* } */ }", 0), next_stop("a < b && <p>", 0, BRACES_AND_TAGS)
     (19, 9)
     """
-    stop = _STOP_OR_MARKUP if markup else _STOP
-    while found := stop.search(code, at):
-        at, character = found.start(), found[0]
-        if character in "{}`":
-            return at
-        if character == "<":
+    while found := stops.search(code, at):
+        at, text = found.start(), found[0]
+        if text == "<":
             if _MARKUP.match(code, at) and begins_value(code, at):
                 return at
             at += 1
-            continue
-        skipped = _SKIPPED.match(code, at)
-        if skipped is None and begins_value(code, at):
-            skipped = _REGULAR_EXPRESSION.match(code, at)
-        at = skipped.end() if skipped else at + 1
+        elif text in "'\"/":
+            skipped = _SKIPPED.match(code, at)
+            if skipped is None and begins_value(code, at):
+                skipped = _REGULAR_EXPRESSION.match(code, at)
+            at = skipped.end() if skipped else at + 1
+        else:
+            return at
     return len(code)
 
 
@@ -82,9 +67,24 @@ def closing_brace(code: str, at: int) -> int:
     >>> closing_brace("{a: `${b}}`, c: '}'}}", 0), closing_brace("a {}", 0)
     (20, -1)
     """
-    inside: list[str] = []
-    while True:
-        if inside and inside[-1] == "`":
+    end = _behind(code, at, "{")
+    return end - 1 if end > 0 else -1
+
+
+def template_end(code: str, at: int) -> int:
+    """The offset behind the back quote that ends the template literal whose back quote stands before `at`; -1 without.
+
+    >>> template_end("a ${`}` + b} ` c", 0)
+    14
+    """
+    return _behind(code, at, "`")
+
+
+def _behind(code: str, at: int, opened: str) -> int:
+    """The offset behind what closes the brace or the back quote that stands before `at`; -1 where nothing does."""
+    inside = [opened]
+    while inside:
+        if inside[-1] == "`":
             at = template_stop(code, at)
             if at < 0:
                 return -1
@@ -97,12 +97,11 @@ def closing_brace(code: str, at: int) -> int:
         if at == len(code):
             return -1
         if code[at] == "}":
-            if not inside:
-                return at
             inside.pop()
         else:
             inside.append(code[at])
         at += 1
+    return at
 
 
 def begins_value(code: str, at: int) -> bool:
@@ -114,5 +113,4 @@ def begins_value(code: str, at: int) -> bool:
     if last.isalnum() or last in "_$":
         word = _WORD.search(before, max(0, len(before) - _LONGEST_WORD))
         return word is not None and word[0] in _BEFORE_VALUE
-    # A tag may follow another one.
-    return last not in ")]}'\"`" if last != ">" else True
+    return last not in ")]}'\"`"

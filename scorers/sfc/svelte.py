@@ -22,7 +22,6 @@ from scorers.sfc.svelte_attributes import SvelteAttributes
 from scorers.sfc.svelte_blocks import BLOCKS, Head, read_head, read_special
 from scorers.sfc.tags import OpenTags, StartTag
 
-_TYPED = re.compile(r"<script\s[^>]*\blang=([\"']?)ts\1[\s>]")
 _NEXT = re.compile(r"[<{]")
 _BLANKS = re.compile(r"\s*")
 _END_NAME = re.compile(r"</([^\s/>]*)\s*")
@@ -31,26 +30,8 @@ _ELSE_IF = re.compile(r"if\s+")
 _ELEMENT = re.compile(r"![A-Za-z]+|[A-Za-z][A-Za-z0-9]*(?::[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]|-[^\s/>]*)?")
 _COMPONENT = re.compile(r"[A-Z][\w$.]*|(?!\d)[\w$]+(?:\.[\w$]+)+")
 _VOID = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "command",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "keygen",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-        "!doctype",
-    ]
-)
+    ("area", "base", "br", "col", "command", "embed", "hr", "img", "input", "keygen", "link", "meta", "param", "source")
+) | {"track", "wbr"}
 # The start tags that end an element whose end tag HTML lets its author leave out:
 # https://html.spec.whatwg.org/multipage/syntax.html#optional-tags.
 _ENDED_BY = {
@@ -106,9 +87,13 @@ def read_svelte(code: str) -> Reading:
     >>> reading.contents.class_names, read_svelte("<div><b>x</div>").verdict.soft
     (('p-4', 'm-1'), 1)
     """
-    component = Component(code, typed=_TYPED.search(code) is not None)
+    component = Component(code, typed=False)
     _Svelte(component).read()
     return component.reading()
+
+
+def _is_void(name: str) -> bool:
+    return name in _VOID or name.lower() == "!doctype"
 
 
 class _Svelte:
@@ -222,7 +207,7 @@ class _Svelte:
             return self._fail("expected_token", at, "this comment is never closed by `-->`") if end < 0 else end + 3
         if code.startswith("/", at + 1):
             return self._end_tag(at)
-        tag, props = self.attributes.read(at)
+        tag, props = self.attributes.read(at, own=not self.open)
         if tag is None:
             return None
         if not (_ELEMENT.fullmatch(tag.name) or _COMPONENT.fullmatch(tag.name)):
@@ -235,7 +220,7 @@ class _Svelte:
             self.component.element(tag.name, props)
         if self.open.top[0] in _ENDED_BY and tag.name in _ENDED_BY[self.open.top[0]]:
             self.open.pop()
-        if tag.closed or tag.name.lower() in _VOID:
+        if tag.closed or _is_void(tag.name):
             return tag.end
         if tag.name == "textarea":
             return self._textarea(tag)
@@ -254,7 +239,10 @@ class _Svelte:
         if tag.name == "style":
             self.component.sheets.append(self.code[tag.end : found.start()])
         elif own:
-            self.component.script(tag.end, found.start(), jsx=False, typed=self.component.typed)
+            # The compiler looks for the word alone, so that a quote which is missing beside it changes nothing.
+            typed = (tag.get("lang") or "").strip("\"'") == "ts"
+            self.component.typed |= typed
+            self.component.script(tag.end, found.start(), jsx=False)
         if own:
             self._once(tag)
         return found.end()
@@ -286,7 +274,7 @@ class _Svelte:
         name, end = (found[1], found.end()) if found else ("", at + 2)
         if not self.code.startswith(">", end):
             return self._fail("expected_token", end, f"`>` is missing: `</{shown(name)}` is no end tag")
-        if name.lower() in _VOID:
+        if _is_void(name):
             message = f"`</{shown(name)}>` closes an element that has no end tag"
             self.component.issue("void_element_invalid_content", at, message)
         else:

@@ -16,6 +16,8 @@ _BLANKS = re.compile(r"(?:\s|//[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z))*
 _NAME = re.compile(r"[^\s/>\"'=]+")
 _EQUALS = re.compile(r"\s*=\s*")
 _IN_QUOTES = {'"': re.compile(r"[\"{]"), "'": re.compile(r"['{]")}
+_PLAIN_EQUALS = re.compile(r"=\s*")
+_PLAIN_VALUE = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^>\s]+)")
 _UNQUOTED = re.compile(r"/>|[\s\"'=<>`{]")
 _IN_BRACES = re.compile(r"\s*(?:(\.\.\.)|(@attach\s)|((?!\d)[\w$]+)\s*\Z)")
 _DIRECTIVE = re.compile(r"(use|animate|bind|class|style|on|let|in|out|transition):")
@@ -31,16 +33,18 @@ class SvelteAttributes:
         self._names: set[str] = set()
         self._props: list[Prop] = []
 
-    def read(self, at: int) -> tuple[StartTag | None, list[Prop]]:
-        """The start tag at an offset and what its attributes say; no tag where it has no end."""
+    def read(self, at: int, *, own: bool) -> tuple[StartTag | None, list[Prop]]:
+        """The start tag at an offset and what its attributes say; no tag where it has no end. A script or style sheet
+        that is the component's `own` has plain values only."""
         code = self._code
         self._names, self._props = set(), []
         named = _TAG_NAME.match(code, at)
         name, end = (named[1], named.end()) if named else ("", at + 1)
         attributes: list[Attribute] = []
+        read = self._plain if own and name in ("script", "style") else self._attribute
         while True:
             end = self._blanks(end)
-            found, end = self._attribute(end)
+            found, end = read(end)
             if found is None:
                 break
             attributes.append(found)
@@ -83,6 +87,25 @@ class SvelteAttributes:
             self._say(name, directive, None)
             return Attribute(name, at), end
         return self._value(name, directive, at, equals.end())
+
+    def _plain(self, at: int) -> tuple[Attribute | None, int]:
+        """As `_attribute`, without expressions."""
+        named = _NAME.match(self._code, at)
+        if named is None:
+            return None, at
+        self._unique(named[0], None, at)
+        equals = _PLAIN_EQUALS.match(self._code, named.end())
+        if equals is None:
+            if self._code[named.end() : named.end() + 1] in ("'", '"'):
+                self._missing("=", named.end())
+                return None, -1
+            return Attribute(named[0], at), named.end()
+        value = _PLAIN_VALUE.match(self._code, equals.end())
+        if value is None:
+            self._missing("value", equals.end())
+            return None, -1
+        text = value[1] or value[2] or value[3] or ""
+        return Attribute(named[0], at, text, equals.end(), Value.PLAIN), value.end()
 
     def _braces(self, at: int) -> tuple[Attribute | None, int]:
         end = closing_brace(self._code, at + 1)

@@ -29,7 +29,7 @@ _VOID = VOID - {"basefont", "bgsound", "frame", "keygen"}
 _TEXT = frozenset(("textarea", "title"))
 _RAW = _TEXT | {"script", "style"}
 _SCRIPTS = {"": (False, False), "js": (False, False), "ts": (False, True), "jsx": (True, False), "tsx": (True, True)}
-_OTHER_TEMPLATE = re.compile(r"^<template\s[^>]*\blang=[\"']?(?!html\b)\w", re.MULTILINE)
+_OTHER_TEMPLATE = re.compile(r"^<template\s[^>]{0,300}\blang=[\"']?(?!html\b)\w", re.MULTILINE)
 
 
 def read_vue(code: str) -> Reading:
