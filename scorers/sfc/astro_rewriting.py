@@ -1,6 +1,6 @@
 """Astro's components written anew as TSX, each character with the place that it came from.
 
-The frontmatter stands before the markup, which becomes a fragment. Void elements get their slash, their end tags go;
+The frontmatter stands before the markup, which becomes a fragment. Void elements get their slash;
 comments and the text of scripts and style sheets are left out; signs that JSX takes for more than text (`>`, a lonely
 `<`) as well. What JSX has no words for is said in its own: `class:list={a}` as `class={clsx(a)}`, a value in back
 quotes as an expression, adjacent elements in an expression as a fragment. Lines stay lines.
@@ -31,6 +31,8 @@ _ATTRIBUTE = re.compile(r"[^\s=>/{<]+|=")
 _EQUALS = re.compile(r"\s*=\s*")
 _UNQUOTED = re.compile(r"[^\s>/<{]+")
 _PROP = re.compile(r"[A-Za-z_$][\w$-]*(?::[A-Za-z_$][\w$-]*)?")
+# What neither JSX nor Astro takes for a name or a number.
+_NO_NUMBER = re.compile(r"\d[\d.]*[A-Za-z_$]")
 _RAW = frozenset(("script", "style"))
 _LINE = re.compile(r"[^\n]")
 _SCRIPT_TYPE = re.compile(r"|module|(?:text|application)/(?:java|ecma)script")
@@ -126,16 +128,15 @@ class _Writer:
         return end
 
     def frontmatter(self) -> int:
-        """Writes the frontmatter, if there is one; the offset behind it."""
+        """Writes the frontmatter, if there is one that ends; the offset behind it."""
         start = self.code.find("---")
         tag = self.code.find("<")
         if start < 0 or 0 <= tag < start:
             return 0
-        at = self._blank(0, start + 3)
-        end = self._fence(at)
+        end = self._fence(start + 3)
         if end < 0:
-            return self._keep(at, len(self.code))
-        self._keep(at, end)
+            return 0
+        self._keep(self._blank(0, start + 3), end)
         self.say(";", end)
         return end + 3
 
@@ -239,8 +240,6 @@ class _Writer:
     def _end_tag(self, at: int) -> int:
         frame = self.frames[-1]
         found = _END_TAG.match(self.code, at)
-        if found and found[1] in _VOID:
-            return self._blank(at, found.end())
         if frame.depth == 0 and frame.until == "root":
             self._soft += 1
             return self._blank(at, at + 2)
@@ -283,7 +282,7 @@ class _Writer:
         self.say(" ", at)
         if name == "class:list":
             self.say("class", at)
-        elif _PROP.fullmatch(name):
+        elif _PROP.fullmatch(name) or _NO_NUMBER.match(name):
             self._keep(at, end)
         else:
             self.say("x", at)
