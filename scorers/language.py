@@ -7,7 +7,6 @@ language is one more entry of `READERS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from scorers.contents import Contents
@@ -15,17 +14,12 @@ from scorers.html.check import check_html
 from scorers.html.read import read_html
 from scorers.jsx.check import check_jsx
 from scorers.jsx.read import read_jsx
+from scorers.reading import Reading
 from scorers.sample import Language
+from scorers.sfc.astro import read_astro
+from scorers.sfc.svelte import read_svelte
+from scorers.sfc.vue import read_vue
 from scorers.verdict import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was found in one file: whether it parses, and what stands in it."""
-
-    verdict: Verdict
-    contents: Contents
-
 
 Reader = Callable[[str], Reading]
 
@@ -51,6 +45,9 @@ READERS: Mapping[Language, Reader] = MappingProxyType(
         Language.HTML: _html,
         Language.JSX: _jsx,
         Language.TSX: _jsx,
+        Language.VUE: read_vue,
+        Language.SVELTE: read_svelte,
+        Language.ASTRO: read_astro,
         Language.JS: _script,
         Language.TS: _script,
         Language.CSS: _css,

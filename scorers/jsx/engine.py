@@ -19,6 +19,7 @@ import atexit
 import ctypes
 import json
 import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,8 @@ MAX_CHARACTERS = 600_000
 MIN_SECONDS = 5.0
 CHARACTERS_PER_SECOND = 60_000
 MAX_MEMORY = 1 << 30
+# Far above what a component holds; a parser is started for each.
+MAX_PIECES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +92,61 @@ class Source:
 
 
 @lru_cache(maxsize=2)
-def read_source(code: str) -> Source:
-    """Parses and reads `code`, as TSX: every JSX file without Flow types is one. Never raises.
+def read_source(code: str, jsx: bool = True) -> Source:
+    """Parses and reads `code`, as TSX: every JSX file without Flow types is one; without `jsx` as TypeScript, which
+    casts with `<T>`. Never raises.
 
     >>> source = read_source('export default () => <p className="flex">{a as string}</q>')
     >>> source.classes, [(error.code, error.opened, error.closed) for error in source.errors]
     (('flex',), [(17002, 'p', 'q')])
     """
+    readable = code[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+    answer = _answer("readJsx", len(readable), readable, jsx)
+    return Source(unread="too_complex") if answer is None else _source(answer, code, readable)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Code that stands by itself in a template. `shape` is one of `pieces.js`; `typed` allows what only TypeScript
+    knows."""
+
+    shape: str
+    code: str
+    typed: bool = True
+
+
+def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | None:
+    """Why each piece does not parse, None where it does; None for all where they are too much to look at. Never raises.
+
+    >>> found = check_pieces([Piece("expression", "{ a: b }"), Piece("expression", "a b"), Piece("module", "let a: b")])
+    >>> [error and (error.code, error.offset) for error in found or ()]
+    [None, (1005, 2), None]
+    """
+    length = sum(len(piece.code) for piece in pieces)
+    if length > MAX_CHARACTERS or len(pieces) > MAX_PIECES:
+        return None
+    asked = json.dumps([[piece.shape, piece.code, piece.typed] for piece in pieces])
+    answer = _answer("checkPieces", length, asked)
+    if answer is None:
+        return None
+    return tuple(
+        None if found is None else _error(_Offsets(piece.code), *found)
+        for piece, found in zip(pieces, answer, strict=True)
+    )
+
+
+def _answer(function: str, length: int, *asked: str | bool) -> Any:
+    """What a function of the engine answers on code of some length; None where it came to no end."""
     from py_mini_racer import JSEvalException, JSTimeoutException
 
-    readable = code[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
-    seconds = MIN_SECONDS + len(readable) / CHARACTERS_PER_SECOND
     try:
-        answer = _engine().read(readable, timeout_sec=seconds)
+        seconds = MIN_SECONDS + length / CHARACTERS_PER_SECOND
+        return json.loads(str(_engine().functions[function](*asked, timeout_sec=seconds)))
     except JSEvalException as error:
         if not isinstance(error, JSTimeoutException):
             # A heap that was full once refuses everything from then on.
             _close()
-        return Source(unread="too_complex")
-    return _source(json.loads(str(answer)), code, readable)
+        return None
 
 
 def _source(found: dict[str, Any], code: str, readable: str) -> Source:
@@ -155,10 +194,10 @@ class _Offsets:
 
 @dataclass(frozen=True, slots=True)
 class _Engine:
-    """V8, and the function in it that reads code; V8 ends when nobody holds it."""
+    """V8, and the functions in it that read code, by name; V8 ends when nobody holds it."""
 
     v8: MiniRacer
-    read: JSFunction
+    functions: Mapping[str, JSFunction]
 
 
 # By process: a forked child makes its own and leaves its parent's alone, whose threads stayed behind.
@@ -192,12 +231,18 @@ def _engine() -> _Engine:
 
 
 def _make_engine() -> _Engine:
-    from py_mini_racer import JSFunction, MiniRacer
+    from py_mini_racer import MiniRacer
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "colors.js", "reader.js"):
+    for name in ("typescript_parser.js", "colors.js", "reader.js", "pieces.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
-    read = v8.eval("readJsx")
-    assert isinstance(read, JSFunction)
-    return _Engine(v8, read)
+    return _Engine(v8, {name: _function(v8, name) for name in ("readJsx", "checkPieces")})
+
+
+def _function(v8: MiniRacer, name: str) -> JSFunction:
+    from py_mini_racer import JSFunction
+
+    function = v8.eval(name)
+    assert isinstance(function, JSFunction)
+    return function

@@ -1,5 +1,5 @@
 // What one file of JSX or TSX holds, read from TypeScript's syntax tree in one walk; runs in the embedded engine, after
-// typescript_parser.js. `readJsx(code)` answers with JSON:
+// typescript_parser.js. `readJsx(code, jsx)`, with `jsx` false for TypeScript without JSX, answers with JSON:
 //
 //   errors      [code, offset, sentence] of the parser; for tags that do not match also [opening offset, opened, closed]
 //   lint        [rule, offset, name]: what parses, though React refuses it or warns; null for code that does not parse
@@ -20,6 +20,7 @@ globalThis.readJsx = (() => {
   const { createSourceFile, forEachChild, SyntaxKind: K } = typescript
   const { takesColor, TEXTS, PALETTES } = makeColors
   const LATEST = 99
+  const TS = 3
   const TSX = 4
 
   // clsx and its kin take class names as keys of objects, too: `clsx({ flex: on })`.
@@ -45,11 +46,11 @@ globalThis.readJsx = (() => {
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
 
-  function readJsx(code) {
+  function readJsx(code, jsx) {
     let length = code.length
     for (;;) {
       try {
-        return JSON.stringify({ ...read(code.slice(0, length)), deep: length < code.length ? length : null })
+        return JSON.stringify({ ...read(code.slice(0, length), jsx), deep: length < code.length ? length : null })
       } catch (error) {
         if (!(error instanceof RangeError)) throw error
         length = Math.floor(length / 2)
@@ -57,20 +58,20 @@ globalThis.readJsx = (() => {
     }
   }
 
-  function read(code) {
-    const file = parse(code)
+  function read(code, jsx) {
+    const file = parse(code, jsx ? TSX : TS)
     if (file.parseDiagnostics.length === 0) return walk(file, code, 0)
     // A model asked for a component may answer with adjacent elements and no component around them.
     const start = COMMENTS.exec(code)[0].length
-    if (code[start] === '<' || code[start] === '{') {
+    if (jsx && (code[start] === '<' || code[start] === '{')) {
       const wrapped = `${code.slice(0, start)}<>${code.slice(start)}\n</>`
-      const fragment = parse(wrapped)
+      const fragment = parse(wrapped, TSX)
       if (fragment.parseDiagnostics.length === 0) return walk(fragment, wrapped, 2)
     }
     return walk(file, code, 0)
   }
 
-  const parse = (code) => createSourceFile('code.tsx', code, LATEST, false, TSX)
+  const parse = (code, kind) => createSourceFile('code.tsx', code, LATEST, false, kind)
 
   function walk(file, code, shift) {
     // React's rules are for code that parses.

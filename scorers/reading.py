@@ -1,0 +1,16 @@
+"""What a reader of some language says of one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scorers.contents import Contents
+from scorers.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in one file: whether it parses, and what stands in it."""
+
+    verdict: Verdict
+    contents: Contents

@@ -1,0 +1,75 @@
+"""Astro: components in one file, judged as the compiler of Astro 7 (`@astrojs/compiler-rs`) parses them.
+
+That compiler reads a component as JSX with the liberties of HTML. So it is here: `as_tsx` writes the component anew as
+TSX, and TSX is judged and read as it always is. Scripts are parsed as TypeScript, but for those that are data.
+
+Forgiven, as the compiler does (`soft`): an end tag with nothing open around it. Not covered: the syntax of style
+sheets; text between two elements of an expression that does not begin with one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scorers.contents import Contents
+from scorers.jsx.check import check_jsx
+from scorers.jsx.engine import Piece, check_pieces
+from scorers.jsx.read import read_jsx
+from scorers.position import Lines, shown
+from scorers.reading import Reading
+from scorers.sfc.astro_rewriting import Rewritten, as_tsx
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
+
+_MAX_MESSAGE = 200
+# Scripts have no JSX in them as a rule, but Astro's may.
+_SCRIPT = "jsxModule"
+
+
+def read_astro(code: str) -> Reading:
+    """Judges and reads a component of Astro. Linear; never raises.
+
+    >>> reading = read_astro("---\\n---\\n<ul>{b.map(c => <li class:list={['p-4', { m: c }]}>x<br></p>)}</ul>")
+    >>> [(issue.code, issue.position.line, issue.position.column) for issue in reading.verdict.issues]
+    [('mismatched_tag', 3, 17)]
+    >>> reading.contents.class_names, reading.contents.tags
+    (('p-4', 'm'), ('ul', 'li', 'br'))
+    """
+    written = as_tsx(code)
+    lines = Lines(code)
+    verdict = check_jsx(written.code)
+    inside = Lines(written.code)
+    issues = [
+        SyntaxIssue(issue.code, lines.position(written.places(inside.offset(issue.position))), issue.message)
+        for issue in verdict.issues
+    ]
+    scripts = [code[start:end] for start, end in written.scripts]
+    issues += _script_issues(scripts, written, lines)
+    issues.sort(key=lambda issue: (issue.position.line, issue.position.column))
+    return Reading(Verdict(tuple(issues[:MAX_ISSUES]), written.soft), _contents(written, scripts))
+
+
+def _script_issues(scripts: list[str], written: Rewritten, lines: Lines) -> list[SyntaxIssue]:
+    found = check_pieces([Piece(_SCRIPT, script) for script in scripts])
+    if found is None:
+        message = "the component holds more code than the parser reads"
+        return [SyntaxIssue("too_large", lines.position(0), message)]
+    return [
+        SyntaxIssue(
+            f"ts{error.code}", lines.position(start + error.offset), shown(error.message, _MAX_MESSAGE).rstrip(".")
+        )
+        for (start, _), error in zip(written.scripts, found, strict=True)
+        if error is not None
+    ]
+
+
+def _contents(written: Rewritten, scripts: list[str]) -> Contents:
+    contents = read_jsx(written.code)
+    beside = read_jsx("\n;".join(scripts)) if scripts else Contents()
+    return replace(
+        contents,
+        class_names=contents.class_names + beside.class_names,
+        loose_names=contents.loose_names + beside.loose_names,
+        literals=contents.literals + beside.literals,
+        sheets=(*contents.sheets, *written.sheets),
+        inline=(*contents.inline, *written.inline),
+    )
