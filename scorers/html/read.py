@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from scorers.contents import Contents
 from scorers.html.class_attributes import reader_of
 from scorers.measures.dead_classes import is_known_sheet
+from scorers.position import LineStarts
 
 if TYPE_CHECKING:
     from turbohtml import Token
 
-MAX_CHARACTERS = 2_000_000
+MAX_CHARACTERS = 1_000_000
 COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
 # Attributes in which code stands that may name classes.
 _CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
@@ -93,20 +94,6 @@ def read_markup(pieces: Iterable[str]) -> Contents:
     return found.contents()
 
 
-class _Lines:
-    """Offsets of places that are asked for in text order."""
-
-    def __init__(self, code: str) -> None:
-        self._code, self._line, self._start = code, 1, 0
-
-    def offset(self, line: int, column: int) -> int:
-        """The offset of a line (from 1) and a column (from 0)."""
-        while self._line < line:
-            self._start = self._code.index("\n", self._start) + 1
-            self._line += 1
-        return self._start + column
-
-
 @dataclass(slots=True)
 class _Found:
     """What the tags of a page hold. `inline` are the style attributes, `code` the attributes that are code;
@@ -140,7 +127,7 @@ class _Found:
         from turbohtml import TokenType, tokenize
 
         start, between, end = TokenType.START_TAG, TokenType.TEXT, TokenType.END_TAG
-        lines = _Lines(code)
+        lines = LineStarts(code)
         script: list[str] | None = None
         sheet = False
         where, opening = (0, 0), None

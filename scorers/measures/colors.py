@@ -15,7 +15,7 @@ from scorers.css.palette import palette
 from scorers.measures.classes import ClassCount
 from scorers.page import Page
 from scorers.tailwind.theme import CONVENTIONAL, Theme
-from scorers.tailwind.utility import Additions, Utility, parse_utility
+from scorers.tailwind.utility import MAX_NAME_LENGTH, Additions, Utility, parse_utility
 
 _COLOR_ROOT = re.compile(
     r"bg|text|from|via|to|fill|stroke|accent|caret|divide|decoration|outline|placeholder|ring|ring-offset|inset-ring"
@@ -92,7 +92,8 @@ def _arbitrary_css(value: str) -> str:
 
 def _conventional_token(name: str, theme: Theme) -> str | None:
     """The token of `bg-primary` and the like, which a design system defines elsewhere."""
-    match = _CONVENTIONAL.search(name)
+    # The pattern is for names; in what else may stand in a class name it would look everywhere.
+    match = _CONVENTIONAL.search(name) if len(name) <= MAX_NAME_LENGTH else None
     if match is None:
         return None
     utility = parse_utility(name, Additions(colors=frozenset((match[1],))))

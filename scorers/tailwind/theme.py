@@ -15,7 +15,7 @@ from functools import cache
 from scorers.css.declarations import blocks, color_tokens, declarations
 from scorers.css.palette import CUSTOM, palette
 from scorers.tailwind.config import Expression, Value, read_config
-from scorers.tailwind.utility import MAX_CLASS_LENGTH, NO_ADDITIONS, Additions, data
+from scorers.tailwind.utility import MAX_NAME_LENGTH, NO_ADDITIONS, Additions, data
 
 MAX_COLORS = 2_000
 MAX_WORDS = 20_000
@@ -129,7 +129,7 @@ class _Reading:
             return
         for block in blocks(style, "@theme"):
             for name, value in declarations(block):
-                if name.startswith("--") and len(name) <= MAX_CLASS_LENGTH:
+                if name.startswith("--") and len(name) <= MAX_NAME_LENGTH:
                     self._definition(name.removeprefix("--"), value)
         self._add(_UTILITY.findall(style))
         self.variants.update(_CUSTOM_VARIANT.findall(style)[:MAX_COLORS])
