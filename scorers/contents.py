@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from itertools import chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +32,16 @@ class Contents:
     code: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     has_all_css: bool = True
+
+
+def pooled(parts: Iterable[Contents]) -> Contents:
+    """What stands in several parts of one file, in their order.
+
+    >>> pooled([Contents(tags=("p",)), Contents(tags=("b",), has_all_css=False)])
+    Contents(tags=('p', 'b'), class_names=(), loose_names=(), sheets=(), inline=(), properties=(), color_attributes=(), \
+literals=(), scripts=(), code=(), imports=(), has_all_css=False)
+    """
+    found = list(parts)
+    names = (entry.name for entry in fields(Contents) if entry.name != "has_all_css")
+    joined = {name: tuple(chain.from_iterable(getattr(part, name) for part in found)) for name in names}
+    return Contents(**joined, has_all_css=all(part.has_all_css for part in found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from scorers.extraction import Extraction, Found, extract
 from scorers.language import READERS
@@ -18,6 +19,7 @@ from scorers.plugins.loader import Plugin
 from scorers.position import Lines
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
 from scorers.source import SourceFile
+from scorers.tailwind.utility import MAX_NAME_LENGTH
 from scorers.verdict import Verdict
 
 # Changes whenever the same completion may get other measurements.
@@ -26,6 +28,8 @@ VERSION = "3"
 MAX_ERRORS = 20
 # Far above what a page uses (hundreds); keeps a stored sample small whatever a model writes.
 MAX_DISTINCT = 5_000
+# How much of a long class name (one with a picture in it) is stored, before the digest of the whole.
+_SHOWN_NAME = 80
 # Completions handed to a process at once: few enough to keep all busy to the end, many enough to hide the way there.
 _CHUNK = 16
 
@@ -166,7 +170,7 @@ def _sample(
         dead_classes=classes.dead.total(),
         judged_classes=classes.judged,
         colors=_most(colors.tokens),
-        classes=_most(classes.utilities),
+        classes=_most(_storable(classes.utilities)),
         shape=shape(page.tags),
         fingerprint=fingerprint(code),
         words=words,
@@ -210,6 +214,17 @@ def _errors(text: str | None, extraction: Extraction, cut: bool, verdicts: Seque
 
 def _most(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.most_common(MAX_DISTINCT)))
+
+
+def _storable(names: Counter[str]) -> Counter[str]:
+    """Class names, each of a length that can be stored; long ones stay as different as they are."""
+    if all(len(name) <= MAX_NAME_LENGTH for name in names):
+        return names
+    found: Counter[str] = Counter()
+    for name, count in names.items():
+        short = len(name) <= MAX_NAME_LENGTH
+        found[name if short else f"{name[:_SHOWN_NAME]}…{blake2b(name.encode(), digest_size=8).hexdigest()}"] += count
+    return found
 
 
 def _clean(text: str) -> str:

@@ -407,7 +407,10 @@ globalThis.makeColors = (() => {
         if (name) found[list].push([owner, name])
       }
       found.sheets = this.sheets.map((node) => this.text(node))
-      found.markup = this.markups.flatMap((node) => this.values(node).map(({ text }) => text))
+      // HTML in literals is read wherever it stands; what is set as `__html` and is none is CSS.
+      for (const node of this.markups) {
+        for (const { text } of this.values(node)) if (!text.includes('<')) found.sheets.push(text)
+      }
       for (const node of this.free) if (!this.used.has(node)) found.literals.push(node.text)
     }
 

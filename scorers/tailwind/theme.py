@@ -17,7 +17,7 @@ from scorers.css.palette import UNRESOLVED, Color, named, palette
 from scorers.css.values import definition_color
 from scorers.tailwind.config import Expression, Value, read_config
 from scorers.tailwind.conventions import CONVENTIONAL, is_conventional
-from scorers.tailwind.utility import MAX_CLASS_LENGTH, Additions, data
+from scorers.tailwind.utility import MAX_NAME_LENGTH, Additions, data
 
 MAX_COLORS = 2_000
 MAX_WORDS = 20_000
@@ -112,7 +112,7 @@ class _Reading:
             return
         for block in blocks(style, "@theme"):
             for name, value in declarations(block):
-                if name.startswith("--") and len(name) <= MAX_CLASS_LENGTH:
+                if name.startswith("--") and len(name) <= MAX_NAME_LENGTH:
                     self._definition(name.removeprefix("--"), value)
         self._add(_UTILITY.findall(style))
         self.variants.update(_CUSTOM_VARIANT.findall(style)[:MAX_COLORS])
