@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import scorers
+from scorers.extraction import Found
 from scorers.plugins.loader import load_plugins
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_warnings import PAGES, Writer, rules
@@ -394,11 +396,12 @@ def test_the_shapes_that_have_occurred_are_charted_from_then_on(house: House) ->
     train(house, (100,))
     (first, last) = (row.values for row in house.tracker.rows if row.kind is RowKind.EVAL)
     names = {name: value for name, value in first.items() if name.startswith("eval/extraction_")}
-    assert names == {f"eval/extraction_{name}": 1 for name in ("fence_truncated", "empty", "none")} | {
-        "eval/extraction_fence": 2
-    }
+    answers = [scorers.Completion(text, truncated=finish == "length") for text, finish in ANSWERS]
+    shapes = Counter(scorers.score_sample(answer).extraction for answer in answers)
+    assert len(shapes) > 3
+    assert names == {f"eval/extraction_{shape}": count for shape, count in shapes.items()}
     kept = house.ledger.evaluations()[0].metrics
-    assert {f"eval/extraction_{found}" for found in ("document", "module")} <= kept.keys()
+    assert {name for name in kept if name.startswith("eval/extraction_")} == {f"eval/extraction_{f}" for f in Found}
     assert names.keys() <= last.keys()
     engine.generate = ScriptedEngine().generate  # type: ignore[method-assign]
     train(house, (150,))
