@@ -205,12 +205,16 @@ def test_the_command_in_that_sentence_names_the_plug_ins(
     assert "run `uimon rescore --scorer legacy`" in caplog.text
 
 
-def test_the_run_goes_on_in_the_suite_of_what_was_scored_anew(house: House, earlier: pytest.MonkeyPatch) -> None:
+def test_the_run_goes_on_in_the_suite_of_what_was_scored_anew(
+    house: House, earlier: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     ask(house)
     train(house, (50, 100))
     earlier.undo()
     rescore(house)
     train(house, (150,))
+    assert "What was evaluated before is in it already" in caplog.text
+    assert "run `uimon rescore" not in caplog.text
     assert len({e.suite for e in house.ledger.evaluations() if e.origin or e.step == 150}) == 1
     assert [entry.step for entry in LedgerHistory(house.ledger).read(ended=True).entries] == [50, 100, 150]
     assert [(row["step"], row["published"], row["rescored"]) for row in house.ledger.status()] == [

@@ -138,7 +138,8 @@ def _print(run: str, version: str, found: Sequence[Rescored], *, as_json: bool) 
         cells = []
         for name in _SHOWN:
             old, new = metric(name, before), metric(name, now)
-            cells.append(old + " → " + new if one.fate is Fate.RESCORED else new)
+            changed = one.fate is Fate.RESCORED and old.plain != new.plain
+            cells.append(old + " → " + new if changed else new)
         table.add_row(str(one.origin.step), str(one.fate), *cells)
     Console().print(table)
 

@@ -104,19 +104,24 @@ class SuiteInForce:
                 continue
             suite = scored_by(before, self._plugins)
             self._keep(suite)
-            options = "".join(f" --scorer {name}" for name in self._settings.scorers)
             log.warning(
                 "Samples are scored another way than before (scorers %s, now %s), so suite %s follows on suite %s, "
-                "with the same prompts. To carry over what was evaluated so far, stop uimon, run `uimon rescore%s`, "
-                "and start it again.",
+                "with the same prompts. %s",
                 before.scorer_version,
                 suite.scorer_version,
                 suite.digest,
                 digest,
-                options,
+                self._carried_over(suite),
             )
             return suite
         return None
+
+    def _carried_over(self, suite: Suite) -> str:
+        """How what was evaluated before gets into the suite, or that it is there."""
+        if any(known.origin and known.suite == suite.digest for known in self._ledger.evaluations()):
+            return "What was evaluated before is in it already, scored anew."
+        options = "".join(f" --scorer {name}" for name in self._settings.scorers)
+        return f"To carry over what was evaluated before, stop uimon, run `uimon rescore{options}`, and start it again."
 
     def _built(self, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
