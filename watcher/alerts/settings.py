@@ -98,7 +98,8 @@ class AlertSettings(BaseModel):
     """Smallest fall of color entropy that is worth a warning. Real pages: healthy windows differ by 0.3 from their
     median; pages recolored in blue lose 1.1."""
     entropy_collapse: Bits = 1.5
-    """Below this colors have collapsed, whatever was before; from the bands."""
+    """A fall that ends below this is an error; from the bands. It says nothing of a run that never was higher: people's
+    components have 1 to 3.1 bits, since grays, black and white decide it."""
     hue_good: Bits = 1.8
     """The same for the entropy of hues; real pages lie between 1.9 and 2.7."""
     hue_warn: Bits = 1.8
