@@ -33,8 +33,8 @@ class Page:
     mentions: Mentions | None = None
 
 
-def make_page(files: Sequence[Contents]) -> Page:
-    """The page of some files. Never raises.
+def make_page(files: Sequence[Contents], given: Theme | None = None) -> Page:
+    """The page of some files; what they do not define themselves, the `given` theme does. Never raises.
 
     >>> page = make_page([Contents(tags=("p",), class_names=("p-4",)), Contents(sheets=("a{color:red; @apply m-1}",))])
     >>> page.tags, page.class_names, page.styles
@@ -44,6 +44,7 @@ def make_page(files: Sequence[Contents]) -> Page:
     styles = [*sheets, *(css for file in files for css in file.inline)]
     scripts = [script for file in files for script in file.scripts]
     code = (text for file in files for text in file.code)
+    theme = read_theme(styles, scripts, chain.from_iterable(_variables(file) for file in files))
     return Page(
         tags=_joined(file.tags for file in files),
         class_names=(*_joined(file.class_names for file in files), *applied(sheets)),
@@ -51,7 +52,7 @@ def make_page(files: Sequence[Contents]) -> Page:
         color_attributes=_joined(file.color_attributes for file in files),
         loose_names=_joined(file.loose_names for file in files),
         literals=_joined(file.literals for file in files),
-        theme=read_theme(styles, scripts, chain.from_iterable(_variables(file) for file in files)),
+        theme=theme.over(given) if given else theme,
         mentions=read_mentions(sheets, (*scripts, *code)) if all(file.has_all_css for file in files) else None,
     )
 

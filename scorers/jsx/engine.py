@@ -66,11 +66,11 @@ class Source:
     """What one text of JSX or TSX holds, in text order.
 
     `classes` are words where class names stand; `loose` holds the words of each other literal with a dash or a colon.
-    `attributes` and `properties` are colors, as far as they are known, with the attribute or the key that they belong to;
-    `literals` are colors that the code uses in some other way (`colors.js` says what counts), and `variables` those that a
-    palette in it defines. `sheets` is CSS in `<style>` and in styled components, `markup` what is set as `__html`.
-    `unread` names the limit that kept the parser from reading on, and `end` is
-    the offset up to which it came.
+    `attributes` and `properties` are colors, as far as they are known, with the attribute or the key that they belong
+    to; `literals` are colors that the code uses in some other way (`colors.js` says what counts), and `variables` those
+    that a palette in it defines. `sheets` is CSS in `<style>` and in styled components, `markup` what is set as
+    `__html`. `unread` names the limit that kept the parser from reading on, and `end` is the offset up to which it
+    came.
     """
 
     errors: tuple[ParseError, ...] = ()
