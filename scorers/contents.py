@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """An element that may be the background of its page: `<html>`, `<body>`, an outermost element, one that is as high
+    as the screen. `classes` and `style` are its attributes, as far as they are plain text; what code makes of the style
+    is written as CSS."""
+
+    tag: str
+    classes: str = ""
+    style: str = ""
+    outermost: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What was read from one file, in text order.
 
@@ -15,7 +27,7 @@ class Contents:
     `literals` color values that code uses elsewhere, `variables` CSS variables that code defines. `scripts` are
     scripts, `code` the attributes that are code: both may name classes, and a script may configure Tailwind. `imports`
     are the module names that the file imports. `has_all_css` is false where the CSS of the file lies elsewhere, so that
-    no class can be called dead.
+    no class can be called dead. `grounds` are elements that may be the page's background, in text order.
     """
 
     tags: tuple[str, ...] = ()
@@ -31,3 +43,4 @@ class Contents:
     code: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     has_all_css: bool = True
+    grounds: tuple[Ground, ...] = ()

@@ -10,6 +10,7 @@ from scorers.extraction import Extraction, Found, extract
 from scorers.language import READERS
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
+from scorers.measures.lightness import lightness_of
 from scorers.metrics.aggregation import Metrics, aggregate
 from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
 from scorers.page import Page, make_page
@@ -181,6 +182,7 @@ def _sample(
         grams=grams,
         hues=_most(colors.hues),
         unresolved_colors=colors.unresolved,
+        lightness=lightness_of(page),
         files=len(extraction.files),
         script_errors=_script_errors(verdicts),
         early_errors=_early_errors(verdicts),

@@ -80,8 +80,8 @@ def colors_in(value: str, variables: Mapping[str, str], *, colored: bool = True)
     A variable that the code does not define is an unresolved color, unless its name says that it is something else
     (`--border-width`). With `colored` false only one inside of a color function is: `box-shadow: var(--lift)`.
 
-    >>> colors_in("1px solid #fff", {}), colors_in("hsl(var(--p) / .5)", {"--p": "0 100% 50%"})
-    ([Color(token='white', hue=None)], [Color(token='red-500', hue='red')])
+    >>> colors_in("1px solid #fff", {})[0].token, colors_in("hsl(var(--p) / .5)", {"--p": "0 100% 50%"})[0].token
+    ('white', 'red-500')
     >>> colors_in("var(--brand)", {}) == colors_in("hsl(var(--p))", {}) == [UNRESOLVED], colors_in("url(#add) none", {})
     (True, [])
     >>> [c.token for c in colors_in("rgb(255 0 0 / var(--o)), theme('colors.blue.500'), var(--color-sky-50)", {})]

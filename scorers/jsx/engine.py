@@ -25,6 +25,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from scorers.contents import Ground
+
 if TYPE_CHECKING:
     from py_mini_racer import JSFunction, MiniRacer
 
@@ -69,8 +71,8 @@ class Source:
     `attributes` and `properties` are colors, as far as they are known, with the attribute or the key that they belong
     to; `literals` are colors that the code uses in some other way (`colors.js` says what counts), and `variables` those
     that a palette in it defines. `sheets` is CSS in `<style>` and in styled components, `markup` what is set as
-    `__html`. `unread` names the limit that kept the parser from reading on, and `end` is the offset up to which it
-    came.
+    `__html`; `grounds` may be the page's background. `unread` names the limit that kept the parser from reading on, and
+    `end` is the offset up to which it came.
     """
 
     errors: tuple[ParseError, ...] = ()
@@ -84,6 +86,7 @@ class Source:
     variables: tuple[tuple[str, str], ...] = ()
     sheets: tuple[str, ...] = ()
     markup: tuple[str, ...] = ()
+    grounds: tuple[Ground, ...] = ()
     unread: str | None = None
     end: int = 0
 
@@ -125,6 +128,7 @@ def _source(found: dict[str, Any], code: str, readable: str) -> Source:
         variables=tuple((name, text) for name, text in found["variables"]),
         sheets=tuple(found["sheets"]),
         markup=tuple(found["markup"]),
+        grounds=tuple(Ground(*entry) for entry in found["grounds"]),
         unread="too_deep" if deep is not None else "too_large" if len(readable) < len(code) else None,
         end=len(readable) if deep is None else place(deep),
     )

@@ -59,6 +59,7 @@ def read_jsx(code: str) -> Contents:
         scripts=(code,) if "theme" in code and _CONFIG.search(code) else (),
         # What a component imports, or the page around it, may define any class.
         has_all_css=False,
+        grounds=source.grounds,
     )
 
 

@@ -67,8 +67,8 @@ class Theme:
         A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name then says which
         color that is.
 
-        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand")
-        Color(token='red-500', hue='red')
+        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand").token
+        'red-500'
         >>> Theme({"--primary": "0 100% 50%"}).color("primary") == Theme({"--color-primary": "#f00"}).color("primary")
         True
         >>> Theme().color("primary-dark") is UNRESOLVED, Theme().color("center")
