@@ -80,7 +80,8 @@ class Context:
 
     `note` is told, in a sentence, how the weights got into the engine where that was not the usual way, and `warn`
     what a person should hear of once, though the evaluation goes on. `health` gives the `uimon/…` metrics that only the
-    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers.
+    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers; `theme` is
+    the one that the model writes against.
     """
 
     run: str
@@ -93,6 +94,7 @@ class Context:
     clock: Callable[[], float] = time.time
     timer: Callable[[], float] = time.monotonic
     plugins: tuple[scorers.Plugin, ...] = ()
+    theme: scorers.Theme | None = None
 
 
 def evaluate(
@@ -188,7 +190,8 @@ def _generate(engine: Engine, suite: Suite, record: Record, context: Context) ->
     context.report(Progress(record.step, "generate", 0, total))
     for generation in engine.generate(suite.sampled, suite.sampling, suite.stop_ids):
         begun = context.timer()
-        scored.append((generation, scorers.score_sample(_completion(generation), context.plugins)))
+        sample = scorers.score_sample(_completion(generation), context.plugins, theme=context.theme)
+        scored.append((generation, sample))
         scoring += context.timer() - begun
         context.report(Progress(record.step, "generate", len(scored), total))
         crash_point("evaluation.generating")

@@ -18,7 +18,7 @@ from scorers import Completion, Language, Report, Sample, grades, score
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins
+from watcher.plugins import named_plugins, named_theme
 from watcher.printable import printable
 
 CODE_SUFFIXES = {".html": Language.HTML, ".htm": Language.HTML, ".jsx": Language.JSX, ".tsx": Language.TSX}
@@ -48,7 +48,14 @@ class Read:
     notes: tuple[str, ...] = ()
 
 
-def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None = None, *, as_json: bool) -> int:
+def run_score(
+    paths: Sequence[str],
+    scorers: Sequence[str] = (),
+    key: str | None = None,
+    theme: Sequence[str] = (),
+    *,
+    as_json: bool,
+) -> int:
     """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
     `.html`, `.htm`, `.jsx` and `.tsx` files are code; HTML is decoded as browsers do, all else is UTF-8. `.jsonl`,
@@ -57,10 +64,10 @@ def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None
     `prompt` or the other messages tell which prompt it answers. A row that has none, as that of a failed request, is
     left out and named. `.md` and `.txt` files and standard input are one completion each. Directories are searched
     recursively, in order of name, without hidden entries, `node_modules`, `.json` files and tables. `scorers` names
-    plug-ins. 0, or 1 where one of those failed. Raises `UimonError` for input or plug-ins that are missing or cannot be
-    read, and for rows of which none has a completion.
+    plug-ins, `theme` the theme that the pages are written against. 0, or 1 where a plug-in failed. Raises `UimonError`
+    for input, plug-ins or themes that are missing or cannot be read, and for rows of which none has a completion.
     """
-    plugins = named_plugins(scorers)
+    plugins, given = named_plugins(scorers), named_theme(theme)
     read = _joined(read_completions(path, key) for path in paths)
     if read.missing and not read.completions:
         said = _missing_said([replace(row, place=row.source) for row in read.missing])
@@ -69,7 +76,7 @@ def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None
     for note in read.notes:
         _say(note)
     workers = len(os.sched_getaffinity(0)) if len(read.completions) >= _MANY else 1
-    report = score(read.completions, plugins, workers)
+    report = score(read.completions, plugins, workers, theme=given)
     if as_json:
         print(json.dumps(as_plain(report, read.missing), indent=2, allow_nan=False))
     else:
