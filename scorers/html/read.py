@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from scorers.contents import Contents
+from scorers.contents import Contents, Ground
 from scorers.html.class_attributes import reader_of
 from scorers.measures.dead_classes import is_known_sheet
 
@@ -20,6 +20,11 @@ MAX_CHARACTERS = 2_000_000
 COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
 # Attributes in which code stands that may name classes.
 _CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
+# Elements that are drawn nowhere: the first one after them is the outermost of the page.
+_UNSEEN = frozenset(("head", "title", "meta", "link", "script", "style", "base", "noscript", "template"))
+# A page's background is at most so far inside.
+_MAX_GROUNDS = 6
+_MAX_GROUND = 2_000
 # Longer names come of a missing quote; they are kept out of the cache, because they have no limit.
 _MAX_NAME = 100
 
@@ -42,6 +47,7 @@ def read_html(code: str) -> Contents:
         scripts=tuple(found.scripts),
         code=tuple(found.code),
         has_all_css=found.has_all_css,
+        grounds=tuple(found.grounds),
     )
 
 
@@ -58,12 +64,14 @@ class _Found:
     colors: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     has_all_css: bool = True
+    grounds: list[Ground] = field(default_factory=list)
+    descending: bool = True
 
     def read(self, code: str) -> None:
         """Reads a page. Nothing but text can follow the start tag of a style sheet or a script, up to its end tag."""
         from turbohtml import TokenType, tokenize
 
-        start, between = TokenType.START_TAG, TokenType.TEXT
+        start, between, end = TokenType.START_TAG, TokenType.TEXT, TokenType.END_TAG
         texts = {"style": self.sheets, "script": self.scripts}
         text: list[str] | None = None
         for token in tokenize(code):
@@ -77,9 +85,13 @@ class _Found:
                         self._take(use, value or "")
                 if tag == "link":
                     self._link(dict(attributes))
+                if self.descending and tag not in _UNSEEN:
+                    self._ground(tag, dict(attributes))
                 text = None if token.self_closing else texts.get(tag)
             elif kind is not between:
                 text = None
+                if self.descending and kind is end and token.tag not in _UNSEEN:
+                    self.descending = False
             elif text is not None:
                 text.append(token.data or "")
 
@@ -92,6 +104,13 @@ class _Found:
             self.colors.append(value)
         if use.code:
             self.code.append(value)
+
+    def _ground(self, tag: str, attributes: Mapping[str, str | None]) -> None:
+        """The element, as long as each one stands first in the one before."""
+        outermost = not any(ground.tag not in ("html", "body") for ground in self.grounds)
+        classes, style = (attributes.get(name) or "" for name in ("class", "style"))
+        self.grounds.append(Ground(tag, classes[:_MAX_GROUND], style[:_MAX_GROUND], outermost))
+        self.descending = len(self.grounds) < _MAX_GROUNDS
 
     def _link(self, attributes: Mapping[str, str | None]) -> None:
         if "stylesheet" in (attributes.get("rel") or "").lower() and not is_known_sheet(attributes.get("href") or ""):

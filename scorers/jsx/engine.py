@@ -25,6 +25,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from scorers.contents import Ground
+
 if TYPE_CHECKING:
     from py_mini_racer import JSFunction, MiniRacer
 
@@ -66,9 +68,11 @@ class Source:
     """What one text of JSX or TSX holds, in text order.
 
     `classes` are words where class names stand; `loose` holds the words of each other literal with a dash or a colon.
-    `attributes` and `properties` are string literals with the attribute or the key that they belong to; `sheets` is CSS
-    in `<style>` and in styled components. `unread` names the limit that kept the parser from reading on, and `end` is
-    the offset up to which it came.
+    `attributes` and `properties` are colors, as far as they are known, with the attribute or the key that they belong
+    to; `literals` are colors that the code uses in some other way (`colors.js` says what counts), and `variables` those
+    that a palette in it defines. `sheets` is CSS in `<style>` and in styled components, `markup` what is set as
+    `__html`; `grounds` may be the page's background. `unread` names the limit that kept the parser from reading on, and
+    `end` is the offset up to which it came.
     """
 
     errors: tuple[ParseError, ...] = ()
@@ -78,7 +82,11 @@ class Source:
     loose: tuple[tuple[str, ...], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
+    literals: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
     sheets: tuple[str, ...] = ()
+    markup: tuple[str, ...] = ()
+    grounds: tuple[Ground, ...] = ()
     unread: str | None = None
     end: int = 0
 
@@ -116,7 +124,11 @@ def _source(found: dict[str, Any], code: str, readable: str) -> Source:
         loose=tuple(tuple(words) for words in found["loose"]),
         attributes=tuple((name, text) for name, text in found["attributes"]),
         properties=tuple((name, text) for name, text in found["properties"]),
+        literals=tuple(found["literals"]),
+        variables=tuple((name, text) for name, text in found["variables"]),
         sheets=tuple(found["sheets"]),
+        markup=tuple(found["markup"]),
+        grounds=tuple(Ground(*entry) for entry in found["grounds"]),
         unread="too_deep" if deep is not None else "too_large" if len(readable) < len(code) else None,
         end=len(readable) if deep is None else place(deep),
     )
@@ -188,7 +200,7 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "reader.js"):
+    for name in ("typescript_parser.js", "colors.js", "reader.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
     read = v8.eval("readJsx")
     assert isinstance(read, JSFunction)

@@ -7,6 +7,9 @@ handed on as `loose_names` where a utility with a dash or a colon stands among t
 `outline`) alone is too often something else there. Module names, types, directives, keys of an index and `style`
 objects hold no class names; a word that touches `${…}` is only a part of one.
 
+Colors stand in color places (`fill`, `color: …`, `background = …`), where names are followed to what they stand for, in
+CSS of `<style>` and styled components, in markup that is set as `__html`; `colors.js` says what counts.
+
 Not covered: class names put together from pieces, objects that are passed from file to file.
 """
 
@@ -15,13 +18,14 @@ from __future__ import annotations
 import re
 
 from scorers.contents import Contents
-from scorers.css.values import takes_color
-from scorers.html.read import COLOR_ATTRIBUTES
+from scorers.html.read import read_html
 from scorers.jsx.engine import read_source
 from scorers.tailwind.conventions import CONVENTIONAL
 from scorers.tailwind.utility import MAX_CLASS_LENGTH, parse_utility
 
 _CAPITAL = re.compile(r"[A-Z]")
+# A file in the language of a component may be Tailwind's configuration.
+_CONFIG = re.compile(r"tailwind\.config\b|['\"]tailwindcss['\"]|content: *\[")
 
 
 def read_jsx(code: str) -> Contents:
@@ -30,18 +34,32 @@ def read_jsx(code: str) -> Contents:
     >>> found = read_jsx('const a = ["mt-4 grid", "table"]; <p className="flex" style={{color: "#fff"}} />')
     >>> found.class_names, found.loose_names, found.properties, found.tags
     (('flex',), ('mt-4', 'grid'), (('color', '#fff'),), ('p',))
+    >>> read_jsx('const C = {a: "#f00"}; <p style={{color: C.a, "--b": C.a}} />').properties
+    (('color', '#f00'), ('--b', '#f00'))
     """
     source = read_source(code)
-    properties = ((_kebab(name), text) for name, text in source.properties)
+    markup = [read_html(text) for text in source.markup if "<" in text]
     return Contents(
         tags=source.tags,
-        class_names=source.classes,
+        class_names=(*source.classes, *(name for part in markup for name in part.class_names)),
         loose_names=tuple(word for words in source.loose if any(_telling(word) for word in words) for word in words),
-        sheets=source.sheets,
-        properties=tuple((name, text) for name, text in properties if takes_color(name)),
-        color_attributes=tuple(text for name, text in source.attributes if _kebab(name) in COLOR_ATTRIBUTES),
+        sheets=(
+            *source.sheets,
+            *(text for text in source.markup if "<" not in text),
+            *(css for part in markup for css in part.sheets),
+        ),
+        inline=tuple(css for part in markup for css in part.inline),
+        properties=tuple((_kebab(name), text) for name, text in source.properties),
+        color_attributes=(
+            *(text for _, text in source.attributes),
+            *(color for part in markup for color in part.color_attributes),
+        ),
+        literals=source.literals,
+        variables=source.variables,
+        scripts=(code,) if "theme" in code and _CONFIG.search(code) else (),
         # What a component imports, or the page around it, may define any class.
         has_all_css=False,
+        grounds=source.grounds,
     )
 
 
@@ -53,4 +71,4 @@ def _telling(word: str) -> bool:
 
 
 def _kebab(name: str) -> str:
-    return _CAPITAL.sub(lambda match: "-" + match[0].lower(), name)
+    return name if name.startswith("--") else _CAPITAL.sub(lambda match: "-" + match[0].lower(), name)

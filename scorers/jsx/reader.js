@@ -7,8 +7,10 @@
 //   tags        names of the elements, in the order of their opening tags
 //   classes     words of the literals that stand where class names do
 //   loose       the other literals in which some word has a dash or a colon
-//   attributes  [name, literal] and properties [name, literal]: literals that belong to an attribute, to a key
-//   sheets      CSS in `<style>` and in the templates of styled components
+//   attributes  [name, text] and properties [name, text]: colors, as far as they are known, of an attribute, of a key
+//   literals    colors that the code uses in some other way; colors.js says what counts
+//   variables   [name, text]: colors that a palette in code defines
+//   sheets      CSS in `<style>` and in the templates of styled components; markup, what is set as `__html`
 //
 // Offsets count UTF-16 units. Nothing here recurses: nesting is limited by the parser alone.
 
@@ -16,6 +18,7 @@
 
 globalThis.readJsx = (() => {
   const { createSourceFile, forEachChild, SyntaxKind: K } = typescript
+  const { takesColor, TEXTS, PALETTES } = makeColors
   const LATEST = 99
   const TSX = 4
 
@@ -25,7 +28,6 @@ globalThis.readJsx = (() => {
   const CSS_TAGS = new Set(['css', 'styled', 'keyframes', 'createGlobalStyle', 'injectGlobal'])
   const CLASS_NAME = /class(?:es|names?)?$/i
   const COMMENTS = /^(?:\s|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*/
-  const MAX_LITERAL = 2000
   const MAX_ERRORS = 100
   // JSX tags that do not match: the code of TypeScript's message.
   const WRONG_CLOSING = new Set([17002, 17015])
@@ -42,6 +44,9 @@ globalThis.readJsx = (() => {
       'playsinline viewbox preserveaspectratio').split(' '),
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
+
+  // Around what stands in an element.
+  const WITHIN = { kind: 'loose', within: true }
 
   function readJsx(code) {
     let length = code.length
@@ -73,11 +78,13 @@ globalThis.readJsx = (() => {
   function walk(file, code, shift) {
     // React's rules are for code that parses.
     const lintable = file.parseDiagnostics.length === 0
-    const found = { lint: lintable ? [] : null, tags: [], classes: [], loose: [], attributes: [], properties: [], sheets: [] }
+    const colors = makeColors()
+    const found = { lint: lintable ? [] : null, tags: [], classes: [], loose: [], attributes: [], properties: [] }
+    Object.assign(found, { literals: [], variables: [], colors })
     const closings = new Map()
     const openings = new Map()
     // What stands around a node: `names` where class names stand, `loose` where they may, `other` where they do not;
-    // `owner` is the attribute or the key that a literal belongs to.
+    // `owner` is the attribute or the key of a color place (colors.js), `text` marks what is a text or an address.
     const waiting = [[file, { kind: 'loose' }]]
     while (waiting.length > 0) {
       const [node, around] = waiting.pop()
@@ -86,6 +93,7 @@ globalThis.readJsx = (() => {
       const inside = visit(node, around, found, code, shift)
       if (inside.length > 0) for (const entry of inside.reverse()) waiting.push(entry)
     }
+    colors.finish(found)
     return { errors: distinct(file.parseDiagnostics).map(describe), ...found }
 
     function pair(opening, closing) {
@@ -120,7 +128,9 @@ globalThis.readJsx = (() => {
   }
 
   // The children that are to be visited, each with what is around it; what the node itself says goes into `found`.
-  function visit(node, around, found, code, shift) {
+  function visit(node, place, found, code, shift) {
+    const { colors } = found
+    const around = place.owner === undefined ? place : colors.use(node, place)
     switch (node.kind) {
       case K.ImportDeclaration:
       case K.ExportDeclaration:
@@ -129,6 +139,7 @@ globalThis.readJsx = (() => {
         return []
       case K.StringLiteral:
       case K.NoSubstitutionTemplateLiteral:
+        colors.string(node, around, found)
         literal(node.text, around, found)
         return []
       case K.TemplateExpression:
@@ -139,25 +150,38 @@ globalThis.readJsx = (() => {
       case K.JsxSelfClosingElement:
         found.tags.push(nameOf(node.tagName, code))
         if (found.lint) lint(node, found.lint, code, shift)
-        return children(node, { kind: 'loose' })
+        colors.ground(node, found.tags.at(-1), !around.within)
+        return children(node, WITHIN)
       case K.JsxElement:
         if (nameOf(node.openingElement.tagName, code) === 'style') {
-          for (const child of node.children) if (child.expression) found.sheets.push(plain(child.expression, code))
-          return [[node.openingElement, { kind: 'loose' }]]
+          for (const child of node.children) if (child.expression) colors.sheets.push(child.expression)
+          return [[node.openingElement, WITHIN]]
         }
-        return children(node, { kind: 'loose' })
+        return children(node, WITHIN).map((entry) => (entry[0] === node.openingElement ? [entry[0], around] : entry))
       case K.JsxFragment:
-        return children(node, { kind: 'loose' })
+        return children(node, around.within ? WITHIN : { kind: 'loose' })
       case K.JsxAttribute:
         return node.initializer ? [[node.initializer, attribute(nameOf(node.name, code))]] : []
       case K.PropertyAssignment:
         return property(node, around, found, code)
       case K.ShorthandPropertyAssignment:
+        colors.shorthand(node)
         if (around.keyed) literal(textOf(node.name), around, found)
         return []
       case K.CallExpression:
       case K.NewExpression:
+        colors.iterate(node)
         return call(node, around)
+      case K.Block:
+      case K.ArrowFunction:
+      case K.FunctionExpression:
+      case K.FunctionDeclaration:
+      case K.MethodDeclaration:
+        colors.enter(node)
+        return children(node, around)
+      case K.ForOfStatement:
+        colors.loop(node)
+        return children(node, around)
       case K.BinaryExpression:
         return binary(node, around)
       case K.ConditionalExpression:
@@ -169,6 +193,8 @@ globalThis.readJsx = (() => {
       case K.ExpressionStatement:
         return node.expression.kind === K.StringLiteral ? [] : children(node, around)
       case K.VariableDeclaration:
+        if (node.initializer) colors.declare(node)
+      // falls through
       case K.Parameter:
       case K.BindingElement:
       case K.PropertyDeclaration: {
@@ -188,11 +214,15 @@ globalThis.readJsx = (() => {
   }
 
   // Beside a class name, but not one itself: a condition, an argument of some other function.
-  const without = (around) => (around.kind === 'names' ? { kind: 'loose' } : around)
+  function without(around) {
+    if (around.kind === 'names') return { kind: 'loose' }
+    return around.owner === undefined ? around : { kind: around.kind }
+  }
 
   function attribute(name) {
     const kind = CLASS_NAME.test(name) ? 'names' : name === 'style' ? 'other' : 'loose'
-    return { kind, owner: name, list: 'attributes' }
+    if (takesColor('attributes', name)) return { kind, owner: name, list: 'attributes' }
+    return TEXTS.has(name) ? { kind, text: true } : { kind }
   }
 
   function property(node, around, found, code) {
@@ -202,8 +232,15 @@ globalThis.readJsx = (() => {
     else if (around.keyed) literal(name, around, found)
     else if (around.kind === 'loose') literal(name, { kind: 'loose' }, found)
     const kind = CLASS_NAME.test(name) ? 'names' : around.keyed ? 'loose' : around.kind
-    inside.push([node.initializer, { kind, owner: name, list: 'properties' }])
+    inside.push([node.initializer, valueOf(name, kind)])
+    if (name === '___html') found.colors.markups.push(node.initializer)
+    else if (PALETTES.has(name)) found.colors.palettes.push(node.initializer)
     return inside
+  }
+
+  function valueOf(name, kind) {
+    if (takesColor('properties', name)) return { kind, owner: name, list: 'properties' }
+    return TEXTS.has(name) ? { kind, text: true } : { kind }
   }
 
   function call(node, around) {
@@ -223,7 +260,8 @@ globalThis.readJsx = (() => {
     if (operator === K.AmpersandAmpersandToken) return [[node.left, without(around)], [node.right, around]]
     if (operator === K.EqualsToken) {
       const name = textOf(node.left.name ?? node.left)
-      return [[node.left, around], [node.right, CLASS_NAME.test(name) ? { kind: 'names' } : around]]
+      const value = takesColor('properties', name) ? valueOf(name, around.kind) : around
+      return [[node.left, around], [node.right, CLASS_NAME.test(name) ? { kind: 'names' } : value]]
     }
     return [[node.left, around], [node.right, around]]
   }
@@ -246,14 +284,13 @@ globalThis.readJsx = (() => {
     let tag = node.tag
     while (tag.expression) tag = tag.expression
     if (CSS_TAGS.has(textOf(tag))) {
-      found.sheets.push(plain(node.template, code))
+      found.colors.sheets.push(node.template)
       return []
     }
     return [[node.tag, around], [node.template, CLASS_CALLS.has(textOf(tag)) ? { kind: 'names' } : around]]
   }
 
   function literal(text, around, found) {
-    if (around.owner !== undefined && text.length <= MAX_LITERAL) found[around.list].push([around.owner, text])
     if (around.kind === 'other') return
     const words = text.split(/\s+/).filter((word) => word !== '')
     if (around.kind === 'names') for (const word of words) found.classes.push(word)
@@ -264,14 +301,6 @@ globalThis.readJsx = (() => {
   const textOf = (node) => node?.escapedText ?? node?.text ?? ''
 
   const nameOf = (node, code) => code.slice(node.pos, node.end).trim()
-
-  // A template with its expressions left out; CSS around them stays readable.
-  function plain(node, code) {
-    if (node.kind === K.TemplateExpression) {
-      return node.head.text + node.templateSpans.map((span) => span.literal.text).join(' ')
-    }
-    return node.text ?? ''
-  }
 
   function lint(node, issues, code, shift) {
     const tag = nameOf(node.tagName, code)

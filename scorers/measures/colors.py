@@ -17,7 +17,7 @@ from scorers.css.palette import UNRESOLVED, Color, named, palette
 from scorers.css.values import colors_in, is_colored, takes_color
 from scorers.measures.classes import ClassCount
 from scorers.page import Page
-from scorers.tailwind.conventions import conventional_color
+from scorers.tailwind.conventions import CONVENTIONAL, conventional_color
 from scorers.tailwind.theme import Theme
 from scorers.tailwind.utility import Utility
 
@@ -27,6 +27,11 @@ _COLOR_ROOT = re.compile(
 )
 # Underscores stand for blanks, but not in the name of a variable.
 _UNDERSCORE = re.compile(r"(--[\w-]+)|_")
+# Names of colors in the theme of MUI and Chakra.
+_DOTTED = re.compile(
+    r"[A-Za-z]\w*(?:\.\w+)*\.(?:\d{2,3}|main|light|dark|contrastText|primary|secondary|disabled|default|paper|white"
+    r"|black|hover|selected|active|focus|fg|bg|muted|subtle|emphasized|solid|contrast|border|text)"
+)
 _HINT = re.compile(r"([a-z-]+):")
 
 
@@ -51,7 +56,7 @@ def count_colors(page: Page, classes: ClassCount) -> ColorCount:
     """
     found: Counter[Color] = Counter()
     for name, count in classes.utilities.items():
-        for color in _utility_colors(classes.parsed[name], page.theme):
+        for color in utility_colors(classes.parsed[name], page.theme):
             found[color] += count
     for name, count in classes.others.items():
         if (other := _conventional(name, page.theme)) is not None:
@@ -75,14 +80,30 @@ def _counted(found: Counter[Color]) -> ColorCount:
 
 def _css_values(page: Page) -> Counter[tuple[str, bool]]:
     """The CSS that may hold colors, each value once: pages repeat themselves."""
-    values = Counter((value, True) for value in page.color_attributes)
+    values = Counter((_reference(value), True) for value in (*page.color_attributes, *page.literals))
     for (name, value), count in Counter(page.styles).items():
         if takes_color(name):
-            values[value, is_colored(name)] += count
+            values[_reference(value), is_colored(name)] += count
     return values
 
 
-def _utility_colors(utility: Utility, theme: Theme) -> Iterable[Color]:
+def _reference(value: str) -> str:
+    """The CSS for the name of a color that a library of components defines; anything else as it is.
+
+    >>> _reference("primary.main"), _reference("grey.500"), _reference("muted"), _reference("red")
+    ('var(--color-primary-main)', 'var(--color-gray-500)', 'var(--color-muted)', 'red')
+    """
+    if "." in value and _DOTTED.fullmatch(value):
+        return f"var(--color-{value.replace('.', '-').replace('grey', 'gray').removeprefix('common-')})"
+    return f"var(--color-{value})" if value in CONVENTIONAL.colors else value
+
+
+def utility_colors(utility: Utility, theme: Theme) -> Iterable[Color]:
+    """The colors that a utility names.
+
+    >>> [color.token for color in utility_colors(Utility("bg", "sky-500", "50"), Theme())]
+    ['sky-500']
+    """
     if utility.root.startswith("["):
         name, _, css = utility.root[1:-1].partition(":")
         css = css.replace("_", " ")

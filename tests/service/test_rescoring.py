@@ -22,6 +22,7 @@ from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import Reason, RowKind
+from watcher.plugins import named_theme
 from watcher.rescoring import Fate, Rescored, Rescorer
 from watcher.service.history import LedgerHistory
 from watcher.statedir import StateDir
@@ -90,9 +91,13 @@ def age(house: House) -> None:
             db.execute("UPDATE evaluation SET metrics = ? WHERE uid = ?", (json.dumps(metrics), row["uid"]))
 
 
-def rescore(house: House, *named: str, step: int | None = None, keep: bool = True) -> list[Rescored]:
+def rescore(
+    house: House, *named: str, theme: Sequence[str] = (), step: int | None = None, keep: bool = True
+) -> list[Rescored]:
     house.ledger.remember("run", "run")
-    return list(Rescorer(house.ledger, load_plugins(named), TABLE, pytest.fail, keep=keep).rescore(step))
+    return list(
+        Rescorer(house.ledger, load_plugins(named), named_theme(theme), TABLE, pytest.fail, keep=keep).rescore(step)
+    )
 
 
 def contents(ledger: Ledger) -> dict[str, list[tuple[Any, ...]]]:
@@ -302,12 +307,33 @@ def test_plug_ins_are_part_of_it_and_one_that_is_missing_is_named(house: House) 
     train(with_plugin, (100,), scorers=["legacy"])
     assert house.ledger.evaluations()[-1].suite == one.now.suite
     said: list[str] = []
-    found = list(Rescorer(house.ledger, (), TABLE, said.append).rescore())
+    found = list(Rescorer(house.ledger, (), None, TABLE, said.append).rescore())
     assert [of.fate for of in found] == [Fate.UNCHANGED, Fate.RESCORED]
     assert len(said) == 1
     assert "scored by the plug-in legacy, too" in said[0]
     assert found[1].now is not None
     assert not any(name.startswith("eval/legacy") for name in found[1].now.metrics)
+
+
+def test_a_theme_is_part_of_it_and_one_that_is_missing_is_named(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    ask(house)
+    train(house, (50,))
+    (one,) = rescore(house, theme=["shadcn"])
+    assert one.now is not None
+    share = "eval/unresolved_color_share"
+    assert one.origin.metrics[share] == pytest.approx(1 / 3)
+    assert one.now.metrics[share] == 0
+    train(house, (100,), theme=["shadcn"])
+    assert house.ledger.evaluations()[-1].suite == one.now.suite
+    assert "What was evaluated before is in it already" in caplog.text
+    assert [e.step for e in LedgerHistory(house.ledger).read(ended=True).entries] == [50, 100]
+    said: list[str] = []
+    found = list(Rescorer(house.ledger, (), None, TABLE, said.append).rescore())
+    assert [of.fate for of in found] == [Fate.UNCHANGED, Fate.RESCORED]
+    assert [sentence.split(",")[0] for sentence in said] == [f"Suite {one.now.suite} was scored against a theme"]
+    train(house, (150,), theme=["shadcn"], samples=3)
+    train(house, (200,), samples=3)
+    assert "run `uimon rescore`" in caplog.text
 
 
 @pytest.mark.parametrize(
