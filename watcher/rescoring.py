@@ -1,4 +1,4 @@
-"""Stored samples scored anew, without an engine: what an upgrade, other scorers or another theme make of answers that are there.
+"""Stored samples scored anew, without an engine: what an upgrade, other scorers or another theme make of them.
 
 The samples of an evaluation go through the same code as fresh ones. What comes of it is an evaluation of its own, at
 the same step and of the same time, in the suite that has the same prompts and sampling and the scorers of now; it has a
