@@ -11,6 +11,7 @@ from scorers.extraction import Extraction, Found, extract
 from scorers.language import READERS
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
+from scorers.measures.lightness import lightness_of
 from scorers.measures.repetition import ends_in_loop
 from scorers.metrics.aggregation import Metrics, aggregate
 from scorers.metrics.likeness import fingerprint, shape, word_grams
@@ -19,6 +20,7 @@ from scorers.plugins.loader import Plugin
 from scorers.position import Lines
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
 from scorers.source import SourceFile
+from scorers.tailwind.theme import Theme
 from scorers.tailwind.utility import MAX_NAME_LENGTH
 from scorers.verdict import Verdict
 
@@ -50,17 +52,24 @@ class Report:
     failures: tuple[str, ...] = ()
 
 
-def score(completions: Iterable[Completion], plugins: Sequence[Plugin] = (), workers: int = 1) -> Report:
-    """Scores completions and aggregates them, with `workers` above 1 in as many processes.
+def score(
+    completions: Iterable[Completion],
+    plugins: Sequence[Plugin] = (),
+    workers: int = 1,
+    *,
+    theme: Theme | None = None,
+) -> Report:
+    """Scores completions and aggregates them, with `workers` above 1 in as many processes. `theme` is the one that
+    pages are written against (`scorers.tailwind.given`).
 
     >>> report = score([Completion("```html\\n<p class='p-4'>Hi</p>\\n```"), Completion("no")])
     >>> report.metrics["eval/syntax_validity_rate"], [sample.outcome.value for sample in report.samples]
     (0.5, ['valid', 'no_code'])
     """
     if workers > 1:
-        samples = _score_in_processes(completions, plugins, workers)
+        samples = _score_in_processes(completions, plugins, workers, theme)
     else:
-        samples = tuple(score_sample(completion, plugins) for completion in completions)
+        samples = tuple(score_sample(completion, plugins, theme=theme) for completion in completions)
     return report(samples, plugins)
 
 
@@ -75,17 +84,20 @@ def report(samples: Sequence[Sample], plugins: Sequence[Plugin] = ()) -> Report:
     return Report(metrics, tuple(samples), tuple(failures))
 
 
-def versions(plugins: Sequence[Plugin] = ()) -> str:
-    """Under what definitions samples are scored: `VERSION`, and each plug-in's identity.
+def versions(plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
+    """Under what definitions samples are scored: `VERSION`, the given theme's and each plug-in's identity.
 
     >>> versions() == VERSION
     True
     """
-    return "; ".join((VERSION, *sorted(plugin.identity for plugin in plugins)))
+    themes = () if theme is None else (f"theme {theme.identity}",)
+    return "; ".join((VERSION, *themes, *sorted(plugin.identity for plugin in plugins)))
 
 
-def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Sample:
-    """The measurements of one completion. Pure; takes any string, in time linear in its length, and never raises.
+def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, theme: Theme | None = None) -> Sample:
+    """The measurements of one completion, written against `theme`, where it is given.
+
+    Pure; takes any string, in time linear in its length, and never raises.
 
     >>> score_sample(Completion("<div>", language=Language.HTML)).errors[0].message
     '`<div>` opened here is never closed'
@@ -95,37 +107,38 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Samp
     text = _clean(completion.text)
     ends = [file.code for file in completion.files] or [text]
     loops = any(ends_in_loop(end, truncated=completion.truncated) for end in ends)
-    sample = replace(_score(completion, text), prompt=completion.prompt, loops=loops)
+    sample = replace(_score(completion, text, theme), prompt=completion.prompt, loops=loops)
     if not plugins:
         return sample
     return replace(sample, extras={plugin.name: plugin.measured(completion, sample) for plugin in plugins})
 
 
 def _score_in_processes(
-    completions: Iterable[Completion], plugins: Sequence[Plugin], workers: int
+    completions: Iterable[Completion], plugins: Sequence[Plugin], workers: int, theme: Theme | None
 ) -> tuple[Sample, ...]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     # Forked, because a plug-in that came from a file cannot be sent to a process that starts anew.
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, context, _take_plugins, (plugins,)) as pool:
+    with ProcessPoolExecutor(workers, context, _take, (plugins, theme)) as pool:
         return tuple(pool.map(_score_one, completions, chunksize=_CHUNK))
 
 
 _process_plugins: Sequence[Plugin] = ()
+_process_theme: Theme | None = None
 
 
-def _take_plugins(plugins: Sequence[Plugin]) -> None:
-    global _process_plugins
-    _process_plugins = plugins
+def _take(plugins: Sequence[Plugin], theme: Theme | None) -> None:
+    global _process_plugins, _process_theme
+    _process_plugins, _process_theme = plugins, theme
 
 
 def _score_one(completion: Completion) -> Sample:
-    return score_sample(completion, _process_plugins)
+    return score_sample(completion, _process_plugins, theme=_process_theme)
 
 
-def _score(completion: Completion, text: str) -> Sample:
+def _score(completion: Completion, text: str, theme: Theme | None) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
         return Sample(completion.source, Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
@@ -138,7 +151,7 @@ def _score(completion: Completion, text: str) -> Sample:
     main = extraction.files[0].language
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut
-    page = make_page([reading.contents for reading in readings])
+    page = make_page([reading.contents for reading in readings], theme)
     return _sample(completion.source, None if given else text, extraction, cut, verdicts, page)
 
 
@@ -177,6 +190,7 @@ def _sample(
         grams=grams,
         hues=_most(colors.hues),
         unresolved_colors=colors.unresolved,
+        lightness=lightness_of(page),
         files=len(extraction.files),
         script_errors=_script_errors(verdicts),
         early_errors=_early_errors(verdicts),

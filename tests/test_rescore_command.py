@@ -98,11 +98,17 @@ def test_json_has_the_documented_shape(state: StateDir, environ: dict[str, str])
 
 
 def test_people_get_a_table_and_sentences(state: StateDir, environ: dict[str, str]) -> None:
+    ledger = Ledger(state.ledger)
+    with ledger.change() as db:
+        changed = "json_set(metrics, '$.\"eval/syntax_validity_rate\"', 0.25)"
+        db.execute(f"UPDATE evaluation SET metrics = {changed} WHERE uid = ?", (ledger.evaluations()[0].uid,))
+    ledger.close()
     first = uimon("rescore", "--state-dir", state.root, environ=environ)
     assert first.returncode == 0
     assert "3 evaluations are scored anew; the old figures and rows stay as they are." in first.stderr
     assert [line.split()[:2] for line in first.stdout.splitlines()[1:]] == [[str(s), "rescored"] for s in STEPS]
-    assert "→" in first.stdout
+    assert "0.25 → 1" in first.stdout.splitlines()[1]
+    assert "→" not in first.stdout.splitlines()[2]
     second = uimon("rescore", "--state-dir", state.root, environ=environ)
     assert second.returncode == 0
     assert "There is nothing to do" in second.stderr

@@ -27,6 +27,8 @@ _SCORER = (
     "Plug-in scorer beside uimon's own: legacy, an installed one's name, or FILE.py:NAME; several times for several."
 )
 
+_THEME = "Theme the model writes against: shadcn, a .css file or a tailwind.config.js; several times for several."
+
 
 def _option(help_text: str, panel: str, *names: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=help_text, rich_help_panel=panel, metavar=metavar, show_default=False)
@@ -105,6 +107,10 @@ Scorers = Annotated[
     list[str] | None,
     _option(_SCORER, _PROMPTS, "--scorer", metavar="NAME"),
 ]
+ThemeNames = Annotated[
+    list[str] | None,
+    _option(_THEME, _PROMPTS, "--theme", metavar="NAME"),
+]
 StateDir = Annotated[Path | None, _option("Ledger, JSONL, logs. [default: ~/.local/state/uimon/RUN]", _SERVICE)]
 Stage = Annotated[
     str | None,
@@ -155,6 +161,7 @@ def watch(
     chat_template: ChatTemplate = None,
     chat_template_kwargs: TemplateArgs = None,
     scorers: Scorers = None,
+    theme: ThemeNames = None,
     base: Base = None,
     baseline: Baseline = None,
     gpu: Gpu = None,
@@ -243,6 +250,7 @@ def evaluate(
     chat_template: ChatTemplate = None,
     chat_template_kwargs: TemplateArgs = None,
     scorers: Scorers = None,
+    theme: ThemeNames = None,
     base: Base = None,
     baseline: Baseline = None,
     gpu: Gpu = None,
@@ -296,13 +304,17 @@ def score(
         list[str] | None,
         typer.Option("--scorer", help=_SCORER, metavar="NAME"),
     ] = None,
+    theme: Annotated[
+        list[str] | None,
+        typer.Option("--theme", help=_THEME, metavar="NAME"),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Score completions that exist already; needs no GPU and no torch. Exits 0 whatever it finds in them."""
     from watcher.commands.score import run_score
 
-    _exit(lambda: run_score(paths, scorers or (), key, project=project, as_json=json), debug)
+    _exit(lambda: run_score(paths, scorers or (), key, theme or (), project=project, as_json=json), debug)
 
 
 @app.command()
@@ -359,6 +371,10 @@ def rescore(
     scorers: Annotated[
         list[str] | None,
         typer.Option("--scorer", help=_SCORER, metavar="NAME"),
+    ] = None,
+    theme: Annotated[
+        list[str] | None,
+        typer.Option("--theme", help=_THEME, metavar="shadcn|FILE"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would come of it, and keep nothing.")] = False,
     state_dir: StateDir = None,

@@ -88,8 +88,9 @@ class Context:
 
     `note` is told, in a sentence, how the weights got into the engine where that was not the usual way, and `warn`
     what a person should hear of once, though the evaluation goes on. `health` gives the `uimon/…` metrics that only the
-    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers. `occurred`
-    gives the rare counts that the run has had, which are charted from then on.
+    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers; `theme` is
+    the one that the model writes against. `occurred` gives the rare counts that the run has had, which are charted from
+    then on.
     """
 
     run: str
@@ -102,6 +103,7 @@ class Context:
     clock: Callable[[], float] = time.time
     timer: Callable[[], float] = time.monotonic
     plugins: tuple[scorers.Plugin, ...] = ()
+    theme: scorers.Theme | None = None
     occurred: Callable[[], Collection[str]] = frozenset
 
 
@@ -204,8 +206,8 @@ def _generate(engine: Engine, suite: Suite, record: Record, context: Context) ->
     context.report(Progress(record.step, "generate", 0, total))
     for generation in engine.generate(suite.sampled, suite.sampling, suite.stop_ids):
         begun = context.timer()
-        score = score_answer(generation.prompt_id, generation.text, generation.finish_reason, context.plugins)
-        scored.append((generation, score))
+        answer = (generation.prompt_id, generation.text, generation.finish_reason)
+        scored.append((generation, score_answer(*answer, context.plugins, context.theme)))
         scoring += context.timer() - begun
         context.report(Progress(record.step, "generate", len(scored), total))
         crash_point("evaluation.generating")
@@ -240,11 +242,13 @@ def _pace(loaded: Loaded, generated: _Generated, measured: _Measured) -> Metrics
     }
 
 
-def score_answer(prompt_id: str, text: str, finish_reason: str, plugins: Sequence[scorers.Plugin]) -> scorers.Sample:
+def score_answer(
+    prompt_id: str, text: str, finish_reason: str, plugins: Sequence[scorers.Plugin], theme: scorers.Theme | None
+) -> scorers.Sample:
     """The measurements of what a model answered to a prompt, fresh or stored: there is no other way to them."""
     cut = finish_reason == "length"
     completion = scorers.Completion(text, truncated=cut, source=prompt_id, prompt=prompt_id)
-    return scorers.score_sample(completion, plugins)
+    return scorers.score_sample(completion, plugins, theme=theme)
 
 
 def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stored samples scored anew, without an engine: what an upgrade, or other scorers, make of answers that are there.
+"""Stored samples scored anew, without an engine: what an upgrade, other scorers or another theme make of them.
 
 The samples of an evaluation go through the same code as fresh ones. What comes of it is an evaluation of its own, at
 the same step and of the same time, in the suite that has the same prompts and sampling and the scorers of now; it has a
@@ -26,6 +26,8 @@ from watcher.model import Reason, Row, RowKind, UimonError, row_uid
 from watcher.suite import Suite, scored_by
 
 _READ = ("prompt_id", "completion", "finish_reason")
+_THEME = "theme"
+"""What the part of a scorer version begins with that tells of a theme."""
 
 
 class Fate(StrEnum):
@@ -60,6 +62,7 @@ class Rescorer:
         self,
         ledger: Ledger,
         plugins: Sequence[scorers.Plugin],
+        theme: scorers.Theme | None,
         table: TableLimits,
         warn: Callable[[str], None],
         *,
@@ -67,6 +70,7 @@ class Rescorer:
     ) -> None:
         self._ledger = ledger
         self._plugins = plugins
+        self._theme = theme
         self._table = table
         self._warn = warn
         self._keep = keep
@@ -108,7 +112,8 @@ class Rescorer:
     def _scored(self, origin: Evaluation, suite: str, uid: str) -> tuple[Evaluation, Row]:
         """The evaluation by the scorers of now, and its row."""
         stored = self._stored(origin)
-        scores = [score_answer(s["prompt_id"], s["completion"], s["finish_reason"], self._plugins) for s in stored]
+        how = (self._plugins, self._theme)
+        scores = [score_answer(s["prompt_id"], s["completion"], s["finish_reason"], *how) for s in stored]
         metrics = sample_metrics(scores, self._plugins, self._plugin_failed)
         metrics |= {name: origin.metrics[name] for name in ENGINE_METRICS if name in origin.metrics}
         samples = tuple({**s, "score": score.to_dict()} for s, score in zip(stored, scores, strict=True))
@@ -137,14 +142,24 @@ class Rescorer:
         suite = self._suites.get(origin.suite)
         if suite is None:
             # A ledger that was made anew from JSON lines has no prompts; what they were, their suite's digest tells.
-            text = f"{origin.suite}\n{scorers.versions(self._plugins)}"
+            text = f"{origin.suite}\n{scorers.versions(self._plugins, self._theme)}"
             return hashlib.sha256(text.encode()).hexdigest()[:16]
-        for name in sorted(_plugins_in(suite.scorer_version) - {plugin.name for plugin in self._plugins}):
+        self._say_missing(origin.suite, suite.scorer_version)
+        return scored_by(suite, self._plugins, self._theme).digest
+
+    def _say_missing(self, suite: str, scorer_version: str) -> None:
+        """Say what the suite was scored with and is not named now: figures that end may have been forgotten only."""
+        before = _parts(scorer_version)
+        if _THEME in before and self._theme is None:
             self._say(
-                f"Suite {origin.suite} was scored by the plug-in {name}, too, which is not named now: its figures end "
-                f"there. To have them, name it with --scorer."
+                f"Suite {suite} was scored against a theme, and none is named now, so its colors are unresolved; to "
+                "have them, name it with --theme."
             )
-        return scored_by(suite, self._plugins).digest
+        for name in sorted(before - {_THEME} - {plugin.name for plugin in self._plugins}):
+            self._say(
+                f"Suite {suite} was scored by the plug-in {name}, too, and it is not named now, so its figures end "
+                "there; to have them, name it with --scorer."
+            )
 
     def _plugin_failed(self, sentence: str) -> None:
         self.plugins_failed = True
@@ -166,11 +181,11 @@ def _run_of(ledger: Ledger) -> str:
     return run
 
 
-def _plugins_in(scorer_version: str) -> set[str]:
-    """The names of the plug-ins in what `scorers.versions` gave.
+def _parts(scorer_version: str) -> set[str]:
+    """The names of the plug-ins, and `theme` where there was one, in what `scorers.versions` gave.
 
-    >>> sorted(_plugins_in("3; legacy 1; mine 2 1f0c"))
-    ['legacy', 'mine']
+    >>> sorted(_parts("3; theme 2ab0; legacy 1; mine 2 1f0c"))
+    ['legacy', 'mine', 'theme']
     """
     return {identity.split(" ")[0] for identity in scorer_version.split("; ")[1:]}
 

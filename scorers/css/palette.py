@@ -30,10 +30,12 @@ _Rgb = tuple[int, int, int]
 
 
 class Color(NamedTuple):
-    """A color that is used: its palette token, and the bin of its hue, None for grays, black and white."""
+    """A color that is used: its palette token, the bin of its hue (None for grays, black and white), and its lightness
+    in OKLCH, 0 to 1."""
 
     token: str
     hue: str | None = None
+    lightness: float = 0.0
 
 
 UNRESOLVED = Color("")
@@ -92,10 +94,10 @@ def hue_of(lab: Lab) -> str | None:
 def named(token: str) -> Color:
     """The color of that name in the palette.
 
-    >>> named("indigo-300"), named("slate-500")
-    (Color(token='indigo-300', hue='blue_purple'), Color(token='slate-500', hue=None))
+    >>> named("indigo-300").hue, named("slate-500").hue, named("black").lightness
+    ('blue_purple', None, 0.0)
     """
-    return Color(token, hue_bin(token))
+    return Color(token, hue_bin(token), palette()[token][0])
 
 
 @cache
@@ -118,8 +120,8 @@ def _yardstick() -> tuple[tuple[str, Lab], ...]:
 def color_of(css: str) -> Color | None:
     """What a CSS color is, or None for what is no color or fully transparent.
 
-    >>> color_of("#1976d2"), color_of("#64748b")
-    (Color(token='sky-600', hue='blue_purple'), Color(token='slate-500', hue=None))
+    >>> color_of("#1976d2")[:2], color_of("#64748b")[:2]
+    (('sky-600', 'blue_purple'), ('slate-500', None))
     >>> [color_of(css) for css in ("transparent", "currentColor", "solid", "#12")]
     [None, None, None, None]
     """
@@ -129,7 +131,7 @@ def color_of(css: str) -> Color | None:
     lab, rgb = parsed
     distance, nearest = min((math.dist(shade, lab), name) for name, shade in _yardstick())
     same = _as_written().get(rgb) if rgb else nearest if distance < _SAME else None
-    return Color(nearest, hue_bin(same) if same else hue_of(lab))
+    return Color(nearest, hue_bin(same) if same else hue_of(lab), lab[0])
 
 
 def token_of(css: str) -> str | None:
@@ -151,12 +153,6 @@ def _as_written() -> dict[_Rgb, str]:
 
 def _rgb_of_hex(text: str) -> _Rgb:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
-
-
-def lightness_of(css: str) -> float | None:
-    """The lightness of a CSS color in OKLCH, 0 to 1; None as in `color_of`."""
-    lab = parse_color(css)
-    return None if lab is None else lab[0]
 
 
 def parse_color(css: str) -> Lab | None:

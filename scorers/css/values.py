@@ -51,7 +51,7 @@ _COLOR = re.compile(
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _CHANNELS = (
     ("hsl", re.compile(rf"{_NUMBER}(?:deg)?[\s,]+{_NUMBER}%[\s,]+{_NUMBER}%")),
-    ("oklch", re.compile(rf"{_NUMBER}%?\s+0?\.\d+\s+{_NUMBER}(?:deg)?")),
+    ("oklch", re.compile(rf"(?:[01]|0?\.\d+|\d+(?:\.\d+)?%)\s+(?:0|0?\.\d+)\s+{_NUMBER}(?:deg)?")),
     ("rgb", re.compile(r"\d{1,3}(?:\.\d+)?[\s,]+\d{1,3}(?:\.\d+)?[\s,]+\d{1,3}(?:\.\d+)?")),
 )
 
@@ -80,8 +80,8 @@ def colors_in(value: str, variables: Mapping[str, str], *, colored: bool = True)
     A variable that the code does not define is an unresolved color, unless its name says that it is something else
     (`--border-width`). With `colored` false only one inside of a color function is: `box-shadow: var(--lift)`.
 
-    >>> colors_in("1px solid #fff", {}), colors_in("hsl(var(--p) / .5)", {"--p": "0 100% 50%"})
-    ([Color(token='white', hue=None)], [Color(token='red-500', hue='red')])
+    >>> colors_in("1px solid #fff", {})[0].token, colors_in("hsl(var(--p) / .5)", {"--p": "0 100% 50%"})[0].token
+    ('white', 'red-500')
     >>> colors_in("var(--brand)", {}) == colors_in("hsl(var(--p))", {}) == [UNRESOLVED], colors_in("url(#add) none", {})
     (True, [])
     >>> [c.token for c in colors_in("rgb(255 0 0 / var(--o)), theme('colors.blue.500'), var(--color-sky-50)", {})]
@@ -92,7 +92,7 @@ def colors_in(value: str, variables: Mapping[str, str], *, colored: bool = True)
     if len(value) > MAX_VALUE_LENGTH:
         value = value[:MAX_VALUE_LENGTH]
     if "theme(" in value:
-        value = _THEME.sub(lambda match: _OPEN + match[1].replace(".", "-"), value)
+        value = _THEME.sub(lambda match: f"var(--color-{_key(match[1])})", value)
     value = substitute(value, variables)
     if "from" in value:
         value = _RELATIVE.sub(r" \1 ", value)
@@ -113,6 +113,10 @@ def _color(text: str, colored: bool) -> Color | None:
         return named(name[1])
     alone = name[0] == text
     return None if alone and (not colored or _OTHER_NAME.fullmatch(name[1])) else UNRESOLVED
+
+
+def _key(path: str) -> str:
+    return path.replace(".", "-").removesuffix("-DEFAULT")
 
 
 def definition_color(value: str, variables: Mapping[str, str]) -> Color | None:

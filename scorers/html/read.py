@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from scorers.contents import Contents
+from scorers.contents import Contents, Ground
 from scorers.html.class_attributes import reader_of
 from scorers.measures.dead_classes import is_known_sheet
 from scorers.position import LineStarts
@@ -26,6 +26,11 @@ COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "li
 # Attributes in which code stands that may name classes.
 _CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
 _HANDLER = re.compile(r"on[a-z]+")
+# Elements that are drawn nowhere: the first one after them is the outermost of the page.
+_UNSEEN = frozenset(("head", "title", "meta", "link", "script", "style", "base", "noscript", "template"))
+# A page's background is at most so far inside.
+_MAX_GROUNDS = 6
+_MAX_GROUND = 2_000
 # Longer names come of a missing quote; they are kept out of the cache, because they have no limit.
 _MAX_NAME = 100
 
@@ -108,6 +113,8 @@ class _Found:
     colors: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     has_all_css: bool = True
+    grounds: list[Ground] = field(default_factory=list)
+    descending: bool = True
 
     def contents(self) -> Contents:
         """All of it, but for where it stands."""
@@ -120,6 +127,7 @@ class _Found:
             scripts=tuple(script.text for script in self.scripts),
             code=tuple(self.code),
             has_all_css=self.has_all_css,
+            grounds=tuple(self.grounds),
         )
 
     def read(self, code: str) -> None:
@@ -155,9 +163,13 @@ class _Found:
                             self.handlers.append(Handler(name, value or "", token.line, token.col + 1))
                 if tag == "link":
                     self._link(dict(attributes))
+                if self.descending and tag not in _UNSEEN:
+                    self._ground(tag, dict(attributes))
                 if not token.self_closing:
                     sheet = tag == "style"
                     script, opening = ([], token) if tag == "script" else (None, None)
+            elif self.descending and kind is end and token.tag not in _UNSEEN:
+                self.descending = False
         if script:
             self._script(script, lines.offset(*where), opening, False)
 
@@ -174,6 +186,13 @@ class _Found:
             self.colors.append(value)
         if use.code:
             self.code.append(value)
+
+    def _ground(self, tag: str, attributes: Mapping[str, str | None]) -> None:
+        """The element, as long as each one stands first in the one before."""
+        outermost = not any(ground.tag not in ("html", "body") for ground in self.grounds)
+        classes, style = (attributes.get(name) or "" for name in ("class", "style"))
+        self.grounds.append(Ground(tag, classes[:_MAX_GROUND], style[:_MAX_GROUND], outermost))
+        self.descending = len(self.grounds) < _MAX_GROUNDS
 
     def _link(self, attributes: Mapping[str, str | None]) -> None:
         if "stylesheet" in (attributes.get("rel") or "").lower() and not is_known_sheet(attributes.get("href") or ""):

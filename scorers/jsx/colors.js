@@ -46,6 +46,7 @@ globalThis.makeColors = (() => {
   const HOLDERS = new Set(['useState', 'useRef', 'useMemo', 'useCallback', 'createContext', 'memo', 'freeze', 'signal', 'ref'])
   const PALETTES = new Set(['palette', 'colors'])
   const THEMED = /^(?:theme|palette|colors?|tokens)$/i
+  const SCREEN = /(?:^|\s)(?:(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0)(?:\s|$)/
   const MAIN = new Set(['main', 'DEFAULT', 'default'])
 
   // Of an identifier or a literal; empty for anything else.
@@ -72,7 +73,7 @@ globalThis.makeColors = (() => {
       this.bound = new Set() // parameters that are declared already
       this.scopes = [] // ends of the blocks around
       this.uses = []
-      this.names = []
+      this.names = [] // entries of the answer that may be names of a palette
       this.sheets = []
       this.markups = []
       this.palettes = []
@@ -82,6 +83,7 @@ globalThis.makeColors = (() => {
       this.members = new Map()
       this.returned = new Map()
       this.palette = new Map()
+      this.grounds = []
       this.steps = 0
     }
 
@@ -116,8 +118,9 @@ globalThis.makeColors = (() => {
       if (text.length > MAX_TEXT) return
       if (around.owner !== undefined) {
         this.placed.add(node)
-        if (/^[a-z]\w*(?:\.\w+)*$/i.test(text)) this.names.push([around.list, around.owner, text])
-        else found[around.list].push([around.owner, text])
+        const entry = [around.owner, text]
+        if (/^[a-z]\w*(?:\.\w+)*$/i.test(text)) this.names.push(entry)
+        found[around.list].push(entry)
       } else if (around.kind !== 'other' && !around.text && text.length > 3 && WHOLE.test(text)) this.free.push(node)
     }
 
@@ -153,6 +156,21 @@ globalThis.makeColors = (() => {
     loop(node) {
       const declaration = node.initializer?.declarations?.[0]
       if (declaration) this.bindItem(declaration.name, node.expression, node.end)
+    }
+
+    // An element that may be the page's background.
+    ground(node, tag, outermost) {
+      if (this.grounds.length >= MAX_VALUES || !/^(?:[a-z]|motion\.)/.test(tag)) return
+      let classes = ''
+      let style
+      for (const entry of node.attributes.properties) {
+        const name = textOf(entry.name)
+        if (name === 'className' || name === 'class') classes = plainWords(entry.initializer)
+        else if (name === 'style') style = entry.initializer?.expression
+      }
+      const screen = SCREEN.test(classes)
+      if (!outermost && !screen && tag !== 'body') return
+      this.grounds.push([tag.replace('motion.', ''), classes, style, outermost])
     }
 
     // -------------------------------------------------------------------------------- names
@@ -395,7 +413,7 @@ globalThis.makeColors = (() => {
 
     finish(found) {
       for (const palette of this.palettes) this.flatten(palette, found)
-      for (const [list, owner, text] of this.names) found[list].push([owner, this.paletteText(text) ?? text])
+      for (const entry of this.names) entry[1] = this.paletteText(entry[1]) ?? entry[1]
       for (const [list, owner, node] of this.uses) {
         if (found[list].length > MAX_NODES * 4) break
         const values = this.values(node)
@@ -411,7 +429,24 @@ globalThis.makeColors = (() => {
       for (const node of this.markups) {
         for (const { text } of this.values(node)) if (!text.includes('<')) found.sheets.push(text)
       }
+      found.grounds = this.grounds.map(([tag, classes, style, outermost]) => [tag, classes, this.css(style), outermost])
       for (const node of this.free) if (!this.used.has(node)) found.literals.push(node.text)
+    }
+
+    // The backgrounds of a style object as CSS.
+    css(style) {
+      if (style === undefined) return ''
+      const found = []
+      this.steps = 0
+      for (const whole of this.meanings(style, 0)) {
+        if (whole.kind !== K.ObjectLiteralExpression) continue
+        for (const [name, entry] of this.membersOf(whole).own) {
+          if (!name.startsWith('background')) continue
+          const texts = this.texts(entry.initializer ?? entry.name, 1).map(({ text }) => text)
+          if (texts.length > 0) found.push(`background: ${texts.join(' ')}`)
+        }
+      }
+      return found.join('; ')
     }
 
     text(node) {
@@ -458,6 +493,21 @@ globalThis.makeColors = (() => {
     template.head.text,
     ...template.templateSpans.flatMap((span) => [span.expression, span.literal.text]),
   ]
+
+  // The words of an attribute, as far as they stand in it.
+  function plainWords(node) {
+    const found = []
+    const waiting = node ? [node] : []
+    for (let seen = 0; waiting.length > 0 && seen < MAX_VALUES; seen += 1) {
+      const part = waiting.pop()
+      if (isText(part)) found.push(part.text)
+      else if (part.kind === K.TemplateExpression) found.push(pieces(part).filter((p) => typeof p === 'string').join(' '))
+      else if (part.kind === K.JsxExpression && part.expression) waiting.push(part.expression)
+      else if (part.kind === K.CallExpression) waiting.push(...part.arguments)
+      else if (part.kind === K.BinaryExpression && part.operatorToken.kind === K.PlusToken) waiting.push(part.left, part.right)
+    }
+    return found.join(' ').slice(0, MAX_TEXT)
+  }
 
   // `theme.palette.primary.main`, which is defined elsewhere: the variable that would hold it; empty for anything else.
   function themed(node) {

@@ -30,6 +30,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
+from scorers.contents import Ground
+
 if TYPE_CHECKING:
     from py_mini_racer import JSFunction, MiniRacer
 
@@ -104,8 +106,8 @@ class Source:
     the attribute or the key that they belong to; `literals` are colors that the code uses in some other way
     (`colors.js` says what counts), and `variables` those that a palette in it defines. `sheets` is CSS in `<style>`, in
     `__html` and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with
-    `HOLE` for what is put into it; `imports` are module names. `unread` names the limit that kept the parser from
-    reading on, and `end` is the offset up to which it came.
+    `HOLE` for what is put into it; `imports` are module names; `grounds` may be the page's background. `unread` names the
+    limit that kept the parser from reading on, and `end` is the offset up to which it came.
     """
 
     errors: tuple[ParseError, ...] = ()
@@ -122,6 +124,7 @@ class Source:
     inline: tuple[str, ...] = ()
     markup: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    grounds: tuple[Ground, ...] = ()
     unread: str | None = None
     end: int = 0
 
@@ -252,6 +255,7 @@ def _source(found: dict[str, Any], code: str, readable: str) -> Source:
         inline=tuple(found["inline"]),
         markup=tuple(found["markup"]),
         imports=tuple(found["imports"]),
+        grounds=tuple(Ground(*entry) for entry in found["grounds"]),
         unread="too_deep" if deep is not None else "too_large" if len(readable) < len(code) else None,
         end=len(readable) if deep is None else place(deep),
     )

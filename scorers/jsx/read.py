@@ -65,6 +65,7 @@ def contents_of(source: Source) -> Contents:
         literals=source.literals,
         variables=source.variables,
         imports=source.imports,
+        grounds=source.grounds,
     )
 
 

@@ -72,6 +72,9 @@ globalThis.readSource = (() => {
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
 
+  // Around what stands in an element.
+  const WITHIN = { kind: 'loose', within: true }
+
   function readSource(code, kind) {
     let length = code.length
     for (;;) {
@@ -208,15 +211,16 @@ globalThis.readSource = (() => {
       case K.JsxSelfClosingElement:
         found.tags.push(nameOf(node.tagName, code))
         if (found.lint) lint(node, found.lint, code, shift)
-        return children(node, { kind: 'loose' })
+        colors.ground(node, found.tags.at(-1), !around.within)
+        return children(node, WITHIN)
       case K.JsxElement:
         if (nameOf(node.openingElement.tagName, code) === 'style') {
           for (const child of node.children) if (child.expression) colors.sheets.push(child.expression)
-          return [[node.openingElement, { kind: 'loose' }]]
+          return [[node.openingElement, WITHIN]]
         }
-        return children(node, { kind: 'loose' })
+        return children(node, WITHIN).map((entry) => (entry[0] === node.openingElement ? [entry[0], around] : entry))
       case K.JsxFragment:
-        return children(node, { kind: 'loose' })
+        return children(node, around.within ? WITHIN : { kind: 'loose' })
       case K.JsxAttribute:
         return node.initializer ? [[node.initializer, attribute(nameOf(node.name, code))]] : []
       case K.PropertyAssignment:

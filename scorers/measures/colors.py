@@ -56,7 +56,7 @@ def count_colors(page: Page, classes: ClassCount) -> ColorCount:
     """
     found: Counter[Color] = Counter()
     for name, count in classes.utilities.items():
-        for color in _utility_colors(classes.parsed[name], page.theme):
+        for color in utility_colors(classes.parsed[name], page.theme):
             found[color] += count
     for name, count in classes.others.items():
         if (other := _conventional(name, page.theme)) is not None:
@@ -98,7 +98,12 @@ def _reference(value: str) -> str:
     return f"var(--color-{value})" if value in CONVENTIONAL.colors else value
 
 
-def _utility_colors(utility: Utility, theme: Theme) -> Iterable[Color]:
+def utility_colors(utility: Utility, theme: Theme) -> Iterable[Color]:
+    """The colors that a utility names.
+
+    >>> [color.token for color in utility_colors(Utility("bg", "sky-500", "50"), Theme())]
+    ['sky-500']
+    """
     if utility.root.startswith("["):
         name, _, css = utility.root[1:-1].partition(":")
         css = css.replace("_", " ")

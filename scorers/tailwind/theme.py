@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 
 from scorers.css.declarations import blocks, declarations
 from scorers.css.palette import UNRESOLVED, Color, named, palette
@@ -38,11 +39,26 @@ _CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
 @dataclass(frozen=True, slots=True)
 class Theme:
     """`variables` maps `--name` to its first definition; `colors` maps a theme color (`brand-500`) to its CSS value
-    (empty where only running the code would tell); `additions` is what the theme adds to Tailwind's grammar."""
+    (empty where only running the code would tell); `additions` is what the theme adds to Tailwind's grammar. `identity`
+    tells the contents of given themes apart (`given`)."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str] = field(default_factory=dict)
     additions: Additions = CONVENTIONAL
+    identity: str = ""
+
+    def over(self, other: Theme) -> Theme:
+        """This theme, and of the other what this one does not define.
+
+        >>> both = Theme({"--a": "red"}, {"b": "var(--a)"}).over(Theme({"--a": "blue", "--c": "blue"}))
+        >>> both.variables, both.color("b").token
+        ({'--a': 'red', '--c': 'blue'}, 'red-500')
+        """
+        if not (self.variables or self.colors) and self.additions is CONVENTIONAL:
+            return other
+        additions = other.additions if self.additions is CONVENTIONAL else self.additions.joined(other.additions)
+        variables = {**other.variables, **self.variables}
+        return Theme(variables, {**other.colors, **self.colors}, additions)
 
     def color(self, name: str) -> Color | None:
         """A theme color: `UNRESOLVED` where its definition is not known, None for a name that no theme has and for one
@@ -51,8 +67,8 @@ class Theme:
         A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name then says which
         color that is.
 
-        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand")
-        Color(token='red-500', hue='red')
+        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand").token
+        'red-500'
         >>> Theme({"--primary": "0 100% 50%"}).color("primary") == Theme({"--color-primary": "#f00"}).color("primary")
         True
         >>> Theme().color("primary-dark") is UNRESOLVED, Theme().color("center")
@@ -67,12 +83,23 @@ class Theme:
             return named(value)
         if value.strip().lower() in _NO_COLOR:
             return None
-        return definition_color(value, self.variables) or UNRESOLVED
+        return definition_color(value, self.variables) or self._by_variable(name) or UNRESOLVED
+
+    def _by_variable(self, name: str) -> Color | None:
+        """Where `hsl(var(--primary))` stands for no color, as a page gives `--primary` in another form."""
+        value = self.variables.get(f"--{name}")
+        return None if value is None else definition_color(value, self.variables)
 
 
-def read_theme(styles: Iterable[str], scripts: Iterable[str], variables: Iterable[tuple[str, str]] = ()) -> Theme:
+def read_theme(
+    styles: Iterable[str],
+    scripts: Iterable[str],
+    variables: Iterable[tuple[str, str]] = (),
+    *,
+    shared: bool = False,
+) -> Theme:
     """The theme that style sheets, scripts and CSS variables of code define. The first definition of a name wins
-    (`:root` before `.dark`). Never raises.
+    (`:root` before `.dark`). `shared` says that it is the theme of many pages. Never raises.
 
     >>> theme = read_theme(["@theme { --font-hand: x; --color-sea: #00f }"], ["tailwind.config = {theme: {extend: {"
     ...     "spacing: {18: '4.5rem'}, screens: {tablet: '640px'}, colors: {brand: {DEFAULT: 'red'}}}}}"])
@@ -86,7 +113,7 @@ def read_theme(styles: Iterable[str], scripts: Iterable[str], variables: Iterabl
         reading.variable(name, value)
     for script in scripts:
         reading.config(read_config(script))
-    return Theme(reading.variables, reading.colors, reading.additions())
+    return Theme(reading.variables, reading.colors, reading.additions(shared))
 
 
 @dataclass(slots=True)
@@ -98,11 +125,11 @@ class _Reading:
     words: set[str] = field(default_factory=set)
     variants: set[str] = field(default_factory=set)
 
-    def additions(self) -> Additions:
+    def additions(self, shared: bool) -> Additions:
         if not (self.colors or self.words or self.variants):
             return CONVENTIONAL
         colors = CONVENTIONAL.colors.union(self.colors)
-        return Additions(colors, frozenset(self.words), frozenset(self.variants))
+        return Additions(colors, frozenset(self.words), frozenset(self.variants), shared)
 
     def style(self, style: str) -> None:
         for name, value in declarations(style) if "--" in style else ():
@@ -122,6 +149,7 @@ class _Reading:
             self.variables.setdefault(name, value[:MAX_DEFINITION])
 
     def config(self, config: Mapping[str, Value]) -> None:
+        self._daisyui(config.get("daisyui"))
         theme = config.get("theme")
         if not isinstance(theme, dict):
             return
@@ -131,9 +159,18 @@ class _Reading:
                 if isinstance(value, dict) and key != "extend":
                     self._key(key, value)
 
+    def _daisyui(self, options: Value | None) -> None:
+        """The colors of the first theme that a page defines for daisyUI."""
+        themes = options.get("themes") if isinstance(options, dict) else None
+        for entry in themes if isinstance(themes, list) else ():
+            for theme in entry.values() if isinstance(entry, dict) else ():
+                for name, value in theme.items() if isinstance(theme, dict) else ():
+                    if isinstance(value, str) and name in CONVENTIONAL.colors:
+                        self._color(name, value)
+
     def _key(self, key: str, values: Mapping[str, Value]) -> None:
         if _COLOR_KEY.fullmatch(key):
-            for name, value in _colors(values, ""):
+            for name, value in _colors(values):
                 self._color(name, value)
             return
         for name in values:
@@ -156,7 +193,10 @@ class _Reading:
 
     def _color(self, name: str, value: str) -> None:
         if len(self.colors) < MAX_COLORS:
-            self.colors.setdefault(name, value[:MAX_DEFINITION])
+            value = self.colors.setdefault(name, value[:MAX_DEFINITION])
+            # What `theme(colors.brand)` means, and v4's `var(--color-brand)`.
+            if value:
+                self.variable(f"--color-{name}", f"var(--color-{value})" if value in palette() else value)
 
     def _variant(self, name: str) -> None:
         if len(self.variants) < MAX_COLORS:
@@ -174,16 +214,27 @@ def _roots(version: str) -> dict[str, tuple[str, ...]]:
     return {key: tuple(roots.split()) for roots, keys in table.items() for key in keys.split()}
 
 
-def _colors(tree: Mapping[str, Value], prefix: str) -> Iterator[tuple[str, str]]:
-    """The flattened colors of a config: `brand`, `brand-500`."""
-    for name, value in tree.items():
-        full = prefix if name == "DEFAULT" and prefix else f"{prefix}-{name}" if prefix else name
+def _colors(tree: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    """The flattened colors of a config: `brand`, `brand-500`. A part may be in it many times, by a constant's name, so
+    the steps are bounded, too."""
+    waiting: list[tuple[str, Value]] = [("", dict(tree))]
+    for _ in range(MAX_WORDS):
+        if not waiting:
+            return
+        full, value = waiting.pop()
         if isinstance(value, dict):
-            yield from _colors(value, full)
+            names = islice(value.items(), MAX_COLORS)
+            waiting += reversed([(_joined(full, name), part) for name, part in names])
         elif isinstance(value, str):
             yield full, value
         elif isinstance(value, Expression):
             yield from _evaluated(full, value.text)
+
+
+def _joined(prefix: str, name: str) -> str:
+    if not prefix:
+        return name
+    return prefix if name == "DEFAULT" else f"{prefix}-{name}"
 
 
 def _evaluated(name: str, code: str) -> Iterator[tuple[str, str]]:

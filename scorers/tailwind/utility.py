@@ -76,6 +76,11 @@ class Additions:
     variants: frozenset[str] = _NONE
     shared: bool = False
 
+    def joined(self, other: Additions) -> Additions:
+        """What both add."""
+        words, variants = self.words | other.words, self.variants | other.variants
+        return Additions(self.colors | other.colors, words, variants)
+
 
 NO_ADDITIONS = Additions()
 

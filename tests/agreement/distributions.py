@@ -45,7 +45,7 @@ _SHARES = (0.0, 0.01, 0.5, 0.99, 1.0)
 def main(folders: Sequence[str]) -> None:
     """Prints everything on standard output."""
     chance = random.Random(7)
-    print(f"{'windows':34}{'metric':32}{'n':>5}  least, 1 %, median, 99 %, greatest; graded")
+    print(f"{'windows':40}{'metric':32}{'n':>5}  least, 1 %, median, 99 %, greatest; graded")
     for folder in map(Path, folders):
         texts = [file.read_text("utf-8", "replace") for file in sorted(folder.rglob("*.html"))]
         texts = chance.sample(texts, min(_MOST_PAGES, len(texts)))
@@ -81,7 +81,7 @@ def _print(title: str, metrics: Sequence[str], found: Sequence[Window]) -> None:
         grades = [grade.value for window in found if (grade := grade_of(metric, window))]
         graded = ", ".join(f"{grade} {grades.count(grade)}" for grade in sorted(set(grades)))
         spread = " ".join(f"{quantile(ordered, share):.2f}" for share in _SHARES) if ordered else "undefined"
-        print(f"{title:34}{metric:32}{len(ordered):5}  {spread}  {graded}", flush=True)
+        print(f"{title:40}{metric:32}{len(ordered):5}  {spread}  {graded}", flush=True)
 
 
 if __name__ == "__main__":

@@ -205,9 +205,9 @@ def recolored(text: str, to: Callable[[str], str]) -> str:
     return _COLORED.sub(lambda match: f"{match[1]}-{to(match[2])}-{match[3]}", text)
 
 
-def all_dark(text: str) -> str:
-    """The page on a dark ground."""
-    return re.sub(r'<body class="[^"]*">', '<body class="bg-gray-950 text-white">', text, count=1)
+def on_ground(text: str, classes: str) -> str:
+    """The page on another ground, which these classes of its body make."""
+    return re.sub(r'<body class="[^"]*">', f'<body class="{classes}">', text, count=1)
 
 
 def themed(text: str, color: str) -> str:

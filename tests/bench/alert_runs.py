@@ -23,10 +23,10 @@ from tests.bench.alert_pages import (
     BLUES,
     NEUTRALS,
     Scored,
-    all_dark,
     in_literals,
     in_one_color,
     narrow_classes,
+    on_ground,
     page,
     recolored,
     scored,
@@ -70,7 +70,8 @@ def generated_corpus() -> Corpus:
     }
     healthy = kinds["healthy"]
     kinds |= {
-        "dark": [[all_dark(text) for text in pages[:2]] for pages in healthy],
+        "dark": [[on_ground(text, "bg-gray-950 text-white") for text in pages[:2]] for pages in healthy],
+        "light": [[on_ground(text, "bg-white text-gray-900") for text in pages[:2]] for pages in healthy],
         "theme": [[themed(text, "blue") for text in pages[:2]] for pages in healthy],
         "literals": [[in_literals(text, "blue") for text in pages[:2]] for pages in healthy],
         "red literals": [[in_literals(text, "red") for text in pages[:2]] for pages in healthy],

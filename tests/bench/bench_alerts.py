@@ -83,6 +83,7 @@ SCENARIOS = (
     ),
     Scenario("gray pages", (Rule.HUES_GONE,), partial(_take, kind="gray")),
     Scenario("dark pages", (Rule.ONE_LIGHTNESS,), partial(_take, kind="dark"), _GENERATED),
+    Scenario("light pages", (Rule.ONE_LIGHTNESS,), partial(_take, kind="light"), _GENERATED),
     Scenario("a theme turned blue", (Rule.BLUE_PURPLE_TAKEOVER,), partial(_take, kind="theme"), _GENERATED),
     Scenario("one blue by literals", (Rule.BLUE_PURPLE_TAKEOVER,), partial(_take, kind="literals"), _GENERATED),
     Scenario("one red by literals", (Rule.COLORS_COLLAPSED,), partial(_take, kind="red literals"), _GENERATED),

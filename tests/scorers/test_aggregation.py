@@ -319,3 +319,16 @@ def test_the_new_statistics_have_intervals() -> None:
     metrics = aggregate(samples)
     for name in ("eval/hueless_share", "eval/lightness_dark_share", "eval/lightness_entropy", "eval/structure_floor"):
         assert number(metrics, f"{name}_low") <= number(metrics, name) <= number(metrics, f"{name}_high"), name
+
+
+def test_shapes_are_counted_also_those_that_only_another_version_knows() -> None:
+    fresh = [score_sample(Completion(text)) for text in ("```html\n<p>Hi</p>\n```", "", "No.")]
+    stored = [Sample("a", Outcome.VALID, extraction="wreath"), Sample("b", Outcome.EMPTY)]
+    metrics = aggregate([*fresh, *stored])
+    counts = {name: value for name, value in metrics.items() if name.startswith("eval/extraction_") and value}
+    assert counts == {
+        "eval/extraction_fence": 1,
+        "eval/extraction_none": 1,
+        "eval/extraction_empty": 2,
+        "eval/extraction_wreath": 1,
+    }

@@ -80,7 +80,9 @@ def test_a_text_that_repeats_itself_and_goes_on_is_none(text: str, *, truncated:
 
 
 def test_a_cut_in_a_row_of_stars_is_none() -> None:
-    star = '<svg class="h-5 w-5" viewBox="0 0 20 20"><path d="M9.049 2.927c.3-.921 1.603-.921 1.902 0l1.07 3.292z"/></svg>\n'
+    star = (
+        '<svg class="h-5" viewBox="0 0 20 20"><path d="M9.049 2.927c.3-.921 1.603-.921 1.902 0l1.07 3.292z"/></svg>\n'
+    )
     assert not ends_in_loop(f"<div>{star * 5}", truncated=True)
     assert ends_in_loop(f"<div>{star * 12}", truncated=True)
 

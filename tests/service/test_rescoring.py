@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import scorers
+from scorers.extraction import Found
 from scorers.plugins.loader import load_plugins
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_warnings import PAGES, Writer, rules
@@ -20,6 +22,7 @@ from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import Reason, RowKind
+from watcher.plugins import named_theme
 from watcher.rescoring import Fate, Rescored, Rescorer
 from watcher.service.history import LedgerHistory
 from watcher.statedir import StateDir
@@ -88,9 +91,13 @@ def age(house: House) -> None:
             db.execute("UPDATE evaluation SET metrics = ? WHERE uid = ?", (json.dumps(metrics), row["uid"]))
 
 
-def rescore(house: House, *named: str, step: int | None = None, keep: bool = True) -> list[Rescored]:
+def rescore(
+    house: House, *named: str, theme: Sequence[str] = (), step: int | None = None, keep: bool = True
+) -> list[Rescored]:
     house.ledger.remember("run", "run")
-    return list(Rescorer(house.ledger, load_plugins(named), TABLE, pytest.fail, keep=keep).rescore(step))
+    return list(
+        Rescorer(house.ledger, load_plugins(named), named_theme(theme), TABLE, pytest.fail, keep=keep).rescore(step)
+    )
 
 
 def contents(ledger: Ledger) -> dict[str, list[tuple[Any, ...]]]:
@@ -203,12 +210,16 @@ def test_the_command_in_that_sentence_names_the_plug_ins(
     assert "run `uimon rescore --scorer legacy`" in caplog.text
 
 
-def test_the_run_goes_on_in_the_suite_of_what_was_scored_anew(house: House, earlier: pytest.MonkeyPatch) -> None:
+def test_the_run_goes_on_in_the_suite_of_what_was_scored_anew(
+    house: House, earlier: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     ask(house)
     train(house, (50, 100))
     earlier.undo()
     rescore(house)
     train(house, (150,))
+    assert "What was evaluated before is in it already" in caplog.text
+    assert "run `uimon rescore" not in caplog.text
     assert len({e.suite for e in house.ledger.evaluations() if e.origin or e.step == 150}) == 1
     assert [entry.step for entry in LedgerHistory(house.ledger).read(ended=True).entries] == [50, 100, 150]
     assert [(row["step"], row["published"], row["rescored"]) for row in house.ledger.status()] == [
@@ -296,12 +307,33 @@ def test_plug_ins_are_part_of_it_and_one_that_is_missing_is_named(house: House) 
     train(with_plugin, (100,), scorers=["legacy"])
     assert house.ledger.evaluations()[-1].suite == one.now.suite
     said: list[str] = []
-    found = list(Rescorer(house.ledger, (), TABLE, said.append).rescore())
+    found = list(Rescorer(house.ledger, (), None, TABLE, said.append).rescore())
     assert [of.fate for of in found] == [Fate.UNCHANGED, Fate.RESCORED]
     assert len(said) == 1
     assert "scored by the plug-in legacy, too" in said[0]
     assert found[1].now is not None
     assert not any(name.startswith("eval/legacy") for name in found[1].now.metrics)
+
+
+def test_a_theme_is_part_of_it_and_one_that_is_missing_is_named(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    ask(house)
+    train(house, (50,))
+    (one,) = rescore(house, theme=["shadcn"])
+    assert one.now is not None
+    share = "eval/unresolved_color_share"
+    assert one.origin.metrics[share] == pytest.approx(1 / 3)
+    assert one.now.metrics[share] == 0
+    train(house, (100,), theme=["shadcn"])
+    assert house.ledger.evaluations()[-1].suite == one.now.suite
+    assert "What was evaluated before is in it already" in caplog.text
+    assert [e.step for e in LedgerHistory(house.ledger).read(ended=True).entries] == [50, 100]
+    said: list[str] = []
+    found = list(Rescorer(house.ledger, (), None, TABLE, said.append).rescore())
+    assert [of.fate for of in found] == [Fate.UNCHANGED, Fate.RESCORED]
+    assert [sentence.split(",")[0] for sentence in said] == [f"Suite {one.now.suite} was scored against a theme"]
+    train(house, (150,), theme=["shadcn"], samples=3)
+    train(house, (200,), samples=3)
+    assert "run `uimon rescore`" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -394,11 +426,12 @@ def test_the_shapes_that_have_occurred_are_charted_from_then_on(house: House) ->
     train(house, (100,))
     (first, last) = (row.values for row in house.tracker.rows if row.kind is RowKind.EVAL)
     names = {name: value for name, value in first.items() if name.startswith("eval/extraction_")}
-    assert names == {f"eval/extraction_{name}": 1 for name in ("fence_truncated", "empty", "none")} | {
-        "eval/extraction_fence": 2
-    }
+    answers = [scorers.Completion(text, truncated=finish == "length") for text, finish in ANSWERS]
+    shapes = Counter(scorers.score_sample(answer).extraction for answer in answers)
+    assert len(shapes) > 3
+    assert names == {f"eval/extraction_{shape}": count for shape, count in shapes.items()}
     kept = house.ledger.evaluations()[0].metrics
-    assert {f"eval/extraction_{found}" for found in ("document", "module")} <= kept.keys()
+    assert {name for name in kept if name.startswith("eval/extraction_")} == {f"eval/extraction_{f}" for f in Found}
     assert names.keys() <= last.keys()
     engine.generate = ScriptedEngine().generate  # type: ignore[method-assign]
     train(house, (150,))

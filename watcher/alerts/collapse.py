@@ -21,8 +21,9 @@ class Channel:
 
     `sign` is +1 where rising is bad, -1 where falling is. Since a value at or beyond `good` was seen, a change of at
     least `change` (a share of the former value where it is `relative`) counts if it ends at or beyond `warn`. A run
-    that never was good has collapsed beyond `collapse`, which is worse than a change in any case. `limits` are the
-    settings that this comes from.
+    that never was good has collapsed beyond `collapse`, which is worse than a change in any case. Where healthy pages
+    of some sets lie beyond it, it is not `absolute`: it tells only how bad a change is. `limits` are the settings that
+    this comes from.
     """
 
     measure: Measure
@@ -33,6 +34,7 @@ class Channel:
     limits: tuple[str, ...]
     warn: float | None = None
     collapse: float | None = None
+    absolute: bool = True
     relative: bool = False
     share: bool = False
 
@@ -63,6 +65,8 @@ def colors_collapsed(view: View, settings: AlertSettings) -> Finding | None:
         warn=settings.entropy_warn,
         change=settings.entropy_drop,
         collapse=settings.entropy_collapse,
+        # People's components lie between 1.0 and 3.1 bits, all-blue pages between 1.2 and 3.1: grays decide.
+        absolute=False,
         limits=("entropy_good", "entropy_warn", "entropy_drop", "entropy_collapse"),
     )
     hue = Channel(
@@ -233,7 +237,7 @@ def stuck(channel: Channel, view: View, settings: AlertSettings) -> Finding | No
         return None
     if since_good(channel, known, settings):
         return None
-    mark = channel.collapse
+    mark = channel.collapse if channel.absolute else None
     reference = view.references.get(channel.measure)
     if mark is None or not all(channel.beyond(_of(channel, entry).value, mark) for entry in last):
         return None

@@ -21,7 +21,7 @@ from watcher.evaluation import TableLimits
 from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins
+from watcher.plugins import named_plugins, named_theme
 from watcher.publish import RunRef, Settling
 from watcher.rescoring import Fate, Rescored, Rescorer
 from watcher.service.publisher import Publisher
@@ -51,18 +51,18 @@ def run_rescore(
     if step != "all" and not step.isdecimal():
         raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
     settings = load_settings(flags, config)
-    plugins = named_plugins(settings.scorers)
+    plugins, theme = named_plugins(settings.scorers), named_theme(settings.theme)
     state = find_state(run, settings.state_dir)
     with showing(state.root.name, state.root, debug=debug), _opened(state, dry_run=dry_run) as ledger:
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)
-        rescorer = Rescorer(ledger, plugins, table, log.warning, keep=not dry_run)
+        rescorer = Rescorer(ledger, plugins, theme, table, log.warning, keep=not dry_run)
         found = list(_said(rescorer.rescore(None if step == "all" else int(step)), dry_run=dry_run))
         if not found:
             where = "" if step == "all" else f" at step {step}"
             raise UimonError(Reason.CONFIG_INVALID, f"Nothing is evaluated{where} in {state.root}; see `uimon status`.")
         delivered = dry_run or _deliver(settings, ledger, state)
         name = ledger.recall("run") or state.root.name
-    _print(name, scorers.versions(plugins), found, as_json=as_json)
+    _print(name, scorers.versions(plugins, theme), found, as_json=as_json)
     failed = rescorer.plugins_failed or any(one.fate is Fate.FAILED for one in found)
     return 1 if failed or not delivered else 0
 
@@ -138,7 +138,8 @@ def _print(run: str, version: str, found: Sequence[Rescored], *, as_json: bool) 
         cells = []
         for name in _SHOWN:
             old, new = metric(name, before), metric(name, now)
-            cells.append(old + " → " + new if one.fate is Fate.RESCORED else new)
+            changed = one.fate is Fate.RESCORED and old.plain != new.plain
+            cells.append(old + " → " + new if changed else new)
         table.add_row(str(one.origin.step), str(one.fate), *cells)
     Console().print(table)
 

@@ -20,7 +20,7 @@ from watcher.commands.score_project import CODE_SUFFIXES, PROJECT_SUFFIXES, read
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins
+from watcher.plugins import named_plugins, named_theme
 from watcher.printable import printable
 
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
@@ -53,6 +53,7 @@ def run_score(
     paths: Sequence[str],
     scorers: Sequence[str] = (),
     key: str | None = None,
+    theme: Sequence[str] = (),
     *,
     project: bool = False,
     as_json: bool,
@@ -66,10 +67,10 @@ def run_score(
     left out and named. `.md` and `.txt` files and standard input are one completion each. Directories are searched
     recursively, in order of name, without hidden entries, `node_modules`, `.json` files and tables; with `project`
     each of them is one completion (`score_project`). What is not read of a directory is named. `scorers` names
-    plug-ins. 0, or 1 where one of those failed. Raises `UimonError` for input or plug-ins that are missing or cannot be
-    read, and for rows of which none has a completion.
+    plug-ins, `theme` the theme that the pages are written against. 0, or 1 where a plug-in failed. Raises `UimonError`
+    for input, plug-ins or themes that are missing or cannot be read, and for rows of which none has a completion.
     """
-    plugins = named_plugins(scorers)
+    plugins, given = named_plugins(scorers), named_theme(theme)
     read = _joined(read_completions(path, key, project=project) for path in paths)
     if read.missing and not read.completions:
         said = _missing_said([replace(row, place=row.source) for row in read.missing])
@@ -78,7 +79,7 @@ def run_score(
     for note in read.notes:
         _say(note)
     workers = len(os.sched_getaffinity(0)) if len(read.completions) >= _MANY else 1
-    report = score(read.completions, plugins, workers)
+    report = score(read.completions, plugins, workers, theme=given)
     if as_json:
         print(json.dumps(as_plain(report, read.missing), indent=2, allow_nan=False))
     else:

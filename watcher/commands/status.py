@@ -70,7 +70,11 @@ def run_status(
 
 
 def with_grades(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of checkpoints, each with the `grades` of its metrics as `scorers.grades` gives them."""
+    """The rows of checkpoints, each with the `grades` of its metrics as `scorers.grades` gives them.
+
+    >>> with_grades([{"step": 50, "metrics": {"eval/syntax_validity_rate": 0.97}}])[0]["grades"]
+    {'eval/syntax_validity_rate': {'grade': 'good', 'document': 'good'}}
+    """
     return [{**row, "grades": grades(row["metrics"])} for row in rows]
 
 

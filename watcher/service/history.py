@@ -25,7 +25,8 @@ _LONGEST_PAUSE: Final = 300.0
 
 
 class LedgerHistory:
-    """Reads each evaluation once. `references` are the conversations whose answers say what the data look like."""
+    """Reads each evaluation once. `references` are the conversations whose answers say what the data look like, and
+    `theme` is the one that they are written against."""
 
     def __init__(
         self,
@@ -33,9 +34,11 @@ class LedgerHistory:
         references: Sequence[Asked] = (),
         settings: AlertSettings | None = None,
         clock: Callable[[], float] = time.time,
+        theme: scorers.Theme | None = None,
     ) -> None:
         self._ledger = ledger
         self._references = references
+        self._theme = theme
         self._clock = clock
         # Of a hundred metrics the rules read few; kept for each checkpoint, the others would fill the memory.
         stones = [milestone.metric for milestone in settings.milestones] if settings else []
@@ -140,5 +143,6 @@ class LedgerHistory:
     def _reference(self) -> Metrics:
         if self._reference_metrics is None:
             answers = [asked.answer for asked in self._references if asked.answer]
-            self._reference_metrics = scorers.score(scorers.Completion(text) for text in answers).metrics
+            completions = [scorers.Completion(text) for text in answers]
+            self._reference_metrics = scorers.score(completions, theme=self._theme).metrics
         return self._reference_metrics

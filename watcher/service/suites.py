@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from scorers import Plugin
+from scorers import Plugin, Theme
 from watcher import evaluation
 from watcher.alerts.power import limits
 from watcher.config import Settings
@@ -38,13 +38,20 @@ class SuiteInForce:
     """The one suite that all checkpoints of a run are evaluated with, as long as the request is the same."""
 
     def __init__(
-        self, engine: Engine, ledger: Ledger, settings: Settings, val: ValFile, plugins: Sequence[Plugin]
+        self,
+        engine: Engine,
+        ledger: Ledger,
+        settings: Settings,
+        val: ValFile,
+        plugins: Sequence[Plugin],
+        theme: Theme | None = None,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._settings = settings
         self._val = val
         self._plugins = plugins
+        self._theme = theme
         self._suite: Suite | None = None
 
     def of(self, record: Record, base: Path | None) -> Suite:
@@ -82,10 +89,10 @@ class SuiteInForce:
 
     def _kept(self) -> Suite | None:
         """The suite of an earlier start with the same request."""
-        kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins))
+        kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins, self._theme))
         if kept is not None:
             return Suite.from_json(kept)
-        for request in earlier_digests(self._settings, self._val, self._plugins):
+        for request in earlier_digests(self._settings, self._val, self._plugins, self._theme):
             if (kept := self._ledger.suite(request)) is not None:
                 log.warning(
                     "This run goes on with the prompts that an earlier version of uimon rendered, so that its curve "
@@ -102,30 +109,38 @@ class SuiteInForce:
             before = Suite.from_json(body)
             if request not in requests_under(self._settings, self._val, before.scorer_version):
                 continue
-            suite = scored_by(before, self._plugins)
+            suite = scored_by(before, self._plugins, self._theme)
             self._keep(suite)
-            options = "".join(f" --scorer {name}" for name in self._settings.scorers)
             log.warning(
                 "Samples are scored another way than before (scorers %s, now %s), so suite %s follows on suite %s, "
-                "with the same prompts. To carry over what was evaluated so far, stop uimon, run `uimon rescore%s`, "
-                "and start it again.",
+                "with the same prompts. %s",
                 before.scorer_version,
                 suite.scorer_version,
                 suite.digest,
                 digest,
-                options,
+                self._carried_over(suite),
             )
             return suite
         return None
 
+    def _carried_over(self, suite: Suite) -> str:
+        """How what was evaluated before gets into the suite, or that it is there."""
+        if any(known.origin and known.suite == suite.digest for known in self._ledger.evaluations()):
+            return "What was evaluated before is in it already, scored anew."
+        scorers, themes = self._settings.scorers, self._settings.theme
+        options = "".join([*(f" --scorer {name}" for name in scorers), *(f" --theme {name}" for name in themes)])
+        return f"To carry over what was evaluated before, stop uimon, run `uimon rescore{options}`, and start it again."
+
     def _built(self, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
-        suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins, log.warning)
+        suite = build_suite(
+            self._settings, self._val, self._engine, stage, base, self._plugins, log.warning, self._theme
+        )
         self._keep(suite)
         return suite
 
     def _keep(self, suite: Suite) -> None:
-        request = request_digest(self._settings, self._val, self._plugins)
+        request = request_digest(self._settings, self._val, self._plugins, self._theme)
         self._ledger.keep_suite(request, suite.digest, suite.to_json())
 
     def _introduce(self, suite: Suite) -> None:
