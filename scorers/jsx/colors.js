@@ -399,7 +399,7 @@ globalThis.makeColors = (() => {
         if (typeof part === 'string') return part
         const values = this.texts(part, hops + 1).filter((value) => !this.counted(value))
         for (const value of values) nodes.push(...value.nodes)
-        return values.length > 0 ? values.map(({ text }) => text).join(' ') : themed(part) || ' '
+        return values.length > 0 ? values.map(({ text }) => text).join(' ') : this.themed(part) || ' '
       })
       return { text: texts.join(''), nodes }
     }
@@ -421,8 +421,8 @@ globalThis.makeColors = (() => {
           if (!this.counted(value)) found[list].push([owner, value.text])
           for (const literal of value.nodes) this.used.add(literal)
         }
-        const name = values.length > 0 ? '' : themed(node)
-        if (name) found[list].push([owner, name])
+        const elsewhere = values.length > 0 ? '' : this.themed(node)
+        if (elsewhere) found[list].push([owner, elsewhere])
       }
       found.sheets = this.sheets.map((node) => this.text(node))
       found.markup = this.markups.flatMap((node) => this.values(node).map(({ text }) => text))
@@ -476,6 +476,12 @@ globalThis.makeColors = (() => {
       }
     }
 
+    // What `theme.colors.brand` is in a palette of this file, else the variable that would hold it.
+    themed(node) {
+      const path = themePath(node)
+      return path && (this.paletteText(path) ?? `var(--color-${path})`)
+    }
+
     paletteText(name) {
       const value = this.palette.get(name.replace(/\./g, '-'))
       if (value === undefined) return undefined
@@ -506,10 +512,10 @@ globalThis.makeColors = (() => {
     return found.join(' ').slice(0, MAX_TEXT)
   }
 
-  // `theme.palette.primary.main`, which is defined elsewhere: the variable that would hold it; empty for anything else.
-  function themed(node) {
-    if (isFunction(node) && node.body && node.body.kind !== K.Block) return themed(node.body)
-    if (node.kind === K.CallExpression) return node.arguments[0] ? themed(node.arguments[0]) : ''
+  // `primary-main` of `theme.palette.primary.main`; empty for what leads to no theme.
+  function themePath(node) {
+    if (isFunction(node) && node.body && node.body.kind !== K.Block) return themePath(node.body)
+    if (node.kind === K.CallExpression) return node.arguments[0] ? themePath(node.arguments[0]) : ''
     const path = []
     for (let hops = 0; node && hops < MAX_HOPS; hops += 1) {
       if (node.kind === K.PropertyAccessExpression) path.unshift(textOf(node.name))
@@ -521,7 +527,7 @@ globalThis.makeColors = (() => {
     const names = [textOf(node), ...path]
     const last = names.findLastIndex((name) => THEMED.test(name))
     const rest = names.slice(last + 1).filter((name) => /^[\w-]+$/.test(name))
-    return last >= 0 && rest.length > 0 ? `var(--color-${rest.join('-')})` : ''
+    return last >= 0 && rest.length > 0 ? rest.join('-') : ''
   }
 
   const makeColors = () => new Colors()
