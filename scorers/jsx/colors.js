@@ -17,8 +17,10 @@ globalThis.makeColors = (() => {
   const { forEachChild, SyntaxKind: K } = typescript
   const MAX_HOPS = 12
   const MAX_STEPS = 2000
+  const MAX_ALL_STEPS = 2_000_000
   const MAX_VALUES = 64
   const MAX_TEXT = 2000
+  const MAX_SHEET = 600_000
   const MAX_NODES = 5000
 
   const ATTRIBUTES = new Set('fill stroke bg c colorScheme colorPalette background bgcolor'.split(' '))
@@ -85,6 +87,8 @@ globalThis.makeColors = (() => {
       this.palette = new Map()
       this.grounds = []
       this.steps = 0
+      this.all = 0
+      this.longest = MAX_TEXT
     }
 
     // None of this is part of the answer.
@@ -369,9 +373,15 @@ globalThis.makeColors = (() => {
     }
 
     // The texts that an expression in a color place stands for, each with the literals that it is made of.
-    values(node) {
-      this.steps = 0
+    values(node, longest = MAX_TEXT) {
+      this.begin(longest)
       return this.texts(node, 0)
+    }
+
+    begin(longest) {
+      this.all += this.steps
+      this.steps = this.all > MAX_ALL_STEPS ? MAX_STEPS : 0
+      this.longest = longest
     }
 
     texts(node, hops) {
@@ -389,7 +399,7 @@ globalThis.makeColors = (() => {
           for (const result of this.results(meaning)) found.push(...this.texts(result, hops + 1))
         }
       }
-      return found.filter(({ text }) => text.length <= MAX_TEXT)
+      return found.filter(({ text }) => text.length <= this.longest)
     }
 
     // A text put together of texts; one that may be several is written as all of them.
@@ -401,7 +411,7 @@ globalThis.makeColors = (() => {
         for (const value of values) nodes.push(...value.nodes)
         return values.length > 0 ? values.map(({ text }) => text).join(' ') : this.themed(part) || ' '
       })
-      return { text: texts.join(''), nodes }
+      return { text: texts.join('').slice(0, this.longest), nodes }
     }
 
     // Whether all of a text was counted where it stands.
@@ -425,7 +435,7 @@ globalThis.makeColors = (() => {
         if (elsewhere) found[list].push([owner, elsewhere])
       }
       found.sheets = this.sheets.map((node) => this.text(node))
-      found.markup = this.markups.flatMap((node) => this.values(node).map(({ text }) => text))
+      found.markup = this.markups.flatMap((node) => this.values(node, MAX_SHEET).map(({ text }) => text))
       found.grounds = this.grounds.map(([tag, classes, style, outermost]) => [tag, classes, this.css(style), outermost])
       for (const node of this.free) if (!this.used.has(node)) found.literals.push(node.text)
     }
@@ -434,7 +444,7 @@ globalThis.makeColors = (() => {
     css(style) {
       if (style === undefined) return ''
       const found = []
-      this.steps = 0
+      this.begin(MAX_TEXT)
       for (const whole of this.meanings(style, 0)) {
         if (whole.kind !== K.ObjectLiteralExpression) continue
         for (const [name, entry] of this.membersOf(whole).own) {
@@ -447,7 +457,7 @@ globalThis.makeColors = (() => {
     }
 
     text(node) {
-      const values = this.values(node)
+      const values = this.values(node, MAX_SHEET)
       for (const value of values) for (const literal of value.nodes) this.used.add(literal)
       return values.map(({ text }) => text).join('\n')
     }

@@ -93,6 +93,15 @@ def test_a_color_that_is_defined_elsewhere_is_unresolved(code: str, expected: st
     assert counted(code) == expected
 
 
+def test_a_long_style_sheet_is_read_whole() -> None:
+    filler = ".a { margin: 0 }\n" * 500
+    code = f"const A = '{RED}'; const P = () => <div><style>{{`{filler} b {{ color: ${{A}} }}`}}</style></div>"
+    assert counted(code) == "r"
+    assert counted(code.replace("<style>", "<style jsx>").replace("{`", "{css`")) == "r"
+    assert counted(f"const S = styled.div`{filler} color: {BLUE};`") == "b"
+    assert counted(f"<p dangerouslySetInnerHTML={{{{ __html: `{'<i>x</i>' * 500}<b style='color:{RED}'>` }}}} />") == "r"
+
+
 @pytest.mark.parametrize(
     "code",
     [
