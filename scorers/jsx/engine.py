@@ -200,7 +200,7 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "colors.js", "reader.js"):
+    for name in ("typescript_parser.js", "names.js", "colors.js", "reader.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
     read = v8.eval("readJsx")
     assert isinstance(read, JSFunction)

@@ -45,6 +45,7 @@ globalThis.readJsx = (() => {
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
 
+  const COMPARED = { kind: 'other', text: true }
   // Around what stands in an element.
   const WITHIN = { kind: 'loose', within: true }
 
@@ -187,9 +188,9 @@ globalThis.readJsx = (() => {
       case K.ConditionalExpression:
         return [[node.condition, without(around)], [node.whenTrue, around], [node.whenFalse, around]]
       case K.ElementAccessExpression:
-        return [[node.expression, around], [node.argumentExpression, { kind: 'other' }]]
+        return [[node.expression, around], [node.argumentExpression, COMPARED]]
       case K.CaseClause:
-        return children(node, around).map(([child]) => [child, child === node.expression ? { kind: 'other' } : around])
+        return children(node, around).map(([child]) => [child, child === node.expression ? COMPARED : around])
       case K.ExpressionStatement:
         return node.expression.kind === K.StringLiteral ? [] : children(node, around)
       case K.VariableDeclaration:
@@ -256,7 +257,7 @@ globalThis.readJsx = (() => {
 
   function binary(node, around) {
     const operator = node.operatorToken.kind
-    if (COMPARISONS.has(operator)) return [[node.left, { kind: 'other' }], [node.right, { kind: 'other' }]]
+    if (COMPARISONS.has(operator)) return [[node.left, COMPARED], [node.right, COMPARED]]
     if (operator === K.AmpersandAmpersandToken) return [[node.left, without(around)], [node.right, around]]
     if (operator === K.EqualsToken) {
       const name = textOf(node.left.name ?? node.left)
