@@ -334,6 +334,6 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "early_errors.js", "scripts.js", "colors.js", "reader.js", "pieces.js"):
+    for name in ("typescript_parser.js", "early_errors.js", "scripts.js", "names.js", "colors.js", "reader.js", "pieces.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
     return _Engine(v8, {name: cast("JSFunction", v8.eval(name)) for name in _FUNCTIONS})

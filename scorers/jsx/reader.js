@@ -72,6 +72,7 @@ globalThis.readSource = (() => {
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
 
+  const COMPARED = { kind: 'other', text: true }
   // Around what stands in an element.
   const WITHIN = { kind: 'loose', within: true }
 
@@ -248,9 +249,9 @@ globalThis.readSource = (() => {
       case K.ConditionalExpression:
         return [[node.condition, without(around)], [node.whenTrue, around], [node.whenFalse, around]]
       case K.ElementAccessExpression:
-        return [[node.expression, around], [node.argumentExpression, { kind: 'other' }]]
+        return [[node.expression, around], [node.argumentExpression, COMPARED]]
       case K.CaseClause:
-        return children(node, around).map(([child]) => [child, child === node.expression ? { kind: 'other' } : around])
+        return children(node, around).map(([child]) => [child, child === node.expression ? COMPARED : around])
       case K.ExpressionStatement:
         return node.expression.kind === K.StringLiteral ? [] : children(node, around)
       case K.VariableDeclaration:
@@ -371,7 +372,7 @@ globalThis.readSource = (() => {
 
   function binary(node, around, found) {
     const operator = node.operatorToken.kind
-    if (COMPARISONS.has(operator)) return [[node.left, { kind: 'other' }], [node.right, { kind: 'other' }]]
+    if (COMPARISONS.has(operator)) return [[node.left, COMPARED], [node.right, COMPARED]]
     if (operator === K.AmpersandAmpersandToken) return [[node.left, without(around)], [node.right, around]]
     if (operator === K.PlusToken) return sum(node, around, found)
     if (operator === K.EqualsToken || operator === K.PlusEqualsToken) {

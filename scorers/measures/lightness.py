@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from scorers.contents import Ground
 from scorers.css.declarations import blocks, declarations
@@ -31,6 +32,7 @@ _SCREEN = re.compile(r"(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0
 _BLOCKS = frozenset(("div", "main", "section", "article", "form"))
 _EDGES = frozenset(("header", "footer", "nav", "aside"))
 _DARK_MEDIA = "@media (prefers-color-scheme: dark)"
+_MAX_DARK = 4
 _RULE = re.compile(r"(?:^|(?<=[{};,]))\s*([.]?[\w-]+|:root)\s*(?:,[^{}]{0,200})?\{([^{}]*)\}")
 _BACKGROUNDS = frozenset(("background", "background-color", "background-image"))
 
@@ -111,7 +113,8 @@ def _rules(sheets: Sequence[str]) -> dict[str, str]:
     for sheet in sheets:
         if "background" not in sheet and "@apply" not in sheet:
             continue
-        for dark in blocks(sheet, _DARK_MEDIA) if _DARK_MEDIA in sheet else ():
+        # Few, for each is looked for in the whole sheet.
+        for dark in islice(blocks(sheet, _DARK_MEDIA), _MAX_DARK) if _DARK_MEDIA in sheet else ():
             sheet = sheet.replace(dark, "")
         for selector, text in _RULE.findall(sheet):
             if "background" in text or "@apply" in text:
