@@ -41,7 +41,7 @@ _SCRIPT_TYPE = re.compile(r"|module|(?:text|application)/(?:java|ecma)script")
 @dataclass(frozen=True, slots=True)
 class Rewritten:
     """A component as TSX. `scripts` are the spans, in the component, of scripts that are code; `soft` counts end tags
-    that close nothing."""
+    that close nothing. `ours` are the offsets, in the TSX, of fragments that the component does not have."""
 
     code: str
     places: Places
@@ -49,6 +49,7 @@ class Rewritten:
     sheets: tuple[str, ...]
     inline: tuple[str, ...]
     soft: int
+    ours: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ def as_tsx(code: str) -> Rewritten:
     writer = _Writer(code)
     writer.say(";", 0)
     at = writer.frontmatter()
-    writer.say("<>", at)
+    writer.fragment(at)
     while at < len(code):
         at = writer.step(at)
     for frame in reversed(writer.frames):
@@ -99,6 +100,7 @@ class _Writer:
     _sheets: list[str] = field(default_factory=list)
     _inline: list[str] = field(default_factory=list)
     _soft: int = 0
+    _ours: set[int] = field(default_factory=set)
 
     def rewritten(self) -> Rewritten:
         """What was written."""
@@ -109,6 +111,7 @@ class _Writer:
             tuple(self._sheets),
             tuple(self._inline),
             self._soft,
+            frozenset(self._ours),
         )
 
     def say(self, text: str, at: int) -> None:
@@ -116,6 +119,11 @@ class _Writer:
         self._places.append((self._length, at))
         self._out.append(text)
         self._length += len(text)
+
+    def fragment(self, at: int) -> None:
+        """Writes the start tag of a fragment."""
+        self._ours.add(self._length)
+        self.say("<>", at)
 
     def _keep(self, start: int, end: int) -> int:
         if start < end:
@@ -164,7 +172,7 @@ class _Writer:
         if stop == len(self.code):
             return stop
         if self.code[stop] == "<":
-            self.say("<>", stop)
+            self.fragment(stop)
             self.frames.append(_Frame("text", until="run"))
             return stop
         if self.code[stop] == "}":
@@ -208,7 +216,7 @@ class _Writer:
     def _open_brace(self, at: int) -> int:
         end = self._keep(at, at + 1)
         if _CHILDREN.match(self.code, at):
-            self.say("<>", end)
+            self.fragment(end)
             self.frames.append(_Frame("text", until="braces"))
         else:
             self.frames.append(_Frame("code"))

@@ -87,7 +87,7 @@ MUTATIONS: dict[str, Mutation] = {
     "bare } in text": _replace(_TEXT, lambda m: f">{m[1]} }} x</"),
     "bare { in text": _replace(_TEXT, lambda m: f">{m[1]} {{ x</"),
     "bare {{ in text": _replace(_TEXT, lambda m: f">{m[1]} {{{{ x</"),
-    "two words in braces": _replace(_TEXT, lambda m: f">{{{{ a b }}}}</"),
+    "two words in braces": _replace(_TEXT, lambda m: ">{{ a b }}</"),
     "html comment": _replace(_TEXT, lambda m: f"><!-- {m[1]} --></"),
     "unclosed comment": _replace("-->", ""),
     "missing > of tag": _replace(re.compile(r"(?<=[\"}])>"), ""),

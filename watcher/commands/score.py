@@ -21,7 +21,14 @@ from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins
 from watcher.printable import printable
 
-CODE_SUFFIXES = {".html": Language.HTML, ".htm": Language.HTML, ".jsx": Language.JSX, ".tsx": Language.TSX}
+CODE_SUFFIXES = {
+    **dict.fromkeys((".html", ".htm"), Language.HTML),
+    ".jsx": Language.JSX,
+    ".tsx": Language.TSX,
+    ".vue": Language.VUE,
+    ".svelte": Language.SVELTE,
+    ".astro": Language.ASTRO,
+}
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
 ROWS_SUFFIXES = (".jsonl", ".ndjson")
 # In a directory these are configurations and data more often than completions, so they are read where named.
@@ -51,8 +58,8 @@ class Read:
 def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None = None, *, as_json: bool) -> int:
     """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
-    `.html`, `.htm`, `.jsx` and `.tsx` files are code; HTML is decoded as browsers do, all else is UTF-8. `.jsonl`,
-    `.ndjson`, `.json`, `.csv`, `.tsv` and `.parquet` files hold rows, whichever of these their content is, also packed
+    Files named for HTML, JSX, TSX, Vue, Svelte or Astro are code; HTML is decoded as browsers do, all else is UTF-8.
+    `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv` and `.parquet` files hold rows, whichever they are, also packed
     (`watcher.validation.files`); `score_rows` says where a row's text is found, or `key` names it. `prompt_id`,
     `prompt` or the other messages tell which prompt it answers. A row that has none, as that of a failed request, is
     left out and named. `.md` and `.txt` files and standard input are one completion each. Directories are searched
