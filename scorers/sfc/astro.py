@@ -50,10 +50,14 @@ def _markup_issues(code: str, written: Rewritten, lines: Lines) -> list[SyntaxIs
     others: list[SyntaxIssue] = []
     for issue in check_jsx(written.code).issues:
         offset = inside.offset(issue.position)
-        at = written.places(offset)
-        derived = offset in written.ours or at >= len(code)
+        at = min(written.places(offset), len(code))
+        derived = offset in written.ours or at == len(code)
         (others if derived else own).append(SyntaxIssue(issue.code, lines.position(at), issue.message))
-    return own or others
+    unclosed = [
+        SyntaxIssue("unclosed", lines.position(at), f"`<{shown(name)}>` opened here is never closed")
+        for name, at in written.unclosed[:MAX_ISSUES]
+    ]
+    return own or (others and (unclosed or others))
 
 
 def _script_issues(scripts: list[str], written: Rewritten, lines: Lines) -> list[SyntaxIssue]:
