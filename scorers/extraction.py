@@ -13,8 +13,7 @@ The order, each step only if the one before found nothing:
 6. From the first line that begins with a tag to the last `>`.
 
 `cut` says that the code runs into the end of the text without its own end, so that a generator that stopped at
-its token limit stopped in it. Vue and Svelte components are recognized, so that nobody takes them for broken HTML,
-but not supported yet: they have no language. Not covered: a page spread over several blocks of HTML or JSX.
+its token limit stopped in it. Not covered: a page spread over several blocks of HTML or JSX.
 """
 
 from __future__ import annotations
@@ -127,9 +126,10 @@ _VUE = re.compile(
     r"^<script\b[^>\n]*\bsetup\b|^<script\b[^>\n]*>\s*(?:import\b[^\n]*\n\s*)*export default\b", re.MULTILINE
 )
 _VUE_TEMPLATE = re.compile(r"^<template(?: lang=[^>\n]*)?>", re.MULTILINE)
-_SVELTE = re.compile(r"(?<!\{)\{(?:#(?:if|each|await|key|snippet)\b|@(?:html|render)\b)")
+_SVELTE = re.compile(r"(?<!\{)\{(?:#(?:if|each|await|key|snippet)\b|@(?:html|render|const|attach)\b)")
+_ASTRO = re.compile(r"\s*---[ \t]*\n(?:[^-]|-(?!--))*+---[ \t]*\n\s*<")
 _SCORES = {
-    **dict.fromkeys(("html", "htm", "xhtml", "jsx", "tsx", "react", "vue", "svelte"), 3),
+    **dict.fromkeys(("html", "htm", "xhtml", "jsx", "tsx", "react", "vue", "svelte", "astro"), 3),
     "svg": 2,
     **dict.fromkeys(("", "js", "javascript", "ts", "typescript", "xml", "markup", "code"), 1),
 }
@@ -138,7 +138,7 @@ _LANGUAGES = {
     **dict.fromkeys(("jsx", "react", "js", "javascript"), Language.JSX),
     **dict.fromkeys(("tsx", "ts", "typescript"), Language.TSX),
 }
-_FRAMEWORKS = ("vue", "svelte")
+_FRAMEWORKS = {"vue": Language.VUE, "svelte": Language.SVELTE, "astro": Language.ASTRO}
 _STYLES = frozenset(("css", "postcss", "tailwindcss"))
 _SCRIPTS = frozenset(("js", "javascript", "mjs"))
 # Far above what an answer holds; keeps an extraction small whatever a model writes.
@@ -335,18 +335,22 @@ def _last_tag_end(text: str, start: int, end: int) -> int:
 
 def _code(found: Found, text: str, start: int, end: int, word: str, cut: bool, info: str = "") -> _Main:
     code = text[start:end]
-    if _is_framework(code, word, info):
-        return _Main(Found.UNSUPPORTED, code, start, None, cut)
-    return _Main(found, code, start, detect_language(code, word), cut)
+    language = _framework(code, word, info) or detect_language(code, word)
+    return _Main(found, code, start, language, cut)
 
 
-def _is_framework(code: str, word: str, info: str) -> bool:
-    """True for single-file components of Vue and Svelte."""
-    if word in _FRAMEWORKS or any(f".{name}" in info for name in _FRAMEWORKS):
-        return True
-    if _DOCUMENT.search(code) or word in ("jsx", "tsx"):
-        return False
-    return bool(_VUE_TEMPLATE.search(code) and _VUE.search(code)) or bool(_SVELTE.search(code))
+def _framework(code: str, word: str, info: str) -> Language | None:
+    """The language of a component of Vue, Svelte or Astro; None for all else."""
+    for name, language in _FRAMEWORKS.items():
+        if word == name or f".{name}" in info:
+            return language
+    if _DOCUMENT.match(code.lstrip()[:20]) or word in ("jsx", "tsx"):
+        return None
+    if _VUE_TEMPLATE.search(code) and _VUE.search(code):
+        return Language.VUE
+    if _ASTRO.match(code):
+        return Language.ASTRO
+    return Language.SVELTE if _SVELTE.search(code) and not _DOCUMENT.search(code) else None
 
 
 def _companions(text: str, start: int, end: int, found: _Main) -> Iterator[SourceFile]:

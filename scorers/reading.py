@@ -10,7 +10,9 @@ from scorers.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in one file: whether it parses, and what stands in it."""
+    """What was found in one file: whether it parses, and what stands in it. `unread` says why that cannot be known,
+    and is empty where it is."""
 
     verdict: Verdict
     contents: Contents
+    unread: str = ""

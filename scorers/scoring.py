@@ -37,7 +37,6 @@ _CHUNK = 16
 
 _NO_CODE = {
     Found.THINK_UNCLOSED: "the text ends inside a thought, before any code",
-    Found.UNSUPPORTED: "this is a Vue or Svelte component, which cannot be scored yet",
     Found.NONE: "there is no HTML or JSX in this text",
 }
 
@@ -148,6 +147,9 @@ def _score(completion: Completion, text: str, theme: Theme | None) -> Sample:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE.get(extraction.found, _NO_CODE[Found.NONE]))
         return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
     readings = [READERS[file.language](file.code) for file in extraction.files]
+    if unread := next((reading.unread for reading in readings if reading.unread), ""):
+        issue = Issue(Outcome.NO_CODE.value, 1, 1, unread)
+        return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=Found.UNSUPPORTED.value)
     main = extraction.files[0].language
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut

@@ -286,7 +286,7 @@ def score(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Files (.html .jsx .tsx .md .txt; rows in JSON, CSV, parquet), directories, or - for one.",
+            help="Files (.html .jsx .tsx .vue .svelte .astro .md .txt; rows in JSON, CSV, parquet), directories, or -.",
             metavar="FILE|DIR|-",
         ),
     ],

@@ -21,7 +21,8 @@ globalThis.checkPieces = (() => {
     module: { before: '', after: '', kind: null, script: TS },
     jsxModule: { before: '', after: '', kind: null, script: TSX },
   }
-  const NOT_ALL = 'the expression ends before its code does'
+  const NOT_ALL = 'an operator is missing: the expression is over before this'
+  const CLOSES = "')' expected."
   const TOO_DEEP = [-1, 0, 'the code nests too deeply']
   const TYPED = 'this is TypeScript, and the script is JavaScript'
   const TYPED_STATEMENTS = new Set([
@@ -51,6 +52,9 @@ globalThis.checkPieces = (() => {
   function reason(file, shape, length, typed) {
     const [first] = file.parseDiagnostics
     const place = (at) => Math.min(Math.max(at - shape.before.length, 0), length)
+    // The parenthesis is ours.
+    const ours = first?.messageText === CLOSES && shape.kind === K.ParenthesizedExpression && place(first.start) < length
+    if (ours) return [first.code, place(first.start), NOT_ALL]
     if (first) return [first.code, place(first.start), first.messageText]
     if (shape.kind !== null && !isWhole(file, shape.kind)) return [1128, length, NOT_ALL]
     const foreign = typed ? null : onlyTyped(file)

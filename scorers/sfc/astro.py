@@ -36,16 +36,28 @@ def read_astro(code: str) -> Reading:
     """
     written = as_tsx(code)
     lines = Lines(code)
-    verdict = check_jsx(written.code)
-    inside = Lines(written.code)
-    issues = [
-        SyntaxIssue(issue.code, lines.position(written.places(inside.offset(issue.position))), issue.message)
-        for issue in verdict.issues
-    ]
     scripts = [code[start:end] for start, end in written.scripts]
-    issues += _script_issues(scripts, written, lines)
+    issues = [*_markup_issues(code, written, lines), *_script_issues(scripts, written, lines)]
     issues.sort(key=lambda issue: (issue.position.line, issue.position.column))
     return Reading(Verdict(tuple(issues[:MAX_ISSUES]), written.soft), _contents(written, scripts))
+
+
+def _markup_issues(code: str, written: Rewritten, lines: Lines) -> list[SyntaxIssue]:
+    """The issues of the TSX, in the component. What an earlier one makes of the fragments around and of the end of the
+    text is left out."""
+    inside = Lines(written.code)
+    own: list[SyntaxIssue] = []
+    others: list[SyntaxIssue] = []
+    for issue in check_jsx(written.code).issues:
+        offset = inside.offset(issue.position)
+        at = min(written.places(offset), len(code))
+        derived = offset in written.ours or at == len(code)
+        (others if derived else own).append(SyntaxIssue(issue.code, lines.position(at), issue.message))
+    unclosed = [
+        SyntaxIssue("unclosed", lines.position(at), f"`<{shown(name)}>` opened here is never closed")
+        for name, at in written.unclosed[:MAX_ISSUES]
+    ]
+    return own or (others and (unclosed or others))
 
 
 def _script_issues(scripts: list[str], written: Rewritten, lines: Lines) -> list[SyntaxIssue]:

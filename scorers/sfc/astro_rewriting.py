@@ -41,7 +41,8 @@ _SCRIPT_TYPE = re.compile(r"|module|(?:text|application)/(?:java|ecma)script")
 @dataclass(frozen=True, slots=True)
 class Rewritten:
     """A component as TSX. `scripts` are the spans, in the component, of scripts that are code; `soft` counts end tags
-    that close nothing."""
+    that close nothing. `ours` are the offsets, in the TSX, of fragments that the component does not have, and `unclosed` names
+    and places, in the component, of elements that are open at its end."""
 
     code: str
     places: Places
@@ -49,6 +50,8 @@ class Rewritten:
     sheets: tuple[str, ...]
     inline: tuple[str, ...]
     soft: int
+    ours: frozenset[int]
+    unclosed: tuple[tuple[str, int], ...]
 
 
 @dataclass(slots=True)
@@ -56,14 +59,15 @@ class _Frame:
     """What is being read: `text` (children of elements), `code`, `template` or `tag`. `after` is said where it ends.
 
     Children end at `}` (`braces`), behind the last of some adjacent elements (`run`) or with the component (`root`);
-    `depth` counts the elements open among them. Of a tag, `name` and what its attributes say.
+    `open` are the elements open among them. Of a tag, `name`, its place and what its attributes say.
     """
 
     kind: str
     after: str = ""
     until: str = ""
-    depth: int = 0
+    open: list[tuple[str, int]] = field(default_factory=list)
     name: str = ""
+    at: int = 0
     raw: bool = False
     type: str = ""
 
@@ -77,7 +81,7 @@ def as_tsx(code: str) -> Rewritten:
     writer = _Writer(code)
     writer.say(";", 0)
     at = writer.frontmatter()
-    writer.say("<>", at)
+    writer.fragment(at)
     while at < len(code):
         at = writer.step(at)
     for frame in reversed(writer.frames):
@@ -99,6 +103,7 @@ class _Writer:
     _sheets: list[str] = field(default_factory=list)
     _inline: list[str] = field(default_factory=list)
     _soft: int = 0
+    _ours: set[int] = field(default_factory=set)
 
     def rewritten(self) -> Rewritten:
         """What was written."""
@@ -109,6 +114,8 @@ class _Writer:
             tuple(self._sheets),
             tuple(self._inline),
             self._soft,
+            frozenset(self._ours),
+            tuple(element for frame in self.frames for element in frame.open),
         )
 
     def say(self, text: str, at: int) -> None:
@@ -116,6 +123,11 @@ class _Writer:
         self._places.append((self._length, at))
         self._out.append(text)
         self._length += len(text)
+
+    def fragment(self, at: int) -> None:
+        """Writes the start tag of a fragment."""
+        self._ours.add(self._length)
+        self.say("<>", at)
 
     def _keep(self, start: int, end: int) -> int:
         if start < end:
@@ -164,7 +176,7 @@ class _Writer:
         if stop == len(self.code):
             return stop
         if self.code[stop] == "<":
-            self.say("<>", stop)
+            self.fragment(stop)
             self.frames.append(_Frame("text", until="run"))
             return stop
         if self.code[stop] == "}":
@@ -186,7 +198,7 @@ class _Writer:
 
     def _text(self, at: int) -> int:
         frame = self.frames[-1]
-        if frame.until == "run" and frame.depth == 0 and not _ADJACENT.match(self.code, at):
+        if frame.until == "run" and not frame.open and not _ADJACENT.match(self.code, at):
             self.say("</>", at)
             self.frames.pop()
             return at
@@ -198,9 +210,9 @@ class _Writer:
             return self._markup(stop)
         if found[0] == "{":
             return self._open_brace(stop)
-        if found[0] == ">" or (frame.until == "root" and frame.depth == 0):
+        if found[0] == ">" or (frame.until == "root" and not frame.open):
             return self._blank(stop, stop + 1)
-        if frame.until == "braces" and frame.depth == 0:
+        if frame.until == "braces" and not frame.open:
             self.say("</>", stop)
             self.frames.pop()
         return self._keep(stop, stop + 1)
@@ -208,7 +220,7 @@ class _Writer:
     def _open_brace(self, at: int) -> int:
         end = self._keep(at, at + 1)
         if _CHILDREN.match(self.code, at):
-            self.say("<>", end)
+            self.fragment(end)
             self.frames.append(_Frame("text", until="braces"))
         else:
             self.frames.append(_Frame("code"))
@@ -228,9 +240,9 @@ class _Writer:
             # The end of the text inside a tag is what nothing can be made of.
             return self._blank(at, at + 1) if at + 1 < len(code) else self._keep(at, at + 1)
         if named[1]:
-            self.frames.append(_Frame("tag", name=named[1]))
+            self.frames.append(_Frame("tag", name=named[1], at=at))
             return self._keep(at, named.end())
-        frame.depth += 1
+        frame.open.append(("", at))
         return self._keep(at, at + 2)
 
     def _behind(self, text: str, at: int) -> int:
@@ -240,12 +252,13 @@ class _Writer:
     def _end_tag(self, at: int) -> int:
         frame = self.frames[-1]
         found = _END_TAG.match(self.code, at)
-        if frame.depth == 0 and frame.until == "root":
+        if not frame.open and frame.until == "root":
             self._soft += 1
             return self._blank(at, at + 2)
         if found is None:
             return self._keep(at, at + 2)
-        frame.depth -= frame.depth > 0
+        if frame.open:
+            frame.open.pop()
         return self._keep(at, found.end())
 
     def _tag(self, at: int) -> int:
@@ -333,7 +346,7 @@ class _Writer:
         if tag.name in _VOID:
             self.say("/", at)
             return self._keep(at, at + 1)
-        self.frames[-1].depth += 1
+        self.frames[-1].open.append((tag.name, tag.at))
         end = self._keep(at, at + 1)
         if tag.name not in _RAW and not tag.raw:
             return end

@@ -18,7 +18,7 @@ from scorers.position import shown
 from scorers.reading import Reading
 from scorers.sfc.component import Component
 from scorers.sfc.javascript import closing_brace
-from scorers.sfc.svelte_attributes import SvelteAttributes
+from scorers.sfc.svelte_attributes import TAG_NAME, SvelteAttributes
 from scorers.sfc.svelte_blocks import BLOCKS, Head, read_head, read_special
 from scorers.sfc.tags import OpenTags, StartTag
 
@@ -130,12 +130,14 @@ class _Svelte:
     def _tag(self, at: int) -> int | None:
         """What stands in braces: the offset behind it, None after an issue that ends the reading."""
         code = self.code
-        end = closing_brace(code, at + 1)
-        if end < 0:
-            return self._fail("unexpected_eof", at, "`{` opened here is never closed by `}`")
         blanks = _BLANKS.match(code, at + 1)
         start = blanks.end() if blanks else at + 1
         sign = code[start : start + 1]
+        closing = sign == "/" and code[start + 1 : start + 2] not in ("/", "*")
+        # Read as code, `{/if}{/if}` would hold a regular expression.
+        end = code.find("}", start) if closing else closing_brace(code, at + 1)
+        if end < 0:
+            return self._fail("unexpected_eof", at, "`{` opened here is never closed by `}`")
         if sign == "#":
             self._open_block(at, Head.of(code, start + 1, end))
         elif sign == ":":
@@ -143,7 +145,7 @@ class _Svelte:
         elif sign == "@":
             if wrong := read_special(self.component, Head.of(code, start + 1, end)):
                 self.component.issue("expected_tag", at, wrong)
-        elif sign == "/" and code[start + 1 : start + 2] not in ("/", "*"):
+        elif closing:
             self._close_block(at, code[start + 1 : end].strip())
         else:
             shape = "module" if _DECLARATION.match(code, start) else "expression"
@@ -207,13 +209,15 @@ class _Svelte:
             return self._fail("expected_token", at, "this comment is never closed by `-->`") if end < 0 else end + 3
         if code.startswith("/", at + 1):
             return self._end_tag(at)
+        named = TAG_NAME.match(code, at)
+        name = named[1] if named else ""
+        if not (_ELEMENT.fullmatch(name) or _COMPONENT.fullmatch(name)):
+            message = f"`<{shown(name)}` begins no element; write `&lt;` for the sign"
+            self.component.issue("tag_invalid_name", at, message)
+            return at + 1
         tag, props = self.attributes.read(at, own=not self.open)
         if tag is None:
             return None
-        if not (_ELEMENT.fullmatch(tag.name) or _COMPONENT.fullmatch(tag.name)):
-            message = f"`<{shown(tag.name)}` begins no element; write `&lt;` for the sign"
-            self.component.issue("tag_invalid_name", at, message)
-            return at + 1
         if tag.name in ("script", "style"):
             return self._raw_text(tag)
         if not tag.name.startswith("!"):

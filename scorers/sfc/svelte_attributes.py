@@ -11,7 +11,7 @@ from scorers.sfc.component import Chunk, Component, Prop, template_text, text_va
 from scorers.sfc.javascript import closing_brace
 from scorers.sfc.tags import Attribute, StartTag, Value
 
-_TAG_NAME = re.compile(r"<([^\s/>]*)")
+TAG_NAME = re.compile(r"<([^\s/>]*)")
 _BLANKS = re.compile(r"(?:\s|//[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z))*")
 _NAME = re.compile(r"[^\s/>\"'=]+")
 _EQUALS = re.compile(r"\s*=\s*")
@@ -38,7 +38,7 @@ class SvelteAttributes:
         that is the component's `own` has plain values only."""
         code = self._code
         self._names, self._props = set(), []
-        named = _TAG_NAME.match(code, at)
+        named = TAG_NAME.match(code, at)
         name, end = (named[1], named.end()) if named else ("", at + 1)
         attributes: list[Attribute] = []
         read = self._plain if own and name in ("script", "style") else self._attribute

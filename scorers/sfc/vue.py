@@ -6,19 +6,22 @@ in `{{ }}` and in directives have to parse, as TypeScript does it; so have the s
 
 Broken is what the compiler's parser reports (its codes 0 to 27), an expression or a script that does not parse, a
 malformed `v-for`. Not covered: what it says of meaning (`v-else` without `v-if`, misused macros, unknown names), the
-syntax of style sheets, templates in other languages than HTML (`is_readable`).
+syntax of style sheets, templates in other languages than HTML, which
+nobody judges (`Reading.unread`).
 """
 
 from __future__ import annotations
 
 import re
 
+from scorers.contents import Contents
 from scorers.html.elements import VOID
 from scorers.position import shown
 from scorers.reading import Reading
 from scorers.sfc.component import Component
 from scorers.sfc.tags import OpenTags, StartTag
 from scorers.sfc.vue_attributes import AttributeReader, props_of
+from scorers.verdict import Verdict
 
 _NEXT = re.compile(r"<|\{\{")
 _NAME = re.compile(r"[A-Za-z][^\s/>]*")
@@ -29,7 +32,6 @@ _VOID = VOID - {"basefont", "bgsound", "frame", "keygen"}
 _TEXT = frozenset(("textarea", "title"))
 _RAW = _TEXT | {"script", "style"}
 _SCRIPTS = {"": (False, False), "js": (False, False), "ts": (False, True), "jsx": (True, False), "tsx": (True, True)}
-_OTHER_TEMPLATE = re.compile(r"^<template\s[^>]{0,300}\blang=[\"']?(?!html\b)\w", re.MULTILINE)
 
 
 def read_vue(code: str) -> Reading:
@@ -42,17 +44,12 @@ def read_vue(code: str) -> Reading:
     (('p-4',), ('p',))
     """
     component = Component(code)
-    _Vue(component).read()
+    vue = _Vue(component)
+    vue.read()
+    if vue.language:
+        unread = f"the template is written in {shown(vue.language)}; only templates in HTML can be scored"
+        return Reading(Verdict(()), Contents(), unread)
     return component.reading()
-
-
-def is_readable(code: str) -> bool:
-    """False for a component whose template is not written in HTML.
-
-    >>> is_readable("<template lang='pug'>\\np a\\n</template>"), is_readable("<template><p /></template>")
-    (False, True)
-    """
-    return _OTHER_TEMPLATE.search(code) is None
 
 
 class _Vue:
@@ -65,6 +62,8 @@ class _Vue:
         # How many elements are open around the outermost one with `v-pre`.
         self.plain: int | None = None
         self.attributes = AttributeReader(component)
+        # That of a template that is not in HTML.
+        self.language = ""
 
     def read(self) -> None:
         """Reads the component up to its end, or to where it has issues enough."""
@@ -159,7 +158,9 @@ class _Vue:
         if end < 0:
             self._unclosed(tag.name, tag.at)
             return len(self.code)
-        if tag.name == "style":
+        if tag.name == "template":
+            self.language = language
+        elif tag.name == "style":
             self.component.sheets.append(self.code[tag.end : end])
         elif tag.name == "script" and language in _SCRIPTS and tag.get("src") is None:
             jsx, typed = _SCRIPTS[language]

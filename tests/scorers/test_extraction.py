@@ -122,21 +122,25 @@ OLD_VUE = (
 SVELTE = "<script>\n  export let items = []\n</script>\n\n{#each items as item}\n  <p>{item}\n{/each}"
 
 
+ASTRO = "---\nconst a = 1\n---\n<p>{a}</p>"
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "language"),
     [
-        f"```vue\n{VUE}\n```",
-        f"```html\n{VUE}\n```",
-        f"Here:\n\n{VUE}\n\nDone.",
-        f"```\n{OLD_VUE}\n```",
-        "```html:src/App.vue\n<template><p>a</p></template>\n```",
-        f"```svelte\n{SVELTE}\n```",
-        f"```html\n{SVELTE}\n```",
+        (f"```vue\n{VUE}\n```", Language.VUE),
+        (f"```html\n{VUE}\n```", Language.VUE),
+        (f"Here:\n\n{VUE}\n\nDone.", Language.VUE),
+        (f"```\n{OLD_VUE}\n```", Language.VUE),
+        ("```html:src/App.vue\n<template><p>a</p></template>\n```", Language.VUE),
+        (f"```svelte\n{SVELTE}\n```", Language.SVELTE),
+        (f"```html\n{SVELTE}\n```", Language.SVELTE),
+        (f"```astro\n{ASTRO}\n```", Language.ASTRO),
+        (f"```\n{ASTRO}\n```", Language.ASTRO),
     ],
 )
-def test_components_of_other_frameworks_are_not_taken_for_html(text: str) -> None:
-    extraction = extract(Completion(text))
-    assert (extraction.found, extraction.files) == (Found.UNSUPPORTED, ())
+def test_components_of_other_frameworks_are_not_taken_for_html(text: str, language: Language) -> None:
+    assert extract(Completion(text)).language is language
 
 
 @pytest.mark.parametrize(
