@@ -128,16 +128,17 @@ def _endless(code: str) -> Position | None:
     """Where a tag, a comment or the text behind the last one is longer than `MAX_PIECE`."""
     from turbohtml import TokenType, tokenize
 
-    lines, last = LineStarts(code), (0, 1, 0)
+    lines, text = LineStarts(code), TokenType.TEXT
+    # The last piece of markup, and whether the token before this one is that piece: text may be of any length.
+    start, place, inside = 0, Position(1, 1), False
     for token in tokenize(code, capture_attributes=False):
         offset = lines.offset(token.line, token.col)
-        if offset - last[0] > MAX_PIECE:
-            break
-        # Text between tags may be of any length; only what stands in the tags themselves is kept.
-        last = offset, token.line, token.col
-    else:
-        offset = len(code)
-    return Position(last[1], last[2] + 1) if offset - last[0] > MAX_PIECE else None
+        if inside and offset - start > MAX_PIECE:
+            return place
+        inside = token.type is not text
+        if inside:
+            start, place = offset, Position(token.line, token.col + 1)
+    return place if len(code) - start > MAX_PIECE else None
 
 
 class _Markup:

@@ -39,7 +39,7 @@ MAX_CHARACTERS = 600_000
 HOLE = "\ue000"
 # Ends a fault of the engine, not a text: what the other bounds let through takes a few seconds of CPU time.
 MAX_SECONDS = 600.0
-MAX_MEMORY = 1 << 30
+MAX_MEMORY = 180 << 20
 
 
 class Kind(Enum):
