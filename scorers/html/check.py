@@ -153,11 +153,11 @@ class _Markup:
         self.code = code
         self.last: Place = (1, 1)
         self.hidden = False
-        self.exhausted = False
         self._copied = 0
         self._section_end = -1
         # The offset of the line asked for last: places are asked for in order, so that no list of lines is needed.
         self._line, self._line_start = 1, 0
+        self.tokens: Iterator[Token] = iter(())
         self._begin(0, (1, 1))
 
     def place(self, token: Token) -> Place:
@@ -180,11 +180,15 @@ class _Markup:
         """Starts the tokenizer again at a place; false where that was done too often for linear time."""
         offset = self.offset(at)
         self._copied += len(self.code) - offset
-        if self._copied > _MAX_COPIED:
-            self.exhausted = True
+        if self.exhausted:
             return False
         self._begin(offset, at)
         return True
+
+    @property
+    def exhausted(self) -> bool:
+        """True once it was done too often."""
+        return self._copied > _MAX_COPIED
 
     def section_end(self, start: int) -> int:
         """Where the CDATA section that begins at an offset ends: the end of the text for one that nobody closes."""
@@ -201,7 +205,7 @@ class _Markup:
         from turbohtml import tokenize
 
         self._first_line, self._first_column = at
-        self.tokens: Iterator[Token] = tokenize(self.code[offset:])
+        self.tokens = tokenize(self.code[offset:])
 
 
 def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:

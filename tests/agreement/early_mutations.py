@@ -9,11 +9,22 @@ from collections.abc import Callable, Iterator
 
 Mutation = Callable[[str, random.Random], str | None]
 
-_STATEMENT = re.compile(r"^\s*(?:const|let|var|function|class|import|export|return|type|interface|enum)\b.*", re.MULTILINE)
+_STATEMENT = re.compile(
+    r"^\s*(?:const|let|var|function|class|import|export|return|type|interface|enum)\b.*", re.MULTILINE
+)
 _DECLARED = re.compile(r"\b(?:const|let|function|class)\s+(?:[\[{]\s*)?([A-Za-z_$][\w$]*)")
 _EXPORTED = re.compile(r"export default ([A-Za-z_$][\w$]*);?\s*$", re.MULTILINE)
 _INITIALIZED = re.compile(r"\bconst ([A-Za-z_$][\w$]*(?:: [\w.]+)?) = [^;\n{(\[`]+(?=[;\n])")
-_JUMPS = ("break", "continue", "return null", "await load()", "yield 1", "export { missing }", "export default 1", "super.go()")
+_JUMPS = (
+    "break",
+    "continue",
+    "return null",
+    "await load()",
+    "yield 1",
+    "export { missing }",
+    "export default 1",
+    "super.go()",
+)
 
 
 def mutations(code: str, chance: random.Random) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,8 @@ REACT = "const App = () => <main className='bg-red-500 p-4'><h1>Hi</h1></main>;"
 
 
 def _page(*scripts: str, body: str = "<div id='root'></div>") -> str:
-    return f"<!doctype html>\n<html lang='en'><head><title>T</title></head>\n<body>{body}\n{''.join(scripts)}</body></html>"
+    head = "<!doctype html>\n<html lang='en'><head><title>T</title></head>"
+    return f"{head}\n<body>{body}\n{''.join(scripts)}</body></html>"
 
 
 def _score(code: str) -> Sample:
@@ -64,7 +65,14 @@ def test_pages_of_different_components_do_not_look_alike() -> None:
 
 @pytest.mark.parametrize(
     "attributes",
-    ["", "type=''", "type='text/javascript'", "type='application/javascript'", "type='TEXT/JavaScript'", "type='module'"],
+    [
+        "",
+        "type=''",
+        "type='text/javascript'",
+        "type='application/javascript'",
+        "type='TEXT/JavaScript'",
+        "type='module'",
+    ],
 )
 def test_a_script_that_does_not_parse_is_a_script_error_and_the_markup_stays_valid(attributes: str) -> None:
     code = _page(_script("let a = 1\nif (a {\n}", attributes))
@@ -122,7 +130,8 @@ def test_each_script_counts_and_nothing_of_it_is_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "errors"), [("go()", 0), ("return false", 0), ("if (a) { b() }", 0), ("go(", 1), ("a b", 1), ("x = &quot;y&quot;", 0)]
+    ("value", "errors"),
+    [("go()", 0), ("return false", 0), ("if (a) { b() }", 0), ("go(", 1), ("a b", 1), ("x = &quot;y&quot;", 0)],
 )
 def test_event_handlers_are_bodies_of_functions(value: str, errors: int) -> None:
     sample = _score(_page(body=f'<button onclick="{value}">a</button>'))

@@ -26,8 +26,8 @@ def _classes(script: str) -> list[str]:
         "el.innerHTML = '<p class=\"flex p-4\">a</p>'",
         "el.innerHTML = `<p class='flex ${a} text-${b} p-4'>${c}</p>`",
         "el.innerHTML = '<p class=\"flex ' + a + ' p-4\">' + b + '</p>'",
-        "el.insertAdjacentHTML('beforeend', `<ul>${list.map((i) => `<li class=\"flex p-4\">${i}</li>`).join('')}</ul>`)",
-        "render(html`<p class=\"flex p-4\" @click=${go}>a</p>`)",
+        "el.insertAdjacentHTML('beforeend', `<ul>${a.map((i) => `<li class=\"flex p-4\">${i}</li>`).join('')}</ul>`)",
+        'render(html`<p class="flex p-4" @click=${go}>a</p>`)',
         "const STYLES = { badge: 'flex p-4' }",
         "const on = ['flex p-4', 'a']; el.classList.add(...on)",
     ],
@@ -70,6 +70,8 @@ def test_colors_that_scripts_set_count() -> None:
 
 def test_markup_in_scripts_gives_the_page_its_structure() -> None:
     def shape(markup: str) -> tuple[int, ...] | None:
-        return score_sample(Completion(f"<p></p><script>a.innerHTML = `{markup}`</script>", language=Language.HTML)).shape
+        return score_sample(
+            Completion(f"<p></p><script>a.innerHTML = `{markup}`</script>", language=Language.HTML)
+        ).shape
 
     assert shape("<ul><li>a</li><li>b</li></ul>") != shape("<table><tr><td>a</td></tr></table>")
