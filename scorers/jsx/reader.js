@@ -89,12 +89,13 @@ globalThis.readSource = (() => {
     const readable = kind === 'script' ? withoutHtmlComments(code) : code
     const file = parse(readable, kind)
     const parses = file.parseDiagnostics.length === 0
-    // V8 is asked of a module as of a function, where HTML's comments are comments.
-    const compiles = scripts.compiles(file, code, kind) && (parses || kind === 'script' || !/<!--|-->/.test(code))
+    const compiles = scripts.compiles(file, code, kind)
     let early = parses ? earlyErrors(file, KINDS[kind][1]) : null
     // V8 is right about a script; of a module it does not see what is imported and exported.
     if (compiles && kind === 'script') early = (early ?? []).filter(([rule]) => scripts.UNSEEN.has(rule))
-    return { ...walk(file, readable, 0), errors: [], early, refused: !compiles && !early?.length }
+    const found = walk(file, readable, 0)
+    const errors = compiles && !parses && kind === 'module' ? [[0, ...found.errors[0].slice(1, 3)]] : []
+    return { ...found, errors, early, refused: !compiles && !early?.length }
   }
 
   // Of a script that began as a comment for browsers without scripts; TypeScript knows no such comments.
