@@ -24,6 +24,9 @@ globalThis.checkPieces = (() => {
   const NOT_ALL = 'an operator is missing: the expression is over before this'
   const CLOSES = "')' expected."
   const TOO_DEEP = [-1, 0, 'the code nests too deeply']
+  const TOO_COMPLEX = [-1, 0, 'the parser came to no end with this code']
+  const TOKENS_PER_CHARACTER = 5
+  const MIN_TOKENS = 4_000_000
   const TYPED = 'this is TypeScript, and the script is JavaScript'
   const TYPED_STATEMENTS = new Set([
     K.InterfaceDeclaration, K.TypeAliasDeclaration, K.EnumDeclaration, K.ModuleDeclaration, K.AsExpression,
@@ -40,10 +43,13 @@ globalThis.checkPieces = (() => {
   }
 
   function check(shape, code, typed) {
+    // As in reader.js: some texts take the parser quadratic time.
+    typescript.allow(MIN_TOKENS + TOKENS_PER_CHARACTER * code.length)
     try {
       const file = createSourceFile('code.tsx', shape.before + code + shape.after, LATEST, false, shape.script)
       return reason(file, shape, code.length, typed)
     } catch (error) {
+      if (error instanceof typescript.Exhausted) return TOO_COMPLEX
       if (!(error instanceof RangeError)) throw error
       return TOO_DEEP
     }
