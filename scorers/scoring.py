@@ -29,9 +29,14 @@ MAX_DISTINCT = 5_000
 _CHUNK = 16
 
 _NO_CODE = {
-    Found.THINK_UNCLOSED: "the text ends inside a thought, before any code",
-    Found.UNSUPPORTED: "this is a Vue or Svelte component, which cannot be scored yet",
+    Found.UNSUPPORTED: "this component is written in a language that cannot be scored yet",
+    Found.THINK_UNCLOSED: "the text ends inside a thought, before any code; allow more tokens or ask for less thinking",
+    Found.EDIT_UNAPPLIED: "this edit changes a file that the answer does not hold, so there is no page to score",
+    Found.JSON_BROKEN: "the JSON around the code does not parse, so that nobody can take the code out of it",
+    Found.OTHER_CODE: "all code in this text is commands, data or another language, and none is HTML or JSX",
+    Found.BINARY: "this is no text but binary data",
     Found.NONE: "there is no HTML or JSX in this text",
+    Found.EMPTY: "there is nothing but invisible characters",
 }
 
 
@@ -122,9 +127,11 @@ def _score(completion: Completion, text: str) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
         return Sample(completion.source, Outcome.EMPTY, errors=(issue,))
-    extraction = extract(Completion(text, language=completion.language))
+    extraction = extract(replace(completion, text=text))
+    if any(file.language not in READERS for file in extraction.files):
+        extraction = Extraction(Found.UNSUPPORTED)
     if not extraction.files:
-        issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE.get(extraction.found, _NO_CODE[Found.NONE]))
+        issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE[extraction.found])
         return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
     readings = [READERS[file.language](file.code) for file in extraction.files]
     main = extraction.files[0].language

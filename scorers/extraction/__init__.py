@@ -20,7 +20,7 @@ from scorers.extraction.passage import BLANK, Passage
 from scorers.extraction.project import choose
 from scorers.extraction.reader import read
 from scorers.extraction.reasoning import split_thoughts
-from scorers.extraction.special import answer_turn
+from scorers.extraction.special import answer_turn, without_tokens
 from scorers.sample import Completion, Language
 from scorers.source import Places, SourceFile
 
@@ -50,7 +50,7 @@ def extract(completion: Completion) -> Extraction:
     answer = split_thoughts(answer_turn(Passage(text, open=True)))
     reason = Found.THINK_UNCLOSED if answer.thinking else Found.BINARY if _is_binary(text) else Found.NONE
     for part in reversed(answer.parts):
-        blocks = read(part)
+        blocks = read(without_tokens(part))
         project = choose(blocks, completion.truncated)
         if project is not None and project.files:
             prose = [_prose(other, [block.span for block in blocks] if other is part else []) for other in answer.parts]

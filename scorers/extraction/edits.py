@@ -108,6 +108,7 @@ def _patches(passage: Passage, hint: Hint) -> Iterator[Block]:
     heads = list(_FILE_HEAD.finditer(text))
     if not heads:
         yield from _patched(passage, hint, added=False)
+        return
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         body = passage.part(head.end(), following.start() if following else len(text))
         if head[3] == "Delete" or (head[2] or "").startswith("/dev/null"):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scorers.extraction.look import MODULE, begins_code, begins_module
+from scorers.extraction.look import MODULE, begins_code, begins_css, begins_module
 from scorers.extraction.markup_end import literal_spans
 from scorers.extraction.names import Hint, hint_of_info, is_text, is_word
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
@@ -98,10 +98,12 @@ class Fences:
         listed = _LIST_MARK.fullmatch(run.before.strip(BLANK.replace(" ", ""))) is not None
         if tilde and not listed:
             return None
-        if "`" in info and not tilde:
+        if "```" in info and not tilde:
             return (Hint(), -1) if info.count("```") == 1 else None
         if on_line := self._code_on_line(run):
             return on_line
+        if "`" in info and not tilde:
+            return None
         hint = hint_of_info(info)
         start = min(run.line_end + 1, len(self._text))
         if hint is None or (not run.after.endswith("\n") and run.line_end - run.end >= _LINE):
@@ -119,11 +121,19 @@ class Fences:
         if found and (not found[1] or is_word(found[1])):
             return Hint(found[1].lower()), run.end + blanks + found.end()
         word, _, rest = after.partition(" ")
-        if is_word(word) and MODULE.match(rest):
+        if is_word(word) and (MODULE.match(rest) or self._other_code(word.lower(), rest)):
             return Hint(word.lower()), run.end + blanks + len(word) + 1
-        if MODULE.match(after):
+        if MODULE.match(after) or self._other_code("", after):
             return Hint(), run.end + blanks
         return None
+
+    def _other_code(self, word: str, rest: str) -> bool:
+        """Whether a style sheet or a statement begins on the fence's line."""
+        language = Hint(word).language
+        if language in (None, Language.CSS) and "{" in rest[1:]:
+            return begins_css(f"{rest}\na:")
+        called = re.compile(r"[\w$]+(?:\.[\w$]+)*\([^)]*[)'\"`]").match(rest)
+        return language in (None, *_SCRIPTS) and called is not None
 
     def _one_line(self, run: _Run, hint: Hint) -> Fence | None:
         start = run.end
@@ -161,11 +171,15 @@ class Fences:
             run = self._run(position, start)
             found = self._closes(run, start, length)
             if found is not None and not literals.hold(position):
-                return found
+                # A fence that is too short ends the block all the same where the next one opens without a proper end.
+                return skipped if found[2] and skipped[0] >= 0 and not self._holds_fences(hint) else found
             if skipped[0] < 0 and (found is not None or (run.at_start and not run.after.strip(BLANK))):
                 skipped = found or (_line_start(run), run.line_end, False)
             position = run.end
         return skipped
+
+    def _holds_fences(self, hint: Hint) -> bool:
+        return is_text(hint.word)
 
     def _closes(self, run: _Run, start: int, length: int) -> tuple[int, int, bool] | None:
         """Where code ends at this run, if it can close the block or open the next."""

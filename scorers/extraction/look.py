@@ -38,6 +38,8 @@ _SVELTE = re.compile(
 )
 _SVELTE_SCRIPT = re.compile(r"<script\b[^>\n]*>", re.IGNORECASE)
 _LEADING = re.compile(r"(?:[\s\ufeff\u200b\u00a0]++|<!--(?:(?!-->).){0,2000}-->|<\?xml[^>]{0,200}\?>|//[^\n]*|/\*(?:(?!\*/).){0,4000}\*/)+", re.DOTALL)
+# A statement that calls something, as a script beside a page begins.
+_CALL = re.compile(r"(?:document|window|\$|console|setTimeout|setInterval|addEventListener|\(function|\(\(\)|[\w$]+(?:\.[\w$]+)+(?=\())(?:[.(]|\s?\()")
 _FRONTMATTER = re.compile(r"---[ \t]*\n(?:(?!---)[^\n]*\n){0,200}---[ \t]*\n")
 _ASTRO = re.compile(r"\bAstro\.|^[ \t]*import\s[^\n]*['\"];?[ \t]*$|^[ \t]*(?:const|let|interface)\s", re.MULTILINE)
 # How much of a text is looked at to say what it is: its first lines, never all of it.
@@ -75,7 +77,7 @@ def begins_css(text: str, start: int = 0) -> bool:
 def begins_code(text: str, start: int = 0) -> bool:
     """Whether any of these begins."""
     start = after_comments(text, start)
-    marks = (DOCUMENT, MODULE, TAG_AT_START, CSS)
+    marks = (DOCUMENT, MODULE, TAG_AT_START, CSS, _CALL)
     return any(mark.match(text, start) for mark in marks) or _FRONTMATTER.match(text, start, start + _HEAD) is not None
 
 
@@ -150,4 +152,4 @@ def language_of(code: str, hint: Hint) -> Language | None:
         return Language.CSS
     if TAG.search(code):
         return Language.TSX if _JSX.search(code) else Language.HTML
-    return None
+    return Language.JS if _CALL.match(code, after_comments(code)) else None

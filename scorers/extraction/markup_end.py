@@ -115,6 +115,7 @@ def fragment_end(text: str, start: int, end: int) -> End:
             paragraph = not match[1]
         elif name not in VOID and name not in OPTIONAL_END and not match[3].endswith("/"):
             _nest(stack, name, match[1] == "/")
+            paragraph = paragraph and bool(stack)
         last = position
     return _last_end(text, last, end, bool(stack))
 

@@ -15,6 +15,7 @@ MAX_PIECES = 50_000
 # Characters without a width, and marks of direction: at an edge of code they are no code.
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u00a0\u202a\u202c\x00"
 BLANK = " \t\n\f\v" + INVISIBLE
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,16 @@ class Passage:
         return Passage(trimmed.text, trimmed.places, self.open)
 
     def bare(self) -> Passage:
-        """The text without invisible characters at its edges; its own blanks and line ends stay."""
-        return self.trimmed(INVISIBLE)
+        """The text without invisible characters at its edges and what is beyond them; blanks alone stay."""
+        text = self.text
+        head, tail = text[: len(text) - len(text.lstrip(BLANK))], text[len(text.rstrip(BLANK)) :]
+        if not _INVISIBLE.search(head) and not _INVISIBLE.search(tail):
+            return self
+        start = max((match.end() for match in _INVISIBLE.finditer(head)), default=0)
+        first = _INVISIBLE.search(tail)
+        stop = len(text) - len(tail) + first.start() if first else len(text)
+        part = self.part(start, max(start, stop))
+        return Passage(part.text, part.places, self.open)
 
     def replaced(self, pattern: re.Pattern[str], with_what: Callable[[re.Match[str]], str]) -> Passage:
         """The text with every match replaced, as `re.sub` does it."""

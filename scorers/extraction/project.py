@@ -16,8 +16,8 @@ from itertools import islice
 
 from scorers.extraction.blocks import Block
 from scorers.extraction.found import Found
-from scorers.extraction.look import DOCUMENT, TAG, begins_document, begins_markup, begins_module, language_of
-from scorers.extraction.names import Hint, extension
+from scorers.extraction.look import TAG, begins_document, begins_markup, begins_module, language_of
+from scorers.extraction.names import extension
 from scorers.extraction.passage import BLANK
 from scorers.sample import Language
 from scorers.source import SourceFile
@@ -75,8 +75,8 @@ def choose(blocks: Sequence[Block], truncated: bool = False) -> Project | None:
     pieces = final if any(piece.rank > 0 for piece in final) else pieces
     pieces = _latest(pieces)
     page = _page(pieces)
-    if page is None and truncated:
-        page = _begun(pieces)
+    if page is None and truncated and (begun := _begun(pieces)) is not None:
+        page, pieces = begun, [begun if piece.block is begun.block else piece for piece in pieces]
     if page is None:
         reasons = [block.found for block in blocks if block.failed]
         return Project(_worst(reasons)) if reasons else None
@@ -153,13 +153,13 @@ def _begun(pieces: list[_Piece]) -> _Piece | None:
 def _beside(page: _Piece, pieces: list[_Piece]) -> Iterator[_Piece]:
     """What belongs to the page, in the order of the answer."""
     defined = _names(page)
-    for piece in reversed(_without_drafts(page, pieces)):
+    for piece in _without_drafts(page, pieces):
         if piece is not page and _belongs(piece, page, defined):
             yield piece
 
 
 def _without_drafts(page: _Piece, pieces: list[_Piece]) -> list[_Piece]:
-    """The pieces from the last to the first, without those without a name that define what a later one defines."""
+    """The pieces without those that have no name and define what a later one defines."""
     seen = _names(page)
     kept: list[_Piece] = []
     for piece in reversed(pieces):
@@ -168,7 +168,7 @@ def _without_drafts(page: _Piece, pieces: list[_Piece]) -> list[_Piece]:
         if not draft:
             kept.append(piece)
             seen |= names
-    return kept
+    return kept[::-1]
 
 
 def _names(piece: _Piece) -> set[str]:
@@ -196,13 +196,3 @@ def _belongs(piece: _Piece, page: _Piece, defined: set[str]) -> bool:
 def _file(piece: _Piece) -> SourceFile:
     passage = piece.block.passage
     return SourceFile(passage.text, piece.language, passage.places, piece.name, cut=passage.open)
-
-
-def is_document(code: str) -> bool:
-    """Whether a document begins somewhere in a text."""
-    return DOCUMENT.search(code) is not None
-
-
-def hint_of(name: str) -> Hint:
-    """The hint that a file name gives."""
-    return Hint(extension(name), name)

@@ -24,6 +24,7 @@ from scorers.extraction.look import (
     TAG,
     TAG_AT_START,
     begins_code,
+    begins_css,
     begins_document,
     begins_markup,
     begins_module,
@@ -31,7 +32,7 @@ from scorers.extraction.look import (
     language_of,
 )
 from scorers.extraction.markup_end import before_comments, document_end, fragment_end, last_tag_end, open_document_end
-from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside
+from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside, named_in
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
 from scorers.extraction.reasoning import is_thought
 from scorers.extraction.special import without_tokens
@@ -40,18 +41,23 @@ from scorers.sample import Language
 
 _STARTER = re.compile(
     r"(?P<fence>`{3,}|~{3,})|(?P<document><!doctype\s+html\b)|(?P<tag><(?=[A-Za-z]))"
+    r"|(?:\[TOOL_CALLS\]|\[ARGS\]|[|｜]>)[\w.:-]{0,80}\s{0,5}(?P<call>[{\[])(?=\s{0,20}[\"{\[])"
     r"|^[ \t]*+(?:(?P<edit><{5,9}[ \t]?[A-Z]{3}|-{5,9}[ \t]SEARCH|diff --git |\*{3} (?:Begin Patch|Add File:|Update File:)"
     r"|-{3} [^\n]{1,300}\n\+{3} )|(?P<json>[{\[]\s{0,200}+[\"{\[])"
     r"|(?P<module>(?=['\"]use |import\b|export\b|const\b|let\b|var\b|function\b|async\b|type\b|interface\b|class\b)))",
     re.MULTILINE | re.IGNORECASE,
 )
-_CALL_TOKEN = re.compile(r"\[TOOL_CALLS\]|<\|python_tag\|>|<\|tool_call\|>|<\|tool_calls?_section_begin\|>|<｜tool▁")
+_CALL_TOKEN = re.compile(r"\[TOOL_CALLS\]|\[ARGS\]|<\|python_tag\|>|<\|tool_call|<｜tool▁")
 _TAG_LINE = re.compile(r"^[ \t]*+(?=<(?!https?:|mailto:)(?:[a-z][\w.:-]*[\s/>]|>))", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(r"^[ \t]*>[ ]?", re.MULTILINE)
-_NUMBERED = re.compile(r"[ \t]*(\d{1,5})(?:[ \t]*[|:│→][ ]?|[.)][ ]|\t|[ ]{1,2}(?=\S|$|[ ]))", re.MULTILINE)
-_NUMBER = re.compile(r"^[ \t]*\d{1,5}(?:[ \t]*[|:│→][ ]?|[.)][ ]?|\t|[ ]{1,2}|$)", re.MULTILINE)
+_NUMBERED = re.compile(r"[ \t]*(\d{1,5})(\t|[ ]*[|:│→][ ]?|[.)][ ]|[ ]{1,2}(?=\S|$|[ ]))", re.MULTILINE)
+_NUMBER = re.compile(r"^[ \t]*\d{1,5}(?:\t|[ ]*[|:│→][ ]?|[.)][ ]?|[ ]{1,2}|$)", re.MULTILINE)
+_NAME_LINE = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]+|\*\*|`|//[ \t]|File:[ \t]*)[^\n]{0,80}\.(?:css|js|mjs)\b[^\n]{0,20}\n\s{0,20}", re.MULTILINE | re.IGNORECASE
+)
 _ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,5});", re.IGNORECASE)
 _ESCAPED = re.compile(r"&lt;[!/]?[A-Za-z]")
+_ESCAPED_SCRIPT = re.compile(r"=&gt;|&(?:#39|#x27|quot);| &gt; ")
 _MODULE_END = re.compile(
     r"^(?:[)}\]][)}\]; \t]*|[\w$][^\n]*;[ \t]*|export[ \t]+default[ \t]+[\w$.()]+[ \t]*)$", re.MULTILINE
 )
@@ -59,14 +65,35 @@ _MODULE_END = re.compile(
 _CODE_LINE = re.compile(r"^[ \t]+(?![\d*+-])\S|[;{}(,>][ \t]*$", re.MULTILINE)
 _COMMENT_LINE = ("//", "/*", "*/", "* ", "{/*")
 # Shapes hold shapes: a tool call's JSON, an answer tag in it, a fence, a document. Deeper is a loop.
-_DEEPEST = 7
+_DEEPEST = 9
 # Far above what an answer holds; keeps an extraction small whatever a model writes.
 _MOST_BLOCKS = 300
 
 
 def read(passage: Passage, hint: Hint | None = None, depth: int = 0) -> list[Block]:
     """The pieces of code in a text with talk around them. Linear; never raises."""
+    if depth == 0 and (plain := _plain(passage)) is not passage:
+        shape = Found.ESCAPED if len(plain.text) < len(passage.text) and "<" not in passage.text else Found.FRAGMENT
+        return inside(read(plain, hint, 1), shape, (0, len(passage.text)), hint or Hint())
     return _Reader(passage, hint or Hint(), depth).blocks()
+
+
+def _plain(passage: Passage) -> Passage:
+    """The answer without escapes and line numbers, if all of it has them."""
+    if _is_escaped(passage.text):
+        return _unescaped(passage)
+    return _unnumbered(passage.trimmed("\n")) if passage.text.lstrip()[:1].isdigit() else passage
+
+
+def _is_escaped(text: str) -> bool:
+    """Whether code has entities instead of all its signs."""
+    if "<" in text:
+        return False
+    return _ESCAPED.search(text) is not None or (">" not in text and _ESCAPED_SCRIPT.search(text) is not None)
+
+
+def _unescaped(passage: Passage) -> Passage:
+    return passage.replaced(_ENTITY, lambda match: html.unescape(match[0]))
 
 
 def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tuple[int, int]) -> list[Block]:
@@ -89,9 +116,8 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
         return _read_json(body, start, hint, shape, depth, span)[0]
     if hint.other and extension(hint.name) not in ("md", "txt"):
         return [Block(body, hint, Found.OTHER_CODE, span)]
-    if "<" not in text and _ESCAPED.search(text):
-        body = body.replaced(_ENTITY, lambda match: html.unescape(match[0]))
-        return read_whole(body, hint, Found.ESCAPED, depth + 1, span)
+    if _is_escaped(text):
+        return read_whole(_unescaped(body), hint, Found.ESCAPED, depth + 1, span)
     if text.startswith("<![CDATA[", start):
         return read_whole(_character_data(body, start), hint, shape, depth + 1, span)
     if _is_text_around_code(text, start, hint, shape):
@@ -102,10 +128,12 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
 
 def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> bool:
     """Whether code does not begin at once but somewhere in a text, or in a wrapper or a fence of its own."""
-    if text.startswith(("```", "~~~"), start):
+    if text.startswith(("```", "~~~"), start) or child_name(text, start)[0]:
         return True
-    if (tag := tag_at(text, start) if text.startswith("<", start) else None) and is_wrapper(text, tag, True):
-        return True
+    if (tag := tag_at(text, start) if text.startswith("<", start) else None) is not None:
+        unlike_markup = shape is not Found.FENCE and not tag.name[:1].isupper() and "-" not in tag.name and not tag.is_known
+        if unlike_markup or is_wrapper(text, tag, True):
+            return True
     markdown = hint.word in ("md", "markdown", "mdx") or extension(hint.name) in ("md", "txt")
     if markdown and re.search(r"^[ \t]*(?:```|~~~)", text, re.MULTILINE):
         return True
@@ -126,11 +154,17 @@ def _unnumbered(body: Passage) -> Passage:
     lines = body.text[:2_000].split("\n")[:4]
     numbers = [_NUMBERED.match(line + " ") for line in lines if line.strip()]
     found = [int(match[1]) for match in numbers if match]
-    if len(found) < 3 or len(found) != len(numbers) or any(b - a != 1 for a, b in zip(found, found[1:], strict=False)):
+    sure = numbers and numbers[0] and (numbers[0][2].strip(" ") in ("|", "│", "→", "\t") or _code_behind(body, numbers[0]))
+    least = 1 if sure else 3
+    if len(found) < least or len(found) != len(numbers) or body.text.count("\n") > MAX_PIECES:
         return body
-    if body.text.count("\n") > MAX_PIECES:
+    if (len(found) < 3 and found[0] != 1) or any(b - a != 1 for a, b in zip(found, found[1:], strict=False)):
         return body
     return body.replaced(_NUMBER, lambda _: "")
+
+
+def _code_behind(body: Passage, number: re.Match[str]) -> bool:
+    return begins_code(body.text, body.text.find(number[2], number.end(1)) + len(number[2].rstrip()))
 
 
 def _read_json(
@@ -178,7 +212,8 @@ class _Reader:
         self._gaps.append((self._gap, len(self._text)))
         if not any(_is_page(block) for block in self._found):
             self._found += self._fragments()
-            self._found.sort(key=lambda block: block.span)
+        self._found += self._named_files()
+        self._found.sort(key=lambda block: block.span)
         return self._found
 
     def _took(self, blocks: list[Block], start: int, end: int) -> None:
@@ -289,7 +324,8 @@ class _Reader:
             return
         tag = tag_at(self._text, start)
         first = not self._markup_before and (self._blank_before(start) or self._text[start - 1 : start] == ">")
-        if tag and self._depth < _DEEPEST and not is_thought(tag.name) and is_wrapper(self._text, tag, first):
+        named = bool(self._name)
+        if tag and self._depth < _DEEPEST and not is_thought(tag.name) and is_wrapper(self._text, tag, first, 0, named):
             self._wrapper(tag)
         elif self._blank_before(start):
             self._markup_before = True
@@ -302,7 +338,8 @@ class _Reader:
         body = self._passage.part(tag.end, stop)
         hint = self._named(tag.start, tag.hint.or_else(Hint("", self._hint.name)))
         shape = Found.TOOL_CALL if tag.is_call or tag.name.lower() == "parameter" else Found.WRAPPER
-        blocks = read_whole(body.closed() if closed else body, hint, shape, self._depth + 1, (tag.start, end if closed else stop))
+        span = (tag.start, end if closed else stop)
+        blocks = read_whole(body.closed() if closed else body, hint, shape, self._depth, span)
         if not closed:
             blocks = self._unclosed([_ended(block) for block in blocks], body)
         final = tag.is_answer
@@ -343,8 +380,14 @@ class _Reader:
         self._took(blocks, begin, end)
 
     def _json(self, match: re.Match[str]) -> None:
-        start = match.start("json")
-        if self._depth >= _DEEPEST or (self._gap == start and False):
+        self._value(match.start("json"))
+
+    def _call(self, match: re.Match[str]) -> None:
+        self._value(match.start("call"))
+
+    def _value(self, start: int) -> None:
+        """Takes the JSON that begins at `start`, if it holds code."""
+        if self._depth >= _DEEPEST:
             return
         called = _CALL_TOKEN.search(self._text, max(0, start - 60), start) is not None
         shape = Found.TOOL_CALL if called else Found.JSON
@@ -370,6 +413,18 @@ class _Reader:
             name = hint.name or name_inside(code.text)[0]
             blocks = [Block(code.bare(), Hint(hint.word, name), Found.MODULE, (begin, begin + len(code.text)))]
             self._took(blocks, begin, begin + len(code.text))
+
+    def _named_files(self) -> Iterator[Block]:
+        """Style sheets and scripts that stand in the text as they are, under a line that names their file."""
+        for begin, end in self._gaps:
+            for head in islice(_NAME_LINE.finditer(self._text, begin, end), _MOST_BLOCKS):
+                start = head.end()
+                hint = Hint("", named_in(head[0]))
+                fits = begins_css(self._text, start) if hint.language is Language.CSS else hint.language is Language.JS
+                if fits and start < end:
+                    following = _NAME_LINE.search(self._text, start, end)
+                    stop = following.start() if following else end
+                    yield Block(self._passage.part(start, stop).trimmed(), hint, Found.MODULE, (start, stop))
 
     def _loose_end(self, start: int) -> tuple[int, bool]:
         """The end of a module whose brackets do not close: its last line that can be one, if talk follows."""

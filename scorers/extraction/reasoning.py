@@ -41,7 +41,7 @@ _FAMILY = {"thinking": "think", "thoughts": "thought", "reason": "reasoning", "r
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)(?P<to>[^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _STRIPPED_CHANNEL = re.compile(r"\s*analysis(?=[A-Z\n\"'“*(]|We |I |The |User)")
-_STRIPPED_FINAL = re.compile(r"(?:assistant)?final(?=[A-Z<`{\n\[#*\"'/0-9]|import|export|const|html|json)|assistantcommentary[^{<]{0,120}(?=[{<])")
+_STRIPPED_FINAL = re.compile(r"assistantfinal|assistantcommentary[^{<]{0,120}(?=[{<])")
 _SPOKEN = re.compile(r"\s*Here(?:'s| is) my thought process:", re.IGNORECASE)
 _SPOKEN_END = re.compile(r"^[ \t]*Here(?:'s| is) my response:", re.IGNORECASE | re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})([^\n]{0,80})", re.MULTILINE)

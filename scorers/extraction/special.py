@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from scorers.extraction.passage import BLANK, Passage
 
@@ -21,7 +22,12 @@ _TURN_END = re.compile(
     r"|<｜(?:end▁of▁sentence|User|Assistant|begin▁of▁sentence|end of sentence)｜>|<end_of_(?:turn|utterance|text)>"
     r"|<start_of_turn>|<(?:eos|pad|eot|eod|EOT)>|\[/?INST\]|\[(?:EOS|PAD|DONE|/s)\]|</s>(?=\s*$)"
 )
-_QUOTES = "\"'`\\"
+_QUOTES = ("\"", "'", "`", "\\")
+_NEXT_TURN = re.compile(r"INST|start|user|User|ssistant|system|begin")
+# Where harmony's channels are named, its tokens are read with them.
+_CHANNEL = "<|channel|>"
+# A text has one end; a loop of tokens is text.
+_MOST = 20
 _FENCE_LINE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})", re.MULTILINE)
 _CLOSING_FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})[ \t]*$", re.MULTILINE)
 _STRUCK = re.compile(r"<s[\s>]", re.IGNORECASE)
@@ -39,28 +45,34 @@ def answer_turn(passage: Passage) -> Passage:
     ('<p>a</p>', False)
     """
     text = passage.text
-    start = _begin(text)
-    for match in _TURN_END.finditer(text, start):
-        if _ends(text, start, match):
-            return passage.part(start, match.start()).closed()
-    return passage.part(start)
-
-
-def _begin(text: str) -> int:
+    if _CHANNEL in text:
+        return passage
     found = _LEADING.match(text)
-    return found.end() if found and _TOKENS.search(text, 0, found.end()) else 0 if not text.startswith("<s>") else 3
+    start = found.end() if found else 0
+    for match in islice(_TURN_END.finditer(text, start), _MOST):
+        if _ends(text, start, match):
+            return without_tokens(passage.part(start, match.start()).closed())
+    return passage.part(start)
 
 
 def _ends(text: str, start: int, match: re.Match[str]) -> bool:
     if match[0] == "</s>" and _STRUCK.search(text, start, match.start()):
         return False
-    before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 200].lstrip(BLANK)
-    if before in tuple(_QUOTES) or text[match.end() : match.end() + 1] in tuple(_QUOTES):
+    after = text[match.end() : match.end() + 200].lstrip(BLANK)
+    if _is_quoted(text, match):
         return False
     if not after or _TOKENS.match(after):
         return not _goes_on(text, start, match)
+    if _NEXT_TURN.search(match[0]):
+        return not _goes_on(text, start, match)
     line_ends = text[match.end() : match.end() + 1] == "\n"
     return line_ends and not _goes_on(text, start, match)
+
+
+def _is_quoted(text: str, match: re.Match[str]) -> bool:
+    """Whether a token stands between quotes; a fence before it is none."""
+    before, after = text[max(0, match.start() - 3) : match.start()], text[match.end() : match.end() + 1]
+    return (before[-1:] in _QUOTES and before != "```") or after in _QUOTES
 
 
 def _goes_on(text: str, start: int, match: re.Match[str]) -> bool:

@@ -52,6 +52,8 @@ _FILE_KEYS = frozenset(
     "path file filepath file_path filename file_name target_file targetfile relative_path location name title arg_value"
     .split()
 )
+_ESCAPED = re.compile(r"&lt;[!A-Za-z]|&(?:quot|#39|#x27|apos);use (?:client|strict)")
+_WORD_ONLY = re.compile(r"\s{0,20}[\w.-]{0,60}\s{0,20}</")
 # A tag is looked at up to here; a longer one is text.
 _LONGEST = 4_000
 _HEAD = 3_000
@@ -72,6 +74,11 @@ class Tag:
     def hint(self) -> Hint:
         """What the attributes say about the content."""
         return hint_of_attributes(self.found)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether HTML has an element of this name."""
+        return self.name.lower() in _KNOWN and not self.key
 
     @property
     def is_answer(self) -> bool:
@@ -100,7 +107,9 @@ def tag_at(text: str, position: int) -> Tag | None:
 
 
 def closing_of(text: str, tag: Tag, start: int) -> tuple[int, int]:
-    """Where a wrapper's content ends and its end tag ends; -1 where it has none."""
+    """Where a wrapper's content ends and its end tag ends; -1 where it has none. HTML's own elements may nest."""
+    if tag.name.lower() in _KNOWN:
+        return _nested_closing(text, tag, start)
     end_tag = f"</{tag.name}"
     position = start
     while (position := text.find(end_tag, position)) >= 0:
@@ -112,8 +121,18 @@ def closing_of(text: str, tag: Tag, start: int) -> tuple[int, int]:
     return -1, -1
 
 
-def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0) -> bool:
-    """Whether a tag wraps code. `first` says that no line before it begins with a tag.
+def _nested_closing(text: str, tag: Tag, start: int) -> tuple[int, int]:
+    depth = 1
+    for match in re.compile(rf"<(/?){tag.name}\b[^<>]*>", re.IGNORECASE).finditer(text, start):
+        depth += -1 if match[1] else 1
+        if not depth:
+            return match.start(), match.end()
+    return -1, -1
+
+
+def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0, named: bool = False) -> bool:
+    """Whether a tag wraps code. `first` says that no line before it begins with a tag, `named` that an element before it
+    gave a file name for what comes.
 
     >>> def wraps(text): return is_wrapper(text, tag_at(text, 0), True)
     >>> wraps("<answer><p>a</p></answer>"), wraps("<Card><p>a</p></Card>"), wraps("<my-card><p>a</p></my-card>")
@@ -124,14 +143,16 @@ def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0) -> bool:
     if tag.written.endswith("/") or "={" in tag.written or "{..." in tag.written:
         return False
     start = _content(text, tag.end)
-    for_code = tag.name.lower() in _KNOWN and not tag.key
+    for_code = tag.is_known
     if _strong(text, start):
         return True
+    if named and _WORD_ONLY.match(text, tag.end):
+        return False
     if for_code:
-        return _escaped(text, start) or (first and _alone(text, tag) and tag.name.lower() != "pre" and _markup(text, start))
+        return named or _escaped(text, start) or (first and _alone(text, tag) and tag.name.lower() != "pre" and _markup(text, start))
     component = tag.name[:1].isupper() and not tag.name.isupper() and "_" not in tag.name
     coded = _markup(text, start) or _escaped(text, start)
-    if tag.hint.name and not component:
+    if (tag.hint.name or named) and not component:
         return True
     if has_code_type(tag.found) or tag.hint.name:
         return coded or not component
@@ -166,7 +187,7 @@ def _markup(text: str, start: int) -> bool:
 
 
 def _escaped(text: str, start: int) -> bool:
-    return re.compile(r"&lt;[!A-Za-z]").match(text, start) is not None
+    return _ESCAPED.match(text, start) is not None
 
 
 def _alone(text: str, tag: Tag) -> bool:
