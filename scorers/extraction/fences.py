@@ -158,7 +158,8 @@ class Fences:
         body = self._passage.part(start, end)
         before = run.before.strip(INVISIBLE_ONLY)
         width = len(before) if _LIST_MARK.fullmatch(before) else 0
-        if not width or body.text.count("\n") > MAX_PIECES:
+        less = re.compile(rf"^(?![ \t]{{{width}}})[ \t]*\S", re.MULTILINE)
+        if not width or body.text.count("\n") > MAX_PIECES or less.search(body.text):
             return body
         return body.replaced(re.compile(rf"^[ \t]{{1,{width}}}", re.MULTILINE), lambda _: "")
 

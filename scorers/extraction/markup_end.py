@@ -117,7 +117,7 @@ def fragment_end(text: str, start: int, end: int) -> End:
             _nest(stack, name, match[1] == "/")
             paragraph = paragraph and bool(stack)
         last = position
-    return _last_end(text, last, end, bool(stack))
+    return _last_end(text, last, end, bool(stack) or paragraph)
 
 
 def _behind(text: str, name: str, position: int, end: int) -> int:
@@ -157,9 +157,11 @@ def _paragraph(rest: str) -> bool:
 
 def open_document_end(text: str, start: int, end: int) -> End:
     """The end of a document without `</html>`: the text's, unless it has no `<html>` and talk follows in a paragraph."""
+    named = re.compile(r"<html[\s>]", re.IGNORECASE).search(text, start, end)
+    if not named and (found := fragment_end(text, start, end)).closed and found.followed:
+        return found
     stop = last_tag_end(text, start, end)
     talk = _INLINE_CODE.sub("", text[stop:end])
-    named = re.compile(r"<html[\s>]", re.IGNORECASE).search(text, start, end)
     if "\n\n" in talk and talk.strip() and "<" not in talk and not named:
         return End(stop, True, True)
     return End(end, False, False)

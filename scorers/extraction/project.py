@@ -80,7 +80,7 @@ def choose(blocks: Sequence[Block], truncated: bool = False) -> Project | None:
     if page is None:
         reasons = [block.found for block in blocks if block.failed]
         return Project(_worst(reasons)) if reasons else None
-    beside = islice(_beside(page, pieces), _MOST_FILES)
+    beside = islice(_beside(page, pieces, truncated), _MOST_FILES)
     return Project(page.block.found, tuple(_file(piece) for piece in (page, *beside)))
 
 
@@ -150,11 +150,11 @@ def _begun(pieces: list[_Piece]) -> _Piece | None:
     return None
 
 
-def _beside(page: _Piece, pieces: list[_Piece]) -> Iterator[_Piece]:
-    """What belongs to the page, in the order of the answer."""
-    defined = _names(page)
+def _beside(page: _Piece, pieces: list[_Piece], truncated: bool) -> Iterator[_Piece]:
+    """What belongs to the page, in the order of the answer. What the token limit cut was a part of it."""
     for piece in _without_drafts(page, pieces):
-        if piece is not page and _belongs(piece, page, defined):
+        cut = truncated and piece.block.passage.open and piece.block.found is not Found.FRAGMENT
+        if piece is not page and (cut or _belongs(piece, page)):
             yield piece
 
 
@@ -178,19 +178,17 @@ def _names(piece: _Piece) -> set[str]:
     return {name for name in islice((m[1] for m in _DEFINED.finditer(piece.code)), 200) if name[0].isupper()}
 
 
-def _belongs(piece: _Piece, page: _Piece, defined: set[str]) -> bool:
+def _belongs(piece: _Piece, page: _Piece) -> bool:
     if piece.language is Language.CSS:
         return True
     named, react = bool(piece.name), page.language in _COMPONENTS
-    if piece.block.passage.open and not named and not piece.code.strip(BLANK):
-        return True
     if piece.language is Language.HTML:
         return named and (react or bool(page.name) or begins_document(piece.code)) and bool(TAG.search(piece.code))
     if piece.language in _SCRIPTS:
         return named or not react or (_EXPORTED.search(piece.code) is not None) or "tailwind.config" in piece.code
     if not react:
         return named and page.block.hint.name != ""
-    return named or _EXPORTED.search(piece.code) is not None or (piece.block.passage.open and begins_module(piece.code))
+    return named or _EXPORTED.search(piece.code) is not None
 
 
 def _file(piece: _Piece) -> SourceFile:

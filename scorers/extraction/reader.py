@@ -53,7 +53,7 @@ _QUOTED = re.compile(r"^[ \t]*>[ ]?", re.MULTILINE)
 _NUMBERED = re.compile(r"[ \t]*(\d{1,5})(\t|[ ]*[|:│→][ ]?|[.)][ ]|[ ]{1,2}(?=\S|$|[ ]))", re.MULTILINE)
 _NUMBER = re.compile(r"^[ \t]*\d{1,5}(?:\t|[ ]*[|:│→][ ]?|[.)][ ]?|[ ]{1,2}|$)", re.MULTILINE)
 _NAME_LINE = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]+|\*\*|`|//[ \t]|File:[ \t]*)[^\n]{0,80}\.(?:css|js|mjs)\b[^\n]{0,20}\n\s{0,20}", re.MULTILINE | re.IGNORECASE
+    r"^[ \t]*(?:#{1,6}[ \t]+|\*\*|`|//[ \t]|File:[ \t]*)[^\n]{0,80}\.[a-z]{2,6}\b[^\n]{0,20}\n\s{0,20}", re.MULTILINE | re.IGNORECASE
 )
 _ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,5});", re.IGNORECASE)
 _ESCAPED = re.compile(r"&lt;[!/]?[A-Za-z]")

@@ -69,7 +69,7 @@ def split_thoughts(passage: Passage) -> Answer:
     """
     spans, thinking = _spans(passage.text)
     parts = tuple(passage.part(*span) for span in spans)
-    return Answer(parts, "\n".join(_outside(passage.text, spans)), thinking)
+    return Answer(parts, "\n".join(_outside(passage.text, spans)).strip(), thinking)
 
 
 def _outside(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:

@@ -48,12 +48,10 @@ _CHILD_NAME = re.compile(r"<([A-Za-z_][\w:.-]*)(?:=[\w.-]+|\s[^<>]{0,200})?>\s{0
 _ANSWERS = frozenset("answer response solution output code html artifact result file final".split())
 _ANSWER = re.compile(r"(?:^|[_:-])(?:final|answer|solution|response|output)(?:$|[_:-])", re.IGNORECASE)
 _CALL = re.compile(r"tool|function|invoke|call|action$", re.IGNORECASE)
-_FILE_KEYS = frozenset(
-    "path file filepath file_path filename file_name target_file targetfile relative_path location name title arg_value"
-    .split()
-)
 _ESCAPED = re.compile(r"&lt;[!A-Za-z]|&(?:quot|#39|#x27|apos);use (?:client|strict)")
 _WORD_ONLY = re.compile(r"\s{0,20}[\w.-]{0,60}\s{0,20}</")
+# Attributes that name a file in a wrapper, and something else in a component.
+_TITLES = frozenset(("title", "name", "src", "location", "uri"))
 # A tag is looked at up to here; a longer one is text.
 _LONGEST = 4_000
 _HEAD = 3_000
@@ -154,7 +152,7 @@ def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0, named: bool = F
     coded = _markup(text, start) or _escaped(text, start)
     if (tag.hint.name or named) and not component:
         return True
-    if has_code_type(tag.found) or tag.hint.name:
+    if has_code_type(tag.found) or (tag.hint.name and not _TITLES & tag.found.keys()):
         return coded or not component
     if depth < 4 and _wraps_wrapper(text, tag, start, first, depth):
         return True
@@ -219,7 +217,7 @@ def child_name(text: str, position: int) -> tuple[str, int]:
     """The file name that is all the content of the element at `position`, and where its end tag begins.
 
     >>> child_name("<path>src/App.tsx</path>", 0), child_name("<p>Hi</p>", 0)
-    (('src/App.tsx', 16), ('', 0))
+    (('src/App.tsx', 17), ('', 0))
     """
     found = _CHILD_NAME.match(text, position, position + 600)
     name = file_name(found[2]) if found else ""
