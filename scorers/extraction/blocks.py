@@ -34,7 +34,9 @@ class Block:
         return self.found in FAILED
 
 
-def inside(blocks: Iterable[Block], found: Found, span: tuple[int, int], hint: Hint, final: bool = False) -> list[Block]:
+def inside(
+    blocks: Iterable[Block], found: Found, span: tuple[int, int], hint: Hint, final: bool = False
+) -> list[Block]:
     """Blocks that stand in one of another shape: its place, and its hint where they have none."""
     blocks = list(blocks)
     one = len(blocks) == 1

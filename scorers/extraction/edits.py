@@ -72,7 +72,9 @@ def _changes(passage: Passage) -> Iterator[_Change]:
         closed = _REPLACE.search(text, divider.end())
         stop, position = (closed.start(), closed.end()) if closed else (len(text), len(text))
         part = passage.part(divider.end(), stop)
-        yield _Change(text[opened.end() : divider.start()], part if not closed else part.closed(), opened.start(), position)
+        yield _Change(
+            text[opened.end() : divider.start()], part if not closed else part.closed(), opened.start(), position
+        )
 
 
 def _replacements(passage: Passage, hint: Hint) -> Iterator[Block]:

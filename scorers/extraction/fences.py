@@ -193,7 +193,9 @@ class Fences:
             hint = hint_of_info(rest)
             if hint is None:
                 return (_line_start(run), run.end, False) if size >= length else None
-            opens = is_word(hint.word) or bool(hint.name) or (len(rest.split()) == 1 and rest.replace("-", "").isalpha())
+            opens = (
+                is_word(hint.word) or bool(hint.name) or (len(rest.split()) == 1 and rest.replace("-", "").isalpha())
+            )
             return (_line_start(run), run.start, True) if opens and size >= length else None
         glued = self._text[run.start] == "`" and "```" not in run.before and size == 3
         if not glued or run.start == start:
@@ -216,7 +218,9 @@ class Fences:
         self._budget -= end - start
         if self._budget < 0 or (is_text(hint.word) and hint.word):
             return iter(())
-        script = hint.language in _SCRIPTS or (hint.language in (None, Language.HTML) and begins_module(self._text, start))
+        script = hint.language in _SCRIPTS or (
+            hint.language in (None, Language.HTML) and begins_module(self._text, start)
+        )
         walk = template_spans if script else literal_spans
         return walk(self._text, start, end)
 

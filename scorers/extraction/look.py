@@ -37,9 +37,14 @@ _SVELTE = re.compile(
     r"(?<!\{)\{(?:#(?:if|each|await|key|snippet)\b|@(?:html|render)\b)|\$(?:state|derived|props|effect)\("
 )
 _SVELTE_SCRIPT = re.compile(r"<script\b[^>\n]*>", re.IGNORECASE)
-_LEADING = re.compile(r"(?:[\s\ufeff\u200b\u00a0]++|<!--(?:(?!-->).){0,2000}-->|<\?xml[^>]{0,200}\?>|//[^\n]*|/\*(?:(?!\*/).){0,4000}\*/)+", re.DOTALL)
+_LEADING = re.compile(
+    r"(?:[\s\ufeff\u200b\u00a0]++|<!--(?:(?!-->).){0,2000}-->|<\?xml[^>]{0,200}\?>|//[^\n]*|/\*(?:(?!\*/).){0,4000}\*/)+",
+    re.DOTALL,
+)
 # A statement that calls something, as a script beside a page begins.
-_CALL = re.compile(r"(?:document|window|\$|console|setTimeout|setInterval|addEventListener|\(function|\(\(\)|[\w$]+(?:\.[\w$]+)+(?=\())(?:[.(]|\s?\()")
+_CALL = re.compile(
+    r"(?:document|window|\$|console|setTimeout|setInterval|addEventListener|\(function|\(\(\)|[\w$]+(?:\.[\w$]+)+(?=\())(?:[.(]|\s?\()"
+)
 _FRONTMATTER = re.compile(r"---[ \t]*\n(?:(?!---)[^\n]*\n){0,200}---[ \t]*\n")
 _ASTRO = re.compile(r"\bAstro\.|^[ \t]*import\s[^\n]*['\"];?[ \t]*$|^[ \t]*(?:const|let|interface)\s", re.MULTILINE)
 # How much of a text is looked at to say what it is: its first lines, never all of it.

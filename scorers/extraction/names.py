@@ -217,7 +217,9 @@ def name_inside(code: str) -> tuple[str, int]:
     return name, 0 if found[0].lstrip().startswith(_COMMENT_SIGNS) else found.end()
 
 
-_SPOKEN = re.compile(r"^[ \t]*(?:#{1,6}[ \t]|[-*+][ \t]|\d+[.)][ \t]|\*\*|__|`|file|path|//|<!--|/\*|=+|-+)", re.IGNORECASE)
+_SPOKEN = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]|[-*+][ \t]|\d+[.)][ \t]|\*\*|__|`|file|path|//|<!--|/\*|=+|-+)", re.IGNORECASE
+)
 
 
 def name_before(text: str, end: int) -> str:

@@ -22,9 +22,7 @@ from scorers.extraction.passage import BLANK
 from scorers.sample import Language
 from scorers.source import SourceFile
 
-_PAGES = frozenset(
-    (Language.HTML, Language.JSX, Language.TSX, Language.VUE, Language.SVELTE, Language.ASTRO)
-)
+_PAGES = frozenset((Language.HTML, Language.JSX, Language.TSX, Language.VUE, Language.SVELTE, Language.ASTRO))
 _COMPONENTS = _PAGES - {Language.HTML}
 _SCRIPTS = frozenset((Language.JS, Language.TS))
 _REACT = frozenset((Language.JSX, Language.TSX))
@@ -32,8 +30,13 @@ _DEFINED = re.compile(
     r"^[ \t]*(?:export[ \t]+)?(?:default[ \t]+)?(?:async[ \t]+)?(?:function\*?|class|const|let|var|interface|type|enum)[ \t]+([A-Za-z_$][\w$]*)",
     re.MULTILINE,
 )
-_EXPORTED = re.compile(r"^[ \t]*(?:export\b|module\.exports\b)|^[ \t]*(?:function|class)[ \t]+[A-Z]|^[ \t]*const[ \t]+[A-Z]\w*\s*(?::[^=\n]+)?=\s*(?:\(|function|React|memo|forwardRef|async)", re.MULTILINE)
-_CONFIG = re.compile(r"(?:^|/)(?!tailwind\.)[\w.-]+\.config\.\w+$|(?:^|/)(?:\.eslintrc|vite-env|next-env|setupTests|jest)[\w.-]*$|\.(?:test|spec|stories|d)\.\w+$")
+_EXPORTED = re.compile(
+    r"^[ \t]*(?:export\b|module\.exports\b)|^[ \t]*(?:function|class)[ \t]+[A-Z]|^[ \t]*const[ \t]+[A-Z]\w*\s*(?::[^=\n]+)?=\s*(?:\(|function|React|memo|forwardRef|async)",
+    re.MULTILINE,
+)
+_CONFIG = re.compile(
+    r"(?:^|/)(?!tailwind\.)[\w.-]+\.config\.\w+$|(?:^|/)(?:\.eslintrc|vite-env|next-env|setupTests|jest)[\w.-]*$|\.(?:test|spec|stories|d)\.\w+$"
+)
 # A piece this much smaller than another is a snippet of it and no further version.
 _SNIPPET = 0.4
 # Far above what an answer holds; keeps an extraction small whatever a model writes.
@@ -131,7 +134,12 @@ def _latest(pieces: list[_Piece]) -> list[_Piece]:
 
 def _is_snippet(piece: _Piece, whole: _Piece) -> bool:
     small = len(piece.code) < _SNIPPET * len(whole.code)
-    return small and not begins_document(piece.code) and not (begins_module(piece.code) and _EXPORTED.search(piece.code)) and not piece.block.passage.open
+    return (
+        small
+        and not begins_document(piece.code)
+        and not (begins_module(piece.code) and _EXPORTED.search(piece.code))
+        and not piece.block.passage.open
+    )
 
 
 def _page(pieces: list[_Piece]) -> _Piece | None:

@@ -53,7 +53,8 @@ _QUOTED = re.compile(r"^[ \t]*>[ ]?", re.MULTILINE)
 _NUMBERED = re.compile(r"[ \t]*(\d{1,5})(\t|[ ]*[|:│→][ ]?|[.)][ ]|[ ]{1,2}(?=\S|$|[ ]))", re.MULTILINE)
 _NUMBER = re.compile(r"^[ \t]*\d{1,5}(?:\t|[ ]*[|:│→][ ]?|[.)][ ]?|[ ]{1,2}|$)", re.MULTILINE)
 _NAME_LINE = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]+|\*\*|`|//[ \t]|File:[ \t]*)[^\n]{0,80}\.[a-z]{2,6}\b[^\n]{0,20}\n\s{0,20}", re.MULTILINE | re.IGNORECASE
+    r"^[ \t]*(?:#{1,6}[ \t]+|\*\*|`|//[ \t]|File:[ \t]*)[^\n]{0,80}\.[a-z]{2,6}\b[^\n]{0,20}\n\s{0,20}",
+    re.MULTILINE | re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,5});", re.IGNORECASE)
 _ESCAPED = re.compile(r"&lt;[!/]?[A-Za-z]")
@@ -131,7 +132,9 @@ def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> boo
     if text.startswith(("```", "~~~"), start) or child_name(text, start)[0]:
         return True
     if (tag := tag_at(text, start) if text.startswith("<", start) else None) is not None:
-        unlike_markup = shape is not Found.FENCE and not tag.name[:1].isupper() and "-" not in tag.name and not tag.is_known
+        unlike_markup = (
+            shape is not Found.FENCE and not tag.name[:1].isupper() and "-" not in tag.name and not tag.is_known
+        )
         if unlike_markup or is_wrapper(text, tag, True):
             return True
     markdown = hint.word in ("md", "markdown", "mdx") or extension(hint.name) in ("md", "txt")
@@ -154,7 +157,9 @@ def _unnumbered(body: Passage) -> Passage:
     lines = body.text[:2_000].split("\n")[:4]
     numbers = [_NUMBERED.match(line + " ") for line in lines if line.strip()]
     found = [int(match[1]) for match in numbers if match]
-    sure = numbers and numbers[0] and (numbers[0][2].strip(" ") in ("|", "│", "→", "\t") or _code_behind(body, numbers[0]))
+    sure = (
+        numbers and numbers[0] and (numbers[0][2].strip(" ") in ("|", "│", "→", "\t") or _code_behind(body, numbers[0]))
+    )
     least = 1 if sure else 3
     if len(found) < least or len(found) != len(numbers) or body.text.count("\n") > MAX_PIECES:
         return body
@@ -175,12 +180,25 @@ def _read_json(
     kind = Found.TOOL_CALL if found.call or shape is Found.TOOL_CALL else Found.JSON
     blocks: list[Block] = []
     for text, own in islice(found.strings, _MOST_BLOCKS):
-        if own.name or own.language or begins_json(text.text.lstrip()[:300]) or TAG.search(text.text) or "```" in text.text or begins_module(text.text):
+        if (
+            own.name
+            or own.language
+            or begins_json(text.text.lstrip()[:300])
+            or TAG.search(text.text)
+            or "```" in text.text
+            or begins_module(text.text)
+        ):
             blocks += inside(read_whole(text, own.or_else(hint), kind, depth + 1, span), kind, span, own)
     coded = [block for block in blocks if not block.failed]
     if found.broken and (TAG.search(body.text, start) or coded):
         return [Block(body.part(start), hint, Found.JSON_BROKEN, span)], len(body.text)
-    if found.open and body.open and coded and not any(block.passage.open for block in coded) and _more_begun(body.text, found.end, blocks):
+    if (
+        found.open
+        and body.open
+        and coded
+        and not any(block.passage.open for block in coded)
+        and _more_begun(body.text, found.end, blocks)
+    ):
         blocks[-1] = replace(blocks[-1], passage=replace(blocks[-1].passage, open=True))
     return blocks, found.end
 
@@ -261,7 +279,10 @@ class _Reader:
         return blocks if closed else [_ended(block) for block in blocks]
 
     def _has_end(self, fence: Fence) -> bool:
-        return self._text[max(fence.start + 3, fence.end - 40) : fence.end].rstrip().endswith(("```", "~~~")) or fence.outer
+        return (
+            self._text[max(fence.start + 3, fence.end - 40) : fence.end].rstrip().endswith(("```", "~~~"))
+            or fence.outer
+        )
 
     def _is_quoted(self, start: int) -> bool:
         before = self._text[max(self._gap, start - 20) : start].rpartition("\n")[2]
@@ -363,7 +384,17 @@ class _Reader:
         if begins_document(self._text, tag.end):
             end = document_end(self._text, tag.end, len(self._text))
             first = closing_of(self._text, tag, tag.end)[0]
-            return end if end >= 0 and (first < 0 or tag.name.lower() in self._text[tag.end : first].lower() or end < first or self._balanced(tag, first, end)) else tag.end
+            return (
+                end
+                if end >= 0
+                and (
+                    first < 0
+                    or tag.name.lower() in self._text[tag.end : first].lower()
+                    or end < first
+                    or self._balanced(tag, first, end)
+                )
+                else tag.end
+            )
         return tag.end
 
     def _balanced(self, tag: Tag, first: int, end: int) -> bool:
@@ -391,7 +422,9 @@ class _Reader:
             return
         called = _CALL_TOKEN.search(self._text, max(0, start - 60), start) is not None
         shape = Found.TOOL_CALL if called else Found.JSON
-        blocks, end = _read_json(self._passage, start, self._named(start, Hint()), shape, self._depth, (start, len(self._text)))
+        blocks, end = _read_json(
+            self._passage, start, self._named(start, Hint()), shape, self._depth, (start, len(self._text))
+        )
         if blocks:
             self._took([replace(block, span=(start, end)) for block in blocks], start, end)
         else:
@@ -491,7 +524,11 @@ _PAGES = (Language.HTML, Language.JSX, Language.TSX, Language.VUE, Language.SVEL
 
 def _alike(first: Language, second: Language) -> bool:
     scripts = (Language.JS, Language.JSX, Language.TS, Language.TSX)
-    return first is second or (first in scripts and second in scripts) or {first, second} <= {Language.HTML, Language.VUE, Language.SVELTE, Language.ASTRO}
+    return (
+        first is second
+        or (first in scripts and second in scripts)
+        or {first, second} <= {Language.HTML, Language.VUE, Language.SVELTE, Language.ASTRO}
+    )
 
 
 def _ended(block: Block) -> Block:

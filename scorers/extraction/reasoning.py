@@ -133,7 +133,9 @@ def _marks(text: str) -> Iterator[_Mark]:
         closing = bool(end) or (match["token_tail"] or "").lower() == "_end"
         if (match["rest"] or "").endswith("/"):
             continue
-        yield _Mark(match.start(), match.end(), _FAMILY.get(name, name), closing, bool(match["weak"]), match["angle"] or "")
+        yield _Mark(
+            match.start(), match.end(), _FAMILY.get(name, name), closing, bool(match["weak"]), match["angle"] or ""
+        )
 
 
 def _marked(text: str) -> tuple[list[tuple[int, int]], bool]:

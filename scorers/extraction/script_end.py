@@ -25,7 +25,10 @@ _GENERIC = re.compile(r"<[\w$]+\s*(?:,|extends\b)|<[A-Z]\w*>\s*\(")
 # After these words an expression begins, so that `<` opens a tag and `/` a regular expression.
 _BEFORE_EXPRESSION = frozenset("return case typeof default else do in of await yield new delete void throw".split())
 
-_TALK_MARK = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]|\*\*|__\w|-{3,}[ \t]*$|={3,}[ \t]*$|`{3}|~{3}|\||[^\x00-\x7f])", re.MULTILINE)
+_TALK_MARK = re.compile(
+    r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]|\*\*|__\w|-{3,}[ \t]*$|={3,}[ \t]*$|`{3}|~{3}|\||[^\x00-\x7f])",
+    re.MULTILINE,
+)
 _STATEMENT = re.compile(
     r"""[ \t]*+(?:$|//|/\*|\*[ \t/]|\*$|["'`(\[{<@;.?:&|+)\]},=]
     |import[ \t]*(?:["'{*(]|type\b|[\w$]+[ \t]*(?:,|[ \t]from\b|=))
@@ -41,6 +44,11 @@ _STATEMENT = re.compile(
     |[A-Za-z_$][\w$]*+(?:(?:\??\.|\[)[\w$#"'`\[(]|\(|<[\w$]|`|[ \t]*(?:(?:[-+*/%&|^?]|\*\*|<<|>>|&&|\|\||\?\?)?=[^\n]|=>|;|\+\+|--|&&|\|\||\?[ \t.])|!\.))""",
     re.VERBOSE | re.MULTILINE,
 )
+
+
+# The last line of a text that was cut in a statement's first words.
+_KEYWORDS = ("import", "export", "const", "function", "async", "class", "interface", "return", "declare", "abstract")
+_BEGUN = re.compile(r"[ \t]*(?:import|export|const|let|var|function|async|class|interface|type|enum|declare|abstract)\b[^\n.!]{0,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +214,14 @@ class _Walk:
         """Whether the line that begins here is no code: a fence between brackets, or talk where all is closed."""
         if self.text.startswith(("```", "~~~"), self.position):
             return True
-        return not self.stack and not is_statement(self.text, self.position) and self._ended()
+        if self.stack or is_statement(self.text, self.position) or not self._ended():
+            return False
+        return not _BEGUN.fullmatch(self.text, self.position, self.end) and not self._keyword_begun()
+
+    def _keyword_begun(self) -> bool:
+        """Whether the text ends in the first letters of a word that begins a statement."""
+        rest = self.text[self.position : min(self.end, self.position + 12)].strip(" \t")
+        return rest.isalpha() and len(rest) < 10 and any(word.startswith(rest) for word in _KEYWORDS)
 
     def _ended(self) -> bool:
         """Whether what stands before can be the end of a statement: an operator wants more."""

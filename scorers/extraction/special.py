@@ -22,7 +22,7 @@ _TURN_END = re.compile(
     r"|<｜(?:end▁of▁sentence|User|Assistant|begin▁of▁sentence|end of sentence)｜>|<end_of_(?:turn|utterance|text)>"
     r"|<start_of_turn>|<(?:eos|pad|eot|eod|EOT)>|\[/?INST\]|\[(?:EOS|PAD|DONE|/s)\]|</s>(?=\s*$)"
 )
-_QUOTES = ("\"", "'", "`", "\\")
+_QUOTES = ('"', "'", "`", "\\")
 _NEXT_TURN = re.compile(r"INST|start|user|User|ssistant|system|begin")
 # Where harmony's channels are named, its tokens are read with them.
 _CHANNEL = "<|channel|>"

@@ -147,7 +147,11 @@ def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0, named: bool = F
     if named and _WORD_ONLY.match(text, tag.end):
         return False
     if for_code:
-        return named or _escaped(text, start) or (first and _alone(text, tag) and tag.name.lower() != "pre" and _markup(text, start))
+        return (
+            named
+            or _escaped(text, start)
+            or (first and _alone(text, tag) and tag.name.lower() != "pre" and _markup(text, start))
+        )
     component = tag.name[:1].isupper() and not tag.name.isupper() and "_" not in tag.name
     coded = _markup(text, start) or _escaped(text, start)
     if (tag.hint.name or named) and not component:

@@ -204,7 +204,9 @@ _INFOS: dict[str, Callable[[File], str]] = {
 _FAULTS: dict[str, Callable[[File], list[Piece]]] = {
     "closed on the code's line": fenced(last=""),
     "code on the fence's line": lambda file: fenced(first="\n" if file.code.startswith("//") else " ")(file),
-    "code glued to a bare fence": lambda file: fenced(lambda f: "", first="\n" if file.code.startswith("//") else "")(file),
+    "code glued to a bare fence": lambda file: fenced(lambda f: "", first="\n" if file.code.startswith("//") else "")(
+        file
+    ),
     "language in the next line": fenced(lambda f: f"\n{f.language}"),
     "blank before the language": fenced(lambda f: f" {f.language}"),
     "four back quotes": fenced(fence="````"),
@@ -294,7 +296,14 @@ _THINKS: dict[str, tuple[str, str]] = {
     **{name: (f"<{name}>\n", f"</{name}>\n") for name in ("reflection", "scratchpad", "analysis", "plan", "planning")},
     **{
         name: (f"<{name}>\n", f"</{name}>\n")
-        for name in ("thought_process", "chain_of_thought", "inner_monologue", "internal_reasoning", "seed:think", "rationale")
+        for name in (
+            "thought_process",
+            "chain_of_thought",
+            "inner_monologue",
+            "internal_reasoning",
+            "seed:think",
+            "rationale",
+        )
     },
     "THINK in brackets": ("[THINK]", "[/THINK]"),
     "Kimi": ("◁think▷", "◁/think▷"),

@@ -37,7 +37,9 @@ class _Tally:
 
 def check(report: Report) -> None:
     """Print the shares of exact recoveries, of right scores and of cuts that were seen, of each shape."""
-    answers = {kind: [make(kind, seed) for seed in range(_EACH)] for kind in ("document", "fragment", "component", "several")}
+    answers = {
+        kind: [make(kind, seed) for seed in range(_EACH)] for kind in ("document", "fragment", "component", "several")
+    }
     wanted = {kind: [_pure(files) for files in made] for kind, made in answers.items()}
     for shape in shapes():
         for kind in shape.kinds:
@@ -129,7 +131,9 @@ def _measure(shape: Shape, answers: Sequence[list[File]], wanted: Sequence[_Pure
         tally.scored += scored
         if not (exact and scored):
             sizes = [len(file.code) for file in found.files]
-            tally.misses.append(f"    {seed}: {found.found.value}, {sample.outcome.value}, {sizes} of {[len(f.code) for f in files]}")
+            tally.misses.append(
+                f"    {seed}: {found.found.value}, {sample.outcome.value}, {sizes} of {[len(f.code) for f in files]}"
+            )
         if shape.cuttable and seed % 2 == 0:
             cut = cut_in_code(pieces, random.Random(seed))
             tally.cuts += 1
