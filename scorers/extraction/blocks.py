@@ -11,6 +11,8 @@ from scorers.extraction.passage import Passage
 
 # Which shape tells more, where one stands in the other.
 _RANK = (Found.TOOL_CALL, Found.JSON, Found.EDIT, Found.ESCAPED, Found.WRAPPER, Found.FENCE_OPEN, Found.FENCE)
+# Code that was cut before this many characters may be anything.
+BEGUN = 40
 FAILED = frozenset((Found.EDIT_UNAPPLIED, Found.JSON_BROKEN, Found.OTHER_CODE))
 
 

@@ -24,7 +24,8 @@ _REPLACE = re.compile(
     r"^[ \t]*(?:>{5,9}|\+{5,9})[ \t]?(?:REPLACE|UPDATED?|NEW|AFTER|[\w/-]+)\b[^\n]*(?:\n|$)", re.MULTILINE
 )
 _DIFF = re.compile(
-    r"^(?:diff --git [^\n]*|-{3} (?:[^\n]*)\n\+{3} [^\n]*|\*{3} (?:Begin Patch|(?:Add|Update|Delete) File:[^\n]*)|@@ -\d[^\n]*@@)",
+    r"^(?:diff --git [^\n]*|-{3} (?:[^\n]*)\n\+{3} [^\n]*"
+    r"|\*{3} (?:Begin Patch|(?:Add|Update|Delete) File:[^\n]*)|@@ -\d[^\n]*@@)",
     re.MULTILINE,
 )
 _FILE_HEAD = re.compile(
@@ -116,6 +117,9 @@ def _patches(passage: Passage, hint: Hint) -> Iterator[Block]:
         if head[3] == "Delete" or (head[2] or "").startswith("/dev/null"):
             continue
         name = _path(head[4] or head[2] or "")
+        if head[3] == "Update":
+            yield Block(body, Hint(hint.word, name or hint.name), Found.EDIT_UNAPPLIED, (0, 0))
+            continue
         added = head[3] == "Add" or (head[1] or "").startswith("/dev/null")
         yield from _patched(body, Hint(hint.word if not extension(name) else "", name or hint.name), added)
 
@@ -145,7 +149,7 @@ def _patched(body: Passage, hint: Hint, added: bool) -> Iterator[Block]:
             parts.append((start + 1, line[1:]) if line.startswith(" ") else (start, line))
             context += bool(line.strip()) and not added
     code = body.joined(parts)
-    whole = plus and (not context or (hunks <= 1 and first in ("", "0", "1") and _is_whole(code.text)))
+    whole = plus and hunks <= 1 and first in ("", "0", "1") and (not context or _is_whole(code.text))
     yield Block(code, hint, Found.EDIT if whole else Found.EDIT_UNAPPLIED, (0, 0))
 
 

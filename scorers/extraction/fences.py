@@ -37,6 +37,7 @@ class Fence:
     start: int
     end: int
     outer: bool
+    closed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Fences:
         length = run.end - run.start
         closing, resumed, outer = self._closing(start, self._text[position], length, hint)
         if closing < 0:
-            return Fence(hint, self._body(run, start, len(self._text)), position, len(self._text), False)
+            end = len(self._text)
+            return Fence(hint, self._body(run, start, end), position, end, outer=False, closed=False)
         if self._is_stray(hint, start, closing, resumed):
             return None
         return Fence(hint, self._body(run, start, closing).closed(), position, resumed, outer)

@@ -22,12 +22,49 @@ _BEGINS = re.compile(r"[{\[]\s{0,200}(?:[\"{\[]|$)")
 _DEEPEST = 100
 # Values that are talk whatever stands in them.
 _TALK_KEYS = frozenset(
-    "reasoning reasoning_content thought thoughts thinking analysis plan explanation description summary notes "
-    "old_str old_string old_text search original prompt instructions rationale".split()
+    [
+        "reasoning",
+        "reasoning_content",
+        "thought",
+        "thoughts",
+        "thinking",
+        "analysis",
+        "plan",
+        "explanation",
+        "description",
+        "summary",
+        "notes",
+        "old_str",
+        "old_string",
+        "old_text",
+        "search",
+        "original",
+        "prompt",
+        "instructions",
+        "rationale",
+    ]
 )
 _CODE_KEYS = frozenset(
-    "code content contents source file_text filetext text body data value new_str new_string new_content "
-    "file_content filecontent markup component page".split()
+    [
+        "code",
+        "content",
+        "contents",
+        "source",
+        "file_text",
+        "filetext",
+        "text",
+        "body",
+        "data",
+        "value",
+        "new_str",
+        "new_string",
+        "new_content",
+        "file_content",
+        "filecontent",
+        "markup",
+        "component",
+        "page",
+    ]
 )
 _NAME_KEYS = ("path", "file_path", "filepath", "file", "filename", "file_name", "target_file", "name", "title", "key")
 _CALL_KEYS = ("arguments", "input", "parameters", "args", "params", "tool_input", "function")
@@ -191,5 +228,5 @@ def _hint(child: _Value, above: Hint) -> Hint:
         return Hint(extension(name), name)
     word = key.lower()
     if is_word(word):
-        return Hint(word, above.name if word not in ("text", "output") else above.name)
+        return Hint(word, above.name)
     return above

@@ -79,6 +79,11 @@ def begins_css(text: str, start: int = 0) -> bool:
     return CSS.match(text, after_comments(text, start)) is not None
 
 
+def begins_script(text: str, start: int = 0) -> bool:
+    """Whether a script begins that belongs to a page: a module, or a call of something."""
+    return begins_module(text, start) or _CALL.match(text, after_comments(text, start)) is not None
+
+
 def begins_code(text: str, start: int = 0) -> bool:
     """Whether any of these begins."""
     start = after_comments(text, start)

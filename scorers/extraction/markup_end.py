@@ -156,7 +156,7 @@ def _paragraph(rest: str) -> bool:
 
 
 def open_document_end(text: str, start: int, end: int) -> End:
-    """The end of a document without `</html>`: the text's, unless it has no `<html>` and talk follows in a paragraph."""
+    """The end of a document without `</html>`: the text's, unless it has no `<html>` and talk follows."""
     named = re.compile(r"<html[\s>]", re.IGNORECASE).search(text, start, end)
     if not named and (found := fragment_end(text, start, end)).closed and found.followed:
         return found

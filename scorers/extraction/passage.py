@@ -17,6 +17,8 @@ INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u00a0\u202a\u202c\
 BLANK = " \t\n\f\v" + INVISIBLE
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
+_AS_IT_IS = Places()
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -24,7 +26,7 @@ class Passage:
     an end of its own, so that a token limit may have cut it."""
 
     text: str
-    places: Places = Places()
+    places: Places = _AS_IT_IS
     open: bool = False
 
     def part(self, start: int, end: int | None = None) -> Passage:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from scorers.extraction.blocks import Block
+from scorers.extraction.blocks import BEGUN, Block
 from scorers.extraction.found import Found
 from scorers.extraction.look import TAG, begins_document, begins_markup, begins_module, language_of
 from scorers.extraction.names import extension
@@ -27,11 +27,13 @@ _COMPONENTS = _PAGES - {Language.HTML}
 _SCRIPTS = frozenset((Language.JS, Language.TS))
 _REACT = frozenset((Language.JSX, Language.TSX))
 _DEFINED = re.compile(
-    r"^[ \t]*(?:export[ \t]+)?(?:default[ \t]+)?(?:async[ \t]+)?(?:function\*?|class|const|let|var|interface|type|enum)[ \t]+([A-Za-z_$][\w$]*)",
+    r"^[ \t]*(?:export[ \t]+)?(?:default[ \t]+)?(?:async[ \t]+)?"
+    r"(?:function\*?|class|const|let|var|interface|type|enum)[ \t]+([A-Za-z_$][\w$]*)",
     re.MULTILINE,
 )
 _EXPORTED = re.compile(
-    r"^[ \t]*(?:export\b|module\.exports\b)|^[ \t]*(?:function|class)[ \t]+[A-Z]|^[ \t]*const[ \t]+[A-Z]\w*\s*(?::[^=\n]+)?=\s*(?:\(|function|React|memo|forwardRef|async)",
+    r"^[ \t]*(?:export\b|module\.exports\b)|^[ \t]*(?:function|class)[ \t]+[A-Z]"
+    r"|^[ \t]*const[ \t]+[A-Z]\w*[ \t]*(?::[^=\n]+)?=[ \t]*(?:\(|function|React|memo|forwardRef|async)",
     re.MULTILINE,
 )
 _CONFIG = re.compile(
@@ -97,9 +99,12 @@ def _piece(block: Block) -> _Piece | None:
         return None
     code = block.passage.text
     if not code.strip(BLANK):
-        language = block.hint.language
-        return _Piece(block, language, 0) if language and block.passage.open else None
+        begun = block.passage.open and bool(block.hint.word or block.hint.name) and not block.hint.other
+        return _Piece(block, block.hint.language or Language.CSS, 0) if begun else None
     language = language_of(code, block.hint)
+    if language is None and block.passage.open and len(code) < BEGUN and block.found is not Found.FRAGMENT:
+        # Too little was written to tell what it was to be; css has no errors of its own.
+        return _Piece(block, Language.CSS, 0)
     if language is None:
         return None
     return _Piece(block, language, _rank(block, language, code))

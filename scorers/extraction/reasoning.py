@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from scorers.extraction.look import begins_code
+from scorers.extraction.look import DOCUMENT, begins_code, begins_document, begins_module
 from scorers.extraction.passage import BLANK, Passage
 
 _STRONG = (
@@ -47,7 +47,7 @@ _SPOKEN_END = re.compile(r"^[ \t]*Here(?:'s| is) my response:", re.IGNORECASE | 
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})([^\n]{0,80})", re.MULTILINE)
 _QUOTES = tuple("\"'`\\")
 # A text has a handful of thoughts; more is a loop, whose marks are text.
-_MOST = 2_000
+_MOST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _is_orphan(text: str, mark: _Mark, start: int) -> bool:
     """Whether an end without a beginning is one: not one that a page quotes, or that stands in a closed block."""
     if text[mark.start - 1 : mark.start] in _QUOTES or text[mark.end : mark.end + 1] in _QUOTES:
         return False
-    return not _in_block(text, start, mark)
+    return not _in_block(text, start, mark) and not _in_code(text, _first(text, start), mark)
 
 
 def _opens(text: str, mark: _Mark, start: int) -> bool:
@@ -175,7 +175,16 @@ def _opens(text: str, mark: _Mark, start: int) -> bool:
         if text[start : mark.start].strip(BLANK) or closer not in text[mark.end :]:
             return False
         return mark.family == "details" or not begins_code(text, _first(text, mark.end))
-    return line != ">" and not _in_block(text, start, mark)
+    return line != ">" and not _in_block(text, start, mark) and not _in_code(text, _first(text, start), mark)
+
+
+def _in_code(text: str, start: int, mark: _Mark) -> bool:
+    """Whether a mark stands in a document that goes on, or in a script's template literal."""
+    if begins_document(text, start):
+        if text.find("</html", start, mark.start) >= 0 or DOCUMENT.search(text, mark.end):
+            return False
+        return text.find("</html", mark.end) >= 0
+    return begins_module(text, start) and text.count("`", start, mark.start) % 2 == 1
 
 
 def _first(text: str, start: int) -> int:

@@ -23,16 +23,35 @@ _REGEX = re.compile(r"/(?![*/])(?:[^\\/\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/[a-z
 _TAG_START = re.compile(r"<(?:>|[A-Za-z_$][\w$.:-]*)")
 _GENERIC = re.compile(r"<[\w$]+\s*(?:,|extends\b)|<[A-Z]\w*>\s*\(")
 # After these words an expression begins, so that `<` opens a tag and `/` a regular expression.
-_BEFORE_EXPRESSION = frozenset("return case typeof default else do in of await yield new delete void throw".split())
+_BEFORE_EXPRESSION = frozenset(
+    [
+        "return",
+        "case",
+        "typeof",
+        "default",
+        "else",
+        "do",
+        "in",
+        "of",
+        "await",
+        "yield",
+        "new",
+        "delete",
+        "void",
+        "throw",
+    ]
+)
 
 _TALK_MARK = re.compile(
-    r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]|\*\*|__\w|-{3,}[ \t]*$|={3,}[ \t]*$|`{3}|~{3}|\||[^\x00-\x7f])",
+    r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]|\*\*|__\w|-{3,}[ \t]*$"
+    r"|={3,}[ \t]*$|`{3}|~{3}|\||[^\x00-\x7f])",
     re.MULTILINE,
 )
 _STATEMENT = re.compile(
     r"""[ \t]*+(?:$|//|/\*|\*[ \t/]|\*$|["'`(\[{<@;.?:&|+)\]},=]
     |import[ \t]*(?:["'{*(]|type\b|[\w$]+[ \t]*(?:,|[ \t]from\b|=))
-    |export\b[ \t]*(?:[{*=]|default\b|const\b|let\b|var\b|function\b|class\b|async\b|type\b|interface\b|enum\b|abstract\b|declare\b|namespace\b|import\b)
+    |export\b[ \t]*(?:[{*=]|(?:default|const|let|var|function|class|async|type|interface|enum|abstract|declare)\b
+        |namespace\b|import\b)
     |(?:const|let|var)\b[ \t]*(?:[\w$]+[ \t]*(?:[:=;,!]|$)|[{\[]|enum\b)
     |(?:async[ \t]+)?function\b[ \t]*\*?[ \t]*[\w$]*[ \t]*[(<]
     |(?:abstract[ \t]+)?class[ \t]+[\w$]+[ \t]*(?:[{<]|extends\b|implements\b)|(?:const[ \t]+)?enum[ \t]+\w+[ \t]*\{
@@ -41,14 +60,15 @@ _STATEMENT = re.compile(
     |(?:if|for|while|switch|catch|with)[ \t]*\(|for[ \t]+await\b|(?:do|try|finally|else)[ \t]*(?:\{|if\b|$)
     |(?:return|throw|await|void|typeof|delete|new|yield)\b[ \t]*(?:[^\w \t]|[\w$]+[ \t]*[.(\[;]|[\w$]+[ \t]*$)
     |(?:break|continue|debugger)[ \t]*(?:;|$)|(?:case\b[^\n]*|default[ \t]*):
-    |[A-Za-z_$][\w$]*+(?:(?:\??\.|\[)[\w$#"'`\[(]|\(|<[\w$]|`|[ \t]*(?:(?:[-+*/%&|^?]|\*\*|<<|>>|&&|\|\||\?\?)?=[^\n]|=>|;|\+\+|--|&&|\|\||\?[ \t.])|!\.))""",
+    |[A-Za-z_$][\w$]*+(?:(?:\??\.|\[)[\w$#"'`\[(]|\(|<[\w$]|`
+        |[ \t]*(?:(?:[-+*/%&|^?]|\*\*|<<|>>|&&|\|\||\?\?)?=[^\n]|=>|;|\+\+|--|&&|\|\||\?[ \t.])|!\.))""",
     re.VERBOSE | re.MULTILINE,
 )
 
 
 # The last line of a text that was cut in a statement's first words.
 _KEYWORDS = ("import", "export", "const", "function", "async", "class", "interface", "return", "declare", "abstract")
-_BEGUN = re.compile(r"[ \t]*(?:import|export|const|let|var|function|async|class|interface|type|enum|declare|abstract)\b[^\n.!]{0,60}")
+_BEGUN = re.compile(rf"[ \t]*(?:{'|'.join(_KEYWORDS)}|let|var|type|enum)\b[^\n.!]{{0,60}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +107,7 @@ def template_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]
 
 
 class _Walk:
-    """One pass over a script. `stack` holds what is open: brackets, a template, `<` a tag, `>` an element's children."""
+    """One pass over a script. `stack` holds what is open: brackets, a template, `<` a tag, `>` an element."""
 
     def __init__(self, text: str, start: int, end: int, ends: bool = True) -> None:
         self.text, self.position, self.end, self.ends = text, start, end, ends

@@ -8,7 +8,8 @@ from itertools import islice
 from scorers.extraction.passage import BLANK, Passage
 
 _TOKEN = (
-    r"<\|[\w./:▁ -]{1,48}\|>|<｜[^｜<>\n]{1,48}｜>|<(?:start|end)_of_(?:turn|utterance|text|image)>|<(?:bos|eos|pad|unk|eot|eod|EOT)>"
+    r"<\|[\w./:▁ -]{1,48}\|>|<｜[^｜<>\n]{1,48}｜>"
+    r"|<(?:start|end)_of_(?:turn|utterance|text|image)>|<(?:bos|eos|pad|unk|eot|eod|EOT)>"
     r"|\[/?INST\]|<</?SYS>>|\[(?:EOS|BOS|PAD|DONE|/s)\]|<0x0A>"
 )
 _TOKENS = re.compile(_TOKEN)

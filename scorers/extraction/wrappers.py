@@ -16,36 +16,61 @@ from scorers.extraction.look import DOCUMENT, MODULE, TAG_AT_START, after_commen
 from scorers.extraction.names import Hint, attributes, file_name, has_code_type, hint_of_attributes
 from scorers.extraction.passage import BLANK
 
-_KNOWN = frozenset(
-    # HTML, with what it no longer has.
-    "a abbr acronym address applet area article aside audio b base basefont bdi bdo bgsound big blink blockquote body br "
-    "button canvas caption center cite code col colgroup command content data datalist dd del details dfn dialog dir div "
-    "dl dt element em embed fencedframe fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head "
-    "header hgroup hr html i iframe image img input ins isindex kbd keygen label legend li link listing main map mark "
-    "marquee menu menuitem meta meter multicol nav nobr noembed noframes noscript object ol optgroup option output p "
-    "param picture plaintext portal pre progress q rb rp rt rtc ruby s samp script search section select selectedcontent "
-    "shadow slot small source spacer span strike strong style sub summary sup table tbody td template textarea tfoot th "
-    "thead time title tr track tt u ul var video wbr xmp "
-    # SVG.
-    "animate animatemotion animatetransform circle clippath defs desc discard ellipse feblend fecolormatrix "
-    "fecomponenttransfer fecomposite feconvolvematrix fediffuselighting fedisplacementmap fedistantlight fedropshadow "
-    "feflood fefunca fefuncb fefuncg fefuncr fegaussianblur feimage femerge femergenode femorphology feoffset "
-    "fepointlight fespecularlighting fespotlight fetile feturbulence filter foreignobject g hatch hatchpath line "
-    "lineargradient marker mask metadata mpath path pattern polygon polyline radialgradient rect set stop svg switch "
-    "symbol text textpath tspan use view "
-    # MathML.
-    "annotation annotation-xml maction math menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom "
-    "mprescripts mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover semantics "
-    # Frameworks in markup.
-    "transition transition-group keep-alive teleport suspense component router-link router-view ng-container ng-template "
-    "ng-content app-root".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# HTML, with what it no longer has.
+_HTML = _words(
+    """
+    a abbr acronym address applet area article aside audio b base basefont bdi bdo bgsound big blink blockquote
+    body br button canvas caption center cite code col colgroup command content data datalist dd del details dfn
+    dialog dir div dl dt element em embed fencedframe fieldset figcaption figure font footer form frame frameset
+    h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe image img input ins isindex kbd keygen label legend li
+    link listing main map mark marquee menu menuitem meta meter multicol nav nobr noembed noframes noscript object
+    ol optgroup option output p param picture plaintext portal pre progress q rb rp rt rtc ruby s samp script
+    search section select selectedcontent shadow slot small source spacer span strike strong style sub summary sup
+    table tbody td template textarea tfoot th thead time title tr track tt u ul var video wbr xmp
+    """
 )
+# SVG.
+_SVG = _words(
+    """
+    animate animatemotion animatetransform circle clippath defs desc discard ellipse feblend fecolormatrix
+    fecomponenttransfer fecomposite feconvolvematrix fediffuselighting fedisplacementmap fedistantlight
+    fedropshadow feflood fefunca fefuncb fefuncg fefuncr fegaussianblur feimage femerge femergenode femorphology
+    feoffset fepointlight fespecularlighting fespotlight fetile feturbulence filter foreignobject g hatch
+    hatchpath line lineargradient marker mask metadata mpath path pattern polygon polyline radialgradient rect set
+    stop svg switch symbol text textpath tspan use view
+    """
+)
+# MathML.
+_MATHML = _words(
+    """
+    annotation annotation-xml maction math menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded
+    mphantom mprescripts mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder
+    munderover semantics
+    """
+)
+# Frameworks in markup.
+_FRAMEWORKS = _words(
+    """
+    transition transition-group keep-alive teleport suspense component router-link router-view ng-container ng-
+    template ng-content app-root
+    """
+)
+_KNOWN = _HTML | _SVG | _MATHML | _FRAMEWORKS
 # HTML's own elements for code: they are wrappers where a whole page or module stands in them.
-_FOR_CODE = frozenset("code pre output xmp samp textarea listing data content text".split())
+_FOR_CODE = _words("code pre output xmp samp textarea listing data content text")
+_MARKUP = _KNOWN - _FOR_CODE
+_NAME = re.compile(r"<([\w:.-]*)")
 _TAG = re.compile(r"""<([A-Za-z][\w:.-]*)(=[\w.-]+)?((?:\s(?:"[^"]*"|'[^']*'|[^<>"'])*)?)>""")
 _CHILD_NAME = re.compile(r"<([A-Za-z_][\w:.-]*)(?:=[\w.-]+|\s[^<>]{0,200})?>\s{0,20}([^<>\n]{1,200}?)\s{0,20}</")
 # The parts of a name that say "here is the answer", for names that could also be custom elements.
-_ANSWERS = frozenset("answer response solution output code html artifact result file final".split())
+_ANSWERS = frozenset(
+    ["answer", "response", "solution", "output", "code", "html", "artifact", "result", "file", "final"]
+)
 _ANSWER = re.compile(r"(?:^|[_:-])(?:final|answer|solution|response|output)(?:$|[_:-])", re.IGNORECASE)
 _CALL = re.compile(r"tool|function|invoke|call|action$", re.IGNORECASE)
 _ESCAPED = re.compile(r"&lt;[!A-Za-z]|&(?:quot|#39|#x27|apos);use (?:client|strict)")
@@ -89,6 +114,12 @@ class Tag:
         return bool(self.key) or (_CALL.search(self.name) is not None and "bolt" not in self.name)
 
 
+def is_markup(text: str, position: int) -> bool:
+    """Whether the tag at `position` is one that a page has, and none that code may stand in."""
+    name = _NAME.match(text, position, position + 40)
+    return name is not None and name[1].lower() in _MARKUP
+
+
 def tag_at(text: str, position: int) -> Tag | None:
     """The start tag at `position` if its name is none of a page's, or one of those for code.
 
@@ -129,8 +160,8 @@ def _nested_closing(text: str, tag: Tag, start: int) -> tuple[int, int]:
 
 
 def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0, named: bool = False) -> bool:
-    """Whether a tag wraps code. `first` says that no line before it begins with a tag, `named` that an element before it
-    gave a file name for what comes.
+    """Whether a tag wraps code. `first` says that no line before it begins with a tag, `named` that an element before
+    it gave a file name for what comes.
 
     >>> def wraps(text): return is_wrapper(text, tag_at(text, 0), True)
     >>> wraps("<answer><p>a</p></answer>"), wraps("<Card><p>a</p></Card>"), wraps("<my-card><p>a</p></my-card>")
@@ -164,7 +195,7 @@ def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0, named: bool = F
         return False
     if "-" in tag.name:
         return first and coded and not tag.written.strip() and tag.name.lower().rpartition("-")[2] in _ANSWERS
-    return (first and coded) or (_spoken(tag) and _holds_code(text, tag))
+    return (first and coded) or (_spoken(tag) and _holds_code(text, tag, first))
 
 
 def _content(text: str, start: int) -> int:
@@ -211,10 +242,10 @@ def _spoken(tag: Tag) -> bool:
     return tag.is_answer or bool(tag.key) or "_" in tag.name or tag.is_call
 
 
-def _holds_code(text: str, tag: Tag) -> bool:
+def _holds_code(text: str, tag: Tag, first: bool) -> bool:
     """Whether code stands somewhere in the beginning of a wrapper that begins with talk."""
     head = text[tag.end : tag.end + _HEAD].partition(f"</{tag.name}")[0]
-    return "```" in head or DOCUMENT.search(head) is not None or TAG_AT_START.search(head) is not None
+    return "```" in head or DOCUMENT.search(head) is not None or (first and TAG_AT_START.search(head) is not None)
 
 
 def child_name(text: str, position: int) -> tuple[str, int]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
-
-from tests.agreement.corpus import words
 
 
 @dataclass(frozen=True)
