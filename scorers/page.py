@@ -9,6 +9,7 @@ from itertools import chain
 from scorers.contents import Contents, Ground
 from scorers.css.declarations import declarations
 from scorers.html.class_attributes import applied
+from scorers.imports import imported_variables, unnamed_constants
 from scorers.measures.dead_classes import Mentions, read_mentions
 from scorers.tailwind.theme import Theme, read_theme
 
@@ -55,7 +56,7 @@ def make_page(files: Sequence[Contents], given: Theme | None = None) -> Page:
         styles=tuple(_declared(files, styles)),
         color_attributes=_joined(file.color_attributes for file in files),
         loose_names=_joined(file.loose_names for file in files),
-        literals=_joined(file.literals for file in files),
+        literals=(*_joined(file.literals for file in files), *unnamed_constants(files)),
         theme=theme.over(given) if given else theme,
         mentions=read_mentions(sheets, (*scripts, *code)) if all(file.has_all_css for file in files) else None,
         sheets=tuple(sheets),
@@ -65,6 +66,7 @@ def make_page(files: Sequence[Contents], given: Theme | None = None) -> Page:
 
 
 def _variables(file: Contents) -> Iterator[tuple[str, str]]:
+    yield from imported_variables(file)
     yield from ((name, value) for name, value in file.properties if name.startswith("--"))
     yield from file.variables
 

@@ -152,7 +152,33 @@ globalThis.makeColors = (() => {
       found.sheets = this.sheets.map((node) => this.text(node))
       found.markup = this.markups.flatMap((node) => this.values(node, MAX_SHEET).map(({ text }) => text))
       found.grounds = this.grounds.map(([tag, classes, style, outermost]) => [tag, classes, this.css(style), outermost])
-      for (const node of this.free) if (!this.used.has(node)) found.literals.push(node.text)
+      const kept = this.constants(found)
+      for (const node of this.free) if (!this.used.has(node) && !kept.has(node)) found.literals.push(node.text)
+    }
+
+    // The colors in constants of the file itself, which others may import: `COLORS.primary`, `COLORS.0`.
+    constants(found) {
+      const colors = new Set(this.free)
+      const kept = new Set()
+      const waiting = []
+      for (const [name, [entry]] of this.declared) {
+        if (entry.end === Infinity && entry.init) waiting.push([name, entry.init])
+      }
+      waiting.reverse()
+      for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS && kept.size < colors.size; seen += 1) {
+        const [path, node] = waiting.pop()
+        const inner = node.kind === K.AsExpression || node.kind === K.SatisfiesExpression ? node.expression : node
+        if (colors.has(inner)) {
+          kept.add(inner)
+          found.constants.push([path, inner.text, this.used.has(inner)])
+        }
+        const parts = inner.kind === K.ObjectLiteralExpression ? inner.properties : (inner.elements ?? [])
+        for (const [index, part] of parts.slice(0, MAX_STEPS).entries()) {
+          const value = inner.elements ? part : part.initializer
+          if (value) waiting.push([`${path}.${inner.elements ? index : textOf(part.name)}`, value])
+        }
+      }
+      return kept
     }
 
     // The backgrounds of a style object as CSS.
@@ -201,10 +227,22 @@ globalThis.makeColors = (() => {
       }
     }
 
-    // What `theme.colors.brand` is in a palette of this file, else the variable that would hold it.
+    // What `theme.colors.brand` is in a palette of this file, else the variable that would hold it; the variable that
+    // stands for `COLORS.primary` of another file.
     themed(node) {
+      const elsewhere = this.importedPath(node)
+      if (elsewhere) return `var(--js-${elsewhere})`
       const path = themePath(node)
       return path && (this.paletteText(path) ?? `var(--color-${path})`)
+    }
+
+    importedPath(node) {
+      const [root, ...path] = pathOf(node)
+      const name = root === undefined || this.declared.has(root) ? undefined : this.imported.get(root)
+      if (name === undefined) return ''
+      const known = name === '' ? path : [name, ...path]
+      const end = known.findIndex((part) => !/^[\w-]+$/.test(part))
+      return known.slice(0, end < 0 ? known.length : end).join('-')
     }
 
     paletteText(name) {
@@ -232,20 +270,26 @@ globalThis.makeColors = (() => {
 
   // `primary-main` of `theme.palette.primary.main`; empty for what leads to no theme.
   function themePath(node) {
-    if (isFunction(node) && node.body && node.body.kind !== K.Block) return themePath(node.body)
-    if (node.kind === K.CallExpression) return node.arguments[0] ? themePath(node.arguments[0]) : ''
-    const path = []
-    for (let hops = 0; node && hops < MAX_HOPS; hops += 1) {
-      if (node.kind === K.PropertyAccessExpression) path.unshift(textOf(node.name))
-      else if (node.kind === K.ElementAccessExpression) path.unshift(textOf(node.argumentExpression))
-      else break
-      node = node.expression
-    }
-    if (node?.kind !== K.Identifier || path.length === 0) return ''
-    const names = [textOf(node), ...path]
+    const names = pathOf(node)
     const last = names.findLastIndex((name) => THEMED.test(name))
     const rest = names.slice(last + 1).filter((name) => /^[\w-]+$/.test(name))
     return last >= 0 && rest.length > 0 ? rest.join('-') : ''
+  }
+
+  // `theme`, `palette`, … of what an expression takes its color from; a key that only running would tell is empty.
+  function pathOf(node) {
+    if (isFunction(node) && node.body && node.body.kind !== K.Block) return pathOf(node.body)
+    if (node.kind === K.CallExpression) return node.arguments[0] ? pathOf(node.arguments[0]) : []
+    const path = []
+    for (let hops = 0; node && hops < MAX_HOPS; hops += 1) {
+      if (node.kind === K.PropertyAccessExpression) path.unshift(textOf(node.name))
+      else if (node.kind === K.ElementAccessExpression) {
+        const key = node.argumentExpression
+        path.unshift(key && (isText(key) || key.kind === K.NumericLiteral) ? key.text : '')
+      } else break
+      node = node.expression
+    }
+    return node?.kind === K.Identifier ? [textOf(node), ...path] : []
   }
 
   const makeColors = () => new Colors()

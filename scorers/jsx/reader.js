@@ -10,6 +10,7 @@
 //   attributes  [name, text] and properties [name, text]: colors, as far as they are known, of an attribute, of a key
 //   literals    colors that the code uses in some other way; colors.js says what counts
 //   variables   [name, text]: colors that a palette in code defines
+//   constants   [path, text, used]: colors in constants of the file itself, and whether one of its color places has it
 //   sheets      CSS in `<style>` and in the templates of styled components; markup, what is set as `__html`
 //
 // Offsets count UTF-16 units. Nothing here recurses: nesting is limited by the parser alone.
@@ -81,7 +82,7 @@ globalThis.readJsx = (() => {
     const lintable = file.parseDiagnostics.length === 0
     const colors = makeColors()
     const found = { lint: lintable ? [] : null, tags: [], classes: [], loose: [], attributes: [], properties: [] }
-    Object.assign(found, { literals: [], variables: [], colors })
+    Object.assign(found, { literals: [], variables: [], constants: [], colors })
     const closings = new Map()
     const openings = new Map()
     // What stands around a node: `names` where class names stand, `loose` where they may, `other` where they do not;
@@ -134,6 +135,8 @@ globalThis.readJsx = (() => {
     const around = place.owner === undefined ? place : colors.use(node, place)
     switch (node.kind) {
       case K.ImportDeclaration:
+        colors.importing(node)
+        return []
       case K.ExportDeclaration:
       case K.InterfaceDeclaration:
       case K.TypeAliasDeclaration:
