@@ -1,6 +1,6 @@
 """Colors that one file of an answer keeps in constants, and another one imports.
 
-`COLORS.primary` of an imported `COLORS` is read as `var(--js-COLORS-primary)`, and an index that only running would tell,
+`COLORS.primary` of an imported `COLORS` is read as `var(--js-COLORS-primary)`; an index that only running would tell,
 `COLORS[i]`, as `var(--js-COLORS)`: all of them. The file that has the constant defines the variable.
 """
 
