@@ -61,7 +61,7 @@ def make_page(files: Sequence[Contents], given: Theme | None = None) -> Page:
         mentions=read_mentions(sheets, (*scripts, *code)) if all(file.has_all_css for file in files) else None,
         sheets=tuple(sheets),
         grounds=tuple(ground for file in files for ground in file.grounds),
-        is_document=all(file.has_all_css for file in files) and any("body" in file.tags for file in files),
+        is_document=all(file.has_all_css for file in files) and any({"html", "body"} & set(file.tags) for file in files),
     )
 
 

@@ -232,8 +232,23 @@ globalThis.makeColors = (() => {
     themed(node) {
       const elsewhere = this.importedPath(node)
       if (elsewhere) return `var(--js-${elsewhere})`
+      const own = this.ownTheme(node)
+      if (own) return own
       const path = themePath(node)
       return path && (this.paletteText(path) ?? `var(--color-${path})`)
+    }
+
+    // `${(p) => p.theme.primary}`, where the file itself has `const theme = { primary: … }`.
+    ownTheme(node) {
+      const names = pathOf(node)
+      const at = names.lastIndexOf('theme')
+      if (at < 0) return ''
+      let found = this.ofName('theme', node.pos, 1)
+      for (const key of names.slice(at + 1)) found = found.flatMap((whole) => this.memberOf(whole, key, 2))
+      const literal = found.find(isText)
+      if (literal === undefined) return ''
+      this.used.add(literal)
+      return literal.text
     }
 
     importedPath(node) {

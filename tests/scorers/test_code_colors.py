@@ -45,6 +45,7 @@ ROWS = {
     "palette": ("createTheme({ palette: { a: { main: '#R' } } }); <A color='a' sx={{ bgcolor: 'a.main' }} />", "rr"),
     "palette nobody names": ("createTheme({ palette: { primary: { main: '#R' } } })", "r"),
     "theme object": ("const theme = { colors: { a: '#R' } }; styled.b`color: ${(p) => p.theme.colors.a}`", "r"),
+    "flat theme": ("const theme = { a: '#R' }; styled.b`color: ${(p) => p.theme.a}; fill: ${p => p.theme.a}`", "rr"),
     "canvas": ("ctx.fillStyle = '#R'; el.style.background = 'blue'", "rb"),
     "prop": ("<Globe options={{ tint: '#R' }} shades={['#B']} />", "rb"),
     "gradient in a constant": ("const G = 'linear-gradient(90deg, #R, #B)'; export default G", "rb"),
