@@ -61,8 +61,12 @@ def make_page(files: Sequence[Contents], given: Theme | None = None) -> Page:
         mentions=read_mentions(sheets, (*scripts, *code)) if all(file.has_all_css for file in files) else None,
         sheets=tuple(sheets),
         grounds=tuple(ground for file in files for ground in file.grounds),
-        is_document=all(file.has_all_css for file in files) and any({"html", "body"} & set(file.tags) for file in files),
+        is_document=_is_document(files),
     )
+
+
+def _is_document(files: Sequence[Contents]) -> bool:
+    return all(file.has_all_css for file in files) and any("html" in f.tags or "body" in f.tags for f in files)
 
 
 def _variables(file: Contents) -> Iterator[tuple[str, str]]:
