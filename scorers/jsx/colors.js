@@ -65,6 +65,7 @@ globalThis.makeColors = (() => {
       this.sheets = []
       this.markups = []
       this.palettes = []
+      this.series = []
       this.placed = new Set() // literals in a color place
       this.free = [] // other literals that are colors
       this.used = new Set()
@@ -114,6 +115,14 @@ globalThis.makeColors = (() => {
       if (takesColor('properties', name)) this.uses.push(['properties', name, node.name])
     }
 
+    // `{ desktop: { label: 'Desktop', color: '…' } }`: shadcn's charts name this color `var(--color-desktop)`.
+    serie(name, node) {
+      const parts = node.properties ?? []
+      if (parts.length > 6 || !/^[\w-]+$/.test(name)) return
+      const color = parts.find((part) => textOf(part.name) === 'color')?.initializer
+      if (color && parts.some((part) => textOf(part.name) === 'label')) this.series.push([name, color])
+    }
+
     // An element that may be the page's background.
     ground(node, tag, outermost) {
       if (this.grounds.length >= MAX_VALUES || !/^(?:[a-z]|motion\.)/.test(tag)) return
@@ -138,6 +147,10 @@ globalThis.makeColors = (() => {
 
     finish(found) {
       for (const palette of this.palettes) this.flatten(palette, found)
+      for (const [name, node] of this.series) {
+        const [value] = this.values(node)
+        if (value && found.variables.length < MAX_STEPS) found.variables.push([`--color-${name}`, value.text])
+      }
       for (const entry of this.names) entry[1] = this.paletteText(entry[1]) ?? entry[1]
       for (const [list, owner, node] of this.uses) {
         if (found[list].length > MAX_NODES * 4) break

@@ -239,6 +239,7 @@ globalThis.readJsx = (() => {
     inside.push([node.initializer, valueOf(name, kind)])
     if (name === '___html') found.colors.markups.push(node.initializer)
     else if (PALETTES.has(name)) found.colors.palettes.push(node.initializer)
+    else if (node.initializer.properties) found.colors.serie(name, node.initializer)
     return inside
   }
 
