@@ -46,7 +46,7 @@ ROWS = {
     "palette nobody names": ("createTheme({ palette: { primary: { main: '#R' } } })", "r"),
     "theme object": ("const theme = { colors: { a: '#R' } }; styled.b`color: ${(p) => p.theme.colors.a}`", "r"),
     "flat theme": ("const theme = { a: '#R' }; styled.b`color: ${(p) => p.theme.a}; fill: ${p => p.theme.a}`", "rr"),
-    "chart": ("const c = { a: { label: 'A', color: '#R' } }; <B fill='var(--color-a)' stroke='var(--color-a)' />", "rrr"),
+    "chart": ("const c = { a: { label: 'A', color: '#R' } }; <Bar fill='var(--color-a)' />", "rr"),
     "canvas": ("ctx.fillStyle = '#R'; el.style.background = 'blue'", "rb"),
     "prop": ("<Globe options={{ tint: '#R' }} shades={['#B']} />", "rb"),
     "gradient in a constant": ("const G = 'linear-gradient(90deg, #R, #B)'; export default G", "rb"),
