@@ -14,6 +14,7 @@
 //   attributes  [name, text] and properties [name, text]: colors, as far as they are known, of an attribute, of a key
 //   literals    colors that the code uses in some other way; colors.js says what counts
 //   variables   [name, text]: colors that a palette in code defines
+//   constants   [path, text, used]: colors in constants of the file itself, and whether one of its color places has it
 //   sheets      CSS in `<style>`, in `__html` and in the templates of styled components
 //   inline      CSS that a script sets as an element's style
 //   markup      HTML in literals, with `HOLE` for what a script puts into it
@@ -139,7 +140,7 @@ globalThis.readSource = (() => {
     const colors = makeColors()
     const found = {
       lint: lintable ? [] : null, early: null, tags: [], classes: [], loose: [], attributes: [], properties: [], literals: [],
-      variables: [], sheets: [], inline: [], markup: [], imports: [], colors,
+      variables: [], constants: [], sheets: [], inline: [], markup: [], imports: [], colors,
     }
     const closings = new Map()
     const openings = new Map()
@@ -193,6 +194,8 @@ globalThis.readSource = (() => {
     const around = place.owner === undefined ? place : colors.use(node, place)
     switch (node.kind) {
       case K.ImportDeclaration:
+        colors.importing(node)
+      // falls through
       case K.ExportDeclaration:
         if (node.moduleSpecifier) found.imports.push(textOf(node.moduleSpecifier))
         return []
@@ -304,6 +307,7 @@ globalThis.readSource = (() => {
     inside.push([node.initializer, placeOf('properties', name, kind)])
     if (name === '___html') found.colors.markups.push(node.initializer)
     else if (PALETTES.has(name)) found.colors.palettes.push(node.initializer)
+    else if (node.initializer.properties) found.colors.serie(name, node.initializer)
     return inside
   }
 
