@@ -50,14 +50,14 @@ SVELTE = {
     "snippets": "{#snippet a(b, { c } = {})}<p>{b}</p>{/snippet}{@render a?.(1, { c: '}' })}",
     "tags": "{@html `<b>${a}</b>`}{#if b}{@const c = d => e}{@debug c}{/if}",
     "attributes": "<p {a} {...b} c={d} e='f {g ? `h` : \"i\"} j' class={['k', { l: m }]} n=o>p</p>",
-    "directives": "<p class:a class:b={c} style:d={e} on:f|once={() => g > h} use:i={{ j }} bind:this={k} in:l|local>m</p>",
+    "directives": "<p class:a class:b={c} style:d={e} on:f|once={() => g > h} use:i={{ j }} bind:this={k} in:l>m</p>",
     "signs in expressions": "<p a={() => b < c && d > e} f={/[}]}>/.test(g)} h={'}>'}>{i ? '}' : \"{\"}</p>",
     "self-closing and void": "<div /><Foo.Bar /><br><input bind:value>",
     "special elements": "<svelte:head><title>{a}</title></svelte:head><svelte:element this={b}>c</svelte:element>",
     "list items": "<ul><li>a<li>b</ul>",
     "declarations": "{#if a}{const b = c}{b}{/if}",
     "raw text": "<textarea>{a} <b></textarea>",
-    "scripts": "<script module>export const a = 1</script><script>let { b = $bindable() } = $props(); $: c = b</script>",
+    "scripts": "<script module>export const a = 1</script><script>let { b = $bindable() } = $props(); $: c</script>",
     "comments": "<!-- {#if} <p> -->",
 }
 ASTRO = {
@@ -197,7 +197,8 @@ CLASSES = {
     ),
     Language.SVELTE: (
         """<script>const a = cn('p-1', b && 'p-2')</script>
-        <p class="p-3 {c ? 'p-4' : ''} x{d}" class:p-5={e}><B class={['p-6', { 'p-7': f }]} />{#if g}<i class=p-8 />{/if}
+        <p class="p-3 {c ? 'p-4' : ''} x{d}" class:p-5={e}><B class={['p-6', { 'p-7': f }]} />
+        {#if g}<i class=p-8 />{/if}
         """,
         {"p-1", "p-2", "p-3", "p-4", "p-5", "p-6", "p-7", "p-8"},
     ),
@@ -283,7 +284,22 @@ _SOUP = (
         "}",
         "<p>",
     ),
-    *("</p>", "<Foo ", "/>", ">", "<", "{#if a}", "{:else}", "{/if}", "{#each a as b}", "{/each}", "{@html ", "a", " "),
+    *(
+        "<p>",
+        "</p>",
+        "<Foo ",
+        "/>",
+        ">",
+        "<",
+        "{#if a}",
+        "{:else}",
+        "{/if}",
+        "{#each a as b}",
+        "{/each}",
+        "{@html ",
+        "a",
+        " ",
+    ),
     *("'", '"', "`", "${", "\n", ":a=", "@b=", "#c", "v-for=", "v-pre", "<!--", "-->", "=>", "(", ")", "<br>", "</br>"),
     *(
         "<textarea>",
@@ -313,3 +329,39 @@ def test_any_text_has_a_verdict_with_places_inside_it(code: str, language: Langu
         assert 1 <= issue.position.line <= len(lines)
         assert 1 <= issue.position.column <= len(lines[issue.position.line - 1]) + 1
         assert "\n" not in issue.message
+
+
+LOOPS = (
+    *(
+        "{",
+        "}",
+        "{{",
+        "{{a}}",
+        "{a}",
+        "{#if",
+        "{#if a}",
+        "{#each a as b}",
+        "{/if}",
+        "{`${",
+        "{/*",
+        "{<a/>}",
+        "/[",
+        "<{",
+    ),
+    *("<template>", "<script>", "<script ", "<style>", "---", "---\n", "</a>", "</a ", "<!--", "<", "<p ", "<p a='{"),
+    *("<p>", "<Foo>", "<textarea>{</textarea>", "<title>{{", "<svg><style/>", "v-for='a in b' ", "as ", "<a :[", "//"),
+)
+
+
+@pytest.mark.parametrize("language", FRAMEWORKS)
+@pytest.mark.parametrize("start", ["", "<template>\n", "---\n", "<p>{", "{#each "])
+def test_a_loop_gets_an_outcome(language: Language, start: str) -> None:
+    for piece in LOOPS:
+        sample = score_sample(Completion(start + piece * (6_000 // len(piece)), language=language))
+        assert sample.outcome in Outcome
+
+
+@pytest.mark.parametrize("language", FRAMEWORKS)
+@pytest.mark.parametrize("piece", ["{", "{#if", "<template>"])
+def test_a_megabyte_of_one_piece_is_broken(language: Language, piece: str) -> None:
+    assert _issues(language, "<template>" + piece * (1_000_000 // len(piece)))
