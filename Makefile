@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 # Newer than its prerequisites exactly when the last installation succeeded.
 INSTALLED := $(VENV)/.installed
@@ -29,8 +30,8 @@ lint: $(INSTALLED) ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint ## lint, then every test that ends within minutes
-	$(BIN)/python -m pytest -m "not soak"
+test: lint ## lint, then every test that ends within minutes, two at a time (WORKERS=0: one after the other)
+	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadgroup
 
 bench: $(INSTALLED) ## measure speeds (tests/bench); the numbers are this machine's
 	$(BIN)/python -m pytest tests/bench -s --timeout=0 -o python_files='bench_*.py'

@@ -8,19 +8,22 @@ Usable alone: it needs turbohtml, tinycss2 and mini-racer (V8, for JSX), and not
 serves models.
 A sample says what one completion is (`Outcome`, errors with their places, colors, Tailwind classes); `aggregate` turns
 samples, fresh or stored, into the metrics that `METRICS` explains. `VERSION` changes with the definitions. Scorers of
-your own: see `scorers.plugins.loader`.
+your own: see `scorers.plugins.loader`. Models that write against a theme of their own: see `scorers.tailwind.given`.
 """
 
 from scorers.metrics.aggregation import aggregate
-from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, is_logged
+from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, grade_of, grades, is_logged, is_rare
 from scorers.plugins.loader import Plugin, Scorer, ScorerError, load_plugins
-from scorers.sample import Completion, Issue, Language, Outcome, Sample, SampleError
+from scorers.sample import CodeFile, Completion, Issue, Language, Outcome, Sample, SampleError
 from scorers.scoring import VERSION, Report, report, score, score_sample, versions
+from scorers.tailwind.given import ThemeError, given_theme
+from scorers.tailwind.theme import Theme
 
 __all__ = [
     "METRICS",
     "VERSION",
     "Band",
+    "CodeFile",
     "Completion",
     "Grade",
     "Issue",
@@ -33,8 +36,14 @@ __all__ = [
     "SampleError",
     "Scorer",
     "ScorerError",
+    "Theme",
+    "ThemeError",
     "aggregate",
+    "given_theme",
+    "grade_of",
+    "grades",
     "is_logged",
+    "is_rare",
     "load_plugins",
     "report",
     "score",

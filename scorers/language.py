@@ -7,25 +7,35 @@ language is one more entry of `READERS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from scorers.contents import Contents
+from scorers.contents import Contents, pooled
 from scorers.html.check import check_html
-from scorers.html.read import read_html
+from scorers.html.read import read_page
+from scorers.html.scripts import read_scripts
 from scorers.jsx.check import check_jsx
+from scorers.jsx.engine import Kind
 from scorers.jsx.read import read_jsx
 from scorers.reading import Reading
 from scorers.sample import Language
 from scorers.sfc.astro import read_astro
 from scorers.sfc.svelte import read_svelte
 from scorers.sfc.vue import read_vue
-from scorers.verdict import Verdict
+from scorers.verdict import MAX_ISSUES, Verdict
 
 Reader = Callable[[str], Reading]
 
 
 def _html(code: str) -> Reading:
-    return Reading(check_html(code), read_html(code))
+    markup, page = check_html(code), read_page(code)
+    if not page.scripts and not page.handlers:
+        return Reading(markup, page.contents)
+    scripts = read_scripts(code, page)
+    found = scripts.verdict
+    issues = sorted((*markup.issues, *found.issues), key=lambda issue: (issue.position.line, issue.position.column))
+    verdict = replace(found, issues=tuple(issues[:MAX_ISSUES]), soft=markup.soft + found.soft)
+    return Reading(verdict, pooled((page.contents, *scripts.contents)))
 
 
 def _jsx(code: str) -> Reading:
@@ -36,8 +46,17 @@ def _css(code: str) -> Reading:
     return Reading(Verdict(()), Contents(sheets=(code,)))
 
 
-def _script(code: str) -> Reading:
-    return Reading(Verdict(()), Contents(scripts=(code,)))
+def _javascript(code: str) -> Reading:
+    return _script(code, Kind.JS)
+
+
+def _typescript(code: str) -> Reading:
+    return _script(code, Kind.TS)
+
+
+def _script(code: str, kind: Kind) -> Reading:
+    """A script beside a page: what it says of class names matters to the page, whose CSS is not here."""
+    return Reading(check_jsx(code, kind), replace(read_jsx(code, kind), scripts=(code,), has_all_css=True))
 
 
 READERS: Mapping[Language, Reader] = MappingProxyType(
@@ -48,8 +67,8 @@ READERS: Mapping[Language, Reader] = MappingProxyType(
         Language.VUE: read_vue,
         Language.SVELTE: read_svelte,
         Language.ASTRO: read_astro,
-        Language.JS: _script,
-        Language.TS: _script,
+        Language.JS: _javascript,
+        Language.TS: _typescript,
         Language.CSS: _css,
     }
 )

@@ -56,6 +56,24 @@ class Lines:
         return self._starts[min(position.line, len(self._starts)) - 1] + position.column - 1
 
 
+class LineStarts:
+    """Offsets of places that are asked for in text order, each in constant time on average; no list is kept.
+
+    >>> starts = LineStarts("ab\\ncd"); starts.offset(1, 1), starts.offset(2, 0)
+    (1, 3)
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text, self._line, self._start = text, 1, 0
+
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a line (from 1) and a column (from 0)."""
+        while self._line < line:
+            self._start = self._text.index("\n", self._start) + 1
+            self._line += 1
+        return self._start + column
+
+
 def shown(name: str, limit: int = 40) -> str:
     """A name from a model's text, fit for a message: unprintable characters escaped, cut at `limit` characters.
 

@@ -31,6 +31,10 @@ class Language(StrEnum):
     CSS = "css"
 
 
+LIGHT, DARK = "light", "dark"
+"""What `Sample.lightness` may be where it is known."""
+
+
 class Outcome(StrEnum):
     """What became of one completion; each has exactly one, so that outcomes sum to the number of samples.
 
@@ -47,6 +51,15 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CodeFile:
+    """One file of a project: its path in it, its text and the language that it is written in."""
+
+    name: str
+    code: str
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a model wrote.
 
@@ -54,6 +67,8 @@ class Completion:
     (a file, a line of a file). With a `language` the text itself is code of that language, as in an `.html` file;
     without one the code has to be found in the text first. `prompt` identifies the prompt, the same for all completions
     of one prompt: they resemble each other, and intervals have to know. Without one it is a prompt of its own.
+    Where the answer is a project on disk, `files` are what is read of it, the page first, and errors are placed in
+    them; `text` is then for plug-ins alone.
     """
 
     text: str
@@ -61,6 +76,7 @@ class Completion:
     source: str = ""
     language: Language | None = None
     prompt: str = ""
+    files: tuple[CodeFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,15 @@ class Issue:
     message: str
     file: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the file, where the answer names it, line and column.
+
+        >>> Issue("x", 3, 7, "m", "app/page.tsx").place, Issue("x", 3, 7, "m").place
+        ('app/page.tsx:3:7', '3:7')
+        """
+        return f"{self.file}:{self.line}:{self.column}" if self.file else f"{self.line}:{self.column}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -82,7 +107,7 @@ class Sample:
     `num_colors` and `num_classes` count occurrences: of color tokens (the sum of `colors`), of Tailwind utilities (the
     sum of `classes`). `class_tokens` counts every class name, utility or not; `dead_classes` those, of `judged_classes`
     that were looked at, which neither Tailwind nor anything on the page knows. `colors` maps a color token
-    (`blue-500`, `white`, `custom:brand`) and `classes` a utility, as written with its variants, to its occurrences;
+    (`blue-500`, `white`) and `classes` a utility, as written with its variants, to its occurrences;
     both are sorted pairs. `shape` holds the smallest hashes of the page's 5-grams of tags, `grams` those of the code's
     4-grams of words, each at most 256, and `fingerprint` identifies the code up to white space; all are empty without
     code. `words` counts the 4-grams. `soft_issues` counts what HTML forgives. `loops` says whether the text ends in a

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from scorers.extraction import Extraction, Found, extract
 from scorers.language import READERS
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
+from scorers.measures.lightness import lightness_of
+from scorers.measures.repetition import ends_in_loop
 from scorers.metrics.aggregation import Metrics, aggregate
-from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
+from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
 from scorers.position import Lines
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
 from scorers.source import SourceFile
+from scorers.tailwind.theme import Theme
+from scorers.tailwind.utility import MAX_NAME_LENGTH
 from scorers.verdict import Verdict
 
 # Changes whenever the same completion may get other measurements.
@@ -25,6 +30,8 @@ VERSION = "3"
 MAX_ERRORS = 20
 # Far above what a page uses (hundreds); keeps a stored sample small whatever a model writes.
 MAX_DISTINCT = 5_000
+# How much of a long class name (one with a picture in it) is stored, before the digest of the whole.
+_SHOWN_NAME = 80
 # Completions handed to a process at once: few enough to keep all busy to the end, many enough to hide the way there.
 _CHUNK = 16
 
@@ -44,17 +51,24 @@ class Report:
     failures: tuple[str, ...] = ()
 
 
-def score(completions: Iterable[Completion], plugins: Sequence[Plugin] = (), workers: int = 1) -> Report:
-    """Scores completions and aggregates them, with `workers` above 1 in as many processes.
+def score(
+    completions: Iterable[Completion],
+    plugins: Sequence[Plugin] = (),
+    workers: int = 1,
+    *,
+    theme: Theme | None = None,
+) -> Report:
+    """Scores completions and aggregates them, with `workers` above 1 in as many processes. `theme` is the one that
+    pages are written against (`scorers.tailwind.given`).
 
     >>> report = score([Completion("```html\\n<p class='p-4'>Hi</p>\\n```"), Completion("no")])
     >>> report.metrics["eval/syntax_validity_rate"], [sample.outcome.value for sample in report.samples]
     (0.5, ['valid', 'no_code'])
     """
     if workers > 1:
-        samples = _score_in_processes(completions, plugins, workers)
+        samples = _score_in_processes(completions, plugins, workers, theme)
     else:
-        samples = tuple(score_sample(completion, plugins) for completion in completions)
+        samples = tuple(score_sample(completion, plugins, theme=theme) for completion in completions)
     return report(samples, plugins)
 
 
@@ -69,17 +83,20 @@ def report(samples: Sequence[Sample], plugins: Sequence[Plugin] = ()) -> Report:
     return Report(metrics, tuple(samples), tuple(failures))
 
 
-def versions(plugins: Sequence[Plugin] = ()) -> str:
-    """Under what definitions samples are scored: `VERSION`, and each plug-in's identity.
+def versions(plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
+    """Under what definitions samples are scored: `VERSION`, the given theme's and each plug-in's identity.
 
     >>> versions() == VERSION
     True
     """
-    return "; ".join((VERSION, *sorted(plugin.identity for plugin in plugins)))
+    themes = () if theme is None else (f"theme {theme.identity}",)
+    return "; ".join((VERSION, *themes, *sorted(plugin.identity for plugin in plugins)))
 
 
-def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Sample:
-    """The measurements of one completion. Pure; takes any string, in time linear in its length, and never raises.
+def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, theme: Theme | None = None) -> Sample:
+    """The measurements of one completion, written against `theme`, where it is given.
+
+    Pure; takes any string, in time linear in its length, and never raises.
 
     >>> score_sample(Completion("<div>", language=Language.HTML)).errors[0].message
     '`<div>` opened here is never closed'
@@ -87,41 +104,45 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = ()) -> Samp
     'truncated'
     """
     text = _clean(completion.text)
-    sample = replace(_score(completion, text), prompt=completion.prompt, loops=ends_in_loop(text))
+    ends = [file.code for file in completion.files] or [text]
+    loops = any(ends_in_loop(end, truncated=completion.truncated) for end in ends)
+    sample = replace(_score(completion, text, theme), prompt=completion.prompt, loops=loops)
     if not plugins:
         return sample
     return replace(sample, extras={plugin.name: plugin.measured(completion, sample) for plugin in plugins})
 
 
 def _score_in_processes(
-    completions: Iterable[Completion], plugins: Sequence[Plugin], workers: int
+    completions: Iterable[Completion], plugins: Sequence[Plugin], workers: int, theme: Theme | None
 ) -> tuple[Sample, ...]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     # Forked, because a plug-in that came from a file cannot be sent to a process that starts anew.
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, context, _take_plugins, (plugins,)) as pool:
+    with ProcessPoolExecutor(workers, context, _take, (plugins, theme)) as pool:
         return tuple(pool.map(_score_one, completions, chunksize=_CHUNK))
 
 
 _process_plugins: Sequence[Plugin] = ()
+_process_theme: Theme | None = None
 
 
-def _take_plugins(plugins: Sequence[Plugin]) -> None:
-    global _process_plugins
-    _process_plugins = plugins
+def _take(plugins: Sequence[Plugin], theme: Theme | None) -> None:
+    global _process_plugins, _process_theme
+    _process_plugins, _process_theme = plugins, theme
 
 
 def _score_one(completion: Completion) -> Sample:
-    return score_sample(completion, _process_plugins)
+    return score_sample(completion, _process_plugins, theme=_process_theme)
 
 
-def _score(completion: Completion, text: str) -> Sample:
+def _score(completion: Completion, text: str, theme: Theme | None) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
-        return Sample(completion.source, Outcome.EMPTY, errors=(issue,))
-    extraction = extract(Completion(text, language=completion.language))
+        return Sample(completion.source, Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
+    given = tuple(SourceFile(_clean(file.code), file.language, name=file.name) for file in completion.files)
+    extraction = Extraction(Found.FILE, given) if given else extract(Completion(text, language=completion.language))
     if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE.get(extraction.found, _NO_CODE[Found.NONE]))
         return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
@@ -132,8 +153,8 @@ def _score(completion: Completion, text: str) -> Sample:
     main = extraction.files[0].language
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut
-    page = make_page([reading.contents for reading in readings])
-    return _sample(completion.source, text, extraction, cut, verdicts, page)
+    page = make_page([reading.contents for reading in readings], theme)
+    return _sample(completion.source, None if given else text, extraction, cut, verdicts, page)
 
 
 def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
@@ -144,7 +165,7 @@ def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
 
 
 def _sample(
-    source: str, text: str, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict], page: Page
+    source: str, text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict], page: Page
 ) -> Sample:
     valid = Outcome.VALID if all(verdict.valid for verdict in verdicts) else Outcome.INVALID
     classes = count_classes(page)
@@ -158,17 +179,20 @@ def _sample(
         errors=_errors(text, extraction, cut, verdicts),
         extraction=extraction.found.value,
         soft_issues=sum(verdict.soft for verdict in verdicts),
-        num_colors=colors.total(),
+        num_colors=colors.tokens.total(),
         num_classes=classes.utilities.total(),
         class_tokens=classes.tokens,
         dead_classes=classes.dead.total(),
         judged_classes=classes.judged,
-        colors=_most(colors),
-        classes=_most(classes.utilities),
+        colors=_most(colors.tokens),
+        classes=_most(_storable(classes.utilities)),
         shape=shape(page.tags),
         fingerprint=fingerprint(code),
         words=words,
         grams=grams,
+        hues=_most(colors.hues),
+        unresolved_colors=colors.unresolved,
+        lightness=lightness_of(page),
         files=len(extraction.files),
         script_errors=_script_errors(verdicts),
         early_errors=_early_errors(verdicts),
@@ -184,12 +208,15 @@ def _early_errors(verdicts: Sequence[Verdict]) -> int | None:
     return sum(map(len, found)) if found else None
 
 
-def _errors(text: str, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict]) -> tuple[Issue, ...]:
-    """The issues, placed in the completion; where the token limit cut the code, that comes first."""
-    lines = Lines(text)
+def _errors(text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict]) -> tuple[Issue, ...]:
+    """The issues, placed in the completion, or without a text in their files; where the token limit cut the code, that
+    comes first.
+    """
+    whole = None if text is None else Lines(text)
     errors: list[Issue] = []
     for file, verdict in zip(extraction.files, verdicts, strict=True):
         inside = Lines(file.code)
+        lines = whole or inside
         for issue in (*verdict.issues, *verdict.script_errors, *(verdict.early_errors or ())):
             at = lines.position(file.places(inside.offset(issue.position)))
             errors.append(Issue(issue.code, at.line, at.column, issue.message, file.name))
@@ -203,6 +230,17 @@ def _errors(text: str, extraction: Extraction, cut: bool, verdicts: Sequence[Ver
 
 def _most(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.most_common(MAX_DISTINCT)))
+
+
+def _storable(names: Counter[str]) -> Counter[str]:
+    """Class names, each of a length that can be stored; long ones stay as different as they are."""
+    if all(len(name) <= MAX_NAME_LENGTH for name in names):
+        return names
+    found: Counter[str] = Counter()
+    for name, count in names.items():
+        short = len(name) <= MAX_NAME_LENGTH
+        found[name if short else f"{name[:_SHOWN_NAME]}…{blake2b(name.encode(), digest_size=8).hexdigest()}"] += count
+    return found
 
 
 def _clean(text: str) -> str:

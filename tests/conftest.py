@@ -21,6 +21,15 @@ def vllm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, one runs every test that starts an engine, and a file stays with one worker: two engines
+    on two cores would run into their timeouts, and a file's fixtures would be made twice.
+    """
+    for item in items:
+        group = "engine" if item.get_closest_marker("engine") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of faults with the outcomes of this run's tests."""
     results: dict[str, list[str]] = {}

@@ -17,7 +17,17 @@ from watcher.model import UimonError
 
 GOOD = '<!doctype html><html><body><p class="p-4 bg-blue-500">Hi</p></body></html>'
 BAD = "<main>\n  <div>\n</main>\n"
-SAMPLE_KEYS = ["source", "outcome", "language", "syntax_valid", "num_colors", "num_classes", "errors", "scorers"]
+SAMPLE_KEYS = [
+    "source",
+    "outcome",
+    "language",
+    "syntax_valid",
+    "num_colors",
+    "num_classes",
+    "found",
+    "errors",
+    "scorers",
+]
 
 
 def scored(capsys: pytest.CaptureFixture[str], *paths: Path | str, scorers: Sequence[str] = ()) -> dict[str, Any]:
@@ -35,11 +45,13 @@ def write(path: Path, text: str) -> Path:
 def test_json_has_exactly_the_documented_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = write(tmp_path / "good.html", GOOD), write(tmp_path / "bad.html", BAD)
     printed = scored(capsys, good, bad)
-    assert list(printed) == ["metrics", "samples", "failures", "missing"]
+    assert list(printed) == ["metrics", "grades", "samples", "failures", "missing"]
     assert printed["failures"] == []
     assert all(value is None or isinstance(value, float) for value in printed["metrics"].values())
     assert printed["metrics"]["eval/syntax_validity_rate"] == 0.5
     assert printed["metrics"]["eval/unique_tailwind_classes_3"] is None
+    assert printed["grades"]["eval/syntax_validity_rate"] == {"grade": "bad", "document": "bad"}
+    assert printed["grades"]["eval/color_entropy"] == {"grade": None, "document": "bad"}
     assert [list(sample) for sample in printed["samples"]] == [SAMPLE_KEYS, SAMPLE_KEYS]
     assert printed["samples"][0] == {
         "source": str(good),
@@ -48,11 +60,12 @@ def test_json_has_exactly_the_documented_shape(tmp_path: Path, capsys: pytest.Ca
         "syntax_valid": True,
         "num_colors": 1,
         "num_classes": 2,
+        "found": "file",
         "errors": [],
         "scorers": {},
     }
     (error,) = printed["samples"][1]["errors"]
-    assert list(error) == ["code", "line", "column", "message"]
+    assert list(error) == ["code", "file", "line", "column", "message"]
     assert (error["code"], error["line"], error["column"]) == ("unclosed", 2, 3)
 
 
@@ -240,12 +253,13 @@ def test_a_narrow_terminal_gets_the_figures_without_their_meaning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "good.html", GOOD)
-    for columns, explained in ((80, False), (120, True)):
+    for columns, explained in ((80, False), (130, True)):
         monkeypatch.setenv("COLUMNS", str(columns))
         run_score([str(tmp_path)], as_json=False)
         lines = capsys.readouterr().out.splitlines()
         assert any("share of all samples whose code parses" in line for line in lines) is explained
-        assert sum(line.startswith("eval/") for line in lines) == len(lines) - 1
+        assert sum(line.startswith("eval/") for line in lines) == len(lines) - 2
+        assert lines[-1] == "found as: 1 file"
 
 
 def test_rows_of_one_prompt_are_counted_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,11 @@ def test_a_loss_that_is_nan_itself_is_in_the_same_stretch() -> None:
     assert [step for step, _ in read_log(log).non_finite] == [2, 3]
 
 
+def test_a_loss_of_rewards_and_a_negative_one_are_no_perplexity() -> None:
+    log = [LoggedStep(1, 0.6931, 2.0, rewarded=True), LoggedStep(2, 0.0, 0.3, rewarded=True), LoggedStep(3, -0.02, 0.3)]
+    assert list(measured([*log, LoggedStep(4, 0.5, 0.3)])) == [(4, 0.5)]
+
+
 @pytest.mark.parametrize("norm", [None, 0.0])
 def test_a_loss_of_exactly_zero_again_and_again_is_said_and_is_no_perplexity_of_one(norm: float | None) -> None:
     log = rows([1.0, 0.0, 0.0, 0.0, 0.5], norm)

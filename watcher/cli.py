@@ -27,6 +27,8 @@ _SCORER = (
     "Plug-in scorer beside uimon's own: legacy, an installed one's name, or FILE.py:NAME; several times for several."
 )
 
+_THEME = "Theme the model writes against: shadcn, a .css file or a tailwind.config.js; several times for several."
+
 
 def _option(help_text: str, panel: str, *names: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=help_text, rich_help_panel=panel, metavar=metavar, show_default=False)
@@ -105,6 +107,10 @@ Scorers = Annotated[
     list[str] | None,
     _option(_SCORER, _PROMPTS, "--scorer", metavar="NAME"),
 ]
+ThemeNames = Annotated[
+    list[str] | None,
+    _option(_THEME, _PROMPTS, "--theme", metavar="NAME"),
+]
 StateDir = Annotated[Path | None, _option("Ledger, JSONL, logs. [default: ~/.local/state/uimon/RUN]", _SERVICE)]
 Stage = Annotated[
     str | None,
@@ -155,6 +161,7 @@ def watch(
     chat_template: ChatTemplate = None,
     chat_template_kwargs: TemplateArgs = None,
     scorers: Scorers = None,
+    theme: ThemeNames = None,
     base: Base = None,
     baseline: Baseline = None,
     gpu: Gpu = None,
@@ -243,6 +250,7 @@ def evaluate(
     chat_template: ChatTemplate = None,
     chat_template_kwargs: TemplateArgs = None,
     scorers: Scorers = None,
+    theme: ThemeNames = None,
     base: Base = None,
     baseline: Baseline = None,
     gpu: Gpu = None,
@@ -282,6 +290,10 @@ def score(
             metavar="FILE|DIR|-",
         ),
     ],
+    project: Annotated[
+        bool,
+        typer.Option("--project", help="Each directory is one app: its pages, components, styles and configuration."),
+    ] = False,
     key: Annotated[
         str | None,
         typer.Option(
@@ -292,13 +304,17 @@ def score(
         list[str] | None,
         typer.Option("--scorer", help=_SCORER, metavar="NAME"),
     ] = None,
+    theme: Annotated[
+        list[str] | None,
+        typer.Option("--theme", help=_THEME, metavar="NAME"),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Score completions that exist already; needs no GPU and no torch. Exits 0 whatever it finds in them."""
     from watcher.commands.score import run_score
 
-    _exit(lambda: run_score(paths, scorers or (), key, as_json=json), debug)
+    _exit(lambda: run_score(paths, scorers or (), key, theme or (), project=project, as_json=json), debug)
 
 
 @app.command()
@@ -344,6 +360,34 @@ def retry(
     from watcher.commands.retry import run_retry
 
     _exit(lambda: run_retry(step, run, state_dir), debug)
+
+
+@app.command()
+def rescore(
+    run: Annotated[
+        str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
+    ] = None,
+    step: Annotated[str, typer.Option("--step", help="A step, or `all`.", metavar="STEP|all")] = "all",
+    scorers: Annotated[
+        list[str] | None,
+        typer.Option("--scorer", help=_SCORER, metavar="NAME"),
+    ] = None,
+    theme: Annotated[
+        list[str] | None,
+        typer.Option("--theme", help=_THEME, metavar="shadcn|FILE"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would come of it, and keep nothing.")] = False,
+    state_dir: StateDir = None,
+    drain_timeout: DrainTimeout = None,
+    config: ConfigFile = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score the stored samples anew, as after an upgrade, in a new suite; needs no engine, no GPU and no checkpoint."""
+    flags = _settings_of(locals(), "run", "step", "dry_run", "json")
+    from watcher.commands.rescore import run_rescore
+
+    _exit(lambda: run_rescore(run, step, flags, config, dry_run=dry_run, as_json=json, debug=debug), debug)
 
 
 @app.command()

@@ -37,6 +37,11 @@ def _pairs(value: Any) -> Any:
     return {name.strip(): own.strip() for name, _, own in pairs}
 
 
+def _names(value: Any) -> Any:
+    """`shadcn,globals.css` as a list."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
 def _require_address(value: SecretStr) -> SecretStr:
     """Raises ValueError for what is no address of a web server; its own text stays out of the message."""
     try:
@@ -120,6 +125,11 @@ class Settings(BaseSettings):
 
     scorers: list[str] = []
     """Plug-in scorers beside uimon's own: names (`legacy`, or what installed packages register) or `FILE.py:NAME`."""
+
+    theme: Annotated[list[str], NoDecode, BeforeValidator(_names)] = []
+    """The theme that the model writes against, for names whose color its answers do not define: `shadcn`, and style
+    sheets or Tailwind configurations, which are read and not run. Of several, the first that defines a name wins, and
+    `shadcn` is below files. What an answer defines itself goes before it. Part of the suite."""
 
     # Adapters.
     base: str | None = None

@@ -17,6 +17,8 @@ POINTS = (
     "evaluation.before_commit",
     "evaluation.held",
     "evaluation.committed",
+    "rescore.before_commit",
+    "rescore.committed",
     "publish.before_log",
     "publish.logged",
     "publish.before_commit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -28,8 +28,16 @@ TABLE_COLUMNS: Final = (
     "outcome",
     "finish_reason",
     "errors",
+    "found",
 )
 Metrics = Mapping[str, float | None]
+ENGINE_METRICS: Final = (
+    "eval/perplexity",
+    "eval/nll_per_char",
+    "eval/references_skipped",
+    "eval/prompts_skipped",
+)
+"""What no scorer has a part in: the same, however the samples are scored."""
 TABLE_CODE_CHARS: Final = 4000
 TABLE_PROMPT_CHARS: Final = 500
 
@@ -80,7 +88,9 @@ class Context:
 
     `note` is told, in a sentence, how the weights got into the engine where that was not the usual way, and `warn`
     what a person should hear of once, though the evaluation goes on. `health` gives the `uimon/…` metrics that only the
-    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers.
+    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers; `theme` is
+    the one that the model writes against. `occurred` gives the rare counts that the run has had, which are charted from
+    then on.
     """
 
     run: str
@@ -93,6 +103,8 @@ class Context:
     clock: Callable[[], float] = time.time
     timer: Callable[[], float] = time.monotonic
     plugins: tuple[scorers.Plugin, ...] = ()
+    theme: scorers.Theme | None = None
+    occurred: Callable[[], Collection[str]] = frozenset
 
 
 def evaluate(
@@ -107,31 +119,37 @@ def evaluate(
     loaded = _load(engine, suite, record, base, context)
     generated = _generate(engine, suite, record, context)
     measured = _measure(engine, suite, record, context)
-    metrics = _sample_metrics(generated, context)
-    metrics |= {
-        "eval/perplexity": measured.perplexity.value,
-        "eval/nll_per_char": measured.perplexity.nll_per_char,
-        "eval/references_skipped": measured.perplexity.skipped,
-        "eval/prompts_skipped": suite.skipped,
-    }
+    metrics = sample_metrics([score for _, score in generated.scored], context.plugins, context.warn)
+    perplexity = measured.perplexity
+    engine_values = (perplexity.value, perplexity.nll_per_char, perplexity.skipped, suite.skipped)
+    metrics |= dict(zip(ENGINE_METRICS, engine_values, strict=True))
     metrics |= _pace(loaded, generated, measured)
     metrics["uimon/evaluation_seconds"] = context.timer() - started
     metrics |= context.health()
-    metrics = {name: value if value is None or math.isfinite(value) else None for name, value in metrics.items()}
+    metrics = finite(metrics)
     uid = row_uid(RowKind.EVAL, context.run, record.step, digest, suite.digest)
     samples = tuple(_sample_record(generation, score, suite) for generation, score in generated.scored)
     evaluation = Evaluation(uid, record.step, suite.digest, metrics, samples, context.clock(), record.name, digest)
-    return evaluation, eval_row(evaluation, context.table)
+    return evaluation, eval_row(evaluation, context.table, context.occurred())
 
 
-def _sample_metrics(generated: _Generated, context: Context) -> dict[str, float | None]:
-    """What the samples say; nothing where no prompt is sampled, since shares of none are no figures."""
-    if not generated.scored:
+def sample_metrics(
+    scores: Sequence[scorers.Sample], plugins: Sequence[scorers.Plugin], warn: Callable[[str], None]
+) -> dict[str, float | None]:
+    """What the samples say; nothing where no prompt is sampled, since shares of none are no figures. `warn` is told of
+    plug-ins that failed.
+    """
+    if not scores:
         return {}
-    report = scorers.report([score for _, score in generated.scored], context.plugins)
+    report = scorers.report(scores, plugins)
     for failure in report.failures:
-        context.warn(failure)
+        warn(failure)
     return dict(report.metrics)
+
+
+def finite(metrics: Metrics) -> dict[str, float | None]:
+    """The metrics with None for what is no finite number, for which JSON has no word."""
+    return {name: value if value is None or math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def stage_of(record: Record) -> Path:
@@ -188,7 +206,8 @@ def _generate(engine: Engine, suite: Suite, record: Record, context: Context) ->
     context.report(Progress(record.step, "generate", 0, total))
     for generation in engine.generate(suite.sampled, suite.sampling, suite.stop_ids):
         begun = context.timer()
-        scored.append((generation, scorers.score_sample(_completion(generation), context.plugins)))
+        answer = (generation.prompt_id, generation.text, generation.finish_reason)
+        scored.append((generation, score_answer(*answer, context.plugins, context.theme)))
         scoring += context.timer() - begun
         context.report(Progress(record.step, "generate", len(scored), total))
         crash_point("evaluation.generating")
@@ -223,13 +242,13 @@ def _pace(loaded: Loaded, generated: _Generated, measured: _Measured) -> Metrics
     }
 
 
-def _completion(generation: Generation) -> scorers.Completion:
-    return scorers.Completion(
-        generation.text,
-        truncated=generation.finish_reason == "length",
-        source=generation.prompt_id,
-        prompt=generation.prompt_id,
-    )
+def score_answer(
+    prompt_id: str, text: str, finish_reason: str, plugins: Sequence[scorers.Plugin], theme: scorers.Theme | None
+) -> scorers.Sample:
+    """The measurements of what a model answered to a prompt, fresh or stored: there is no other way to them."""
+    cut = finish_reason == "length"
+    completion = scorers.Completion(text, truncated=cut, source=prompt_id, prompt=prompt_id)
+    return scorers.score_sample(completion, plugins, theme=theme)
 
 
 def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) -> dict[str, Any]:
@@ -245,11 +264,13 @@ def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) 
     }
 
 
-def eval_row(evaluation: Evaluation, limits: TableLimits) -> Row:
+def eval_row(evaluation: Evaluation, limits: TableLimits, occurred: Collection[str] = ()) -> Row:
     """The row for W&B: every metric that is defined and charted, the step for the x axis, the uid, and the table of
-    samples."""
+    samples. A rare count of 0 is charted only where it has `occurred` in the run before."""
     values: dict[str, JsonScalar] = {
-        name: value for name, value in evaluation.metrics.items() if value is not None and scorers.is_logged(name)
+        name: value
+        for name, value in evaluation.metrics.items()
+        if value is not None and scorers.is_logged(name) and (value or name in occurred or not scorers.is_rare(name))
     }
     values |= {
         "train/global_step": evaluation.step,
@@ -277,7 +298,7 @@ def _table(evaluation: Evaluation, limits: TableLimits) -> Table | None:
 
 def _table_row(step: int, number: int, sample: Any) -> tuple[JsonScalar, ...]:
     score = scorers.Sample.from_dict(sample["score"])
-    errors = "; ".join(f"{e.line}:{e.column} {e.message}" for e in score.errors[:3])
+    errors = "; ".join(f"{error.place} {error.message}" for error in score.errors[:3])
     return (
         step,
         number,
@@ -289,6 +310,7 @@ def _table_row(step: int, number: int, sample: Any) -> tuple[JsonScalar, ...]:
         str(score.outcome),
         sample["finish_reason"],
         errors,
+        score.extraction,
     )
 
 

@@ -55,6 +55,7 @@ class Exporter:
                 "suite": evaluation.suite,
                 "at": evaluation.at,
                 "metrics": dict(evaluation.metrics),
+                "origin": evaluation.origin or None,
             }
             append_records(self._state.evaluations, [body])
 

@@ -16,6 +16,7 @@ What a crash leaves, and what the next start makes of it:
 | after the evaluation was committed         | evaluated       | its row is due; nothing is evaluated again          |
 | between the log in W&B and the commit here | evaluated       | the row is looked for from its mark, found, settled |
 | after the row was read back and committed  | published       | nothing                                             |
+| while stored samples were scored anew      | as before       | the next `uimon rescore` does what is not committed |
 
 A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `failed(engine_died)`.
 
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
@@ -232,20 +234,25 @@ class Ledger(LedgerReading):
 
         False, and nothing is kept, where the checkpoint's writer has not finished it yet, or never will.
         """
-        with self.change() as db:
+        with self.change():
             now = self.record(record.id)
             if now.early or now.digest != record.digest or now.state not in (State.EVALUATING, State.EVALUATED):
                 return False
-            db.execute(
-                "INSERT OR REPLACE INTO evaluation (uid, checkpoint, suite, metrics, at) VALUES (?, ?, ?, ?, ?)",
-                (evaluation.uid, record.id, evaluation.suite, json.dumps(dict(evaluation.metrics)), evaluation.at),
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO sample VALUES (?, ?, ?)",
-                [(evaluation.uid, i, json.dumps(dict(s))) for i, s in enumerate(evaluation.samples)],
-            )
-            self.outbox().add_rows([row])
+            self._keep(evaluation, record.id, row)
             self._settle(record.id, State.PUBLISHED if self.outbox().is_published(row.uid) else State.EVALUATED)
+            return True
+
+    def rescored_as(self, evaluation: Evaluation, row: Row) -> bool:
+        """The samples of `evaluation.origin` were scored anew: the metrics, the samples and the row that is due, in one
+        transaction. What is on record stays as it is, the checkpoint's state included.
+
+        False, and nothing is kept, where this evaluation is on record already, or its origin is not.
+        """
+        with self.change() as db:
+            origin = db.execute("SELECT checkpoint FROM evaluation WHERE uid = ?", (evaluation.origin,)).fetchone()
+            if origin is None or self.evaluation(evaluation.uid) is not None:
+                return False
+            self._keep(evaluation, int(origin["checkpoint"]), row)
             return True
 
     def restore(self, evaluation: Evaluation, row: Row) -> None:
@@ -253,6 +260,11 @@ class Ledger(LedgerReading):
         is 0 where nobody knows it any more.
         """
         with self.change() as db:
+            if evaluation.origin and self.rescored_as(evaluation, row):
+                self.mark_exported(evaluation.uid)
+                return
+            # Where its origin is lost, its samples are all that is known of the checkpoint.
+            evaluation = replace(evaluation, origin="")
             now = self._clock()
             made = db.execute(
                 "INSERT INTO checkpoint (name, step, stamp, path, kind, final, state, digest, seen_at, changed_at) "
@@ -347,6 +359,24 @@ class Ledger(LedgerReading):
         )
         row = self._db.execute("SELECT * FROM checkpoint WHERE name = ? AND stamp = ?", (found.name, found.stamp))
         return to_record(row.fetchone())
+
+    def _keep(self, evaluation: Evaluation, checkpoint_id: int, row: Row) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO evaluation (uid, checkpoint, suite, metrics, at, origin) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                evaluation.uid,
+                checkpoint_id,
+                evaluation.suite,
+                json.dumps(dict(evaluation.metrics)),
+                evaluation.at,
+                evaluation.origin or None,
+            ),
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO sample VALUES (?, ?, ?)",
+            [(evaluation.uid, i, json.dumps(dict(s))) for i, s in enumerate(evaluation.samples)],
+        )
+        self.outbox().add_rows([row])
 
     def _sight_gone(self, latest: Record | None) -> Record | None:
         if latest is None or not (latest.early or latest.state in (State.SEEN, State.COMPLETE)):

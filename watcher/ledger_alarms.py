@@ -58,8 +58,10 @@ class LedgerAlarms:
         found: Iterable[EarlyWarning],
         channels: Mapping[str, frozenset[str]],
         unwatched: Collection[str] = frozenset(),
+        quiet: Collection[str] = frozenset(),
     ) -> Changes:
-        """Keep what is found now, each change once; `channels` says which events each channel passes on.
+        """Keep what is found now, each change once; `channels` says which events each channel passes on. Of the keys
+        that are `quiet` nobody is told that they began.
 
         A warning on record that is not found any more, as after the trainer went back, is over. One that is over when
         it is found first is kept, and nobody is told: what it would have warned of has passed. Nor is anybody told of
@@ -70,7 +72,7 @@ class LedgerAlarms:
         with self._ledger.change() as db:
             known = {row["key"]: int(row["over"]) for row in db.execute("SELECT key, over FROM alarm").fetchall()}
             new = [alarm for key, alarm in alarms.items() if key not in known]
-            begun = tuple(alarm.key for alarm in new if alarm.active)
+            begun = tuple(alarm.key for alarm in new if alarm.active and alarm.key not in quiet)
             lasting = {key for key, alarm in alarms.items() if alarm.active and key not in unwatched}
             kept = lasting.union(unwatched)
             over = tuple(key for key, was in known.items() if was != _OVER and key not in kept)

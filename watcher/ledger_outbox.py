@@ -131,7 +131,7 @@ class LedgerOutbox:
             if self._target is Target.RUN:
                 db.executemany(
                     "UPDATE checkpoint SET state = 'published', changed_at = ? WHERE state = 'evaluated' AND id = "
-                    "(SELECT checkpoint FROM evaluation WHERE uid = ?)",
+                    "(SELECT checkpoint FROM evaluation WHERE uid = ? AND origin IS NULL)",
                     [(now, uid) for uid in uids],
                 )
 

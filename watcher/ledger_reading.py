@@ -19,6 +19,10 @@ _EVALUATION: Final = (
     "checkpoint.seen_at FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint"
 )
 
+_FIRST: Final = "e.rowid = (SELECT MIN(rowid) FROM evaluation WHERE checkpoint = c.id)"
+_LAST: Final = "e.rowid = (SELECT MAX(rowid) FROM evaluation WHERE checkpoint = c.id)"
+"""Of a checkpoint whose samples were scored anew there are several evaluations."""
+
 _OWN: Final = "COALESCE(reason, '') != 'earlier_run'"
 """What is true of a checkpoint that is not held for an earlier run's."""
 
@@ -81,7 +85,9 @@ class LedgerReading(LedgerFile):
         """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
         where = "" if exported is None else f"WHERE exported = {int(exported)}"
         with self._lock:
-            rows = self._db.execute(f"{_EVALUATION} {where} ORDER BY checkpoint.step, evaluation.at").fetchall()
+            rows = self._db.execute(
+                f"{_EVALUATION} {where} ORDER BY checkpoint.step, evaluation.at, evaluation.rowid"
+            ).fetchall()
         return [to_evaluation(row) for row in rows]
 
     def evaluations_after(self, place: int) -> tuple[list[Evaluation], int]:
@@ -94,6 +100,27 @@ class LedgerReading(LedgerFile):
             ).fetchall()
         return [to_evaluation(row) for row in rows], int(rows[-1]["place"]) if rows else place
 
+    def evaluation(self, uid: str) -> Evaluation | None:
+        """The evaluation of this uid, without its samples."""
+        with self._lock:
+            row = self._db.execute(f"{_EVALUATION} WHERE evaluation.uid = ?", (uid,)).fetchone()
+        return None if row is None else to_evaluation(row)
+
+    def rescored(self) -> frozenset[str]:
+        """The uids of the evaluations whose samples were drawn by another one, and scored anew."""
+        with self._lock:
+            rows = self._db.execute("SELECT uid FROM evaluation WHERE origin IS NOT NULL").fetchall()
+        return frozenset(row["uid"] for row in rows)
+
+    def occurred(self) -> frozenset[str]:
+        """The rare counts that were above 0 in an evaluation of this run."""
+        query = (
+            "SELECT DISTINCT one.key FROM evaluation, json_each(evaluation.metrics) AS one "
+            "WHERE one.key LIKE 'eval/extraction\\_%' ESCAPE '\\' AND one.value > 0"
+        )
+        with self._lock:
+            return frozenset(row["key"] for row in self._db.execute(query).fetchall())
+
     def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
         """The samples of one evaluation, in the order of the suite's prompts."""
         with self._lock:
@@ -101,13 +128,13 @@ class LedgerReading(LedgerFile):
         return tuple(json.loads(row["body"]) for row in rows)
 
     def status(self) -> list[dict[str, Any]]:
-        """What `uimon status` shows of every checkpoint, oldest step first."""
+        """What `uimon status` shows of every checkpoint, oldest step first, by the last evaluation of each."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT c.*, e.metrics, o.published_at, o.copies, o.reason AS waiting, o.uid AS row_uid, EXISTS ("
-                "SELECT 1 FROM checkpoint later WHERE later.name = c.name AND later.id > c.id "
-                "AND later.state IN ('evaluated', 'published')) AS superseded "
-                "FROM checkpoint c LEFT JOIN evaluation e ON e.checkpoint = c.id "
+                "SELECT c.*, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
+                "o.uid AS row_uid, EXISTS (SELECT 1 FROM checkpoint later WHERE later.name = c.name "
+                "AND later.id > c.id AND later.state IN ('evaluated', 'published')) AS superseded "
+                f"FROM checkpoint c LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_LAST} "
                 "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id"
             ).fetchall()
         off = self.recall("wandb") == "off"
@@ -121,7 +148,7 @@ class LedgerReading(LedgerFile):
             rows = self._db.execute(
                 "SELECT c.step, c.seen_at, CASE WHEN c.state IN ('evaluated', 'published', 'skipped', 'failed') "
                 "THEN COALESCE(e.at, c.changed_at) END AS settled_at, c.digest IS NOT NULL AS read FROM checkpoint c "
-                "LEFT JOIN evaluation e ON e.checkpoint = c.id "
+                f"LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_FIRST} "
                 f"WHERE c.state != 'seen' AND NOT c.early AND c.step > 0 AND c.seen_at > 0 AND {_OWN}"
             ).fetchall()
         return [(row["step"], row["seen_at"], row["settled_at"], bool(row["read"])) for row in rows]
@@ -166,3 +193,9 @@ class LedgerReading(LedgerFile):
         with self._lock:
             row = self._db.execute("SELECT body FROM suite WHERE request = ?", (request,)).fetchone()
         return None if row is None else str(row["body"])
+
+    def suites(self) -> list[tuple[str, str, str]]:
+        """Every suite that was kept: its request, its digest and its body, the last one first."""
+        with self._lock:
+            rows = self._db.execute("SELECT request, digest, body FROM suite ORDER BY rowid DESC").fetchall()
+        return [(row["request"], row["digest"], row["body"]) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -70,17 +70,17 @@ def _restore(ledger: Ledger, state: StateDir, table: TableLimits) -> int:
     for line in read_records(state.evaluations):
         evaluation = _evaluation(line, samples)
         if evaluation is not None:
-            ledger.restore(evaluation, _row(evaluation, table))
+            ledger.restore(evaluation, _row(evaluation, table, ledger.occurred()))
             restored += 1
     return restored
 
 
-def _row(evaluation: Evaluation, table: TableLimits) -> Row:
+def _row(evaluation: Evaluation, table: TableLimits, occurred: Collection[str]) -> Row:
     """The row that is due; without its table where a sample cannot be read back."""
     try:
-        return eval_row(evaluation, table)
+        return eval_row(evaluation, table, occurred)
     except SampleError:
-        return eval_row(replace(evaluation, samples=()), table)
+        return eval_row(replace(evaluation, samples=()), table, occurred)
 
 
 def _evaluation(line: dict[str, Any], samples: dict[str, dict[int, dict[str, Any]]]) -> Evaluation | None:
@@ -96,6 +96,7 @@ def _evaluation(line: dict[str, Any], samples: dict[str, dict[int, dict[str, Any
             float(line["at"]),
             str(line["name"]),
             str(line["digest"]),
+            origin=str(line.get("origin") or ""),
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -26,7 +26,8 @@ CREATE INDEX checkpoint_name ON checkpoint (name, id);
 CREATE INDEX checkpoint_state ON checkpoint (state, step);
 CREATE TABLE evaluation (
     uid TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL REFERENCES checkpoint (id), suite TEXT NOT NULL,
-    metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0);
+    metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0, origin TEXT);
+CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);
 CREATE TABLE sample (uid TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, position));
 CREATE TABLE row (
     uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, created_at REAL NOT NULL);
@@ -75,6 +76,7 @@ INSERT INTO meta VALUES ('surveyed run', 'yes');
 """,
     2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
     3: "ALTER TABLE checkpoint ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;",
+    4: "ALTER TABLE evaluation ADD COLUMN origin TEXT; CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);",
 }
 """How a ledger of each earlier version becomes one of the next."""
 
@@ -112,7 +114,8 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping. `name`,
-    `digest` and `seen_at` (0: not known) are the checkpoint's.
+    `digest` and `seen_at` (0: not known) are the checkpoint's. `at` is when its samples were drawn (Unix time). Where
+    they were scored anew, `origin` is the uid of the evaluation that drew them; else it is empty.
     """
 
     uid: str
@@ -124,6 +127,7 @@ class Evaluation:
     name: str = ""
     digest: str = ""
     seen_at: float = 0.0
+    origin: str = ""
 
 
 def train_row(run: str, step: int, loss: float) -> Row | None:
@@ -184,6 +188,7 @@ def to_evaluation(row: sqlite3.Row) -> Evaluation:
         row["name"],
         row["digest"] or "",
         row["seen_at"],
+        row["origin"] or "",
     )
 
 
@@ -216,6 +221,8 @@ def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
         "detail": row["detail"],
         "digest": row["digest"],
         "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
+        "suite": row["suite"],
+        "rescored": row["origin"] is not None,
         "published": published,
         "superseded": bool(row["superseded"]),
         "copies": row["copies"] or 1,

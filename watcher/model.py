@@ -73,6 +73,9 @@ class Reason(StrEnum):
     TOKENIZER_MISMATCH = "tokenizer_mismatch"
     TEMPLATE_MISMATCH = "template_mismatch"
 
+    # Stored samples that were to be scored anew.
+    SAMPLES_MISSING = "samples_missing"
+
     # Publication (a row that waits in the outbox).
     DEFERRED = "deferred"
     RUN_NOT_FOUND = "run_not_found"
@@ -154,7 +157,7 @@ class FileStamp:
 @dataclass(frozen=True, slots=True)
 class LoggedStep:
     """What the trainer logged of one training step. `loss`, `grad_norm` and `learning_rate` may be NaN or infinity;
-    what a row does not hold is None.
+    what a row does not hold is None. `rewarded`: the loss is one of rewards (preferences, policies), of no likelihood.
     """
 
     step: int
@@ -162,6 +165,7 @@ class LoggedStep:
     grad_norm: float | None = None
     learning_rate: float | None = None
     epoch: float | None = None
+    rewarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scorers import METRICS, Grade
+from scorers import Grade, grade_of, grades
 from watcher.board import Snapshot
 from watcher.commands.comparison import Comparison
 from watcher.durations import format_duration
@@ -39,18 +39,18 @@ _WARNINGS: Final = 3
 _WARNED: Final = {AlertLevel.INFO: "cyan", AlertLevel.WARN: "yellow", AlertLevel.ERROR: "bold red"}
 
 
-def metric(name: str, value: float | None, samples: float | None = None) -> Text:
-    """A metric's value over so many samples, colored by the band that it falls into.
+def metric(name: str, metrics: Mapping[str, float | None]) -> Text:
+    """A metric's value, colored by the measured band that it falls into.
 
-    >>> metric("eval/syntax_validity_rate", None).plain
+    >>> metric("eval/syntax_validity_rate", {}).plain
     '–'
-    >>> metric("eval/syntax_validity_rate", 0.9531).plain
+    >>> metric("eval/syntax_validity_rate", {"eval/syntax_validity_rate": 0.9531}).plain
     '0.953'
     """
+    value = metrics.get(name)
     if value is None:
         return Text("–", style="dim")
-    info = METRICS.get(name)
-    grade = info.grade(value, samples) if info else None
+    grade = grade_of(name, metrics)
     text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return Text(text, style=_STYLES[grade] if grade else "")
 
@@ -73,11 +73,13 @@ def _cells(row: Mapping[str, Any]) -> list[Text]:
     shown = f"{state} ({row['reason']})" if row["reason"] else str(state)
     if row["superseded"]:
         shown += " (superseded)"
+    if row["rescored"]:
+        shown += " (rescored)"
     metrics = row["metrics"]
     return [
         Text(str(row["step"])),
         Text(shown, style=_STATES.get(state, "")),
-        *(metric(name, metrics.get(name), metrics.get("eval/samples")) for name in COLUMNS),
+        *(metric(name, metrics) for name in COLUMNS),
         Text(
             "" if row["published"] == "no" else row["published"], style="green" if row["published"] == "yes" else "dim"
         ),
@@ -93,6 +95,27 @@ def unevaluated_notes(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
         for row in rows
         if row["state"] in (State.FAILED, State.SKIPPED)
     ]
+
+
+def document_notes(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """How the document that the metrics came with calls the newest values, in one line; empty before there are any.
+
+    >>> row = {"step": 50, "metrics": {"eval/color_entropy": 2.4, "eval/samples": 64.0}}
+    >>> [note.plain for note in document_notes([row])]
+    ["By the bands of the metrics' document, step 50: color_entropy 2.4 medium. Colors above are by measured bands."]
+    """
+    row = next((row for row in reversed(rows) if grades(row["metrics"])), None)
+    if row is None:
+        return []
+    said = [
+        f"{name.removeprefix('eval/')} {row['metrics'][name]:.3g} {grade['document']}"
+        for name, grade in grades(row["metrics"]).items()
+        if grade["document"]
+    ]
+    if not said:
+        return []
+    sentence = f"By the bands of the metrics' document, step {row['step']}: {', '.join(said)}."
+    return [Text(f"{sentence} Colors above are by measured bands.", style="dim")]
 
 
 def warning_notes(warnings: Sequence[Mapping[str, Any]]) -> list[Text]:

@@ -72,8 +72,10 @@ class StateDir:
 class Lease:
     """The right to be the one watcher of a state directory; the kernel takes it back when the process dies."""
 
-    def __init__(self, state: StateDir) -> None:
-        """Take the lease. Raises UimonError(STATE_DIR_BUSY) with the holder, where somebody else has it."""
+    def __init__(self, state: StateDir, otherwise: str = "or give this one its own --state-dir") -> None:
+        """Take the lease. Raises UimonError(STATE_DIR_BUSY) with the holder, where somebody else has it; the sentence
+        says to stop that one, or what can be done `otherwise`.
+        """
         self._file: IO[str] = (state.root / "lock").open("a+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,10 +83,7 @@ class Lease:
             self._file.seek(0)
             holder = self._file.read().strip() or "an unknown process"
             self._file.close()
-            sentence = (
-                f"The state directory {state.root} is in use by {holder}: stop that watcher, "
-                "or give this one its own --state-dir."
-            )
+            sentence = f"The state directory {state.root} is in use by {holder}: stop that watcher, {otherwise}."
             raise UimonError(Reason.STATE_DIR_BUSY, sentence) from None
         self._file.truncate(0)
         self._file.write(f"process {os.getpid()} on {socket.gethostname()}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import scorers
-from scorers import Plugin
+from scorers import Plugin, Theme
 from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp, read_stamp
 from watcher.engine.types import Asked, PromptSpec, Rendered, Sampling
@@ -98,26 +98,48 @@ def _require_most_kept(lost: Sequence[str], usable: Sequence[PromptSpec]) -> Non
         raise UimonError(Reason.TEMPLATE_MISMATCH, lost[0])
 
 
-def request_digest(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = ()) -> str:
+def request_digest(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
     """Digest of what the user asked for: with the same request, a restart continues the same suite."""
-    asked = _asked(settings, val, plugins)
-    asked["reading"] = [_READING, settings.val_format, sorted(settings.val_keys.items())]
+    asked = _asked(settings, val, plugins, theme)
+    asked["reading"] = _reading(settings)
     return _digest(asked)
 
 
-def earlier_digests(settings: Settings, val: ValFile, plugins: Sequence[Plugin] = ()) -> tuple[str, ...]:
+def earlier_digests(
+    settings: Settings, val: ValFile, plugins: Sequence[Plugin] = (), theme: Theme | None = None
+) -> tuple[str, ...]:
     """The same request as earlier versions of uimon wrote it down, whose suites a run in progress goes on with.
 
     They could not be told how to read the file, so a request that says it has none.
     """
-    return () if settings.val_format or settings.val_keys else (_digest(_asked(settings, val, plugins)),)
+    return () if settings.val_format or settings.val_keys else (_digest(_asked(settings, val, plugins, theme)),)
+
+
+def requests_under(settings: Settings, val: ValFile, scorer_version: str) -> frozenset[str]:
+    """Digests of the same request where samples were scored under `scorer_version`, as this and earlier versions of
+    uimon wrote it down.
+    """
+    asked = _asked(settings, val, (), None) | {"scorers": scorer_version}
+    plain = () if settings.val_format or settings.val_keys else (_digest(asked),)
+    return frozenset((_digest(asked | {"reading": _reading(settings)}), *plain))
+
+
+def scored_by(suite: Suite, plugins: Sequence[Plugin], theme: Theme | None = None) -> Suite:
+    """The suite of the same prompts and sampling whose samples are scored by this version, with these plug-ins and
+    against this theme.
+    """
+    return replace(suite, scorer_version=scorers.versions(plugins, theme))
+
+
+def _reading(settings: Settings) -> list[object]:
+    return [_READING, settings.val_format, sorted(settings.val_keys.items())]
 
 
 def _digest(asked: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin]) -> dict[str, Any]:
+def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin], theme: Theme | None) -> dict[str, Any]:
     asked: dict[str, Any] = {
         name: getattr(settings, name)
         for name in (
@@ -138,7 +160,7 @@ def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin]) -> dict[
         "val": val.digest,
         "chat_template": _read_template(settings),
         "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(read_stamp(settings.tokenizer))],
-        "scorers": scorers.versions(plugins),
+        "scorers": scorers.versions(plugins, theme),
     }
 
 
@@ -150,6 +172,7 @@ def build_suite(
     base: Path | None,
     plugins: Sequence[Plugin] = (),
     say: Callable[[str], None] = lambda _: None,
+    theme: Theme | None = None,
 ) -> Suite:
     """Render the first usable prompts of the file, in file order, until there are as many as were asked for.
 
@@ -201,7 +224,7 @@ def build_suite(
         tuple(sorted(stop_ids)),
         sampling,
         rendered.template_digest,
-        scorers.versions(plugins),
+        scorers.versions(plugins, theme),
         len(skipped) + len(lost),
         rendered.context,
         settings.dtype,

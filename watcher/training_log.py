@@ -52,11 +52,16 @@ class LogSign:
 
 
 def measured_loss(row: LoggedStep) -> float | None:
-    """The loss of a row; None where it is 0.0 and nothing shows that it is a number at all.
+    """The loss of a row; None where it is 0.0 and nothing shows that it is a number at all, and where it is no mean of
+    negative log-likelihoods, which have a perplexity: losses of rewards are none, and negative ones.
 
     >>> [measured_loss(LoggedStep(5, 0.0, norm)) for norm in (math.nan, None, 0.0, 0.3)]
     [None, None, None, 0.0]
+    >>> measured_loss(LoggedStep(5, 0.69, 1.0, rewarded=True)) is measured_loss(LoggedStep(5, -0.1, 1.0)) is None
+    True
     """
+    if row.rewarded or row.loss < 0.0:
+        return None
     if row.loss == 0.0 and not (row.grad_norm and math.isfinite(row.grad_norm)):
         return None
     return row.loss

@@ -20,6 +20,10 @@ Issues of the tokenizer carry the codes of https://html.spec.whatwg.org/multipag
 tree construction, which have none there, codes of the same kind: `unclosed`, `stray-end-tag`, `stray-start-tag`,
 `misnested`, `nested`, `duplicate`, `foreign-breakout`, `foster-parented`, `void-end-tag`, and `too-deep`.
 
+Bounds, each with an issue that says so: a tag, or what follows the last one, of `MAX_PIECE` characters (`too_large`:
+nothing else is said of the code), `MAX_DEPTH` open elements, and how often text must be read again as markup
+(`too_complex`). In code that is longer than `MAX_PIECE` the tokenizer's own soft errors are not counted.
+
 Not covered: framesets, quirks mode, single-file Vue or Svelte components.
 """
 
@@ -33,7 +37,7 @@ from scorers.html.elements import RAW_TEXT
 from scorers.html.fast_path import is_ordinary
 from scorers.html.open_elements import Place, Tag
 from scorers.html.state import State
-from scorers.position import Position, shown
+from scorers.position import LineStarts, Position, shown
 from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
 
 if TYPE_CHECKING:
@@ -46,6 +50,8 @@ _EOF_ISSUES = {
     "eof-in-doctype": "the text ends inside the doctype",
     "eof-in-script-html-comment-like-text": "the text ends inside a script",
 }
+_ENDLESS = "the markup here is longer than is read; nothing of the page was judged"
+_AGAIN = "the markup switches between text and tags too often; nothing beyond this place was looked at"
 _SOFT = frozenset(
     ("duplicate-attribute", "missing-whitespace-between-attributes", "invalid-first-character-of-tag-name")
 )
@@ -54,6 +60,8 @@ _BREAKING = _EOF_ISSUES.keys() | {"unexpected-character-in-attribute-name"}
 _IN_NO_NAME = frozenset("\"'<")
 # Browsers flatten trees deeper than 512; far beyond that only a model in a loop goes, and memory must stay bounded.
 MAX_DEPTH = 5_000
+# No page has a tag as long: each attribute and each error of one takes memory.
+MAX_PIECE = 1_000_000
 # Characters that may be copied to start the tokenizer again; pages start it again a few times, loops a million times.
 _MAX_COPIED = 100_000_000
 
@@ -70,6 +78,9 @@ def check_html(code: str) -> Verdict:
     >>> [(i.code, i.position.line) for i in check_html("<main>\\n<div>").issues]
     [('unclosed', 1), ('unclosed', 2)]
     """
+    if len(code) > MAX_PIECE:
+        place = _endless(code)
+        return check_by_rules(code) if place is None else Verdict((SyntaxIssue("too_large", place, _ENDLESS),))
     if is_ordinary(code):
         errors = _errors(code)
         if _BREAKING.isdisjoint(errors):
@@ -101,13 +112,32 @@ def check_by_rules(code: str) -> Verdict:
             state.began.setdefault("doctype", at)
         elif kind is TokenType.COMMENT and state.foreign:
             _skip_character_data(markup, token, at)
-        if len(issues) >= MAX_ISSUES or len(state.open) > MAX_DEPTH:
+        if markup.exhausted:
+            state.issue("too_complex", at, _AGAIN)
+        if markup.exhausted or len(issues) >= MAX_ISSUES or len(state.open) > MAX_DEPTH:
             break
     else:
         insertion_modes.finish(state)
         issues += _end_of_text(markup)
     issues.sort(key=lambda i: (i.position.line, i.position.column))
-    return Verdict(tuple(issues[:MAX_ISSUES]), state.soft + (0 if issues else _forgiven(code)))
+    forgiven = 0 if issues or len(code) > MAX_PIECE else _forgiven(code)
+    return Verdict(tuple(issues[:MAX_ISSUES]), state.soft + forgiven)
+
+
+def _endless(code: str) -> Position | None:
+    """Where a tag, a comment or the text behind the last one is longer than `MAX_PIECE`."""
+    from turbohtml import tokenize
+
+    lines, last = LineStarts(code), (0, 1, 0)
+    for token in tokenize(code, capture_attributes=False):
+        offset = lines.offset(token.line, token.col)
+        if offset - last[0] > MAX_PIECE:
+            break
+        # Text between tags may be of any length; only what stands in the tags themselves is kept.
+        last = offset, token.line, token.col
+    else:
+        offset = len(code)
+    return Position(last[1], last[2] + 1) if offset - last[0] > MAX_PIECE else None
 
 
 class _Markup:
@@ -122,7 +152,9 @@ class _Markup:
         self.code = code
         self.last: Place = (1, 1)
         self.hidden = False
+        self.exhausted = False
         self._copied = 0
+        self._section_end = -1
         # The offset of the line asked for last: places are asked for in order, so that no list of lines is needed.
         self._line, self._line_start = 1, 0
         self._begin(0, (1, 1))
@@ -148,9 +180,21 @@ class _Markup:
         offset = self.offset(at)
         self._copied += len(self.code) - offset
         if self._copied > _MAX_COPIED:
+            self.exhausted = True
             return False
         self._begin(offset, at)
         return True
+
+    def section_end(self, start: int) -> int:
+        """Where the CDATA section that begins at an offset ends: the end of the text for one that nobody closes."""
+        if self._section_end <= start:
+            found = self.code.find("]]>", start)
+            self._section_end = len(self.code) if found < 0 else found + 3
+        return self._section_end
+
+    def stop(self) -> None:
+        """Reads no further."""
+        self.tokens = iter(())
 
     def _begin(self, offset: int, at: Place) -> None:
         from turbohtml import tokenize
@@ -187,12 +231,18 @@ def _read_text(state: State, markup: _Markup, token: Token) -> None:
 
 def _skip_character_data(markup: _Markup, token: Token, at: Place) -> None:
     """Goes on after a CDATA section, which the tokenizer takes for a comment that ends at the first `>`."""
-    if (token.data or "").startswith("[CDATA["):
-        start = markup.offset(at)
-        section = markup.code[start : markup.code.find("]]>", start) + 3]
-        if section:
-            end = Position.of(section, len(section)).inside(Position(*at))
-            markup.read_again((end.line, end.column))
+    if not (token.data or "").startswith("[CDATA["):
+        return
+    code, start = markup.code, markup.offset(at)
+    end = markup.section_end(start)
+    if end == len(code) and not code.endswith("]]>"):
+        markup.stop()
+        return
+    # Where no tag stands in the rest of the section, the tokenizer reads it as text, which is all the same here.
+    comment_end = code.find(">", start, end) + 1
+    if code.find("<", comment_end, end) >= 0:
+        place = Position.of(code[start:end], end - start).inside(Position(*at))
+        markup.read_again((place.line, place.column))
 
 
 def _attribute_names(state: State, tag: Tag) -> None:

@@ -1,7 +1,8 @@
 """What stands on an HTML page: tags, class names, style sheets, colors in attributes. Never a syntax verdict.
 
 The tokens are those that the syntax check judges, so both see the same page. No tree is built of them: nothing that is
-read here depends on what stands inside what. Of the text, only style sheets and scripts are kept.
+read here depends on what stands inside what. Of the text, only style sheets and scripts are kept; what scripts say is
+for `scripts` to read.
 """
 
 from __future__ import annotations
@@ -10,18 +11,58 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from scorers.contents import Contents
+from scorers.contents import Contents, Ground
 from scorers.html.class_attributes import reader_of
 from scorers.measures.dead_classes import is_known_sheet
+from scorers.position import LineStarts
 
-MAX_CHARACTERS = 2_000_000
+if TYPE_CHECKING:
+    from turbohtml import Token
+
+MAX_CHARACTERS = 1_000_000
 COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
 # Attributes in which code stands that may name classes.
 _CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")
+_HANDLER = re.compile(r"on[a-z]+")
+# Elements that are drawn nowhere: the first one after them is the outermost of the page.
+_UNSEEN = frozenset(("head", "title", "meta", "link", "script", "style", "base", "noscript", "template"))
+# A page's background is at most so far inside.
+_MAX_GROUNDS = 6
+_MAX_GROUND = 2_000
 # Longer names come of a missing quote; they are kept out of the cache, because they have no limit.
 _MAX_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """An inline script: its text, the offset at which it begins in the page, the attributes of its start tag, and
+    whether its end tag follows (the end of the text may have cut it off)."""
+
+    text: str
+    offset: int
+    attributes: Mapping[str, str | None]
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """An event handler's attribute (`onclick`): its name and code, and the line and column of its tag."""
+
+    name: str
+    code: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlPage:
+    """What stands on a page, and the code on it that is JavaScript."""
+
+    contents: Contents
+    scripts: tuple[Script, ...]
+    handlers: tuple[Handler, ...]
 
 
 def read_html(code: str) -> Contents:
@@ -31,18 +72,31 @@ def read_html(code: str) -> Contents:
     >>> found.tags, found.class_names, found.sheets, found.inline
     (('style', 'p', 'b'), ('p-4', 'flex', 'w-1'), ('a{color:red}',), ('top:0',))
     """
+    return read_page(code).contents
+
+
+def read_page(code: str) -> HtmlPage:
+    """`read_html`, with the scripts and event handlers in their order.
+
+    >>> page = read_page('<b onclick="go()"></b><script>let a</script>')
+    >>> page.scripts[0].text, page.scripts[0].offset, page.handlers[0].code
+    ('let a', 30, 'go()')
+    """
     found = _Found()
     found.read(code[:MAX_CHARACTERS])
-    return Contents(
-        tags=tuple(found.tags),
-        class_names=tuple(found.class_names),
-        sheets=tuple(found.sheets),
-        inline=tuple(found.inline),
-        color_attributes=tuple(found.colors),
-        scripts=tuple(found.scripts),
-        code=tuple(found.code),
-        has_all_css=found.has_all_css,
-    )
+    return HtmlPage(found.contents(), tuple(found.scripts), tuple(found.handlers))
+
+
+def read_markup(pieces: Iterable[str]) -> Contents:
+    """What stands in pieces of HTML, each for itself: those that a script writes. Their own scripts are data.
+
+    >>> read_markup(["<p class='a'>", "<b class='c"]).class_names
+    ('a',)
+    """
+    found = _Found()
+    for piece in pieces:
+        found.read(piece)
+    return found.contents()
 
 
 @dataclass(slots=True)
@@ -53,21 +107,51 @@ class _Found:
     tags: list[str] = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
-    scripts: list[str] = field(default_factory=list)
+    scripts: list[Script] = field(default_factory=list)
+    handlers: list[Handler] = field(default_factory=list)
     inline: list[str] = field(default_factory=list)
     colors: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     has_all_css: bool = True
+    grounds: list[Ground] = field(default_factory=list)
+    descending: bool = True
+
+    def contents(self) -> Contents:
+        """All of it, but for where it stands."""
+        return Contents(
+            tags=tuple(self.tags),
+            class_names=tuple(self.class_names),
+            sheets=tuple(self.sheets),
+            inline=tuple(self.inline),
+            color_attributes=tuple(self.colors),
+            scripts=tuple(script.text for script in self.scripts),
+            code=tuple(self.code),
+            has_all_css=self.has_all_css,
+            grounds=tuple(self.grounds),
+        )
 
     def read(self, code: str) -> None:
         """Reads a page. Nothing but text can follow the start tag of a style sheet or a script, up to its end tag."""
         from turbohtml import TokenType, tokenize
 
-        start, between = TokenType.START_TAG, TokenType.TEXT
-        texts = {"style": self.sheets, "script": self.scripts}
-        text: list[str] | None = None
+        start, between, end = TokenType.START_TAG, TokenType.TEXT, TokenType.END_TAG
+        lines = LineStarts(code)
+        script: list[str] | None = None
+        sheet = False
+        where, opening = (0, 0), None
         for token in tokenize(code):
             kind = token.type
+            if kind is between:
+                if sheet:
+                    self.sheets.append(token.data or "")
+                elif script is not None:
+                    if not script:
+                        where = token.line, token.col
+                    script.append(token.data or "")
+                continue
+            if script:
+                self._script(script, lines.offset(*where), opening, kind is end)
+            script, sheet = None, False
             if kind is start:
                 tag, attributes = token.tag or "", token.attrs or ()
                 self.tags.append(tag)
@@ -75,13 +159,23 @@ class _Found:
                     use = _use(name) if len(name) <= _MAX_NAME else None
                     if use is not None:
                         self._take(use, value or "")
+                        if use.handler:
+                            self.handlers.append(Handler(name, value or "", token.line, token.col + 1))
                 if tag == "link":
                     self._link(dict(attributes))
-                text = None if token.self_closing else texts.get(tag)
-            elif kind is not between:
-                text = None
-            elif text is not None:
-                text.append(token.data or "")
+                if self.descending and tag not in _UNSEEN:
+                    self._ground(tag, dict(attributes))
+                if not token.self_closing:
+                    sheet = tag == "style"
+                    script, opening = ([], token) if tag == "script" else (None, None)
+            elif self.descending and kind is end and token.tag not in _UNSEEN:
+                self.descending = False
+        if script:
+            self._script(script, lines.offset(*where), opening, False)
+
+    def _script(self, text: list[str], offset: int, opening: Token | None, closed: bool) -> None:
+        attributes = {} if opening is None else dict(opening.attrs or ())
+        self.scripts.append(Script("".join(text), offset, attributes, closed))
 
     def _take(self, use: _Use, value: str) -> None:
         if use.class_names is not None:
@@ -92,6 +186,13 @@ class _Found:
             self.colors.append(value)
         if use.code:
             self.code.append(value)
+
+    def _ground(self, tag: str, attributes: Mapping[str, str | None]) -> None:
+        """The element, as long as each one stands first in the one before."""
+        outermost = not any(ground.tag not in ("html", "body") for ground in self.grounds)
+        classes, style = (attributes.get(name) or "" for name in ("class", "style"))
+        self.grounds.append(Ground(tag, classes[:_MAX_GROUND], style[:_MAX_GROUND], outermost))
+        self.descending = len(self.grounds) < _MAX_GROUNDS
 
     def _link(self, attributes: Mapping[str, str | None]) -> None:
         if "stylesheet" in (attributes.get("rel") or "").lower() and not is_known_sheet(attributes.get("href") or ""):
@@ -105,10 +206,12 @@ class _Use(NamedTuple):
     style: bool
     color: bool
     code: bool
+    handler: bool
 
 
 @lru_cache(maxsize=1 << 12)
 def _use(name: str) -> _Use | None:
     """What an attribute holds; None for nothing that is read here, as it is for most."""
-    use = _Use(reader_of(name), name == "style", name in COLOR_ATTRIBUTES, _CODE.fullmatch(name) is not None)
+    is_code, is_handler = _CODE.fullmatch(name) is not None, _HANDLER.fullmatch(name) is not None
+    use = _Use(reader_of(name), name == "style", name in COLOR_ATTRIBUTES, is_code, is_handler)
     return use if any(use) else None

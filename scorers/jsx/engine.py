@@ -1,12 +1,14 @@
-"""Reads JSX and TSX with TypeScript's own parser, in a V8 that lives inside the process (no node is needed).
+"""Reads JavaScript and TypeScript with TypeScript's own parser, in a V8 that lives inside the process (without node).
 
 The verdict is the compiler's because the parser is (`typescript_parser.js`); what stands in the tree is collected
-beside it (`reader.js`), so that code is parsed once for both. Each process has one engine, made on first use:
-V8 does not survive a fork, but a child makes its own.
+beside it (`reader.js`), so that code is parsed once for both, and what engines and bundlers refuse of code that parses
+is looked for in the same tree (`early_errors.js`). Whether a page's script compiles is asked of V8 itself
+(`scripts.js`). Nothing is ever run. Each process has one engine, made on first use: V8 does not survive a fork, but a
+child makes its own.
 
-Bounds: `MAX_CHARACTERS` of code; `MAX_MEMORY` bytes of heap; time in proportion to the length, `MIN_SECONDS` and a
-second for each `CHARACTERS_PER_SECOND`. Code that nests too deeply for the stack (about 1,000 brackets, 2,000 elements)
-is read up to where it fits.
+Bounds: `MAX_CHARACTERS` of code; `MAX_MEMORY` bytes of heap; a number of tokens in proportion to the length that the
+parser may read, looking ahead and coming back (`reader.js`): unlike a clock, it says the same on a busy machine. Code
+that nests too deeply for the stack (about 1,000 brackets, 2,000 elements) is read up to where it fits.
 
 Against TypeScript 5.9.3 on 12,181 files (300 generated, 1,612 real, 195 fixtures, 10,074 mutations) this agrees on all;
 oxc-python 0.1.1, which is faster (0.1 ms for 4 KB, this one about 2), differs on 11, gives no places and has no
@@ -19,29 +21,46 @@ import atexit
 import ctypes
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from scorers.contents import Ground
 
 if TYPE_CHECKING:
     from py_mini_racer import JSFunction, MiniRacer
 
 # A completion of 128k tokens stays below this.
 MAX_CHARACTERS = 600_000
-# A busy machine parses more than this a second; some texts ("export export …") take the parser quadratic time.
-MIN_SECONDS = 5.0
-CHARACTERS_PER_SECOND = 60_000
+# Stands in `Source.markup` for what a script puts into it (a character for private use).
+HOLE = "\ue000"
+# Ends a fault of the engine, not a text: what the other bounds let through takes a few seconds of CPU time.
+MAX_SECONDS = 600.0
 MAX_MEMORY = 1 << 30
 # Far above what a component holds; a parser is started for each.
 MAX_PIECES = 20_000
 
 
+class Kind(Enum):
+    """What code is read as. `TSX` is any file of React; `SCRIPT` and `MODULE` are what a page runs as it stands."""
+
+    TSX = "tsx"
+    JS = "js"
+    TS = "ts"
+    SCRIPT = "script"
+    MODULE = "module"
+
+
 @dataclass(frozen=True, slots=True)
 class ParseError:
-    """One diagnostic of the parser. `code` is TypeScript's number, `offset` counts characters of the code.
+    """One diagnostic of the parser, or of V8 where a page's script does not compile.
+
+    `code` is TypeScript's number, or `UNCOMPILED`; `offset` counts characters of the code.
 
     For tags that do not match, `opening` is the offset of the opening tag, `opened` and `closed` are the names; both
     are empty for a fragment, `closed` also where no closing tag follows.
@@ -55,6 +74,20 @@ class ParseError:
     closed: str = ""
 
 
+UNCOMPILED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyError:
+    """What the parser accepts and every engine refuses: which rule of `early_errors.js`, where, of which name, and the
+    offset of what came first, where there is such a thing."""
+
+    rule: str
+    offset: int
+    name: str
+    first: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Lint:
     """What parses, though React refuses it or warns: which rule, where, and the attribute's or the element's name."""
@@ -66,38 +99,68 @@ class Lint:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one text of JSX or TSX holds, in text order.
+    """What one text of JavaScript or TypeScript holds, in text order.
 
-    `classes` are words where class names stand; `loose` holds the words of each other literal with a dash or a colon.
-    `attributes` and `properties` are string literals with the attribute or the key that they belong to; `sheets` is CSS
-    in `<style>` and in styled components. `unread` names the limit that kept the parser from reading on, and `end` is
-    the offset up to which it came.
+    `early` is None where code does not parse. `classes` are words where class names stand; `loose` holds the words of
+    each other literal with a dash or a colon. `attributes` and `properties` are colors, as far as they are known, with
+    the attribute or the key that they belong to; `literals` are colors that the code uses in some other way
+    (`colors.js` says what counts), and `variables` those that a palette in it defines. `sheets` is CSS in `<style>`, in
+    `__html` and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with
+    `HOLE` for what is put into it; `imports` are module names; `grounds` may be the page's background. `unread` names the
+    limit that kept the parser from reading on, and `end` is the offset up to which it came.
     """
 
     errors: tuple[ParseError, ...] = ()
+    early: tuple[EarlyError, ...] | None = None
     lint: tuple[Lint, ...] = ()
     tags: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     loose: tuple[tuple[str, ...], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
+    literals: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
     sheets: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
+    markup: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    grounds: tuple[Ground, ...] = ()
     unread: str | None = None
     end: int = 0
 
 
 @lru_cache(maxsize=2)
-def read_source(code: str, jsx: bool = True) -> Source:
-    """Parses and reads `code`, as TSX: every JSX file without Flow types is one; without `jsx` as TypeScript, which
-    casts with `<T>`. Never raises.
+def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
+    """Parses and reads `code`; every JSX file without Flow types is TSX, too. Never raises.
 
     >>> source = read_source('export default () => <p className="flex">{a as string}</q>')
     >>> source.classes, [(error.code, error.opened, error.closed) for error in source.errors]
     (('flex',), [(17002, 'p', 'q')])
+    >>> read_source("let a = 1\\nlet b c", Kind.SCRIPT).errors
+    (ParseError(code=0, offset=16, message="Unexpected identifier 'c'", opening=None, opened='', closed=''),)
     """
-    readable = code[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
-    answer = _answer("readJsx", len(readable), readable, jsx)
-    return Source(unread="too_complex") if answer is None else _source(answer, code, readable)
+    readable = _readable(code[:MAX_CHARACTERS])
+    answer = _asked("readSource", readable, kind.value)
+    found: dict[str, Any] = {"complex": True} if answer is None else json.loads(answer)
+    if "complex" in found:
+        return Source(unread="too_complex")
+    source = _source(found, code, readable)
+    if source.unread == "too_large":
+        # Where the text was cut, errors are the cut's.
+        return replace(source, errors=(), early=None, lint=())
+    if found.get("refused") and source.unread is None:
+        return replace(source, errors=(_uncompiled(readable, kind),))
+    return source
+
+
+def refused_handlers(codes: Sequence[str]) -> tuple[tuple[int, str], ...]:
+    """The index and V8's sentence of each event handler's attribute (`onclick="…"`) that does not compile.
+
+    >>> refused_handlers(["return go()", "go("])
+    ((1, "Unexpected token '}'"),)
+    """
+    answer = _asked("refusedHandlers", json.dumps([_readable(code) for code in codes]))
+    return () if answer is None else tuple((index, message) for index, message in json.loads(answer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +183,25 @@ def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | Non
     length = sum(len(piece.code) for piece in pieces)
     if length > MAX_CHARACTERS or len(pieces) > MAX_PIECES:
         return None
-    asked = json.dumps([[piece.shape, piece.code, piece.typed] for piece in pieces])
-    answer = _answer("checkPieces", length, asked)
+    answer = _asked("checkPieces", json.dumps([[piece.shape, piece.code, piece.typed] for piece in pieces]))
     if answer is None:
         return None
     return tuple(
         None if found is None else _error(_Offsets(piece.code), *found)
-        for piece, found in zip(pieces, answer, strict=True)
+        for piece, found in zip(pieces, json.loads(answer), strict=True)
     )
 
 
-def _answer(function: str, length: int, *asked: str | bool) -> Any:
-    """What a function of the engine answers on code of some length; None where it came to no end."""
+def _readable(code: str) -> str:
+    return code.encode("utf-8", "replace").decode()
+
+
+def _asked(function: str, *arguments: str) -> str | None:
+    """What a function of the engine answers; None where its memory or its time came to an end."""
     from py_mini_racer import JSEvalException, JSTimeoutException
 
     try:
-        seconds = MIN_SECONDS + length / CHARACTERS_PER_SECOND
-        return json.loads(str(_engine().functions[function](*asked, timeout_sec=seconds)))
+        return str(_engine().functions[function](*arguments, timeout_sec=MAX_SECONDS))
     except JSEvalException as error:
         if not isinstance(error, JSTimeoutException):
             # A heap that was full once refuses everything from then on.
@@ -144,21 +209,60 @@ def _answer(function: str, length: int, *asked: str | bool) -> Any:
         return None
 
 
+def _uncompiled(code: str, kind: Kind) -> ParseError:
+    """Why V8 refuses a script: its sentence, and the place, which only an exception that nobody catches has."""
+    from py_mini_racer import JSEvalException
+
+    try:
+        _engine().functions["compileScript"](code, kind.value, timeout_sec=MAX_SECONDS)
+    except JSEvalException as error:
+        found = _REFUSAL.match(str(error))
+        if found is None:
+            _close()
+        else:
+            # V8 puts two lines before the body of a function; scripts.js puts another one before a module.
+            line = int(found["line"]) - (3 if kind is Kind.MODULE else 2)
+            return ParseError(UNCOMPILED, _offset_of(code, line, len(found["before"])), found["message"])
+    return ParseError(UNCOMPILED, 0, "the script does not compile")
+
+
+_REFUSAL = re.compile(r"undefined:(?P<line>\d+): SyntaxError: (?P<message>[^\n]*)\n[^\n]*\n(?P<before> *)\^")
+
+
+def _offset_of(code: str, line: int, column: int) -> int:
+    """The offset of a column (in UTF-16 units, from 0) of a line (from 1); the end for a line behind the last one."""
+    lines = code.split("\n")
+    if line > len(lines):
+        return len(code)
+    return sum(map(len, lines[: line - 1])) + line - 1 + _Offsets(lines[line - 1])(column)
+
+
 def _source(found: dict[str, Any], code: str, readable: str) -> Source:
     place = _Offsets(readable)
     deep = found["deep"]
     return Source(
         errors=tuple(_error(place, *entry) for entry in found["errors"]),
+        early=None if found["early"] is None or deep is not None else tuple(_early(place, *e) for e in found["early"]),
         lint=tuple(Lint(rule, place(offset), name) for rule, offset, name in found["lint"] or ()),
         tags=tuple(found["tags"]),
         classes=tuple(found["classes"]),
         loose=tuple(tuple(words) for words in found["loose"]),
         attributes=tuple((name, text) for name, text in found["attributes"]),
         properties=tuple((name, text) for name, text in found["properties"]),
+        literals=tuple(found["literals"]),
+        variables=tuple((name, text) for name, text in found["variables"]),
         sheets=tuple(found["sheets"]),
+        inline=tuple(found["inline"]),
+        markup=tuple(found["markup"]),
+        imports=tuple(found["imports"]),
+        grounds=tuple(Ground(*entry) for entry in found["grounds"]),
         unread="too_deep" if deep is not None else "too_large" if len(readable) < len(code) else None,
         end=len(readable) if deep is None else place(deep),
     )
+
+
+def _early(place: _Offsets, rule: str, at: int, name: str, first: int) -> EarlyError:
+    return EarlyError(rule, place(at), name, None if first < 0 else place(first))
 
 
 def _error(place: _Offsets, code: int, at: int, message: str, opening: int = -1, *names: str) -> ParseError:
@@ -186,7 +290,7 @@ class _Offsets:
 
 @dataclass(frozen=True, slots=True)
 class _Engine:
-    """V8, and the functions in it that read code, by name; V8 ends when nobody holds it."""
+    """V8, and the functions in it that read code; V8 ends when nobody holds it."""
 
     v8: MiniRacer
     functions: Mapping[str, JSFunction]
@@ -222,19 +326,14 @@ def _engine() -> _Engine:
     return _engines[process]
 
 
+_FUNCTIONS = ("readSource", "compileScript", "refusedHandlers", "checkPieces")
+
+
 def _make_engine() -> _Engine:
     from py_mini_racer import MiniRacer
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "reader.js", "pieces.js"):
+    for name in ("typescript_parser.js", "early_errors.js", "scripts.js", "names.js", "colors.js", "reader.js", "pieces.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
-    return _Engine(v8, {name: _function(v8, name) for name in ("readJsx", "checkPieces")})
-
-
-def _function(v8: MiniRacer, name: str) -> JSFunction:
-    from py_mini_racer import JSFunction
-
-    function = v8.eval(name)
-    assert isinstance(function, JSFunction)
-    return function
+    return _Engine(v8, {name: cast("JSFunction", v8.eval(name)) for name in _FUNCTIONS})

@@ -5,7 +5,10 @@
 //
 // The compiler comes as one file with a comment before each of its modules, in the order of their dependencies. All up
 // to the parser are kept, less those that speak to an operating system; of the messages, those that the kept modules
-// use. The result defines `typescript.createSourceFile`, `typescript.forEachChild` and `typescript.SyntaxKind`.
+// use. The result defines `typescript.createSourceFile`, `forEachChild`, `skipTrivia`, `SyntaxKind` and one thing that the
+// compiler does not have: `typescript.allow(count)`, after which the scanner reads `count` tokens and then throws
+// `typescript.Exhausted`. Some texts take the parser quadratic time, because it looks ahead and comes back; a count of
+// tokens bounds that alike on every machine, however busy it is, as no clock does.
 // That it says the same as the whole compiler is what `python -m tests.agreement jsx` checks.
 
 import { createRequire } from 'node:module'
@@ -34,12 +37,19 @@ for (const { name, text } of kept) {
 }
 const messages = Object.fromEntries([...used].sort().filter((n) => ts.Diagnostics[n]).map((n) => [n, ts.Diagnostics[n]]))
 
+const SCAN = 'function scan() {\n    fullStartPos = pos;'
+const scanner = kept.find(({ name }) => name === 'src/compiler/scanner.ts')
+if (scanner.text.split(SCAN).length !== 2) throw new Error(`typescript ${ts.version} has another scanner`)
+scanner.text = scanner.text.replace(SCAN, SCAN.replace('{', '{\n    if ((allowedTokens -= 1) < 0) throw new Exhausted();'))
+
 const { outputFiles } = await build({
   stdin: {
     contents: [
-      'var sys, tracing, tracingEnabled, __export = () => {};',
+      'var sys, tracing, tracingEnabled, __export = () => {}, allowedTokens = Infinity;',
+      'class Exhausted extends Error {}',
+      'const allow = (count) => { const left = allowedTokens; allowedTokens = count; return left; };',
       ...kept.map(({ name, text }) => (name === MESSAGES ? `var Diagnostics = ${JSON.stringify(messages)};` : text)),
-      'globalThis.typescript = { createSourceFile, forEachChild, SyntaxKind };',
+      'globalThis.typescript = { createSourceFile, forEachChild, skipTrivia, SyntaxKind, allow, Exhausted };',
     ].join('\n'),
   },
   bundle: true,

@@ -1,32 +1,60 @@
-// What one file of JSX or TSX holds, read from TypeScript's syntax tree in one walk; runs in the embedded engine, after
-// typescript_parser.js. `readJsx(code, jsx)`, with `jsx` false for TypeScript without JSX, answers with JSON:
+// What one file of JavaScript or TypeScript holds, read from TypeScript's syntax tree in one walk; runs in the embedded
+// engine, after typescript_parser.js, early_errors.js, scripts.js and colors.js. `readSource(code, kind)`, with a key of `KINDS`,
+// answers with JSON:
 //
 //   errors      [code, offset, sentence] of the parser; for tags that do not match also [opening offset, opened, closed]
+//   early       [rule, offset, name, earlier offset or -1] of early_errors.js; null for code that does not parse
 //   lint        [rule, offset, name]: what parses, though React refuses it or warns; null for code that does not parse
 //   deep        offset from which on the code nests too deeply for the stack, or null; nothing beyond it was read
+//   complex     true for code that keeps the parser looking ahead for too long; nothing else is said of it
+//   refused     true for a page's script that V8 does not compile, and of which `early` does not say why
 //   tags        names of the elements, in the order of their opening tags
 //   classes     words of the literals that stand where class names do
 //   loose       the other literals in which some word has a dash or a colon
-//   attributes  [name, literal] and properties [name, literal]: literals that belong to an attribute, to a key
-//   sheets      CSS in `<style>` and in the templates of styled components
+//   attributes  [name, text] and properties [name, text]: colors, as far as they are known, of an attribute, of a key
+//   literals    colors that the code uses in some other way; colors.js says what counts
+//   variables   [name, text]: colors that a palette in code defines
+//   sheets      CSS in `<style>`, in `__html` and in the templates of styled components
+//   inline      CSS that a script sets as an element's style
+//   markup      HTML in literals, with `HOLE` for what a script puts into it
+//   imports     the modules that are imported
 //
 // Offsets count UTF-16 units. Nothing here recurses: nesting is limited by the parser alone.
 
 'use strict'
 
-globalThis.readJsx = (() => {
+globalThis.readSource = (() => {
   const { createSourceFile, forEachChild, SyntaxKind: K } = typescript
+  const { takesColor, TEXTS, PALETTES } = makeColors
   const LATEST = 99
-  const TS = 3
-  const TSX = 4
+  // TypeScript's number for the language, and what early_errors.js reads the code as.
+  const KINDS = {
+    tsx: [4, 'file'], js: [1, 'file'], ts: [3, 'file'], script: [1, 'script'], module: [1, 'module'],
+  }
+  // Tokens that the parser may read for each character, looking ahead and coming back, and for a text of any length:
+  // real files take it up to 1.5.
+  const TOKENS_PER_CHARACTER = 20
+  const MIN_TOKENS = 20_000_000
 
   // clsx and its kin take class names as keys of objects, too: `clsx({ flex: on })`.
   const KEYED_CALLS = new Set(['cn', 'clsx', 'cx', 'classNames', 'classnames', 'twMerge', 'twJoin'])
-  const CLASS_CALLS = new Set([...KEYED_CALLS, 'cva', 'tv', 'tw'])
+  // jQuery's setters of class names.
+  const CLASS_SETTERS = ['addClass', 'removeClass', 'toggleClass']
+  const CLASS_CALLS = new Set([...KEYED_CALLS, 'cva', 'tv', 'tw', ...CLASS_SETTERS])
+  // What sets an attribute or a property by its name; what finds or names things.
+  const SETTERS = new Set(['setAttribute', 'attr', 'css', 'setProperty'])
+  const LOOKUPS = new Set(
+    ('$ jQuery querySelector querySelectorAll getElementById getElementsByClassName getElementsByTagName closest matches ' +
+      'contains hasClass addEventListener removeEventListener createElement createElementNS getContext getItem setItem ' +
+      'removeItem fetch log warn error on off emit getAttribute removeAttribute hasAttribute').split(' '),
+  )
+  // Properties whose text is shown, or names something.
+  const PLAIN_TEXT = new Set('id name type value title alt src href textContent innerText placeholder'.split(' '))
+  const MARKUP = /<[a-z][a-z0-9-]*[\s>\/]/i
+  const HOLE = '\ue000'
   const CSS_TAGS = new Set(['css', 'styled', 'keyframes', 'createGlobalStyle', 'injectGlobal'])
   const CLASS_NAME = /class(?:es|names?)?$/i
   const COMMENTS = /^(?:\s|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*/
-  const MAX_LITERAL = 2000
   const MAX_ERRORS = 100
   // JSX tags that do not match: the code of TypeScript's message.
   const WRONG_CLOSING = new Set([17002, 17015])
@@ -44,41 +72,77 @@ globalThis.readJsx = (() => {
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
 
-  function readJsx(code, jsx) {
+  const COMPARED = { kind: 'other', text: true }
+  // Around what stands in an element.
+  const WITHIN = { kind: 'loose', within: true }
+
+  function readSource(code, kind) {
     let length = code.length
     for (;;) {
       try {
-        return JSON.stringify({ ...read(code.slice(0, length), jsx), deep: length < code.length ? length : null })
+        const found = kind === 'script' || kind === 'module' ? readScript : read
+        return JSON.stringify({ ...found(code.slice(0, length), kind), deep: length < code.length ? length : null })
       } catch (error) {
+        if (error instanceof typescript.Exhausted) return '{"complex": true}'
         if (!(error instanceof RangeError)) throw error
         length = Math.floor(length / 2)
       }
     }
   }
 
-  function read(code, jsx) {
-    const file = parse(code, jsx ? TSX : TS)
-    if (file.parseDiagnostics.length === 0) return walk(file, code, 0)
+  // A page's script: V8 says whether it compiles, as it does in a browser.
+  function readScript(code, kind) {
+    const readable = withoutHtmlComments(code)
+    const file = parse(readable, kind)
+    const compiles = scripts.compiles(file, code, kind)
+    const parses = file.parseDiagnostics.length === 0
+    let early = parses ? earlyErrors(file, KINDS[kind][1]) : null
+    // V8 is right about a script; of a module it does not see what is imported and exported.
+    if (compiles && kind === 'script') early = (early ?? []).filter(([rule]) => scripts.UNSEEN.has(rule))
+    return { ...walk(file, readable, 0), errors: [], early, refused: !compiles && !early?.length }
+  }
+
+  // Of a script that began as a comment for browsers without scripts; TypeScript knows no such comments.
+  function withoutHtmlComments(code) {
+    return code.includes('<!--') || code.includes('-->')
+      ? code.replace(/^[ \t]*(?:<!--|-->).*$/gm, (line) => ' '.repeat(line.length))
+      : code
+  }
+
+  function read(code, kind) {
+    const file = parse(code, kind)
+    if (file.parseDiagnostics.length === 0) return { ...walk(file, code, 0), early: earlyErrors(file, KINDS[kind][1]) }
+    if (kind === 'ts') return walk(file, code, 0)
     // A model asked for a component may answer with adjacent elements and no component around them.
     const start = COMMENTS.exec(code)[0].length
-    if (jsx && (code[start] === '<' || code[start] === '{')) {
+    if (code[start] === '<' || code[start] === '{') {
       const wrapped = `${code.slice(0, start)}<>${code.slice(start)}\n</>`
-      const fragment = parse(wrapped, TSX)
-      if (fragment.parseDiagnostics.length === 0) return walk(fragment, wrapped, 2)
+      const fragment = parse(wrapped, kind)
+      if (fragment.parseDiagnostics.length === 0) {
+        const early = earlyErrors(fragment, 'file').map(([rule, at, name, first]) => [rule, at - 2, name, Math.max(first - 2, -1)])
+        return { ...walk(fragment, wrapped, 2), early }
+      }
     }
     return walk(file, code, 0)
   }
 
-  const parse = (code, kind) => createSourceFile('code.tsx', code, LATEST, false, kind)
+  function parse(code, kind) {
+    typescript.allow(MIN_TOKENS + TOKENS_PER_CHARACTER * code.length)
+    return createSourceFile('code.tsx', code, LATEST, false, KINDS[kind][0])
+  }
 
   function walk(file, code, shift) {
     // React's rules are for code that parses.
     const lintable = file.parseDiagnostics.length === 0
-    const found = { lint: lintable ? [] : null, tags: [], classes: [], loose: [], attributes: [], properties: [], sheets: [] }
+    const colors = makeColors()
+    const found = {
+      lint: lintable ? [] : null, early: null, tags: [], classes: [], loose: [], attributes: [], properties: [], literals: [],
+      variables: [], sheets: [], inline: [], markup: [], imports: [], colors,
+    }
     const closings = new Map()
     const openings = new Map()
     // What stands around a node: `names` where class names stand, `loose` where they may, `other` where they do not;
-    // `owner` is the attribute or the key that a literal belongs to.
+    // `owner` is the attribute or the key of a color place (colors.js), `text` marks what is a text or an address.
     const waiting = [[file, { kind: 'loose' }]]
     while (waiting.length > 0) {
       const [node, around] = waiting.pop()
@@ -87,7 +151,8 @@ globalThis.readJsx = (() => {
       const inside = visit(node, around, found, code, shift)
       if (inside.length > 0) for (const entry of inside.reverse()) waiting.push(entry)
     }
-    return { errors: distinct(file.parseDiagnostics).map(describe), ...found }
+    colors.finish(found)
+    return { errors: distinct(file.parseDiagnostics).map(describe), ...found, colors: undefined }
 
     function pair(opening, closing) {
       closings.set(closing.pos, opening)
@@ -121,55 +186,77 @@ globalThis.readJsx = (() => {
   }
 
   // The children that are to be visited, each with what is around it; what the node itself says goes into `found`.
-  function visit(node, around, found, code, shift) {
+  function visit(node, place, found, code, shift) {
+    const { colors } = found
+    const around = place.owner === undefined ? place : colors.use(node, place)
     switch (node.kind) {
       case K.ImportDeclaration:
       case K.ExportDeclaration:
+        if (node.moduleSpecifier) found.imports.push(textOf(node.moduleSpecifier))
+        return []
+      case K.ExportAssignment:
+        return isConfig(node.expression) ? [] : children(node, around)
       case K.InterfaceDeclaration:
       case K.TypeAliasDeclaration:
         return []
       case K.StringLiteral:
       case K.NoSubstitutionTemplateLiteral:
+        colors.string(node, around, found)
         literal(node.text, around, found)
         return []
       case K.TemplateExpression:
         return template(node, around, found)
       case K.TaggedTemplateExpression:
-        return tagged(node, around, found, code)
+        return tagged(node, around, found)
       case K.JsxOpeningElement:
       case K.JsxSelfClosingElement:
         found.tags.push(nameOf(node.tagName, code))
         if (found.lint) lint(node, found.lint, code, shift)
-        return children(node, { kind: 'loose' })
+        colors.ground(node, found.tags.at(-1), !around.within)
+        return children(node, WITHIN)
       case K.JsxElement:
         if (nameOf(node.openingElement.tagName, code) === 'style') {
-          for (const child of node.children) if (child.expression) found.sheets.push(plain(child.expression, code))
-          return [[node.openingElement, { kind: 'loose' }]]
+          for (const child of node.children) if (child.expression) colors.sheets.push(child.expression)
+          return [[node.openingElement, WITHIN]]
         }
-        return children(node, { kind: 'loose' })
+        return children(node, WITHIN).map((entry) => (entry[0] === node.openingElement ? [entry[0], around] : entry))
       case K.JsxFragment:
-        return children(node, { kind: 'loose' })
+        return children(node, around.within ? WITHIN : { kind: 'loose' })
       case K.JsxAttribute:
         return node.initializer ? [[node.initializer, attribute(nameOf(node.name, code))]] : []
       case K.PropertyAssignment:
         return property(node, around, found, code)
       case K.ShorthandPropertyAssignment:
+        colors.shorthand(node)
         if (around.keyed) literal(textOf(node.name), around, found)
         return []
       case K.CallExpression:
       case K.NewExpression:
-        return call(node, around)
+        colors.iterate(node)
+        return call(node, around, found)
+      case K.Block:
+      case K.ArrowFunction:
+      case K.FunctionExpression:
+      case K.FunctionDeclaration:
+      case K.MethodDeclaration:
+        colors.enter(node)
+        return children(node, around)
+      case K.ForOfStatement:
+        colors.loop(node)
+        return children(node, around)
       case K.BinaryExpression:
-        return binary(node, around)
+        return binary(node, around, found)
       case K.ConditionalExpression:
         return [[node.condition, without(around)], [node.whenTrue, around], [node.whenFalse, around]]
       case K.ElementAccessExpression:
-        return [[node.expression, around], [node.argumentExpression, { kind: 'other' }]]
+        return [[node.expression, around], [node.argumentExpression, COMPARED]]
       case K.CaseClause:
-        return children(node, around).map(([child]) => [child, child === node.expression ? { kind: 'other' } : around])
+        return children(node, around).map(([child]) => [child, child === node.expression ? COMPARED : around])
       case K.ExpressionStatement:
         return node.expression.kind === K.StringLiteral ? [] : children(node, around)
       case K.VariableDeclaration:
+        if (node.initializer) colors.declare(node)
+      // falls through
       case K.Parameter:
       case K.BindingElement:
       case K.PropertyDeclaration: {
@@ -189,11 +276,20 @@ globalThis.readJsx = (() => {
   }
 
   // Beside a class name, but not one itself: a condition, an argument of some other function.
-  const without = (around) => (around.kind === 'names' ? { kind: 'loose' } : around)
+  function without(around) {
+    if (around.kind === 'names') return { kind: 'loose' }
+    return around.owner === undefined ? around : { kind: around.kind }
+  }
 
   function attribute(name) {
     const kind = CLASS_NAME.test(name) ? 'names' : name === 'style' ? 'other' : 'loose'
-    return { kind, owner: name, list: 'attributes' }
+    return placeOf('attributes', name, kind)
+  }
+
+  // What stands in an attribute or under a key: a color, a text that is none, or anything.
+  function placeOf(list, name, kind) {
+    if (takesColor(list, name)) return { kind, owner: name, list }
+    return TEXTS.has(name) ? { kind, text: true } : { kind }
   }
 
   function property(node, around, found, code) {
@@ -203,28 +299,84 @@ globalThis.readJsx = (() => {
     else if (around.keyed) literal(name, around, found)
     else if (around.kind === 'loose') literal(name, { kind: 'loose' }, found)
     const kind = CLASS_NAME.test(name) ? 'names' : around.keyed ? 'loose' : around.kind
-    inside.push([node.initializer, { kind, owner: name, list: 'properties' }])
+    inside.push([node.initializer, placeOf('properties', name, kind)])
+    if (name === '___html') found.colors.markups.push(node.initializer)
+    else if (PALETTES.has(name)) found.colors.palettes.push(node.initializer)
     return inside
   }
 
-  function call(node, around) {
+  function call(node, around, found) {
     const callee = node.expression
     const args = node.arguments ?? []
-    if (callee.kind === K.ImportKeyword || textOf(callee) === 'require') return []
+    if (callee.kind === K.ImportKeyword || textOf(callee) === 'require') {
+      if (isText(args[0])) found.imports.push(args[0].text)
+      return []
+    }
     const name = textOf(callee.name ?? callee)
+    const setter = SETTERS.has(name) && isText(args[0]) ? setting(args[0].text) : null
+    if (setter !== null) return [[callee, around], ...args.slice(1).map((argument) => [argument, setter])]
+    if (LOOKUPS.has(name)) {
+      return [[callee, around], ...args.map((argument) => [argument, isText(argument) ? { kind: 'other' } : without(around)])]
+    }
     const list = textOf(callee.expression?.name) === 'classList'
     const inside = CLASS_CALLS.has(name) || list ? { kind: 'names', keyed: KEYED_CALLS.has(name) } : without(around)
     // `tv({ … })(…)`, `['a', 'b'].join(' ')`: what is called may hold class names itself.
     return [[callee, around], ...args.map((argument) => [argument, inside])]
   }
 
-  function binary(node, around) {
+  // What `setAttribute(name, …)` and its kin set.
+  function setting(name) {
+    if (name === 'class') return { kind: 'names' }
+    if (name === 'style') return { kind: 'other', list: 'inline' }
+    return placeOf(name.includes('-') ? 'properties' : 'attributes', name, 'other')
+  }
+
+  // What is assigned to a property: class names, an element's style or one of its colors, text that is neither.
+  function assigned(left, around) {
+    const name = textOf(left.name ?? left)
+    if (CLASS_NAME.test(name)) return { kind: 'names' }
+    if (left.kind === K.PropertyAccessExpression) {
+      if (name === 'style' || name === 'cssText') return { kind: 'other', list: 'inline' }
+      if (textOf(left.expression.name) === 'style') return placeOf('properties', name, 'other')
+      if (PLAIN_TEXT.has(name)) return { kind: 'other', text: true }
+    }
+    return takesColor('properties', name) ? placeOf('properties', name, around.kind) : around
+  }
+
+  // A config of Tailwind says what class names mean; it uses none.
+  const isConfigured = (left, right) =>
+    (textOf(left.name) === 'config' && textOf(left.expression) === 'tailwind') ||
+    (textOf(left.name) === 'exports' && textOf(left.expression) === 'module' && isConfig(right))
+
+  function isConfig(node) {
+    let at = node
+    while (at.kind === K.SatisfiesExpression || at.kind === K.AsExpression || at.kind === K.ParenthesizedExpression) at = at.expression
+    if (at.kind === K.CallExpression && at.arguments.length === 1) [at] = at.arguments
+    return at.kind === K.ObjectLiteralExpression && at.properties.some(({ name }) => /^(?:theme|content|presets)$/.test(textOf(name)))
+  }
+
+  // `'<p class="' + name + '">'`: HTML in pieces, read as one text with holes.
+  function sum(node, around, found) {
+    const parts = []
+    let left = node
+    while (left.kind === K.BinaryExpression && left.operatorToken.kind === K.PlusToken) {
+      parts.push(left.right)
+      left = left.left
+    }
+    parts.push(left)
+    parts.reverse()
+    if (!parts.some((part) => isText(part) && MARKUP.test(part.text))) return parts.map((part) => [part, around])
+    found.markup.push(parts.map((part) => (isText(part) ? part.text : HOLE)).join(''))
+    return parts.filter((part) => !isText(part)).map((part) => [part, around])
+  }
+
+  function binary(node, around, found) {
     const operator = node.operatorToken.kind
-    if (COMPARISONS.has(operator)) return [[node.left, { kind: 'other' }], [node.right, { kind: 'other' }]]
+    if (COMPARISONS.has(operator)) return [[node.left, COMPARED], [node.right, COMPARED]]
     if (operator === K.AmpersandAmpersandToken) return [[node.left, without(around)], [node.right, around]]
-    if (operator === K.EqualsToken) {
-      const name = textOf(node.left.name ?? node.left)
-      return [[node.left, around], [node.right, CLASS_NAME.test(name) ? { kind: 'names' } : around]]
+    if (operator === K.PlusToken) return sum(node, around, found)
+    if (operator === K.EqualsToken || operator === K.PlusEqualsToken) {
+      return isConfigured(node.left, node.right) ? [] : [[node.left, around], [node.right, assigned(node.left, around)]]
     }
     return [[node.left, around], [node.right, around]]
   }
@@ -233,46 +385,53 @@ globalThis.readJsx = (() => {
   function template(node, around, found) {
     const inside = []
     const pieces = [node.head, ...node.templateSpans.map((span) => span.literal)]
-    pieces.forEach(({ text }, index) => {
-      let whole = text
-      if (index > 0) whole = whole.replace(/^\S+/, '')
-      if (index < pieces.length - 1) whole = whole.replace(/\S+$/, '')
-      literal(whole, around, found)
-    })
+    if (pieces.some(({ text }) => MARKUP.test(text))) found.markup.push(pieces.map(({ text }) => text).join(HOLE))
+    else if (around.list === 'inline') found.inline.push(pieces.map(({ text }) => text).join(' '))
+    else {
+      pieces.forEach(({ text }, index) => {
+        literal(text.slice(index > 0 ? wordEnd(text) : 0, index < pieces.length - 1 ? wordStart(text) : text.length), around, found)
+      })
+    }
     for (const span of node.templateSpans) inside.push([span.expression, around])
     return inside
   }
 
-  function tagged(node, around, found, code) {
+  // Where the word that a text begins with ends, and where the word begins that it ends with.
+  const wordEnd = (text) => Math.max(0, /\s|$/.exec(text).index)
+  function wordStart(text) {
+    let at = text.length
+    while (at > 0 && !/\s/.test(text[at - 1])) at -= 1
+    return at
+  }
+
+  function tagged(node, around, found) {
     let tag = node.tag
     while (tag.expression) tag = tag.expression
     if (CSS_TAGS.has(textOf(tag))) {
-      found.sheets.push(plain(node.template, code))
+      found.colors.sheets.push(node.template)
       return []
     }
     return [[node.tag, around], [node.template, CLASS_CALLS.has(textOf(tag)) ? { kind: 'names' } : around]]
   }
 
   function literal(text, around, found) {
-    if (around.owner !== undefined && text.length <= MAX_LITERAL) found[around.list].push([around.owner, text])
+    if (MARKUP.test(text)) {
+      found.markup.push(text)
+      return
+    }
+    if (around.list === 'inline') found.inline.push(text)
     if (around.kind === 'other') return
     const words = text.split(/\s+/).filter((word) => word !== '')
     if (around.kind === 'names') for (const word of words) found.classes.push(word)
     else if (/[-:]/.test(text)) found.loose.push(words)
   }
 
+  const isText = (node) => node?.kind === K.StringLiteral || node?.kind === K.NoSubstitutionTemplateLiteral
+
   // Of an identifier or a literal; empty for anything else.
   const textOf = (node) => node?.escapedText ?? node?.text ?? ''
 
   const nameOf = (node, code) => code.slice(node.pos, node.end).trim()
-
-  // A template with its expressions left out; CSS around them stays readable.
-  function plain(node, code) {
-    if (node.kind === K.TemplateExpression) {
-      return node.head.text + node.templateSpans.map((span) => span.literal.text).join(' ')
-    }
-    return node.text ?? ''
-  }
 
   function lint(node, issues, code, shift) {
     const tag = nameOf(node.tagName, code)
@@ -303,5 +462,8 @@ globalThis.readJsx = (() => {
     return RENAMED.has(name) || DASHED.test(name) ? 'attribute_name' : null
   }
 
-  return readJsx
+  globalThis.compileScript = (code, kind) => scripts.compile(kind === 'module' ? parse(code, kind) : null, code, kind)
+  globalThis.refusedHandlers = (codes) => scripts.refusedHandlers(JSON.parse(codes))
+
+  return readSource
 })()

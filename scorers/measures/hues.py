@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from scorers.css.palette import hue_bin
+from scorers.css.palette import CUSTOM, hue_bin
 from scorers.sample import Sample
 
 
@@ -26,3 +26,20 @@ def hues_of(sample: Sample) -> Counter[str]:
         if hue := hue_bin(token):
             counts[hue] += count
     return counts
+
+
+def hue_known(sample: Sample) -> bool:
+    """Whether it is known if any color of a page has a hue; false for what holds no code.
+
+    A page whose colors have none is not called gray while a theme that nobody knows defines others of its colors.
+
+    >>> from dataclasses import replace
+    >>> from scorers import Outcome
+    >>> page = Sample("", Outcome.VALID, fingerprint="f")
+    >>> hue_known(page), hue_known(replace(page, unresolved_colors=3)), hue_known(replace(page, fingerprint=""))
+    (True, False, False)
+    """
+    if not sample.fingerprint:
+        return False
+    unresolved = sample.unresolved_colors or any(token.startswith(CUSTOM) for token, _ in sample.colors)
+    return not unresolved or bool(hues_of(sample))

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from scorers.metrics.catalog import METRICS, POOLED, RATES
+from scorers.extraction import Found
+from scorers.measures.hues import hue_known, hues_of
+from scorers.metrics.catalog import EXTRACTION, METRICS, POOLED, RATES
 from scorers.metrics.likeness import ALIKE, Likeness, distinct, likeness
 from scorers.metrics.resampling import REPLICATES, bootstrap
 from scorers.metrics.statistics import Interval, clustered_wilson
 from scorers.metrics.tally import Tally
-from scorers.sample import Outcome, Sample
+from scorers.sample import DARK, Outcome, Sample
 
 Metrics = dict[str, float | None]
 
@@ -46,11 +48,20 @@ def _counts(samples: Sequence[Sample], prompts: Sequence[str]) -> Metrics:
         "eval/samples": float(len(samples)),
         "eval/prompts": float(len(set(prompts))),
         **{f"eval/outcome_{outcome.value}": float(outcomes[outcome]) for outcome in Outcome},
+        **_shapes(samples),
         "eval/soft_issues": float(sum(sample.soft_issues for sample in samples)),
         "eval/total_colors_used": _if_any(samples, sum(sample.num_colors for sample in samples)),
         "eval/distinct_colors": _if_any(samples, len({name for s in samples for name, _ in s.colors})),
         "eval/unique_tailwind_classes": _if_any(samples, len({name for s in samples for name, _ in s.classes})),
     }
+
+
+def _shapes(samples: Sequence[Sample]) -> Metrics:
+    """How many answers came in each shape. A shape that only another version of uimon knows keeps its name."""
+    # Blank answers were stored without one.
+    found = Counter(s.extraction or (Found.EMPTY.value if s.outcome is Outcome.EMPTY else "") for s in samples)
+    names = (*(shape.value for shape in Found), *sorted(filter(None, found)))
+    return {f"{EXTRACTION}{name}": float(found[name]) for name in names}
 
 
 def _if_any(samples: Sequence[Sample], count: int) -> float | None:
@@ -67,6 +78,8 @@ def _rates(samples: Sequence[Sample], prompts: Sequence[str], alike: Likeness | 
         "eval/repetition_share": [(p, s.loops) for s, p in pairs if s.loops is not None],
         "eval/script_error_rate": [(p, s.script_errors > 0) for s, p in pairs if s.script_errors is not None],
         "eval/early_error_rate": [(p, s.early_errors > 0) for s, p in pairs if s.early_errors is not None],
+        "eval/hueless_share": [(p, not hues_of(s)) for s, p in pairs if hue_known(s)],
+        "eval/lightness_dark_share": [(p, s.lightness == DARK) for s, p in pairs if s.lightness],
         "eval/duplicate_share": _copies(pairs),
         "eval/lookalike_share": [] if alike is None else [(p, v >= ALIKE) for p, v in _nearest(alike)],
     }

@@ -1,7 +1,8 @@
 """What each prompt's samples add to the pooled statistics, and the statistics as functions of the sum.
 
 A unit is a vector of non-negative numbers, in sections: occurrences of each color family and of each shade, every
-page's share of each hue, the pages that a hue leads, and sums that are divided by one another.
+page's share of each hue, the pages that a hue leads, those that are light and dark, and sums that are divided by one
+another.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from scorers.css.palette import BLUE_PURPLE, HUE_BINS, family
+from scorers.css.palette import BLUE_PURPLE, CUSTOM, HUE_BINS, family
 from scorers.measures.hues import hues_of
 from scorers.metrics.likeness import Likeness
 from scorers.metrics.statistics import chances, entropy
-from scorers.sample import Sample
+from scorers.sample import DARK, LIGHT, Sample
 
 # Below this many color tokens, the hues of one page say nothing.
 MIN_TOKENS = 3
@@ -24,6 +25,7 @@ DRAWS = 3
 Lane = tuple[str, str]
 _HUES = tuple(dict.fromkeys(HUE_BINS.values()))
 _BLUE_PURPLE = _HUES.index(BLUE_PURPLE)
+_LIGHTNESS = (LIGHT, DARK)
 # The sums that statistics are made of, in their order in a unit.
 _SUMS = (
     "samples",
@@ -38,6 +40,7 @@ _SUMS = (
     "compared",
     "similarity",
     "nearest",
+    "floor",
     "unresolved",
     "colored",
 )
@@ -64,7 +67,8 @@ class Tally:
         shades = sorted({token for sample in samples for token, _ in sample.colors})
         families = sorted({family(token) for token in shades})
         hues = [(kind, hue) for kind in ("hue", "leader") for hue in _HUES]
-        lanes = [*(("family", f) for f in families), *(("shade", s) for s in shades), *hues, *(("", s) for s in _SUMS)]
+        pages = [*hues, *(("lightness", value) for value in _LIGHTNESS), *(("", name) for name in _SUMS)]
+        lanes = [*(("family", f) for f in families), *(("shade", s) for s in shades), *pages]
         place = {lane: number for number, lane in enumerate(lanes)}
         units = {prompt: [0.0] * len(lanes) for prompt in prompts}
         classes = _rarefied(samples)
@@ -83,15 +87,17 @@ class Tally:
         """The pooled statistics by their names, of the sum of units; the scale of the sum does not matter."""
         hues = self.families + self.shades
         leaders = hues + len(_HUES)
-        rest = leaders + len(_HUES)
+        lightness = leaders + len(_HUES)
+        rest = lightness + len(_LIGHTNESS)
         samples, colors, classes, classes_3, hue_pages, utilities, tokens, dead, judged, *others = sums[rest:]
-        compared, similarity, nearest, unresolved, colored = others
+        compared, similarity, nearest, floor, unresolved, colored = others
         return {
             "eval/color_entropy": entropy(sums[: self.families]),
             "eval/color_shade_entropy": entropy(sums[self.families : hues]),
             "eval/hue_entropy": entropy(sums[hues:leaders]),
             "eval/blue_purple_share": _ratio(sums[hues + _BLUE_PURPLE], hue_pages),
-            "eval/dominant_hue_share": _ratio(max(sums[leaders:rest]), hue_pages),
+            "eval/dominant_hue_share": _ratio(max(sums[leaders:lightness]), hue_pages),
+            "eval/lightness_entropy": entropy(sums[lightness:rest]),
             "eval/unique_tailwind_classes_3": _moved(self.classes_3, _ratio(classes_3, samples), DRAWS),
             "eval/unique_tailwind_classes_1": _ratio(classes, samples),
             "eval/distinct_colors_1": _ratio(colors, samples),
@@ -99,12 +105,15 @@ class Tally:
             "eval/dead_class_rate": _ratio(dead, judged),
             "eval/structure_similarity": _moved(self.similarity, _ratio(similarity, compared), 2),
             "eval/structure_nearest": _ratio(nearest, compared),
+            "eval/structure_floor": _ratio(floor, compared),
             "eval/unresolved_color_share": _ratio(unresolved, colored),
         }
 
     def total(self) -> Sequence[float]:
         """The sum of all units."""
-        return [sum(lane) for lane in zip(*self.units, strict=True)] or [0.0] * (2 * len(_HUES) + len(_SUMS))
+        return [sum(lane) for lane in zip(*self.units, strict=True)] or [0.0] * (
+            2 * len(_HUES) + len(_LIGHTNESS) + len(_SUMS)
+        )
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -129,12 +138,15 @@ def _contributions(
             yield prompt, ("shade", token), count
         for lane, amount in _hue_lanes(sample):
             yield prompt, lane, amount
+        if sample.lightness in _LIGHTNESS:
+            yield prompt, ("lightness", sample.lightness), 1
         sums = _sums(sample) | {"classes_3": classes[number] if classes else 0}
         yield from ((prompt, ("", name), amount) for name, amount in sums.items())
-    for prompt, mean, nearest in zip(alike.prompts, alike.means, alike.nearest, strict=True) if alike else ():
-        yield prompt, ("", "compared"), 1
-        yield prompt, ("", "similarity"), mean
-        yield prompt, ("", "nearest"), nearest
+    if alike is None:
+        return
+    for prompt, mean, nearest, floor in zip(alike.prompts, alike.means, alike.nearest, alike.floors, strict=True):
+        for name, amount in (("compared", 1.0), ("similarity", mean), ("nearest", nearest), ("floor", floor)):
+            yield prompt, ("", name), amount
 
 
 def _sums(sample: Sample) -> dict[str, float]:
@@ -146,7 +158,8 @@ def _sums(sample: Sample) -> dict[str, float]:
         "class_tokens": sample.class_tokens,
         "dead_classes": sample.dead_classes,
         "judged_classes": sample.judged_classes,
-        "unresolved": sample.unresolved_colors,
+        # Older samples kept the names of unresolved colors among their tokens.
+        "unresolved": sample.unresolved_colors + sum(n for name, n in sample.colors if name.startswith(CUSTOM)),
         "colored": sample.num_colors + sample.unresolved_colors,
     }
 
@@ -209,5 +222,7 @@ def _sizes(samples: Sequence[Sample], alike: Likeness | None) -> Mapping[str, in
         "eval/utility_share": sum(bool(sample.class_tokens) for sample in samples),
         "eval/structure_similarity": compared,
         "eval/structure_nearest": compared,
+        "eval/structure_floor": compared,
+        "eval/lightness_entropy": sum(sample.lightness in _LIGHTNESS for sample in samples),
         "eval/unresolved_color_share": sum(bool(s.num_colors or s.unresolved_colors) for s in samples),
     }

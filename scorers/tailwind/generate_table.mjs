@@ -1,4 +1,4 @@
-// Writes tailwind.json: which class names Tailwind CSS v3 and v4 turn into CSS, and the v4 palette.
+// Writes tailwind.json: which class names Tailwind CSS v3 and v4 turn into CSS, and their palettes.
 //
 //   npm install --no-save --prefix /tmp/tw tailwindcss3@npm:tailwindcss@3 tailwindcss4@npm:tailwindcss@4
 //   node scorers/tailwind/generate_table.mjs /tmp/tw > scorers/tailwind/table.json
@@ -121,6 +121,13 @@ for (const [key, { value }] of v4.theme.entries()) {
   const match = /^--color-(.+)$/.exec(key)
   const numbers = /^oklch\(([\d.]+)% ([\d.]+) ([\d.]+|none)\)$/.exec(value)
   if (match && numbers) palette[match[1]] = numbers.slice(1).map((text) => (text === 'none' ? '0' : text)).join(' ')
+}
+// v3 wrote the same colors as hex, most of them a little less vivid.
+const paletteOfV3 = {}
+const colorsOfV3 = resolveConfig({ content: [] }).theme.colors
+for (const name of Object.keys(palette)) {
+  const [family, shade] = name.split('-')
+  if (colorsOfV3[family]?.[shade]) paletteOfV3[name] = colorsOfV3[family][shade]
 }
 const KEYWORDS = ['black', 'white', 'transparent', 'current', 'inherit']
 const colors = {}
@@ -277,6 +284,7 @@ process.stdout.write(
       source: 'npm tailwindcss, MIT, Copyright (c) Tailwind Labs, Inc.',
       versions: `${version('tailwindcss3')} ${version('tailwindcss4')}`,
       palette,
+      palette_v3: paletteOfV3,
       spacing: SPACING,
       v4: { ...dialect('v4'), variants: variantsOfV4(), theme: await namespacesOfV4() },
       v3: { ...dialect('v3'), variants: variantsOfV3(), theme: themeKeysOfV3() },

@@ -22,7 +22,8 @@ def segments(text: str, separator: str) -> list[str]:
     """
     if separator not in text or not _SPECIAL.search(text):
         return text.split(separator)
-    parts, start, index, open_brackets = [], 0, 0, ""
+    parts, start, index = [], 0, 0
+    open_brackets: list[str] = []
     while index < len(text):
         character = text[index]
         if character == separator and not open_brackets:
@@ -31,9 +32,9 @@ def segments(text: str, separator: str) -> list[str]:
         elif character in "\\'\"":
             index = _skip(text, index)
         elif character in _CLOSING:
-            open_brackets += _CLOSING[character]
+            open_brackets.append(_CLOSING[character])
         elif open_brackets and character == open_brackets[-1]:
-            open_brackets = open_brackets[:-1]
+            open_brackets.pop()
         index += 1
     return [*parts, text[start:]]
 
@@ -48,18 +49,19 @@ def is_arbitrary(text: str) -> bool:
         return False
     if not _SPECIAL.search(text):
         return True
-    index, open_brackets = 0, ""
+    index = 0
+    open_brackets: list[str] = []
     while index < len(text):
         character = text[index]
         if character in "\\'\"":
             index = _skip(text, index)
         elif character in "([":
-            open_brackets += _CLOSING[character]
+            open_brackets.append(_CLOSING[character])
         elif character in ")]};":
             if not open_brackets:
                 return False
             if character == open_brackets[-1]:
-                open_brackets = open_brackets[:-1]
+                open_brackets.pop()
         index += 1
     return not open_brackets
 

@@ -11,11 +11,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 
-from scorers.css.declarations import blocks, color_tokens, declarations
-from scorers.css.palette import CUSTOM, palette
+from scorers.css.declarations import blocks, declarations
+from scorers.css.palette import UNRESOLVED, Color, named, palette
+from scorers.css.values import definition_color
 from scorers.tailwind.config import Expression, Value, read_config
-from scorers.tailwind.utility import MAX_CLASS_LENGTH, NO_ADDITIONS, Additions, data
+from scorers.tailwind.conventions import CONVENTIONAL, is_conventional
+from scorers.tailwind.utility import MAX_NAME_LENGTH, Additions, data
 
 MAX_COLORS = 2_000
 MAX_WORDS = 20_000
@@ -31,72 +34,72 @@ _VARIANT_SPACES = {"breakpoint": ("", "max-", "min-"), "container": ("@", "@max-
 _SUBSTITUTION = re.compile(r"\$\{[^{}]*\}")
 _UTILITY = re.compile(r"@utility\s+([\w-]+)")
 _CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
-# Theme colors that design systems (shadcn/ui, daisyUI, Material) define outside of the component that uses them.
-CONVENTIONAL = frozenset(
-    (
-        "primary",
-        "secondary",
-        "accent",
-        "background",
-        "foreground",
-        "muted",
-        "destructive",
-        "border",
-        "card",
-        "popover",
-        "input",
-        "ring",
-        "brand",
-        "success",
-        "warning",
-        "error",
-        "danger",
-        "info",
-        "surface",
-        "base",
-        "sidebar",
-        "chart",
-        "tertiary",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
     """`variables` maps `--name` to its first definition; `colors` maps a theme color (`brand-500`) to its CSS value
-    (empty where only running the code would tell); `additions` is what the theme adds to Tailwind's grammar."""
+    (empty where only running the code would tell); `additions` is what the theme adds to Tailwind's grammar. `identity`
+    tells the contents of given themes apart (`given`)."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str] = field(default_factory=dict)
-    additions: Additions = NO_ADDITIONS
+    additions: Additions = CONVENTIONAL
+    identity: str = ""
 
-    def token(self, name: str) -> str | None:
-        """The token of a theme color: its palette color, else `custom:name`; None for a name that no theme has, and for
-        one that stands for no color (`transparent`).
+    def over(self, other: Theme) -> Theme:
+        """This theme, and of the other what this one does not define.
 
-        A page may define `.text-primary` in plain CSS: a variable of the same name then says which color that is.
+        >>> both = Theme({"--a": "red"}, {"b": "var(--a)"}).over(Theme({"--a": "blue", "--c": "blue"}))
+        >>> both.variables, both.color("b").token
+        ({'--a': 'red', '--c': 'blue'}, 'red-500')
+        """
+        if not (self.variables or self.colors) and self.additions is CONVENTIONAL:
+            return other
+        additions = other.additions if self.additions is CONVENTIONAL else self.additions.joined(other.additions)
+        variables = {**other.variables, **self.variables}
+        return Theme(variables, {**other.colors, **self.colors}, additions)
 
-        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).token("brand")
+    def color(self, name: str) -> Color | None:
+        """A theme color: `UNRESOLVED` where its definition is not known, None for a name that no theme has and for one
+        that stands for no color (`transparent`).
+
+        A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name then says which
+        color that is.
+
+        >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand").token
         'red-500'
-        >>> Theme({"--color-primary": "#fff"}).token("primary"), Theme().token("primary-dark"), Theme().token("center")
-        ('white', 'custom:primary-dark', None)
+        >>> Theme({"--primary": "0 100% 50%"}).color("primary") == Theme({"--color-primary": "#f00"}).color("primary")
+        True
+        >>> Theme().color("primary-dark") is UNRESOLVED, Theme().color("center")
+        (True, None)
         """
         value = self.colors.get(name)
         if value is None:
-            if name.partition("-")[0] not in CONVENTIONAL:
+            if not is_conventional(name):
                 return None
             value = self.variables.get(f"--color-{name}") or self.variables.get(f"--{name}") or ""
         if value in palette():
-            return value
+            return named(value)
         if value.strip().lower() in _NO_COLOR:
             return None
-        tokens = color_tokens(value, self.variables)
-        return tokens[0] if tokens else CUSTOM + name
+        return definition_color(value, self.variables) or self._by_variable(name) or UNRESOLVED
+
+    def _by_variable(self, name: str) -> Color | None:
+        """Where `hsl(var(--primary))` stands for no color, as a page gives `--primary` in another form."""
+        value = self.variables.get(f"--{name}")
+        return None if value is None else definition_color(value, self.variables)
 
 
-def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
-    """The theme that style sheets and scripts of one page define. The first definition of a name wins (`:root` before
-    `.dark`). Never raises.
+def read_theme(
+    styles: Iterable[str],
+    scripts: Iterable[str],
+    variables: Iterable[tuple[str, str]] = (),
+    *,
+    shared: bool = False,
+) -> Theme:
+    """The theme that style sheets, scripts and CSS variables of code define. The first definition of a name wins
+    (`:root` before `.dark`). `shared` says that it is the theme of many pages. Never raises.
 
     >>> theme = read_theme(["@theme { --font-hand: x; --color-sea: #00f }"], ["tailwind.config = {theme: {extend: {"
     ...     "spacing: {18: '4.5rem'}, screens: {tablet: '640px'}, colors: {brand: {DEFAULT: 'red'}}}}}"])
@@ -106,10 +109,11 @@ def read_theme(styles: Iterable[str], scripts: Iterable[str]) -> Theme:
     reading = _Reading()
     for style in styles:
         reading.style(style)
+    for name, value in variables:
+        reading.variable(name, value)
     for script in scripts:
         reading.config(read_config(script))
-    additions = Additions(frozenset(reading.colors), frozenset(reading.words), frozenset(reading.variants))
-    return Theme(reading.variables, reading.colors, additions)
+    return Theme(reading.variables, reading.colors, reading.additions(shared))
 
 
 @dataclass(slots=True)
@@ -121,20 +125,31 @@ class _Reading:
     words: set[str] = field(default_factory=set)
     variants: set[str] = field(default_factory=set)
 
+    def additions(self, shared: bool) -> Additions:
+        if not (self.colors or self.words or self.variants):
+            return CONVENTIONAL
+        colors = CONVENTIONAL.colors.union(self.colors)
+        return Additions(colors, frozenset(self.words), frozenset(self.variants), shared)
+
     def style(self, style: str) -> None:
         for name, value in declarations(style) if "--" in style else ():
-            if name.startswith("--") and len(self.variables) < MAX_COLORS:
-                self.variables.setdefault(name, value[:MAX_DEFINITION])
+            if name.startswith("--"):
+                self.variable(name, value)
         if "@" not in style:
             return
         for block in blocks(style, "@theme"):
             for name, value in declarations(block):
-                if name.startswith("--") and len(name) <= MAX_CLASS_LENGTH:
+                if name.startswith("--") and len(name) <= MAX_NAME_LENGTH:
                     self._definition(name.removeprefix("--"), value)
         self._add(_UTILITY.findall(style))
         self.variants.update(_CUSTOM_VARIANT.findall(style)[:MAX_COLORS])
 
+    def variable(self, name: str, value: str) -> None:
+        if len(self.variables) < MAX_COLORS:
+            self.variables.setdefault(name, value[:MAX_DEFINITION])
+
     def config(self, config: Mapping[str, Value]) -> None:
+        self._daisyui(config.get("daisyui"))
         theme = config.get("theme")
         if not isinstance(theme, dict):
             return
@@ -144,9 +159,18 @@ class _Reading:
                 if isinstance(value, dict) and key != "extend":
                     self._key(key, value)
 
+    def _daisyui(self, options: Value | None) -> None:
+        """The colors of the first theme that a page defines for daisyUI."""
+        themes = options.get("themes") if isinstance(options, dict) else None
+        for entry in themes if isinstance(themes, list) else ():
+            for theme in entry.values() if isinstance(entry, dict) else ():
+                for name, value in theme.items() if isinstance(theme, dict) else ():
+                    if isinstance(value, str) and name in CONVENTIONAL.colors:
+                        self._color(name, value)
+
     def _key(self, key: str, values: Mapping[str, Value]) -> None:
         if _COLOR_KEY.fullmatch(key):
-            for name, value in _colors(values, ""):
+            for name, value in _colors(values):
                 self._color(name, value)
             return
         for name in values:
@@ -169,7 +193,10 @@ class _Reading:
 
     def _color(self, name: str, value: str) -> None:
         if len(self.colors) < MAX_COLORS:
-            self.colors.setdefault(name, value[:MAX_DEFINITION])
+            value = self.colors.setdefault(name, value[:MAX_DEFINITION])
+            # What `theme(colors.brand)` means, and v4's `var(--color-brand)`.
+            if value:
+                self.variable(f"--color-{name}", f"var(--color-{value})" if value in palette() else value)
 
     def _variant(self, name: str) -> None:
         if len(self.variants) < MAX_COLORS:
@@ -187,16 +214,27 @@ def _roots(version: str) -> dict[str, tuple[str, ...]]:
     return {key: tuple(roots.split()) for roots, keys in table.items() for key in keys.split()}
 
 
-def _colors(tree: Mapping[str, Value], prefix: str) -> Iterator[tuple[str, str]]:
-    """The flattened colors of a config: `brand`, `brand-500`."""
-    for name, value in tree.items():
-        full = prefix if name == "DEFAULT" and prefix else f"{prefix}-{name}" if prefix else name
+def _colors(tree: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    """The flattened colors of a config: `brand`, `brand-500`. A part may be in it many times, by a constant's name, so
+    the steps are bounded, too."""
+    waiting: list[tuple[str, Value]] = [("", dict(tree))]
+    for _ in range(MAX_WORDS):
+        if not waiting:
+            return
+        full, value = waiting.pop()
         if isinstance(value, dict):
-            yield from _colors(value, full)
+            names = islice(value.items(), MAX_COLORS)
+            waiting += reversed([(_joined(full, name), part) for name, part in names])
         elif isinstance(value, str):
             yield full, value
         elif isinstance(value, Expression):
             yield from _evaluated(full, value.text)
+
+
+def _joined(prefix: str, name: str) -> str:
+    if not prefix:
+        return name
+    return prefix if name == "DEFAULT" else f"{prefix}-{name}"
 
 
 def _evaluated(name: str, code: str) -> Iterator[tuple[str, str]]:

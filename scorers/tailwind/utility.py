@@ -20,7 +20,12 @@ from typing import Any
 from scorers.tailwind.text import NUMBER, bracketed, is_arbitrary, is_name, parenthesized, segments
 from scorers.tailwind.variants import VariantsOfV3, VariantsOfV4
 
-MAX_CLASS_LENGTH = 300
+# Pictures stand in class names as they are (`bg-[url(data:…)]`).
+MAX_CLASS_LENGTH = 100_000
+# Of names that a theme gives, and of the class names that are remembered: memory stays bounded, whatever a page holds.
+MAX_NAME_LENGTH = 300
+# No root of Tailwind is longer, so that a name with many dashes is taken apart in linear time.
+_MAX_ROOT = 40
 COLOR_WORDS = frozenset(("black", "white", "transparent", "current", "inherit"))
 
 _NONE: frozenset[str] = frozenset()
@@ -36,7 +41,7 @@ _HINTS = {
     **{"url": "image:", "integer": "number:", "angle": "angle", "vector": "angle", "any": "variable"},
 }
 # What an arbitrary value is, where no hint says so; the first that fits counts.
-_NUMERIC = r"[+-]?\d*\.?\d+(?:e[+-]?\d+)?"
+_NUMERIC = r"[+-]?(?:\d++(?:\.\d++)?|\.\d++)(?:e[+-]?\d++)?"
 _SHAPES = (
     ("variable", re.compile(r"var\(|--[\w-]+$")),
     ("color", re.compile(r"#|(?:rgba?|hsla?|hwb|color|(?:ok)?(?:lab|lch)|light-dark|color-mix)\(")),
@@ -63,11 +68,18 @@ class Utility:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """What a page's theme adds: names of colors, whole utilities (`font-display`) and variants (`tablet`)."""
+    """What a theme adds: names of colors, whole utilities (`font-display`) and variants (`tablet`). `shared` says that
+    many pages have the same, so that what was parsed is worth keeping."""
 
     colors: frozenset[str] = _NONE
     words: frozenset[str] = _NONE
     variants: frozenset[str] = _NONE
+    shared: bool = False
+
+    def joined(self, other: Additions) -> Additions:
+        """What both add."""
+        words, variants = self.words | other.words, self.variants | other.variants
+        return Additions(self.colors | other.colors, words, variants)
 
 
 NO_ADDITIONS = Additions()
@@ -134,13 +146,21 @@ def parse_utility(name: str, additions: Additions = NO_ADDITIONS) -> Utility | N
     """
     if not name or len(name) > MAX_CLASS_LENGTH:
         return None
-    utility = _by_default(name)
-    return utility if utility is not None or additions == NO_ADDITIONS else _parse_either(name, additions)
+    utility = _by_default(name) if len(name) <= MAX_NAME_LENGTH else _parse_either(name, NO_ADDITIONS)
+    if utility is not None or additions is NO_ADDITIONS:
+        return utility
+    shared = additions.shared and len(name) <= MAX_NAME_LENGTH
+    return _by_convention(name, additions) if shared else _parse_either(name, additions)
 
 
 @lru_cache(maxsize=1 << 16)
 def _by_default(name: str) -> Utility | None:
     return _parse_either(name, NO_ADDITIONS)
+
+
+@lru_cache(maxsize=1 << 16)
+def _by_convention(name: str, additions: Additions) -> Utility | None:
+    return _parse_either(name, additions)
 
 
 def _parse_either(name: str, added: Additions) -> Utility | None:
@@ -202,7 +222,7 @@ def _splits(stem: str) -> Iterator[tuple[str, str]]:
         if at > 0:
             yield stem[:at], stem[at + 1 :]
         return
-    at = stem.rfind("-")
+    at = stem.rfind("-", 0, _MAX_ROOT + 1)
     while at > 0:
         yield stem[:at], stem[at + 1 :]
         at = stem.rfind("-", 0, at)

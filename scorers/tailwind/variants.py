@@ -19,6 +19,8 @@ _NESTED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _OTHER_ELEMENT = re.compile(r"&[^,]*?[\s_>+~]")
 _CONDITIONS = ("@media", "@supports", "@container")
 _MAX_NESTED = 8
+# No root of a variant is longer.
+_MAX_ROOT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class VariantsOfV4:
         """A root before a dash and its value; the longest root that takes its value wins."""
         if stem.startswith("@[") or stem.startswith("@("):
             return self._functional("@", stem[1:], modifiers)
-        at = stem.rfind("-")
+        at = stem.rfind("-", 0, _MAX_ROOT + 1)
         while at > 0:
             root, value = stem[:at], stem[at + 1 :]
             if root in self.compound:

@@ -35,9 +35,13 @@ def page(
     hue: str = "",
     neutral: str = "",
     layout: int | None = None,
+    changed: float = 0.0,
     classes: int = 200,
+    lightness: str = "",
 ) -> Sample:
-    """One page: its colors, layout and classes are its own unless they are given; `classes` is how many there are."""
+    """One page: its colors, layout, lightness and classes are its own unless they are given; `classes` is how many
+    there are, and `changed` the part of a given layout that is the page's own after all.
+    """
     rng = random.Random(f"{position} {step}")
     lead, gray = hue or _HUES[position % len(_HUES)], neutral or rng.choice(("gray", "slate", "zinc"))
     colors = {f"{lead}-500": rng.randint(4, 12), f"{gray}-100": rng.randint(3, 9)}
@@ -45,6 +49,8 @@ def page(
         colors["white"] = rng.randint(1, 5)
     used = {f"p-{k}": 1 for k in rng.sample(range(classes), 20)}
     first = 1000 * (position if layout is None else layout)
+    grams = range(first, first + 50 + rng.randrange(10))
+    own = 1000 * (1000 + position)
     return Sample(
         str(position),
         outcome,
@@ -53,8 +59,9 @@ def page(
         class_tokens=len(used),
         colors=tuple(sorted(colors.items())),
         classes=tuple(sorted(used.items())),
-        shape=tuple(range(first, first + 50 + rng.randrange(10))),
+        shape=tuple(sorted(own + gram % 1000 if rng.random() < changed else gram for gram in grams)),
         fingerprint=f"{position} {step}",
+        lightness=lightness or rng.choice(("light", "dark")),
     )
 
 

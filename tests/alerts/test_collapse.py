@@ -35,6 +35,22 @@ def one_layout(position: int, step: int) -> Sample:
     return page(position, step, layout=7)
 
 
+def one_template(position: int, step: int) -> Sample:
+    return page(position, step, layout=7, changed=0.35)
+
+
+def gray(position: int, step: int) -> Sample:
+    return page(position, step, hue="gray")
+
+
+def dark(position: int, step: int) -> Sample:
+    return page(position, step, lightness="dark")
+
+
+def light(position: int, step: int) -> Sample:
+    return page(position, step, lightness="light")
+
+
 def few_classes(position: int, step: int) -> Sample:
     return page(position, step, classes=25)
 
@@ -49,6 +65,10 @@ COLLAPSES = [
     (Rule.BLUE_PURPLE_TAKEOVER, half_purple, "blue to purple", AlertLevel.WARN),
     (Rule.BLUE_PURPLE_TAKEOVER, blue, "blue to purple", AlertLevel.ERROR),
     (Rule.SAMPLES_ALIKE, one_layout, "likeness", AlertLevel.ERROR),
+    (Rule.SAMPLES_ALIKE, one_template, "to the tenth of the pages that is least like it", AlertLevel.ERROR),
+    (Rule.HUES_GONE, gray, "of the pages without any hue", AlertLevel.ERROR),
+    (Rule.ONE_LIGHTNESS, dark, "of the pages dark", AlertLevel.ERROR),
+    (Rule.ONE_LIGHTNESS, light, "of the pages dark", AlertLevel.WARN),
     (Rule.CLASSES_NARROW, few_classes, "different Tailwind classes", AlertLevel.WARN),
 ]
 
@@ -101,12 +121,39 @@ def test_broken_code_is_no_reference_for_colors() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "writer"),
-    [(Rule.COLORS_COLLAPSED, one_color), (Rule.BLUE_PURPLE_TAKEOVER, blue), (Rule.SAMPLES_ALIKE, one_layout)],
+    [
+        (Rule.COLORS_COLLAPSED, one_color),
+        (Rule.BLUE_PURPLE_TAKEOVER, blue),
+        (Rule.SAMPLES_ALIKE, one_layout),
+        (Rule.SAMPLES_ALIKE, one_template),
+        (Rule.HUES_GONE, gray),
+        (Rule.ONE_LIGHTNESS, dark),
+    ],
 )
 def test_a_model_that_never_was_various_is_told_of_once_it_should_be(rule: Rule, writer: Writer) -> None:
     found = alarms(of(writer, 50, 100, 150, 200), rule)
     assert [(alarm.step, alarm.level) for alarm in found] == [(150, AlertLevel.ERROR)]
     assert "no evaluation so far was good" in found[0].evidence
+
+
+def test_pages_that_always_were_light_are_no_collapse() -> None:
+    assert not alarms(of(light, 50, 100, 150, 200, 250), Rule.ONE_LIGHTNESS)
+
+
+def test_pages_whose_theme_or_background_is_unknown_are_neither_gray_nor_dark() -> None:
+    def unknown(position: int, step: int) -> Sample:
+        return replace(gray(position, step), unresolved_colors=5, lightness="")
+
+    run = [*EARLY, *of(unknown, 250, 300)]
+    assert not alarms(run, Rule.HUES_GONE)
+    assert not alarms(run, Rule.ONE_LIGHTNESS)
+
+
+def test_answers_that_are_gray_dark_or_of_one_template_are_no_collapse() -> None:
+    for rule, writer in ((Rule.HUES_GONE, gray), (Rule.ONE_LIGHTNESS, dark), (Rule.SAMPLES_ALIKE, one_template)):
+        answers = scorers.aggregate([writer(i, 0) for i in range(N)])
+        assert not alarms([*EARLY, *of(writer, 250)], rule, references=answers)
+        assert not alarms(of(writer, 150, 200), rule, references=answers)
 
 
 def test_what_the_validation_answers_look_like_is_no_collapse() -> None:
@@ -178,11 +225,12 @@ def test_measures_are_the_metrics_of_the_same_samples() -> None:
 def test_answers_to_one_prompt_are_not_compared_with_each_other() -> None:
     samples = [replace(page(i, 1, layout=i // 4), prompt=str(i // 4)) for i in range(20)]
     metrics, found = scorers.aggregate(samples), measure(samples)
-    for name in (Measure.LIKENESS, Measure.NEAREST):
+    names = (Measure.LIKENESS, Measure.NEAREST, Measure.FLOOR)
+    for name in names:
         assert found[name].value == pytest.approx(metrics[name]) == 0
     samples[1] = page(1, 1)
     rest = scorers.aggregate([sample for i, sample in enumerate(samples) if i != 1])
-    without = {name: measure(samples)[name].without[1] for name in (Measure.LIKENESS, Measure.NEAREST)}
+    without = {name: measure(samples)[name].without[1] for name in names}
     assert without == pytest.approx({name: rest[name] for name in without})
 
 

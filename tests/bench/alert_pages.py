@@ -1,7 +1,8 @@
 """Pages for the simulation of the early warnings: seeded, many layouts, palettes and classes, scored by the scorers.
 
-A theme is what a prompt asks for (hues, neutral color, which sections); a page draws the rest anew, as a model does at
-temperature 0.7. Every page also comes broken (one end tag lost) and cut by the token limit.
+A theme is what a prompt asks for (hues, neutral color, which sections, a dark page or a light one); a page draws the
+rest anew, as a model does at temperature 0.7. Every page also comes broken (one end tag lost) and cut by the token
+limit.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ HUES = (
     *("blue", "blue", "blue", "blue", "indigo", "indigo", "violet", "purple", "purple", "red", "red", "rose", "orange"),
     *("amber", "amber", "green", "emerald", "emerald", "teal", "teal", "cyan", "sky", "pink"),
 )
+# What frameworks and brands call their blue and their red; none is a color of Tailwind's palette.
+WRITTEN = {
+    "blue": ("#2196f3", "#1976d2", "#3182ce", "#4a90e2", "#0056b3"),
+    "red": ("#e53935", "#c62828", "#ef5350", "#d9363e"),
+}
 NEUTRALS = ("gray", "gray", "gray", "slate", "slate", "zinc")
+DARK = 0.35
 SHADES = ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900")
 BLUES = ("blue", "indigo", "violet", "purple")
 _COLORED = re.compile(r"\b(bg|text|border|from|to|ring)-([a-z]+)-(\d{2,3})\b")
@@ -29,6 +36,7 @@ _CARDS = (
     *(("h3", "p"), ("h3", "p", "a"), ("img", "h3", "p"), ("span", "p"), ("a",), ("p",), ("h2", "p", "button")),
     *(("label", "input"), ("svg", "span"), ("strong", "span", "a"), ("svg", "h3", "p", "a"), ("img", "span")),
 )
+LEAVES = ("h2", "h3", "p", "a", "span", "strong", "em", "button", "label", "img", "input", "small")
 _WEIGHTS = (26, 8, 34, 24, 5, 3)
 _SPACES = ("0.5", "1", "1.5", "2", "3", "4", "5", "6", "8", "10", "12", "16", "20", "24")
 
@@ -42,6 +50,7 @@ class Theme:
     second: str
     neutral: str
     blocks: tuple[str, ...]
+    dark: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +71,35 @@ def theme(seed: int) -> Theme:
     """The theme of a prompt."""
     rng = random.Random(f"theme {seed}")
     blocks = tuple(rng.choice(_BLOCKS) for _ in range(rng.randint(3, 8)))
-    return Theme(seed, rng.choice(HUES), rng.choice(HUES), rng.choice(NEUTRALS), blocks)
+    colors = rng.choice(HUES), rng.choice(HUES), rng.choice(NEUTRALS)
+    return Theme(seed, *colors, blocks, dark=rng.random() < DARK)
 
 
-def page(wanted: Theme, variant: int, *, classes: Sequence[str] = (), layout: int | None = None) -> str:
-    """A page for a theme. With `classes` nothing else is used but colors; with `layout` its tags are that one's."""
+def page(
+    wanted: Theme, variant: int, *, classes: Sequence[str] = (), layout: int | None = None, changed: float = 0.0
+) -> str:
+    """A page for a theme. With `classes` nothing else is used but colors; with `layout` its tags are that one's, but
+    for the leaves that are `changed`, each with that chance.
+    """
     rng = random.Random(f"page {wanted.seed} {variant}")
     shape = rng if layout is None else random.Random(f"layout {layout}")
     blocks = wanted.blocks if layout is None else theme(layout).blocks
-    body = "\n".join(_block(tag, wanted, rng, shape, classes) for tag in blocks)
+    body = "\n".join(_block(tag, wanted, rng, shape, classes, changed) for tag in blocks)
     head = f'<!DOCTYPE html>\n<html lang="en"><head><title>{rng.choice(_WORDS)}</title></head>'
-    return f"{head}\n<body>\n{body}\n</body></html>"
+    ground = f"bg-{wanted.neutral}-900 text-white" if wanted.dark else f"bg-white text-{wanted.neutral}-900"
+    return f'{head}\n<body class="{ground}">\n{body}\n</body></html>'
 
 
-def _block(tag: str, wanted: Theme, rng: random.Random, shape: random.Random, classes: Sequence[str]) -> str:
+def _block(
+    tag: str, wanted: Theme, rng: random.Random, shape: random.Random, classes: Sequence[str], changed: float
+) -> str:
     # Cards of one block have the same tags, as in real pages.
     leaves = shape.choice(_CARDS)
     wrap = {"ul": "li", "table": "tr", "dl": "dd"}.get(tag, "div")
     lines = []
     for _ in range(shape.randint(2, 6)):
-        inner = "".join(_leaf(leaf, wanted, rng, classes) for leaf in leaves)
+        own = [rng.choice(LEAVES) if changed and rng.random() < changed else leaf for leaf in leaves]
+        inner = "".join(_leaf(leaf, wanted, rng, classes) for leaf in own)
         inner = f"<td>{inner}</td>" if wrap == "tr" else inner
         lines.append(f'<{wrap} class="{_classes(wanted, rng, classes)}">{inner}</{wrap}>')
     return f'<{tag} class="{_classes(wanted, rng, classes)}">\n' + "\n".join(lines) + f"\n</{tag}>"
@@ -185,6 +203,28 @@ def _utility(rng: random.Random) -> str:
 def recolored(text: str, to: Callable[[str], str]) -> str:
     """The page with every hue put through `to`; neutral colors too, so that `to` may keep them."""
     return _COLORED.sub(lambda match: f"{match[1]}-{to(match[2])}-{match[3]}", text)
+
+
+def on_ground(text: str, classes: str) -> str:
+    """The page on another ground, which these classes of its body make."""
+    return re.sub(r'<body class="[^"]*">', f'<body class="{classes}">', text, count=1)
+
+
+def themed(text: str, color: str) -> str:
+    """The page with all of its hues in a theme, whose colors are shades of one color."""
+    primary, accent, *_ = WRITTEN[color]
+    chosen = f"<style>:root {{ --primary: {primary}; --accent: {accent} }}</style></head>"
+    names = {0: "[var(--primary)]", 1: "[var(--accent)]"}
+    place = iter(range(10**6))
+    return _COLORED.sub(
+        lambda m: m[0] if m[2] in NEUTRALS else f"{m[1]}-{names[next(place) % 2]}", text.replace("</head>", chosen, 1)
+    )
+
+
+def in_literals(text: str, color: str) -> str:
+    """The page with every hue as one of the literals in `WRITTEN`."""
+    chance = random.Random(text)
+    return _COLORED.sub(lambda m: m[0] if m[2] in NEUTRALS else f"{m[1]}-[{chance.choice(WRITTEN[color])}]", text)
 
 
 def in_one_color(text: str, seed: int) -> str:

@@ -23,12 +23,15 @@ from tests.bench.alert_pages import (
     BLUES,
     NEUTRALS,
     Scored,
+    in_literals,
     in_one_color,
     narrow_classes,
+    on_ground,
     page,
     recolored,
     scored,
     theme,
+    themed,
 )
 from watcher.alerts import Entry
 from watcher.alerts.history import PERPLEXITY
@@ -61,9 +64,19 @@ def generated_corpus() -> Corpus:
     kinds = {
         "healthy": [[page(t, v) for v in range(VARIANTS)] for t in themes],
         "layout": [[page(t, v, layout=3) for v in range(2)] for t in themes],
+        "template 10 %": [[page(t, v, layout=3, changed=0.10) for v in range(2)] for t in themes],
+        "template 25 %": [[page(t, v, layout=3, changed=0.25) for v in range(2)] for t in themes],
         "narrow": [[page(t, v, classes=narrow) for v in range(VARIANTS)] for t in themes],
     }
-    return _corpus("generated", kinds | _recolored(kinds["healthy"]), _of_answers(kinds["healthy"]))
+    healthy = kinds["healthy"]
+    kinds |= {
+        "dark": [[on_ground(text, "bg-gray-950 text-white") for text in pages[:2]] for pages in healthy],
+        "light": [[on_ground(text, "bg-white text-gray-900") for text in pages[:2]] for pages in healthy],
+        "theme": [[themed(text, "blue") for text in pages[:2]] for pages in healthy],
+        "literals": [[in_literals(text, "blue") for text in pages[:2]] for pages in healthy],
+        "red literals": [[in_literals(text, "red") for text in pages[:2]] for pages in healthy],
+    }
+    return _corpus("generated", kinds | _recolored(healthy), _of_answers(healthy))
 
 
 def demo_corpus() -> Corpus:
@@ -93,6 +106,7 @@ def _demo_page(request: Request, variant: int) -> str:
 def _recolored(healthy: Sequence[Sequence[str]]) -> dict[str, list[list[str]]]:
     chance = random.Random("recolored")
     return {
+        "gray": [[recolored(t, lambda f: f if f in NEUTRALS else "gray") for t in pages[:2]] for pages in healthy],
         "blue": [[recolored(t, lambda f: f if f in NEUTRALS else "blue") for t in pages[:2]] for pages in healthy],
         "one color": [[in_one_color(t, i) for t in pages[:2]] for i, pages in enumerate(healthy)],
         "takeover": [

@@ -26,6 +26,7 @@ PLATEAU = "30 classes for 200 steps"
 FRONTIER = (0.1, 1.0, 10.0)
 TESTED = (
     *(Rule.VALIDITY_DROPPED, Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER, Rule.SAMPLES_ALIKE, Rule.CLASSES_NARROW),
+    *(Rule.HUES_GONE, Rule.ONE_LIGHTNESS),
     *(Rule.OVERFITTING, Rule.DIVERGING, Rule.VALIDITY_LOW, Rule.TRUNCATED_OFTEN, Rule.EMPTY_OFTEN),
     *(Rule.REPEATS_ITSELF, Rule.PERPLEXITY_HIGH),
 )
@@ -56,6 +57,7 @@ def _diverge(run: Run, number: int, rises: Sequence[float]) -> None:
     run.advance()
 
 
+_GENERATED = ("generated",)
 SCENARIOS = (
     Scenario("validity 95 to 80 %", (Rule.VALIDITY_DROPPED,), partial(_break, rate=0.20)),
     Scenario("validity 95 to 60 %", (Rule.VALIDITY_DROPPED,), partial(_break, rate=0.40)),
@@ -67,6 +69,24 @@ SCENARIOS = (
     Scenario("blue to purple in all pages", (Rule.BLUE_PURPLE_TAKEOVER,), partial(_take, kind="takeover")),
     Scenario("one layout in all pages", (Rule.SAMPLES_ALIKE,), partial(_take, kind="layout")),
     Scenario("one layout in 70 % of the pages", (Rule.SAMPLES_ALIKE,), partial(_take, kind="layout", share=0.7)),
+    Scenario(
+        "one template, 10 % of the leaves changed",
+        (Rule.SAMPLES_ALIKE,),
+        partial(_take, kind="template 10 %"),
+        _GENERATED,
+    ),
+    Scenario(
+        "one template, 25 % of the leaves changed",
+        (Rule.SAMPLES_ALIKE,),
+        partial(_take, kind="template 25 %"),
+        _GENERATED,
+    ),
+    Scenario("gray pages", (Rule.HUES_GONE,), partial(_take, kind="gray")),
+    Scenario("dark pages", (Rule.ONE_LIGHTNESS,), partial(_take, kind="dark"), _GENERATED),
+    Scenario("light pages", (Rule.ONE_LIGHTNESS,), partial(_take, kind="light"), _GENERATED),
+    Scenario("a theme turned blue", (Rule.BLUE_PURPLE_TAKEOVER,), partial(_take, kind="theme"), _GENERATED),
+    Scenario("one blue by literals", (Rule.BLUE_PURPLE_TAKEOVER,), partial(_take, kind="literals"), _GENERATED),
+    Scenario("one red by literals", (Rule.COLORS_COLLAPSED,), partial(_take, kind="red literals"), _GENERATED),
     Scenario("perplexity +10 % at once", (Rule.OVERFITTING, Rule.DIVERGING), partial(_diverge, rises=(1.1, 1.1))),
     Scenario("perplexity +5, then +10 %", (Rule.OVERFITTING, Rule.DIVERGING), partial(_diverge, rises=(1.05, 1.1))),
 )

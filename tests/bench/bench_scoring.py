@@ -18,7 +18,8 @@ from bs4 import BeautifulSoup
 import scorers
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
-from scorers.metrics.likeness import ends_in_loop, fingerprint, shape, word_grams
+from scorers.measures.repetition import ends_in_loop
+from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.metrics.resampling import REPLICATES
 from scorers.page import Page
 from tests.pages import html_page

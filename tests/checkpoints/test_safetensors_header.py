@@ -21,6 +21,13 @@ def entry(begin: int, end: int, dtype: str = "U8", shape: list[int] | None = Non
     return {"dtype": dtype, "shape": [end - begin] if shape is None else shape, "data_offsets": [begin, end]}
 
 
+def test_a_pointer_that_git_left_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(SafetensorsError, match="Git LFS pointer in place of the file, which `git lfs pull` fetches"):
+        read_header(path)
+
+
 def test_reads_what_the_library_wrote(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from watcher.checkpoints.trainer_state import parse_trainer_state
@@ -16,6 +18,14 @@ def test_losses_are_those_of_training_rows_in_file_order_diverged_ones_included(
     assert repr(losses) == "[(10, 1.5), (20, nan), (25, inf), (27, 0.1), (29, inf), (30, 1.0)]"
     assert repr([row.grad_norm for row in state.log]) == "[nan, None, None, 0.5, None, None]"
     assert state.final
+
+
+@pytest.mark.parametrize("key", ["rewards/chosen", "rewards/html_reward/mean", "reward", "mean_reward"])
+def test_a_row_with_rewards_is_none_of_a_likelihood(key: str) -> None:
+    text = json.dumps(
+        {"global_step": 2, "log_history": [{"step": 1, "loss": 0.6931, key: 0.1}, {"step": 2, "loss": 1}]}
+    )
+    assert [row.rewarded for row in parse_trainer_state(text.encode()).log] == [True, False]
 
 
 def test_a_run_without_a_stated_end_is_never_final() -> None:

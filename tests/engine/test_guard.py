@@ -66,6 +66,21 @@ def test_a_truncated_file_is_refused_by_name(tmp_path: Path, cut: int) -> None:
     assert str(file) in refusal(tmp_path / "a")
 
 
+def test_a_base_that_is_an_adapter_itself_is_told_as_one(tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path / "a")
+    (path / "config.json").rename(path / "adapter_config.json")
+    (path / "model.safetensors").rename(path / "adapter_model.safetensors")
+    with pytest.raises(UimonError, match=r"is an adapter and no model: merge it .* with --base") as caught:
+        read_inventory(path)
+    assert caught.value.reason is Reason.CONFIG_MISSING
+
+
+def test_a_pointer_that_git_left_is_named(tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path / "a")
+    (path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    assert "model.safetensors: it is a Git LFS pointer in place of the file" in refusal(path)
+
+
 def test_a_file_with_a_tail_or_garbage_is_refused(tmp_path: Path) -> None:
     file = tiny_checkpoint(tmp_path / "a") / "model.safetensors"
     file.write_bytes(file.read_bytes() + b"tail")

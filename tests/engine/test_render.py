@@ -121,8 +121,11 @@ def test_a_missing_or_broken_template_is_named(engine: Engine, model: Path) -> N
     with pytest.raises(UimonError, match="has no chat template") as caught:
         engine.render(model, (TALK,))
     assert caught.value.reason is Reason.CHAT_TEMPLATE_MISSING
-    with pytest.raises(UimonError, match="cannot be parsed"):
+    with pytest.raises(UimonError, match=r"^--chat-template: the chat template cannot be parsed"):
         engine.render(model, (TALK,), chat_template="{% for %}")
+    (model / "chat_template.jinja").write_text("{{ messages")
+    with pytest.raises(UimonError, match=rf"^{re.escape(str(model))}: the chat template .*\(line 1: .*[^.]\); put it"):
+        engine.render(model, (TALK,))
 
 
 def test_templates_of_a_folder_are_taken_as_transformers_takes_them(engine: Engine, model: Path) -> None:

@@ -309,4 +309,18 @@ FAULTS = (
         "30 of 30 evaluations once, no trainer row lost",
         ("tests/publish/test_chaos.py::test_nothing_is_lost_or_doubled_whatever_dies",),
     ),
+    Fault(
+        31,
+        "`uimon rescore` killed, or its session with W&B",
+        "SIGKILL at each of its points",
+        "what was committed stays; the next one does the rest, each row once in the run",
+        ("tests/test_rescore_command.py::test_wherever_it_is_killed_the_next_one_leaves_every_row_in_the_run_once",),
+    ),
+    Fault(
+        32,
+        "stored samples missing or torn",
+        "deleted, or without a field",
+        "that evaluation is named (samples_missing) and keeps its figures; the others are scored anew",
+        ("tests/service/test_rescoring.py::test_an_evaluation_that_lacks_something_is_named_and_the_others_go_on",),
+    ),
 )

@@ -194,6 +194,9 @@ def families(path: Path) -> None:
     write(path / "pieces of old", piecewise(first_only=False), **PIECES, tokenizer_class="LlamaTokenizer", legacy=True)
     write(path / "pieces", piecewise(first_only=True), **PIECES, tokenizer_class="LlamaTokenizerFast", legacy=False)
     write(path / "pieces without names", piecewise(first_only=True), tokenizer_class="LlamaTokenizerFast")
+    write(path / "pieces with an end", piecewise(first_only=True), tokenizer_class="LlamaTokenizer", eos_token="</s>")
+    without = {"bos_token": None, "eos_token": "</s>"}
+    write(path / "pieces without a beginning", piecewise(first_only=True), tokenizer_class="LlamaTokenizer", **without)
     write(path / "unigram", unigram(), eos_token="</s>", unk_token="<unk>", tokenizer_class="T5TokenizerFast")
     write(path / "wordpiece", wordpiece(), **BERT, tokenizer_class="BertTokenizerFast")
     write(path / "wordpiece as LlamaTokenizerFast", wordpiece(), **BERT, tokenizer_class="LlamaTokenizerFast")
@@ -201,6 +204,9 @@ def families(path: Path) -> None:
     cut.enable_truncation(4)
     cut.enable_padding(length=64, pad_id=0, pad_token="<|endoftext|>")
     write(path / "cut and padded", cut, **CHAT, tokenizer_class="GPT2TokenizerFast")
+    drawn = bytewise()
+    drawn.model.dropout = 0.5
+    write(path / "by lot", drawn, **CHAT, tokenizer_class="GPT2TokenizerFast")
     options = {"add_prefix_space": True, "fix_mistral_regex": True, "clean_up_tokenization_spaces": True}
     write(path / "with options", bytewise(), **CHAT, **options, fast_tokenizer_files=["tokenizer.4.0.0.json"])
     write(path / "half a file", bytewise(), **CHAT)
@@ -212,6 +218,12 @@ def families(path: Path) -> None:
     size = bytewise().get_vocab_size()
     write(path / "added by the configuration", bytewise(), **CHAT, added_tokens_decoder=added("<ui>", size))
     write(path / "numbered otherwise", bytewise(), **CHAT, added_tokens_decoder=added("<ui>", size + 7))
+    numbered = path / "numbered otherwise beside"
+    write(numbered, bytewise(), **CHAT)
+    (numbered / "added_tokens.json").write_text(json.dumps({"<ui>": size + 7}))
+    pieces = path / "tokenizer.model numbered otherwise"
+    write_pieces(pieces, "bpe", **PIECES, tokenizer_class="LlamaTokenizer", legacy=False)
+    (pieces / "added_tokens.json").write_text(json.dumps({"<ui>": 5000}))
     write_vocabulary(path / "vocab.json as GPT2Tokenizer", bytewise(), **CHAT, tokenizer_class="GPT2Tokenizer")
     write_vocabulary(path / "vocab.json as LlamaTokenizer", bytewise(), **CHAT, tokenizer_class="LlamaTokenizer")
     write_vocabulary(path / "vocab.json alone", bytewise(), **CHAT, tokenizer_class="GPT2Tokenizer")
@@ -260,7 +272,7 @@ def look(path: Path) -> dict[str, Any]:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         rows.append([text, ids, library(text), text_of(tokenizer, ids, special=True)])
     marked = tokenizer(TEXTS[0])["input_ids"]
-    end = {"eos": tokenizer.eos_token, "eos_id": tokenizer.eos_token_id}
+    end = {"eos": tokenizer.eos_token, "eos_id": tokenizer.eos_token_id, "bos": tokenizer.bos_token}
     return {"note": note, "rows": rows, "marked": marked, **end, "size": len(tokenizer)}
 
 

@@ -69,6 +69,18 @@ def test_the_context_that_fits_is_taken_from_vllms_words() -> None:
     assert fitting_context(ValueError(NO_BLOCKS)) == 0
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Unknown quantization method: bitsandbytes. Must be one of []",
+        "fp8 quantization is currently not supported in cpu.",
+    ],
+)
+def test_a_quantization_that_vllm_does_not_read_has_a_way_out(said: str) -> None:
+    assert reason_of(ValueError(said), Reason.ENGINE_ERROR) is Reason.UNKNOWN_ARCHITECTURE
+    assert "save them unquantized" in sentence_of(ValueError(said), Reason.UNKNOWN_ARCHITECTURE, "Rendering failed")
+
+
 def test_a_long_text_is_not_cut_within_a_path() -> None:
     error = ValueError("x" * 390 + " /state/stage/uimon-copy-10-abcdef/model.safetensors is broken")
     assert "/state" not in sentence_of(error, Reason.ENGINE_ERROR, "Loading failed")

@@ -74,9 +74,20 @@ def test_blanks_that_the_file_itself_loses_are_said(opened: dict[str, Any]) -> N
     assert "loses blanks: of 'one two' it makes 'onetwo'" in opened["saved by a wrong class"]["note"]
 
 
+def test_merges_are_not_left_out_by_lot(opened: dict[str, Any]) -> None:
+    drawn, plain = (opened[name]["rows"] for name in ("by lot", "bytewise as GPT2Tokenizer"))
+    assert [ids for _, ids, _, _ in drawn] == [ids for _, ids, _, _ in plain]
+    assert "leaves out merges by lot (dropout 0.5)" in opened["by lot"]["note"]
+    assert OTHER_CLASS not in opened["by lot"]["note"]
+
+
 def test_special_tokens_around_a_text_are_the_files_own(opened: dict[str, Any]) -> None:
     assert opened["pieces"]["marked"][0] == 1
     assert opened["bytewise as LlamaTokenizerFast"]["marked"] == opened["bytewise as GPT2Tokenizer"]["rows"][0][1]
+
+
+def test_a_beginning_that_only_the_class_names_is_taken_over(opened: dict[str, Any]) -> None:
+    assert [opened[f"pieces {name}"]["bos"] for name in ("with an end", "without a beginning")] == ["<s>", None]
 
 
 def test_an_end_token_that_only_the_class_names_is_taken_over(opened: dict[str, Any]) -> None:
@@ -155,6 +166,12 @@ def test_tokens_that_only_the_configuration_has_count_and_are_said(opened: dict[
 def test_a_token_with_two_numbers_is_refused(opened: dict[str, Any]) -> None:
     assert opened["numbered otherwise"]["reason"] == "tokenizer_mismatch"
     assert "gives the token '<ui>' the id" in opened["numbered otherwise"]["sentence"]
+
+
+@pytest.mark.parametrize("name", ["numbered otherwise beside", "tokenizer.model numbered otherwise"])
+def test_so_is_one_whose_number_stands_in_a_file_of_its_own(opened: dict[str, Any], name: str) -> None:
+    assert opened[name]["reason"] == "tokenizer_mismatch"
+    assert "added_tokens.json gives the token '<ui>' the id" in opened[name]["sentence"]
 
 
 def once(uimon: Uimon, place: Path) -> tuple[Any, Any]:

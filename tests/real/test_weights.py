@@ -67,11 +67,16 @@ def settings(tmp_path: Path) -> EngineSettings:
 
 
 def numbers(
-    tmp_path: Path, path: Path, base: Path | None = None, plain: Path | None = None, plain_base: Path | None = None
+    tmp_path: Path,
+    path: Path,
+    base: Path | None = None,
+    plain: Path | None = None,
+    plain_base: Path | None = None,
+    merged: Path | None = None,
 ) -> Numbers:
     """The engine's numbers for a model, or for an adapter over `base`, and the other library's for the same weights.
 
-    `plain` and `plain_base` hold them under names that the other library reads.
+    `plain` and `plain_base` hold them under names that the other library reads, `merged` both in one model.
     """
     asked = [
         talk(f"c{at}", (("user", f"Make {what}."),), "<div class='flex items-center'>Hello</div>" * (at + 1))
@@ -82,8 +87,8 @@ def numbers(
         loaded = engine.load(path, "weights", Kind.ADAPTER if base else Kind.FULL, base)
         measured = [engine.perplexity((prompt,)) for prompt in rendered.prompts]
     assert not list((tmp_path / "engine" / "views").glob("full/*"))
-    if base is None:
-        other = reference_sums(plain or path, None, rendered.prompts)
+    if merged is not None or base is None:
+        other = reference_sums(merged or plain or path, None, rendered.prompts)
     else:
         other = reference_sums(plain_base or base, plain or path, rendered.prompts)
     lengths = [one.tokens for one in measured]

@@ -2,16 +2,31 @@
 
 import json
 import math
+import random
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorers import METRICS, Completion, Grade, Language, Outcome, Sample, aggregate, score, score_sample
+from scorers import (
+    METRICS,
+    Completion,
+    Grade,
+    Language,
+    Outcome,
+    Sample,
+    aggregate,
+    grade_of,
+    grades,
+    score,
+    score_sample,
+)
 from scorers.css.palette import family, palette
+from scorers.extraction import Found
 from scorers.metrics.catalog import POOLED, RATES
 from scorers.metrics.statistics import entropy, rarefaction, wilson
 
@@ -45,6 +60,7 @@ def test_of_no_samples_counts_are_zero_and_everything_else_is_undefined() -> Non
         "eval/soft_issues",
         "eval/hue_samples",
         *(f"eval/outcome_{o.value}" for o in Outcome),
+        *(f"eval/extraction_{found.value}" for found in Found),
         *(f"{name}_n" for name in (*RATES, *POOLED)),
     }
     assert set(defined.values()) == {0.0}
@@ -237,17 +253,82 @@ def test_utility_share_counts_occurrences_over_all_samples() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "samples", "grade"),
     [
-        ("eval/color_entropy", 3.1, 64, Grade.GOOD),
-        ("eval/color_entropy", 3.0, 64, Grade.MEDIUM),
-        ("eval/color_entropy", 1.4, 64, Grade.BAD),
-        ("eval/color_entropy", None, 64, None),
+        ("eval/color_entropy", 3.4, 64, None),
+        ("eval/color_entropy", 1.4, 64, None),
         ("eval/syntax_validity_rate", 0.89, 64, Grade.BAD),
-        ("eval/hue_entropy", 0.9, 16, Grade.BAD),
-        ("eval/hue_entropy", 0.9, 15, None),
+        ("eval/hue_entropy", None, 64, None),
+        ("eval/hue_entropy", 0.7, 12, Grade.BAD),
+        ("eval/hue_entropy", 0.7, 11, None),
+        ("eval/hue_entropy", 1.8, 64, Grade.GOOD),
         ("eval/blue_purple_share", 0.9, 64, Grade.BAD),
+        ("eval/hueless_share", 1.0, 16, Grade.BAD),
+        ("eval/structure_floor", 0.2, 16, Grade.BAD),
+        ("eval/structure_similarity", 0.46, 16, Grade.BAD),
+        ("eval/structure_nearest", 0.6, 64, Grade.GOOD),
         ("eval/unique_tailwind_classes", 12.0, 64, None),
         ("eval/unique_tailwind_classes_3", 29.0, 64, Grade.BAD),
     ],
 )
-def test_bands_grade_values(name: str, value: float | None, samples: int, grade: Grade | None) -> None:
+def test_measured_bands_grade_values(name: str, value: float | None, samples: int, grade: Grade | None) -> None:
     assert METRICS[name].grade(value, samples) is grade
+
+
+def test_the_samples_behind_a_value_decide_whether_it_is_graded() -> None:
+    metrics = {"eval/samples": 64.0, "eval/hue_entropy": 0.0, "eval/hue_entropy_n": 11.0}
+    assert grade_of("eval/hue_entropy", metrics) is None
+    assert grade_of("eval/hue_entropy", metrics | {"eval/hue_entropy_n": 12.0}) is Grade.BAD
+    assert grade_of("eval/hue_entropy", {"eval/samples": 64.0, "eval/hue_entropy": 0.0}) is Grade.BAD
+    assert grade_of("eval/mine/score", {"eval/mine/score": 1.0}) is None
+
+
+@pytest.mark.parametrize(("value", "grade"), [(3.1, Grade.GOOD), (3.0, Grade.MEDIUM), (1.4, Grade.BAD), (None, None)])
+def test_the_documents_bands_stay_beside_the_measured_ones(value: float | None, grade: Grade | None) -> None:
+    assert METRICS["eval/color_entropy"].document_grade(value) is grade
+    found = grades({"eval/color_entropy": value, "eval/samples": 64.0})
+    assert found == ({} if value is None else {"eval/color_entropy": {"grade": None, "document": grade}})
+
+
+def page(**fields: Any) -> Sample:
+    return replace(Sample("", Outcome.VALID, Language.HTML, fingerprint="f"), **fields)
+
+
+def test_pages_without_a_hue_are_counted_among_the_pages_that_tell() -> None:
+    gray = page(colors=(("gray-500", 3), ("white", 1)), num_colors=4, hues=())
+    blue = page(colors=(("blue-500", 3),), num_colors=3, hues=(("blue_purple", 3),))
+    bare, unknown = page(), page(unresolved_colors=2)
+    known, empty = replace(blue, unresolved_colors=2), Sample("", Outcome.EMPTY)
+    metrics = aggregate([gray, blue, bare, unknown, known, empty])
+    assert (metrics["eval/hueless_share"], metrics["eval/hueless_share_n"]) == (0.5, 4)
+    old = page(colors=(("custom:primary", 1), ("gray-500", 1)), num_colors=2)
+    assert aggregate([old])["eval/hueless_share"] is None
+
+
+def test_light_and_dark_pages_are_counted_where_the_background_is_known() -> None:
+    pages = [page(lightness=value) for value in ("dark", "light", "light", "light", "", "")]
+    metrics = aggregate(pages)
+    assert (metrics["eval/lightness_dark_share"], metrics["eval/lightness_dark_share_n"]) == (0.25, 4)
+    assert metrics["eval/lightness_entropy"] == pytest.approx(0.8113, abs=1e-4)
+    assert metrics["eval/lightness_entropy_n"] == 4
+    assert aggregate(pages[:1])["eval/lightness_entropy"] == 0
+    assert aggregate(pages[4:])["eval/lightness_entropy"] is None
+
+
+def test_the_new_statistics_have_intervals() -> None:
+    rng = random.Random(4)
+    samples = [page(prompt=str(n), lightness=rng.choice(("light", "dark")), shape=(n, n + 1, 9)) for n in range(24)]
+    metrics = aggregate(samples)
+    for name in ("eval/hueless_share", "eval/lightness_dark_share", "eval/lightness_entropy", "eval/structure_floor"):
+        assert number(metrics, f"{name}_low") <= number(metrics, name) <= number(metrics, f"{name}_high"), name
+
+
+def test_shapes_are_counted_also_those_that_only_another_version_knows() -> None:
+    fresh = [score_sample(Completion(text)) for text in ("```html\n<p>Hi</p>\n```", "", "No.")]
+    stored = [Sample("a", Outcome.VALID, extraction="wreath"), Sample("b", Outcome.EMPTY)]
+    metrics = aggregate([*fresh, *stored])
+    counts = {name: value for name, value in metrics.items() if name.startswith("eval/extraction_") and value}
+    assert counts == {
+        "eval/extraction_fence": 1,
+        "eval/extraction_none": 1,
+        "eval/extraction_empty": 2,
+        "eval/extraction_wreath": 1,
+    }

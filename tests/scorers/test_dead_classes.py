@@ -45,7 +45,7 @@ def test_a_name_that_something_knows_is_alive(alive: str) -> None:
         "<style>/* .card { } */ .cards { top: 0 }</style><p class='card'>",
         "<style>:root { --card: 1px }</style><p class='card'>",
         "<script>// 'card'\nconst card = 1</script><p class='card'>",
-        "<p class='bg-card' id='card'>",
+        "<p class='bg-cards' id='card'>",
         "<style>.x { background: url(card) }</style><p class='card'>",
     ],
 )

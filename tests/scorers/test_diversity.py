@@ -7,11 +7,9 @@ import pytest
 
 from scorers import Completion, Language, Sample, aggregate, score_sample
 from scorers.metrics.likeness import (
-    LOOP_CHARACTERS,
     MAX_COMPARED,
     SKETCH,
     distinct,
-    ends_in_loop,
     fingerprint,
     likeness,
     shape,
@@ -124,44 +122,6 @@ def test_the_sketches_estimate_the_number_of_distinct_grams() -> None:
     assert count == len(words) - 3
     assert len(sketch) == SKETCH
     assert distinct([sketch]) == pytest.approx(exact, rel=0.2)
-
-
-SECTION = " ".join(f"word{i}" for i in range(60))
-CARD = '<div class="card p-4"><h2>Title</h2><p>Some words about it.</p></div>\n'
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a" * LOOP_CHARACTERS,
-        f"<main>{CARD * 3}",
-        f"<main>{SECTION * 3}",
-        f"<main>{CARD * 8}{CARD[:20]}",
-        "Sure. " + "I am sorry, but I can't do that. " * 10 + "  \n",
-        "<p>" + ("word " * 500 + "\n") * 3,
-        "<ul>" + "".join(f"<li>{i}</li>" for i in range(300)) + "<li></li>" * 30,
-    ],
-)
-def test_a_text_that_ends_in_circles_is_a_loop(text: str) -> None:
-    assert ends_in_loop(text)
-    sample = score_sample(Completion(text))
-    assert sample.loops
-    assert aggregate([sample, score_sample(Completion("<p>Hi</p>"))])["eval/repetition_share"] == 0.5
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "short " * 30,
-        f"<main>{CARD * 8}</main></body></html>",
-        f"<main>{SECTION * 2}{SECTION[:20]}",
-        "<div>" * 20 + "</div>" * 20,
-        "<select>" + "".join(f"<option>{year}</option>" for year in range(1900, 2030)),
-    ],
-)
-def test_a_text_that_repeats_itself_and_goes_on_is_none(text: str) -> None:
-    assert not ends_in_loop(text)
 
 
 def test_samples_stored_before_loops_were_looked_for_do_not_count() -> None:

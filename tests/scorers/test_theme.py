@@ -8,7 +8,9 @@ from scorers.tailwind.theme import MAX_COLORS, MAX_WORDS, read_theme
 
 
 def colors(code: str) -> dict[str, int]:
-    return dict(score_sample(Completion(code, language=Language.HTML)).colors)
+    """The tokens of a page; `?` counts the unresolved colors."""
+    sample = score_sample(Completion(code, language=Language.HTML))
+    return dict(sample.colors) | ({"?": sample.unresolved_colors} if sample.unresolved_colors else {})
 
 
 def themed(theme: str, css: str, name: str) -> dict[str, int]:
@@ -29,8 +31,8 @@ def themed(theme: str, css: str, name: str) -> dict[str, int]:
         ("'var(--p)'", "--p: var(--q); --q: #3b82f6", "blue-500"),
         ("'var(--p, #3b82f6)'", "", "blue-500"),
         ("({ opacityValue }) => `rgb(var(--p) / ${opacityValue})`", "--p: 59 130 246", "blue-500"),
-        ("withOpacity('--p')", "--p: 59 130 246", "custom:brand"),
-        ("`#${red}`", "", "custom:brand"),
+        ("withOpacity('--p')", "--p: 59 130 246", "?"),
+        ("`#${red}`", "", "?"),
         ("colors.blue[500]", "", "blue-500"),
         ("colors['blue']['500']", "", "blue-500"),
         ("require('tailwindcss/colors').sky[300]", "", "sky-300"),

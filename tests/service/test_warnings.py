@@ -130,7 +130,7 @@ def test_a_warning_of_a_suite_that_is_no_longer_used_is_not_said_to_be_over(
         train(house, (*HEALTHY, *SICK), webhook=receiver.url)
         train(house, (600,), webhook=receiver.url, samples=PAGES - 1)
     assert "blue_purple_takeover" not in rules(house)
-    assert "because samples are drawn another way now: Blue and purple take over the pages" in caplog.text
+    assert "because samples are drawn or scored another way now: Blue and purple take over the pages" in caplog.text
     assert {event["event"] for event in receiver.taken} == {"raised"}
     assert not any(alert.title.startswith("Over") for alert in house.tracker.alerts)
 
@@ -259,7 +259,7 @@ def test_a_rule_that_fails_is_said_once_and_ends_nothing(
     house: House, engine: Writer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken()
-    monkeypatch.setattr("watcher.service.service.LedgerHistory", lambda *_: broken)
+    monkeypatch.setattr("watcher.service.service.LedgerHistory", lambda *_, **__: broken)
     train(house, (*HEALTHY, *SICK))
     assert broken.read_by
     assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 1

@@ -97,6 +97,34 @@ def test_an_empty_cell_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "table",
+    [
+        {"prompt": {"0": "a", "1": "b"}, "completion": {"0": "c", "1": "d"}},
+        {"prompt": ["a", "b"], "completion": ["c", "d"]},
+        {"messages": [[{"role": "user", "content": "a"}], [{"role": "user", "content": "b"}]]},
+        {"columns": ["prompt"], "index": [0], "data": [["a"]]},
+    ],
+)
+def test_a_table_column_by_column_is_told_as_one(tmp_path: Path, table: dict[str, object]) -> None:
+    path = tmp_path / "val.json"
+    path.write_text(json.dumps(table))
+    with pytest.raises(UimonError, match=r"holds columns in place of rows; .*orient='records', lines=True"):
+        read_table(path)
+
+
+def test_pandas_nan_is_an_empty_cell(tmp_path: Path) -> None:
+    path = tmp_path / "val.json"
+    path.write_text(json.dumps([{"instruction": "a", "input": float("nan"), "output": "b"}]))
+    assert [row.value for row in read_table(path).rows] == [{"instruction": "a", "input": None, "output": "b"}]
+
+
+def test_line_ends_within_a_cell_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "val.csv"
+    path.write_bytes(b'prompt,completion\r\na,"<p>\r\n</p>"\r\nb,"<p>\n</p>"\r\n')
+    assert [row.value["completion"] for row in read_table(path).rows] == ["<p>\r\n</p>", "<p>\n</p>"]
+
+
+@pytest.mark.parametrize(
     ("name", "separator"),
     [("val.csv", ","), ("val.tsv", "\t"), ("val.csv.gz", ","), ("val.csv", ";"), ("val.jsonl", ",")],
 )

@@ -95,6 +95,11 @@ CHATS: list[tuple[str, dict[str, Any], list[Any]]] = [
         {"messages": [ASKED, {"role": "narrator", "content": "n"}, TOLD]},
         [ASKED, {"role": "narrator", "content": "n"}],
     ),
+    (
+        "of completions of several turns the last",
+        {"prompt": [ASKED], "completion": [TOLD, ASKED, TOLD]},
+        [ASKED, TOLD, ASKED],
+    ),
     ("JSON text in prompt as messages", {"prompt": json.dumps([ASKED]), "completion": "a"}, [ASKED]),
     ("question and answer", {"question": '{"user": "Ann"}', "answer": "a"}, [{**ASKED, "content": '{"user": "Ann"}'}]),
     ("Alpaca", {"instruction": '[{"role": "a"}]', "output": "a"}, [{**ASKED, "content": '[{"role": "a"}]'}]),

@@ -1,7 +1,8 @@
 """What each early warning means and what helps: the words for somebody who has never seen this code.
 
 Levels: `non_finite` is an error; so are `validity_dropped` where less than half of what parsed still does, and
-`colors_collapsed`, `blue_purple_takeover` and `samples_alike` beyond their `…_collapse` thresholds.
+`colors_collapsed`, `blue_purple_takeover`, `hues_gone`, `one_lightness` and `samples_alike` beyond their `…_collapse`
+thresholds.
 `progression_missed` and, in the milder band, `perplexity_high` are for information. Everything else is a warning.
 """
 
@@ -20,6 +21,8 @@ class Rule(StrEnum):
     VALIDITY_LOW = "validity_low"
     COLORS_COLLAPSED = "colors_collapsed"
     BLUE_PURPLE_TAKEOVER = "blue_purple_takeover"
+    HUES_GONE = "hues_gone"
+    ONE_LIGHTNESS = "one_lightness"
     SAMPLES_ALIKE = "samples_alike"
     CLASSES_NARROW = "classes_narrow"
     OVERFITTING = "overfitting"
@@ -70,6 +73,19 @@ _ALL = {
         "The model returns to the web's most common look (blue, indigo, violet, purple) instead of the data's colors.",
         "Check how many training answers are blue or purple themselves, and add others; check the prompt masking (loss "
         "on the answers only).",
+    ),
+    Rule.HUES_GONE: Meaning(
+        "The pages have lost all colors but grays",
+        "Mode collapse into the safest look: the model avoids colors whatever the prompt asks for. Training answers "
+        "that are mostly gray, or that define their colors in files which the model does not see, do this.",
+        "Check how many training answers have a hue, and whether prompts name colors; check the prompt masking (loss "
+        "on the answers only). The best checkpoint before is worth keeping.",
+    ),
+    Rule.ONE_LIGHTNESS: Meaning(
+        "The pages are all dark, or all light",
+        "Mode collapse into one look: the model writes a dark page (or a light one) whatever the prompt asks for.",
+        "Check how many training answers are dark and how many light, and whether prompts say which is wanted; check "
+        "the prompt masking (loss on the answers only).",
     ),
     Rule.SAMPLES_ALIKE: Meaning(
         "The pages look the same for different prompts",

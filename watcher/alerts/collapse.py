@@ -1,4 +1,4 @@
-"""Rules over pooled statistics: colors, hues, layouts and classes that lose their variety."""
+"""Rules over pooled statistics: colors, hues, lightness and layouts that lose their variety."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ class Channel:
 
     `sign` is +1 where rising is bad, -1 where falling is. Since a value at or beyond `good` was seen, a change of at
     least `change` (a share of the former value where it is `relative`) counts if it ends at or beyond `warn`. A run
-    that never was good has collapsed beyond `collapse`, which is worse than a change in any case. `limits` are the
-    settings that this comes from.
+    that never was good has collapsed beyond `collapse`, which is worse than a change in any case. Where healthy pages
+    of some sets lie beyond it, it is not `absolute`: it tells only how bad a change is. `limits` are the settings that
+    this comes from.
     """
 
     measure: Measure
@@ -33,6 +34,7 @@ class Channel:
     limits: tuple[str, ...]
     warn: float | None = None
     collapse: float | None = None
+    absolute: bool = True
     relative: bool = False
     share: bool = False
 
@@ -63,6 +65,8 @@ def colors_collapsed(view: View, settings: AlertSettings) -> Finding | None:
         warn=settings.entropy_warn,
         change=settings.entropy_drop,
         collapse=settings.entropy_collapse,
+        # People's components lie between 1.0 and 3.1 bits, all-blue pages between 1.2 and 3.1: grays decide.
+        absolute=False,
         limits=("entropy_good", "entropy_warn", "entropy_drop", "entropy_collapse"),
     )
     hue = Channel(
@@ -94,8 +98,50 @@ def blue_purple_takeover(view: View, settings: AlertSettings) -> Finding | None:
     return first_of((channel,), view, settings)
 
 
+def hues_gone(view: View, settings: AlertSettings) -> Finding | None:
+    """Pages have no hue any more: grays, black and white alone."""
+    channel = Channel(
+        Measure.HUELESS,
+        "of the pages without any hue",
+        sign=1,
+        good=settings.hueless_good,
+        warn=settings.hueless_warn,
+        change=settings.hueless_rise,
+        collapse=settings.hueless_collapse,
+        limits=("hueless_good", "hueless_warn", "hueless_rise", "hueless_collapse"),
+        share=True,
+    )
+    return first_of((channel,), view, settings)
+
+
+def one_lightness(view: View, settings: AlertSettings) -> Finding | None:
+    """All pages have become dark; or all light, where dark ones were."""
+    dark = Channel(
+        Measure.DARK,
+        "of the pages dark",
+        sign=1,
+        good=settings.dark_good,
+        warn=settings.dark_warn,
+        change=settings.dark_rise,
+        collapse=settings.dark_collapse,
+        limits=("dark_good", "dark_warn", "dark_rise", "dark_collapse"),
+        share=True,
+    )
+    light = Channel(
+        Measure.DARK,
+        "of the pages dark",
+        sign=-1,
+        good=settings.light_fall,
+        warn=settings.light_warn,
+        change=settings.light_fall,
+        limits=("light_warn", "light_fall"),
+        share=True,
+    )
+    return first_of((dark, light), view, settings)
+
+
 def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
-    """Pages have become alike: all of them, or each and its nearest other."""
+    """Pages have become alike: all of them, each and its nearest other, or each and even those least like it."""
     pairs = Channel(
         Measure.LIKENESS,
         "mean likeness of the layouts of two pages",
@@ -117,7 +163,18 @@ def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
         limits=("nearest_good", "nearest_collapse", "nearest_rise"),
         share=True,
     )
-    return first_of((pairs, nearest), view, settings)
+    floor = Channel(
+        Measure.FLOOR,
+        "mean likeness of each page's layout to the tenth of the pages that is least like it",
+        sign=1,
+        good=settings.floor_good,
+        warn=settings.floor_warn,
+        change=settings.floor_rise,
+        collapse=settings.floor_collapse,
+        limits=("floor_good", "floor_warn", "floor_collapse", "floor_rise"),
+        share=True,
+    )
+    return first_of((pairs, nearest, floor), view, settings)
 
 
 def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -> Finding | None:
@@ -180,7 +237,7 @@ def stuck(channel: Channel, view: View, settings: AlertSettings) -> Finding | No
         return None
     if since_good(channel, known, settings):
         return None
-    mark = channel.collapse
+    mark = channel.collapse if channel.absolute else None
     reference = view.references.get(channel.measure)
     if mark is None or not all(channel.beyond(_of(channel, entry).value, mark) for entry in last):
         return None

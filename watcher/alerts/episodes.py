@@ -31,6 +31,8 @@ DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
         Rule.VALIDITY_LOW: counts.validity_low,
         Rule.COLORS_COLLAPSED: collapse.colors_collapsed,
         Rule.BLUE_PURPLE_TAKEOVER: collapse.blue_purple_takeover,
+        Rule.HUES_GONE: collapse.hues_gone,
+        Rule.ONE_LIGHTNESS: collapse.one_lightness,
         Rule.SAMPLES_ALIKE: collapse.samples_alike,
         Rule.CLASSES_NARROW: variety.classes_narrow,
         Rule.OVERFITTING: curves.overfitting,

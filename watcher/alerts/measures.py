@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from scorers.css.palette import BLUE_PURPLE, family
-from scorers.measures.hues import hues_of
-from scorers.metrics.likeness import MAX_COMPARED, similarity
+from scorers.measures.hues import hue_known, hues_of
+from scorers.metrics.likeness import MAX_COMPARED, floor_place, similarity
 from scorers.metrics.tally import DRAWS, MIN_TOKENS
-from scorers.sample import Sample
+from scorers.sample import DARK, Sample
 from watcher.alerts.statistics import Jackknifed
 
 Shape = Sequence[int]
@@ -34,22 +34,25 @@ class Measure(StrEnum):
     HUE_ENTROPY = "eval/hue_entropy"
     BLUE_PURPLE = "eval/blue_purple_share"
     CLASSES = "eval/unique_tailwind_classes_3"
+    HUELESS = "eval/hueless_share"
+    DARK = "eval/lightness_dark_share"
     LIKENESS = "eval/structure_similarity"
     NEAREST = "eval/structure_nearest"
+    FLOOR = "eval/structure_floor"
 
 
 def measure(samples: Sequence[Sample], alike: Similarity = similarity) -> dict[Measure, Jackknifed]:
     """All that can be measured of these samples; what is undefined for so few pages is left out."""
     families = [_families(sample) for sample in samples]
     hues = [_hues(sample) for sample in samples]
-    pairs, nearest = _likeness(samples, alike)
     found = {
         Measure.COLOR_ENTROPY: _entropy(families),
         Measure.HUE_ENTROPY: _entropy(hues),
         Measure.BLUE_PURPLE: _mean([hue.get(BLUE_PURPLE, 0.0) if hue else None for hue in hues]),
+        Measure.HUELESS: _mean([float(not hues_of(s)) if hue_known(s) else None for s in samples]),
+        Measure.DARK: _mean([float(s.lightness == DARK) if s.lightness else None for s in samples]),
         Measure.CLASSES: _rarefied([frozenset(name for name, _ in sample.classes) for sample in samples]),
-        Measure.LIKENESS: pairs,
-        Measure.NEAREST: nearest,
+        **_likeness(samples, alike),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -117,8 +120,9 @@ def _rarefied(pages: Sequence[frozenset[str]]) -> Jackknifed | None:
     return Jackknifed(value, without, sum(1 for page in pages if page))
 
 
-def _likeness(samples: Sequence[Sample], alike: Similarity) -> tuple[Jackknifed | None, Jackknifed | None]:
-    """How much a page is like those of other prompts on average, and like the nearest of them: means over pages."""
+def _likeness(samples: Sequence[Sample], alike: Similarity) -> dict[Measure, Jackknifed]:
+    """How much a page is like those of other prompts on average, like the nearest, and like the tenth that is least
+    like it: means over pages."""
     places = [i for i, sample in enumerate(samples) if sample.shape]
     pages = len(places)
     if pages > MAX_COMPARED:
@@ -130,9 +134,11 @@ def _likeness(samples: Sequence[Sample], alike: Similarity) -> tuple[Jackknifed 
             if not page.prompt or page.prompt != other.prompt:
                 rows[i][j] = rows[j][i] = alike(page.shape, other.shape)
     if pages < 3 or not any(rows):
-        return None, None
-    average, nearest = (_leaving_out(of_page, len(rows)) for of_page in (_average(rows), _nearest(rows)))
-    return _spread(average, places, len(samples), pages), _spread(nearest, places, len(samples), pages)
+        return {}
+    ways = {Measure.LIKENESS: _average(rows), Measure.NEAREST: _nearest(rows), Measure.FLOOR: _floor(rows)}
+    return {
+        name: _spread(_leaving_out(of_page, len(rows)), places, len(samples), pages) for name, of_page in ways.items()
+    }
 
 
 def _average(rows: Rows) -> OfPage:
@@ -153,6 +159,22 @@ def _nearest(rows: Rows) -> OfPage:
 
     def of_page(i: int, skipped: int | None) -> float | None:
         return next((value for j, value in closest[i] if j != skipped), None)
+
+    return of_page
+
+
+def _floor(rows: Rows) -> OfPage:
+    ordered = [sorted(row.values()) for row in rows]
+
+    def of_page(i: int, skipped: int | None) -> float | None:
+        values, gone = ordered[i], None if skipped is None else rows[i].get(skipped)
+        if gone is None:
+            return values[floor_place(len(values))] if values else None
+        if len(values) < 2:
+            return None
+        place = floor_place(len(values) - 1)
+        # Without a value that stands no higher, the next one takes the place.
+        return values[place + 1] if gone <= values[place] else values[place]
 
     return of_page
 

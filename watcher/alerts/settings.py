@@ -98,15 +98,17 @@ class AlertSettings(BaseModel):
     """Smallest fall of color entropy that is worth a warning. Real pages: healthy windows differ by 0.3 from their
     median; pages recolored in blue lose 1.1."""
     entropy_collapse: Bits = 1.5
-    """Below this colors have collapsed, whatever was before; from the bands."""
+    """A fall that ends below this is an error; from the bands. It says nothing of a run that never was higher: people's
+    components have 1 to 3.1 bits, since grays, black and white decide it."""
     hue_good: Bits = 1.8
     """The same for the entropy of hues; real pages lie between 1.9 and 2.7."""
     hue_warn: Bits = 1.8
     """No fall of hue entropy is warned of that ends above this."""
     hue_drop: Bits = 0.5
     """Smallest fall of hue entropy that is worth a warning."""
-    hue_collapse: Bits = 1.0
-    """Below this hues have collapsed, whatever was before; pages of one hue lie between 0.04 and 0.9."""
+    hue_collapse: Bits = 0.75
+    """Below this hues have collapsed, whatever was before. Real pages of many hues: 0.78 in one window of a thousand;
+    pages of one hue: 0."""
 
     blue_purple_good: Share = 0.6
     """Share of blue to purple up to which a run has been varied once; real pages: 0.13 to 0.58."""
@@ -114,20 +116,55 @@ class AlertSettings(BaseModel):
     """No rise is warned of that ends below this. Half of the pages taken over lift a share of 0.27 to 0.63."""
     blue_purple_rise: Share = 0.2
     """Smallest rise of the share that is worth a warning."""
-    blue_purple_collapse: Share = 0.8
-    """Above this blue and purple rule, whatever was before. Real pages: 0.81 to 1 in a set with one brand blue."""
+    blue_purple_collapse: Share = 0.85
+    """Above this blue and purple rule, whatever was before. Real pages of many hues: 0.86 in one window of a thousand;
+    a set with one brand blue: 0.72 to 1."""
 
-    alike_good: Share = 0.2
-    """Mean likeness of pairs of pages up to which they were different once; real pages 0.06 to 0.16."""
-    alike_collapse: Share = 0.35
-    """Above this pages look the same; real pages: three templates for twelve pages 0.39, one template 1."""
+    hueless_good: Share = 0.65
+    """Share of pages without a hue up to which a run has had colors once; real pages 0 to 0.65."""
+    hueless_warn: Share = 0.7
+    """No rise of it is warned of that ends below this. Real pages: 0.81 is the most in 2,400 windows."""
+    hueless_rise: Share = 0.3
+    """Smallest rise of it that is worth a warning."""
+    hueless_collapse: Share = 0.85
+    """Above this pages are gray, whatever was before; from the measured bands."""
+
+    dark_good: Share = 0.8
+    """Share of dark pages up to which a run has had light ones once; real pages 0.2 to 0.4."""
+    dark_warn: Share = 0.9
+    """No rise of it is warned of that ends below this."""
+    dark_rise: Share = 0.25
+    """Smallest rise of it that is worth a warning."""
+    dark_collapse: Share = 0.97
+    """Above this pages are dark, whatever was before; from the measured bands."""
+    light_warn: Share = 0.05
+    """No fall of the share of dark pages is warned of that ends above this. Pages that are all light are no collapse of
+    themselves, as most pages are; only where dark ones were is their loss one."""
+    light_fall: Share = 0.15
+    """Smallest fall of it that is worth a warning; a run of which so many pages were dark has had dark ones once. Real
+    pages: six tuned models write 0.2 to 0.4 dark ones."""
+
+    alike_good: Share = 0.23
+    """Mean likeness of pairs of pages up to which they were different once; real pages 0.04 to 0.23."""
+    alike_collapse: Share = 0.3
+    """Above this pages look the same; one template, a tenth of its leaves changed: 0.35 and more."""
     alike_rise: Share = 0.15
     """Smallest rise of that likeness that is worth a warning."""
     nearest_good: Share = 0.5
-    """Mean likeness of a page to its nearest other, up to which pages were different once; real pages 0.14 to 0.3."""
+    """Mean likeness of a page to its nearest other, up to which pages were different once; generated pages
+    0.1 to 0.34, variants of components 0.18 to 0.63."""
     nearest_collapse: Share = 0.8
     """No rise of it is warned of that ends below this; pages from few templates reach 1."""
     nearest_rise: Share = 0.3
+    """Smallest rise of it that is worth a warning."""
+    floor_good: Share = 0.12
+    """Mean likeness of a page to the tenth of pages that is least like it, up to which pages were different once; real
+    pages 0.01 to 0.14, in windows of 64 up to 0.11."""
+    floor_warn: Share = 0.08
+    """No rise of it is warned of that ends below this; generated pages in windows of 64: up to 0.06."""
+    floor_collapse: Share = 0.14
+    """Above this all pages share a template; a quarter of its leaves changed: 0.14 to 0.3."""
+    floor_rise: Share = 0.05
     """Smallest rise of it that is worth a warning."""
 
     classes_good: Annotated[float, Field(ge=0)] = 50

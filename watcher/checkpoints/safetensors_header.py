@@ -20,6 +20,9 @@ HEADER_LIMIT = 100_000_000
 """Longest header that is read, in bytes: the limit of the safetensors library itself."""
 
 LENGTH_BYTES = 8
+LFS_POINTER = b"version "
+"""How the text begins that Git leaves in place of a large file where `git lfs` has not run (the Git LFS specification):
+a header's length it would be that no file has."""
 DTYPE_BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
     **dict.fromkeys(("F32", "I32", "U32"), 32),
@@ -75,6 +78,8 @@ def _read(file: BinaryIO) -> Header:
     prefix = file.read(LENGTH_BYTES)
     if len(prefix) < LENGTH_BYTES:
         raise SafetensorsError(f"is {size} bytes long, too short for a header")
+    if prefix == LFS_POINTER:
+        raise SafetensorsError("is a Git LFS pointer in place of the file, which `git lfs pull` fetches")
     length = int.from_bytes(prefix, "little")
     if length > HEADER_LIMIT:
         raise SafetensorsError(f"states a header of {length:,} bytes, more than the {HEADER_LIMIT:,} allowed")

@@ -44,7 +44,17 @@ def _logged(row: object) -> LoggedStep | None:
     if loss is None:
         return None
     gradient = _number(row["grad_norm"]) if "grad_norm" in row else None
-    return LoggedStep(step, loss, gradient, _number(row.get("learning_rate", "")), _number(row.get("epoch", "")))
+    rate, epoch = _number(row.get("learning_rate", "")), _number(row.get("epoch", ""))
+    return LoggedStep(step, loss, gradient, rate, epoch, any(map(_is_reward, row)))
+
+
+def _is_reward(key: object) -> bool:
+    """Whether a key of the log is one of those that TRL's trainers of preferences and policies have beside the loss.
+
+    >>> [_is_reward(key) for key in ("rewards/chosen", "reward", "mean_reward", "loss")]
+    [True, True, True, False]
+    """
+    return isinstance(key, str) and (key in ("reward", "mean_reward") or key.startswith("rewards/"))
 
 
 def _number(value: object) -> float | None:

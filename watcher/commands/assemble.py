@@ -22,7 +22,7 @@ from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import LoggedStep, Reason, Target, UimonError
-from watcher.plugins import named_plugins
+from watcher.plugins import named_plugins, named_theme
 from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, logged_steps, missing_run
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
@@ -56,6 +56,7 @@ def assembled(
     """
     # Before an engine is there; the evaluator loads them for itself.
     named_plugins(settings.scorers)
+    named_theme(settings.theme)
     # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
     state = StateDir(state_root.resolve())
     state.create()
@@ -77,13 +78,13 @@ def assembled(
         _require_same_run(ledger, run, name)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board, say = Board(), _once(log.warning)
-        at_wandb = _RunAtWandb(run, board)
+        at_wandb = RunAtWandb(run, board)
         parts = Parts(
             source=source,
             engine=engine,
             ledger=ledger,
             exporter=Exporter(ledger, state),
-            outboxes=None if run is None else partial(_outboxes, settings, run, ledger, state),
+            outboxes=None if run is None else partial(outboxes_of, settings, run, ledger, state),
             run_facts=at_wandb.facts,
             logged=at_wandb.logged,
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
@@ -149,7 +150,8 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
     )
 
 
-def _outboxes(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
+def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
+    """The outboxes of a run, and of its companion."""
     publisher = WandbPublisher(run, state.root / "wandb")
     mode = "auto" if settings.wandb == "off" else settings.wandb
     return Outboxes(
@@ -162,7 +164,7 @@ def _outboxes(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, 
     )
 
 
-class _RunAtWandb:
+class RunAtWandb:
     """The run at W&B, asked again and again; what keeps it from being known is said once, not each time."""
 
     def __init__(self, run: RunRef | None, board: Board) -> None:

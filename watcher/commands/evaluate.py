@@ -14,6 +14,7 @@ from watcher.base_models import resolve_base
 from watcher.checkpoints import inspect
 from watcher.commands.assemble import Assembled, assembled
 from watcher.commands.chosen_run import Chosen, choose_run, said
+from watcher.commands.status import with_grades
 from watcher.commands.validation import validation_file
 from watcher.commands.watch import outcome, run_service, say_read
 from watcher.config import load_settings
@@ -72,13 +73,16 @@ def _print(parts: Assembled, paths: set[Path], *, as_json: bool) -> None:
     One that the run has evaluated before is known by the name that it had then.
     """
     names = {record.name for record in parts.ledger.records() if record.path in paths}
-    rows = [row for row in parts.ledger.status() if row["name"] in names]
+    rows = with_grades(row for row in parts.ledger.status() if row["name"] in names)
     if as_json:
         json.dump({"checkpoints": rows}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
     from rich.console import Console
 
-    from watcher.render import checkpoint_table
+    from watcher.render import checkpoint_table, document_notes
 
-    Console().print(checkpoint_table(rows))
+    console = Console()
+    console.print(checkpoint_table(rows))
+    for note in document_notes(rows):
+        console.print(note)

@@ -9,26 +9,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scorers import Completion, Language, Report, Sample, score
+from scorers import Completion, Issue, Language, Report, Sample, grades, score
+from watcher.commands.score_project import CODE_SUFFIXES, PROJECT_SUFFIXES, read_project, unread_of, unread_said, walk
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins
+from watcher.plugins import named_plugins, named_theme
 from watcher.printable import printable
 
-CODE_SUFFIXES = {
-    **dict.fromkeys((".html", ".htm"), Language.HTML),
-    ".jsx": Language.JSX,
-    ".tsx": Language.TSX,
-    ".vue": Language.VUE,
-    ".svelte": Language.SVELTE,
-    ".astro": Language.ASTRO,
-}
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
 ROWS_SUFFIXES = (".jsonl", ".ndjson")
 # In a directory these are configurations and data more often than completions, so they are read where named.
@@ -55,20 +49,29 @@ class Read:
     notes: tuple[str, ...] = ()
 
 
-def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None = None, *, as_json: bool) -> int:
+def run_score(
+    paths: Sequence[str],
+    scorers: Sequence[str] = (),
+    key: str | None = None,
+    theme: Sequence[str] = (),
+    *,
+    project: bool = False,
+    as_json: bool,
+) -> int:
     """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
-    Files named for HTML, JSX, TSX, Vue, Svelte or Astro are code; HTML is decoded as browsers do, all else is UTF-8.
-    `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv` and `.parquet` files hold rows, whichever they are, also packed
+    Files of `CODE_SUFFIXES` are code; HTML is decoded as browsers do, all else is UTF-8. `.jsonl`,
+    `.ndjson`, `.json`, `.csv`, `.tsv` and `.parquet` files hold rows, whichever of these their content is, also packed
     (`watcher.validation.files`); `score_rows` says where a row's text is found, or `key` names it. `prompt_id`,
     `prompt` or the other messages tell which prompt it answers. A row that has none, as that of a failed request, is
     left out and named. `.md` and `.txt` files and standard input are one completion each. Directories are searched
-    recursively, in order of name, without hidden entries, `node_modules`, `.json` files and tables. `scorers` names
-    plug-ins. 0, or 1 where one of those failed. Raises `UimonError` for input or plug-ins that are missing or cannot be
-    read, and for rows of which none has a completion.
+    recursively, in order of name, without hidden entries, `node_modules`, `.json` files and tables; with `project`
+    each of them is one completion (`score_project`). What is not read of a directory is named. `scorers` names
+    plug-ins, `theme` the theme that the pages are written against. 0, or 1 where a plug-in failed. Raises `UimonError`
+    for input, plug-ins or themes that are missing or cannot be read, and for rows of which none has a completion.
     """
-    plugins = named_plugins(scorers)
-    read = _joined(read_completions(path, key) for path in paths)
+    plugins, given = named_plugins(scorers), named_theme(theme)
+    read = _joined(read_completions(path, key, project=project) for path in paths)
     if read.missing and not read.completions:
         said = _missing_said([replace(row, place=row.source) for row in read.missing])
         sentence = f"There is nothing to score: {said}; run these requests again, or name another key with --key."
@@ -76,7 +79,7 @@ def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None
     for note in read.notes:
         _say(note)
     workers = len(os.sched_getaffinity(0)) if len(read.completions) >= _MANY else 1
-    report = score(read.completions, plugins, workers)
+    report = score(read.completions, plugins, workers, theme=given)
     if as_json:
         print(json.dumps(as_plain(report, read.missing), indent=2, allow_nan=False))
     else:
@@ -84,12 +87,27 @@ def run_score(paths: Sequence[str], scorers: Sequence[str] = (), key: str | None
     return 1 if report.failures else 0
 
 
-def read_completions(path: str, key: str | None = None) -> Read:
+def read_completions(path: str, key: str | None = None, *, project: bool = False) -> Read:
     """What one argument of the command holds; raises `UimonError` as `run_score` does."""
     if path == "-":
         text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
         return Read((Completion(text, source="-"),))
-    return _joined(_read_file(file, key) for file in _files(Path(path)))
+    place = Path(path)
+    if place.is_dir() and project:
+        found = read_project(place, _text, _unreadable)
+        return Read((found.completion,), notes=_unread_notes(place, found.unread))
+    files = _files(place)
+    read = _joined(_read_file(file, key) for file in files)
+    if not place.is_dir():
+        return read
+    known = set(files)
+    unread = unread_of(file for file in walk(place, _unreadable) if file not in known)
+    hint = "; --project scores it as one app" if unread.keys() & PROJECT_SUFFIXES.keys() else ""
+    return replace(read, notes=(*read.notes, *_unread_notes(place, unread, hint)))
+
+
+def _unread_notes(place: Path, unread: Counter[str], hint: str = "") -> tuple[str, ...]:
+    return (f"{place}: {unread_said(unread)}{hint}.",) if unread else ()
 
 
 def _joined(parts: Iterable[Read]) -> Read:
@@ -135,11 +153,12 @@ def _say(sentence: str) -> None:
 
 
 def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, Any]:
-    """What `--json` prints: `metrics` by name, `samples` in the order of the input, what plug-ins failed at, and the
-    rows that no figure counts, because they have no completion.
+    """What `--json` prints: `metrics` by name, the `grades` of those that have bands, `samples` in the order of the
+    input, what plug-ins failed at, and the rows that no figure counts, because they have no completion.
     """
     return {
         "metrics": report.metrics,
+        "grades": grades(report.metrics),
         "samples": [_plain_sample(sample) for sample in report.samples],
         "failures": list(report.failures),
         "missing": [{"source": row.source, "reason": row.reason} for row in missing],
@@ -154,14 +173,20 @@ def _plain_sample(sample: Sample) -> dict[str, Any]:
         "syntax_valid": sample.syntax_valid,
         "num_colors": sample.num_colors,
         "num_classes": sample.num_classes,
-        "errors": [{"code": e.code, "line": e.line, "column": e.column, "message": e.message} for e in sample.errors],
+        "found": sample.extraction,
+        "errors": [_plain_error(error) for error in sample.errors],
         "scorers": dict(sample.extras),
     }
 
 
+def _plain_error(error: Issue) -> dict[str, Any]:
+    file = error.file or None
+    return {"code": error.code, "file": file, "line": error.line, "column": error.column, "message": error.message}
+
+
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(_walk(path))
+        found = sorted(file for file in walk(path, _unreadable) if _has(file, SUFFIXES) or _holds_rows(file))
         if not found:
             sentence = (
                 f"{path} holds nothing to score: uimon reads {', '.join(SUFFIXES)} files; name another directory."
@@ -179,15 +204,6 @@ def _files(path: Path) -> list[Path]:
         )
         raise UimonError(Reason.VAL_INVALID, sentence)
     return [path]
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    for directory, subdirectories, names in os.walk(root, onerror=_unreadable):
-        subdirectories[:] = [name for name in subdirectories if name != "node_modules" and not name.startswith(".")]
-        for name in names:
-            file = Path(directory, name)
-            if not name.startswith(".") and (_has(file, SUFFIXES) or _holds_rows(file)) and file.is_file():
-                yield file
 
 
 def _has(file: Path, suffixes: Sequence[str]) -> bool:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample
+from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample, grade_of
+from scorers.metrics.catalog import EXTRACTION
 from watcher.printable import printable
 
 # How much of what went wrong a person sees at once; `--json` has all of it.
@@ -14,7 +15,7 @@ SHOWN_SAMPLES = 20
 SHOWN_ERRORS = 3
 SHOWN_REASONS = 5
 # Narrower, each meaning would be a column of single words.
-_EXPLAINED = 110
+_EXPLAINED = 130
 
 _STYLES = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "red"}
 # Nothing usable at all is worse than a broken page, and that is worse than one which only ran out of tokens.
@@ -28,6 +29,7 @@ def show(report: Report) -> None:
     # Model output and file names are printed as they are: no markup, no emoji codes.
     console = Console(markup=False, emoji=False, highlight=False)
     _show_metrics(console, report.metrics)
+    _show_shapes(console, report.metrics)
     _show_offenders(console, report.samples)
     for failure in report.failures:
         Console(stderr=True, markup=False, emoji=False, highlight=False).print(printable(failure), soft_wrap=True)
@@ -38,19 +40,31 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     from rich.text import Text
 
     explained = console.width >= _EXPLAINED
-    columns = ("metric", "value", "95 %", "", *(("meaning",) if explained else ()))
+    # The document's bands are shown as what they are, also where pages show that they do not hold.
+    columns = ("metric", "value", "95 %", "grade", "document", *(("meaning",) if explained else ()))
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     table.columns[0].no_wrap = table.columns[2].no_wrap = True
     table.columns[1].justify = table.columns[2].justify = "right"
     known = [name for name in METRICS if name in metrics and not METRICS[name].of]
     for name in (*known, *(name for name in metrics if name not in METRICS)):
+        if name.startswith(EXTRACTION):
+            continue
         info = METRICS.get(name) or MetricInfo(name, "", "of a plug-in")
-        grade = info.grade(metrics[name], metrics.get("eval/samples"))
+        grade, document = grade_of(name, metrics), info.document_grade(metrics[name])
         style = _STYLES[grade] if grade else ""
-        value = Text(number(metrics[name], info.unit), style)
-        cells = (name, value, Text(_interval(name, metrics), "dim"), Text(grade or "", style), info.meaning)
+        value, interval = Text(number(metrics[name], info.unit), style), Text(_interval(name, metrics), "dim")
+        cells = (name, value, interval, Text(grade or "", style), Text(document or "", "dim"), info.meaning)
         table.add_row(*cells[: len(columns)])
     console.print(table)
+
+
+def _show_shapes(console: Any, metrics: Mapping[str, float | None]) -> None:
+    """In which shapes the answers came, the most common first: most of the names never occur."""
+    found = {name.removeprefix(EXTRACTION): metrics[name] for name in metrics if name.startswith(EXTRACTION)}
+    counts = sorted(((count, name) for name, count in found.items() if count), key=lambda pair: (-pair[0], pair[1]))
+    if counts:
+        said = ", ".join(f"{count:.0f} {printable(name)}" for count, name in counts)
+        console.print(f"found as: {said}", soft_wrap=True)
 
 
 def _interval(name: str, metrics: Mapping[str, float | None]) -> str:
@@ -108,7 +122,7 @@ def _badness(sample: Sample) -> tuple[int, int, str]:
 
 
 def _place(sample: Sample, error: Issue) -> str:
-    return f"{printable(sample.source)}:{error.line}:{error.column}"
+    return f"{printable(sample.source)}:{printable(error.place)}"
 
 
 def _reason(sample: Sample, error: Issue) -> str:

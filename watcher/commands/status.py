@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from scorers import grades
 from watcher.alerts.best import ORDER
 from watcher.commands.comparison import best_of, compared_with, criteria
 from watcher.commands.evidence import warnings_with_samples
@@ -38,7 +40,7 @@ def run_status(
     """
     state = find_state(run, state_dir)
     ledger = Ledger(state.ledger, read_only=True)
-    rows, warnings = ledger.status(), warnings_with_samples(ledger)
+    rows, warnings = with_grades(ledger.status()), warnings_with_samples(ledger)
     best = best or best_by is not None
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
@@ -51,11 +53,11 @@ def run_status(
         return 0
     from rich.console import Console
 
-    from watcher.render import checkpoint_table, comparison_table, unevaluated_notes, warning_notes
+    from watcher.render import checkpoint_table, comparison_table, document_notes, unevaluated_notes, warning_notes
 
     console = Console()
     console.print(checkpoint_table(rows))
-    for note in (*unevaluated_notes(rows), *warning_notes(warnings)):
+    for note in (*document_notes(rows), *unevaluated_notes(rows), *warning_notes(warnings)):
         console.print(note)
     if best:
         console.print(f"Best: {chosen.sentence}" if chosen else "Best: nothing is evaluated yet.", soft_wrap=True)
@@ -65,6 +67,15 @@ def run_status(
         console.print(line, style="dim")
     console.print(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}", style="dim", soft_wrap=True)
     return 0
+
+
+def with_grades(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of checkpoints, each with the `grades` of its metrics as `scorers.grades` gives them.
+
+    >>> with_grades([{"step": 50, "metrics": {"eval/syntax_validity_rate": 0.97}}])[0]["grades"]
+    {'eval/syntax_validity_rate': {'grade': 'good', 'document': 'good'}}
+    """
+    return [{**row, "grades": grades(row["metrics"])} for row in rows]
 
 
 def _outbox_lines(ledger: Ledger) -> list[str]:

@@ -135,11 +135,11 @@ def outcome(parts: Assembled, *, logged: bool) -> int:
     failed = parts.ledger.records(State.FAILED)
     for record in failed:
         log.error("%s failed (%s): %s", record.name, record.reason, record.detail)
-    undelivered = logged and _say_undelivered(parts.ledger)
+    undelivered = logged and say_undelivered(parts.ledger)
     return 1 if failed or undelivered or parts.service.lacking else 0
 
 
-def _say_undelivered(ledger: Ledger) -> bool:
+def say_undelivered(ledger: Ledger) -> bool:
     """Name the rows that are not in the run; those that wait for a trainer in shared mode are no failure."""
     outbox = ledger.outbox()
     counts = outbox.counts()

@@ -17,6 +17,8 @@ _MACHINE = "Free memory of this machine, or give the cache less of it (VLLM_CPU_
 _CACHE = "or give the cache more memory: another GPU (--gpu), several (--tensor-parallel) or a larger share of it "
 _CACHE += "(--gpu-memory-utilization); on a CPU VLLM_CPU_KVCACHE_SPACE, in whole GiB."
 _NO_ROOM = f"The weights leave no room for the cache: take a smaller model, {_CACHE}"
+_UNQUANTIZED = "The vLLM of this machine cannot read weights that are quantized so: save them unquantized, or evaluate "
+_UNQUANTIZED += "them where vLLM can (bitsandbytes, for one, needs a GPU)."
 _SHORTER = "Ask for shorter answers (--max-tokens) or less context (--max-model-len), " + _CACHE
 
 
@@ -39,6 +41,8 @@ _SIGNS = (
     _Sign("out of memory", Reason.OUT_OF_MEMORY, _FEWER),
     _Sign("failed to infer device type", Reason.GPU_MISSING),
     _Sign("no cuda gpus are available", Reason.GPU_MISSING),
+    _Sign("unknown quantization method", Reason.UNKNOWN_ARCHITECTURE, _UNQUANTIZED),
+    _Sign("quantization is currently not supported", Reason.UNKNOWN_ARCHITECTURE, _UNQUANTIZED),
     _Sign("not supported for now", Reason.UNKNOWN_ARCHITECTURE),
     _Sign("does not recognize this architecture", Reason.UNKNOWN_ARCHITECTURE),
     _Sign("no vllm implementation", Reason.UNKNOWN_ARCHITECTURE),

@@ -35,6 +35,8 @@ _BITS = {
 }
 # The format's own limit on a header (100 MB); more is a damaged length field.
 _LARGEST_HEADER = 100_000_000
+# How the text begins that Git leaves in place of a large file where `git lfs` has not run (the Git LFS specification).
+_LFS_POINTER = b"version "
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def read_header(file: Path) -> dict[str, Tensor]:
         size = file.stat().st_size
         with file.open("rb") as stream:
             lead = stream.read(8)
+            if lead == _LFS_POINTER:
+                raise refuse(f"{file}: it is a Git LFS pointer in place of the file; fetch that with `git lfs pull`.")
             length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else _LARGEST_HEADER + 1
             if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
                 raise refuse(f"{file}: the file is truncated or no safetensors file ({size} bytes); save it again.")
@@ -127,6 +131,10 @@ def weight_files(path: Path) -> list[Path]:
 def read_config(path: Path) -> dict[str, Any]:
     """`config.json` in `path`. Raises `UimonError` (`config_missing`) where there is none that can be read."""
     file = path / "config.json"
+    if not file.exists() and (path / "adapter_config.json").exists():
+        # A second training over the first one's adapter: what it was trained over lies in no directory.
+        said = f"{path} is an adapter and no model: merge it into its own base (peft: merge_and_unload, then "
+        raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
     try:
         config = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -159,7 +159,15 @@ def _usable(template: _Template, request: Render) -> _Template:
             f"{request.tokenizer}: the tokenizer has no chat template; name the one used in training with "
             "--chat-template, or, where training used none, give prompts as text (--val-format pair or alpaca-text).",
         )
-    return replace(template, end_of_turn=_end_of_turn(template))
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        return replace(template, end_of_turn=_end_of_turn(template))
+    except TemplateSyntaxError as error:
+        where = "--chat-template" if request.chat_template else str(request.tokenizer)
+        said = f"{where}: the chat template cannot be parsed (line {error.lineno}: {str(error.message).rstrip('.')}); "
+        said += "put it right, or name the one used in training with --chat-template."
+        raise UimonError(Reason.CHAT_TEMPLATE_MISSING, said) from error
 
 
 def _end_of_turn(template: _Template) -> int | None:
@@ -178,15 +186,17 @@ def _end_of_turn(template: _Template) -> int | None:
 
 
 def _finished(template: _Template, asked: Any, answer: Any) -> str:
-    """A question and its answer as the template writes them; empty where it refuses them."""
+    """A question and its answer as the template writes them; empty where it refuses them. Raises TemplateSyntaxError
+    where it is no template.
+    """
     from jinja2 import TemplateSyntaxError
 
     try:
         return template.render(
             [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}], {}, False
         )
-    except TemplateSyntaxError as error:
-        raise UimonError(Reason.CHAT_TEMPLATE_MISSING, f"The chat template cannot be parsed: {error}.") from error
+    except TemplateSyntaxError:
+        raise
     except _refusals():
         return ""
 

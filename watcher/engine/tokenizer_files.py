@@ -98,6 +98,14 @@ def configured_tokens(path: Path) -> dict[int, str]:
         return {}
 
 
+def stated_tokens(path: Path) -> dict[int, str]:
+    """Id → token of those that the files beside the vocabulary add: the configuration's, else added_tokens.json's, as
+    older versions of transformers wrote them.
+    """
+    added = read_object(path / "added_tokens.json")
+    return configured_tokens(path) or {number: token for token, number in added.items() if type(number) is int}
+
+
 def _foreign_decoder(tokenizer: Mapping[str, Any], tokens: Collection[str]) -> list[Any]:
     """The decoder, where it is not of the kind that the vocabulary asks for."""
     decoder = tokenizer.get("decoder")

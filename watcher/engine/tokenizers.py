@@ -13,6 +13,7 @@ What acts beside tokenizer.json, and what is made of it:
 | special tokens, `added_tokens_decoder`, `added_tokens.json` | added as every version of the library adds them |
 | `split_special_tokens` | honored, as in training |
 | truncation, padding | ignored: training leaves them there for its batches |
+| a BPE's `dropout` | off, and said: with it the ids are drawn by lot each time |
 | `add_bos_token`, `add_eos_token`, `add_prefix_space`, `legacy` | the file's own parts decide; a library that obeys \
 these options writes them into the parts when it saves |
 | `clean_up_tokenization_spaces` | off: it would take blanks out of what the model wrote |
@@ -42,6 +43,8 @@ from watcher.engine.tokenizer_files import (
     configured_tokens,
     default_template,
     has_tokenizer,
+    read_object,
+    stated_tokens,
 )
 from watcher.model import Reason, UimonError
 
@@ -55,7 +58,7 @@ _READ_IDS = 256
 # This class of transformers never makes special tokens of a text, and saves nothing but the tekken.json that it read.
 _MISTRAL = "MistralCommonBackend"
 _BROKEN = (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError, RuntimeError)
-_ADVICE = "save it with the checkpoints, or name a directory that has it"
+_ADVICE = "save it with the checkpoints, or name a directory that has it with --tokenizer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def open_tokenizer(path: Path, texts: Sequence[str]) -> Opened:
     tokenizer = load_tokenizer(path)
     _require_stated_ids(path, tokenizer, texts)
     if (path / TOKENIZER_JSON).is_file():
-        notes = [_changed_by_configuration(path, tokenizer, texts), _without_blanks(tokenizer)]
+        notes = [_changed_by_configuration(path, tokenizer, texts), _without_blanks(tokenizer), _by_lot(path)]
     else:
         notes = [prove(path, tokenizer, texts)]
     notes += [_changed_by_class(path, tokenizer, texts), _two_templates(path, tokenizer)]
@@ -138,10 +141,9 @@ def _error_of(make: Callable[[], Any]) -> Any:
 
 def _from_json(path: Path, file: Path) -> Any:
     """A tokenizer whose backend is tokenizer.json's, with the special tokens and templates of the other files."""
-    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    own = Tokenizer.from_file(str(file))
+    own = _read(file)
     # Named as well: `fast_tokenizer_files` in the configuration could put another file in its place.
     tokenizer = PreTrainedTokenizerFast.from_pretrained(
         str(path), tokenizer_file=str(file), trust_remote_code=False, local_files_only=True
@@ -149,50 +151,87 @@ def _from_json(path: Path, file: Path) -> Any:
     backend = tokenizer.backend_tokenizer
     for part in _PARTS:
         setattr(backend, part, getattr(own, part))
-    backend.no_truncation()
-    backend.no_padding()
+    _settle(backend)
     _take_over_defaults(path, tokenizer)
     return tokenizer
 
 
+def _read(file: Path) -> Any:
+    """A tokenizer.json as the library that wrote it reads it, without what training set for its batches."""
+    from tokenizers import Tokenizer
+
+    return _settle(Tokenizer.from_file(str(file)))
+
+
+def _settle(backend: Any) -> Any:
+    """The same backend, which makes one and the same whole list of ids of a text each time."""
+    backend.no_truncation()
+    backend.no_padding()
+    if getattr(backend.model, "dropout", None):
+        backend.model.dropout = None
+    return backend
+
+
+def _by_lot(path: Path) -> str:
+    """A sentence where the file's BPE leaves out merges at random."""
+    model = read_object(path / TOKENIZER_JSON).get("model")
+    dropout = model.get("dropout") if isinstance(model, dict) else None
+    if not dropout:
+        return ""
+    return (
+        f"The tokenizer.json leaves out merges by lot (dropout {dropout:g}), as in training; here none is left out, so "
+        "that prompts stay the same."
+    )
+
+
 def _take_over_defaults(path: Path, tokenizer: Any) -> None:
-    """Give `tokenizer` the special tokens that only its class names, as old repositories leave it to them."""
-    if tokenizer.eos_token is not None:
+    """Give `tokenizer` the special tokens that only its class names, as old repositories leave it to them. Those that
+    the files name as none stay none.
+    """
+    told = {**read_object(path / "tokenizer_config.json"), **read_object(path / "special_tokens_map.json")}
+    left = [name for name in _NAMED if getattr(tokenizer, name) is None and name not in told]
+    # Chat templates write these two.
+    if not {"bos_token", "eos_token"} & set(left):
         return
     named = _error_of(lambda: _by_class(path))
-    for name in _NAMED:
+    for name in left:
         token = getattr(named, name, None)
-        known = token is not None and tokenizer.backend_tokenizer.token_to_id(str(token)) is not None
-        if known and getattr(tokenizer, name) is None:
+        if token is not None and tokenizer.backend_tokenizer.token_to_id(str(token)) is not None:
             setattr(tokenizer, name, str(token))
 
 
 def _by_class(path: Path) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
+    named = AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
+    backend = getattr(named, "backend_tokenizer", None)
+    if backend is not None:
+        _settle(backend)
+    return named
 
 
 def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> None:
-    """Refuse a token in use that has another id than the configuration gives it: the library numbers it anew."""
+    """Refuse a token in use that has another id than the files beside the vocabulary give it: the library numbers it
+    anew.
+    """
     used = (*texts, *templates_of(path, tokenizer).values())
-    for stated, token in configured_tokens(path).items():
+    for stated, token in stated_tokens(path).items():
         given = tokenizer.convert_tokens_to_ids(token)
         if given != stated and token and any(token in text for text in used):
             raise UimonError(
                 Reason.TOKENIZER_MISMATCH,
-                f"{path}: tokenizer_config.json gives the token {token!r} the id {stated}, the vocabulary beside it "
+                f"{path}: {_stated_in(path)} gives the token {token!r} the id {stated}, the vocabulary beside it "
                 f"{given}; {SAVE}.",
             )
 
 
+def _stated_in(path: Path) -> str:
+    return "tokenizer_config.json" if configured_tokens(path) else "added_tokens.json"
+
+
 def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
     """A sentence where the tokens of the configuration change the ids that tokenizer.json by itself gives."""
-    from tokenizers import Tokenizer
-
-    own = Tokenizer.from_file(str(path / TOKENIZER_JSON))
-    own.no_truncation()
-    own.no_padding()
+    own = _read(path / TOKENIZER_JSON)
     # The texts of added tokens and their options, such as whether blanks beside them belong to them.
     if repr(own.get_added_tokens_decoder()) == repr(tokenizer.added_tokens_decoder):
         return ""

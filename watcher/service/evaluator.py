@@ -19,7 +19,7 @@ from watcher.engine.types import ContextTooLong
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
-from watcher.plugins import named_plugins
+from watcher.plugins import named_plugins, named_theme
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 from watcher.service.suites import Engine as SuiteEngine
@@ -83,8 +83,8 @@ class Evaluator:
         self._resolve_base = resolve_base
         self._on_evaluated = on_evaluated
         self._policy = parse_policy(settings.policy)
-        self._plugins = named_plugins(settings.scorers)
-        self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins)
+        self._plugins, self.theme = named_plugins(settings.scorers), named_theme(settings.theme)
+        self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins, self.theme)
         self._warnings: set[str] = set()
         self._held: _Held | None = None
         self._evaluated = 0
@@ -266,6 +266,8 @@ class Evaluator:
             warn=lambda sentence: self._warn(record, _own_path(sentence, record)),
             health=lambda: self._health(record),
             plugins=self._plugins,
+            theme=self.theme,
+            occurred=self._ledger.occurred,
         )
 
     def _warn(self, record: Record, sentence: str) -> None:

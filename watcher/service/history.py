@@ -25,7 +25,8 @@ _LONGEST_PAUSE: Final = 300.0
 
 
 class LedgerHistory:
-    """Reads each evaluation once. `references` are the conversations whose answers say what the data look like."""
+    """Reads each evaluation once. `references` are the conversations whose answers say what the data look like, and
+    `theme` is the one that they are written against."""
 
     def __init__(
         self,
@@ -33,23 +34,33 @@ class LedgerHistory:
         references: Sequence[Asked] = (),
         settings: AlertSettings | None = None,
         clock: Callable[[], float] = time.time,
+        theme: scorers.Theme | None = None,
     ) -> None:
         self._ledger = ledger
         self._references = references
+        self._theme = theme
         self._clock = clock
         # Of a hundred metrics the rules read few; kept for each checkpoint, the others would fill the memory.
         stones = [milestone.metric for milestone in settings.milestones] if settings else []
         self._wanted = {PERPLEXITY, *(f"{name}{end}" for name in stones for end in ("", "_low", "_high"))}
         self._place = 0
+        self._drawn: dict[str, int] = {}
+        self._newest = (-1, -1)
         self._suite = ""
-        self._entries: dict[str, Entry] = {}
+        self._by_suite: dict[str, dict[str, Entry]] = {}
         self._reference_metrics: Metrics | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
         self._losses_known = -1
         self._left_out: set[str] = set()
 
+    @property
+    def _entries(self) -> dict[str, Entry]:
+        """What can be compared with the newest evaluation: other prompts, sampling or scorers cannot."""
+        return self._by_suite.get(self._suite, {})
+
     def read(self, *, ended: bool) -> History:
-        """All that is known now of the suite that was evaluated last; `ended`: nothing more will come.
+        """All that is known now of the suite that was evaluated last; `ended`: nothing more will come. Samples that
+        were scored anew count as of when they were drawn, so that to score old ones anew ends no history.
 
         Unless it has ended, this is taken down as a time at which uimon was watching.
         """
@@ -107,9 +118,11 @@ class LedgerHistory:
         return [r for r in found if not any(a.seen_at > r.seen_at and a.step <= r.step for a in new)]
 
     def _take(self, evaluation: Evaluation) -> None:
-        if evaluation.suite != self._suite:
-            # Other prompts, or other sampling: nothing of before can be compared with what comes.
-            self._suite, self._entries = evaluation.suite, {}
+        number = len(self._drawn)
+        drawn = self._drawn[evaluation.uid] = self._drawn.get(evaluation.origin, number)
+        if (drawn, number) > self._newest:
+            self._newest, self._suite = (drawn, number), evaluation.suite
+        entries = self._by_suite.setdefault(evaluation.suite, {})
         sampled = "eval/samples" in evaluation.metrics
         try:
             metrics = {name: evaluation.metrics.get(name) for name in self._wanted}
@@ -118,7 +131,7 @@ class LedgerHistory:
         except (scorers.SampleError, KeyError, ValueError) as error:
             log.warning("The samples of step %d cannot be compared with others (%s).", evaluation.step, error)
         else:
-            self._entries[evaluation.uid] = replace(entry, seen_at=evaluation.seen_at)
+            entries[evaluation.uid] = replace(entry, seen_at=evaluation.seen_at)
 
     def _finite_losses(self) -> tuple[tuple[int, float], ...]:
         """The losses that are numbers, read again only where there are more of them: a long run has 100,000."""
@@ -130,5 +143,6 @@ class LedgerHistory:
     def _reference(self) -> Metrics:
         if self._reference_metrics is None:
             answers = [asked.answer for asked in self._references if asked.answer]
-            self._reference_metrics = scorers.score(scorers.Completion(text) for text in answers).metrics
+            completions = [scorers.Completion(text) for text in answers]
+            self._reference_metrics = scorers.score(completions, theme=self._theme).metrics
         return self._reference_metrics

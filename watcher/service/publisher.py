@@ -72,6 +72,13 @@ class Publisher:
         self._finishing.set()
         self._signals.due.set()
 
+    def deliver(self, within: float) -> None:
+        """Deliver what is due now `within` so many seconds, where nothing else is to be done."""
+        if self._outboxes is not None:
+            self._look(now=True)
+            self.finish(within)
+            self._drain(self._outboxes)
+
     def run(self) -> None:
         """Publish until `finish()` was called; then until the outbox is empty, stuck, or out of time."""
         if self._outboxes is None:

@@ -115,7 +115,9 @@ class Service:
         )
         self._warner = Warner(
             parts.ledger,
-            LedgerHistory(parts.ledger, val.conversations[: settings.samples], settings.alerts),
+            LedgerHistory(
+                parts.ledger, val.conversations[: settings.samples], settings.alerts, theme=self._evaluator.theme
+            ),
             settings.alerts,
             _channels(settings),
             self.board,

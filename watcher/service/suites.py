@@ -6,14 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from scorers import Plugin
+from scorers import Plugin, Theme
 from watcher import evaluation
 from watcher.alerts.power import limits
 from watcher.config import Settings
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
 from watcher.ledger import Ledger, Record
 from watcher.service.signals import log
-from watcher.suite import Renderer, Suite, build_suite, earlier_digests, request_digest, shortened
+from watcher.suite import (
+    Renderer,
+    Suite,
+    build_suite,
+    earlier_digests,
+    request_digest,
+    requests_under,
+    scored_by,
+    shortened,
+)
 from watcher.validation import ValFile
 
 
@@ -29,13 +38,20 @@ class SuiteInForce:
     """The one suite that all checkpoints of a run are evaluated with, as long as the request is the same."""
 
     def __init__(
-        self, engine: Engine, ledger: Ledger, settings: Settings, val: ValFile, plugins: Sequence[Plugin]
+        self,
+        engine: Engine,
+        ledger: Ledger,
+        settings: Settings,
+        val: ValFile,
+        plugins: Sequence[Plugin],
+        theme: Theme | None = None,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._settings = settings
         self._val = val
         self._plugins = plugins
+        self._theme = theme
         self._suite: Suite | None = None
 
     def of(self, record: Record, base: Path | None) -> Suite:
@@ -73,26 +89,58 @@ class SuiteInForce:
 
     def _kept(self) -> Suite | None:
         """The suite of an earlier start with the same request."""
-        kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins))
+        kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins, self._theme))
         if kept is not None:
             return Suite.from_json(kept)
-        for request in earlier_digests(self._settings, self._val, self._plugins):
+        for request in earlier_digests(self._settings, self._val, self._plugins, self._theme):
             if (kept := self._ledger.suite(request)) is not None:
                 log.warning(
                     "This run goes on with the prompts that an earlier version of uimon rendered, so that its curve "
                     "stays one; with another --state-dir they are rendered as this version does."
                 )
                 return Suite.from_json(kept)
+        return self._scored_anew()
+
+    def _scored_anew(self) -> Suite | None:
+        """The suite of the same request under other scorers, with those of this start: an upgrade in the middle of a
+        run changes what samples are taken for, not what is asked.
+        """
+        for request, digest, body in self._ledger.suites():
+            before = Suite.from_json(body)
+            if request not in requests_under(self._settings, self._val, before.scorer_version):
+                continue
+            suite = scored_by(before, self._plugins, self._theme)
+            self._keep(suite)
+            log.warning(
+                "Samples are scored another way than before (scorers %s, now %s), so suite %s follows on suite %s, "
+                "with the same prompts. %s",
+                before.scorer_version,
+                suite.scorer_version,
+                suite.digest,
+                digest,
+                self._carried_over(suite),
+            )
+            return suite
         return None
+
+    def _carried_over(self, suite: Suite) -> str:
+        """How what was evaluated before gets into the suite, or that it is there."""
+        if any(known.origin and known.suite == suite.digest for known in self._ledger.evaluations()):
+            return "What was evaluated before is in it already, scored anew."
+        scorers, themes = self._settings.scorers, self._settings.theme
+        options = "".join([*(f" --scorer {name}" for name in scorers), *(f" --theme {name}" for name in themes)])
+        return f"To carry over what was evaluated before, stop uimon, run `uimon rescore{options}`, and start it again."
 
     def _built(self, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
-        suite = build_suite(self._settings, self._val, self._engine, stage, base, self._plugins, log.warning)
+        suite = build_suite(
+            self._settings, self._val, self._engine, stage, base, self._plugins, log.warning, self._theme
+        )
         self._keep(suite)
         return suite
 
     def _keep(self, suite: Suite) -> None:
-        request = request_digest(self._settings, self._val, self._plugins)
+        request = request_digest(self._settings, self._val, self._plugins, self._theme)
         self._ledger.keep_suite(request, suite.digest, suite.to_json())
 
     def _introduce(self, suite: Suite) -> None:

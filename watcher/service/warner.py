@@ -139,7 +139,8 @@ class Warner:
                 # That nothing more will come does not mean that it came.
                 found = {key: alarm for key, alarm in known.items() if alarm.active and alarm.rule in TIMED} | found
             unwatched = self._unwatched(history, known.values())
-            changes = self._ledger.alarms().settle(found.values(), self._channels.events, unwatched)
+            quiet = self._quiet(found.values())
+            changes = self._ledger.alarms().settle(found.values(), self._channels.events, unwatched, quiet)
             for key in changes.begun:
                 self._ledger.outbox().add_alert(found[key].alert())
             known = self._known()
@@ -150,7 +151,11 @@ class Warner:
         for key in changes.over:
             log.info("Over: %s.", _named(known[key]))
         for key in changes.unwatched:
-            why = "its rule is silenced" if known[key].rule in self._silence else "samples are drawn another way now"
+            why = (
+                "its rule is silenced"
+                if known[key].rule in self._silence
+                else "samples are drawn or scored another way now"
+            )
             log.info("No longer watched, because %s: %s.", why, _named(known[key]))
         self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
 
@@ -161,6 +166,13 @@ class Warner:
         """Keys of what this history cannot show: the rule is silenced, or the samples were of another suite."""
         watched = {entry.uid for entry in history.entries}
         return {a.key for a in known if a.rule in self._silence or (a.uid and a.uid not in watched)}
+
+    def _quiet(self, alarms: Iterable[Alarm]) -> set[str]:
+        """Keys of what began at an evaluation whose samples were scored anew: it tells of the past, of which people
+        heard then, as it was scored then.
+        """
+        rescored = self._ledger.rescored()
+        return {alarm.key for alarm in alarms if alarm.uid in rescored}
 
     def _pass_on(self) -> None:
         if self._channels.webhook is not None:

@@ -58,7 +58,9 @@ def _check_part(part: Any) -> None:
 
 
 def refuse_media(row: Mapping[str, Any]) -> None:
-    """Raise Unusable for a row with pictures, films or sound in a column of its own: the model would not see them."""
+    """Raise Unusable for a row, or a message, with pictures, films or sound in a column or key of its own: the model
+    would not see them.
+    """
     for column, reason in _MEDIA.items():
         value = row.get(column)
         if value is not None and not (isinstance(value, str | list | tuple | dict) and not value):

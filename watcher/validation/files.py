@@ -26,7 +26,7 @@ from typing import Any, Final
 from watcher.model import Reason, UimonError
 from watcher.validation.shapes import COLUMNS
 from watcher.validation.turns import is_conversation
-from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in
+from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in, is_columnar
 
 _UNPACK: Final[Mapping[bytes, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b": gzip.decompress,
@@ -103,10 +103,13 @@ def read_values(path: Path) -> Table:
     if content.startswith(b"PAR1"):
         return Table(tuple(_parquet(content)), "row", digest)
     text = _decoded(content)
-    separator = _separator(path, text)
+    # A bare carriage return cannot stand in JSON, so each one ends a line; U+2028 can, and does not.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    separator = _separator(path, lines)
     if separator:
+        # A page in a cell has the line ends that it had, as the datasets library leaves them.
         return Table(tuple(_separated(text, separator)), "row", digest)
-    rows = tuple(_lines(text))
+    rows = tuple(_lines(lines))
     if len(rows) == 1 and isinstance(rows[0].value, list):
         return Table(_entries(rows[0].value), "entry", digest)
     return Table(rows, "line", digest)
@@ -129,6 +132,9 @@ def _unwrapped(table: Table, columns: Collection[str]) -> Table:
         return replace(table, rows=(Row(1, values),), unit="line") if is_conversation(values) else table
     if len(values) != 1 or not isinstance(values[0], dict):
         return table
+    if is_columnar(values[0]):
+        way = "`DataFrame.to_json(..., orient='records', lines=True)` writes lines"
+        raise Unreadable(f"holds columns in place of rows; {way}")
     try:
         found = entries_in(values[0], columns)
     except Ambiguous as lists:
@@ -168,12 +174,10 @@ def _unpacked(data: bytes) -> bytes:
 def _decoded(data: bytes) -> str:
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None) or _unmarked(data)
     try:
-        text = data.decode(encoding)
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         where = f"byte {error.start + 1} is not {encoding.upper()}"
         raise Unreadable(f"is neither UTF-8 nor UTF-16 text ({where}); save it as UTF-8") from None
-    # A bare carriage return cannot stand in JSON, so each one ends a line; U+2028 can, and does not.
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _unmarked(data: bytes) -> str:
@@ -185,7 +189,8 @@ def _unmarked(data: bytes) -> str:
 
 def _lines(text: str) -> Iterator[Row]:
     """JSON values one after the other, each by the line at which it begins."""
-    decoder, at, line = json.JSONDecoder(), 0, 1
+    # Python writes NaN, which is no JSON, for the empty cells of a pandas table.
+    decoder, at, line = json.JSONDecoder(parse_constant=lambda _: None), 0, 1
     while True:
         begin = _next_value(text, at)
         if begin == len(text):

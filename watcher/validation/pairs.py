@@ -112,6 +112,7 @@ def _openai_preference(row: Cells, way: Way) -> Line:
 # Prompt and completion.
 
 _PLAIN: Final = "as plain text, as TRL trains it (--val-format pair-chat asks it through the chat template)"
+_SEVERAL: Final = "of completions of several turns the last alone is asked and measured"
 _EMPTY: Final = "of an empty completion the end token alone is the reference"
 
 
@@ -135,7 +136,9 @@ def pair(row: Cells, way: Way) -> Line:
         return chat(row, [*asked, *answered], shape, way, "prompt", "completion", plain=True)
     answered = said(row["completion"], "completion", "assistant", way) if has(row, "completion") else []
     asked = said(row.get("prompt"), "prompt", "user", way)
-    return chat(row, [*asked, *answered], shape, way, "prompt", "completion")
+    line = chat(row, [*asked, *answered], shape, way, "prompt", "completion")
+    # TRL has all of these in its loss, the turns of users and tools among them.
+    return replace(line, notes=(*line.notes, _SEVERAL)) if len(answered) > 1 else line
 
 
 def _plain_pair(row: Cells) -> Line:

@@ -173,12 +173,21 @@ def _conversation(content: Chat, variables: Mapping[str, Any], system: str | Non
     reference = turns.pop() if turns and naming.answers(str(turns[-1]["role"])) else None
     asking = ("user",) if reference is None else ("user", "system")
     if not any(naming.meaning(str(turn["role"])) in asking and _said(turn) for turn in turns):
-        raise Unusable(f"without a user turn before the answer (roles: {roles_of(content.turns)})")
+        raise Unusable(_without_question(content))
     if reference is not None and not (content.answered and is_trained(reference) and _says(reference)):
         reference = None
     if system is not None and turns[0]["role"] != "system":
         turns.insert(0, turn("system", system))
     return Conversation("", tuple(turns), reference, variables)
+
+
+def _without_question(content: Chat) -> str:
+    """Why nothing is asked in a conversation: it has no question, or holds its text where nobody looks for it."""
+    asking = [turn for turn in content.turns if content.naming.meaning(str(turn["role"])) == "user"]
+    if asking and "content" not in asking[-1]:
+        keys = ", ".join(map(str, asking[-1]))
+        return f"with a user turn without content (keys: {keys}; --val-keys content=KEY names the one with the text)"
+    return f"without a user turn before the answer (roles: {roles_of(content.turns)})"
 
 
 def _said(turn: Turn) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from watcher.engine.types import texts_of
-from watcher.validation.content import Unusable, checked
+from watcher.validation.content import Unusable, checked, refuse_media
 from watcher.validation.roles import CALL, Naming
 
 Turn = dict[str, Any]
@@ -110,6 +110,8 @@ def turns(messages: Sequence[Any], naming: Naming) -> list[Turn]:
     for message in messages:
         if not isinstance(message, Mapping):
             raise Unusable("with turns that are no messages")
+        # Trainers and chat servers also hang pictures on the message itself, with or without a mark in its text.
+        refuse_media(message)
         found += _pair(message) or [_turn(message, naming)]
     return found
 

@@ -37,6 +37,31 @@ def entries_in(value: Mapping[str, Any], columns: Collection[str]) -> tuple[list
     return (value[lists[0]], []) if lists else None
 
 
+def is_columnar(value: Mapping[str, Any]) -> bool:
+    """Whether an object holds a table column by column, as pandas writes one that is not told otherwise.
+
+    >>> is_columnar({"prompt": {"0": "a", "1": "b"}}), is_columnar({"prompt": ["a", "b"], "completion": ["c", "d"]})
+    (True, True)
+    >>> is_columnar({"columns": ["prompt"], "index": [0], "data": [["a"]]}), is_columnar({"prompt": [{"role": "user"}]})
+    (True, False)
+    """
+    columns = list(value.values())
+    if not columns:
+        return False
+    if all(isinstance(column, dict) and column for column in columns):
+        return len({tuple(column) for column in columns}) == 1 and all(name.isdecimal() for name in columns[0])
+    if not all(isinstance(column, list) for column in columns):
+        return False
+    if {"columns", "data"} <= value.keys():
+        return True
+    cells = [cell for column in columns for cell in column]
+    # A row may hold one list alone, of messages, also as JSON text; and `{"data": [...]}` holds rows.
+    one = len(columns) == 1 and not all(isinstance(cell, list) for cell in cells)
+    if one or value.keys() & set(_LISTS) or any(isinstance(cell, dict) for cell in cells):
+        return False
+    return len({len(column) for column in columns}) == 1
+
+
 def answers_in(value: Mapping[str, Any]) -> list[Any] | None:
     """The list that an object holds around what models wrote; None where it holds none, or several."""
     lists = [held for name in (*_LISTS, "predictions", "results") if isinstance(held := value.get(name), list)]

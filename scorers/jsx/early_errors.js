@@ -1,0 +1,655 @@
+// The early errors of ECMAScript in a file that TypeScript's parser accepts; runs in the embedded engine, after
+// typescript_parser.js. `earlyErrors(file, goal)` answers with [rule, offset, name, earlier offset or -1], in text order.
+//
+// `goal` says what the code is read as: 'module', 'script', or 'file', which is a module where it imports or exports.
+// Types are not there for this pass: what TypeScript erases (interfaces, overloads, `declare`, `import type`) declares
+// nothing, and what it merges (enums, namespaces with functions and classes) is no second declaration.
+//
+// What decides is that esbuild, Babel and V8 all refuse it. So these stay open: assignments to constants and imports
+// (refused only when they run), an imported name in capitals that is declared again in a file with types (esbuild takes
+// the import for a type), escapes and flags in regular expressions, attributes of decorators. Nothing here recurses.
+
+'use strict'
+
+globalThis.earlyErrors = (() => {
+  const { forEachChild, SyntaxKind: K } = typescript
+  const MAX_ERRORS = 100
+  // `var` is looked up in each block around it: bounds what many of them cost in deep blocks.
+  const MAX_LOOKUPS = 1_000_000
+  const OPTIONAL_CHAIN = 64
+  const BLOCK_SCOPED = 7
+  const CONSTANT = 2
+  const USING = 4
+
+  const RESERVED = new Set('implements interface let package private protected public static yield'.split(' '))
+  const LOOPS = new Set([K.ForStatement, K.ForInStatement, K.ForOfStatement, K.WhileStatement, K.DoStatement])
+  const FUNCTIONS = new Set([
+    K.FunctionDeclaration, K.FunctionExpression, K.ArrowFunction, K.MethodDeclaration, K.Constructor, K.GetAccessor,
+    K.SetAccessor,
+  ])
+  const METHODS = new Set([K.MethodDeclaration, K.Constructor, K.GetAccessor, K.SetAccessor])
+  const LEXICAL = new Set(['lexical', 'class', 'enum', 'import'])
+  const TRANSPARENT = new Set([
+    K.ParenthesizedExpression, K.NonNullExpression, K.AsExpression, K.SatisfiesExpression, K.TypeAssertionExpression,
+  ])
+
+  const has = (node, kind) => node.modifiers !== undefined && node.modifiers.some((modifier) => modifier.kind === kind)
+  // TypeScript keeps names that begin with two underscores with a third one.
+  const textOf = (node) => (node?.escapedText ?? node?.text ?? '').replace(/^___/, '__')
+  const scope = (kind, outer) => ({ kind, outer, names: new Map() })
+  const isStrict = (body) =>
+    body?.kind === K.Block &&
+    body.statements.some(({ kind, expression }) => kind === K.ExpressionStatement && expression.text === 'use strict')
+
+  function earlyErrors(file, goal) {
+    const errors = new Map()
+    const patterns = new Set()
+    const types = new Set()
+    const isModule = goal === 'module' || (goal === 'file' && file.externalModuleIndicator !== undefined)
+    const top = scope(isModule ? 'module' : 'function', null)
+    const waiting = []
+    let lookups = 0
+
+    const start = {
+      scope: top, top: true, strict: isModule || isStrict({ kind: K.Block, statements: file.statements }),
+      // What is allowed here, and the labels and private names that are known.
+      returns: false, awaits: goal !== 'script', yields: false, breaks: false, continues: false, labels: null,
+      superProperty: false, superCall: false, newTarget: false, arguments: true, parameters: false, privates: null,
+    }
+    put(file.statements, start)
+    while (waiting.length > 0 && errors.size < MAX_ERRORS) {
+      const [node, context] = waiting.pop()
+      visit(node, context)
+    }
+    exportsOf(file.statements)
+    return [...errors.values()].sort((a, b) => a[1] - b[1])
+
+    function report(rule, node, name = '', earlier = null) {
+      const offset = beginning(node)
+      const key = `${offset}:${rule}`
+      if (!errors.has(key)) errors.set(key, [rule, offset, name, earlier === null ? -1 : beginning(earlier)])
+    }
+
+    // A node begins before the blanks and comments in front of it.
+    function beginning(node) {
+      return typescript.skipTrivia(file.text, node.pos)
+    }
+
+    // Visits nodes next, in their order.
+    function put(nodes, context) {
+      for (let index = nodes.length - 1; index >= 0; index -= 1) {
+        if (nodes[index] !== undefined) waiting.push([nodes[index], context])
+      }
+    }
+
+    function visit(node, around) {
+      const { kind } = node
+      if (kind >= K.FirstTypeNode && kind <= K.LastTypeNode) return
+      if (around.top) {
+        if (isTypeOnly(node)) types.add(textOf(node.name))
+      } else if (isModuleItem(node) && !around.namespace) report('module_item', node)
+      if (has(node, K.DeclareKeyword)) {
+        if (around.top) for (const name of declared(node)) types.add(textOf(name))
+        return
+      }
+      const context = around.top || around.namespace ? { ...around, top: false, namespace: false } : around
+      if (FUNCTIONS.has(kind)) return functionLike(node, context)
+      if (LOOPS.has(kind)) return loop(node, context)
+      switch (kind) {
+        case K.VariableStatement:
+          put(node.modifiers ?? [], context)
+          return variables(node.declarationList, context, true)
+        case K.VariableDeclarationList:
+          return variables(node, context, true)
+        case K.ClassDeclaration:
+        case K.ClassExpression:
+          return classLike(node, context)
+        case K.EnumDeclaration:
+          declare(node.name, 'enum', context)
+          return put(node.members.map(({ initializer }) => initializer), context)
+        case K.ModuleDeclaration:
+          return namespace(node, context)
+        case K.ImportDeclaration:
+          return imports(node, context, around)
+        case K.ImportEqualsDeclaration:
+        case K.ExportDeclaration:
+        case K.InterfaceDeclaration:
+        case K.TypeAliasDeclaration:
+        case K.TypeParameter:
+          return
+        case K.Block:
+        case K.CaseBlock:
+          return block(node, context)
+        case K.CatchClause:
+          return caught(node, context)
+        case K.SwitchStatement:
+          return put([node.expression, node.caseBlock], { ...context, breaks: true })
+        case K.IfStatement:
+          for (const branch of [node.thenStatement, node.elseStatement]) if (branch) single(branch, context, false)
+          return inside(node, context)
+        case K.WithStatement:
+          if (context.strict) report('with', node)
+          return inside(node, context)
+        case K.LabeledStatement:
+          return labeled(node, context)
+        case K.BreakStatement:
+        case K.ContinueStatement:
+          return jump(node, context)
+        case K.ReturnStatement:
+          if (!context.returns) report('return', node)
+          return inside(node, context)
+        case K.AwaitExpression:
+          if (!context.awaits || context.parameters) report('await', node)
+          return inside(node, context)
+        case K.YieldExpression:
+          if (!context.yields || context.parameters) report('yield', node)
+          return inside(node, context)
+        case K.BinaryExpression:
+          return binary(node, context)
+        case K.PrefixUnaryExpression:
+        case K.PostfixUnaryExpression:
+          return unary(node, context)
+        case K.ObjectLiteralExpression:
+          return object(node, context)
+        case K.PropertyAssignment:
+          return put([node.name.kind === K.ComputedPropertyName ? node.name : undefined, node.initializer], context)
+        case K.PropertyAccessExpression:
+        case K.ElementAccessExpression:
+          return access(node, context)
+        case K.CallExpression:
+          return call(node, context)
+        case K.TaggedTemplateExpression:
+          if (node.tag.flags & OPTIONAL_CHAIN) report('optional_template', node)
+          return inside(node, context)
+        case K.DeleteExpression:
+          return remove(node, context)
+        case K.MetaProperty:
+          if (node.keywordToken === K.NewKeyword && !context.newTarget) report('new_target', node)
+          if (node.keywordToken === K.ImportKeyword && goal === 'script') report('import_meta', node)
+          return
+        case K.PrivateIdentifier:
+          return privateName(node, context)
+        case K.Identifier:
+          if (!context.arguments && textOf(node) === 'arguments') report('arguments', node)
+          return
+        case K.RegularExpressionLiteral:
+          return regularExpression(node)
+        case K.JsxAttribute:
+          if (node.initializer?.kind === K.JsxExpression && !node.initializer.expression) report('empty_attribute', node)
+          return put([node.initializer], context)
+        default:
+          return inside(node, context)
+      }
+    }
+
+    function inside(node, context) {
+      const found = []
+      forEachChild(node, (child) => void found.push(child))
+      put(found, context)
+    }
+
+    // Declarations.
+
+    function declare(name, kind, context) {
+      binding(name, context)
+      for (let at = context.scope; at !== null && lookups < MAX_LOOKUPS; at = at.outer) {
+        lookups += 1
+        const known = at.names.get(name.escapedText)
+        if (known !== undefined && clash(known.kind, kind, at, name)) {
+          report('redeclared', name, textOf(name), known.name)
+          return
+        }
+        if (known === undefined) at.names.set(name.escapedText, { kind, name })
+        // A name that passed a block once went on to its function, too.
+        if (kind !== 'var' || at.outer === null || known?.kind === 'var') return
+      }
+    }
+
+    function clash(known, kind, { kind: where }, name) {
+      if (known === 'import' && kind === 'import') return true
+      if (known === 'import' || kind === 'import') return goal !== 'file' || /^[^A-Z]/.test(textOf(name))
+      if (known === 'enum' && kind === 'enum') return false
+      if (LEXICAL.has(known) || LEXICAL.has(kind)) return true
+      if (known === 'pattern' || (known === 'catch' && kind === 'function')) return true
+      if (known === 'function' && kind === 'function') return where === 'module' || where === 'strict'
+      return (known === 'function' || kind === 'function') && where !== 'function' && where !== 'module'
+    }
+
+    // A name that is bound, by whatever.
+    function binding(name, context) {
+      const text = textOf(name)
+      if (!context.strict) return
+      if (text === 'eval' || text === 'arguments') report('strict_name', name, text)
+      else if (RESERVED.has(text) || (isModule && text === 'await')) report('reserved_word', name, text)
+    }
+
+    function declareAll(pattern, kind, context) {
+      const names = bound(pattern)
+      for (const name of names) declare(name, kind, context)
+    }
+
+    function bound(pattern) {
+      if (pattern.kind === K.Identifier) return [pattern]
+      const found = []
+      const inner = [pattern]
+      while (inner.length > 0) {
+        const node = inner.pop()
+        if (node.kind === K.Identifier) found.push(node)
+        else {
+          const { elements } = node
+          for (let index = elements.length - 1; index >= 0; index -= 1) if (elements[index].name) inner.push(elements[index].name)
+          rest(elements, (element) => element.dotDotDotToken !== undefined)
+        }
+      }
+      return found
+    }
+
+    function rest(elements, isRest) {
+      elements.forEach((element, index) => {
+        if (isRest(element) && (index < elements.length - 1 || elements.hasTrailingComma || element.initializer)) {
+          report('rest', element)
+        }
+      })
+    }
+
+    function variables(list, context, counted) {
+      const lexical = (list.flags & BLOCK_SCOPED) !== 0
+      for (const declaration of list.declarations) {
+        declareAll(declaration.name, lexical ? 'lexical' : 'var', context)
+        if (lexical && textOf(declaration.name) === 'let') report('reserved_word', declaration.name, 'let')
+        if (counted && (list.flags & (CONSTANT | USING)) !== 0 && declaration.initializer === undefined) {
+          report('const_without_value', declaration.name, textOf(declaration.name))
+        }
+        put([declaration.name, declaration.initializer], context)
+      }
+    }
+
+    // Functions and classes.
+
+    function functionLike(node, context) {
+      const { kind, body } = node
+      const outer = { ...context }
+      if (kind === K.FunctionDeclaration && body !== undefined && node.name) {
+        declare(node.name, 'function', { ...context, scope: context.scope })
+      }
+      put([...(node.modifiers ?? []), ...(node.name?.kind === K.ComputedPropertyName ? [node.name] : [])], outer)
+      if (body === undefined) return
+      const arrow = kind === K.ArrowFunction
+      const method = METHODS.has(kind)
+      const own = isStrict(body)
+      const within = {
+        ...context, scope: scope('function', null), strict: context.strict || own,
+        returns: true, awaits: has(node, K.AsyncKeyword), yields: node.asteriskToken !== undefined,
+        breaks: false, continues: false, labels: null, parameters: false,
+      }
+      if (!arrow) {
+        Object.assign(within, {
+          superProperty: method, superCall: kind === K.Constructor && context.derived === true, newTarget: true, arguments: true,
+        })
+      }
+      delete within.derived
+      if (kind === K.FunctionExpression && node.name) binding(node.name, within)
+      parameters(node, within, arrow || method, own)
+      if (body.kind === K.Block) put(body.statements, within)
+      else put([body], within)
+      put(node.parameters, { ...within, parameters: true })
+    }
+
+    function parameters(node, context, never, strict) {
+      const list = node.parameters
+      const simple = list.every(({ name, initializer, dotDotDotToken }) => name.kind === K.Identifier && !initializer && !dotDotDotToken)
+      if (strict && !simple) report('use_strict', node)
+      rest(list, (parameter) => parameter.dotDotDotToken !== undefined)
+      for (const parameter of list) {
+        for (const name of bound(parameter.name)) {
+          if (textOf(name) === 'this') continue
+          const known = context.scope.names.get(name.escapedText)
+          if (known === undefined) declare(name, 'parameter', context)
+          else if (never || context.strict || !simple) report('duplicate_parameter', name, textOf(name), known.name)
+        }
+      }
+      const counted = list.filter(({ name }) => textOf(name) !== 'this').length
+      if (node.kind === K.GetAccessor && counted !== 0) report('accessor', node.name, textOf(node.name))
+      if (node.kind === K.SetAccessor && counted !== 1) report('accessor', node.name, textOf(node.name))
+    }
+
+    function classLike(node, context) {
+      const strict = { ...context, strict: true }
+      if (node.kind === K.ClassDeclaration && node.name) declare(node.name, 'class', { ...strict })
+      else if (node.name) binding(node.name, strict)
+      const heritage = (node.heritageClauses ?? []).filter(({ token }) => token === K.ExtendsKeyword)
+      const privates = { names: privateNames(node.members), outer: context.privates }
+      const member = { ...strict, privates }
+      const derived = heritage.length > 0
+      constructors(node.members)
+      const members = []
+      for (const entry of node.members) {
+        if (FUNCTIONS.has(entry.kind)) members.push([entry, { ...member, derived }])
+        else if (entry.kind === K.PropertyDeclaration && !has(entry, K.DeclareKeyword)) members.push(...property(entry, member))
+        else if (entry.kind === K.ClassStaticBlockDeclaration) members.push([entry.body, initial(member)])
+      }
+      for (const entry of members.reverse()) waiting.push(entry)
+      put([...(node.modifiers ?? []), ...heritage], strict)
+    }
+
+    function property(node, context) {
+      if (has(node, K.StaticKeyword) && textOf(node.name) === 'prototype') report('class_member', node.name, 'prototype')
+      const found = (node.modifiers ?? []).map((modifier) => [modifier, context])
+      if (node.name.kind === K.ComputedPropertyName) found.push([node.name, context])
+      if (node.initializer) found.push([node.initializer, { ...initial(context), awaits: context.awaits }])
+      return found
+    }
+
+    // Where the value of a field is computed, and in a static block.
+    function initial(context) {
+      return {
+        ...context, scope: scope('function', null), returns: false, awaits: false, yields: false, breaks: false,
+        continues: false, labels: null, superProperty: true, superCall: false, newTarget: true, arguments: false,
+        parameters: false, derived: undefined,
+      }
+    }
+
+    function constructors(members) {
+      let first = null
+      for (const member of members) {
+        const still = has(member, K.StaticKeyword)
+        const name = textOf(member.name)
+        if (still && name === 'prototype' && METHODS.has(member.kind)) report('class_member', member.name, name)
+        if (member.kind === K.Constructor && member.body && !still) {
+          if (has(member, K.AsyncKeyword)) report('class_member', member, 'constructor')
+          else if (first !== null) report('duplicate_constructor', member, '', first)
+          first ??= member
+        } else if (!still && name === 'constructor' && METHODS.has(member.kind) && member.kind !== K.Constructor) {
+          if (member.name.kind !== K.ComputedPropertyName) report('class_member', member.name, name)
+        }
+      }
+    }
+
+    function privateNames(members) {
+      const names = new Map()
+      for (const member of members) {
+        const { name } = member
+        if (name?.kind !== K.PrivateIdentifier || (FUNCTIONS.has(member.kind) && !member.body)) continue
+        const text = textOf(name)
+        if (text === '#constructor') report('class_member', name, text)
+        const known = names.get(text)
+        if (known === undefined) names.set(text, [member])
+        else if (known.length > 1 || !pairs(known[0], member)) report('redeclared', name, text, known[0].name)
+        else known.push(member)
+      }
+      return names
+    }
+
+    // Statements.
+
+    function block(node, context) {
+      put(node.statements ?? node.clauses, { ...context, scope: scope(context.strict ? 'strict' : 'block', context.scope) })
+    }
+
+    // The name that is caught stands in the block's own scope: `catch (e) { let e }`.
+    function caught({ variableDeclaration, block: { statements } }, context) {
+      const within = { ...context, scope: scope(context.strict ? 'strict' : 'block', context.scope) }
+      put(statements, within)
+      if (variableDeclaration === undefined) return
+      const { name } = variableDeclaration
+      declareAll(name, name.kind === K.Identifier ? 'catch' : 'pattern', within)
+      put([name], within)
+    }
+
+    function namespace({ body }, context) {
+      if (body === undefined) return
+      const within = { ...initial(context), awaits: context.awaits, superProperty: false, newTarget: false, arguments: true }
+      put(body.statements ?? [body], { ...within, scope: scope('function', null), namespace: true })
+    }
+
+    function loop(node, context) {
+      const own = { ...context, scope: scope('block', context.scope) }
+      const within = { ...own, breaks: true, continues: true }
+      const { initializer, statement } = node
+      single(statement, context, true)
+      put([statement], within)
+      put([node.condition, node.incrementor, node.kind === K.ForStatement ? undefined : node.expression], own)
+      if (node.awaitModifier && !context.awaits) report('await', node.awaitModifier)
+      if (initializer === undefined) return
+      const each = node.kind !== K.ForStatement
+      if (initializer.kind === K.VariableDeclarationList) {
+        if (each) eachVariable(node, initializer)
+        variables(initializer, own, !each)
+      } else {
+        if (each) target(initializer, own, true)
+        put([initializer], own)
+      }
+    }
+
+    function eachVariable(node, { declarations, flags }) {
+      const old = node.kind === K.ForInStatement && (flags & BLOCK_SCOPED) === 0
+      if (declarations.length > 1) report('loop_variable', declarations[1])
+      else if (declarations[0]?.initializer && !old) report('loop_variable', declarations[0])
+    }
+
+    // What stands for itself where one statement may: a declaration would have no block to belong to.
+    function single(node, context, inLoop) {
+      const { kind } = node
+      const lexical = kind === K.VariableStatement && (node.declarationList.flags & BLOCK_SCOPED) !== 0
+      const special = kind === K.FunctionDeclaration && (inLoop || context.strict || node.asteriskToken || has(node, K.AsyncKeyword))
+      if (kind === K.ClassDeclaration || lexical || special) report('statement', node)
+    }
+
+    function labeled(node, context) {
+      const name = textOf(node.label)
+      if (label(name, context)) report('duplicate_label', node.label, name)
+      let { statement } = node
+      while (statement.kind === K.LabeledStatement) ({ statement } = statement)
+      single(node.statement, context, false)
+      put([node.statement], { ...context, labels: { name, loops: LOOPS.has(statement.kind), outer: context.labels } })
+    }
+
+    function label(name, context) {
+      let at = context.labels
+      while (at !== null && at.name !== name) at = at.outer
+      return at
+    }
+
+    function jump(node, context) {
+      const ends = node.kind === K.BreakStatement
+      if (node.label === undefined) {
+        if (!(ends ? context.breaks : context.continues)) report(ends ? 'break' : 'continue', node)
+        return
+      }
+      const known = label(textOf(node.label), context)
+      if (known === null || (!ends && !known.loops)) report('label', node.label, textOf(node.label))
+    }
+
+    // Expressions.
+
+    function target(node, context, pattern) {
+      const inner = [[node, pattern]]
+      while (inner.length > 0) {
+        let [at, whole] = inner.pop()
+        while (TRANSPARENT.has(at.kind)) {
+          if (at.kind === K.ParenthesizedExpression) whole = false
+          at = at.expression
+        }
+        if (at.kind === K.Identifier) {
+          if (context.strict && /^(?:eval|arguments)$/.test(textOf(at))) report('strict_name', at, textOf(at))
+        } else if (at.kind === K.PropertyAccessExpression || at.kind === K.ElementAccessExpression) {
+          if (at.flags & OPTIONAL_CHAIN) report('assignment_target', at)
+        } else if (whole && at.kind === K.ArrayLiteralExpression) {
+          rest(at.elements, ({ kind }) => kind === K.SpreadElement)
+          for (const element of at.elements) {
+            if (element.kind === K.OmittedExpression) continue
+            const value = element.kind === K.SpreadElement ? element.expression : defaulted(element)
+            inner.push([value, true])
+          }
+        } else if (whole && at.kind === K.ObjectLiteralExpression) {
+          patterns.add(at)
+          rest(at.properties, ({ kind }) => kind === K.SpreadAssignment)
+          for (const entry of at.properties) {
+            if (entry.kind === K.PropertyAssignment) inner.push([defaulted(entry.initializer), true])
+            else if (entry.kind === K.SpreadAssignment) inner.push([entry.expression, true])
+            else if (entry.kind !== K.ShorthandPropertyAssignment) report('assignment_target', entry)
+          }
+        } else report('assignment_target', at)
+      }
+    }
+
+    function binary(node, context) {
+      const operator = node.operatorToken.kind
+      if (operator >= K.FirstAssignment && operator <= K.LastAssignment) target(node.left, context, operator === K.EqualsToken)
+      else if (mixes(operator, node.left) || mixes(operator, node.right)) report('mixed_operators', node.operatorToken)
+      put([node.left, node.right], context)
+    }
+
+    function mixes(operator, side) {
+      if (side.kind !== K.BinaryExpression) return false
+      const other = side.operatorToken.kind
+      const nullish = K.QuestionQuestionToken
+      const logical = (kind) => kind === K.BarBarToken || kind === K.AmpersandAmpersandToken
+      return (operator === nullish && logical(other)) || (other === nullish && logical(operator))
+    }
+
+    function unary(node, context) {
+      if (node.operator === K.PlusPlusToken || node.operator === K.MinusMinusToken) target(node.operand, context, false)
+      put([node.operand], context)
+    }
+
+    function object(node, context) {
+      let prototypes = 0
+      for (const entry of node.properties) {
+        if (entry.kind === K.ShorthandPropertyAssignment && entry.objectAssignmentInitializer && !patterns.has(node)) {
+          report('shorthand_value', entry, textOf(entry.name))
+        }
+        const named = entry.kind === K.PropertyAssignment && entry.name.kind !== K.ComputedPropertyName
+        if (named && textOf(entry.name) === '__proto__' && !patterns.has(node)) {
+          prototypes += 1
+          if (prototypes > 1) report('duplicate_proto', entry.name)
+        }
+      }
+      put(node.properties, context)
+    }
+
+    function access(node, context) {
+      if (node.expression.kind === K.SuperKeyword) {
+        if (!context.superProperty) report('super', node.expression)
+      } else put([node.expression], context)
+      if (node.argumentExpression) put([node.argumentExpression], context)
+      if (node.name?.kind === K.PrivateIdentifier) put([node.name], context)
+    }
+
+    function call(node, context) {
+      const callee = node.expression
+      const args = node.arguments ?? []
+      if (callee.kind === K.SuperKeyword) {
+        if (!context.superCall) report('super_call', callee)
+      } else if (callee.kind === K.ImportKeyword) {
+        if (args.length < 1 || args.length > 2 || args.some(({ kind }) => kind === K.SpreadElement)) report('import_call', node)
+      } else {
+        // `await (…)` is a call for the parser where nothing can be awaited.
+        if (isModule && callee.kind === K.Identifier && textOf(callee) === 'await') report('await', callee)
+        put([callee], context)
+      }
+      put(args, context)
+    }
+
+    function remove(node, context) {
+      let at = node.expression
+      while (at.kind === K.ParenthesizedExpression) at = at.expression
+      if (at.kind === K.Identifier && context.strict) report('delete_name', node, textOf(at))
+      if (at.name?.kind === K.PrivateIdentifier) report('delete_private', node, textOf(at.name))
+      put([node.expression], context)
+    }
+
+    function privateName(node, context) {
+      let at = context.privates
+      while (at !== null && !at.names.has(textOf(node))) at = at.outer
+      if (at === null) report('private_name', node, textOf(node))
+    }
+
+    function regularExpression(node) {
+      const flags = node.text.slice(node.text.lastIndexOf('/') + 1)
+      if (/[^dgimsuvy]|(.).*\1/.test(flags)) report('regular_expression', node, flags)
+    }
+
+    // Modules.
+
+    function imports(node, context, around) {
+      const clause = node.importClause
+      if (!around.top || clause === undefined) return
+      const named = clause.namedBindings
+      const all = [clause, ...(named?.kind === K.NamespaceImport ? [named] : (named?.elements ?? []))]
+      for (const entry of all) {
+        if (entry.name === undefined) continue
+        if (clause.isTypeOnly || entry.isTypeOnly) types.add(textOf(entry.name))
+        else declare(entry.name, 'import', context)
+      }
+    }
+
+    function exportsOf(statements) {
+      const listed = new Map()
+      const own = new Map()
+      for (const node of statements) {
+        if (node.kind === K.ExportDeclaration && !node.isTypeOnly && node.exportClause) exported(node, listed, own)
+        else if (node.kind === K.ExportAssignment && !node.isExportEquals) once('default', node, listed, own)
+        else if (has(node, K.ExportKeyword) && !has(node, K.DeclareKeyword) && !isTypeOnly(node) && !isHead(node)) {
+          if (has(node, K.DefaultKeyword)) once('default', node, listed, own)
+          else for (const name of declared(node)) declaredOnce(name, listed, own)
+        }
+      }
+    }
+
+    function exported(node, listed, own) {
+      const clause = node.exportClause
+      if (clause.kind === K.NamespaceExport) return once(textOf(clause.name), clause.name, listed, own)
+      for (const entry of clause.elements) {
+        if (entry.isTypeOnly) continue
+        once(textOf(entry.name), entry.name, listed, own)
+        const local = entry.propertyName ?? entry.name
+        const name = textOf(local)
+        if (!node.moduleSpecifier && !top.names.has(local.escapedText) && !types.has(name)) report('undefined_export', local, name)
+      }
+    }
+
+    function once(name, node, listed, own) {
+      const known = listed.get(name) ?? own.get(name)
+      if (known !== undefined) report('duplicate_export', node, name, known)
+      else listed.set(name, node)
+    }
+
+    // Two declarations of one name are no second export: they are a second declaration.
+    function declaredOnce(name, listed, own) {
+      const known = listed.get(textOf(name))
+      if (known !== undefined) report('duplicate_export', name, textOf(name), known)
+      else own.set(textOf(name), name)
+    }
+  }
+
+  const defaulted = (node) =>
+    node.kind === K.BinaryExpression && node.operatorToken.kind === K.EqualsToken ? node.left : node
+  // A getter and a setter of one private name.
+  const pairs = (one, other) =>
+    one.kind !== other.kind &&
+    [one, other].every(({ kind }) => kind === K.GetAccessor || kind === K.SetAccessor) &&
+    has(one, K.StaticKeyword) === has(other, K.StaticKeyword)
+  const isTypeOnly = ({ kind }) =>
+    kind === K.InterfaceDeclaration || kind === K.TypeAliasDeclaration || kind === K.ModuleDeclaration ||
+    kind === K.ImportEqualsDeclaration
+  const isHead = (node) => node.kind === K.FunctionDeclaration && node.body === undefined
+  const isModuleItem = (node) =>
+    node.kind === K.ImportDeclaration || node.kind === K.ExportDeclaration || node.kind === K.ExportAssignment ||
+    (node.modifiers !== undefined && node.kind !== K.Parameter && has(node, K.ExportKeyword))
+
+  // The names that a declaration at the top binds.
+  function declared(node) {
+    if (node.kind !== K.VariableStatement) return node.name ? [node.name] : []
+    const found = []
+    const inner = node.declarationList.declarations.map(({ name }) => name)
+    while (inner.length > 0) {
+      const name = inner.pop()
+      if (name.kind === K.Identifier) found.push(name)
+      else for (const element of name.elements) if (element.name) inner.push(element.name)
+    }
+    return found
+  }
+
+  return earlyErrors
+})()

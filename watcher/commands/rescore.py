@@ -1,0 +1,162 @@
+"""`uimon rescore`: stored samples scored anew, and the rows that come of it brought into the run. Needs no engine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import scorers
+from watcher.board import Board
+from watcher.commands.assemble import RunAtWandb, outboxes_of
+from watcher.commands.status import find_state
+from watcher.commands.watch import say_undelivered
+from watcher.config import Settings, load_settings
+from watcher.display import showing
+from watcher.evaluation import TableLimits
+from watcher.export import Exporter
+from watcher.ledger import Ledger
+from watcher.model import Reason, UimonError
+from watcher.plugins import named_plugins, named_theme
+from watcher.publish import RunRef, Settling
+from watcher.rescoring import Fate, Rescored, Rescorer
+from watcher.service.publisher import Publisher
+from watcher.service.run_watch import RunWatch
+from watcher.service.signals import Signals, log
+from watcher.statedir import Lease, StateDir
+
+_SHOWN: Final = {
+    "eval/syntax_validity_rate": "valid",
+    "eval/color_entropy": "entropy",
+    "eval/hue_entropy": "hues",
+    "eval/blue_purple_share": "blue",
+    "eval/unique_tailwind_classes_3": "classes",
+}
+_BUSY: Final = "run `uimon rescore` and start it again; --dry-run shows now what would come of it"
+
+
+def run_rescore(
+    run: str | None, step: str, flags: dict[str, Any], config: Path | None, *, dry_run: bool, as_json: bool, debug: bool
+) -> int:
+    """Score the stored samples of a run anew (`step`: a step, or `all`) and deliver the rows; `dry_run` only shows what
+    would come of it, also beside a running watcher.
+
+    Returns 1 where an evaluation cannot be scored anew, a plug-in failed, or a row could not be delivered. Raises
+    UimonError where there is no ledger, nothing to score, or another process writes the ledger.
+    """
+    if step != "all" and not step.isdecimal():
+        raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
+    settings = load_settings(flags, config)
+    plugins, theme = named_plugins(settings.scorers), named_theme(settings.theme)
+    state = find_state(run, settings.state_dir)
+    with showing(state.root.name, state.root, debug=debug), _opened(state, dry_run=dry_run) as ledger:
+        table = TableLimits(settings.table_rows, settings.table_kb * 1000)
+        rescorer = Rescorer(ledger, plugins, theme, table, log.warning, keep=not dry_run)
+        found = list(_said(rescorer.rescore(None if step == "all" else int(step)), dry_run=dry_run))
+        if not found:
+            where = "" if step == "all" else f" at step {step}"
+            raise UimonError(Reason.CONFIG_INVALID, f"Nothing is evaluated{where} in {state.root}; see `uimon status`.")
+        delivered = dry_run or _deliver(settings, ledger, state)
+        name = ledger.recall("run") or state.root.name
+    _print(name, scorers.versions(plugins, theme), found, as_json=as_json)
+    failed = rescorer.plugins_failed or any(one.fate is Fate.FAILED for one in found)
+    return 1 if failed or not delivered else 0
+
+
+@contextmanager
+def _opened(state: StateDir, *, dry_run: bool) -> Iterator[Ledger]:
+    """The ledger, which nobody else may write meanwhile; for a dry run beside a watcher it is only read."""
+    try:
+        lease = Lease(state, _BUSY)
+    except UimonError:
+        if not dry_run:
+            raise
+        lease = None
+    try:
+        ledger = Ledger(state.ledger, read_only=lease is None)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+    finally:
+        if lease is not None:
+            lease.release()
+
+
+def _said(rescored: Iterator[Rescored], *, dry_run: bool) -> Iterator[Rescored]:
+    """Each one, once it is said what became of it; at the end, what there was to do."""
+    counts = dict.fromkeys(Fate, 0)
+    for one in rescored:
+        counts[one.fate] += 1
+        if one.fate is Fate.FAILED:
+            log.error("%s (%s)", one.detail, one.reason)
+        elif one.fate is Fate.RESCORED:
+            log.info("Step %d is scored anew.", one.origin.step)
+        yield one
+    if counts[Fate.UNCHANGED] and not counts[Fate.RESCORED]:
+        log.info("There is nothing to do: what is evaluated is scored by these scorers already.")
+    elif counts[Fate.RESCORED]:
+        kept = "nothing is kept of it (--dry-run)" if dry_run else "the old figures and rows stay as they are"
+        log.info("%d evaluations are scored anew; %s.", counts[Fate.RESCORED], kept)
+
+
+def _deliver(settings: Settings, ledger: Ledger, state: StateDir) -> bool:
+    """Bring into the run what is due; False where a row could not be delivered that should be there now."""
+    Exporter(ledger, state).export()
+    mode, name = ledger.recall("wandb") or "off", ledger.recall("run")
+    if mode == "off" or name is None or ledger.outbox().empty:
+        return True
+    entity, project, server = (ledger.recall(key) or None for key in ("entity", "project", "server"))
+    ref = replace(RunRef.parse(name, entity, project), server=server)
+    board, signals = Board(), Signals()
+    watch = RunWatch(RunAtWandb(ref, board).facts, Settling.after(settings.settle), signals.clock)
+    outboxes = outboxes_of(settings.model_copy(update={"wandb": mode}), ref, ledger, state, watch)
+    Publisher(outboxes, watch, ledger, signals, board).deliver(settings.drain_timeout)
+    if url := board.snapshot.url:
+        log.info("The run is %s.", url)
+    return not say_undelivered(ledger)
+
+
+def _print(run: str, version: str, found: Sequence[Rescored], *, as_json: bool) -> None:
+    if as_json:
+        document = {"run": run, "scorers": version, "evaluations": [_plain(one) for one in found]}
+        json.dump(document, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from watcher.render import metric
+
+    table = Table("step", "", *_SHOWN.values(), box=None, pad_edge=False, header_style="bold underline")
+    for one in found:
+        before, now = one.origin.metrics, one.now.metrics if one.now else {}
+        cells = []
+        for name in _SHOWN:
+            old, new = metric(name, before), metric(name, now)
+            changed = one.fate is Fate.RESCORED and old.plain != new.plain
+            cells.append(old + " → " + new if changed else new)
+        table.add_row(str(one.origin.step), str(one.fate), *cells)
+    Console().print(table)
+
+
+def _plain(one: Rescored) -> dict[str, Any]:
+    """One evaluation of the document that `--json` prints."""
+    now = one.now
+    return {
+        "step": one.origin.step,
+        "name": one.origin.name,
+        "digest": one.origin.digest,
+        "state": one.fate.value,
+        "reason": one.reason,
+        "detail": one.detail,
+        "origin": one.origin.uid,
+        "uid": now and now.uid,
+        "suite": now and now.suite,
+        "before": dict(one.origin.metrics),
+        "metrics": dict(now.metrics) if now else {},
+    }
