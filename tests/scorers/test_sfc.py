@@ -250,6 +250,13 @@ def test_the_structure_is_that_of_the_elements(language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", FRAMEWORKS)
+def test_outermost_elements_may_be_the_background(language: Language) -> None:
+    markup = "<main class='bg-white'><p class='bg-black'>a</p></main><div class='b'><i>c</i></div>"
+    code = _vue(markup) if language is Language.VUE else markup
+    assert [ground.tag for ground in READERS[language](code).contents.grounds] == ["main", "div"]
+
+
+@pytest.mark.parametrize("language", FRAMEWORKS)
 def test_an_expression_that_does_not_parse_hides_nothing_else(language: Language) -> None:
     code = "<p class='p-1'>{a b}</p><p class='p-2'>c</p>"
     if language is Language.VUE:
@@ -357,7 +364,7 @@ LOOPS = (
 @pytest.mark.parametrize("start", ["", "<template>\n", "---\n", "<p>{", "{#each "])
 def test_a_loop_gets_an_outcome(language: Language, start: str) -> None:
     for piece in LOOPS:
-        sample = score_sample(Completion(start + piece * (6_000 // len(piece)), language=language))
+        sample = score_sample(Completion(start + piece * (4_000 // len(piece)), language=language))
         assert sample.outcome in Outcome
 
 
@@ -365,3 +372,8 @@ def test_a_loop_gets_an_outcome(language: Language, start: str) -> None:
 @pytest.mark.parametrize("piece", ["{", "{#if", "<template>"])
 def test_a_megabyte_of_one_piece_is_broken(language: Language, piece: str) -> None:
     assert _issues(language, "<template>" + piece * (1_000_000 // len(piece)))
+
+
+def test_code_that_keeps_the_parser_looking_ahead_is_given_up() -> None:
+    assert _codes(Language.VUE, f"<script>{'export ' * 60_000}</script>") == ["too_complex"]
+    assert _codes(Language.VUE, "<script>let a = 1</script>") == []
