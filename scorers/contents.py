@@ -52,8 +52,8 @@ def pooled(parts: Iterable[Contents]) -> Contents:
     """What stands in several parts of one file, in their order.
 
     >>> found = pooled([Contents(tags=("p",)), Contents(tags=("b",), has_all_css=False)])
-    >>> found.tags, found.has_all_css
-    (('p', 'b'), False)
+    >>> found.tags, found.class_names, found.has_all_css
+    (('p', 'b'), (), False)
     """
     found = list(parts)
     names = (entry.name for entry in fields(Contents) if entry.name != "has_all_css")

@@ -36,8 +36,13 @@ _SHOWN_NAME = 80
 _CHUNK = 16
 
 _NO_CODE = {
-    Found.THINK_UNCLOSED: "the text ends inside a thought, before any code",
+    Found.THINK_UNCLOSED: "the text ends inside a thought, before any code; allow more tokens or ask for less thinking",
+    Found.EDIT_UNAPPLIED: "this edit changes a file that the answer does not hold, so there is no page to score",
+    Found.JSON_BROKEN: "the JSON around the code does not parse, so that nobody can take the code out of it",
+    Found.OTHER_CODE: "all code in this text is commands, data or another language, and none is HTML or JSX",
+    Found.BINARY: "this is no text but binary data",
     Found.NONE: "there is no HTML or JSX in this text",
+    Found.EMPTY: "there is nothing but invisible characters",
 }
 
 
@@ -142,9 +147,9 @@ def _score(completion: Completion, text: str, theme: Theme | None) -> Sample:
         issue = Issue("empty", 1, 1, "there is no text")
         return Sample(completion.source, Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
     given = tuple(SourceFile(_clean(file.code), file.language, name=file.name) for file in completion.files)
-    extraction = Extraction(Found.FILE, given) if given else extract(Completion(text, language=completion.language))
+    extraction = Extraction(Found.FILE, given) if given else extract(replace(completion, text=text))
     if not extraction.files:
-        issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE.get(extraction.found, _NO_CODE[Found.NONE]))
+        issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE[extraction.found])
         return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
     readings = [READERS[file.language](file.code) for file in extraction.files]
     if unread := next((reading.unread for reading in readings if reading.unread), ""):

@@ -126,18 +126,19 @@ def check_by_rules(code: str) -> Verdict:
 
 def _endless(code: str) -> Position | None:
     """Where a tag, a comment or the text behind the last one is longer than `MAX_PIECE`."""
-    from turbohtml import tokenize
+    from turbohtml import TokenType, tokenize
 
-    lines, last = LineStarts(code), (0, 1, 0)
+    lines, text = LineStarts(code), TokenType.TEXT
+    # The last piece of markup, and whether the token before this one is that piece: text may be of any length.
+    start, place, inside = 0, Position(1, 1), False
     for token in tokenize(code, capture_attributes=False):
         offset = lines.offset(token.line, token.col)
-        if offset - last[0] > MAX_PIECE:
-            break
-        # Text between tags may be of any length; only what stands in the tags themselves is kept.
-        last = offset, token.line, token.col
-    else:
-        offset = len(code)
-    return Position(last[1], last[2] + 1) if offset - last[0] > MAX_PIECE else None
+        if inside and offset - start > MAX_PIECE:
+            return place
+        inside = token.type is not text
+        if inside:
+            start, place = offset, Position(token.line, token.col + 1)
+    return place if len(code) - start > MAX_PIECE else None
 
 
 class _Markup:
@@ -152,11 +153,11 @@ class _Markup:
         self.code = code
         self.last: Place = (1, 1)
         self.hidden = False
-        self.exhausted = False
         self._copied = 0
         self._section_end = -1
         # The offset of the line asked for last: places are asked for in order, so that no list of lines is needed.
         self._line, self._line_start = 1, 0
+        self.tokens: Iterator[Token] = iter(())
         self._begin(0, (1, 1))
 
     def place(self, token: Token) -> Place:
@@ -179,11 +180,15 @@ class _Markup:
         """Starts the tokenizer again at a place; false where that was done too often for linear time."""
         offset = self.offset(at)
         self._copied += len(self.code) - offset
-        if self._copied > _MAX_COPIED:
-            self.exhausted = True
+        if self.exhausted:
             return False
         self._begin(offset, at)
         return True
+
+    @property
+    def exhausted(self) -> bool:
+        """True once it was done too often."""
+        return self._copied > _MAX_COPIED
 
     def section_end(self, start: int) -> int:
         """Where the CDATA section that begins at an offset ends: the end of the text for one that nobody closes."""
@@ -200,7 +205,7 @@ class _Markup:
         from turbohtml import tokenize
 
         self._first_line, self._first_column = at
-        self.tokens: Iterator[Token] = tokenize(self.code[offset:])
+        self.tokens = tokenize(self.code[offset:])
 
 
 def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:

@@ -2,8 +2,8 @@
 
 Three kinds are read, by the `type` of the start tag (in any case, without parameters):
 
-React (`text/babel`, `text/jsx`, `text/tsx`, `text/typescript` and their kin): read as TSX. It is the page itself, so its
-issues make the page invalid, and its tags and class names are the page's.
+React (`text/babel`, `text/jsx`, `text/tsx`, `text/typescript` and their kin): read as TSX. It is the page itself, so
+its issues make the page invalid, and its tags and class names are the page's.
 
 Plain scripts and modules (no `type`, a JavaScript type, `module`): V8 says whether they compile. One that does not is a
 script error; the outcome stays the markup's, because browsers show the page without the script. Class names and HTML

@@ -124,7 +124,7 @@ def react_lint(code: str) -> tuple[SyntaxIssue, ...]:
 def _issue(code: str, error: ParseError) -> SyntaxIssue:
     at = Position.of(code, error.offset)
     if error.code == UNCOMPILED:
-        return SyntaxIssue("script-error", at, shown(error.message, _MAX_MESSAGE))
+        return SyntaxIssue("script-error", at, shown(error.message, _MAX_MESSAGE).rstrip("."))
     if error.opening is None:
         return SyntaxIssue(f"ts{error.code}", at, shown(error.message, _MAX_MESSAGE).rstrip("."))
     opening, opened = Position.of(code, error.opening), shown(error.opened)

@@ -41,7 +41,7 @@ MAX_CHARACTERS = 600_000
 HOLE = "\ue000"
 # Ends a fault of the engine, not a text: what the other bounds let through takes a few seconds of CPU time.
 MAX_SECONDS = 600.0
-MAX_MEMORY = 1 << 30
+MAX_MEMORY = 180 << 20
 # Far above what a component holds; a parser is started for each.
 MAX_PIECES = 20_000
 
@@ -106,8 +106,8 @@ class Source:
     the attribute or the key that they belong to; `literals` are colors that the code uses in some other way
     (`colors.js` says what counts), and `variables` those that a palette in it defines. `sheets` is CSS in `<style>`, in
     `__html` and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with
-    `HOLE` for what is put into it; `imports` are module names; `grounds` may be the page's background. `unread` names the
-    limit that kept the parser from reading on, and `end` is the offset up to which it came.
+    `HOLE` for what is put into it; `imports` are module names; `grounds` may be the page's background. `unread` names
+    the limit that kept the parser from reading on, and `end` is the offset up to which it came.
     """
 
     errors: tuple[ParseError, ...] = ()
@@ -328,6 +328,8 @@ def _engine() -> _Engine:
     return _engines[process]
 
 
+# In the order in which they use one another.
+_FILES = ("typescript_parser", "early_errors", "scripts", "names", "colors", "reader", "pieces")
 _FUNCTIONS = ("readSource", "compileScript", "refusedHandlers", "checkPieces")
 
 

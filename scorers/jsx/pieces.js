@@ -12,8 +12,8 @@ globalThis.checkPieces = (() => {
   const { createSourceFile, forEachChild, SyntaxKind: K } = typescript
   const LATEST = 99
   // Tokens that the parser may read, looking ahead and coming back: as in reader.js.
-  const TOKENS_PER_CHARACTER = 20
-  const MIN_TOKENS = 20_000_000
+  const TOKENS_PER_CHARACTER = 5
+  const MIN_TOKENS = 4_000_000
   const TS = 3
   const TSX = 4
   // A comment at the end of a piece ends with its line.

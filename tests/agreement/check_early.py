@@ -1,7 +1,7 @@
 """Early errors: what we say beside esbuild and Babel, of files that TypeScript's parser accepts.
 
-A file is refused where both refuse it; where only one does, it is counted by itself: esbuild forgives what may be a type
-(an imported name that is declared again), Babel what it does not look for in TypeScript (two default exports).
+A file is refused where both refuse it; where only one does, it is counted by itself: esbuild forgives what may be a
+type (an imported name that is declared again), Babel what it does not look for in TypeScript (two default exports).
 """
 
 from __future__ import annotations

@@ -1,123 +1,85 @@
-"""Extraction: how often the code of a completion is recovered exactly, in every shape in which models answer.
+"""Extraction: whether code, outcome and classes are recovered, in every shape in which models answer.
 
-The completions are built from the corpus, from components of our own and from prose of our own, so that the right
-answer is known. White space is not compared.
+The completions are built from the corpus, from components of our own and from talk of our own, so that the right
+answer is known from how they were made. White space is not compared.
 """
 
 from __future__ import annotations
 
+import os
 import random
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from scorers import Completion, Language
-from scorers.extraction import Found, extract
+from scorers import Completion, Language, Outcome, score_sample
+from scorers.extraction import extract
+from scorers.language import READERS
+from scorers.measures.classes import count_classes
+from scorers.page import make_page
 from tests.agreement import corpus
+from tests.agreement.answer_catalog import shapes
+from tests.agreement.answer_shapes import File, Shape
 from tests.agreement.tools import Report
 
-_EACH = 400
-
-_BEFORE = (
-    "Sure! Here is the page you asked for:",
-    "Below is a complete, responsive page. It uses `flex` and **Tailwind**:\n\n1. a header\n2. a list",
-    "I kept it simple: one <section> per topic, no scripts.",
-    "### Plan\n\n- colors: slate, sky\n- layout: grid\n\nLet me write it.",
-)
-_AFTER = (
-    "Let me know if you want any changes!",
-    "**Notes**\n\n- The `<nav>` collapses on small screens.\n- Colors come from the theme.",
-    "How it works:\n\n1. The header stays on top.\n2. Cards wrap.\n\nEnjoy.",
-    "You can replace the picture with your own, e.g. `hero.png`; the rest needs no change.",
-)
-_THOUGHTS = (
-    "The user wants a page. I could start with\n\n```html\n<div class='draft'>no</div>\n```\n\nbut no.",
-    "Okay. <main> or <div>? Let me think:\n<!DOCTYPE html>\n<html><body>draft</body></html>\nNo, again.",
-)
-_BASH = "```bash\nnpm create vite@latest app\ncd app && npm install\n```"
-_CSS = "```css\n.card > a { color: red; }\n```"
-_JS = "```js\ndocument.querySelector('a').onclick = () => alert('<p>')\n```"
-
-Shape = Callable[[str, random.Random], tuple[str, str]]
+_EACH = int(os.environ.get("UIMON_EXTRACTION_EACH", "40"))
+_LANGUAGES = {"html": Language.HTML, "tsx": Language.TSX, "css": Language.CSS, "js": Language.JS}
 
 
-def _pick(chance: random.Random) -> tuple[str, str]:
-    return chance.choice(_BEFORE), chance.choice(_AFTER)
+@dataclass
+class _Tally:
+    exact: int = 0
+    scored: int = 0
+    truncated: int = 0
+    n: int = 0
+    cuts: int = 0
+    misses: list[str] = field(default_factory=list)
 
 
-def _fenced(info: str, fence: str = "```", indent: str = "") -> Shape:
-    def build(code: str, chance: random.Random) -> tuple[str, str]:
-        before, after = _pick(chance)
-        return f"{before}\n\n{indent}{fence}{info}\n{code}\n{indent}{fence}\n\n{after}", code
-
-    return build
-
-
-def _unfenced(code: str, chance: random.Random) -> tuple[str, str]:
-    before, after = _pick(chance)
-    before = before.replace("<section>", "section")
-    return f"{before}\n\n{code}\n\n{after}", code
-
-
-def _bare(code: str, chance: random.Random) -> tuple[str, str]:
-    return code, code
-
-
-def _after_thought(opened: str) -> Shape:
-    def build(code: str, chance: random.Random) -> tuple[str, str]:
-        text, _ = _fenced("html")(code, chance)
-        return f"{opened}{chance.choice(_THOUGHTS)}\n</think>\n\n{text}", code
-
-    return build
+def check(report: Report) -> None:
+    """Print the shares of exact recoveries, of right scores and of cuts that were seen, of each shape."""
+    answers = {
+        kind: [make(kind, seed) for seed in range(_EACH)] for kind in ("document", "fragment", "component", "several")
+    }
+    wanted = {kind: [_pure(files) for files in made] for kind, made in answers.items()}
+    for shape in shapes():
+        for kind in shape.kinds:
+            tally = _measure(shape, answers[kind], wanted[kind])
+            name = f"{shape.name}, {kind} (n {tally.n})"
+            report.require(f"{name}: exact", tally.exact / tally.n, 0.995)
+            report.require(f"{name}: outcome and classes", tally.scored / tally.n, 0.995)
+            if tally.cuts:
+                report.require(f"{name}: cut", tally.truncated / tally.cuts, 0.99)
+            report.lines += tally.misses[:3]
 
 
-def _cut(code: str, chance: random.Random) -> str:
-    return code[: int(len(code) * chance.uniform(0.3, 0.95))].rstrip()
+def make(kind: str, seed: int) -> list[File]:
+    """The files of one answer."""
+    if kind == "document":
+        return [File("index.html", "html", corpus.page(20_000 + seed).strip())]
+    if kind == "fragment":
+        return [File("index.html", "html", corpus.fragment(30_000 + seed).strip())]
+    if kind == "component":
+        return [File("src/App.tsx", "tsx", component(seed).strip())]
+    chance = random.Random(seed)
+    css = File("src/index.css", "css", ":root {\n  --brand: #123;\n}\n\n.card > a {\n  color: red;\n}")
+    if seed % 4 == 0:
+        script = File("main.js", "js", "document.querySelector('a').onclick = () => alert('hi');")
+        files = [File("index.html", "html", corpus.page(20_000 + seed).strip()), css, script]
+    else:
+        names = chance.sample(_NAMES, 3)
+        files = [File(f"src/{name}.tsx", "tsx", component(3 * seed + n, name).strip()) for n, name in enumerate(names)]
+        files.append(css)
+    chance.shuffle(files)
+    return files
 
 
-def _cut_fence(info: str) -> Shape:
-    def build(code: str, chance: random.Random) -> tuple[str, str]:
-        part = _cut(code, chance)
-        return f"{chance.choice(_BEFORE)}\n\n```{info}\n{part}", part
-
-    return build
+_NAMES = ("Hero", "PriceList", "TeamCard", "Newsletter", "Layout", "Page")
 
 
-def _cut_bare(code: str, chance: random.Random) -> tuple[str, str]:
-    part = _cut(code, chance)
-    return part, part
-
-
-def _several(info: str) -> Shape:
-    def build(code: str, chance: random.Random) -> tuple[str, str]:
-        before, after = _pick(chance)
-        blocks = [f"```{info}\n{code}\n```", _CSS, _JS]
-        chance.shuffle(blocks)
-        return "\n\nThen:\n\n".join((before, _BASH, *blocks, after)), code
-
-    return build
-
-
-def _two_fences(code: str, chance: random.Random) -> tuple[str, str]:
-    smaller = "```html\n<p>Only a <b>hint</b></p>\n```"
-    parts = [f"```html\n{code}\n```", smaller]
-    chance.shuffle(parts)
-    return "\n\nor\n\n".join(parts), code
-
-
-def _keyword(code: str, chance: random.Random) -> tuple[str, str]:
-    return f"<think>\n{chance.choice(_THOUGHTS)}\n</think>\nanswer\n{code}", code
-
-
-def _crlf(code: str, chance: random.Random) -> tuple[str, str]:
-    text, _ = _fenced("html")(code, chance)
-    # Completions come to the extraction with their line ends already made one.
-    return text.replace("\n", "\r\n").replace("\r\n", "\n"), code
-
-
-def component(seed: int) -> str:
+def component(seed: int, name: str = "") -> str:
     """A React component in TypeScript, as models write it."""
     chance = random.Random(seed)
-    name = chance.choice(("Hero", "PriceList", "TeamCard", "Newsletter"))
+    name = name or chance.choice(_NAMES)
     head = chance.choice(("", '"use client"\n\n', f"// components/{name}.tsx\n"))
     imports = 'import React, { useState } from "react";\nimport {\n  Button,\n  Card,\n} from "@/components/ui";\n\n'
     types = f"interface {name}Props {{\n  title?: string;\n}}\n\n"
@@ -125,7 +87,7 @@ def component(seed: int) -> str:
     body = (
         f"  const [open, setOpen] = useState<boolean>(false);\n  const items = [{items}];\n\n  return (\n"
         f"    <section {corpus.classes(chance).replace('class=', 'className=')}>\n      {{/* list */}}\n"
-        "      <h1>{title}</h1>\n      {open && items.map((item) => (\n"
+        "      <h1>{title}, it's open</h1>\n      {open && items.map((item) => (\n"
         "        <Card key={item} onClick={() => setOpen(false)}>\n"
         "          <p>{item}</p>\n          <br />\n        </Card>\n      ))}\n    </section>\n  );\n"
     )
@@ -140,73 +102,55 @@ def component(seed: int) -> str:
     return f"{head}{chance.choice((imports, ''))}{types}{whole}"
 
 
-_DOCUMENTS: dict[str, Shape] = {
-    "fenced, with prose": _fenced("html"),
-    "unfenced, with prose": _unfenced,
-    "bare": _bare,
-    "thought with a draft": _after_thought("<think>\n"),
-    "only the end of a thought": _after_thought(""),
-    "cut fence": _cut_fence("html"),
-    "cut, unfenced": _cut_bare,
-    "bash, html, css, js": _several("html"),
-    "file name in the info string": _fenced("html:index.html"),
-    "title in the info string": _fenced('html title="index.html"'),
-    "four backticks": _fenced("html", "````"),
-    "tildes": _fenced("HTML", "~~~"),
-    "untagged fence": _fenced(""),
-    "indented fence": _fenced("html", indent="   "),
-    "answer keyword": _keyword,
-    "windows line ends": _crlf,
-}
-_FRAGMENTS: dict[str, Shape] = {
-    "fenced, with prose": _fenced("html"),
-    "two fences": _two_fences,
-    "cut fence": _cut_fence("html"),
-    "unfenced, with prose": _unfenced,
-    "bash, html, css, js": _several("html"),
-}
-_COMPONENTS: dict[str, Shape] = {
-    "fenced, with prose": _fenced("tsx"),
-    "fence of JavaScript": _fenced("javascript"),
-    "untagged fence": _fenced(""),
-    "bash, tsx, css, js": _several("tsx"),
-    "cut fence": _cut_fence("tsx"),
-    "unfenced": _bare,
-    "unfenced, with prose": _unfenced,
-}
-_CUT = ("cut fence", "cut, unfenced")
+@dataclass(frozen=True)
+class _Pure:
+    """What scoring the files alone says."""
+
+    outcome: Outcome
+    classes: tuple[tuple[str, int], ...]
 
 
-def check(report: Report) -> None:
-    """Print the share of exact recoveries of each shape."""
-    documents = [corpus.page(20_000 + seed) for seed in range(_EACH)]
-    documents += [
-        page for _, page in corpus.shipped() if page.lower().lstrip().startswith("<!doctype") and len(page) > 500
-    ]
-    fragments = [corpus.fragment(30_000 + seed) for seed in range(_EACH)]
-    components = [component(seed) for seed in range(_EACH)]
-    for kind, codes, shapes in (
-        ("document", documents, _DOCUMENTS),
-        ("fragment", fragments, _FRAGMENTS),
-        ("component", components, _COMPONENTS),
-    ):
-        for name, shape in shapes.items():
-            _measure(report, f"{kind}, {name}", codes, shape, cut=name in _CUT, html=kind != "component")
+def _pure(files: Sequence[File]) -> _Pure:
+    readings = [READERS[_LANGUAGES[file.language]](file.code) for file in files]
+    classes = count_classes(make_page([reading.contents for reading in readings])).utilities
+    valid = all(reading.verdict.valid for reading in readings)
+    return _Pure(Outcome.VALID if valid else Outcome.INVALID, tuple(sorted(classes.items())))
 
 
-def _measure(report: Report, name: str, codes: list[str], shape: Shape, cut: bool, html: bool) -> None:
-    exact, found = 0, Counter[str]()
-    misses: list[str] = []
-    for seed, code in enumerate(codes):
-        text, wanted = shape(code.strip(), random.Random(seed))
-        extraction = extract(Completion(text, truncated=cut))
-        right = extraction.code.split() == wanted.split() and (extraction.language is Language.HTML) is html
-        right = right and (not cut or extraction.cut)
-        exact += right
-        found[extraction.found.value] += 1
-        if not right:
-            misses.append(f"    {seed}: {extraction.found.value}, {len(extraction.code)} of {len(wanted)} characters")
-    report.require(f"{name} (n {len(codes)}; {dict(found)})", exact / len(codes), 0.995)
-    report.lines += misses[:5]
-    if Found.NONE.value in found:
-        report.say("    some were not found at all")
+def _measure(shape: Shape, answers: Sequence[list[File]], wanted: Sequence[_Pure]) -> _Tally:
+    tally = _Tally()
+    for seed, (files, pure) in enumerate(zip(answers, wanted, strict=True)):
+        pieces = shape.build(files, random.Random(seed))
+        text = "".join(text for text, _ in pieces)
+        found = extract(Completion(text))
+        sample = score_sample(Completion(text))
+        exact = sorted(file.code.split() for file in found.files) == sorted(file.code.split() for file in files)
+        scored = (sample.outcome, sample.classes) == (pure.outcome, pure.classes)
+        tally.n += 1
+        tally.exact += exact
+        tally.scored += scored
+        if not (exact and scored):
+            sizes = [len(file.code) for file in found.files]
+            tally.misses.append(
+                f"    {seed}: {found.found.value}, {sample.outcome.value}, {sizes} of {[len(f.code) for f in files]}"
+            )
+        if shape.cuttable and seed % 2 == 0:
+            cut = cut_in_code(pieces, random.Random(seed))
+            tally.cuts += 1
+            outcome = score_sample(Completion(cut, truncated=True)).outcome
+            tally.truncated += outcome is Outcome.TRUNCATED
+            if outcome is not Outcome.TRUNCATED:
+                tally.misses.append(f"    {seed}: {outcome.value} when cut after {cut[-60:]!r}")
+    return tally
+
+
+def cut_in_code(pieces: Sequence[tuple[str, bool]], chance: random.Random) -> str:
+    """The completion, cut where 30 to 90 % of its code was written."""
+    left = int(sum(len(text) for text, code in pieces if code) * chance.uniform(0.3, 0.9))
+    cut = ""
+    for text, code in pieces:
+        if code and len(text) > left:
+            return cut + text[: max(1, left)]
+        left -= len(text) if code else 0
+        cut += text
+    return cut

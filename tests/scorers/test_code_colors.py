@@ -99,7 +99,9 @@ def test_a_long_style_sheet_is_read_whole() -> None:
     assert counted(code) == "r"
     assert counted(code.replace("<style>", "<style jsx>").replace("{`", "{css`")) == "r"
     assert counted(f"const S = styled.div`{filler} color: {BLUE};`") == "b"
-    assert counted(f"<p dangerouslySetInnerHTML={{{{ __html: `{'<i>x</i>' * 500}<b style='color:{RED}'>` }}}} />") == "r"
+    assert (
+        counted(f"<p dangerouslySetInnerHTML={{{{ __html: `{'<i>x</i>' * 500}<b style='color:{RED}'>` }}}} />") == "r"
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ SHAPES: dict[str, tuple[str, str, Found, Language]] = {
     ),
     "orphan end of thought": (f"maybe <div>\n</think>\n{DOCUMENT}", DOCUMENT, Found.DOCUMENT, Language.HTML),
     "code before a last thought": (f"{DOCUMENT}\n<think>was it good?", DOCUMENT, Found.DOCUMENT, Language.HTML),
-    "unclosed fence": (f"```html\n{FRAGMENT}\n<p>mo", f"{FRAGMENT}\n<p>mo", Found.FENCE_TRUNCATED, Language.HTML),
-    "unclosed fence, closed page": (f"```html\n{DOCUMENT}\nThis is <b>a", DOCUMENT, Found.DOCUMENT, Language.HTML),
-    "truncated document": (DOCUMENT[:40], DOCUMENT[:40], Found.DOCUMENT_TRUNCATED, Language.HTML),
+    "unclosed fence": (f"```html\n{FRAGMENT}\n<p>mo", f"{FRAGMENT}\n<p>mo", Found.FENCE_OPEN, Language.HTML),
+    "unclosed fence, closed page": (f"```html\n{DOCUMENT}\nThis is <b>a", DOCUMENT, Found.FENCE_OPEN, Language.HTML),
+    "truncated document": (DOCUMENT[:40], DOCUMENT[:40], Found.DOCUMENT, Language.HTML),
     "shell and style fences too": (
         f"```bash\nnpm i\n```\n```css\na > b {{}}\n```\n```html\n{FRAGMENT}\n```\n```js\nlet a = 1\n```",
         FRAGMENT,
@@ -90,10 +90,8 @@ def test_the_code_is_found_in_each_shape(text: str, code: str, found: Found, lan
     [
         "I cannot help with that.",
         "Visit <https://example.com> or write to <mailto:a@b.c>.",
-        "```bash\nnpm install\n```",
         "```html\nNot code at all.\n```",
         "```tsx\n```",
-        "```python\nprint('<p>')\n```",
         "a < b and c > d",
     ],
 )
@@ -122,7 +120,7 @@ OLD_VUE = (
 SVELTE = "<script>\n  export let items = []\n</script>\n\n{#each items as item}\n  <p>{item}\n{/each}"
 
 
-ASTRO = "---\nconst a = 1\n---\n<p>{a}</p>"
+ASTRO = "---\nimport Card from './Card.astro';\nconst a = 1;\n---\n<p class='p-4'>{a}</p>"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +135,7 @@ ASTRO = "---\nconst a = 1\n---\n<p>{a}</p>"
         (f"```html\n{SVELTE}\n```", Language.SVELTE),
         (f"```astro\n{ASTRO}\n```", Language.ASTRO),
         (f"```\n{ASTRO}\n```", Language.ASTRO),
+        (f"**src/pages/index.astro**\n\n```\n{ASTRO}\n```", Language.ASTRO),
     ],
 )
 def test_components_of_other_frameworks_are_not_taken_for_html(text: str, language: Language) -> None:

@@ -3,12 +3,15 @@
 Time is not asserted; each test ends within the suite's timeout only if the work grows with the text and not faster.
 """
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion, Language, Outcome, Sample, score_sample
-from scorers.html.check import check_html
+from scorers.html.check import MAX_PIECE, check_html
 from scorers.scoring import MAX_ERRORS
 from scorers.verdict import MAX_ISSUES
 
@@ -40,6 +43,14 @@ REPEATED = {
     "titles in svg": "<svg><title/></svg>",
     "noscript": "<noscript><p>a</p></noscript>",
     "character data": "<svg><![CDATA[]]>",
+    "open character data": "<![CDATA[>",
+    "character data with tags": '<![CDATA[><b a="]]>">',
+    "bogus comments": "<!a><?b>",
+    "attributes": "a=b c ",
+    "attributes of an end tag": "</a b ",
+    "event handlers": '<p onclick="a(">',
+    "scripts": "<script>a</script>",
+    "React scripts": "<script type=text/babel>a</script>",
     "unclosed quotes": '<p class="a>',
     "comments": "<!--",
     "documents": "<!doctype html><html></html>\n",
@@ -109,6 +120,60 @@ def test_ten_megabytes_of_page_are_scored() -> None:
 def test_ten_megabytes_inside_one_piece_are_scored(text: str) -> None:
     wanted = Outcome.NO_CODE if text == "words " else Outcome.INVALID
     assert score_sample(Completion(text + _fill("word ", 10 * MEGABYTE))).outcome is wanted
+
+
+@pytest.mark.parametrize(
+    "piece", ["<![CDATA[>", "<![CDATA[>]]>", "<!--", "<!-->", "<?a>", "<style><a>", "<title>", "<!"]
+)
+def test_ten_times_as_much_inside_svg_takes_no_hundred_times_as_long(piece: str) -> None:
+    issues = check_html("<svg>" + _fill(piece, 900_000)).issues
+    assert issues
+
+
+def test_character_data_ends_where_it_is_closed_and_nowhere_else() -> None:
+    assert check_html("<svg><![CDATA[ a > <b> ]]></svg>").valid
+    assert check_html("<svg><style><![CDATA[ a > b { } ]]></style><![CDATA[</svg>]]><path/></svg>").valid
+    assert [i.code for i in check_html("<svg><![CDATA[ a > </svg>").issues] == ["unclosed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [
+        ("<p>\n<a " + "b=c " * (MAX_PIECE // 4) + ">x</a>", (2, 1)),
+        ("<p>\n</p>" + "word " * (MAX_PIECE // 4), (2, 1)),
+        ("<p>\n<!--" + "word " * (MAX_PIECE // 4), (2, 1)),
+    ],
+    ids=["tag", "text", "comment"],
+)
+def test_markup_that_is_longer_than_is_read_is_named(code: str, place: tuple[int, int]) -> None:
+    (issue,) = check_html(code).issues
+    assert (issue.code, issue.position.line, issue.position.column) == ("too_large", *place)
+
+
+def test_long_text_and_long_style_sheets_are_no_markup() -> None:
+    text = "a { color: red } " * (MAX_PIECE // 10)
+    assert check_html(f"<!doctype html><style>{text}</style><p>{text}</p>").valid
+
+
+_TOO_MUCH = """
+import resource, sys
+from scorers import Completion, Language, score_sample
+score_sample(Completion("<p onclick='a()'><script>a</script>", language=Language.HTML))
+text = sys.argv[1] * (10_000_000 // len(sys.argv[1]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+score_sample(Completion("<p>" + text, language=Language(sys.argv[2])))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize(
+    ("piece", "language"), [("<a ", "html"), ("</a ", "html"), ("<", "html"), ("\x01", "html"), ("<", "tsx")]
+)
+def test_ten_megabytes_take_less_than_300(piece: str, language: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _TOO_MUCH, piece, language], capture_output=True, text=True, check=True, timeout=100
+    )
+    assert int(ended.stdout) < 300
 
 
 def test_a_body_tag_that_comes_again_and_again_with_other_attributes_is_a_duplicate() -> None:

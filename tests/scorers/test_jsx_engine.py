@@ -40,14 +40,32 @@ def test_only_the_beginning_of_a_text_that_is_too_large_is_read() -> None:
     assert (issue.code, issue.position.line > 100_000, read_source(code).classes) == ("too_large", True, ("flex",))
 
 
-def test_a_text_that_takes_the_parser_too_long_is_given_up_and_the_next_one_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(engine, "MIN_SECONDS", 0.5)
-    monkeypatch.setattr(engine, "CHARACTERS_PER_SECOND", 10**9)
-    assert _issues("export " * 80_000) == ["too_complex"]
-    monkeypatch.undo()
-    assert _issues(BROKEN + "// next") == ["mismatched_tag"]
+@pytest.mark.parametrize("code", ["const a = `", "function f() {", "const a = <p>", "let a; let a; "])
+def test_of_a_text_that_is_too_large_nothing_else_is_said(code: str) -> None:
+    assert _issues(code + "x.y.z;\n" * MAX_CHARACTERS) == ["too_large"]
+
+
+@pytest.mark.parametrize("piece", ["export ", "async ", "a<", "declare "])
+def test_a_text_that_keeps_the_parser_looking_ahead_is_given_up_and_the_next_one_is_read(piece: str) -> None:
+    assert _issues(piece * (60_000 // len(piece))) in (["too_complex"], ["too_deep"])
+    assert _issues(f"{BROKEN}// after {piece}") == ["mismatched_tag"]
+
+
+def test_a_busy_machine_says_the_same_as_an_idle_one() -> None:
+    code = "async " * 1_500
+    idle = _issues(code)
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        read_source.cache_clear()
+        assert _issues(code) == idle
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def test_no_clock_decides() -> None:
+    assert engine.MAX_SECONDS >= 600
 
 
 def test_a_heap_that_is_full_is_replaced() -> None:

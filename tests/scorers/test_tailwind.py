@@ -2,8 +2,9 @@
 
 import pytest
 
+from scorers import Completion, Language, score_sample
 from scorers.measures.classes import count_classes
-from scorers.tailwind.utility import data, is_utility, versions_of
+from scorers.tailwind.utility import Utility, data, is_utility, parse_utility, versions_of
 from tests.pages import html_page, jsx_page
 
 UTILITIES = """
@@ -164,3 +165,28 @@ def test_the_theme_makes_no_other_utilities(name: str) -> None:
 )
 def test_class_names_are_found_where_frameworks_put_them(attribute: str, names: str) -> None:
     assert " ".join(html_page(f"<p {attribute}>x</p>").class_names) == names
+
+
+PICTURE = "bg-[url(data:image/png;base64," + "A" * 50_000 + ")]"
+
+
+def test_a_picture_in_a_class_name_is_a_utility() -> None:
+    assert parse_utility(PICTURE) == Utility("bg", PICTURE[3:])
+    assert parse_utility("md:hover:" + PICTURE) is not None
+
+
+def test_long_class_names_are_counted_apart_and_stored_short() -> None:
+    page = f"<p class='{PICTURE} p-4'>a</p><p class='{PICTURE[:-2]}B)]'>b</p>"
+    sample = score_sample(Completion(page, language=Language.HTML))
+    assert (sample.num_classes, len(sample.classes), sum(len(name) for name, _ in sample.classes) < 1_000) == (
+        3,
+        3,
+        True,
+    )
+
+
+@pytest.mark.parametrize("piece", ["-", "a-", "1", "[", "(", "a:", "/", "[&", "-primary", "not-"])
+@pytest.mark.parametrize("start", ["", "p-[", "w-", "group-["])
+def test_long_class_names_take_linear_time(start: str, piece: str) -> None:
+    for name in (start + piece * 30_000, start + piece * 30_000 + "]x"):
+        parse_utility(name)

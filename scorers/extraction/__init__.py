@@ -1,0 +1,77 @@
+"""Finds the code in what a model wrote: special tokens and thoughts dropped, then everything that holds code read.
+
+1. The text is blank: nothing. Tokens that begin or end a turn end it; what follows is no answer.
+2. Thoughts are set apart (`reasoning`): a draft in one is never taken for the answer.
+3. The answer is read from left to right into blocks (`reader`): fences, wrapper tags, JSON, edits, documents and
+   modules; markup in none of these comes last. What stands in one of them is read in the same way.
+4. One rule chooses the page and the files that belong to it (`project`).
+
+A file's `cut` says that its code runs into the end of the text without its own end, so that a generator that stopped
+at its token limit stopped in it. Where there is no code, `found` says why.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scorers.extraction.found import Extraction, Found
+from scorers.extraction.look import TAG, detect_language
+from scorers.extraction.passage import BLANK, Passage
+from scorers.extraction.project import choose
+from scorers.extraction.reader import read
+from scorers.extraction.reasoning import split_thoughts
+from scorers.extraction.special import answer_turn, without_tokens
+from scorers.sample import Completion, Language
+from scorers.source import Places, SourceFile
+
+__all__ = ["Extraction", "Found", "detect_language", "extract"]
+
+_DOCUMENT_END = re.compile(r"</html\s*>", re.IGNORECASE)
+# Text has hardly any of these; a file that is no text has many in its first characters.
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\ufffd]")
+
+
+def extract(completion: Completion) -> Extraction:
+    """The code of a completion. Lines end in `\\n` in `completion.text`. Linear; never raises.
+
+    >>> found = extract(Completion("Sure!\\n```html\\n<p>Hi</p>\\n```\\nEnjoy."))
+    >>> found.code, found.language.value, found.found.value, found.cut
+    ('<p>Hi</p>\\n', 'html', 'fence', False)
+    >>> extract(Completion("I cannot do that.")).found.value
+    'none'
+    >>> extract(Completion("<think>```html\\n<p>")).found.value
+    'think_unclosed'
+    """
+    text = completion.text
+    if not text.strip(BLANK):
+        return Extraction(Found.EMPTY)
+    if completion.language is not None:
+        return _file(text, completion.language)
+    answer = split_thoughts(answer_turn(Passage(text, open=True)))
+    reason = Found.THINK_UNCLOSED if answer.thinking else Found.BINARY if _is_binary(text) else Found.NONE
+    for part in reversed(answer.parts):
+        blocks = read(without_tokens(part))
+        project = choose(blocks, completion.truncated)
+        if project is not None and project.files:
+            prose = [_prose(other, [block.span for block in blocks] if other is part else []) for other in answer.parts]
+            return Extraction(project.found, project.files, answer.thoughts.strip(), "".join(prose).strip())
+        reason = project.found if project is not None and reason is Found.NONE else reason
+    said = "".join(part.text for part in answer.parts)
+    return Extraction(reason, reasoning=answer.thoughts.strip(), prose=said.strip())
+
+
+def _file(text: str, language: Language) -> Extraction:
+    if language is Language.HTML and not TAG.search(text):
+        return Extraction(Found.NONE)
+    ended = language is Language.HTML and _DOCUMENT_END.search(text[-200:].rstrip()) is not None
+    return Extraction(Found.FILE, (SourceFile(text, language, Places(), cut=not ended),))
+
+
+def _is_binary(text: str) -> bool:
+    head = text[:2_000]
+    return len(_CONTROLS.findall(head)) > 0.1 * len(head)
+
+
+def _prose(part: Passage, spans: list[tuple[int, int]]) -> str:
+    """What was said in a part of the answer, without its blocks."""
+    return part.without(sorted(set(spans))).text

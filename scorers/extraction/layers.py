@@ -1,0 +1,62 @@
+"""What lies over code and is taken off before it is read: numbers of lines, entities, character data."""
+
+from __future__ import annotations
+
+import html
+import re
+from itertools import pairwise
+
+from scorers.extraction.look import begins_code
+from scorers.extraction.passage import MAX_PIECES, Passage
+
+_NUMBERED = re.compile(r"[ \t]*(\d{1,5})(\t|[ ]*[|:│→][ ]?|[.)][ ]|[ ]{1,2}(?=\S|$|[ ]))", re.MULTILINE)
+_NUMBER = re.compile(r"^[ \t]*\d{1,5}(?:\t|[ ]*[|:│→][ ]?|[.)][ ]?|[ ]{1,2}|$)", re.MULTILINE)
+_ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,5});", re.IGNORECASE)
+_ESCAPED = re.compile(r"&lt;[!/]?[A-Za-z]")
+_ESCAPED_SCRIPT = re.compile(r"=&gt;|&(?:#39|#x27|quot);| &gt; ")
+
+
+def plain(passage: Passage) -> Passage:
+    """The answer without escapes and line numbers, if all of it has them."""
+    if is_escaped(passage.text):
+        return unescaped(passage)
+    return unnumbered(passage.trimmed("\n")) if passage.text.lstrip()[:1].isdigit() else passage
+
+
+def is_escaped(text: str) -> bool:
+    """Whether code has entities instead of all its signs."""
+    if "<" in text:
+        return False
+    return _ESCAPED.search(text) is not None or (">" not in text and _ESCAPED_SCRIPT.search(text) is not None)
+
+
+def unescaped(passage: Passage) -> Passage:
+    """The text with its entities decoded."""
+    return passage.replaced(_ENTITY, lambda match: html.unescape(match[0]))
+
+
+def character_data(body: Passage, start: int) -> Passage:
+    """What a CDATA section that begins at `start` holds."""
+    closed = body.text.rfind("]]>")
+    inner = body.part(start + 9, closed if closed > start else None)
+    return inner.closed() if closed > start else inner
+
+
+def unnumbered(body: Passage) -> Passage:
+    """The code without the numbers of its lines, if its first lines have them."""
+    lines = body.text[:2_000].split("\n")[:4]
+    numbers = [_NUMBERED.match(line + " ") for line in lines if line.strip()]
+    found = [int(match[1]) for match in numbers if match]
+    sure = (
+        numbers and numbers[0] and (numbers[0][2].strip(" ") in ("|", "│", "→", "\t") or _code_behind(body, numbers[0]))
+    )
+    least = 1 if sure else 3
+    if len(found) < least or len(found) != len(numbers) or body.text.count("\n") > MAX_PIECES:
+        return body
+    if (len(found) < 3 and found[0] != 1) or any(b - a != 1 for a, b in pairwise(found)):
+        return body
+    return body.replaced(_NUMBER, lambda _: "")
+
+
+def _code_behind(body: Passage, number: re.Match[str]) -> bool:
+    return begins_code(body.text, body.text.find(number[2], number.end(1)) + len(number[2].rstrip()))

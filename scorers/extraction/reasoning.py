@@ -1,0 +1,211 @@
+"""Thoughts: what a model writes before its answer, in the brackets of every family. A draft in them is never code.
+
+Forms: `<think>`, `[THINK]`, `◁think▷`, `<|think|>`, `<|begin_of_thought|>`, `<|START_THINKING|>`, `<seed:think>`, the
+channels of harmony (with or without its tokens), `<details type="reasoning">`; names: every one whose words say
+thinking. An end without a beginning says that all before it was thought. Words that a page may use, too (`<Plan>`,
+`<analysis>`), count only where an answer begins with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from scorers.extraction.look import DOCUMENT, begins_code, begins_document, begins_module
+from scorers.extraction.passage import BLANK, Passage
+
+_STRONG = (
+    r"(?:ant|inner|internal|my|the|seed:|chain[_-]?of[_-]?)?[_-]?"
+    r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|scratch_?pad|cot|monologue|rationale|deliberation)"
+    r"(?:[_-]?(?:process|content|steps?|block|trace|mode))?"
+)
+_WEAK = (
+    r"(?:[a-z]+[_-])?(?:analysis|analy[sz]e|plan|planning|brainstorm(?:ing)?|brainstorm_?ideas|steps|approach|strategy|"
+    r"design_?(?:plan|thinking|process|notes)|understanding|considerations|contemplat(?:e|ion|or)|meta|critique|"
+    r"self_?(?:check|critique|review)|review|intention|decomposition|memory|context_?analysis)(?:[_-][a-z]+)?"
+)
+_NAMES = rf"(?P<name>{_STRONG})|(?P<weak>{_WEAK})"
+_MARK = re.compile(
+    rf"<(?P<end>/?)(?P<angle>(?:{_NAMES}))(?P<rest>\s[^<>\n]{{0,300}})?>"
+    rf"|\[(?P<square_end>/?)(?P<square>THINK|THINKING|THOUGHTS?|REASONING|REFLECTION|SCRATCHPAD)\]"
+    rf"|[◁<]\|?(?P<kimi_end>/?)(?P<kimi>think(?:ing)?|thought|reasoning)\|?▷"
+    rf"|<\|(?P<token_end>/|end[_▁]of[_▁]|END_|end_|/)?(?:begin[_▁]of[_▁]|START_|begin_|start_)?"
+    rf"(?P<token>think(?:ing)?|thoughts?|reasoning|cot|scratchpad|reflection)(?P<token_tail>_(?:start|end))?\|>"
+    rf"|<｜(?P<full_end>/|end▁of▁)?(?:begin▁of▁)?(?P<full>think(?:ing)?|thought|reasoning)｜>"
+    rf"|<(?P<details>details)\s[^<>\n]*?type=[\"']?reasoning[^<>\n]*>|(?P<details_end></details>)",
+    re.IGNORECASE,
+)
+_FAMILY = {"thinking": "think", "thoughts": "thought", "reason": "reasoning", "reflect": "reflection"}
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)(?P<to>[^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
+_CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+_STRIPPED_CHANNEL = re.compile(r"\s*analysis(?=[A-Z\n\"'“*(]|We |I |The |User)")
+_STRIPPED_FINAL = re.compile(r"assistantfinal|assistantcommentary[^{<]{0,120}(?=[{<])")
+_SPOKEN = re.compile(r"\s*Here(?:'s| is) my thought process:", re.IGNORECASE)
+_SPOKEN_END = re.compile(r"^[ \t]*Here(?:'s| is) my response:", re.IGNORECASE | re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})([^\n]{0,80})", re.MULTILINE)
+_QUOTES = tuple("\"'`\\")
+# A text has a handful of thoughts; more is a loop, whose marks are text.
+_MOST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A turn in parts: what was answered, in order, what was thought, and whether the text ends in a thought."""
+
+    parts: tuple[Passage, ...]
+    thoughts: str
+    thinking: bool
+
+
+def split_thoughts(passage: Passage) -> Answer:
+    """The answer and the thoughts of a turn. Linear.
+
+    >>> answer = split_thoughts(Passage("<think>hm</think>\\n<p>a</p>")); answer.parts[0].text, answer.thoughts
+    ('\\n<p>a</p>', 'hm')
+    >>> split_thoughts(Passage("hm [/THINK] yes")).parts[0].text, split_thoughts(Passage("<thought>hm")).thinking
+    (' yes', True)
+    """
+    spans, thinking = _spans(passage.text)
+    parts = tuple(passage.part(*span) for span in spans)
+    return Answer(parts, "\n".join(_outside(passage.text, spans)).strip(), thinking)
+
+
+def _outside(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
+    position = 0
+    for start, end in spans:
+        yield _MARK.sub("", text[position:start]).strip(BLANK)
+        position = end
+    yield _MARK.sub("", text[position:]).strip(BLANK)
+
+
+def _spans(text: str) -> tuple[list[tuple[int, int]], bool]:
+    if "<|channel|>" in text:
+        return _channels(text)
+    if stripped := _STRIPPED_CHANNEL.match(text):
+        return _after(text, stripped.end(), list(_STRIPPED_FINAL.finditer(text))[-1:])
+    if spoken := _SPOKEN.match(text):
+        ends = list(islice(_SPOKEN_END.finditer(text, spoken.end()), 1))
+        if ends:
+            return _after(text, spoken.end(), ends)
+    return _marked(text)
+
+
+def _after(text: str, _: int, ends: list[re.Match[str]]) -> tuple[list[tuple[int, int]], bool]:
+    """All after a mark; nothing, and a thought that never ended, without it."""
+    return ([(ends[0].end(), len(text))], False) if ends else ([], True)
+
+
+def _channels(text: str) -> tuple[list[tuple[int, int]], bool]:
+    """What stands in the channels of harmony that are not `analysis`."""
+    spans, kind = [], ""
+    position = 0
+    for match in islice(_CHANNEL.finditer(text), _MOST):
+        if match.start() < position:
+            continue
+        ended = _CHANNEL_END.search(text, match.end())
+        position = ended.start() if ended else len(text)
+        kind = match[1]
+        if kind == "final" or (kind == "commentary" and "to=" in match["to"]):
+            spans.append((match.end(), position))
+    final = [span for span in spans if text[slice(*span)].strip(BLANK)]
+    return final, not final and kind in ("analysis", "commentary", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    start: int
+    end: int
+    family: str
+    closing: bool
+    weak: bool
+    angle: str
+
+
+def _marks(text: str) -> Iterator[_Mark]:
+    for match in islice(_MARK.finditer(text), _MOST):
+        if match["details"] or match["details_end"]:
+            yield _Mark(match.start(), match.end(), "details", match["details"] is None, True, "")
+            continue
+        name = (match["angle"] or match["square"] or match["kimi"] or match["token"] or match["full"]).lower()
+        end = match["end"] or match["square_end"] or match["kimi_end"] or match["token_end"] or match["full_end"]
+        closing = bool(end) or (match["token_tail"] or "").lower() == "_end"
+        if (match["rest"] or "").endswith("/"):
+            continue
+        yield _Mark(
+            match.start(), match.end(), _FAMILY.get(name, name), closing, bool(match["weak"]), match["angle"] or ""
+        )
+
+
+def _marked(text: str) -> tuple[list[tuple[int, int]], bool]:
+    """The stretches outside of thoughts, and whether the text ends inside a thought."""
+    spans: list[tuple[int, int]] = []
+    start, opened = 0, ""
+    for mark in _marks(text):
+        if opened:
+            if mark.closing and mark.family == opened:
+                start, opened = mark.end, ""
+        elif mark.closing:
+            if not mark.weak and _is_orphan(text, mark, start):
+                spans.clear()
+                start = mark.end
+        elif _opens(text, mark, start):
+            spans.append((start, mark.start))
+            opened = mark.family
+    if not opened:
+        spans.append((start, len(text)))
+    return [span for span in spans if text[slice(*span)].strip(BLANK)], bool(opened)
+
+
+def _is_orphan(text: str, mark: _Mark, start: int) -> bool:
+    """Whether an end without a beginning is one: not one that a page quotes, or that stands in a closed block."""
+    if text[mark.start - 1 : mark.start] in _QUOTES or text[mark.end : mark.end + 1] in _QUOTES:
+        return False
+    return not _in_block(text, start, mark) and not _in_code(text, _first(text, start), mark)
+
+
+def _opens(text: str, mark: _Mark, start: int) -> bool:
+    """Whether a mark begins a thought: in a line of its own or its first, and where no code stands around it."""
+    line = text[max(0, mark.start - 8) : mark.start].rstrip(" \t" + "\u200b\ufeff\u00a0")[-1:]
+    if line not in ("", "\n", ">"):
+        return False
+    if mark.weak or (mark.angle[:1].isupper() and not mark.angle.isupper()):
+        closer = f"</{mark.angle or 'details'}"
+        if text[start : mark.start].strip(BLANK) or closer not in text[mark.end :]:
+            return False
+        return mark.family == "details" or not begins_code(text, _first(text, mark.end))
+    return line != ">" and not _in_block(text, start, mark) and not _in_code(text, _first(text, start), mark)
+
+
+def _in_code(text: str, start: int, mark: _Mark) -> bool:
+    """Whether a mark stands in a document that goes on, or in a script's template literal."""
+    if begins_document(text, start):
+        if text.find("</html", start, mark.start) >= 0 or DOCUMENT.search(text, mark.end):
+            return False
+        return text.find("</html", mark.end) >= 0
+    return begins_module(text, start) and text.count("`", start, mark.start) % 2 == 1
+
+
+def _first(text: str, start: int) -> int:
+    head = text[start : start + 500]
+    return start + len(head) - len(head.lstrip(BLANK))
+
+
+def _in_block(text: str, start: int, mark: _Mark) -> bool:
+    """Whether a mark stands in a fenced block that was opened with a language before it and is closed after it."""
+    before = [match[1].strip() for match in _FENCE.finditer(text, start, mark.start)]
+    if len(before) % 2 == 0:
+        return False
+    after = _FENCE.search(text, mark.end)
+    return after is not None and not after[1].strip() and not _answers(text, mark.end)
+
+
+def _answers(text: str, start: int) -> bool:
+    """Whether an answer begins behind a mark: a fence's or a page's beginning, before any closing fence."""
+    return begins_code(text, _first(text, start)) and text.startswith("<", _first(text, start))
+
+
+def is_thought(name: str) -> bool:
+    """Whether a tag's name says that its content is thought."""
+    return re.fullmatch(_NAMES, name, re.IGNORECASE) is not None

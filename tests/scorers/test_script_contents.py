@@ -1,0 +1,77 @@
+"""What scripts say of class names, markup and colors."""
+
+import pytest
+
+from scorers import Completion, Language, score_sample
+
+
+def _classes(script: str) -> list[str]:
+    page = f"<!doctype html><html><body><p>a</p><script>{script}</script></body></html>"
+    sample = score_sample(Completion(page, language=Language.HTML))
+    assert sample.script_errors == 0
+    return [name for name, _ in sample.classes]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "el.className = 'flex p-4'",
+        "el.className += ' flex p-4'",
+        "el.classList.add('flex', 'p-4')",
+        "el.classList.toggle(open ? 'flex' : 'p-4')",
+        "el.classList.replace('flex', 'p-4')",
+        "el.setAttribute('class', 'flex p-4 card')",
+        "$('#a').addClass('flex p-4').fadeIn()",
+        "$('<div class=\"flex p-4\"></div>')",
+        "el.innerHTML = '<p class=\"flex p-4\">a</p>'",
+        "el.innerHTML = `<p class='flex ${a} text-${b} p-4'>${c}</p>`",
+        "el.innerHTML = '<p class=\"flex ' + a + ' p-4\">' + b + '</p>'",
+        "el.insertAdjacentHTML('beforeend', `<ul>${a.map((i) => `<li class=\"flex p-4\">${i}</li>`).join('')}</ul>`)",
+        'render(html`<p class="flex p-4" @click=${go}>a</p>`)',
+        "const STYLES = { badge: 'flex p-4' }",
+        "const on = ['flex p-4', 'a']; el.classList.add(...on)",
+    ],
+)
+def test_class_names_that_scripts_set_count(script: str) -> None:
+    assert _classes(script) == ["flex", "p-4"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "document.getElementById('order-1'); document.querySelector('.p-4')",
+        "if (el.classList.contains('p-4')) {}",
+        "el.id = 'order-1'; el.textContent = 'p-4 top-1'",
+        "localStorage.getItem('text-sm'); console.log('p-4')",
+        "el.className = 'active'; el.classList.add('card')",
+        "const text = 'a table is hidden in the grid'",
+        "if (size === 'text-sm') {}",
+    ],
+)
+def test_what_is_no_class_name_does_not(script: str) -> None:
+    assert _classes(script) == []
+
+
+def test_a_config_of_tailwind_is_no_use_of_its_names() -> None:
+    script = "tailwind.config = { theme: { extend: { animation: { a: 'p-4 2s' }, colors: { brand: '#123456' } } } }"
+    assert _classes(script) == []
+
+
+def test_colors_that_scripts_set_count() -> None:
+    script = (
+        "el.style.color = '#ff0000'; el.style.backgroundColor = 'blue'; el.style.cssText = 'color: lime';"
+        "el.style.setProperty('border-color', '#fff'); el.setAttribute('fill', 'black');"
+        "el.setAttribute('style', 'color: teal'); const chart = { borderColor: 'orange', label: 'red' }"
+    )
+    page = f"<!doctype html><html><body><p>a</p><script>{script}</script></body></html>"
+    sample = score_sample(Completion(page, language=Language.HTML))
+    assert sample.num_colors == 7
+
+
+def test_markup_in_scripts_gives_the_page_its_structure() -> None:
+    def shape(markup: str) -> tuple[int, ...] | None:
+        return score_sample(
+            Completion(f"<p></p><script>a.innerHTML = `{markup}`</script>", language=Language.HTML)
+        ).shape
+
+    assert shape("<ul><li>a</li><li>b</li></ul>") != shape("<table><tr><td>a</td></tr></table>")
