@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion, Language, Outcome, score_sample
+from scorers.extraction import extract
 from scorers.language import READERS
 from scorers.sfc.javascript import closing_brace
 from scorers.sfc.svelte_blocks import outermost
@@ -263,6 +264,42 @@ def test_an_expression_that_does_not_parse_hides_nothing_else(language: Language
         code = _vue(code.replace("{a b}", "{{ a b }}"))
     reading = READERS[language](code)
     assert (bool(reading.verdict.issues), reading.contents.class_names) == (True, ("p-1", "p-2"))
+
+
+ANSWERS = {
+    Language.VUE: (
+        "<script setup lang='ts'>\nimport A from './A.vue'\n\nconst b = ref('c')\n</script>\n\n<template>\n"
+        "  <p v-if='b'>d</p>\n</template>\n\n<style scoped>\np { color: red }\n</style>"
+    ),
+    Language.SVELTE: (
+        "<script>\n  import A from './A.svelte'\n\n  export let b = []\n</script>\n\n<p>c</p>\n\n{#each b as d}\n"
+        "  <A {d} />\n{/each}"
+    ),
+    Language.ASTRO: (
+        "---\nimport A from './A.astro'\n\nconst { b } = Astro.props\n---\n\n<p>c</p>\n\n{b.map((d) => <A {d} />)}\n"
+        "<i>e</i>"
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+@pytest.mark.parametrize(
+    "answer",
+    ["CODE", "Here it is:\n\nCODE\n\nThat is all.", "```NAME\nCODE\n```\nDone.", "```html\nCODE\n```"],
+)
+def test_a_component_is_found_in_an_answer(language: Language, answer: str) -> None:
+    code = ANSWERS[language]
+    text = answer.replace("NAME", language.value).replace("CODE", code)
+    (file,) = extract(Completion(text)).files
+    assert (file.language, file.code.strip()) == (language, code)
+    assert score_sample(Completion(text)).outcome is Outcome.VALID
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+def test_a_component_that_the_token_limit_cut_is_truncated(language: Language) -> None:
+    code = ANSWERS[language][:-3]
+    sample = score_sample(Completion(f"```{language.value}\n{code}", truncated=True))
+    assert (sample.outcome, sample.language) == (Outcome.TRUNCATED, language)
 
 
 def test_the_end_of_code_in_braces_is_where_javascript_says() -> None:
