@@ -32,9 +32,15 @@ CSS = re.compile(
 _VUE = re.compile(
     r"^<script\b[^>\n]*\bsetup\b|^<script\b[^>\n]*>\s*(?:import\b[^\n]*\n\s*)*export default\b", re.MULTILINE
 )
+_VUE_STYLE = re.compile(r"^<style\b[^>\n]*\bscoped\b", re.MULTILINE)
 _VUE_TEMPLATE = re.compile(r"^<template(?: lang=[^>\n]*)?>", re.MULTILINE)
 _SVELTE = re.compile(
-    r"(?<!\{)\{(?:#(?:if|each|await|key|snippet)\b|@(?:html|render)\b)|\$(?:state|derived|props|effect)\("
+    r"(?<!\{)\{(?:#(?:if|each|await|key|snippet)\b|@(?:html|render)\b)"
+    r"|<svelte:[a-z]+\b|\s(?:on|bind|class|use|transition):[a-z]+(?:\|[a-zA-Z]+)*=\{"
+)
+# What says Svelte beside a script tag, and elsewhere may be any script's.
+_SVELTE_CODE = re.compile(
+    r"\$(?:state|derived|props|effect)\(|^[ \t]*(?:export let \w|\$: |export \{ \w+ as class \})", re.MULTILINE
 )
 _SVELTE_SCRIPT = re.compile(r"<script\b[^>\n]*>", re.IGNORECASE)
 _LEADING = re.compile(
@@ -102,10 +108,9 @@ def is_component(code: str) -> Language | None:
         return Language.ASTRO
     if DOCUMENT.search(code):
         return None
-    if _VUE_TEMPLATE.search(code) and _VUE.search(code):
+    if _VUE_TEMPLATE.search(code) and (_VUE.search(code) or _VUE_STYLE.search(code)):
         return Language.VUE
-    # A rune alone may be any script's function; it says Svelte beside a script tag.
-    if (found := _SVELTE.search(code)) and (found[0][0] != "$" or _SVELTE_SCRIPT.search(code)):
+    if _SVELTE.search(code) or (_SVELTE_CODE.search(code) and _SVELTE_SCRIPT.search(code)):
         return Language.SVELTE
     return None
 
@@ -115,7 +120,8 @@ def _begins_astro(code: str) -> bool:
     front = _FRONTMATTER.match(code, start, start + _HEAD)
     if not front:
         return False
-    return TAG_AT_START.match(code, after_comments(code, front.end())) is not None and (
+    body = after_comments(code, front.end())
+    return (code.startswith("{", body) or TAG_AT_START.match(code, body) is not None) and (
         _ASTRO.search(front[0]) is not None or not re.search(r"^\w+:", front[0], re.MULTILINE)
     )
 

@@ -14,6 +14,7 @@ from itertools import islice
 
 from scorers.extraction.bare import Region, document_at, ended, fragments, module_at, named_files
 from scorers.extraction.blocks import BEGUN, Block, inside
+from scorers.extraction.component import BEGINS, component_at
 from scorers.extraction.edits import begins_edit, read_edits
 from scorers.extraction.fences import Fence, Fences
 from scorers.extraction.found import Found
@@ -33,6 +34,7 @@ _STARTER = re.compile(
     r"|(?:\[TOOL_CALLS\]|\[ARGS\]|[|｜]>)[\w.:-]{0,80}\s{0,5}(?P<call>[{\[])(?=\s{0,20}[\"{\[])"
     r"|^[ \t]*+(?:(?P<edit><{5,9}[ \t]?[A-Z]{3}|-{5,9}[ \t]SEARCH|diff --git "
     r"|\*{3} (?:Begin Patch|Add File:|Update File:)|-{3} [^\n]{1,300}\n\+{3} )|(?P<json>[{\[]\s{0,200}+[\"{\[])"
+    r"|(?P<component>---[ \t]*$|\{#(?:if|each|await|key|snippet)\b)"
     r"|(?P<module>(?=['\"]use |import\b|export\b|const\b|let\b|var\b|function\b|async\b|type\b|interface\b|class\b)))",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -42,6 +44,8 @@ _QUOTED = re.compile(r"^[ \t]*>[ ]?", re.MULTILINE)
 _DEEPEST = 9
 # Far above what an answer holds; keeps an extraction small whatever a model writes.
 _MOST_BLOCKS = 300
+# Places at which a component may begin are looked at this often, because each look may go to the end of the text.
+_MOST_COMPONENTS = 5
 # Tags that are no markup, and JSON without code, are looked at this often in one text; then they are text.
 _MOST_TAGS = 2_000
 
@@ -142,7 +146,7 @@ class _Reader:
         self._name = ""
         self._gaps: list[tuple[int, int]] = []
         self._markup_before = False
-        self._tags = 0
+        self._tags = self._components = 0
 
     def blocks(self) -> list[Block]:
         """All pieces of code, in order."""
@@ -221,6 +225,19 @@ class _Reader:
         if region is not None:
             self._region(region, Found.MODULE, "")
 
+    def _component(self, match: re.Match[str]) -> None:
+        self._begins_component(match.start("component"))
+
+    def _begins_component(self, start: int) -> bool:
+        """Takes the component of Vue, Svelte or Astro that begins at an offset, if one does."""
+        if not self._blank_before(start) or self._markup_before or self._components > _MOST_COMPONENTS:
+            return False
+        self._components += 1
+        found = component_at(self._passage, start)
+        if found is not None:
+            self._region(found[0], Found.FRAGMENT, found[1].value)
+        return found is not None
+
     def _region(self, region: Region, found: Found, word: str) -> None:
         """Takes code that stands in the text as it is."""
         block = self._block(region, found, word)
@@ -243,6 +260,8 @@ class _Reader:
     def _tag(self, match: re.Match[str]) -> None:
         start = match.start()
         if self._text[start - 1 : start] == "`":
+            return
+        if BEGINS.match(self._text, start) and self._begins_component(start):
             return
         if self._text[start : start + 5].lower() == "<html" and self._text[start + 5 : start + 6] in tuple(" \n\t>"):
             if self._blank_before(start) or self._text[max(0, start - 2) : start].rstrip().endswith((":", ">")):

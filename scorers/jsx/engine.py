@@ -175,22 +175,24 @@ class Piece:
     typed: bool = True
 
 
-def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | None:
-    """Why each piece does not parse, None where it does; None for all where they are too much to look at. Never raises.
+def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | str:
+    """Why each piece does not parse, None where it does; the limit, as in `Source.unread`, that kept the parser from
+    them. Never raises.
 
     >>> found = check_pieces([Piece("expression", "{ a: b }"), Piece("expression", "a b"), Piece("module", "let a: b")])
-    >>> [error and (error.code, error.offset) for error in found or ()]
+    >>> [error and (error.code, error.offset) for error in found if not isinstance(error, str)]
     [None, (1005, 2), None]
     """
     length = sum(len(piece.code) for piece in pieces)
     if length > MAX_CHARACTERS or len(pieces) > MAX_PIECES:
-        return None
+        return "too_large"
     answer = _asked("checkPieces", json.dumps([[piece.shape, piece.code, piece.typed] for piece in pieces]))
-    if answer is None:
-        return None
+    found = None if answer is None else json.loads(answer)
+    if found is None:
+        return "too_complex"
     return tuple(
-        None if found is None else _error(_Offsets(piece.code), *found)
-        for piece, found in zip(pieces, json.loads(answer), strict=True)
+        None if error is None else _error(_Offsets(piece.code), *error)
+        for piece, error in zip(pieces, found, strict=True)
     )
 
 

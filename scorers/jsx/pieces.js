@@ -1,6 +1,7 @@
 // Whether pieces of code parse, such as the expressions of a template; runs in the embedded engine, after
 // typescript_parser.js. `checkPieces(json)` takes `[shape, code, typed]` for each piece and answers with JSON: for each
-// piece null, or the first reason why it does not parse, `[code, offset, sentence]`.
+// piece null, or the first reason why it does not parse, `[code, offset, sentence]`. The answer is null for pieces that
+// keep the parser looking ahead for too long.
 //
 // A shape says between what the piece is read, and what the whole has to be, so that `a) + (b` is no expression.
 // `typed` false refuses what only TypeScript knows. Offsets count UTF-16 units.
@@ -10,6 +11,9 @@
 globalThis.checkPieces = (() => {
   const { createSourceFile, forEachChild, SyntaxKind: K } = typescript
   const LATEST = 99
+  // Tokens that the parser may read, looking ahead and coming back: as in reader.js.
+  const TOKENS_PER_CHARACTER = 5
+  const MIN_TOKENS = 4_000_000
   const TS = 3
   const TSX = 4
   // A comment at the end of a piece ends with its line.
@@ -24,9 +28,6 @@ globalThis.checkPieces = (() => {
   const NOT_ALL = 'an operator is missing: the expression is over before this'
   const CLOSES = "')' expected."
   const TOO_DEEP = [-1, 0, 'the code nests too deeply']
-  const TOO_COMPLEX = [-1, 0, 'the parser came to no end with this code']
-  const TOKENS_PER_CHARACTER = 5
-  const MIN_TOKENS = 4_000_000
   const TYPED = 'this is TypeScript, and the script is JavaScript'
   const TYPED_STATEMENTS = new Set([
     K.InterfaceDeclaration, K.TypeAliasDeclaration, K.EnumDeclaration, K.ModuleDeclaration, K.AsExpression,
@@ -38,18 +39,23 @@ globalThis.checkPieces = (() => {
     K.ProtectedKeyword, K.ReadonlyKeyword, K.AbstractKeyword, K.DeclareKeyword, K.OverrideKeyword,
   ])
 
-  function checkPieces(pieces) {
-    return JSON.stringify(JSON.parse(pieces).map(([shape, code, typed]) => check(SHAPES[shape], code, typed)))
+  function checkPieces(asked) {
+    const pieces = JSON.parse(asked)
+    const length = pieces.reduce((sum, [, code]) => sum + code.length, 0)
+    typescript.allow(MIN_TOKENS + TOKENS_PER_CHARACTER * length)
+    try {
+      return JSON.stringify(pieces.map(([shape, code, typed]) => check(SHAPES[shape], code, typed)))
+    } catch (error) {
+      if (error instanceof typescript.Exhausted) return 'null'
+      throw error
+    }
   }
 
   function check(shape, code, typed) {
-    // As in reader.js: some texts take the parser quadratic time.
-    typescript.allow(MIN_TOKENS + TOKENS_PER_CHARACTER * code.length)
     try {
       const file = createSourceFile('code.tsx', shape.before + code + shape.after, LATEST, false, shape.script)
       return reason(file, shape, code.length, typed)
     } catch (error) {
-      if (error instanceof typescript.Exhausted) return TOO_COMPLEX
       if (!(error instanceof RangeError)) throw error
       return TOO_DEEP
     }

@@ -18,6 +18,7 @@ from scorers.jsx.read import read_jsx
 from scorers.position import Lines, shown
 from scorers.reading import Reading
 from scorers.sfc.astro_rewriting import Rewritten, as_tsx
+from scorers.sfc.component import UNREAD
 from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
 
 _MAX_MESSAGE = 200
@@ -62,9 +63,8 @@ def _markup_issues(code: str, written: Rewritten, lines: Lines) -> list[SyntaxIs
 
 def _script_issues(scripts: list[str], written: Rewritten, lines: Lines) -> list[SyntaxIssue]:
     found = check_pieces([Piece(_SCRIPT, script) for script in scripts])
-    if found is None:
-        message = "the component holds more code than the parser reads"
-        return [SyntaxIssue("too_large", lines.position(0), message)]
+    if isinstance(found, str):
+        return [SyntaxIssue(found, lines.position(0), UNREAD[found])]
     return [
         SyntaxIssue(
             f"ts{error.code}", lines.position(start + error.offset), shown(error.message, _MAX_MESSAGE).rstrip(".")

@@ -34,6 +34,8 @@ _PROP = re.compile(r"[A-Za-z_$][\w$-]*(?::[A-Za-z_$][\w$-]*)?")
 # What neither JSX nor Astro takes for a name or a number.
 _NO_NUMBER = re.compile(r"\d[\d.]*[A-Za-z_$]")
 _RAW = frozenset(("script", "style"))
+# Of what stands in one another; the parser of TSX comes to no 5,000, and memory must stay bounded.
+_MAX_DEPTH = 5_000
 _LINE = re.compile(r"[^\n]")
 _SCRIPT_TYPE = re.compile(r"|module|(?:text|application)/(?:java|ecma)script")
 
@@ -41,8 +43,8 @@ _SCRIPT_TYPE = re.compile(r"|module|(?:text|application)/(?:java|ecma)script")
 @dataclass(frozen=True, slots=True)
 class Rewritten:
     """A component as TSX. `scripts` are the spans, in the component, of scripts that are code; `soft` counts end tags
-    that close nothing. `ours` are the offsets, in the TSX, of fragments that the component does not have, and `unclosed` names
-    and places, in the component, of elements that are open at its end."""
+    that close nothing. `ours` are the offsets, in the TSX, of fragments that the component does not have; `unclosed`
+    are names and offsets, in the component, of elements that are open at its end."""
 
     code: str
     places: Places
@@ -82,8 +84,9 @@ def as_tsx(code: str) -> Rewritten:
     writer.say(";", 0)
     at = writer.frontmatter()
     writer.fragment(at)
-    while at < len(code):
+    while at < len(code) and len(writer.frames) <= _MAX_DEPTH:
         at = writer.step(at)
+    writer.keep(at, len(code))
     for frame in reversed(writer.frames):
         if frame.kind == "text":
             writer.say("</>", len(code))
@@ -129,7 +132,8 @@ class _Writer:
         self._ours.add(self._length)
         self.say("<>", at)
 
-    def _keep(self, start: int, end: int) -> int:
+    def keep(self, start: int, end: int) -> int:
+        """Writes what stands between two offsets as it is; the second."""
         if start < end:
             self.say(self.code[start:end], start)
         return end
@@ -148,7 +152,7 @@ class _Writer:
         end = self._fence(start + 3)
         if end < 0:
             return 0
-        self._keep(self._blank(0, start + 3), end)
+        self.keep(self._blank(0, start + 3), end)
         self.say(";", end)
         return end + 3
 
@@ -172,7 +176,7 @@ class _Writer:
 
     def _code(self, at: int) -> int:
         stop = next_stop(self.code, at, BRACES_AND_TAGS)
-        self._keep(at, stop)
+        self.keep(at, stop)
         if stop == len(self.code):
             return stop
         if self.code[stop] == "<":
@@ -183,13 +187,13 @@ class _Writer:
             self.say(self.frames.pop().after, stop)
         else:
             self.frames.append(_Frame("template" if self.code[stop] == "`" else "code"))
-        return self._keep(stop, stop + 1)
+        return self.keep(stop, stop + 1)
 
     def _template(self, at: int) -> int:
         stop = template_stop(self.code, at)
         if stop < 0:
-            return self._keep(at, len(self.code))
-        self._keep(at, stop)
+            return self.keep(at, len(self.code))
+        self.keep(at, stop)
         if self.code[stop - 1] == "`":
             self.say(self.frames.pop().after, stop)
         else:
@@ -203,7 +207,7 @@ class _Writer:
             self.frames.pop()
             return at
         found = _IN_TEXT.search(self.code, at)
-        stop = self._keep(at, found.start() if found else len(self.code))
+        stop = self.keep(at, found.start() if found else len(self.code))
         if found is None:
             return stop
         if found[0] == "<":
@@ -215,10 +219,10 @@ class _Writer:
         if frame.until == "braces" and not frame.open:
             self.say("</>", stop)
             self.frames.pop()
-        return self._keep(stop, stop + 1)
+        return self.keep(stop, stop + 1)
 
     def _open_brace(self, at: int) -> int:
-        end = self._keep(at, at + 1)
+        end = self.keep(at, at + 1)
         if _CHILDREN.match(self.code, at):
             self.fragment(end)
             self.frames.append(_Frame("text", until="braces"))
@@ -238,12 +242,12 @@ class _Writer:
         named = _TAG_NAME.match(code, at)
         if named is None:
             # The end of the text inside a tag is what nothing can be made of.
-            return self._blank(at, at + 1) if at + 1 < len(code) else self._keep(at, at + 1)
+            return self._blank(at, at + 1) if at + 1 < len(code) else self.keep(at, at + 1)
         if named[1]:
             self.frames.append(_Frame("tag", name=named[1], at=at))
-            return self._keep(at, named.end())
+            return self.keep(at, named.end())
         frame.open.append(("", at))
-        return self._keep(at, at + 2)
+        return self.keep(at, at + 2)
 
     def _behind(self, text: str, at: int) -> int:
         end = self.code.find(text, at)
@@ -256,16 +260,16 @@ class _Writer:
             self._soft += 1
             return self._blank(at, at + 2)
         if found is None:
-            return self._keep(at, at + 2)
+            return self.keep(at, at + 2)
         if frame.open:
             frame.open.pop()
-        return self._keep(at, found.end())
+        return self.keep(at, found.end())
 
     def _tag(self, at: int) -> int:
         """One attribute, or the end, of a start tag."""
         code = self.code
         if blanks := _BLANKS.match(code, at):
-            return self._keep(at, blanks.end())
+            return self.keep(at, blanks.end())
         if comment := _COMMENT.match(code, at):
             return self._blank(at, comment.end())
         character = code[at]
@@ -274,14 +278,14 @@ class _Writer:
         if character == "/":
             closed = _SLASH.match(code, at)
             if closed is None:
-                return self._keep(at, at + 1)
+                return self.keep(at, at + 1)
             self.frames.pop()
-            return self._keep(at, closed.end())
+            return self.keep(at, closed.end())
         if character == "{":
             if not _SPREAD.match(code, at):
                 self.say(" x=", at)
             self.frames.append(_Frame("code"))
-            return self._keep(at, at + 1)
+            return self.keep(at, at + 1)
         named = _ATTRIBUTE.match(code, at)
         if named is None:
             # A `<`: the tag before it has no end.
@@ -296,14 +300,14 @@ class _Writer:
         if name == "class:list":
             self.say("class", at)
         elif _PROP.fullmatch(name) or _NO_NUMBER.match(name):
-            self._keep(at, end)
+            self.keep(at, end)
         else:
             self.say("x", at)
         if name == "is:raw":
             self.frames[-1].raw = True
         equals = _EQUALS.match(code, end) if name != "=" else None
         if equals is None or equals.end() == len(code):
-            return end if equals is None else self._keep(end, equals.end())
+            return end if equals is None else self.keep(end, equals.end())
         return self._value(name, end, equals.end())
 
     def _value(self, name: str, equals: int, at: int) -> int:
@@ -312,24 +316,24 @@ class _Writer:
             end = code.find(character, at + 1)
             end = len(code) if end < 0 else end + 1
             self._note(name, code[at + 1 : end - 1])
-            return self._keep(equals, end)
+            return self.keep(equals, end)
         if character == "{":
             keyed = name == "class:list"
-            self._keep(equals, at + 1)
+            self.keep(equals, at + 1)
             self.say("clsx(" if keyed else "", at + 1)
             self.frames.append(_Frame("code", after=")" if keyed else ""))
             if name == "type":
                 self._note(name, "{")
             return at + 1
         if character == "`":
-            self._keep(equals, at)
+            self.keep(equals, at)
             self.say("{", at)
             self.frames.append(_Frame("template", after="}"))
-            return self._keep(at, at + 1)
+            return self.keep(at, at + 1)
         unquoted = _UNQUOTED.match(code, at)
         end = unquoted.end() if unquoted else at
         self._note(name, code[at:end])
-        self._keep(equals, at)
+        self.keep(equals, at)
         self.say('"', at)
         self.say(code[at:end].replace('"', "'"), at)
         self.say('"', end)
@@ -345,9 +349,9 @@ class _Writer:
         tag = self.frames.pop()
         if tag.name in _VOID:
             self.say("/", at)
-            return self._keep(at, at + 1)
+            return self.keep(at, at + 1)
         self.frames[-1].open.append((tag.name, tag.at))
-        end = self._keep(at, at + 1)
+        end = self.keep(at, at + 1)
         if tag.name not in _RAW and not tag.raw:
             return end
         close = re.compile(rf"</{re.escape(tag.name)}\s*>").search(self.code, end)

@@ -2,8 +2,8 @@
 
 The compilers of Vue and Svelte check markup themselves and hand each expression to a parser of JavaScript; so do the
 readers here (`check_pieces`). What the code says of classes, colors and styles is read as it is for JSX: the scripts,
-and each element as one without children (`<p className={…} />`), make one TSX text. Expressions that do not parse are
-left out of it, so that one of them hides nothing else.
+and each element as one without children (`<p className={…} />`) inside the outermost one around it, make one TSX text.
+Expressions that do not parse are left out of it, so that one of them hides nothing else.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ _AROUND = {
     "generic": ("", "\n => {}"),
     "constant": ("() => { const ", "\n}"),
     "module": ("() => {", "\n}"),
+}
+
+# What is said of a component whose code keeps the parser from it.
+UNREAD = {
+    "too_large": "the component holds more code than the parser reads",
+    "too_complex": "the parser came to no end with the component's code",
 }
 
 # Text that stands as it is, or the number of a piece.
@@ -71,6 +77,8 @@ class Component:
     _pieces: list[_Place] = field(default_factory=list)
     _scripts: list[tuple[str, int]] = field(default_factory=list)
     _markup: list[Chunk] = field(default_factory=list)
+    # The outermost element that is open.
+    _around: str = ""
 
     @property
     def full(self) -> bool:
@@ -101,12 +109,21 @@ class Component:
         self._pieces.append(_Place("jsxModule" if jsx else "module", code, start, typed))
         self._scripts.append((code, len(self._pieces) - 1))
 
-    def element(self, name: str, props: Iterable[Prop] = ()) -> None:
-        """An element with what its attributes say."""
-        self._markup.append(f"<{name if _TAG.fullmatch(name) else 'x'}")
+    def element(self, name: str, props: Iterable[Prop], *, outermost: bool) -> None:
+        """An element with what its attributes say; those that follow stand inside it if it is an `outermost` one."""
+        name = name if _TAG.fullmatch(name) else "x"
+        if outermost:
+            self._close()
+        self._markup.append(f"<{name}")
         for prop in props:
             self._markup += (f" {prop.name if _PROP.fullmatch(prop.name) else 'x'}={{", *prop.value, "}")
-        self._markup.append("/>\n")
+        self._markup.append(">\n" if outermost else "/>\n")
+        self._around = name if outermost else self._around
+
+    def _close(self) -> None:
+        if self._around:
+            self._markup.append(f"</{self._around}>\n")
+        self._around = ""
 
     def expression(self, piece: int) -> None:
         """An expression between elements."""
@@ -115,12 +132,13 @@ class Component:
     def reading(self) -> Reading:
         """The verdict on all that was collected, and what it holds."""
         found = check_pieces([Piece(p.shape, p.code, self.typed if p.typed is None else p.typed) for p in self._pieces])
-        if found is None:
-            self.issue("too_large", 0, "the component holds more code than the parser reads")
+        if isinstance(found, str):
+            self.issue(found, 0, UNREAD[found])
             return Reading(self._verdict(), Contents(sheets=tuple(self.sheets), has_all_css=False))
         for piece, error in zip(self._pieces, found, strict=True):
             if error is not None:
                 self.issue(f"ts{error.code}", piece.at + error.offset, shown(error.message, _MAX_MESSAGE).rstrip("."))
+        self._close()
         contents = read_jsx(self._as_tsx(found))
         sheets, inline = (*contents.sheets, *self.sheets), (*contents.inline, *self.inline)
         return Reading(self._verdict(), replace(contents, sheets=sheets, inline=inline, has_all_css=False))

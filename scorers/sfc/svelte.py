@@ -221,7 +221,7 @@ class _Svelte:
         if tag.name in ("script", "style"):
             return self._raw_text(tag)
         if not tag.name.startswith("!"):
-            self.component.element(tag.name, props)
+            self.component.element(tag.name, props, outermost=len(self.open) == len(self.had))
         if self.open.top[0] in _ENDED_BY and tag.name in _ENDED_BY[self.open.top[0]]:
             self.open.pop()
         if tag.closed or _is_void(tag.name):

@@ -137,7 +137,8 @@ class _Vue:
             return self._ends_in("eof-in-tag", "a tag")
         if block:
             return self._block(tag)
-        self.component.element(tag.name, props_of(self.component, tag, plain=self.plain is not None))
+        props = props_of(self.component, tag, plain=self.plain is not None)
+        self.component.element(tag.name, props, outermost=len(self.open) == 1)
         if tag.closed or tag.name in _VOID:
             return tag.end
         if tag.name in _RAW and not self._foreign:

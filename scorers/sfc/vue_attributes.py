@@ -40,11 +40,13 @@ class AttributeReader:
         named = _TAG_NAME.match(code, at)
         name, end = (named[1], named.end()) if named else ("", at + 1)
         attributes: dict[str, Attribute] = {}
+        bare = False
         while True:
             end = self._blanks(end)
             if end >= len(code):
                 return None
-            if code[end] == ">" or code.startswith("</", end):
+            # Behind an attribute without a value, Vue reads `<` as the name of the next one.
+            if code[end] == ">" or (code.startswith("</", end) and not bare):
                 return StartTag(name, at, end + (code[end] == ">"), tuple(attributes.values()))
             if code[end] == "/":
                 close = self._blanks(end + 1)
@@ -57,6 +59,7 @@ class AttributeReader:
             attribute, end = self._attribute(end, plain)
             if attribute is None:
                 return None
+            bare = attribute.value is Value.NONE
             if attribute.name in attributes:
                 message = f"`{shown(attribute.name)}` is given twice"
                 self._component.issue("duplicate-attribute", attribute.at, message)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion, Language, Outcome, score_sample
+from scorers.extraction import extract
 from scorers.language import READERS
 from scorers.sfc.javascript import closing_brace
 from scorers.sfc.svelte_blocks import outermost
@@ -50,14 +51,14 @@ SVELTE = {
     "snippets": "{#snippet a(b, { c } = {})}<p>{b}</p>{/snippet}{@render a?.(1, { c: '}' })}",
     "tags": "{@html `<b>${a}</b>`}{#if b}{@const c = d => e}{@debug c}{/if}",
     "attributes": "<p {a} {...b} c={d} e='f {g ? `h` : \"i\"} j' class={['k', { l: m }]} n=o>p</p>",
-    "directives": "<p class:a class:b={c} style:d={e} on:f|once={() => g > h} use:i={{ j }} bind:this={k} in:l|local>m</p>",
+    "directives": "<p class:a class:b={c} style:d={e} on:f|once={() => g > h} use:i={{ j }} bind:this={k} in:l>m</p>",
     "signs in expressions": "<p a={() => b < c && d > e} f={/[}]}>/.test(g)} h={'}>'}>{i ? '}' : \"{\"}</p>",
     "self-closing and void": "<div /><Foo.Bar /><br><input bind:value>",
     "special elements": "<svelte:head><title>{a}</title></svelte:head><svelte:element this={b}>c</svelte:element>",
     "list items": "<ul><li>a<li>b</ul>",
     "declarations": "{#if a}{const b = c}{b}{/if}",
     "raw text": "<textarea>{a} <b></textarea>",
-    "scripts": "<script module>export const a = 1</script><script>let { b = $bindable() } = $props(); $: c = b</script>",
+    "scripts": "<script module>export const a = 1</script><script>let { b = $bindable() } = $props(); $: c</script>",
     "comments": "<!-- {#if} <p> -->",
 }
 ASTRO = {
@@ -197,7 +198,8 @@ CLASSES = {
     ),
     Language.SVELTE: (
         """<script>const a = cn('p-1', b && 'p-2')</script>
-        <p class="p-3 {c ? 'p-4' : ''} x{d}" class:p-5={e}><B class={['p-6', { 'p-7': f }]} />{#if g}<i class=p-8 />{/if}
+        <p class="p-3 {c ? 'p-4' : ''} x{d}" class:p-5={e}><B class={['p-6', { 'p-7': f }]} />
+        {#if g}<i class=p-8 />{/if}
         """,
         {"p-1", "p-2", "p-3", "p-4", "p-5", "p-6", "p-7", "p-8"},
     ),
@@ -249,12 +251,55 @@ def test_the_structure_is_that_of_the_elements(language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", FRAMEWORKS)
+def test_outermost_elements_may_be_the_background(language: Language) -> None:
+    markup = "<main class='bg-white'><p class='bg-black'>a</p></main><div class='b'><i>c</i></div>"
+    code = _vue(markup) if language is Language.VUE else markup
+    assert [ground.tag for ground in READERS[language](code).contents.grounds] == ["main", "div"]
+
+
+@pytest.mark.parametrize("language", FRAMEWORKS)
 def test_an_expression_that_does_not_parse_hides_nothing_else(language: Language) -> None:
     code = "<p class='p-1'>{a b}</p><p class='p-2'>c</p>"
     if language is Language.VUE:
         code = _vue(code.replace("{a b}", "{{ a b }}"))
     reading = READERS[language](code)
     assert (bool(reading.verdict.issues), reading.contents.class_names) == (True, ("p-1", "p-2"))
+
+
+ANSWERS = {
+    Language.VUE: (
+        "<script setup lang='ts'>\nimport A from './A.vue'\n\nconst b = ref('c')\n</script>\n\n<template>\n"
+        "  <p v-if='b'>d</p>\n</template>\n\n<style scoped>\np { color: red }\n</style>"
+    ),
+    Language.SVELTE: (
+        "<script>\n  import A from './A.svelte'\n\n  export let b = []\n</script>\n\n<p>c</p>\n\n{#each b as d}\n"
+        "  <A {d} />\n{/each}"
+    ),
+    Language.ASTRO: (
+        "---\nimport A from './A.astro'\n\nconst { b } = Astro.props\n---\n\n<p>c</p>\n\n{b.map((d) => <A {d} />)}\n"
+        "<i>e</i>"
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+@pytest.mark.parametrize(
+    "answer",
+    ["CODE", "Here it is:\n\nCODE\n\nThat is all.", "```NAME\nCODE\n```\nDone.", "```html\nCODE\n```"],
+)
+def test_a_component_is_found_in_an_answer(language: Language, answer: str) -> None:
+    code = ANSWERS[language]
+    text = answer.replace("NAME", language.value).replace("CODE", code)
+    (file,) = extract(Completion(text)).files
+    assert (file.language, file.code.strip()) == (language, code)
+    assert score_sample(Completion(text)).outcome is Outcome.VALID
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+def test_a_component_that_the_token_limit_cut_is_truncated(language: Language) -> None:
+    code = ANSWERS[language][:-3]
+    sample = score_sample(Completion(f"```{language.value}\n{code}", truncated=True))
+    assert (sample.outcome, sample.language) == (Outcome.TRUNCATED, language)
 
 
 def test_the_end_of_code_in_braces_is_where_javascript_says() -> None:
@@ -283,7 +328,22 @@ _SOUP = (
         "}",
         "<p>",
     ),
-    *("</p>", "<Foo ", "/>", ">", "<", "{#if a}", "{:else}", "{/if}", "{#each a as b}", "{/each}", "{@html ", "a", " "),
+    *(
+        "<p>",
+        "</p>",
+        "<Foo ",
+        "/>",
+        ">",
+        "<",
+        "{#if a}",
+        "{:else}",
+        "{/if}",
+        "{#each a as b}",
+        "{/each}",
+        "{@html ",
+        "a",
+        " ",
+    ),
     *("'", '"', "`", "${", "\n", ":a=", "@b=", "#c", "v-for=", "v-pre", "<!--", "-->", "=>", "(", ")", "<br>", "</br>"),
     *(
         "<textarea>",
@@ -313,3 +373,44 @@ def test_any_text_has_a_verdict_with_places_inside_it(code: str, language: Langu
         assert 1 <= issue.position.line <= len(lines)
         assert 1 <= issue.position.column <= len(lines[issue.position.line - 1]) + 1
         assert "\n" not in issue.message
+
+
+LOOPS = (
+    *(
+        "{",
+        "}",
+        "{{",
+        "{{a}}",
+        "{a}",
+        "{#if",
+        "{#if a}",
+        "{#each a as b}",
+        "{/if}",
+        "{`${",
+        "{/*",
+        "{<a/>}",
+        "/[",
+        "<{",
+    ),
+    *("<template>", "<script>", "<script ", "<style>", "---", "---\n", "</a>", "</a ", "<!--", "<", "<p ", "<p a='{"),
+    *("<p>", "<Foo>", "<textarea>{</textarea>", "<title>{{", "<svg><style/>", "v-for='a in b' ", "as ", "<a :[", "//"),
+)
+
+
+@pytest.mark.parametrize("language", FRAMEWORKS)
+@pytest.mark.parametrize("start", ["", "<template>\n", "---\n", "<p>{", "{#each "])
+def test_a_loop_gets_an_outcome(language: Language, start: str) -> None:
+    for piece in LOOPS:
+        sample = score_sample(Completion(start + piece * (4_000 // len(piece)), language=language))
+        assert sample.outcome in Outcome
+
+
+@pytest.mark.parametrize("language", FRAMEWORKS)
+@pytest.mark.parametrize("piece", ["{", "{#if", "<template>"])
+def test_a_megabyte_of_one_piece_is_broken(language: Language, piece: str) -> None:
+    assert _issues(language, "<template>" + piece * (1_000_000 // len(piece)))
+
+
+def test_code_that_keeps_the_parser_looking_ahead_is_given_up() -> None:
+    assert _codes(Language.VUE, f"<script>{'export ' * 60_000}</script>") == ["too_complex"]
+    assert _codes(Language.VUE, "<script>let a = 1</script>") == []
