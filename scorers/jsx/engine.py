@@ -293,6 +293,6 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "early_errors.js", "scripts.js", "reader.js"):
+    for name in ("typescript_parser.js", "early_names.js", "early_errors.js", "scripts.js", "reader.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
     return _Engine(v8, {name: cast("JSFunction", v8.eval(name)) for name in _FUNCTIONS})
