@@ -1,6 +1,6 @@
 // The early errors of ECMAScript in a file that TypeScript's parser accepts; runs in the embedded engine, after
-// typescript_parser.js and early_names.js. `earlyErrors(file, goal)` answers with [rule, offset, name, earlier offset or
-// -1], in text order.
+// typescript_parser.js and early_names.js. `earlyErrors(file, goal)` answers with [rule, offset, name, offset of what
+// came first or -1], in text order.
 //
 // `goal` says what the code is read as: 'module', 'script', or 'file', which is a module where it imports or exports.
 // Types are not there for this pass: what TypeScript erases (interfaces, overloads, `declare`, `import type`) declares
@@ -37,7 +37,7 @@ globalThis.earlyErrors = (() => {
     const errors = new Map()
     const isModule = goal === 'module' || (goal === 'file' && file.externalModuleIndicator !== undefined)
     const names = earlyNames(goal, isModule, report)
-    const { top, types, patterns, declare, declareAll, binding, bound, rest, target, constructors, privateNames } = names
+    const { top, types, patterns, declare, declareAll, binding, bound, rest, target } = names
     const waiting = []
 
     const start = {
@@ -165,8 +165,7 @@ globalThis.earlyErrors = (() => {
         case K.RegularExpressionLiteral:
           return regularExpression(node)
         case K.JsxAttribute:
-          if (node.initializer?.kind === K.JsxExpression && !node.initializer.expression) report('empty_attribute', node)
-          return put([node.initializer], context)
+          return jsxAttribute(node, context)
         default:
           return inside(node, context)
       }
@@ -209,7 +208,8 @@ globalThis.earlyErrors = (() => {
       }
       if (!arrow) {
         Object.assign(within, {
-          superProperty: method, superCall: kind === K.Constructor && context.derived === true, newTarget: true, arguments: true,
+          superProperty: method, superCall: kind === K.Constructor && context.derived === true, newTarget: true,
+          arguments: true,
         })
       }
       delete within.derived
@@ -222,7 +222,9 @@ globalThis.earlyErrors = (() => {
 
     function parameters(node, context, never, strict) {
       const list = node.parameters
-      const simple = list.every(({ name, initializer, dotDotDotToken }) => name.kind === K.Identifier && !initializer && !dotDotDotToken)
+      const simple = list.every(
+        ({ name, initializer, dotDotDotToken }) => name.kind === K.Identifier && !initializer && !dotDotDotToken,
+      )
       if (strict && !simple) report('use_strict', node)
       rest(list, (parameter) => parameter.dotDotDotToken !== undefined)
       for (const parameter of list) {
@@ -243,14 +245,14 @@ globalThis.earlyErrors = (() => {
       if (node.kind === K.ClassDeclaration && node.name) declare(node.name, 'class', strict)
       else if (node.name) binding(node.name, strict)
       const heritage = (node.heritageClauses ?? []).filter(({ token }) => token === K.ExtendsKeyword)
-      const privates = { names: privateNames(node.members), outer: context.privates }
+      const privates = { names: names.privateNames(node.members), outer: context.privates }
       const member = { ...strict, privates }
       const derived = heritage.length > 0
-      constructors(node.members)
+      names.constructors(node.members)
       const members = []
       for (const entry of node.members) {
         if (FUNCTIONS.has(entry.kind)) members.push([entry, { ...member, derived }])
-        else if (entry.kind === K.PropertyDeclaration && !has(entry, K.DeclareKeyword)) members.push(...property(entry, member))
+        else if (entry.kind === K.PropertyDeclaration) members.push(...property(entry, member))
         else if (entry.kind === K.ClassStaticBlockDeclaration) members.push([entry.body, initial(member)])
       }
       for (const entry of members.reverse()) waiting.push(entry)
@@ -258,7 +260,9 @@ globalThis.earlyErrors = (() => {
     }
 
     function property(node, context) {
-      if (has(node, K.StaticKeyword) && textOf(node.name) === 'prototype') report('class_member', node.name, 'prototype')
+      if (has(node, K.DeclareKeyword)) return []
+      const name = textOf(node.name)
+      if (name === 'prototype' && has(node, K.StaticKeyword)) report('class_member', node.name, name)
       const found = (node.modifiers ?? []).map((modifier) => [modifier, context])
       if (node.name.kind === K.ComputedPropertyName) found.push([node.name, context])
       if (node.initializer) found.push([node.initializer, { ...initial(context), awaits: context.awaits }])
@@ -277,7 +281,8 @@ globalThis.earlyErrors = (() => {
     // Statements.
 
     function block(node, context) {
-      put(node.statements ?? node.clauses, { ...context, scope: scope(context.strict ? 'strict' : 'block', context.scope) })
+      const own = scope(context.strict ? 'strict' : 'block', context.scope)
+      put(node.statements ?? node.clauses, { ...context, scope: own })
     }
 
     // The name that is caught stands in the block's own scope: `catch (e) { let e }`.
@@ -292,8 +297,8 @@ globalThis.earlyErrors = (() => {
 
     function namespace({ body }, context) {
       if (body === undefined) return
-      const within = { ...initial(context), awaits: context.awaits, superProperty: false, newTarget: false, arguments: true }
-      put(body.statements ?? [body], { ...within, scope: scope('function', null), namespace: true })
+      const within = { ...initial(context), awaits: context.awaits, namespace: true }
+      put(body.statements ?? [body], { ...within, superProperty: false, newTarget: false, arguments: true })
     }
 
     function loop(node, context) {
@@ -325,8 +330,8 @@ globalThis.earlyErrors = (() => {
     function single(node, context, inLoop) {
       const { kind } = node
       const lexical = kind === K.VariableStatement && (node.declarationList.flags & BLOCK_SCOPED) !== 0
-      const special = kind === K.FunctionDeclaration && (inLoop || context.strict || node.asteriskToken || has(node, K.AsyncKeyword))
-      if (kind === K.ClassDeclaration || lexical || special) report('statement', node)
+      const special = inLoop || context.strict || node.asteriskToken || has(node, K.AsyncKeyword)
+      if (kind === K.ClassDeclaration || lexical || (kind === K.FunctionDeclaration && special)) report('statement', node)
     }
 
     function labeled(node, context) {
@@ -358,7 +363,8 @@ globalThis.earlyErrors = (() => {
 
     function binary(node, context) {
       const operator = node.operatorToken.kind
-      if (operator >= K.FirstAssignment && operator <= K.LastAssignment) target(node.left, context, operator === K.EqualsToken)
+      const assigns = operator >= K.FirstAssignment && operator <= K.LastAssignment
+      if (assigns) target(node.left, context, operator === K.EqualsToken)
       else if (mixes(operator, node.left) || mixes(operator, node.right)) report('mixed_operators', node.operatorToken)
       put([node.left, node.right], context)
     }
@@ -405,13 +411,20 @@ globalThis.earlyErrors = (() => {
       if (callee.kind === K.SuperKeyword) {
         if (!context.superCall) report('super_call', callee)
       } else if (callee.kind === K.ImportKeyword) {
-        if (args.length < 1 || args.length > 2 || args.some(({ kind }) => kind === K.SpreadElement)) report('import_call', node)
+        const spread = args.some(({ kind }) => kind === K.SpreadElement)
+        if (args.length < 1 || args.length > 2 || spread) report('import_call', node)
       } else {
         // `await (…)` is a call for the parser where nothing can be awaited.
         if (isModule && callee.kind === K.Identifier && textOf(callee) === 'await') report('await', callee)
         put([callee], context)
       }
       put(args, context)
+    }
+
+    function jsxAttribute(node, context) {
+      const { initializer } = node
+      if (initializer?.kind === K.JsxExpression && !initializer.expression) report('empty_attribute', node)
+      put([initializer], context)
     }
 
     function remove(node, context) {

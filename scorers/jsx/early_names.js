@@ -2,9 +2,10 @@
 // assigned to; a part of early_errors.js, before which it runs in the embedded engine.
 //
 // `earlyNames(goal, isModule, report)` gives what the walk over the tree calls, in the order of the text: `declare` and
-// its kin for what binds a name, `target` for what is assigned to, `constructors` and `privateNames` for the members of a
-// class, `imports`, and `exportsOf` at the end. `patterns` are the objects that are targets. A scope is `{ kind, outer, names }`, its kind
-// that of the code it belongs to: 'module', 'function', or a 'block', which is 'strict' in strict code.
+// its kin for what binds a name, `target` for what is assigned to, `constructors` and `privateNames` for the members of
+// a class, `imports`, and `exportsOf` at the end. `patterns` are the objects that are targets. A scope is
+// `{ kind, outer, names }`, its kind that of the code it belongs to: 'module', 'function', or a 'block', which is
+// 'strict' in strict code.
 
 'use strict'
 
@@ -110,7 +111,7 @@ globalThis.earlyNames = (() => {
         if (node.kind === K.Identifier) found.push(node)
         else {
           const { elements } = node
-          for (let index = elements.length - 1; index >= 0; index -= 1) if (elements[index].name) inner.push(elements[index].name)
+          for (const { name } of [...elements].reverse()) if (name) inner.push(name)
           rest(elements, (element) => element.dotDotDotToken !== undefined)
         }
       }
@@ -220,7 +221,8 @@ globalThis.earlyNames = (() => {
         once(textOf(entry.name), entry.name, listed, own)
         const local = entry.propertyName ?? entry.name
         const name = textOf(local)
-        if (!node.moduleSpecifier && !top.names.has(local.escapedText) && !types.has(name)) report('undefined_export', local, name)
+        const known = top.names.has(local.escapedText) || types.has(name)
+        if (!node.moduleSpecifier && !known) report('undefined_export', local, name)
       }
     }
 

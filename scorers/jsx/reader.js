@@ -41,9 +41,9 @@ globalThis.readSource = (() => {
   // What sets an attribute or a property by its name; what finds or names things.
   const SETTERS = new Set(['setAttribute', 'attr', 'css', 'setProperty'])
   const LOOKUPS = new Set(
-    ('$ jQuery querySelector querySelectorAll getElementById getElementsByClassName getElementsByTagName closest matches ' +
-      'contains hasClass addEventListener removeEventListener createElement createElementNS getContext getItem setItem ' +
-      'removeItem fetch log warn error on off emit getAttribute removeAttribute hasAttribute').split(' '),
+    ('$ jQuery querySelector querySelectorAll getElementById getElementsByClassName getElementsByTagName closest ' +
+      'matches contains hasClass addEventListener removeEventListener createElement createElementNS getContext getItem ' +
+      'setItem removeItem fetch log warn error on off emit getAttribute removeAttribute hasAttribute').split(' '),
   )
   // Properties whose text is shown, or names something.
   const PLAIN_TEXT = new Set('id name type value title alt src href textContent innerText placeholder'.split(' '))
@@ -115,7 +115,7 @@ globalThis.readSource = (() => {
       const wrapped = `${code.slice(0, start)}<>${code.slice(start)}\n</>`
       const fragment = parse(wrapped, kind)
       if (fragment.parseDiagnostics.length === 0) {
-        const early = earlyErrors(fragment, 'file').map(([rule, at, name, first]) => [rule, at - 2, name, Math.max(first - 2, -1)])
+        const early = earlyErrors(fragment, 'file').map(([rule, at, name, first]) => [rule, at - 2, name, first - 2])
         return { ...walk(fragment, wrapped, 2), early }
       }
     }
@@ -131,8 +131,8 @@ globalThis.readSource = (() => {
     // React's rules are for code that parses.
     const lintable = file.parseDiagnostics.length === 0
     const found = {
-      lint: lintable ? [] : null, early: null, tags: [], classes: [], loose: [], attributes: [], properties: [], sheets: [],
-      inline: [], markup: [], imports: [],
+      lint: lintable ? [] : null, early: null, tags: [], classes: [], loose: [], attributes: [], properties: [],
+      sheets: [], inline: [], markup: [], imports: [],
     }
     const closings = new Map()
     const openings = new Map()
@@ -281,7 +281,8 @@ globalThis.readSource = (() => {
     const setter = SETTERS.has(name) && isText(args[0]) ? setting(args[0].text) : null
     if (setter !== null) return [[callee, around], ...args.slice(1).map((argument) => [argument, setter])]
     if (LOOKUPS.has(name)) {
-      return [[callee, around], ...args.map((argument) => [argument, isText(argument) ? { kind: 'other' } : without(around)])]
+      const looked = (argument) => (isText(argument) ? { kind: 'other' } : without(around))
+      return [[callee, around], ...args.map((argument) => [argument, looked(argument)])]
     }
     const list = textOf(callee.expression?.name) === 'classList'
     const inside = CLASS_CALLS.has(name) || list ? { kind: 'names', keyed: KEYED_CALLS.has(name) } : without(around)
@@ -313,9 +314,10 @@ globalThis.readSource = (() => {
 
   function isConfig(node) {
     let at = node
-    while (at.kind === K.SatisfiesExpression || at.kind === K.AsExpression || at.kind === K.ParenthesizedExpression) at = at.expression
+    while ([K.SatisfiesExpression, K.AsExpression, K.ParenthesizedExpression].includes(at.kind)) at = at.expression
     if (at.kind === K.CallExpression && at.arguments.length === 1) [at] = at.arguments
-    return at.kind === K.ObjectLiteralExpression && at.properties.some(({ name }) => /^(?:theme|content|presets)$/.test(textOf(name)))
+    if (at.kind !== K.ObjectLiteralExpression) return false
+    return at.properties.some(({ name }) => /^(?:theme|content|presets)$/.test(textOf(name)))
   }
 
   // `'<p class="' + name + '">'`: HTML in pieces, read as one text with holes.
@@ -352,7 +354,8 @@ globalThis.readSource = (() => {
     else if (around.list === 'inline') found.inline.push(pieces.map(({ text }) => text).join(' '))
     else {
       pieces.forEach(({ text }, index) => {
-        literal(text.slice(index > 0 ? wordEnd(text) : 0, index < pieces.length - 1 ? wordStart(text) : text.length), around, found)
+        const start = index > 0 ? wordEnd(text) : 0
+        literal(text.slice(start, index < pieces.length - 1 ? wordStart(text) : text.length), around, found)
       })
     }
     for (const span of node.templateSpans) inside.push([span.expression, around])

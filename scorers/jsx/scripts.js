@@ -1,5 +1,5 @@
-// Whether a page's scripts compile, asked of V8 itself, which compiles them and runs nothing: a function made of text is
-// compiled when it is made, and these are never called. Runs in the embedded engine, after typescript_parser.js.
+// Whether a page's scripts compile, asked of V8 itself, which compiles them and runs nothing: a function made of text
+// is compiled when it is made, and these are never called. Runs in the embedded engine, after typescript_parser.js.
 //
 // `scripts.compiles(file, code, kind)` is true where the code compiles as a 'script' or a 'module'; `file` is its tree.
 // `compileScript(code, kind)` throws V8's SyntaxError, whose message has the place when nobody catches it, one line
@@ -54,13 +54,16 @@ globalThis.scripts = (() => {
         continue
       }
       // `void 0,` before a value keeps a function or a class without a name an expression.
-      if (node.kind === K.ExportAssignment && top.has(node)) found.push([start, typescript.skipTrivia(file.text, node.expression.pos), 'void 0,'])
+      if (node.kind === K.ExportAssignment && top.has(node)) {
+        found.push([start, typescript.skipTrivia(file.text, node.expression.pos), 'void 0,'])
+      }
       const exported = node.modifiers?.find(({ kind }) => kind === K.ExportKeyword)
       if (exported) {
         const byDefault = node.modifiers.find(({ kind }) => kind === K.DefaultKeyword)
         found.push([start, (byDefault ?? exported).end, byDefault && !node.name ? 'void 0,' : ''])
       }
-      if (node.kind === K.MetaProperty && node.keywordToken === K.ImportKeyword) found.push([start, node.end, 'new.target'])
+      const meta = node.kind === K.MetaProperty && node.keywordToken === K.ImportKeyword
+      if (meta) found.push([start, node.end, 'new.target'])
       forEachChild(node, (child) => void waiting.push(child))
     }
     return found.sort((a, b) => a[0] - b[0])

@@ -94,9 +94,9 @@ _PLOTS = {
     "scripts": (Language.HTML, "<p>", "<script>a</script>"),
     "classes": (Language.HTML, "<p class='", "p-[1px] x-1 "),
     "components": (Language.TSX, "", "const a = <b>c</b>;\n"),
-    "export": (Language.TSX, "", "export "),
-    "async": (Language.TSX, "", "async "),
-    "generics": (Language.TSX, "", "a<"),
+    "export": (Language.TSX, "<p/>;\n", "export "),
+    "async": (Language.TSX, "<p/>;\n", "async "),
+    "generics": (Language.TSX, "<p/>;\n", "a<"),
 }
 
 
