@@ -132,9 +132,9 @@ def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
     """
     readable = _readable(code[:MAX_CHARACTERS])
     answer = _asked("readSource", readable, kind.value)
-    found: dict[str, Any] = {"complex": True} if answer is None else json.loads(answer)
-    if "complex" in found:
-        return Source(unread="too_complex")
+    found: dict[str, Any] = {"unread": "too_complex"} if answer is None else json.loads(answer)
+    if "unread" in found:
+        return Source(unread=found["unread"])
     source = _source(found, code, readable)
     if source.unread == "too_large":
         # Where the text was cut, errors are the cut's.
@@ -192,7 +192,10 @@ _REFUSAL = re.compile(r"undefined:(?P<line>\d+): SyntaxError: (?P<message>[^\n]*
 
 
 def _offset_of(code: str, line: int, column: int) -> int:
-    """The offset of a column (in UTF-16 units, from 0) of a line (from 1); the end for a line behind the last one."""
+    """The offset of a column (in UTF-16 units, from 0) of a line (from 1); the end for a line behind the last one, the
+    beginning for one before the first: V8 places some errors in what it puts around a script."""
+    if line < 1:
+        return 0
     lines = code.split("\n")
     if line > len(lines):
         return len(code)

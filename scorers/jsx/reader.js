@@ -6,7 +6,8 @@
 //   early       [rule, offset, name, earlier offset or -1] of early_errors.js; null for code that does not parse
 //   lint        [rule, offset, name]: what parses, though React refuses it or warns; null for code that does not parse
 //   deep        offset from which on the code nests too deeply for the stack, or null; nothing beyond it was read
-//   complex     true for code that keeps the parser looking ahead for too long; nothing else is said of it
+//   unread      'too_complex' for code that keeps the parser looking ahead for too long, 'parser_failed' for code on which
+//               the compiler itself fails; nothing else is said of it
 //   refused     true for a page's script that V8 does not compile, and of which `early` does not say why
 //   tags        names of the elements, in the order of their opening tags
 //   classes     words of the literals that stand where class names do
@@ -77,8 +78,9 @@ globalThis.readSource = (() => {
         const found = kind === 'script' || kind === 'module' ? readScript : read
         return JSON.stringify({ ...found(code.slice(0, length), kind), deep: length < code.length ? length : null })
       } catch (error) {
-        if (error instanceof typescript.Exhausted) return '{"complex": true}'
-        if (!(error instanceof RangeError)) throw error
+        if (error instanceof typescript.Exhausted) return '{"unread": "too_complex"}'
+        // An assertion of the compiler's own: it fails on some texts, such as `@a export await b`.
+        if (!(error instanceof RangeError)) return '{"unread": "parser_failed"}'
         length = Math.floor(length / 2)
       }
     }
