@@ -143,9 +143,9 @@ def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
     """
     readable = _readable(code[:MAX_CHARACTERS])
     answer = _asked("readSource", readable, kind.value)
-    found: dict[str, Any] = {"complex": True} if answer is None else json.loads(answer)
-    if "complex" in found:
-        return Source(unread="too_complex")
+    found: dict[str, Any] = {"unread": "too_complex"} if answer is None else json.loads(answer)
+    if "unread" in found:
+        return Source(unread=found["unread"])
     source = _source(found, code, readable)
     if source.unread == "too_large":
         # Where the text was cut, errors are the cut's.
@@ -234,7 +234,10 @@ _REFUSAL = re.compile(r"undefined:(?P<line>\d+): SyntaxError: (?P<message>[^\n]*
 
 
 def _offset_of(code: str, line: int, column: int) -> int:
-    """The offset of a column (in UTF-16 units, from 0) of a line (from 1); the end for a line behind the last one."""
+    """The offset of a column (in UTF-16 units, from 0) of a line (from 1); the end for a line behind the last one, the
+    beginning for one before the first: V8 places some errors in what it puts around a script."""
+    if line < 1:
+        return 0
     lines = code.split("\n")
     if line > len(lines):
         return len(code)
@@ -332,7 +335,16 @@ def _engine() -> _Engine:
 
 
 # In the order in which they use one another.
-_FILES = ("typescript_parser", "early_errors", "scripts", "names", "colors", "reader", "pieces")
+_FILES = (
+    "typescript_parser",
+    "early_names",
+    "early_errors",
+    "scripts",
+    "names",
+    "colors",
+    "reader",
+    "pieces",
+)
 _FUNCTIONS = ("readSource", "compileScript", "refusedHandlers", "checkPieces")
 
 
@@ -341,14 +353,6 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in (
-        "typescript_parser.js",
-        "early_errors.js",
-        "scripts.js",
-        "names.js",
-        "colors.js",
-        "reader.js",
-        "pieces.js",
-    ):
-        v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
+    for name in _FILES:
+        v8.eval(files("scorers.jsx").joinpath(f"{name}.js").read_text("utf-8"))
     return _Engine(v8, {name: cast("JSFunction", v8.eval(name)) for name in _FUNCTIONS})
