@@ -104,9 +104,9 @@ class Source:
     `early` is None where code does not parse. `classes` are words where class names stand; `loose` holds the words of
     each other literal with a dash or a colon. `attributes` and `properties` are colors, as far as they are known, with
     the attribute or the key that they belong to; `literals` are colors that the code uses in some other way
-    (`colors.js` says what counts), and `variables` those that a palette in it defines; `constants` are colors that other
-    files may import (path, text, and whether this file uses it itself). `sheets` is CSS in `<style>`, in `__html` and in
-    styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with `HOLE` for what is
+    (`colors.js` says what counts), and `variables` those that a palette in it defines; `constants` are colors that
+    other files may import (path, text, and whether this file uses it itself). `sheets` is CSS in `<style>`, in `__html`
+    and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with `HOLE` for what is
     put into it; `imports` are module names; `grounds` may be the page's background. `unread` names the limit that kept
     the parser from reading on, and `end` is the offset up to which it came.
     """
