@@ -139,7 +139,6 @@ _OTHER = frozenset(
         "coffee",
         "qml",
         "xaml",
-        "xml",
         "plist",
         "rst",
         "asciidoc",

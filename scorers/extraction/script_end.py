@@ -44,7 +44,7 @@ _BEFORE_EXPRESSION = frozenset(
 
 _TALK_MARK = re.compile(
     r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]|\*\*|__\w|-{3,}[ \t]*$"
-    r"|={3,}[ \t]*$|`{3}|~{3}|\||[^\x00-\x7f])",
+    r"|={3,}|'{3}|\"{3}|\[/?[A-Z]{3,}|`{3}|~{3}|\||[^\x00-\x7f])",
     re.MULTILINE,
 )
 _STATEMENT = re.compile(
