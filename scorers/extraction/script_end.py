@@ -59,6 +59,7 @@ _STATEMENT = re.compile(
     |declare[ \t]+(?:global|module|const|let|var|function|class|namespace|type|interface)\b
     |(?:if|for|while|switch|catch|with)[ \t]*\(|for[ \t]+await\b|(?:do|try|finally|else)[ \t]*(?:\{|if\b|$)
     |(?:return|throw|await|void|typeof|delete|new|yield)\b[ \t]*(?:[^\w \t]|[\w$]+[ \t]*[.(\[;]|[\w$]+[ \t]*$)
+    |[A-Za-z_$][\w$]*+:[ \t]*(?:for|while|do)\b
     |(?:break|continue|debugger)[ \t]*(?:;|$)|(?:case\b[^\n]*|default[ \t]*):
     |[A-Za-z_$][\w$]*+(?:(?:\??\.|\[)[\w$#"'`\[(]|\(|<[\w$]|`
         |[ \t]*(?:(?:[-+*/%&|^?]|\*\*|<<|>>|&&|\|\||\?\?)?=[^\n]|=>|;|\+\+|--|&&|\|\||\?[ \t.])|!\.))""",
@@ -68,7 +69,7 @@ _STATEMENT = re.compile(
 
 # The last line of a text that was cut in a statement's first words.
 _KEYWORDS = ("import", "export", "const", "function", "async", "class", "interface", "return", "declare", "abstract")
-_BEGUN = re.compile(rf"[ \t]*(?:{'|'.join(_KEYWORDS)}|let|var|type|enum)\b[^\n.!]{{0,60}}")
+_BEGUN = re.compile(rf"[ \t]*(?:{'|'.join(_KEYWORDS)}|let|var|type|enum)\b(?:[ \t]++[\w$]++){{0,2}}[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
