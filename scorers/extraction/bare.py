@@ -11,6 +11,7 @@ from scorers.extraction.blocks import BEGUN, Block
 from scorers.extraction.look import (
     MODULE,
     TAG_AT_START,
+    after_comments,
     begins_css,
     begins_document,
     begins_markup,
@@ -104,6 +105,9 @@ def _loose_end(text: str, start: int) -> End:
 
 def _above(text: str, start: int, least: int) -> int:
     """Where the comments begin that stand directly above a module."""
+    if after_comments(text, least) == start:
+        # Comments alone stand before it, blank lines between them or not.
+        return least + len(text[least:start]) - len(text[least:start].lstrip(BLANK))
     while start > least:
         line = text.rfind("\n", least, start - 1) + 1 or least
         if line >= start or not text[line:start].lstrip().startswith(_COMMENT_LINE):

@@ -43,12 +43,12 @@ _BEFORE_EXPRESSION = frozenset(
 )
 
 _TALK_MARK = re.compile(
-    r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]|\*\*|__\w|-{3,}[ \t]*$"
-    r"|={3,}|'{3}|\"{3}|\[/?[A-Z]{3,}|`{3}|~{3}|\||[^\x00-\x7f])",
+    r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]+(?![=({;,|&)])|\*\*|__\w|-{3,}[ \t]*$"
+    r"|={3,}|'{3}|\"{3}|\[/?[A-Z]{3,}|`{3}|~{3}|\|[^\n]*\|[ \t]*$|[^\x00-\x7f])",
     re.MULTILINE,
 )
 _STATEMENT = re.compile(
-    r"""[ \t]*+(?:$|//|/\*|\*[ \t/]|\*$|["'`(\[{<@;.?:&|+)\]},=]
+    r"""[ \t]*+(?:$|//|/\*|\*[ \t/]|\*$|["'`(\[{<>@;.?:&|+)\]},=]
     |import[ \t]*(?:["'{*(]|type\b|[\w$]+[ \t]*(?:,|[ \t]from\b|=))
     |export\b[ \t]*(?:[{*=]|(?:default|const|let|var|function|class|async|type|interface|enum|abstract|declare)\b
         |namespace\b|import\b)
@@ -246,4 +246,4 @@ class _Walk:
 
     def _ended(self) -> bool:
         """Whether what stands before can be the end of a statement: an operator wants more."""
-        return self.text[self.stop - 1 : self.stop] not in ("=", "&", "|", ",", "?", "(", "+")
+        return self.text[self.stop - 1 : self.stop] not in ("=", "&", "|", ",", "?", "(", "+", "<", ":", ".")
