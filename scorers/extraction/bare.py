@@ -26,7 +26,7 @@ from scorers.sample import Language
 
 _TAG_LINE = re.compile(r"^[ \t]*+(?=<(?!https?:|mailto:)(?:[a-z][\w.:-]*[\s/>]|>))", re.IGNORECASE | re.MULTILINE)
 _NAME_LINE = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]+|\*\*|`|//[ \t]|={2,}[ \t]|-{2,}[ \t]|\[|File:[ \t]*)"
+    r"^[ \t]{0,12}(?:#{1,6}[ \t]{1,8}|\*\*|`|//[ \t]|={2,}[ \t]|-{2,}[ \t]|\[|File:[ \t]{0,8})"
     r"[^\n]{0,80}\.[a-z]{2,6}\b[^\n]{0,20}\n\s{0,20}",
     re.MULTILINE | re.IGNORECASE,
 )

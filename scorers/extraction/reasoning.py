@@ -43,7 +43,7 @@ _WEAK_MARK = re.compile(
     re.IGNORECASE,
 )
 _FAMILY = {"thinking": "think", "thoughts": "thought", "reason": "reasoning", "reflect": "reflection"}
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)(?P<to>[^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
+_CHANNEL = re.compile(r"<\|channel\|>\s{0,5}(\w{1,40}+)(?P<to>[^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _STRIPPED_CHANNEL = re.compile(r"\s*analysis(?=[A-Z\n\"'“*(]|We |I |The |User)")
 _STRIPPED_FINAL = re.compile(r"assistantfinal|assistantcommentary[^{<]{0,120}(?=[{<])")
@@ -52,7 +52,7 @@ _SPOKEN_END = re.compile(r"^[ \t]*Here(?:'s| is) my response:", re.IGNORECASE | 
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})([^\n]{0,80})", re.MULTILINE)
 _QUOTES = tuple("\"'`\\")
 # A text has a handful of thoughts; more is a loop, whose marks are text.
-_MOST = 300
+_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +208,7 @@ def _first(text: str, start: int) -> int:
 
 def _in_block(text: str, start: int, mark: _Mark) -> bool:
     """Whether a mark stands in a fenced block that was opened with a language before it and is closed after it."""
-    before = [match[1].strip() for match in _FENCE.finditer(text, start, mark.start)]
-    if len(before) % 2 == 0:
+    if text.count("```", start, mark.start) % 2 == 0:
         return False
     after = _FENCE.search(text, mark.end)
     return after is not None and not after[1].strip() and not _answers(text, mark.end)

@@ -19,7 +19,7 @@ _SCRIPT = re.compile(
 _TEMPLATE = re.compile(r"[^`\\$]++|\\.|\$\{|[`$\\]", re.DOTALL)
 _IN_TAG = re.compile(r"""[^"'{}<>/`]++|"[^"]*+"?|'[^']*+'?|/>|.""", re.DOTALL)
 _CHILDREN = re.compile(r"[^<{]++|</[\w$.:-]*\s*>|<>|<(?=[A-Za-z_$])|.", re.DOTALL)
-_REGEX = re.compile(r"/(?![*/])(?:[^\\/\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/[a-z]*")
+_REGEX = re.compile(r"/(?![*/])(?:[^\\/\[\n]|\\.|\[(?:[^\]\\\n]|\\.){0,300}+\]){1,1000}+/[a-z]{0,8}")
 _TAG_START = re.compile(r"<(?:>|[A-Za-z_$][\w$.:-]*)")
 _GENERIC = re.compile(r"<[\w$]+\s*(?:,|extends\b)|<[A-Z]\w*>\s*\(")
 # After these words an expression begins, so that `<` opens a tag and `/` a regular expression.
@@ -54,7 +54,7 @@ _STATEMENT = re.compile(
     |export\b[ \t]*(?:[{*=]|(?:default|const|let|var|function|class|async|type|interface|enum|abstract|declare)\b
         |namespace\b|import\b)
     |(?:const|let|var)\b[ \t]*(?:[\w$]+[ \t]*(?:[:=;,!]|$)|[{\[]|enum\b)
-    |(?:async[ \t]+)?function\b[ \t]*\*?[ \t]*[\w$]*[ \t]*[(<]
+    |(?:async[ \t]+)?function\b[ \t]*+(?:\*[ \t]*+)?[\w$]*+[ \t]*+[(<]
     |(?:abstract[ \t]+)?class[ \t]+[\w$]+[ \t]*(?:[{<]|extends\b|implements\b)|(?:const[ \t]+)?enum[ \t]+\w+[ \t]*\{
     |type[ \t]+[\w$]+[ \t]*[=<]|interface[ \t]+[\w$]+[ \t]*(?:[{<]|extends\b)|(?:namespace|module)[ \t]+[\w.'"]+[ \t]*\{
     |declare[ \t]+(?:global|module|const|let|var|function|class|namespace|type|interface)\b
