@@ -11,6 +11,7 @@ from scorers.extraction.blocks import BEGUN, Block
 from scorers.extraction.look import (
     MODULE,
     TAG_AT_START,
+    after_comments,
     begins_css,
     begins_document,
     begins_markup,
@@ -25,7 +26,8 @@ from scorers.sample import Language
 
 _TAG_LINE = re.compile(r"^[ \t]*+(?=<(?!https?:|mailto:)(?:[a-z][\w.:-]*[\s/>]|>))", re.IGNORECASE | re.MULTILINE)
 _NAME_LINE = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]+|\*\*|`|//[ \t]|File:[ \t]*)[^\n]{0,80}\.[a-z]{2,6}\b[^\n]{0,20}\n\s{0,20}",
+    r"^[ \t]{0,12}(?:#{1,6}[ \t]{1,8}|\*\*|`|//[ \t]|={2,}[ \t]|-{2,}[ \t]|\[|File:[ \t]{0,8})"
+    r"[^\n]{0,80}\.[a-z]{2,6}\b[^\n]{0,20}\n\s{0,20}",
     re.MULTILINE | re.IGNORECASE,
 )
 _MODULE_END = re.compile(
@@ -103,6 +105,9 @@ def _loose_end(text: str, start: int) -> End:
 
 def _above(text: str, start: int, least: int) -> int:
     """Where the comments begin that stand directly above a module."""
+    if after_comments(text, least) == start:
+        # Comments alone stand before it, blank lines between them or not.
+        return least + len(text[least:start]) - len(text[least:start].lstrip(BLANK))
     while start > least:
         line = text.rfind("\n", least, start - 1) + 1 or least
         if line >= start or not text[line:start].lstrip().startswith(_COMMENT_LINE):

@@ -35,7 +35,7 @@ _FILE_HEAD = re.compile(
 )
 _HUNK = re.compile(r"@@(?: -(\d+)[^\n]*)?")
 _END = ("*** End", "*** Begin", "\\ No newline", "diff --git", "index ", "new file mode", "similarity ", "```")
-_EDIT_AT_START = re.compile(rf"\s*(?:[^\n]{{0,200}}\n)?(?:{_SEARCH.pattern[1:]}|{_DIFF.pattern[1:]})", re.MULTILINE)
+_EDIT_AT_START = re.compile(rf"\s*+(?:[^\n]{{0,200}}\n)?(?:{_SEARCH.pattern[1:]}|{_DIFF.pattern[1:]})", re.MULTILINE)
 
 
 def begins_edit(text: str) -> bool:

@@ -200,7 +200,8 @@ class Fences:
             )
             return (_line_start(run), run.start, True) if opens and size >= length else None
         glued = self._text[run.start] == "`" and "```" not in run.before and size == 3
-        if not glued or run.start == start:
+        # A line of a comment that holds an example is no line of code with a fence behind it.
+        if not glued or run.start == start or not run.before.strip(BLANK + "*/#>|-"):
             return None
         if not rest:
             return run.start, run.line_end, False

@@ -139,7 +139,6 @@ _OTHER = frozenset(
         "coffee",
         "qml",
         "xaml",
-        "xml",
         "plist",
         "rst",
         "asciidoc",
@@ -338,8 +337,8 @@ def _named_after_comment(rest: str) -> str:
 
 
 _COMMENT_NAME = re.compile(
-    r"\s*(?://+|#+|/\*+|<!--+|\{/\*|--)?[ \t]*(?:file(?:name|path)?|path)?[ \t]*:?[ \t]*([^\s:]+\.\w{1,10})"
-    r"[ \t]*(?:\*/\}?|--+>)?[ \t]*(?:\n|$)",
+    r"\s*+(?://+|#+|/\*+|<!--+|\{/\*|--)?[ \t]*+(?:file(?:name|path)?|path)?[ \t]*+(?::[ \t]*+)?([^\s:]+\.\w{1,10})"
+    r"[ \t]*+(?:\*/\}?|--+>)?[ \t]*+(?:\n|$)",
     re.IGNORECASE,
 )
 _COMMENT_SIGNS = ("//", "#", "/*", "<!--", "{/*", "--")

@@ -23,22 +23,27 @@ _STRONG = (
 )
 _WEAK = (
     r"(?:[a-z]+[_-])?(?:analysis|analy[sz]e|plan|planning|brainstorm(?:ing)?|brainstorm_?ideas|steps|approach|strategy|"
-    r"design_?(?:plan|thinking|process|notes)|understanding|considerations|contemplat(?:e|ion|or)|meta|critique|"
-    r"self_?(?:check|critique|review)|review|intention|decomposition|memory|context_?analysis)(?:[_-][a-z]+)?"
+    r"design_?(?:plan|thinking|process|notes)|understanding|considerations|contemplat(?:e|ion|or)|critique|"
+    r"self_?(?:check|critique|review)|review|intention|decomposition|context_?analysis)(?:[_-][a-z]+)?"
 )
-_NAMES = rf"(?P<name>{_STRONG})|(?P<weak>{_WEAK})"
+# Words of which every name of a thought has one: a text without them, as most are, is not searched.
+_STEMS = ("think", "thought", "reason", "reflect", "scratch", "cot", "monologue", "rationale", "deliberation")
 _MARK = re.compile(
-    rf"<(?P<end>/?)(?P<angle>(?:{_NAMES}))(?P<rest>\s[^<>\n]{{0,300}})?>"
+    rf"<(?P<end>/?)(?P<angle>{_STRONG})(?P<rest>\s[^<>\n]{{0,300}})?>"
     rf"|\[(?P<square_end>/?)(?P<square>THINK|THINKING|THOUGHTS?|REASONING|REFLECTION|SCRATCHPAD)\]"
     rf"|[◁<]\|?(?P<kimi_end>/?)(?P<kimi>think(?:ing)?|thought|reasoning)\|?▷"
     rf"|<\|(?P<token_end>/|end[_▁]of[_▁]|END_|end_|/)?(?:begin[_▁]of[_▁]|START_|begin_|start_)?"
     rf"(?P<token>think(?:ing)?|thoughts?|reasoning|cot|scratchpad|reflection)(?P<token_tail>_(?:start|end))?\|>"
-    rf"|<｜(?P<full_end>/|end▁of▁)?(?:begin▁of▁)?(?P<full>think(?:ing)?|thought|reasoning)｜>"
-    rf"|<(?P<details>details)\s[^<>\n]*?type=[\"']?reasoning[^<>\n]*>|(?P<details_end></details>)",
+    rf"|<｜(?P<full_end>/|end▁of▁)?(?:begin▁of▁)?(?P<full>think(?:ing)?|thought|reasoning)｜>",
+    re.IGNORECASE,
+)
+# What a page may use, too; a thought only where an answer begins with it.
+_WEAK_MARK = re.compile(
+    rf"<(?P<weak>{_WEAK})(?:\s[^<>\n]{{0,300}})?>|<(?P<details>details)\s[^<>\n]{{0,200}}?type=[\"']?reasoning[^<>\n]*>",
     re.IGNORECASE,
 )
 _FAMILY = {"thinking": "think", "thoughts": "thought", "reason": "reasoning", "reflect": "reflection"}
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)(?P<to>[^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
+_CHANNEL = re.compile(r"<\|channel\|>\s{0,5}(\w{1,40}+)(?P<to>[^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _STRIPPED_CHANNEL = re.compile(r"\s*analysis(?=[A-Z\n\"'“*(]|We |I |The |User)")
 _STRIPPED_FINAL = re.compile(r"assistantfinal|assistantcommentary[^{<]{0,120}(?=[{<])")
@@ -47,7 +52,7 @@ _SPOKEN_END = re.compile(r"^[ \t]*Here(?:'s| is) my response:", re.IGNORECASE | 
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})([^\n]{0,80})", re.MULTILINE)
 _QUOTES = tuple("\"'`\\")
 # A text has a handful of thoughts; more is a loop, whose marks are text.
-_MOST = 300
+_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,10 @@ def split_thoughts(passage: Passage) -> Answer:
 
 def _outside(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
     position = 0
-    for start, end in spans:
-        yield _MARK.sub("", text[position:start]).strip(BLANK)
+    for start, end in (*spans, (len(text), len(text))):
+        thought = text[position:start].strip(BLANK)
+        yield _WEAK_MARK.sub("", _MARK.sub("", thought)).strip(BLANK) if thought else ""
         position = end
-    yield _MARK.sub("", text[position:]).strip(BLANK)
 
 
 def _spans(text: str) -> tuple[list[tuple[int, int]], bool]:
@@ -119,35 +124,33 @@ class _Mark:
     end: int
     family: str
     closing: bool
-    weak: bool
-    angle: str
+    component: bool
 
 
-def _marks(text: str) -> Iterator[_Mark]:
-    for match in islice(_MARK.finditer(text), _MOST):
-        if match["details"] or match["details_end"]:
-            yield _Mark(match.start(), match.end(), "details", match["details"] is None, True, "")
-            continue
-        name = (match["angle"] or match["square"] or match["kimi"] or match["token"] or match["full"]).lower()
+def _marks(text: str, start: int) -> Iterator[_Mark]:
+    lower = text.lower()
+    if not any(stem in lower for stem in _STEMS):
+        return
+    for match in islice(_MARK.finditer(text, start), _MOST):
+        written = match["angle"] or match["square"] or match["kimi"] or match["token"] or match["full"]
         end = match["end"] or match["square_end"] or match["kimi_end"] or match["token_end"] or match["full_end"]
         closing = bool(end) or (match["token_tail"] or "").lower() == "_end"
-        if (match["rest"] or "").endswith("/"):
-            continue
-        yield _Mark(
-            match.start(), match.end(), _FAMILY.get(name, name), closing, bool(match["weak"]), match["angle"] or ""
-        )
+        if not (match["rest"] or "").endswith("/"):
+            family = _FAMILY.get(written.lower(), written.lower())
+            component = bool(match["angle"]) and written[:1].isupper() and not written.isupper()
+            yield _Mark(match.start(), match.end(), family, closing, component)
 
 
 def _marked(text: str) -> tuple[list[tuple[int, int]], bool]:
     """The stretches outside of thoughts, and whether the text ends inside a thought."""
     spans: list[tuple[int, int]] = []
-    start, opened = 0, ""
-    for mark in _marks(text):
+    start, opened = _after_weak(text), ""
+    for mark in _marks(text, start):
         if opened:
             if mark.closing and mark.family == opened:
                 start, opened = mark.end, ""
         elif mark.closing:
-            if not mark.weak and _is_orphan(text, mark, start):
+            if _is_orphan(text, mark, start):
                 spans.clear()
                 start = mark.end
         elif _opens(text, mark, start):
@@ -156,6 +159,18 @@ def _marked(text: str) -> tuple[list[tuple[int, int]], bool]:
     if not opened:
         spans.append((start, len(text)))
     return [span for span in spans if text[slice(*span)].strip(BLANK)], bool(opened)
+
+
+def _after_weak(text: str) -> int:
+    """Where the thoughts end that an answer begins with under a name that a page may use, too."""
+    start = 0
+    while mark := _WEAK_MARK.match(text, _first(text, start)):
+        closer = f"</{mark['weak'] or mark['details']}>"
+        closed = text.find(closer, mark.end())
+        if closed < 0 or (mark["weak"] and begins_code(text, _first(text, mark.end()))):
+            break
+        start = closed + len(closer)
+    return start
 
 
 def _is_orphan(text: str, mark: _Mark, start: int) -> bool:
@@ -170,11 +185,10 @@ def _opens(text: str, mark: _Mark, start: int) -> bool:
     line = text[max(0, mark.start - 8) : mark.start].rstrip(" \t" + "\u200b\ufeff\u00a0")[-1:]
     if line not in ("", "\n", ">"):
         return False
-    if mark.weak or (mark.angle[:1].isupper() and not mark.angle.isupper()):
-        closer = f"</{mark.angle or 'details'}"
-        if text[start : mark.start].strip(BLANK) or closer not in text[mark.end :]:
-            return False
-        return mark.family == "details" or not begins_code(text, _first(text, mark.end))
+    if mark.component:
+        # A component may be called so, too: a thought has nothing before it, talk in it and an end.
+        alone = not text[start : mark.start].strip(BLANK) and f"</{text[mark.start + 1 : mark.end]}" in text[mark.end :]
+        return alone and not begins_code(text, _first(text, mark.end))
     return line != ">" and not _in_block(text, start, mark) and not _in_code(text, _first(text, start), mark)
 
 
@@ -194,8 +208,7 @@ def _first(text: str, start: int) -> int:
 
 def _in_block(text: str, start: int, mark: _Mark) -> bool:
     """Whether a mark stands in a fenced block that was opened with a language before it and is closed after it."""
-    before = [match[1].strip() for match in _FENCE.finditer(text, start, mark.start)]
-    if len(before) % 2 == 0:
+    if text.count("```", start, mark.start) % 2 == 0:
         return False
     after = _FENCE.search(text, mark.end)
     return after is not None and not after[1].strip() and not _answers(text, mark.end)
@@ -208,4 +221,4 @@ def _answers(text: str, start: int) -> bool:
 
 def is_thought(name: str) -> bool:
     """Whether a tag's name says that its content is thought."""
-    return re.fullmatch(_NAMES, name, re.IGNORECASE) is not None
+    return re.fullmatch(rf"{_STRONG}|{_WEAK}", name, re.IGNORECASE) is not None

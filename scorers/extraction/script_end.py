@@ -19,7 +19,7 @@ _SCRIPT = re.compile(
 _TEMPLATE = re.compile(r"[^`\\$]++|\\.|\$\{|[`$\\]", re.DOTALL)
 _IN_TAG = re.compile(r"""[^"'{}<>/`]++|"[^"]*+"?|'[^']*+'?|/>|.""", re.DOTALL)
 _CHILDREN = re.compile(r"[^<{]++|</[\w$.:-]*\s*>|<>|<(?=[A-Za-z_$])|.", re.DOTALL)
-_REGEX = re.compile(r"/(?![*/])(?:[^\\/\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/[a-z]*")
+_REGEX = re.compile(r"/(?![*/])(?:[^\\/\[\n]|\\.|\[(?:[^\]\\\n]|\\.){0,300}+\]){1,1000}+/[a-z]{0,8}")
 _TAG_START = re.compile(r"<(?:>|[A-Za-z_$][\w$.:-]*)")
 _GENERIC = re.compile(r"<[\w$]+\s*(?:,|extends\b)|<[A-Z]\w*>\s*\(")
 # After these words an expression begins, so that `<` opens a tag and `/` a regular expression.
@@ -43,22 +43,24 @@ _BEFORE_EXPRESSION = frozenset(
 )
 
 _TALK_MARK = re.compile(
-    r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]|\*\*|__\w|-{3,}[ \t]*$"
-    r"|={3,}[ \t]*$|`{3}|~{3}|\||[^\x00-\x7f])",
+    r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]+(?![=({;,|&)])"
+    r"|\*\*|__\w|-{3,}[ \t]*$"
+    r"|={3,}|'{3}|\"{3}|\[/?[A-Z]{3,}|`{3}|~{3}|\|[^\n]*\|[ \t]*$|[^\x00-\x7f])",
     re.MULTILINE,
 )
 _STATEMENT = re.compile(
-    r"""[ \t]*+(?:$|//|/\*|\*[ \t/]|\*$|["'`(\[{<@;.?:&|+)\]},=]
+    r"""[ \t]*+(?:$|//|/\*|\*[ \t/]|\*$|["'`(\[{<>@;.?:&|+)\]},=]
     |import[ \t]*(?:["'{*(]|type\b|[\w$]+[ \t]*(?:,|[ \t]from\b|=))
     |export\b[ \t]*(?:[{*=]|(?:default|const|let|var|function|class|async|type|interface|enum|abstract|declare)\b
         |namespace\b|import\b)
     |(?:const|let|var)\b[ \t]*(?:[\w$]+[ \t]*(?:[:=;,!]|$)|[{\[]|enum\b)
-    |(?:async[ \t]+)?function\b[ \t]*\*?[ \t]*[\w$]*[ \t]*[(<]
+    |(?:async[ \t]+)?function\b[ \t]*+(?:\*[ \t]*+)?[\w$]*+[ \t]*+[(<]
     |(?:abstract[ \t]+)?class[ \t]+[\w$]+[ \t]*(?:[{<]|extends\b|implements\b)|(?:const[ \t]+)?enum[ \t]+\w+[ \t]*\{
     |type[ \t]+[\w$]+[ \t]*[=<]|interface[ \t]+[\w$]+[ \t]*(?:[{<]|extends\b)|(?:namespace|module)[ \t]+[\w.'"]+[ \t]*\{
     |declare[ \t]+(?:global|module|const|let|var|function|class|namespace|type|interface)\b
     |(?:if|for|while|switch|catch|with)[ \t]*\(|for[ \t]+await\b|(?:do|try|finally|else)[ \t]*(?:\{|if\b|$)
     |(?:return|throw|await|void|typeof|delete|new|yield)\b[ \t]*(?:[^\w \t]|[\w$]+[ \t]*[.(\[;]|[\w$]+[ \t]*$)
+    |[A-Za-z_$][\w$]*+:[ \t]*(?:for|while|do)\b
     |(?:break|continue|debugger)[ \t]*(?:;|$)|(?:case\b[^\n]*|default[ \t]*):
     |[A-Za-z_$][\w$]*+(?:(?:\??\.|\[)[\w$#"'`\[(]|\(|<[\w$]|`
         |[ \t]*(?:(?:[-+*/%&|^?]|\*\*|<<|>>|&&|\|\||\?\?)?=[^\n]|=>|;|\+\+|--|&&|\|\||\?[ \t.])|!\.))""",
@@ -68,7 +70,7 @@ _STATEMENT = re.compile(
 
 # The last line of a text that was cut in a statement's first words.
 _KEYWORDS = ("import", "export", "const", "function", "async", "class", "interface", "return", "declare", "abstract")
-_BEGUN = re.compile(rf"[ \t]*(?:{'|'.join(_KEYWORDS)}|let|var|type|enum)\b[^\n.!]{{0,60}}")
+_BEGUN = re.compile(rf"[ \t]*(?:{'|'.join(_KEYWORDS)}|let|var|type|enum)\b(?:[ \t]++[\w$]++){{0,2}}[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,4 +247,4 @@ class _Walk:
 
     def _ended(self) -> bool:
         """Whether what stands before can be the end of a statement: an operator wants more."""
-        return self.text[self.stop - 1 : self.stop] not in ("=", "&", "|", ",", "?", "(", "+")
+        return self.text[self.stop - 1 : self.stop] not in ("=", "&", "|", ",", "?", "(", "+", "<", ":", ".")

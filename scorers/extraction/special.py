@@ -27,6 +27,8 @@ _QUOTES = ('"', "'", "`", "\\")
 _NEXT_TURN = re.compile(r"INST|start|user|User|ssistant|system|begin")
 # Where harmony's channels are named, its tokens are read with them.
 _CHANNEL = "<|channel|>"
+# Of which every token has one: a text without them, as most are, is not searched.
+_MARKS = ("<|", "<｜", "_of_", "<eo", "<pad", "<EOT", "</s>", "INST]", "[EOS]", "[PAD]", "[DONE]", "[/s]")
 # A text has one end; a loop of tokens is text.
 _MOST = 20
 _FENCE_LINE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})", re.MULTILINE)
@@ -50,6 +52,8 @@ def answer_turn(passage: Passage) -> Passage:
         return passage
     found = _LEADING.match(text)
     start = found.end() if found else 0
+    if not any(mark in text for mark in _MARKS):
+        return passage.part(start)
     for match in islice(_TURN_END.finditer(text, start), _MOST):
         if _ends(text, start, match):
             return without_tokens(passage.part(start, match.start()).closed())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 
 from tests.agreement import answer_shapes as parts
@@ -173,7 +172,8 @@ def _json() -> Iterator[Shape]:
         ),
         "Anthropic's": ('{"type": "tool_use", "name": "create_file", "input": {"path": "NAME", "file_text": "', '"}}'),
         "OpenAI's": (
-            '{"tool_calls": [{"type": "function", "function": {"name": "write", "arguments": {"file_path": "NAME", "content": "',
+            '{"tool_calls": [{"type": "function", "function": {"name": "write", "arguments": {"file_path": "NAME", '
+            '"content": "',
             '"}}}]}',
         ),
     }
@@ -364,12 +364,11 @@ def _tools() -> Iterator[Shape]:
     yield Shape(
         "tool: boxed", lambda f, c: [("<|begin_of_box|>", False), (f[0].code, True), ("<|end_of_box|>", False)], _ONE
     )
-    sandpack: Callable[[str], str] = lambda code: json.dumps(code)[1:-1]
     yield Shape(
         "tool: sandpack",
         around(
             '{"template": "react", "files": {',
-            each(wrapped('"/NAME": {"code": "', '"}', sandpack), ", ", talk=False),
+            each(wrapped('"/NAME": {"code": "', '"}', parts._dumped), ", ", talk=False),
             "}}",
         ),
     )

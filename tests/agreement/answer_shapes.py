@@ -57,7 +57,8 @@ _WHOLE_DRAFT = f"<!DOCTYPE html>\n<html><body>{_DRAFT}</body></html>"
 _THOUGHTS = (
     f"The user wants a page. I could start with\n\n```html\n{_DRAFT}\n```\n\nbut no.",
     f"Okay. <main> or <div>? Let me think:\n{_WHOLE_DRAFT}\nNo, again.",
-    f"Maybe React?\n```tsx\nexport default function Draft() {{\n  return {_DRAFT.replace('class', 'className')}\n}}\n```\nHm.",
+    "Maybe React?\n```tsx\nexport default function Draft() {\n"
+    f"  return {_DRAFT.replace('class', 'className')}\n}}\n```\nHm.",
     "I don't know. Should I use ``` fences? It's fine: `<p>`.",
 )
 _WORD = {"html": "html", "tsx": "tsx", "css": "css", "js": "javascript"}

@@ -52,7 +52,6 @@ def test_a_class_that_names_no_color_is_none(name: str) -> None:
         "<style>#add { margin: 0 } .red { top: 0 }</style>",
         '<p style="font-family: tan; --brand: #f00; animation: red 1s">x</p>',
         '<p style="background: url(#add); color: transparent; fill: none; border-color: currentColor">x</p>',
-        "<script>const color = '#ff0000'</script>",
         "<style>/* a { color: red } */</style>",
     ],
 )

@@ -68,6 +68,24 @@ def test_a_component_may_hold_what_looks_like_wrappers_fences_and_thoughts() -> 
         assert extract(Completion(text)).code.strip() == code
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "type A =\n  | { a: 1 }\n  | 'b'",
+        "const B: React.FC<\n  Props\n> = ({ a }) => {\n  return <b>{a}</b>\n}",
+        "const C = forwardRef<\n  HTMLElement,\n  Props\n>((props, ref) => <i ref={ref}>it's</i>)",
+        "label: for (const a of b) continue label",
+        "const r = /[\"'`<]/g",
+        "const f = <T,>(a: T) => a < 3",
+        "/**\n * ```tsx\n * <p>\n * ```\n */",
+    ],
+)
+def test_a_module_ends_where_its_brackets_do_and_not_at_odd_lines(line: str) -> None:
+    code = f"{CARD}\n\n{line}\n\n{APP}"
+    for text in (f"{code}\nEnjoy, it's done!", f"Here:\n\n{code}\n\n- a list", f"```tsx\n{code}\n```\nBye"):
+        assert extract(Completion(text)).code.strip() == code
+
+
 def test_a_page_may_hold_fences_and_tokens() -> None:
     code = PAGE.replace("<pre>a</pre>", "<textarea>\n```js\n1\n```\n</textarea><pre>\n<|im_end|>\n```\n</pre>")
     for text in (code, f"Here:\n{code}\nBye.", f"```html\n{code}\n```\nBye."):
