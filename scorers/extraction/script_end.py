@@ -53,7 +53,7 @@ _STATEMENT = re.compile(
     |export\b[ \t]*(?:[{*=]|(?:default|const|let|var|function|class|async|type|interface|enum|abstract|declare)\b
         |namespace\b|import\b)
     |(?:const|let|var)\b[ \t]*(?:[\w$]+[ \t]*(?:[:=;,!]|$)|[{\[]|enum\b)
-    |(?:async[ \t]+)?function\b[ \t]*\*?[ \t]*[\w$]*[ \t]*[(<]
+    |(?:async[ \t]+)?function\b[ \t]*+(?:\*[ \t]*+)?[\w$]*+[ \t]*+[(<]
     |(?:abstract[ \t]+)?class[ \t]+[\w$]+[ \t]*(?:[{<]|extends\b|implements\b)|(?:const[ \t]+)?enum[ \t]+\w+[ \t]*\{
     |type[ \t]+[\w$]+[ \t]*[=<]|interface[ \t]+[\w$]+[ \t]*(?:[{<]|extends\b)|(?:namespace|module)[ \t]+[\w.'"]+[ \t]*\{
     |declare[ \t]+(?:global|module|const|let|var|function|class|namespace|type|interface)\b
