@@ -55,8 +55,12 @@ def _typescript(code: str) -> Reading:
 
 
 def _script(code: str, kind: Kind) -> Reading:
-    """A script beside a page: what it says of class names matters to the page, whose CSS is not here."""
-    return Reading(check_jsx(code, kind), replace(read_jsx(code, kind), scripts=(code,), has_all_css=True))
+    """A script beside a page: what it says of class names matters to the page, whose CSS is not here. The colors of its
+    constants are definitions: they count where the page uses them."""
+    found = read_jsx(code, kind)
+    constants = tuple((path, color, True) for path, color, _ in found.constants)
+    contents = replace(found, scripts=(code,), literals=(), constants=constants, has_all_css=True)
+    return Reading(check_jsx(code, kind), contents)
 
 
 READERS: Mapping[Language, Reader] = MappingProxyType(

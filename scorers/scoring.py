@@ -22,7 +22,7 @@ from scorers.sample import Completion, Issue, Language, Outcome, Sample
 from scorers.source import SourceFile
 from scorers.tailwind.theme import Theme
 from scorers.tailwind.utility import MAX_NAME_LENGTH
-from scorers.verdict import Verdict
+from scorers.verdict import Verdict, as_script_errors
 
 # Changes whenever the same completion may get other measurements.
 VERSION = "3"
@@ -166,7 +166,7 @@ def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
     """The verdict on a file of an answer: a script beside an HTML page is one of the page's scripts."""
     if main is not Language.HTML or file.language not in (Language.JS, Language.TS):
         return verdict
-    return replace(verdict, issues=(), scripts=1, script_errors=verdict.issues)
+    return replace(verdict, issues=(), scripts=1, script_errors=as_script_errors(verdict.issues))
 
 
 def _sample(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from scorers.position import Position
 
@@ -22,9 +23,9 @@ class SyntaxIssue:
 class Verdict:
     """What a syntax check found: valid means without `issues`; `soft` counts what is forgiven.
 
-    `script_errors` are why scripts of a page do not parse, of `scripts` that were checked: the page is broken for its
-    reader, though its markup is not. `early_errors` are what the parser accepts and every engine and bundler refuses
-    (a name declared twice); None where nobody looked for them. Neither makes code invalid.
+    `script_errors` are why scripts of a page do not parse (codes `script-…`), of `scripts` that were checked: the page
+    is broken for its reader, though its markup is not. `early_errors` are what the parser accepts and every engine and
+    bundler refuses (a name declared twice); None where nobody looked for them. Neither makes code invalid.
     """
 
     issues: tuple[SyntaxIssue, ...]
@@ -37,3 +38,12 @@ class Verdict:
     def valid(self) -> bool:
         """True without issues."""
         return not self.issues
+
+
+def as_script_errors(issues: Iterable[SyntaxIssue]) -> tuple[SyntaxIssue, ...]:
+    """Issues of a script as those of the page that it belongs to.
+
+    >>> as_script_errors([SyntaxIssue("too_deep", Position(1, 1), "too deep")])[0].code
+    'script-too_deep'
+    """
+    return tuple(i if i.code.startswith("script-") else replace(i, code=f"script-{i.code}") for i in issues)

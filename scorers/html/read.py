@@ -21,7 +21,7 @@ from scorers.position import LineStarts
 if TYPE_CHECKING:
     from turbohtml import Token
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 1_500_000
 COLOR_ATTRIBUTES = frozenset(("fill", "stroke", "stop-color", "flood-color", "lighting-color", "color", "bgcolor"))
 # Attributes in which code stands that may name classes.
 _CODE = re.compile(r"on\w+|x-.+|@.+|:.+|v-.+|hx-.+|data-.+|_")

@@ -25,7 +25,7 @@ from scorers.jsx.check import verdict_of
 from scorers.jsx.engine import Kind, Source, read_source, refused_handlers
 from scorers.jsx.read import contents_of
 from scorers.position import Lines, Position, shown
-from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict, as_script_errors
 
 # https://mimesniff.spec.whatwg.org/#javascript-mime-type
 _PLAIN = frozenset(
@@ -71,12 +71,12 @@ def read_scripts(code: str, page: HtmlPage) -> Scripts:
         if script.closed:
             verdict = _placed(verdict_of(script.text, source), lines.position(script.offset))
             react = _with(react, verdict if kind is Kind.TSX else replace(verdict, issues=(), soft=0))
-            plain += verdict.issues if kind is not Kind.TSX else ()
+            plain += as_script_errors(verdict.issues) if kind is not Kind.TSX else ()
     plain += _handlers(page.handlers)
     if len(known) > MAX_SCRIPTS:
         at = lines.position(known[MAX_SCRIPTS][0].offset)
         plain.append(
-            SyntaxIssue("too_large", at, "the page has more scripts than are read; this one and later are not")
+            SyntaxIssue("script-too_large", at, "the page has more scripts than are read; this one and later are not")
         )
     counted = sum(script.closed and kind is not Kind.TSX for script, kind, _ in read) + len(page.handlers)
     errors = tuple(sorted(plain, key=lambda i: (i.position.line, i.position.column))[:MAX_ISSUES])

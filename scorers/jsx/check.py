@@ -30,6 +30,7 @@ _UNREAD = {
     "too_large": "the code is longer than the parser reads; nothing beyond this place was looked at",
     "too_deep": "the code nests too deeply; nothing beyond this place was looked at",
     "too_complex": "the parser came to no end with this code",
+    "parser_failed": "TypeScript's parser fails on this code",
 }
 _LINT = {
     "class_attribute": "React's name for `{}` is `className`",

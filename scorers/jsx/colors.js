@@ -65,6 +65,7 @@ globalThis.makeColors = (() => {
       this.sheets = []
       this.markups = []
       this.palettes = []
+      this.series = []
       this.placed = new Set() // literals in a color place
       this.free = [] // other literals that are colors
       this.used = new Set()
@@ -114,6 +115,14 @@ globalThis.makeColors = (() => {
       if (takesColor('properties', name)) this.uses.push(['properties', name, node.name])
     }
 
+    // `{ desktop: { label: 'Desktop', color: '…' } }`: shadcn's charts name this color `var(--color-desktop)`.
+    serie(name, node) {
+      const parts = node.properties ?? []
+      if (parts.length > 6 || !/^[\w-]+$/.test(name)) return
+      const color = parts.find((part) => textOf(part.name) === 'color')?.initializer
+      if (color && parts.some((part) => textOf(part.name) === 'label')) this.series.push([name, color])
+    }
+
     // An element that may be the page's background.
     ground(node, tag, outermost) {
       if (this.grounds.length >= MAX_VALUES || !/^(?:[a-z]|motion\.)/.test(tag)) return
@@ -138,6 +147,10 @@ globalThis.makeColors = (() => {
 
     finish(found) {
       for (const palette of this.palettes) this.flatten(palette, found)
+      for (const [name, node] of this.series) {
+        const [value] = this.values(node)
+        if (value && found.variables.length < MAX_STEPS) found.variables.push([`--color-${name}`, value.text])
+      }
       for (const entry of this.names) entry[1] = this.paletteText(entry[1]) ?? entry[1]
       for (const [list, owner, node] of this.uses) {
         if (found[list].length > MAX_NODES * 4) break
@@ -155,7 +168,33 @@ globalThis.makeColors = (() => {
         for (const { text } of this.values(node, MAX_SHEET)) if (!text.includes('<')) found.sheets.push(text)
       }
       found.grounds = this.grounds.map(([tag, classes, style, outermost]) => [tag, classes, this.css(style), outermost])
-      for (const node of this.free) if (!this.used.has(node)) found.literals.push(node.text)
+      const kept = this.constants(found)
+      for (const node of this.free) if (!this.used.has(node) && !kept.has(node)) found.literals.push(node.text)
+    }
+
+    // The colors in constants of the file itself, which others may import: `COLORS.primary`, `COLORS.0`.
+    constants(found) {
+      const colors = new Set(this.free)
+      const kept = new Set()
+      const waiting = []
+      for (const [name, [entry]] of this.declared) {
+        if (entry.end === Infinity && entry.init) waiting.push([name, entry.init])
+      }
+      waiting.reverse()
+      for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS && kept.size < colors.size; seen += 1) {
+        const [path, node] = waiting.pop()
+        const inner = node.kind === K.AsExpression || node.kind === K.SatisfiesExpression ? node.expression : node
+        if (colors.has(inner)) {
+          kept.add(inner)
+          found.constants.push([path, inner.text, this.used.has(inner)])
+        }
+        const parts = inner.kind === K.ObjectLiteralExpression ? inner.properties : (inner.elements ?? [])
+        for (const [index, part] of parts.slice(0, MAX_STEPS).entries()) {
+          const value = inner.elements ? part : part.initializer
+          if (value) waiting.push([`${path}.${inner.elements ? index : textOf(part.name)}`, value])
+        }
+      }
+      return kept
     }
 
     // The backgrounds of a style object as CSS.
@@ -204,10 +243,37 @@ globalThis.makeColors = (() => {
       }
     }
 
-    // What `theme.colors.brand` is in a palette of this file, else the variable that would hold it.
+    // What `theme.colors.brand` is in a palette of this file, else the variable that would hold it; the variable that
+    // stands for `COLORS.primary` of another file.
     themed(node) {
+      const elsewhere = this.importedPath(node)
+      if (elsewhere) return `var(--js-${elsewhere})`
+      const own = this.ownTheme(node)
+      if (own) return own
       const path = themePath(node)
       return path && (this.paletteText(path) ?? `var(--color-${path})`)
+    }
+
+    // `${(p) => p.theme.primary}`, where the file itself has `const theme = { primary: … }`.
+    ownTheme(node) {
+      const names = pathOf(node)
+      const at = names.lastIndexOf('theme')
+      if (at < 0) return ''
+      let found = this.ofName('theme', node.pos, 1)
+      for (const key of names.slice(at + 1)) found = found.flatMap((whole) => this.memberOf(whole, key, 2))
+      const literal = found.find(isText)
+      if (literal === undefined) return ''
+      this.used.add(literal)
+      return literal.text
+    }
+
+    importedPath(node) {
+      const [root, ...path] = pathOf(node)
+      const name = root === undefined || this.declared.has(root) ? undefined : this.imported.get(root)
+      if (name === undefined) return ''
+      const known = name === '' ? path : [name, ...path]
+      const end = known.findIndex((part) => !/^[\w-]+$/.test(part))
+      return known.slice(0, end < 0 ? known.length : end).join('-')
     }
 
     paletteText(name) {
@@ -235,20 +301,26 @@ globalThis.makeColors = (() => {
 
   // `primary-main` of `theme.palette.primary.main`; empty for what leads to no theme.
   function themePath(node) {
-    if (isFunction(node) && node.body && node.body.kind !== K.Block) return themePath(node.body)
-    if (node.kind === K.CallExpression) return node.arguments[0] ? themePath(node.arguments[0]) : ''
-    const path = []
-    for (let hops = 0; node && hops < MAX_HOPS; hops += 1) {
-      if (node.kind === K.PropertyAccessExpression) path.unshift(textOf(node.name))
-      else if (node.kind === K.ElementAccessExpression) path.unshift(textOf(node.argumentExpression))
-      else break
-      node = node.expression
-    }
-    if (node?.kind !== K.Identifier || path.length === 0) return ''
-    const names = [textOf(node), ...path]
+    const names = pathOf(node)
     const last = names.findLastIndex((name) => THEMED.test(name))
     const rest = names.slice(last + 1).filter((name) => /^[\w-]+$/.test(name))
     return last >= 0 && rest.length > 0 ? rest.join('-') : ''
+  }
+
+  // `theme`, `palette`, … of what an expression takes its color from; a key that only running would tell is empty.
+  function pathOf(node) {
+    if (isFunction(node) && node.body && node.body.kind !== K.Block) return pathOf(node.body)
+    if (node.kind === K.CallExpression) return node.arguments[0] ? pathOf(node.arguments[0]) : []
+    const path = []
+    for (let hops = 0; node && hops < MAX_HOPS; hops += 1) {
+      if (node.kind === K.PropertyAccessExpression) path.unshift(textOf(node.name))
+      else if (node.kind === K.ElementAccessExpression) {
+        const key = node.argumentExpression
+        path.unshift(key && (isText(key) || key.kind === K.NumericLiteral) ? key.text : '')
+      } else break
+      node = node.expression
+    }
+    return node?.kind === K.Identifier ? [textOf(node), ...path] : []
   }
 
   const makeColors = () => new Colors()

@@ -1,5 +1,6 @@
 // The early errors of ECMAScript in a file that TypeScript's parser accepts; runs in the embedded engine, after
-// typescript_parser.js. `earlyErrors(file, goal)` answers with [rule, offset, name, earlier offset or -1], in text order.
+// typescript_parser.js and early_names.js. `earlyErrors(file, goal)` answers with [rule, offset, name, offset of what
+// came first or -1], in text order.
 //
 // `goal` says what the code is read as: 'module', 'script', or 'file', which is a module where it imports or exports.
 // Types are not there for this pass: what TypeScript erases (interfaces, overloads, `declare`, `import type`) declares
@@ -13,45 +14,34 @@
 
 globalThis.earlyErrors = (() => {
   const { forEachChild, SyntaxKind: K } = typescript
+  const { has, textOf, scope, isTypeOnly, declared, METHODS, OPTIONAL_CHAIN } = earlyNames
   const MAX_ERRORS = 100
-  // `var` is looked up in each block around it: bounds what many of them cost in deep blocks.
-  const MAX_LOOKUPS = 1_000_000
-  const OPTIONAL_CHAIN = 64
   const BLOCK_SCOPED = 7
   const CONSTANT = 2
   const USING = 4
 
-  const RESERVED = new Set('implements interface let package private protected public static yield'.split(' '))
   const LOOPS = new Set([K.ForStatement, K.ForInStatement, K.ForOfStatement, K.WhileStatement, K.DoStatement])
   const FUNCTIONS = new Set([
     K.FunctionDeclaration, K.FunctionExpression, K.ArrowFunction, K.MethodDeclaration, K.Constructor, K.GetAccessor,
     K.SetAccessor,
   ])
-  const METHODS = new Set([K.MethodDeclaration, K.Constructor, K.GetAccessor, K.SetAccessor])
-  const LEXICAL = new Set(['lexical', 'class', 'enum', 'import'])
-  const TRANSPARENT = new Set([
-    K.ParenthesizedExpression, K.NonNullExpression, K.AsExpression, K.SatisfiesExpression, K.TypeAssertionExpression,
-  ])
-
-  const has = (node, kind) => node.modifiers !== undefined && node.modifiers.some((modifier) => modifier.kind === kind)
-  // TypeScript keeps names that begin with two underscores with a third one.
-  const textOf = (node) => (node?.escapedText ?? node?.text ?? '').replace(/^___/, '__')
-  const scope = (kind, outer) => ({ kind, outer, names: new Map() })
-  const isStrict = (body) =>
-    body?.kind === K.Block &&
-    body.statements.some(({ kind, expression }) => kind === K.ExpressionStatement && expression.text === 'use strict')
+  function isStrict(statements) {
+    for (const { kind, expression } of statements ?? []) {
+      if (kind !== K.ExpressionStatement || expression.kind !== K.StringLiteral) return false
+      if (expression.text === 'use strict') return true
+    }
+    return false
+  }
 
   function earlyErrors(file, goal) {
     const errors = new Map()
-    const patterns = new Set()
-    const types = new Set()
     const isModule = goal === 'module' || (goal === 'file' && file.externalModuleIndicator !== undefined)
-    const top = scope(isModule ? 'module' : 'function', null)
+    const names = earlyNames(goal, isModule, report)
+    const { top, types, patterns, declare, declareAll, binding, bound, rest, target } = names
     const waiting = []
-    let lookups = 0
 
     const start = {
-      scope: top, top: true, strict: isModule || isStrict({ kind: K.Block, statements: file.statements }),
+      scope: top, top: true, strict: isModule || isStrict(file.statements),
       // What is allowed here, and the labels and private names that are known.
       returns: false, awaits: goal !== 'script', yields: false, breaks: false, continues: false, labels: null,
       superProperty: false, superCall: false, newTarget: false, arguments: true, parameters: false, privates: null,
@@ -61,7 +51,7 @@ globalThis.earlyErrors = (() => {
       const [node, context] = waiting.pop()
       visit(node, context)
     }
-    exportsOf(file.statements)
+    names.exportsOf(file.statements)
     return [...errors.values()].sort((a, b) => a[1] - b[1])
 
     function report(rule, node, name = '', earlier = null) {
@@ -110,7 +100,7 @@ globalThis.earlyErrors = (() => {
         case K.ModuleDeclaration:
           return namespace(node, context)
         case K.ImportDeclaration:
-          return imports(node, context, around)
+          return names.imports(node, context, around)
         case K.ImportEqualsDeclaration:
         case K.ExportDeclaration:
         case K.InterfaceDeclaration:
@@ -175,8 +165,7 @@ globalThis.earlyErrors = (() => {
         case K.RegularExpressionLiteral:
           return regularExpression(node)
         case K.JsxAttribute:
-          if (node.initializer?.kind === K.JsxExpression && !node.initializer.expression) report('empty_attribute', node)
-          return put([node.initializer], context)
+          return jsxAttribute(node, context)
         default:
           return inside(node, context)
       }
@@ -189,68 +178,6 @@ globalThis.earlyErrors = (() => {
     }
 
     // Declarations.
-
-    function declare(name, kind, context) {
-      binding(name, context)
-      for (let at = context.scope; at !== null && lookups < MAX_LOOKUPS; at = at.outer) {
-        lookups += 1
-        const known = at.names.get(name.escapedText)
-        if (known !== undefined && clash(known.kind, kind, at, name)) {
-          report('redeclared', name, textOf(name), known.name)
-          return
-        }
-        if (known === undefined) at.names.set(name.escapedText, { kind, name })
-        // A name that passed a block once went on to its function, too.
-        if (kind !== 'var' || at.outer === null || known?.kind === 'var') return
-      }
-    }
-
-    function clash(known, kind, { kind: where }, name) {
-      if (known === 'import' && kind === 'import') return true
-      if (known === 'import' || kind === 'import') return goal !== 'file' || /^[^A-Z]/.test(textOf(name))
-      if (known === 'enum' && kind === 'enum') return false
-      if (LEXICAL.has(known) || LEXICAL.has(kind)) return true
-      if (known === 'pattern' || (known === 'catch' && kind === 'function')) return true
-      if (known === 'function' && kind === 'function') return where === 'module' || where === 'strict'
-      return (known === 'function' || kind === 'function') && where !== 'function' && where !== 'module'
-    }
-
-    // A name that is bound, by whatever.
-    function binding(name, context) {
-      const text = textOf(name)
-      if (!context.strict) return
-      if (text === 'eval' || text === 'arguments') report('strict_name', name, text)
-      else if (RESERVED.has(text) || (isModule && text === 'await')) report('reserved_word', name, text)
-    }
-
-    function declareAll(pattern, kind, context) {
-      const names = bound(pattern)
-      for (const name of names) declare(name, kind, context)
-    }
-
-    function bound(pattern) {
-      if (pattern.kind === K.Identifier) return [pattern]
-      const found = []
-      const inner = [pattern]
-      while (inner.length > 0) {
-        const node = inner.pop()
-        if (node.kind === K.Identifier) found.push(node)
-        else {
-          const { elements } = node
-          for (let index = elements.length - 1; index >= 0; index -= 1) if (elements[index].name) inner.push(elements[index].name)
-          rest(elements, (element) => element.dotDotDotToken !== undefined)
-        }
-      }
-      return found
-    }
-
-    function rest(elements, isRest) {
-      elements.forEach((element, index) => {
-        if (isRest(element) && (index < elements.length - 1 || elements.hasTrailingComma || element.initializer)) {
-          report('rest', element)
-        }
-      })
-    }
 
     function variables(list, context, counted) {
       const lexical = (list.flags & BLOCK_SCOPED) !== 0
@@ -268,15 +195,12 @@ globalThis.earlyErrors = (() => {
 
     function functionLike(node, context) {
       const { kind, body } = node
-      const outer = { ...context }
-      if (kind === K.FunctionDeclaration && body !== undefined && node.name) {
-        declare(node.name, 'function', { ...context, scope: context.scope })
-      }
-      put([...(node.modifiers ?? []), ...(node.name?.kind === K.ComputedPropertyName ? [node.name] : [])], outer)
+      if (kind === K.FunctionDeclaration && body !== undefined && node.name) declare(node.name, 'function', context)
+      put([...(node.modifiers ?? []), node.name?.kind === K.ComputedPropertyName ? node.name : undefined], context)
       if (body === undefined) return
       const arrow = kind === K.ArrowFunction
       const method = METHODS.has(kind)
-      const own = isStrict(body)
+      const own = isStrict(body.statements)
       const within = {
         ...context, scope: scope('function', null), strict: context.strict || own,
         returns: true, awaits: has(node, K.AsyncKeyword), yields: node.asteriskToken !== undefined,
@@ -284,7 +208,8 @@ globalThis.earlyErrors = (() => {
       }
       if (!arrow) {
         Object.assign(within, {
-          superProperty: method, superCall: kind === K.Constructor && context.derived === true, newTarget: true, arguments: true,
+          superProperty: method, superCall: kind === K.Constructor && context.derived === true, newTarget: true,
+          arguments: true,
         })
       }
       delete within.derived
@@ -297,7 +222,9 @@ globalThis.earlyErrors = (() => {
 
     function parameters(node, context, never, strict) {
       const list = node.parameters
-      const simple = list.every(({ name, initializer, dotDotDotToken }) => name.kind === K.Identifier && !initializer && !dotDotDotToken)
+      const simple = list.every(
+        ({ name, initializer, dotDotDotToken }) => name.kind === K.Identifier && !initializer && !dotDotDotToken,
+      )
       if (strict && !simple) report('use_strict', node)
       rest(list, (parameter) => parameter.dotDotDotToken !== undefined)
       for (const parameter of list) {
@@ -315,17 +242,17 @@ globalThis.earlyErrors = (() => {
 
     function classLike(node, context) {
       const strict = { ...context, strict: true }
-      if (node.kind === K.ClassDeclaration && node.name) declare(node.name, 'class', { ...strict })
+      if (node.kind === K.ClassDeclaration && node.name) declare(node.name, 'class', strict)
       else if (node.name) binding(node.name, strict)
       const heritage = (node.heritageClauses ?? []).filter(({ token }) => token === K.ExtendsKeyword)
-      const privates = { names: privateNames(node.members), outer: context.privates }
+      const privates = { names: names.privateNames(node.members), outer: context.privates }
       const member = { ...strict, privates }
       const derived = heritage.length > 0
-      constructors(node.members)
+      names.constructors(node.members)
       const members = []
       for (const entry of node.members) {
         if (FUNCTIONS.has(entry.kind)) members.push([entry, { ...member, derived }])
-        else if (entry.kind === K.PropertyDeclaration && !has(entry, K.DeclareKeyword)) members.push(...property(entry, member))
+        else if (entry.kind === K.PropertyDeclaration) members.push(...property(entry, member))
         else if (entry.kind === K.ClassStaticBlockDeclaration) members.push([entry.body, initial(member)])
       }
       for (const entry of members.reverse()) waiting.push(entry)
@@ -333,7 +260,9 @@ globalThis.earlyErrors = (() => {
     }
 
     function property(node, context) {
-      if (has(node, K.StaticKeyword) && textOf(node.name) === 'prototype') report('class_member', node.name, 'prototype')
+      if (has(node, K.DeclareKeyword)) return []
+      const name = textOf(node.name)
+      if (name === 'prototype' && has(node, K.StaticKeyword)) report('class_member', node.name, name)
       const found = (node.modifiers ?? []).map((modifier) => [modifier, context])
       if (node.name.kind === K.ComputedPropertyName) found.push([node.name, context])
       if (node.initializer) found.push([node.initializer, { ...initial(context), awaits: context.awaits }])
@@ -349,41 +278,11 @@ globalThis.earlyErrors = (() => {
       }
     }
 
-    function constructors(members) {
-      let first = null
-      for (const member of members) {
-        const still = has(member, K.StaticKeyword)
-        const name = textOf(member.name)
-        if (still && name === 'prototype' && METHODS.has(member.kind)) report('class_member', member.name, name)
-        if (member.kind === K.Constructor && member.body && !still) {
-          if (has(member, K.AsyncKeyword)) report('class_member', member, 'constructor')
-          else if (first !== null) report('duplicate_constructor', member, '', first)
-          first ??= member
-        } else if (!still && name === 'constructor' && METHODS.has(member.kind) && member.kind !== K.Constructor) {
-          if (member.name.kind !== K.ComputedPropertyName) report('class_member', member.name, name)
-        }
-      }
-    }
-
-    function privateNames(members) {
-      const names = new Map()
-      for (const member of members) {
-        const { name } = member
-        if (name?.kind !== K.PrivateIdentifier || (FUNCTIONS.has(member.kind) && !member.body)) continue
-        const text = textOf(name)
-        if (text === '#constructor') report('class_member', name, text)
-        const known = names.get(text)
-        if (known === undefined) names.set(text, [member])
-        else if (known.length > 1 || !pairs(known[0], member)) report('redeclared', name, text, known[0].name)
-        else known.push(member)
-      }
-      return names
-    }
-
     // Statements.
 
     function block(node, context) {
-      put(node.statements ?? node.clauses, { ...context, scope: scope(context.strict ? 'strict' : 'block', context.scope) })
+      const own = scope(context.strict ? 'strict' : 'block', context.scope)
+      put(node.statements ?? node.clauses, { ...context, scope: own })
     }
 
     // The name that is caught stands in the block's own scope: `catch (e) { let e }`.
@@ -398,8 +297,8 @@ globalThis.earlyErrors = (() => {
 
     function namespace({ body }, context) {
       if (body === undefined) return
-      const within = { ...initial(context), awaits: context.awaits, superProperty: false, newTarget: false, arguments: true }
-      put(body.statements ?? [body], { ...within, scope: scope('function', null), namespace: true })
+      const within = { ...initial(context), awaits: context.awaits, namespace: true }
+      put(body.statements ?? [body], { ...within, superProperty: false, newTarget: false, arguments: true })
     }
 
     function loop(node, context) {
@@ -431,8 +330,8 @@ globalThis.earlyErrors = (() => {
     function single(node, context, inLoop) {
       const { kind } = node
       const lexical = kind === K.VariableStatement && (node.declarationList.flags & BLOCK_SCOPED) !== 0
-      const special = kind === K.FunctionDeclaration && (inLoop || context.strict || node.asteriskToken || has(node, K.AsyncKeyword))
-      if (kind === K.ClassDeclaration || lexical || special) report('statement', node)
+      const special = inLoop || context.strict || node.asteriskToken || has(node, K.AsyncKeyword)
+      if (kind === K.ClassDeclaration || lexical || (kind === K.FunctionDeclaration && special)) report('statement', node)
     }
 
     function labeled(node, context) {
@@ -462,40 +361,10 @@ globalThis.earlyErrors = (() => {
 
     // Expressions.
 
-    function target(node, context, pattern) {
-      const inner = [[node, pattern]]
-      while (inner.length > 0) {
-        let [at, whole] = inner.pop()
-        while (TRANSPARENT.has(at.kind)) {
-          if (at.kind === K.ParenthesizedExpression) whole = false
-          at = at.expression
-        }
-        if (at.kind === K.Identifier) {
-          if (context.strict && /^(?:eval|arguments)$/.test(textOf(at))) report('strict_name', at, textOf(at))
-        } else if (at.kind === K.PropertyAccessExpression || at.kind === K.ElementAccessExpression) {
-          if (at.flags & OPTIONAL_CHAIN) report('assignment_target', at)
-        } else if (whole && at.kind === K.ArrayLiteralExpression) {
-          rest(at.elements, ({ kind }) => kind === K.SpreadElement)
-          for (const element of at.elements) {
-            if (element.kind === K.OmittedExpression) continue
-            const value = element.kind === K.SpreadElement ? element.expression : defaulted(element)
-            inner.push([value, true])
-          }
-        } else if (whole && at.kind === K.ObjectLiteralExpression) {
-          patterns.add(at)
-          rest(at.properties, ({ kind }) => kind === K.SpreadAssignment)
-          for (const entry of at.properties) {
-            if (entry.kind === K.PropertyAssignment) inner.push([defaulted(entry.initializer), true])
-            else if (entry.kind === K.SpreadAssignment) inner.push([entry.expression, true])
-            else if (entry.kind !== K.ShorthandPropertyAssignment) report('assignment_target', entry)
-          }
-        } else report('assignment_target', at)
-      }
-    }
-
     function binary(node, context) {
       const operator = node.operatorToken.kind
-      if (operator >= K.FirstAssignment && operator <= K.LastAssignment) target(node.left, context, operator === K.EqualsToken)
+      const assigns = operator >= K.FirstAssignment && operator <= K.LastAssignment
+      if (assigns) target(node.left, context, operator === K.EqualsToken)
       else if (mixes(operator, node.left) || mixes(operator, node.right)) report('mixed_operators', node.operatorToken)
       put([node.left, node.right], context)
     }
@@ -542,13 +411,20 @@ globalThis.earlyErrors = (() => {
       if (callee.kind === K.SuperKeyword) {
         if (!context.superCall) report('super_call', callee)
       } else if (callee.kind === K.ImportKeyword) {
-        if (args.length < 1 || args.length > 2 || args.some(({ kind }) => kind === K.SpreadElement)) report('import_call', node)
+        const spread = args.some(({ kind }) => kind === K.SpreadElement)
+        if (args.length < 1 || args.length > 2 || spread) report('import_call', node)
       } else {
         // `await (…)` is a call for the parser where nothing can be awaited.
         if (isModule && callee.kind === K.Identifier && textOf(callee) === 'await') report('await', callee)
         put([callee], context)
       }
       put(args, context)
+    }
+
+    function jsxAttribute(node, context) {
+      const { initializer } = node
+      if (initializer?.kind === K.JsxExpression && !initializer.expression) report('empty_attribute', node)
+      put([initializer], context)
     }
 
     function remove(node, context) {
@@ -570,86 +446,11 @@ globalThis.earlyErrors = (() => {
       if (/[^dgimsuvy]|(.).*\1/.test(flags)) report('regular_expression', node, flags)
     }
 
-    // Modules.
-
-    function imports(node, context, around) {
-      const clause = node.importClause
-      if (!around.top || clause === undefined) return
-      const named = clause.namedBindings
-      const all = [clause, ...(named?.kind === K.NamespaceImport ? [named] : (named?.elements ?? []))]
-      for (const entry of all) {
-        if (entry.name === undefined) continue
-        if (clause.isTypeOnly || entry.isTypeOnly) types.add(textOf(entry.name))
-        else declare(entry.name, 'import', context)
-      }
-    }
-
-    function exportsOf(statements) {
-      const listed = new Map()
-      const own = new Map()
-      for (const node of statements) {
-        if (node.kind === K.ExportDeclaration && !node.isTypeOnly && node.exportClause) exported(node, listed, own)
-        else if (node.kind === K.ExportAssignment && !node.isExportEquals) once('default', node, listed, own)
-        else if (has(node, K.ExportKeyword) && !has(node, K.DeclareKeyword) && !isTypeOnly(node) && !isHead(node)) {
-          if (has(node, K.DefaultKeyword)) once('default', node, listed, own)
-          else for (const name of declared(node)) declaredOnce(name, listed, own)
-        }
-      }
-    }
-
-    function exported(node, listed, own) {
-      const clause = node.exportClause
-      if (clause.kind === K.NamespaceExport) return once(textOf(clause.name), clause.name, listed, own)
-      for (const entry of clause.elements) {
-        if (entry.isTypeOnly) continue
-        once(textOf(entry.name), entry.name, listed, own)
-        const local = entry.propertyName ?? entry.name
-        const name = textOf(local)
-        if (!node.moduleSpecifier && !top.names.has(local.escapedText) && !types.has(name)) report('undefined_export', local, name)
-      }
-    }
-
-    function once(name, node, listed, own) {
-      const known = listed.get(name) ?? own.get(name)
-      if (known !== undefined) report('duplicate_export', node, name, known)
-      else listed.set(name, node)
-    }
-
-    // Two declarations of one name are no second export: they are a second declaration.
-    function declaredOnce(name, listed, own) {
-      const known = listed.get(textOf(name))
-      if (known !== undefined) report('duplicate_export', name, textOf(name), known)
-      else own.set(textOf(name), name)
-    }
   }
 
-  const defaulted = (node) =>
-    node.kind === K.BinaryExpression && node.operatorToken.kind === K.EqualsToken ? node.left : node
-  // A getter and a setter of one private name.
-  const pairs = (one, other) =>
-    one.kind !== other.kind &&
-    [one, other].every(({ kind }) => kind === K.GetAccessor || kind === K.SetAccessor) &&
-    has(one, K.StaticKeyword) === has(other, K.StaticKeyword)
-  const isTypeOnly = ({ kind }) =>
-    kind === K.InterfaceDeclaration || kind === K.TypeAliasDeclaration || kind === K.ModuleDeclaration ||
-    kind === K.ImportEqualsDeclaration
-  const isHead = (node) => node.kind === K.FunctionDeclaration && node.body === undefined
   const isModuleItem = (node) =>
     node.kind === K.ImportDeclaration || node.kind === K.ExportDeclaration || node.kind === K.ExportAssignment ||
     (node.modifiers !== undefined && node.kind !== K.Parameter && has(node, K.ExportKeyword))
-
-  // The names that a declaration at the top binds.
-  function declared(node) {
-    if (node.kind !== K.VariableStatement) return node.name ? [node.name] : []
-    const found = []
-    const inner = node.declarationList.declarations.map(({ name }) => name)
-    while (inner.length > 0) {
-      const name = inner.pop()
-      if (name.kind === K.Identifier) found.push(name)
-      else for (const element of name.elements) if (element.name) inner.push(element.name)
-    }
-    return found
-  }
 
   return earlyErrors
 })()

@@ -104,10 +104,11 @@ class Source:
     `early` is None where code does not parse. `classes` are words where class names stand; `loose` holds the words of
     each other literal with a dash or a colon. `attributes` and `properties` are colors, as far as they are known, with
     the attribute or the key that they belong to; `literals` are colors that the code uses in some other way
-    (`colors.js` says what counts), and `variables` those that a palette in it defines. `sheets` is CSS in `<style>`, in
-    `__html` and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with
-    `HOLE` for what is put into it; `imports` are module names; `grounds` may be the page's background. `unread` names
-    the limit that kept the parser from reading on, and `end` is the offset up to which it came.
+    (`colors.js` says what counts), and `variables` those that a palette in it defines; `constants` are colors that
+    other files may import (path, text, and whether this file uses it itself). `sheets` is CSS in `<style>`, in `__html`
+    and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with `HOLE` for what is
+    put into it; `imports` are module names; `grounds` may be the page's background. `unread` names the limit that kept
+    the parser from reading on, and `end` is the offset up to which it came.
     """
 
     errors: tuple[ParseError, ...] = ()
@@ -120,6 +121,7 @@ class Source:
     properties: tuple[tuple[str, str], ...] = ()
     literals: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    constants: tuple[tuple[str, str, bool], ...] = ()
     sheets: tuple[str, ...] = ()
     inline: tuple[str, ...] = ()
     markup: tuple[str, ...] = ()
@@ -141,9 +143,9 @@ def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
     """
     readable = _readable(code[:MAX_CHARACTERS])
     answer = _asked("readSource", readable, kind.value)
-    found: dict[str, Any] = {"complex": True} if answer is None else json.loads(answer)
-    if "complex" in found:
-        return Source(unread="too_complex")
+    found: dict[str, Any] = {"unread": "too_complex"} if answer is None else json.loads(answer)
+    if "unread" in found:
+        return Source(unread=found["unread"])
     source = _source(found, code, readable)
     if source.unread == "too_large":
         # Where the text was cut, errors are the cut's.
@@ -232,7 +234,10 @@ _REFUSAL = re.compile(r"undefined:(?P<line>\d+): SyntaxError: (?P<message>[^\n]*
 
 
 def _offset_of(code: str, line: int, column: int) -> int:
-    """The offset of a column (in UTF-16 units, from 0) of a line (from 1); the end for a line behind the last one."""
+    """The offset of a column (in UTF-16 units, from 0) of a line (from 1); the end for a line behind the last one, the
+    beginning for one before the first: V8 places some errors in what it puts around a script."""
+    if line < 1:
+        return 0
     lines = code.split("\n")
     if line > len(lines):
         return len(code)
@@ -253,6 +258,7 @@ def _source(found: dict[str, Any], code: str, readable: str) -> Source:
         properties=tuple((name, text) for name, text in found["properties"]),
         literals=tuple(found["literals"]),
         variables=tuple((name, text) for name, text in found["variables"]),
+        constants=tuple((path, text, used) for path, text, used in found["constants"]),
         sheets=tuple(found["sheets"]),
         inline=tuple(found["inline"]),
         markup=tuple(found["markup"]),
@@ -329,7 +335,16 @@ def _engine() -> _Engine:
 
 
 # In the order in which they use one another.
-_FILES = ("typescript_parser", "early_errors", "scripts", "names", "colors", "reader", "pieces")
+_FILES = (
+    "typescript_parser",
+    "early_names",
+    "early_errors",
+    "scripts",
+    "names",
+    "colors",
+    "reader",
+    "pieces",
+)
 _FUNCTIONS = ("readSource", "compileScript", "refusedHandlers", "checkPieces")
 
 
@@ -338,14 +353,6 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in (
-        "typescript_parser.js",
-        "early_errors.js",
-        "scripts.js",
-        "names.js",
-        "colors.js",
-        "reader.js",
-        "pieces.js",
-    ):
-        v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
+    for name in _FILES:
+        v8.eval(files("scorers.jsx").joinpath(f"{name}.js").read_text("utf-8"))
     return _Engine(v8, {name: cast("JSFunction", v8.eval(name)) for name in _FUNCTIONS})

@@ -32,6 +32,7 @@ globalThis.Names = (() => {
   class Names {
     constructor() {
       this.declared = new Map() // name → { at, end, … }, in text order: where it is declared, and what it stands for
+      this.imported = new Map() // local name → name in the file that it comes from
       this.bound = new Set() // parameters that are declared already
       this.scopes = [] // ends of the blocks around
       this.members = new Map()
@@ -42,6 +43,15 @@ globalThis.Names = (() => {
     }
 
     // -------------------------------------------------------------------------------- what the walk hands over
+
+    importing(node) {
+      const { name, namedBindings } = node.importClause ?? {}
+      if (name) this.imported.set(textOf(name), textOf(name))
+      if (namedBindings?.name) this.imported.set(textOf(namedBindings.name), '')
+      for (const element of namedBindings?.elements ?? []) {
+        this.imported.set(textOf(element.name), textOf(element.propertyName ?? element.name))
+      }
+    }
 
     // The rest of a block or a function, in which its names are known.
     enter(node) {

@@ -64,6 +64,7 @@ def contents_of(source: Source) -> Contents:
         color_attributes=(*(text for _, text in source.attributes), *markup.color_attributes),
         literals=source.literals,
         variables=source.variables,
+        constants=source.constants,
         imports=source.imports,
         grounds=source.grounds,
     )

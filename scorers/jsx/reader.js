@@ -6,7 +6,8 @@
 //   early       [rule, offset, name, earlier offset or -1] of early_errors.js; null for code that does not parse
 //   lint        [rule, offset, name]: what parses, though React refuses it or warns; null for code that does not parse
 //   deep        offset from which on the code nests too deeply for the stack, or null; nothing beyond it was read
-//   complex     true for code that keeps the parser looking ahead for too long; nothing else is said of it
+//   unread      'too_complex' for code that keeps the parser looking ahead for too long, 'parser_failed' for code on which
+//               the compiler itself fails; nothing else is said of it
 //   refused     true for a page's script that V8 does not compile, and of which `early` does not say why
 //   tags        names of the elements, in the order of their opening tags
 //   classes     words of the literals that stand where class names do
@@ -14,6 +15,7 @@
 //   attributes  [name, text] and properties [name, text]: colors, as far as they are known, of an attribute, of a key
 //   literals    colors that the code uses in some other way; colors.js says what counts
 //   variables   [name, text]: colors that a palette in code defines
+//   constants   [path, text, used]: colors in constants of the file itself, and whether one of its color places has it
 //   sheets      CSS in `<style>`, in `__html` and in the templates of styled components
 //   inline      CSS that a script sets as an element's style
 //   markup      HTML in literals, with `HOLE` for what a script puts into it
@@ -44,9 +46,9 @@ globalThis.readSource = (() => {
   // What sets an attribute or a property by its name; what finds or names things.
   const SETTERS = new Set(['setAttribute', 'attr', 'css', 'setProperty'])
   const LOOKUPS = new Set(
-    ('$ jQuery querySelector querySelectorAll getElementById getElementsByClassName getElementsByTagName closest matches ' +
-      'contains hasClass addEventListener removeEventListener createElement createElementNS getContext getItem setItem ' +
-      'removeItem fetch log warn error on off emit getAttribute removeAttribute hasAttribute').split(' '),
+    ('$ jQuery querySelector querySelectorAll getElementById getElementsByClassName getElementsByTagName closest ' +
+      'matches contains hasClass addEventListener removeEventListener createElement createElementNS getContext getItem ' +
+      'setItem removeItem fetch log warn error on off emit getAttribute removeAttribute hasAttribute').split(' '),
   )
   // Properties whose text is shown, or names something.
   const PLAIN_TEXT = new Set('id name type value title alt src href textContent innerText placeholder'.split(' '))
@@ -83,8 +85,9 @@ globalThis.readSource = (() => {
         const found = kind === 'script' || kind === 'module' ? readScript : read
         return JSON.stringify({ ...found(code.slice(0, length), kind), deep: length < code.length ? length : null })
       } catch (error) {
-        if (error instanceof typescript.Exhausted) return '{"complex": true}'
-        if (!(error instanceof RangeError)) throw error
+        if (error instanceof typescript.Exhausted) return '{"unread": "too_complex"}'
+        // An assertion of the compiler's own: it fails on some texts, such as `@a export await b`.
+        if (!(error instanceof RangeError)) return '{"unread": "parser_failed"}'
         length = Math.floor(length / 2)
       }
     }
@@ -121,7 +124,7 @@ globalThis.readSource = (() => {
       const wrapped = `${code.slice(0, start)}<>${code.slice(start)}\n</>`
       const fragment = parse(wrapped, kind)
       if (fragment.parseDiagnostics.length === 0) {
-        const early = earlyErrors(fragment, 'file').map(([rule, at, name, first]) => [rule, at - 2, name, Math.max(first - 2, -1)])
+        const early = earlyErrors(fragment, 'file').map(([rule, at, name, first]) => [rule, at - 2, name, first - 2])
         return { ...walk(fragment, wrapped, 2), early }
       }
     }
@@ -139,7 +142,7 @@ globalThis.readSource = (() => {
     const colors = makeColors()
     const found = {
       lint: lintable ? [] : null, early: null, tags: [], classes: [], loose: [], attributes: [], properties: [], literals: [],
-      variables: [], sheets: [], inline: [], markup: [], imports: [], colors,
+      variables: [], constants: [], sheets: [], inline: [], markup: [], imports: [], colors,
     }
     const closings = new Map()
     const openings = new Map()
@@ -193,6 +196,8 @@ globalThis.readSource = (() => {
     const around = place.owner === undefined ? place : colors.use(node, place)
     switch (node.kind) {
       case K.ImportDeclaration:
+        colors.importing(node)
+      // falls through
       case K.ExportDeclaration:
         if (node.moduleSpecifier) found.imports.push(textOf(node.moduleSpecifier))
         return []
@@ -304,6 +309,7 @@ globalThis.readSource = (() => {
     inside.push([node.initializer, placeOf('properties', name, kind)])
     if (name === '___html') found.colors.markups.push(node.initializer)
     else if (PALETTES.has(name)) found.colors.palettes.push(node.initializer)
+    else if (node.initializer.properties) found.colors.serie(name, node.initializer)
     return inside
   }
 
@@ -318,7 +324,8 @@ globalThis.readSource = (() => {
     const setter = SETTERS.has(name) && isText(args[0]) ? setting(args[0].text) : null
     if (setter !== null) return [[callee, around], ...args.slice(1).map((argument) => [argument, setter])]
     if (LOOKUPS.has(name)) {
-      return [[callee, around], ...args.map((argument) => [argument, isText(argument) ? { kind: 'other' } : without(around)])]
+      const looked = (argument) => (isText(argument) ? { kind: 'other' } : without(around))
+      return [[callee, around], ...args.map((argument) => [argument, looked(argument)])]
     }
     const list = textOf(callee.expression?.name) === 'classList'
     const inside = CLASS_CALLS.has(name) || list ? { kind: 'names', keyed: KEYED_CALLS.has(name) } : without(around)
@@ -352,9 +359,10 @@ globalThis.readSource = (() => {
 
   function isConfig(node) {
     let at = node
-    while (at.kind === K.SatisfiesExpression || at.kind === K.AsExpression || at.kind === K.ParenthesizedExpression) at = at.expression
+    while ([K.SatisfiesExpression, K.AsExpression, K.ParenthesizedExpression].includes(at.kind)) at = at.expression
     if (at.kind === K.CallExpression && at.arguments.length === 1) [at] = at.arguments
-    return at.kind === K.ObjectLiteralExpression && at.properties.some(({ name }) => /^(?:theme|content|presets)$/.test(textOf(name)))
+    if (at.kind !== K.ObjectLiteralExpression) return false
+    return at.properties.some(({ name }) => /^(?:theme|content|presets)$/.test(textOf(name)))
   }
 
   // `'<p class="' + name + '">'`: HTML in pieces, read as one text with holes.
@@ -391,7 +399,8 @@ globalThis.readSource = (() => {
     else if (around.list === 'inline') found.inline.push(pieces.map(({ text }) => text).join(' '))
     else {
       pieces.forEach(({ text }, index) => {
-        literal(text.slice(index > 0 ? wordEnd(text) : 0, index < pieces.length - 1 ? wordStart(text) : text.length), around, found)
+        const start = index > 0 ? wordEnd(text) : 0
+        literal(text.slice(start, index < pieces.length - 1 ? wordStart(text) : text.length), around, found)
       })
     }
     for (const span of node.templateSpans) inside.push([span.expression, around])

@@ -1,5 +1,5 @@
-// Whether a page's scripts compile, asked of V8 itself, which compiles them and runs nothing: a function made of text is
-// compiled when it is made, and these are never called. Runs in the embedded engine, after typescript_parser.js.
+// Whether a page's scripts compile, asked of V8 itself, which compiles them and runs nothing: a function made of text
+// is compiled when it is made, and these are never called. Runs in the embedded engine, after typescript_parser.js.
 //
 // `scripts.compiles(file, code, kind)` is true where the code compiles as a 'script' or a 'module'; `file` is its tree.
 // `compileScript(code, kind)` throws V8's SyntaxError, whose message has the place when nobody catches it, one line
@@ -50,20 +50,30 @@ globalThis.scripts = (() => {
       const node = waiting.pop()
       const start = typescript.skipTrivia(file.text, node.pos)
       if (node.kind === K.ImportDeclaration || node.kind === K.ExportDeclaration) {
-        if (top.has(node)) found.push([start, node.end, ''])
+        if (top.has(node) && !isTyped(node)) found.push([start, node.end, ''])
         continue
       }
       // `void 0,` before a value keeps a function or a class without a name an expression.
-      if (node.kind === K.ExportAssignment && top.has(node)) found.push([start, typescript.skipTrivia(file.text, node.expression.pos), 'void 0,'])
+      if (node.kind === K.ExportAssignment && top.has(node) && !node.isExportEquals) {
+        found.push([start, typescript.skipTrivia(file.text, node.expression.pos), 'void 0,'])
+      }
       const exported = node.modifiers?.find(({ kind }) => kind === K.ExportKeyword)
       if (exported) {
         const byDefault = node.modifiers.find(({ kind }) => kind === K.DefaultKeyword)
-        found.push([start, (byDefault ?? exported).end, byDefault && !node.name ? 'void 0,' : ''])
+        const before = typescript.skipTrivia(file.text, exported.pos)
+        found.push([before, (byDefault ?? exported).end, byDefault && !node.name ? 'void 0,' : ''])
       }
-      if (node.kind === K.MetaProperty && node.keywordToken === K.ImportKeyword) found.push([start, node.end, 'new.target'])
+      const meta = node.kind === K.MetaProperty && node.keywordToken === K.ImportKeyword
+      if (meta) found.push([start, node.end, 'new.target'])
       forEachChild(node, (child) => void waiting.push(child))
     }
     return found.sort((a, b) => a[0] - b[0])
+  }
+
+  // What only TypeScript imports and exports stays where it is, for V8 to refuse it.
+  function isTyped({ isTypeOnly, importClause, exportClause }) {
+    const elements = importClause?.namedBindings?.elements ?? exportClause?.elements ?? []
+    return isTypeOnly || importClause?.isTypeOnly || elements.some((element) => element.isTypeOnly)
   }
 
   function refusedHandlers(codes) {

@@ -44,6 +44,8 @@ _MAX_TRIES = 64
 _NUMBER = re.compile(r"[0-9]+")
 # Where numbers are looked at: enough for `NUMBERED_REPEATS` of a line.
 _NUMBERED_WINDOW = 40_000
+# No phrase that is longer fits in there as often as it would have to.
+_LONGEST_COUNTED = 4_000
 # How many of the steps between a number and its next ones have to be the same, so that it counts.
 _STEADY = 0.9
 # Python reads no longer numbers than 4,300 digits; these tell whether one counts.
@@ -108,7 +110,10 @@ def _periods(tail: str) -> Iterator[int]:
 
 def _counts_on(tail: str, *, truncated: bool) -> bool:
     """Whether the tail is one phrase over and over but for its numbers."""
-    # Digits alone are what differs, so phrases have one length; a phrase of one number each is the least there is.
+    # Most texts are told from a loop by their last lines.
+    if not any(_periods(_NUMBER.sub("0", tail[-_LONGEST_COUNTED:]))):
+        return False
+    # With one digit for each number, phrases that differ in their numbers are the same.
     alike = _NUMBER.sub("0", tail)
     factor = 1 if truncated else _ENDED_FACTOR
     for period in _periods(alike):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 _HUES = (25, 48, 70, 95, 131, 150, 163, 183, 215, 237, 260, 277, 293, 304, 322, 354)
 _BLUE = 260
@@ -23,7 +24,7 @@ def themed_page(chance: random.Random, *, blue: bool) -> str:
     return f"```css\n{_sheet(theme, form)}\n```\n\n```tsx\n{code}\n```\n"
 
 
-def _sheet(theme: dict[str, tuple[float, float, float]], form: str) -> str:
+def _sheet(theme: Mapping[str, tuple[float, float, float]], form: str) -> str:
     grays = {"background": "#ffffff", "foreground": "#0a0a0a", "card": "#fafafa", "border": "#e5e5e5"}
     grays |= {"muted": "#f5f5f5", "muted-foreground": "#737373"}
     values = {name: _value(color, form) for name, color in theme.items()}

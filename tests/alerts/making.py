@@ -61,7 +61,7 @@ def page(
         classes=tuple(sorted(used.items())),
         shape=tuple(sorted(own + gram % 1000 if rng.random() < changed else gram for gram in grams)),
         fingerprint=f"{position} {step}",
-        lightness=lightness or rng.choice(("light", "dark")),
+        lightness=lightness or ("light", "dark")[position % 2],
     )
 
 

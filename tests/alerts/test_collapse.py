@@ -156,6 +156,16 @@ def test_answers_that_are_gray_dark_or_of_one_template_are_no_collapse() -> None
         assert not alarms(of(writer, 150, 200), rule, references=answers)
 
 
+def test_pages_of_one_brand_blue_are_a_collapse_only_where_the_answers_are_not() -> None:
+    def brand(position: int, step: int) -> Sample:
+        return page(position, step, hue="red" if position % 16 == 7 else "blue")
+
+    answers = scorers.aggregate([page(i, 0) for i in range(N)])
+    for rule in (Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER):
+        assert not alarms(of(brand, 100, 150, 200), rule)
+        assert alarms(of(brand, 100, 150, 200), rule, references=answers)
+
+
 def test_what_the_validation_answers_look_like_is_no_collapse() -> None:
     answers = scorers.aggregate([blue(i, 0) for i in range(N)])
     for rule in (Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER):

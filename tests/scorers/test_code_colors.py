@@ -3,6 +3,10 @@
 import pytest
 
 from scorers import Completion, Language, score_sample
+from scorers.language import READERS
+from scorers.measures.classes import count_classes
+from scorers.measures.colors import count_colors
+from scorers.page import make_page
 
 RED, BLUE = "#ef4444", "#3b82f6"
 # `#R` and `#B` stand for a red and a blue.
@@ -41,6 +45,8 @@ ROWS = {
     "palette": ("createTheme({ palette: { a: { main: '#R' } } }); <A color='a' sx={{ bgcolor: 'a.main' }} />", "rr"),
     "palette nobody names": ("createTheme({ palette: { primary: { main: '#R' } } })", "r"),
     "theme object": ("const theme = { colors: { a: '#R' } }; styled.b`color: ${(p) => p.theme.colors.a}`", "r"),
+    "flat theme": ("const theme = { a: '#R' }; styled.b`color: ${(p) => p.theme.a}; fill: ${p => p.theme.a}`", "rr"),
+    "chart": ("const c = { a: { label: 'A', color: '#R' } }; <Bar fill='var(--color-a)' />", "rr"),
     "canvas": ("ctx.fillStyle = '#R'; el.style.background = 'blue'", "rb"),
     "prop": ("<Globe options={{ tint: '#R' }} shades={['#B']} />", "rb"),
     "gradient in a constant": ("const G = 'linear-gradient(90deg, #R, #B)'; export default G", "rb"),
@@ -91,6 +97,33 @@ def test_what_only_looks_like_a_color_in_code_is_none(code: str) -> None:
 )
 def test_a_color_that_is_defined_elsewhere_is_unresolved(code: str, expected: str) -> None:
     assert counted(code) == expected
+
+
+IMPORTS = {
+    "member": ("import { C } from './c'; <p style={{ color: C.a }} />", "r"),
+    "renamed": ("import { C as D } from './c'; <p style={{ color: D.a, background: D.a }} />", "rr"),
+    "namespace": ("import * as T from './c'; <p style={{ color: T.C.b }} />", "b"),
+    "index": ("import { LIST } from './c'; <i fill={LIST[n]} stroke={LIST[1]} />", "rbb"),
+    "template": ("import { C } from './c'; styled.b`color: ${C.a}`", "r"),
+    "own one of the name": ("import { C } from './c'; const F = (C) => <p style={{ color: C.a }} />", ""),
+    "not in the answer": ("import { C } from './c'; <p style={{ color: C.z }} />", "?"),
+}
+
+
+@pytest.mark.parametrize(("code", "expected"), IMPORTS.values(), ids=IMPORTS)
+@pytest.mark.parametrize("language", [Language.TS, Language.TSX])
+def test_colors_are_followed_into_the_other_files_of_an_answer(code: str, expected: str, language: Language) -> None:
+    constants = f"export const C = {{ a: '{RED}', b: '{BLUE}' }} as const; export const LIST = ['{RED}', '{BLUE}']"
+    files = [READERS[Language.TSX](code).contents, READERS[language](constants).contents]
+    page = make_page(files)
+    found = count_colors(page, count_classes(page))
+    counts = {**found.tokens, "?": found.unresolved}
+    own = "".join(sorted(name[0] * count for name, count in counts.items()))
+    if language is Language.TS:
+        assert own == "".join(sorted(expected))
+    else:
+        # What nobody imports of a component's file counts once, where it stands.
+        assert set(own) >= {"r", "b"}
 
 
 def test_a_long_style_sheet_is_read_whole() -> None:

@@ -248,7 +248,8 @@ _SOUP = st.lists(st.sampled_from(_PIECES), max_size=60).map("".join)
 def test_any_text_gets_an_outcome(text: str, truncated: bool, language: Language | None) -> None:
     sample = score_sample(Completion(text, truncated=truncated, language=language))
     assert Sample.from_dict(sample.to_dict()) == sample
-    assert sample.outcome is not Outcome.VALID or not sample.errors
+    beside = ("script-", "early_")
+    assert sample.outcome is not Outcome.VALID or all(error.code.startswith(beside) for error in sample.errors)
 
 
 @settings(max_examples=300, deadline=None)

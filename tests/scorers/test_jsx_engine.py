@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scorers.jsx import engine
 from scorers.jsx.check import check_jsx
-from scorers.jsx.engine import MAX_CHARACTERS, read_source
+from scorers.jsx.engine import MAX_CHARACTERS, Kind, read_source
 
 BROKEN = "const a = <b>x</c>"
 
@@ -62,6 +62,26 @@ def test_a_busy_machine_says_the_same_as_an_idle_one() -> None:
         for process in busy:
             process.kill()
             process.wait()
+
+
+def test_where_the_compiler_itself_fails_the_code_is_called_so() -> None:
+    assert _issues("@a export await b C {}") == ["parser_failed"]
+    assert _issues(BROKEN + "// after a failure") == ["mismatched_tag"]
+
+
+@given(
+    st.lists(
+        st.sampled_from(("{", "}", "(", ")", "=>", "a", "=", "class A", "#x", ";", "export ", "import ", "await "))
+    )
+    | st.lists(st.sampled_from(("const a", "let a", "function a", "() ", "`", "'", "<a", ">", "[", "...", ":", "\n")))
+)
+@settings(deadline=None, max_examples=150)
+def test_any_text_has_a_verdict_as_a_script_and_as_a_module(pieces: list[str]) -> None:
+    code = "".join(pieces)
+    for kind in (Kind.SCRIPT, Kind.MODULE, Kind.JS, Kind.TS):
+        source = read_source(code, kind)
+        assert source.unread in (None, "parser_failed")
+        assert all(0 <= error.offset <= len(code) for error in (*source.errors, *(source.early or ())))
 
 
 def test_no_clock_decides() -> None:

@@ -15,6 +15,7 @@ BODIES = {
     "light gradient": ("<body class='bg-linear-to-r from-blue-50 to-indigo-100'>x</body>", "light"),
     "style": ("<body style='background: #000'>x</body>", "dark"),
     "thin": ("<body><div class='min-h-screen bg-black/10'>x</div></body>", "light"),
+    "worn dark": ("<body class='dark bg-white dark:bg-gray-900'>x</body>", "dark"),
     "defined elsewhere": ("<body class='bg-background'>x</body>", ""),
 }
 SHEETS = {
@@ -65,6 +66,13 @@ def test_components_have_a_background_too(code: str, expected: str) -> None:
 def test_a_fragment_is_known_by_its_outermost_element() -> None:
     assert lightness("<section class='bg-gray-900'><div class='bg-white'>x</div></section>") == "dark"
     assert lightness("<div class='p-4'><div class='bg-gray-900'>x</div></div>") == ""
+
+
+def test_a_page_that_wears_dark_has_the_dark_variables() -> None:
+    css = ":root { --background: #fff } .dark { --background: 0 0% 5% } body { @apply bg-background }"
+    page = document("<body><p>x</p></body>", css)
+    assert lightness(page) == "light"
+    assert lightness(page.replace("<html lang", "<html class='dark' lang")) == "dark"
 
 
 def test_a_document_whose_css_lies_elsewhere_is_unknown() -> None:

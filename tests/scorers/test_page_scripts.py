@@ -159,4 +159,15 @@ def test_a_script_that_is_cut_off_has_no_error_of_its_own(end: str) -> None:
 
 def test_more_scripts_than_are_read_are_named() -> None:
     sample = _score(_page("<script>a</script>\n" * (MAX_SCRIPTS + 2)))
-    assert [(e.code, e.line) for e in sample.errors] == [("too_large", 4 + MAX_SCRIPTS)]
+    assert [(e.code, e.line) for e in sample.errors] == [("script-too_large", 4 + MAX_SCRIPTS)]
+
+
+def test_a_broken_script_beside_a_page_is_a_script_error_of_the_page() -> None:
+    sample = score_sample(Completion("```html\n<p>a</p>\n```\n\n```js\nconst a = f(\n```\n"))
+    assert (sample.outcome, sample.script_errors) == (Outcome.VALID, 1)
+    assert [error.code for error in sample.errors] == ["script-ts1005"]
+
+
+def test_a_script_that_is_too_deep_is_named() -> None:
+    sample = _score(_page(_script("(" * 50_000)))
+    assert (sample.outcome, [e.code for e in sample.errors]) == (Outcome.VALID, ["script-too_deep"])

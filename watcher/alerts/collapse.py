@@ -22,8 +22,9 @@ class Channel:
     `sign` is +1 where rising is bad, -1 where falling is. Since a value at or beyond `good` was seen, a change of at
     least `change` (a share of the former value where it is `relative`) counts if it ends at or beyond `warn`. A run
     that never was good has collapsed beyond `collapse`, which is worse than a change in any case. Where healthy pages
-    of some sets lie beyond it, it is not `absolute`: it tells only how bad a change is. `limits` are the settings that
-    this comes from.
+    of some sets lie beyond it, it is not `absolute`: it tells only how bad a change is. Where no validation answers are
+    known, which tell what is usual, `alone` counts in its place: what no set of real pages shows. `limits` are the
+    settings that this comes from.
     """
 
     measure: Measure
@@ -35,6 +36,7 @@ class Channel:
     warn: float | None = None
     collapse: float | None = None
     absolute: bool = True
+    alone: float | None = None
     relative: bool = False
     share: bool = False
 
@@ -77,7 +79,8 @@ def colors_collapsed(view: View, settings: AlertSettings) -> Finding | None:
         warn=settings.hue_warn,
         change=settings.hue_drop,
         collapse=settings.hue_collapse,
-        limits=("hue_good", "hue_warn", "hue_drop", "hue_collapse"),
+        alone=settings.hue_alone,
+        limits=("hue_good", "hue_warn", "hue_drop", "hue_collapse", "hue_alone"),
     )
     return first_of((family, hue), view, settings)
 
@@ -92,7 +95,14 @@ def blue_purple_takeover(view: View, settings: AlertSettings) -> Finding | None:
         warn=settings.blue_purple_warn,
         change=settings.blue_purple_rise,
         collapse=settings.blue_purple_collapse,
-        limits=("blue_purple_good", "blue_purple_warn", "blue_purple_rise", "blue_purple_collapse"),
+        alone=settings.blue_purple_alone,
+        limits=(
+            "blue_purple_good",
+            "blue_purple_warn",
+            "blue_purple_rise",
+            "blue_purple_collapse",
+            "blue_purple_alone",
+        ),
         share=True,
     )
     return first_of((channel,), view, settings)
@@ -237,8 +247,9 @@ def stuck(channel: Channel, view: View, settings: AlertSettings) -> Finding | No
         return None
     if since_good(channel, known, settings):
         return None
-    mark = channel.collapse if channel.absolute else None
     reference = view.references.get(channel.measure)
+    mark = channel.alone if reference is None and channel.alone is not None else channel.collapse
+    mark = mark if channel.absolute else None
     if mark is None or not all(channel.beyond(_of(channel, entry).value, mark) for entry in last):
         return None
     if reference is not None and channel.sign * (_mean(channel, last) - reference) < channel.change:

@@ -107,8 +107,11 @@ class AlertSettings(BaseModel):
     hue_drop: Bits = 0.5
     """Smallest fall of hue entropy that is worth a warning."""
     hue_collapse: Bits = 0.75
-    """Below this hues have collapsed, whatever was before. Real pages of many hues: 0.78 in one window of a thousand;
-    pages of one hue: 0."""
+    """Below this hues have collapsed, whatever was before, where the validation answers have more. Real pages of many
+    hues: 0.78 in one window of a thousand; pages of one hue: 0."""
+    hue_alone: Bits = 0.1
+    """The same where no validation answers are known: components of one brand blue have 0.16 to 0.93 in windows of
+    64."""
 
     blue_purple_good: Share = 0.6
     """Share of blue to purple up to which a run has been varied once; real pages: 0.13 to 0.58."""
@@ -117,8 +120,11 @@ class AlertSettings(BaseModel):
     blue_purple_rise: Share = 0.2
     """Smallest rise of the share that is worth a warning."""
     blue_purple_collapse: Share = 0.85
-    """Above this blue and purple rule, whatever was before. Real pages of many hues: 0.86 in one window of a thousand;
-    a set with one brand blue: 0.72 to 1."""
+    """Above this blue and purple rule, whatever was before, where the validation answers have less. Real pages of many
+    hues: 0.86 in one window of a thousand."""
+    blue_purple_alone: Share = 0.985
+    """The same where no validation answers are known: components of one brand blue have 0.84 to 0.98 in windows of
+    64."""
 
     hueless_good: Share = 0.65
     """Share of pages without a hue up to which a run has had colors once; real pages 0 to 0.65."""
