@@ -15,7 +15,8 @@ TAG_AT_START = re.compile(r"<(?!https?:|mailto:)[a-z][\w.:-]*(?:[\s/>]|$)|<>|<!-
 MODULE = re.compile(
     r"[ \t]*(?:import\b[ \t]*(?:['\"{*]|type\b|[\w$]+[ \t]*(?:,|[ \t]from\b|$))"
     r"|export[ \t]+(?:default|const|let|var|function|class|async|type|interface|enum|abstract|declare|\{|\*)"
-    r"|(?:const|let|var)[ \t]+(?:[\w$]+[ \t]*[:=]|[{\[])|(?:async[ \t]+)?function\b[ \t]*+(?:\*[ \t]*+)?[\w$]*+[ \t]*+[(<]"
+    r"|(?:const|let|var)[ \t]+(?:[\w$]+[ \t]*[:=]|[{\[])"
+    r"|(?:async[ \t]+)?function\b[ \t]*+(?:\*[ \t]*+)?[\w$]*+[ \t]*+[(<]"
     r"|type[ \t]+\w+[ \t]*(?:=|<[^\n=]*=)|interface[ \t]+\w+[^\n{]*\{|class[ \t]+\w+[ \t]+extends\b"
     r"|['\"]use (?:client|server|strict)['\"]|module\.exports\b|(?:ReactDOM|createRoot)\b[.(])",
 )
