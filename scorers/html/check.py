@@ -24,7 +24,7 @@ Bounds, each with an issue that says so: a tag, or what follows the last one, of
 nothing else is said of the code), `MAX_DEPTH` open elements, and how often text must be read again as markup
 (`too_complex`). In code that is longer than `MAX_PIECE` the tokenizer's own soft errors are not counted.
 
-Not covered: framesets, quirks mode, single-file Vue or Svelte components.
+Not covered: framesets, quirks mode; components of Vue, Svelte and Astro have readers of their own (`scorers.sfc`).
 """
 
 from __future__ import annotations

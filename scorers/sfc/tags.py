@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum, auto
-
-from scorers.html.elements import VOID
 
 
 class Value(Enum):
@@ -16,7 +13,6 @@ class Value(Enum):
     PLAIN = auto()
     QUOTED = auto()
     BRACES = auto()
-    TEMPLATE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +36,6 @@ class StartTag:
     end: int
     attributes: tuple[Attribute, ...] = ()
     closed: bool = False
-
-    @property
-    def void(self) -> bool:
-        """Whether the element has no content by its name."""
-        return self.name in VOID
 
     def get(self, name: str) -> str | None:
         """The value of an attribute, empty for one without a value; None where the tag has no such attribute."""
@@ -87,7 +78,3 @@ class OpenTags:
         (True, False, ('p', 0))
         """
         return self._count.get(name, 0) > 0
-
-
-NAME = re.compile(r"[A-Za-z][^\s/>]*")
-SPACE = re.compile(r"\s*")
