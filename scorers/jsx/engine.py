@@ -131,7 +131,7 @@ def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
     (ParseError(code=0, offset=16, message="Unexpected identifier 'c'", opening=None, opened='', closed=''),)
     """
     readable = _readable(code[:MAX_CHARACTERS])
-    answer = _asked("readSource", readable, kind.value)
+    answer = _asked(f"readSource {kind.value}", readable)
     found: dict[str, Any] = {"unread": "too_complex"} if answer is None else json.loads(answer)
     if "unread" in found:
         return Source(unread=found["unread"])
@@ -158,12 +158,12 @@ def _readable(code: str) -> str:
     return code.encode("utf-8", "replace").decode()
 
 
-def _asked(function: str, *arguments: str) -> str | None:
+def _asked(function: str, argument: str) -> str | None:
     """What a function of the engine answers; None where its memory or its time came to an end."""
     from py_mini_racer import JSEvalException, JSTimeoutException
 
     try:
-        return str(_engine().functions[function](*arguments, timeout_sec=MAX_SECONDS))
+        return str(_engine().functions[function](argument, timeout_sec=MAX_SECONDS))
     except JSEvalException as error:
         if not isinstance(error, JSTimeoutException):
             # A heap that was full once refuses everything from then on.
@@ -176,7 +176,7 @@ def _uncompiled(code: str, kind: Kind) -> ParseError:
     from py_mini_racer import JSEvalException
 
     try:
-        _engine().functions["compileScript"](code, kind.value, timeout_sec=MAX_SECONDS)
+        _engine().functions[f"compileScript {kind.value}"](code, timeout_sec=MAX_SECONDS)
     except JSEvalException as error:
         found = _REFUSAL.match(str(error))
         if found is None:
@@ -288,7 +288,15 @@ def _engine() -> _Engine:
     return _engines[process]
 
 
-_FUNCTIONS = ("readSource", "compileScript", "refusedHandlers")
+# Each takes one text: every further argument of a call costs a way to V8's thread and back.
+_FUNCTIONS = {
+    "refusedHandlers": "refusedHandlers",
+    **{
+        f"{name} {kind.value}": f"(code) => {name}(code, '{kind.value}')"
+        for name in ("readSource", "compileScript")
+        for kind in Kind
+    },
+}
 
 
 def _make_engine() -> _Engine:
@@ -298,4 +306,4 @@ def _make_engine() -> _Engine:
     v8.set_hard_memory_limit(MAX_MEMORY)
     for name in ("typescript_parser.js", "early_names.js", "early_errors.js", "scripts.js", "reader.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
-    return _Engine(v8, {name: cast("JSFunction", v8.eval(name)) for name in _FUNCTIONS})
+    return _Engine(v8, {name: cast("JSFunction", v8.eval(code)) for name, code in _FUNCTIONS.items()})
