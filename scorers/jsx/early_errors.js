@@ -38,7 +38,11 @@ globalThis.earlyErrors = (() => {
     const isModule = goal === 'module' || (goal === 'file' && file.externalModuleIndicator !== undefined)
     const names = earlyNames(goal, isModule, report)
     const { top, types, patterns, declare, declareAll, binding, bound, rest, target } = names
+    // Two stacks in step: what waits, and the context it waits with.
     const waiting = []
+    const contexts = []
+    const found = []
+    const collect = (child) => void found.push(child)
 
     const start = {
       scope: top, top: true, strict: isModule || isStrict(file.statements),
@@ -48,8 +52,7 @@ globalThis.earlyErrors = (() => {
     }
     put(file.statements, start)
     while (waiting.length > 0 && errors.size < MAX_ERRORS) {
-      const [node, context] = waiting.pop()
-      visit(node, context)
+      visit(waiting.pop(), contexts.pop())
     }
     names.exportsOf(file.statements)
     return [...errors.values()].sort((a, b) => a[1] - b[1])
@@ -68,8 +71,16 @@ globalThis.earlyErrors = (() => {
     // Visits nodes next, in their order.
     function put(nodes, context) {
       for (let index = nodes.length - 1; index >= 0; index -= 1) {
-        if (nodes[index] !== undefined) waiting.push([nodes[index], context])
+        if (nodes[index] !== undefined) later(nodes[index], context)
       }
+    }
+
+    // Most nodes are tokens and names, of which nothing is to be said.
+    function later(node, context) {
+      const { kind } = node
+      if (kind < K.Identifier ? kind !== K.RegularExpressionLiteral : kind <= K.LastToken && isPlain(kind, context)) return
+      waiting.push(node)
+      contexts.push(context)
     }
 
     function visit(node, around) {
@@ -172,9 +183,9 @@ globalThis.earlyErrors = (() => {
     }
 
     function inside(node, context) {
-      const found = []
-      forEachChild(node, (child) => void found.push(child))
+      forEachChild(node, collect)
       put(found, context)
+      found.length = 0
     }
 
     // Declarations.
@@ -255,7 +266,7 @@ globalThis.earlyErrors = (() => {
         else if (entry.kind === K.PropertyDeclaration) members.push(...property(entry, member))
         else if (entry.kind === K.ClassStaticBlockDeclaration) members.push([entry.body, initial(member)])
       }
-      for (const entry of members.reverse()) waiting.push(entry)
+      for (const [entry, within] of members.reverse()) later(entry, within)
       put([...(node.modifiers ?? []), ...heritage], strict)
     }
 
@@ -448,6 +459,7 @@ globalThis.earlyErrors = (() => {
 
   }
 
+  const isPlain = (kind, context) => (kind === K.Identifier ? context.arguments : kind !== K.PrivateIdentifier)
   const isModuleItem = (node) =>
     node.kind === K.ImportDeclaration || node.kind === K.ExportDeclaration || node.kind === K.ExportAssignment ||
     (node.modifiers !== undefined && node.kind !== K.Parameter && has(node, K.ExportKeyword))

@@ -23,7 +23,10 @@ globalThis.earlyNames = (() => {
 
   const has = (node, kind) => node.modifiers !== undefined && node.modifiers.some((modifier) => modifier.kind === kind)
   // TypeScript keeps names that begin with two underscores with a third one.
-  const textOf = (node) => (node?.escapedText ?? node?.text ?? '').replace(/^___/, '__')
+  function textOf(node) {
+    const text = node?.escapedText ?? node?.text ?? ''
+    return text.startsWith('___') ? text.slice(1) : text
+  }
   const scope = (kind, outer) => ({ kind, outer, names: new Map() })
   // TypeScript erases these, or gives them a meaning beside that of a value.
   const isTypeOnly = ({ kind }) =>

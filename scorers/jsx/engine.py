@@ -106,9 +106,9 @@ class Source:
     the attribute or the key that they belong to; `literals` are colors that the code uses in some other way
     (`colors.js` says what counts), and `variables` those that a palette in it defines; `constants` are colors that
     other files may import (path, text, and whether this file uses it itself). `sheets` is CSS in `<style>`, in `__html`
-    and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with `HOLE` for what is
-    put into it; `imports` are module names; `grounds` may be the page's background. `unread` names the limit that kept
-    the parser from reading on, and `end` is the offset up to which it came.
+    and in styled components, `inline` what is set as an element's style. `markup` is HTML in literals, with `HOLE` for
+    what is put into it; `imports` are module names; `grounds` may be the page's background. `unread` names the limit
+    that kept the parser from reading on, and `end` is the offset up to which it came.
     """
 
     errors: tuple[ParseError, ...] = ()
@@ -142,7 +142,7 @@ def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
     (ParseError(code=0, offset=16, message="Unexpected identifier 'c'", opening=None, opened='', closed=''),)
     """
     readable = _readable(code[:MAX_CHARACTERS])
-    answer = _asked("readSource", readable, kind.value)
+    answer = _asked(f"readSource {kind.value}", readable)
     found: dict[str, Any] = {"unread": "too_complex"} if answer is None else json.loads(answer)
     if "unread" in found:
         return Source(unread=found["unread"])
@@ -200,12 +200,12 @@ def _readable(code: str) -> str:
     return code.encode("utf-8", "replace").decode()
 
 
-def _asked(function: str, *arguments: str) -> str | None:
+def _asked(function: str, argument: str) -> str | None:
     """What a function of the engine answers; None where its memory or its time came to an end."""
     from py_mini_racer import JSEvalException, JSTimeoutException
 
     try:
-        return str(_engine().functions[function](*arguments, timeout_sec=MAX_SECONDS))
+        return str(_engine().functions[function](argument, timeout_sec=MAX_SECONDS))
     except JSEvalException as error:
         if not isinstance(error, JSTimeoutException):
             # A heap that was full once refuses everything from then on.
@@ -218,7 +218,7 @@ def _uncompiled(code: str, kind: Kind) -> ParseError:
     from py_mini_racer import JSEvalException
 
     try:
-        _engine().functions["compileScript"](code, kind.value, timeout_sec=MAX_SECONDS)
+        _engine().functions[f"compileScript {kind.value}"](code, timeout_sec=MAX_SECONDS)
     except JSEvalException as error:
         found = _REFUSAL.match(str(error))
         if found is None:
@@ -335,17 +335,17 @@ def _engine() -> _Engine:
 
 
 # In the order in which they use one another.
-_FILES = (
-    "typescript_parser",
-    "early_names",
-    "early_errors",
-    "scripts",
-    "names",
-    "colors",
-    "reader",
-    "pieces",
-)
-_FUNCTIONS = ("readSource", "compileScript", "refusedHandlers", "checkPieces")
+_FILES = ("typescript_parser", "early_names", "early_errors", "scripts", "names", "colors", "reader", "pieces")
+# Each takes one text: every further argument of a call costs a way to V8's thread and back.
+_FUNCTIONS = {
+    "refusedHandlers": "refusedHandlers",
+    "checkPieces": "checkPieces",
+    **{
+        f"{name} {kind.value}": f"(code) => {name}(code, '{kind.value}')"
+        for name in ("readSource", "compileScript")
+        for kind in Kind
+    },
+}
 
 
 def _make_engine() -> _Engine:
@@ -355,4 +355,4 @@ def _make_engine() -> _Engine:
     v8.set_hard_memory_limit(MAX_MEMORY)
     for name in _FILES:
         v8.eval(files("scorers.jsx").joinpath(f"{name}.js").read_text("utf-8"))
-    return _Engine(v8, {name: cast("JSFunction", v8.eval(name)) for name in _FUNCTIONS})
+    return _Engine(v8, {name: cast("JSFunction", v8.eval(code)) for name, code in _FUNCTIONS.items()})
