@@ -24,10 +24,12 @@ class Contents:
     `class_names` holds every occurrence of a class name; `loose_names` words from string literals elsewhere in code,
     which are class names only if they are utilities. `sheets` are style sheets, `inline` the CSS of style attributes,
     `properties` the (CSS property, value) pairs of style objects. `color_attributes` are values of `fill` and the like,
-    `literals` color values that code uses elsewhere, `variables` CSS variables that code defines. `scripts` are
-    scripts, `code` the attributes that are code: both may name classes, and a script may configure Tailwind. `imports`
-    are the module names that the file imports. `has_all_css` is false where the CSS of the file lies elsewhere, so that
-    no class can be called dead. `grounds` are elements that may be the page's background, in text order.
+    `literals` color values that code uses elsewhere, `variables` CSS variables that code defines; `constants` are
+    (path, color, whether the file uses it itself) of constants, which other files name as `var(--js-PATH)`. `scripts`
+    are scripts, `code` the attributes that are code: both may name classes, and a script may configure Tailwind.
+    `imports` are the module names that the file imports. `has_all_css` is false where the CSS of the file lies
+    elsewhere, so that no class can be called dead. `grounds` are elements that may be the page's background, in text
+    order.
     """
 
     tags: tuple[str, ...] = ()
@@ -39,6 +41,7 @@ class Contents:
     color_attributes: tuple[str, ...] = ()
     literals: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    constants: tuple[tuple[str, str, bool], ...] = ()
     scripts: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()

@@ -43,7 +43,10 @@ def _css(code: str) -> Reading:
 
 
 def _script(code: str) -> Reading:
-    return Reading(Verdict(()), Contents(scripts=(code,)))
+    """A script beside a page. Its colors are definitions: they count where the page uses them."""
+    found = read_jsx(code)
+    constants = tuple((path, color, True) for path, color, _ in found.constants)
+    return Reading(Verdict(()), Contents(scripts=(code,), variables=found.variables, constants=constants))
 
 
 READERS: Mapping[Language, Reader] = MappingProxyType(

@@ -9,6 +9,7 @@ from itertools import chain
 from scorers.contents import Contents, Ground
 from scorers.css.declarations import declarations
 from scorers.html.class_attributes import applied
+from scorers.imports import imported_variables, unnamed_constants
 from scorers.measures.dead_classes import Mentions, read_mentions
 from scorers.tailwind.theme import Theme, read_theme
 
@@ -55,16 +56,21 @@ def make_page(files: Sequence[Contents], given: Theme | None = None) -> Page:
         styles=tuple(_declared(files, styles)),
         color_attributes=_joined(file.color_attributes for file in files),
         loose_names=_joined(file.loose_names for file in files),
-        literals=_joined(file.literals for file in files),
+        literals=(*_joined(file.literals for file in files), *unnamed_constants(files)),
         theme=theme.over(given) if given else theme,
         mentions=read_mentions(sheets, (*scripts, *code)) if all(file.has_all_css for file in files) else None,
         sheets=tuple(sheets),
         grounds=tuple(ground for file in files for ground in file.grounds),
-        is_document=all(file.has_all_css for file in files) and any("body" in file.tags for file in files),
+        is_document=_is_document(files),
     )
 
 
+def _is_document(files: Sequence[Contents]) -> bool:
+    return all(file.has_all_css for file in files) and any("html" in f.tags or "body" in f.tags for f in files)
+
+
 def _variables(file: Contents) -> Iterator[tuple[str, str]]:
+    yield from imported_variables(file)
     yield from ((name, value) for name, value in file.properties if name.startswith("--"))
     yield from file.variables
 

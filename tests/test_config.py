@@ -77,3 +77,9 @@ def test_the_run_falls_back_to_the_trainers_variable(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("WANDB_RUN_ID", "theirs")
     assert load_settings({}).run_name == "theirs"
     assert load_settings({"run_id": "mine"}).run_name == "mine"
+
+
+def test_themes_are_a_list_however_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings({"theme": ["shadcn", "a.css"]}).theme == ["shadcn", "a.css"]
+    monkeypatch.setenv("UIMON_THEME", "shadcn, a.css")
+    assert load_settings({}).theme == ["shadcn", "a.css"]

@@ -327,3 +327,14 @@ def test_no_rows_make_undefined_metrics_and_are_said(tmp_path: Path, name: str, 
     assert (result.exit_code, printed["samples"]) == (0, [])
     assert printed["metrics"]["eval/syntax_validity_rate"] is None
     assert result.stderr == f"uimon: {file} holds no rows: there is nothing in it to score.\n"
+
+
+def test_a_theme_says_what_names_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = write(tmp_path / "a.html", "<p class='bg-primary text-muted-foreground'>x</p>")
+    shares = []
+    for theme in ([], ["shadcn"]):
+        assert run_score([str(page)], theme=theme, as_json=True) == 0
+        shares.append(json.loads(capsys.readouterr().out)["metrics"]["eval/unresolved_color_share"])
+    assert shares == [1.0, 0.0]
+    with pytest.raises(UimonError, match=r"The theme none\.css does not exist; check --theme"):
+        run_score([str(page)], theme=["none.css"], as_json=True)

@@ -13,7 +13,7 @@ from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Rendered
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins
+from watcher.plugins import named_plugins, named_theme
 from watcher.suite import Suite, build_suite, check_tokenizer, earlier_digests, request_digest
 from watcher.validation import ValFile, load_val
 
@@ -171,6 +171,33 @@ def test_plug_ins_and_their_versions_are_part_of_the_request_and_the_suite(tmp_p
     assert without == (request_digest(asked(), val), build(asked(), val, first).digest)
     assert len({without[0], one[0], two[0]}) == len({without[1], one[1], two[1]}) == 3
     assert digests("1") == one
+
+
+def test_a_given_theme_is_part_of_the_request_and_the_suite(tmp_path: Path, val: ValFile) -> None:
+    def digests(named: list[str]) -> tuple[str, ...]:
+        settings, theme = asked(theme=named), named_theme(named)
+        suite = build_suite(settings, val, ScriptedEngine(), first, None, (), theme=theme)
+        asked_before = earlier_digests(settings, val, (), theme)
+        return request_digest(settings, val, (), theme), suite.digest, *asked_before
+
+    first, own = checkpoint(tmp_path / "first"), tmp_path / "own.css"
+    own.write_text(":root { --primary: red }")
+    without, shadcn, mine = digests([]), digests(["shadcn"]), digests([str(own)])
+    # Without one, a run that is in progress goes on with its suite.
+    assert without == (
+        request_digest(asked(), val),
+        build(asked(), val, first).digest,
+        *earlier_digests(asked(), val),
+    )
+    assert not set(without) & set(shadcn) | set(shadcn) & set(mine) | set(without) & set(mine)
+    own.write_text(":root { --primary: blue }")
+    assert not set(digests([str(own)])) & set(mine)
+
+
+def test_a_theme_that_is_not_there_is_a_wrong_configuration() -> None:
+    with pytest.raises(UimonError, match=r"The theme nothing\.css does not exist; check --theme") as caught:
+        named_theme(["nothing.css"])
+    assert caught.value.reason is Reason.CONFIG_INVALID
 
 
 def test_a_plug_in_that_is_not_there_is_a_wrong_configuration() -> None:

@@ -1,6 +1,6 @@
 // Which colors the code of one file uses, where they do not stand at their place: constants, objects, arrays, what a
 // callback gets of them, templates. Runs in the embedded engine, before reader.js, whose walk hands it the nodes.
-// Nothing of the code is executed: names are followed to where they are declared, over at most MAX_HOPS steps.
+// What names stand for, names.js says.
 //
 // A color place is an attribute (`fill`) or a key (`color`, `background`) that takes a color. What counts:
 //   - a literal in a color place counts where it stands, once;
@@ -14,11 +14,9 @@
 'use strict'
 
 globalThis.makeColors = (() => {
-  const { forEachChild, SyntaxKind: K } = typescript
-  const MAX_HOPS = 12
-  const MAX_STEPS = 2000
-  const MAX_VALUES = 64
-  const MAX_TEXT = 2000
+  const { SyntaxKind: K } = typescript
+  const { MAX_HOPS, MAX_STEPS, MAX_TEXT, MAX_VALUES, isFunction, isText, pieces, textOf } = Names
+  const MAX_SHEET = 600_000
   const MAX_NODES = 5000
 
   const ATTRIBUTES = new Set('fill stroke bg c colorScheme colorPalette background bgcolor'.split(' '))
@@ -40,18 +38,10 @@ globalThis.makeColors = (() => {
       '|(?:repeating-)?(?:linear|radial|conic)-gradient\\(.*\\))$',
     'is',
   )
-  const SAME_LIST = new Set(['filter', 'slice', 'sort', 'reverse', 'concat', 'flat', 'toSorted', 'toReversed', 'with'])
-  const ONE_OF_LIST = new Set(['find', 'at', 'pop', 'shift', 'get', 'findLast'])
-  const CALLBACKS = new Set(['map', 'forEach', 'flatMap', 'filter', 'find', 'some', 'every'])
-  const HOLDERS = new Set(['useState', 'useRef', 'useMemo', 'useCallback', 'createContext', 'memo', 'freeze', 'signal', 'ref'])
   const PALETTES = new Set(['palette', 'colors'])
   const THEMED = /^(?:theme|palette|colors?|tokens)$/i
   const SCREEN = /(?:^|\s)(?:(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0)(?:\s|$)/
   const MAIN = new Set(['main', 'DEFAULT', 'default'])
-
-  // Of an identifier or a literal; empty for anything else.
-  const textOf = (node) => node?.escapedText ?? node?.text ?? ''
-  const isText = (node) => node.kind === K.StringLiteral || node.kind === K.NoSubstitutionTemplateLiteral
 
   const places = new Map()
 
@@ -67,24 +57,20 @@ globalThis.makeColors = (() => {
     return taken
   }
 
-  class Colors {
+  class Colors extends Names {
     constructor() {
-      this.declared = new Map() // name → { at, end, … }, in text order: where it is declared, and what it stands for
-      this.bound = new Set() // parameters that are declared already
-      this.scopes = [] // ends of the blocks around
+      super()
       this.uses = []
       this.names = [] // entries of the answer that may be names of a palette
       this.sheets = []
       this.markups = []
       this.palettes = []
+      this.series = []
       this.placed = new Set() // literals in a color place
       this.free = [] // other literals that are colors
       this.used = new Set()
-      this.members = new Map()
-      this.returned = new Map()
       this.palette = new Map()
       this.grounds = []
-      this.steps = 0
     }
 
     // None of this is part of the answer.
@@ -121,7 +107,7 @@ globalThis.makeColors = (() => {
         const entry = [around.owner, text]
         if (/^[a-z]\w*(?:\.\w+)*$/i.test(text)) this.names.push(entry)
         found[around.list].push(entry)
-      } else if (around.kind !== 'other' && !around.text && text.length > 3 && WHOLE.test(text)) this.free.push(node)
+      } else if (!around.text && text.length > 3 && WHOLE.test(text)) this.free.push(node)
     }
 
     shorthand(node) {
@@ -129,33 +115,12 @@ globalThis.makeColors = (() => {
       if (takesColor('properties', name)) this.uses.push(['properties', name, node.name])
     }
 
-    // The rest of a block or a function, in which its names are known.
-    enter(node) {
-      while (this.scopes.length > 0 && this.scopes[this.scopes.length - 1] <= node.pos) this.scopes.pop()
-      if (node.name && node.body && node.kind === K.FunctionDeclaration) this.add(textOf(node.name), node.pos, { init: node })
-      this.scopes.push(node.end)
-      for (const parameter of node.parameters ?? []) if (!this.bound.has(parameter)) this.bind(parameter, undefined)
-    }
-
-    declare(node) {
-      while (this.scopes.length > 0 && this.scopes[this.scopes.length - 1] <= node.pos) this.scopes.pop()
-      this.bind(node, node.initializer)
-    }
-
-    // `COLORS.map((color, index) => …)`, `Object.entries(COLORS).map(([name, color]) => …)`
-    iterate(node) {
-      const { name, expression } = node.expression
-      const callback = node.arguments?.[0]
-      const parameter = CALLBACKS.has(textOf(name)) ? callback?.parameters?.[0] : undefined
-      if (parameter === undefined) return
-      this.bound.add(parameter)
-      this.bindItem(parameter.name, expression, callback.end)
-    }
-
-    // `for (const color of COLORS)`
-    loop(node) {
-      const declaration = node.initializer?.declarations?.[0]
-      if (declaration) this.bindItem(declaration.name, node.expression, node.end)
+    // `{ desktop: { label: 'Desktop', color: '…' } }`: shadcn's charts name this color `var(--color-desktop)`.
+    serie(name, node) {
+      const parts = node.properties ?? []
+      if (parts.length > 6 || !/^[\w-]+$/.test(name)) return
+      const color = parts.find((part) => textOf(part.name) === 'color')?.initializer
+      if (color && parts.some((part) => textOf(part.name) === 'label')) this.series.push([name, color])
     }
 
     // An element that may be the page's background.
@@ -173,237 +138,6 @@ globalThis.makeColors = (() => {
       this.grounds.push([tag.replace('motion.', ''), classes, style, outermost])
     }
 
-    // -------------------------------------------------------------------------------- names
-
-    add(name, at, what, end = this.scopes[this.scopes.length - 1] ?? Infinity) {
-      const known = this.declared.get(name)
-      const entry = { at, end, ...what }
-      if (known === undefined) this.declared.set(name, [entry])
-      else known.push(entry)
-    }
-
-    bind(node, init) {
-      const { name } = node
-      if (name.kind === K.Identifier) return this.add(textOf(name), node.pos, { init: init ?? node.initializer })
-      const list = name.kind === K.ArrayBindingPattern
-      for (const [index, element] of (name.elements ?? []).entries()) {
-        if (element.name?.kind !== K.Identifier) continue
-        const key = list ? `${index}` : textOf(element.propertyName ?? element.name)
-        // `const [color, setColor] = useState('#f00')`
-        const held = list && init?.kind === K.CallExpression
-        const what = held ? { init: index === 0 ? init : undefined } : { of: init, key, init: element.initializer }
-        this.add(textOf(element.name), element.pos, what)
-      }
-    }
-
-    bindItem(name, of, end) {
-      if (name.kind === K.Identifier) return this.add(textOf(name), name.pos, { of }, end)
-      const list = name.kind === K.ArrayBindingPattern
-      for (const [index, element] of (name.elements ?? []).entries()) {
-        if (element.name?.kind !== K.Identifier) continue
-        // Of an entry, the second is the value.
-        const what = list ? (index === 1 ? { of } : {}) : { of, each: textOf(element.propertyName ?? element.name) }
-        this.add(textOf(element.name), element.pos, what, end)
-      }
-    }
-
-    // The declaration that a name means at a place: the nearest before it whose block is still open, else one for the
-    // whole file that follows.
-    lookup(name, at) {
-      const known = this.declared.get(name)
-      if (known === undefined) return undefined
-      let low = 0
-      let high = known.length
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if (known[middle].at <= at) low = middle + 1
-        else high = middle
-      }
-      for (let index = low - 1; index >= 0 && index > low - MAX_VALUES; index -= 1) {
-        if (known[index].end > at) return known[index]
-      }
-      return known.slice(low, low + MAX_VALUES).find((entry) => entry.end === Infinity)
-    }
-
-    // -------------------------------------------------------------------------------- what an expression stands for
-
-    // The nodes that an expression may stand for, once names, members and conditions are followed.
-    meanings(node, hops) {
-      this.steps += 1
-      if (node === undefined || hops > MAX_HOPS || this.steps > MAX_STEPS) return []
-      switch (node.kind) {
-        case K.ParenthesizedExpression:
-        case K.AsExpression:
-        case K.SatisfiesExpression:
-        case K.NonNullExpression:
-        case K.TypeAssertionExpression:
-        case K.AwaitExpression:
-        case K.JsxExpression:
-          return this.meanings(node.expression, hops)
-        case K.ConditionalExpression:
-          return [...this.meanings(node.whenTrue, hops + 1), ...this.meanings(node.whenFalse, hops + 1)]
-        case K.BinaryExpression:
-          return this.ofOperator(node, hops + 1)
-        case K.Identifier:
-          return this.ofName(textOf(node), node.pos, hops + 1)
-        case K.PropertyAccessExpression:
-          return this.member(node.expression, textOf(node.name), hops + 1)
-        case K.ElementAccessExpression: {
-          const key = node.argumentExpression
-          const known = key && (isText(key) || key.kind === K.NumericLiteral)
-          return known ? this.member(node.expression, key.text, hops + 1) : this.items(node.expression, hops + 1)
-        }
-        case K.CallExpression:
-        case K.NewExpression:
-          return this.ofCall(node, hops + 1)
-        default:
-          return [node]
-      }
-    }
-
-    ofOperator(node, hops) {
-      switch (node.operatorToken.kind) {
-        case K.BarBarToken:
-        case K.QuestionQuestionToken:
-          return [...this.meanings(node.left, hops), ...this.meanings(node.right, hops)]
-        case K.AmpersandAmpersandToken:
-        case K.CommaToken:
-        case K.EqualsToken:
-          return this.meanings(node.right, hops)
-        default:
-          return [node]
-      }
-    }
-
-    ofName(name, at, hops) {
-      const entry = this.lookup(name, at)
-      if (entry === undefined) return []
-      const { of, key, each, init } = entry
-      if (of === undefined) return this.meanings(init, hops)
-      if (key !== undefined) {
-        const found = this.member(of, key, hops)
-        return found.length > 0 ? found : this.meanings(init, hops)
-      }
-      const items = this.items(of, hops)
-      return each === undefined ? items : items.flatMap((item) => this.memberOf(item, each, hops))
-    }
-
-    member(node, key, hops) {
-      return this.meanings(node, hops).flatMap((whole) => this.memberOf(whole, key, hops))
-    }
-
-    memberOf(whole, key, hops) {
-      if (whole.kind === K.ArrayLiteralExpression) return this.meanings(whole.elements[Number(key)], hops)
-      if (whole.kind !== K.ObjectLiteralExpression) return []
-      const { own, spread } = this.membersOf(whole)
-      const found = own.get(key)
-      if (found === undefined) return spread.flatMap((expression) => this.member(expression, key, hops + 1))
-      return found.initializer ? this.meanings(found.initializer, hops) : this.ofName(key, whole.pos, hops)
-    }
-
-    membersOf(whole) {
-      let found = this.members.get(whole)
-      if (found === undefined) {
-        found = { own: new Map(), spread: [] }
-        for (const entry of whole.properties) {
-          if (entry.kind === K.SpreadAssignment) found.spread.push(entry.expression)
-          else found.own.set(textOf(entry.name), entry)
-        }
-        this.members.set(whole, found)
-      }
-      return found
-    }
-
-    // What a list or an object holds.
-    items(node, hops) {
-      const found = []
-      for (const whole of this.meanings(node, hops)) {
-        for (const item of whole.elements ?? whole.properties ?? []) {
-          if (found.length > MAX_VALUES || this.steps > MAX_STEPS) return found
-          const spread = item.kind === K.SpreadElement || item.kind === K.SpreadAssignment
-          if (spread) found.push(...this.items(item.expression, hops + 1))
-          else found.push(...this.meanings(whole.elements ? item : (item.initializer ?? item.name), hops))
-        }
-      }
-      return found
-    }
-
-    ofCall(node, hops) {
-      const callee = node.expression
-      const args = node.arguments ?? []
-      const name = textOf(callee.name ?? callee)
-      if (callee.name) {
-        if (textOf(callee.expression) === 'Object') return this.meanings(args[0], hops)
-        if (SAME_LIST.has(name)) return this.meanings(callee.expression, hops)
-        if (ONE_OF_LIST.has(name)) return this.items(callee.expression, hops)
-        if (name === 'map') return this.results(args[0]).flatMap((result) => this.meanings(result, hops))
-      }
-      if (HOLDERS.has(name)) {
-        return this.meanings(args[0], hops).flatMap((held) =>
-          isFunction(held) ? this.results(held).flatMap((result) => this.meanings(result, hops)) : [held],
-        )
-      }
-      const own = callee.kind === K.Identifier ? this.ofName(name, node.pos, hops).filter(isFunction) : []
-      if (own.length > 0) return own.flatMap((body) => this.results(body)).flatMap((r) => this.meanings(r, hops))
-      // `alpha(C.primary, 0.5)`: which color it is made of.
-      return args.flatMap((argument) => this.meanings(argument, hops)).filter((meaning) => !meaning.properties)
-    }
-
-    // The expressions that a function answers with.
-    results(body) {
-      if (body === undefined || !isFunction(body) || body.body === undefined) return []
-      if (body.body.kind !== K.Block) return [body.body]
-      let found = this.returned.get(body)
-      if (found === undefined) {
-        found = []
-        const waiting = [body.body]
-        for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS; seen += 1) {
-          const node = waiting.pop()
-          if (node.kind === K.ReturnStatement) {
-            if (node.expression) found.push(node.expression)
-          } else if (!isFunction(node)) forEachChild(node, (child) => void waiting.push(child))
-        }
-        this.returned.set(body, found)
-      }
-      return found
-    }
-
-    // The texts that an expression in a color place stands for, each with the literals that it is made of.
-    values(node) {
-      this.steps = 0
-      return this.texts(node, 0)
-    }
-
-    texts(node, hops) {
-      const found = []
-      for (const meaning of this.meanings(node, hops)) {
-        if (found.length > MAX_VALUES) break
-        if (isText(meaning)) found.push({ text: meaning.text, nodes: [meaning] })
-        else if (meaning.kind === K.ArrayLiteralExpression) {
-          for (const item of meaning.elements) if (found.length < MAX_VALUES) found.push(...this.texts(item, hops + 1))
-        } else if (meaning.kind === K.TemplateExpression) found.push(this.joined(pieces(meaning), meaning, hops))
-        else if (meaning.kind === K.BinaryExpression) found.push(this.joined([meaning.left, meaning.right], meaning, hops))
-        else if (meaning.kind === K.TaggedTemplateExpression) {
-          found.push(...this.texts(meaning.template, hops + 1))
-        } else if (isFunction(meaning)) {
-          for (const result of this.results(meaning)) found.push(...this.texts(result, hops + 1))
-        }
-      }
-      return found.filter(({ text }) => text.length <= MAX_TEXT)
-    }
-
-    // A text put together of texts; one that may be several is written as all of them.
-    joined(parts, whole, hops) {
-      const nodes = [whole]
-      const texts = parts.map((part) => {
-        if (typeof part === 'string') return part
-        const values = this.texts(part, hops + 1).filter((value) => !this.counted(value))
-        for (const value of values) nodes.push(...value.nodes)
-        return values.length > 0 ? values.map(({ text }) => text).join(' ') : themed(part) || ' '
-      })
-      return { text: texts.join(''), nodes }
-    }
-
     // Whether all of a text was counted where it stands.
     counted({ nodes }) {
       return nodes.every((node) => this.placed.has(node))
@@ -413,6 +147,10 @@ globalThis.makeColors = (() => {
 
     finish(found) {
       for (const palette of this.palettes) this.flatten(palette, found)
+      for (const [name, node] of this.series) {
+        const [value] = this.values(node)
+        if (value && found.variables.length < MAX_STEPS) found.variables.push([`--color-${name}`, value.text])
+      }
       for (const entry of this.names) entry[1] = this.paletteText(entry[1]) ?? entry[1]
       for (const [list, owner, node] of this.uses) {
         if (found[list].length > MAX_NODES * 4) break
@@ -421,20 +159,46 @@ globalThis.makeColors = (() => {
           if (!this.counted(value)) found[list].push([owner, value.text])
           for (const literal of value.nodes) this.used.add(literal)
         }
-        const name = values.length > 0 ? '' : themed(node)
-        if (name) found[list].push([owner, name])
+        const elsewhere = values.length > 0 ? '' : this.themed(node)
+        if (elsewhere) found[list].push([owner, elsewhere])
       }
       found.sheets = this.sheets.map((node) => this.text(node))
-      found.markup = this.markups.flatMap((node) => this.values(node).map(({ text }) => text))
+      found.markup = this.markups.flatMap((node) => this.values(node, MAX_SHEET).map(({ text }) => text))
       found.grounds = this.grounds.map(([tag, classes, style, outermost]) => [tag, classes, this.css(style), outermost])
-      for (const node of this.free) if (!this.used.has(node)) found.literals.push(node.text)
+      const kept = this.constants(found)
+      for (const node of this.free) if (!this.used.has(node) && !kept.has(node)) found.literals.push(node.text)
+    }
+
+    // The colors in constants of the file itself, which others may import: `COLORS.primary`, `COLORS.0`.
+    constants(found) {
+      const colors = new Set(this.free)
+      const kept = new Set()
+      const waiting = []
+      for (const [name, [entry]] of this.declared) {
+        if (entry.end === Infinity && entry.init) waiting.push([name, entry.init])
+      }
+      waiting.reverse()
+      for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS && kept.size < colors.size; seen += 1) {
+        const [path, node] = waiting.pop()
+        const inner = node.kind === K.AsExpression || node.kind === K.SatisfiesExpression ? node.expression : node
+        if (colors.has(inner)) {
+          kept.add(inner)
+          found.constants.push([path, inner.text, this.used.has(inner)])
+        }
+        const parts = inner.kind === K.ObjectLiteralExpression ? inner.properties : (inner.elements ?? [])
+        for (const [index, part] of parts.slice(0, MAX_STEPS).entries()) {
+          const value = inner.elements ? part : part.initializer
+          if (value) waiting.push([`${path}.${inner.elements ? index : textOf(part.name)}`, value])
+        }
+      }
+      return kept
     }
 
     // The backgrounds of a style object as CSS.
     css(style) {
       if (style === undefined) return ''
       const found = []
-      this.steps = 0
+      this.begin(MAX_TEXT)
       for (const whole of this.meanings(style, 0)) {
         if (whole.kind !== K.ObjectLiteralExpression) continue
         for (const [name, entry] of this.membersOf(whole).own) {
@@ -447,7 +211,7 @@ globalThis.makeColors = (() => {
     }
 
     text(node) {
-      const values = this.values(node)
+      const values = this.values(node, MAX_SHEET)
       for (const value of values) for (const literal of value.nodes) this.used.add(literal)
       return values.map(({ text }) => text).join('\n')
     }
@@ -476,6 +240,39 @@ globalThis.makeColors = (() => {
       }
     }
 
+    // What `theme.colors.brand` is in a palette of this file, else the variable that would hold it; the variable that
+    // stands for `COLORS.primary` of another file.
+    themed(node) {
+      const elsewhere = this.importedPath(node)
+      if (elsewhere) return `var(--js-${elsewhere})`
+      const own = this.ownTheme(node)
+      if (own) return own
+      const path = themePath(node)
+      return path && (this.paletteText(path) ?? `var(--color-${path})`)
+    }
+
+    // `${(p) => p.theme.primary}`, where the file itself has `const theme = { primary: … }`.
+    ownTheme(node) {
+      const names = pathOf(node)
+      const at = names.lastIndexOf('theme')
+      if (at < 0) return ''
+      let found = this.ofName('theme', node.pos, 1)
+      for (const key of names.slice(at + 1)) found = found.flatMap((whole) => this.memberOf(whole, key, 2))
+      const literal = found.find(isText)
+      if (literal === undefined) return ''
+      this.used.add(literal)
+      return literal.text
+    }
+
+    importedPath(node) {
+      const [root, ...path] = pathOf(node)
+      const name = root === undefined || this.declared.has(root) ? undefined : this.imported.get(root)
+      if (name === undefined) return ''
+      const known = name === '' ? path : [name, ...path]
+      const end = known.findIndex((part) => !/^[\w-]+$/.test(part))
+      return known.slice(0, end < 0 ? known.length : end).join('-')
+    }
+
     paletteText(name) {
       const value = this.palette.get(name.replace(/\./g, '-'))
       if (value === undefined) return undefined
@@ -483,13 +280,6 @@ globalThis.makeColors = (() => {
       return value.text
     }
   }
-
-  const isFunction = (node) => node.kind === K.ArrowFunction || node.kind === K.FunctionExpression || node.kind === K.FunctionDeclaration
-
-  const pieces = (template) => [
-    template.head.text,
-    ...template.templateSpans.flatMap((span) => [span.expression, span.literal.text]),
-  ]
 
   // The words of an attribute, as far as they stand in it.
   function plainWords(node) {
@@ -506,22 +296,28 @@ globalThis.makeColors = (() => {
     return found.join(' ').slice(0, MAX_TEXT)
   }
 
-  // `theme.palette.primary.main`, which is defined elsewhere: the variable that would hold it; empty for anything else.
-  function themed(node) {
-    if (isFunction(node) && node.body && node.body.kind !== K.Block) return themed(node.body)
-    if (node.kind === K.CallExpression) return node.arguments[0] ? themed(node.arguments[0]) : ''
+  // `primary-main` of `theme.palette.primary.main`; empty for what leads to no theme.
+  function themePath(node) {
+    const names = pathOf(node)
+    const last = names.findLastIndex((name) => THEMED.test(name))
+    const rest = names.slice(last + 1).filter((name) => /^[\w-]+$/.test(name))
+    return last >= 0 && rest.length > 0 ? rest.join('-') : ''
+  }
+
+  // `theme`, `palette`, … of what an expression takes its color from; a key that only running would tell is empty.
+  function pathOf(node) {
+    if (isFunction(node) && node.body && node.body.kind !== K.Block) return pathOf(node.body)
+    if (node.kind === K.CallExpression) return node.arguments[0] ? pathOf(node.arguments[0]) : []
     const path = []
     for (let hops = 0; node && hops < MAX_HOPS; hops += 1) {
       if (node.kind === K.PropertyAccessExpression) path.unshift(textOf(node.name))
-      else if (node.kind === K.ElementAccessExpression) path.unshift(textOf(node.argumentExpression))
-      else break
+      else if (node.kind === K.ElementAccessExpression) {
+        const key = node.argumentExpression
+        path.unshift(key && (isText(key) || key.kind === K.NumericLiteral) ? key.text : '')
+      } else break
       node = node.expression
     }
-    if (node?.kind !== K.Identifier || path.length === 0) return ''
-    const names = [textOf(node), ...path]
-    const last = names.findLastIndex((name) => THEMED.test(name))
-    const rest = names.slice(last + 1).filter((name) => /^[\w-]+$/.test(name))
-    return last >= 0 && rest.length > 0 ? `var(--color-${rest.join('-')})` : ''
+    return node?.kind === K.Identifier ? [textOf(node), ...path] : []
   }
 
   const makeColors = () => new Colors()

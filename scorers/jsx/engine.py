@@ -70,7 +70,8 @@ class Source:
     `classes` are words where class names stand; `loose` holds the words of each other literal with a dash or a colon.
     `attributes` and `properties` are colors, as far as they are known, with the attribute or the key that they belong
     to; `literals` are colors that the code uses in some other way (`colors.js` says what counts), and `variables` those
-    that a palette in it defines. `sheets` is CSS in `<style>` and in styled components, `markup` what is set as
+    that a palette in it defines; `constants` are colors that other files may import (path, text, and whether this file
+    uses it itself). `sheets` is CSS in `<style>` and in styled components, `markup` what is set as
     `__html`; `grounds` may be the page's background. `unread` names the limit that kept the parser from reading on, and
     `end` is the offset up to which it came.
     """
@@ -84,6 +85,7 @@ class Source:
     properties: tuple[tuple[str, str], ...] = ()
     literals: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    constants: tuple[tuple[str, str, bool], ...] = ()
     sheets: tuple[str, ...] = ()
     markup: tuple[str, ...] = ()
     grounds: tuple[Ground, ...] = ()
@@ -126,6 +128,7 @@ def _source(found: dict[str, Any], code: str, readable: str) -> Source:
         properties=tuple((name, text) for name, text in found["properties"]),
         literals=tuple(found["literals"]),
         variables=tuple((name, text) for name, text in found["variables"]),
+        constants=tuple((path, text, used) for path, text, used in found["constants"]),
         sheets=tuple(found["sheets"]),
         markup=tuple(found["markup"]),
         grounds=tuple(Ground(*entry) for entry in found["grounds"]),
@@ -200,7 +203,7 @@ def _make_engine() -> _Engine:
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in ("typescript_parser.js", "colors.js", "reader.js"):
+    for name in ("typescript_parser.js", "names.js", "colors.js", "reader.js"):
         v8.eval(files("scorers.jsx").joinpath(name).read_text("utf-8"))
     read = v8.eval("readJsx")
     assert isinstance(read, JSFunction)

@@ -56,6 +56,7 @@ def read_jsx(code: str) -> Contents:
         ),
         literals=source.literals,
         variables=source.variables,
+        constants=source.constants,
         scripts=(code,) if "theme" in code and _CONFIG.search(code) else (),
         # What a component imports, or the page around it, may define any class.
         has_all_css=False,

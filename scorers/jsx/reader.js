@@ -10,6 +10,7 @@
 //   attributes  [name, text] and properties [name, text]: colors, as far as they are known, of an attribute, of a key
 //   literals    colors that the code uses in some other way; colors.js says what counts
 //   variables   [name, text]: colors that a palette in code defines
+//   constants   [path, text, used]: colors in constants of the file itself, and whether one of its color places has it
 //   sheets      CSS in `<style>` and in the templates of styled components; markup, what is set as `__html`
 //
 // Offsets count UTF-16 units. Nothing here recurses: nesting is limited by the parser alone.
@@ -45,6 +46,7 @@ globalThis.readJsx = (() => {
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
 
+  const COMPARED = { kind: 'other', text: true }
   // Around what stands in an element.
   const WITHIN = { kind: 'loose', within: true }
 
@@ -80,7 +82,7 @@ globalThis.readJsx = (() => {
     const lintable = file.parseDiagnostics.length === 0
     const colors = makeColors()
     const found = { lint: lintable ? [] : null, tags: [], classes: [], loose: [], attributes: [], properties: [] }
-    Object.assign(found, { literals: [], variables: [], colors })
+    Object.assign(found, { literals: [], variables: [], constants: [], colors })
     const closings = new Map()
     const openings = new Map()
     // What stands around a node: `names` where class names stand, `loose` where they may, `other` where they do not;
@@ -133,6 +135,8 @@ globalThis.readJsx = (() => {
     const around = place.owner === undefined ? place : colors.use(node, place)
     switch (node.kind) {
       case K.ImportDeclaration:
+        colors.importing(node)
+        return []
       case K.ExportDeclaration:
       case K.InterfaceDeclaration:
       case K.TypeAliasDeclaration:
@@ -187,9 +191,9 @@ globalThis.readJsx = (() => {
       case K.ConditionalExpression:
         return [[node.condition, without(around)], [node.whenTrue, around], [node.whenFalse, around]]
       case K.ElementAccessExpression:
-        return [[node.expression, around], [node.argumentExpression, { kind: 'other' }]]
+        return [[node.expression, around], [node.argumentExpression, COMPARED]]
       case K.CaseClause:
-        return children(node, around).map(([child]) => [child, child === node.expression ? { kind: 'other' } : around])
+        return children(node, around).map(([child]) => [child, child === node.expression ? COMPARED : around])
       case K.ExpressionStatement:
         return node.expression.kind === K.StringLiteral ? [] : children(node, around)
       case K.VariableDeclaration:
@@ -235,6 +239,7 @@ globalThis.readJsx = (() => {
     inside.push([node.initializer, valueOf(name, kind)])
     if (name === '___html') found.colors.markups.push(node.initializer)
     else if (PALETTES.has(name)) found.colors.palettes.push(node.initializer)
+    else if (node.initializer.properties) found.colors.serie(name, node.initializer)
     return inside
   }
 
@@ -256,7 +261,7 @@ globalThis.readJsx = (() => {
 
   function binary(node, around) {
     const operator = node.operatorToken.kind
-    if (COMPARISONS.has(operator)) return [[node.left, { kind: 'other' }], [node.right, { kind: 'other' }]]
+    if (COMPARISONS.has(operator)) return [[node.left, COMPARED], [node.right, COMPARED]]
     if (operator === K.AmpersandAmpersandToken) return [[node.left, without(around)], [node.right, around]]
     if (operator === K.EqualsToken) {
       const name = textOf(node.left.name ?? node.left)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from scorers.contents import Ground
 from scorers.css.declarations import blocks, declarations
@@ -22,6 +24,7 @@ from scorers.css.values import colors_in
 from scorers.html.class_attributes import applied
 from scorers.measures.colors import utility_colors
 from scorers.page import Page
+from scorers.tailwind.theme import Theme
 from scorers.tailwind.utility import parse_utility
 
 _DARK_BELOW = 0.5
@@ -31,6 +34,9 @@ _SCREEN = re.compile(r"(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0
 _BLOCKS = frozenset(("div", "main", "section", "article", "form"))
 _EDGES = frozenset(("header", "footer", "nav", "aside"))
 _DARK_MEDIA = "@media (prefers-color-scheme: dark)"
+_MAX_DARK = 4
+_SWITCH = "dark"
+_DARK_RULE = re.compile(r"\.dark\s*\{([^{}]*)\}")
 _RULE = re.compile(r"(?:^|(?<=[{};,]))\s*([.]?[\w-]+|:root)\s*(?:,[^{}]{0,200})?\{([^{}]*)\}")
 _BACKGROUNDS = frozenset(("background", "background-color", "background-image"))
 
@@ -49,8 +55,10 @@ def lightness_of(page: Page) -> str:
     if not page.grounds:
         return ""
     rules = _rules(page.sheets)
+    switched = any(_SWITCH in ground.classes.split() for ground in page.grounds)
+    theme = _dark_theme(page) if switched else page.theme
     for ground in _by_rank(page.grounds):
-        colors = _background(ground, page, rules)
+        colors = _background(ground, theme, rules, switched=switched)
         if UNRESOLVED in colors:
             return ""
         if colors:
@@ -72,29 +80,35 @@ def _by_rank(grounds: Sequence[Ground]) -> Iterator[Ground]:
         yield from (ground for ground in outermost if ground.tag in _EDGES)
 
 
-def _background(ground: Ground, page: Page, rules: Mapping[str, str]) -> list[Color]:
+def _dark_theme(page: Page) -> Theme:
+    """The page's theme with what `.dark { … }` defines."""
+    dark = (text for sheet in page.sheets for text in _DARK_RULE.findall(sheet))
+    variables = {name: value for text in dark for name, value in declarations(text) if name.startswith("--")}
+    return replace(page.theme, variables={**page.theme.variables, **variables})
+
+
+def _background(ground: Ground, theme: Theme, rules: Mapping[str, str], *, switched: bool) -> list[Color]:
     """The colors of an element's own background; none where it has none."""
     css = [ground.style, *(rules[name] for name in _selectors(ground) if name in rules)]
-    found = _of_classes([*ground.classes.split(), *applied(css)], page)
-    if found:
+    names = [*ground.classes.split(), *applied(css)]
+    dark = [name.removeprefix("dark:") for name in names if name.startswith("dark:")] if switched else []
+    if found := _of_classes(dark, theme) or _of_classes(names, theme):
         return found
     for text in css:
         for name, value in declarations(text):
-            if name in _BACKGROUNDS and (colors := colors_in(value, page.theme.variables)):
+            if name in _BACKGROUNDS and (colors := colors_in(value, theme.variables)):
                 return colors
     return []
 
 
-def _of_classes(names: Sequence[str], page: Page) -> list[Color]:
+def _of_classes(names: Sequence[str], theme: Theme) -> list[Color]:
     plain: list[Color] = []
     stops: list[Color] = []
     for name in names:
-        utility = (
-            parse_utility(name, page.theme.additions) if name.startswith(("bg-", "from-", "via-", "to-")) else None
-        )
+        utility = parse_utility(name, theme.additions) if name.startswith(("bg-", "from-", "via-", "to-")) else None
         if utility is None or (utility.modifier.isdigit() and int(utility.modifier) < _OPAQUE):
             continue
-        (plain if utility.root.startswith("bg") else stops).extend(utility_colors(utility, page.theme))
+        (plain if utility.root.startswith("bg") else stops).extend(utility_colors(utility, theme))
     return stops or plain
 
 
@@ -111,7 +125,8 @@ def _rules(sheets: Sequence[str]) -> dict[str, str]:
     for sheet in sheets:
         if "background" not in sheet and "@apply" not in sheet:
             continue
-        for dark in blocks(sheet, _DARK_MEDIA) if _DARK_MEDIA in sheet else ():
+        # Few, for each is looked for in the whole sheet.
+        for dark in islice(blocks(sheet, _DARK_MEDIA), _MAX_DARK) if _DARK_MEDIA in sheet else ():
             sheet = sheet.replace(dark, "")
         for selector, text in _RULE.findall(sheet):
             if "background" in text or "@apply" in text:

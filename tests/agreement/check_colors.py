@@ -2,7 +2,9 @@
 
 The pages are generated here, each with a palette of its own, and, where npm can fetch them, taken from packages under
 the MIT license. Recolored pages are what a collapsed model writes: every hue blue with its shade kept, every hue
-`blue-500`, every hue at random one of blue, indigo, violet and purple.
+`blue-500`, every hue at random one of blue, indigo, violet and purple, one of the blues of Material, MUI, Chakra and
+Bootstrap, or a muted purple. Components with a theme beside them (`color_pages`) keep their code, and their theme turns
+blue.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from scorers import Completion, Language, Sample, aggregate, score_sample
-from scorers.css.palette import HUE_BINS, family, hue_bin
+from scorers.css.palette import HUE_BINS, Color, color_of, family, named
+from tests.agreement.color_pages import themed_page
 from tests.agreement.tools import Report, ToolMissing, npm, versions
 
 WINDOW = 16
 WINDOWS = 300
 GENERATED = 300
-TARGET = 0.95
+TARGET = 0.99
+FAMILY_TARGET = 0.95
 PACKAGES = {"flowbite-react": "0.12.17", "notus-js": "1.1.0"}
 
 # What a lower value of a metric says: collapse (-1), or health (1).
@@ -38,14 +42,34 @@ METRICS = {
 BY_FAMILY = ("all blue", "blue-500")
 
 Window = Mapping[str, float | None]
-Recolor = Callable[[str, random.Random], str]
+Recolor = Callable[[str, random.Random], Color]
+_BLUES = (
+    *("#2196f3", "#1976d2", "#1565c0", "#42a5f5", "#0d47a1"),  # Material, MUI
+    *("#3182ce", "#2b6cb0", "#4299e1"),  # Chakra
+    *("#0d6efd", "#007bff", "#0a66c2", "#4a90e2", "#0056b3"),  # Bootstrap and others
+)
+
+
+def _known(css: str) -> Color:
+    color = color_of(css)
+    assert color is not None
+    return color
+
+
 RECOLORINGS: dict[str, Recolor] = {
-    "all blue": lambda token, _: f"blue-{token.partition('-')[2]}",
-    "blue-500": lambda *_: "blue-500",
-    "blue to purple": lambda token, chance: (
+    "all blue": lambda token, _: named(f"blue-{token.partition('-')[2]}"),
+    "blue-500": lambda *_: named("blue-500"),
+    "blue to purple": lambda token, chance: named(
         f"{chance.choice(('blue', 'indigo', 'violet', 'purple'))}-{token.partition('-')[2]}"
     ),
+    "libraries' blues": lambda _, chance: _known(chance.choice(_BLUES)),
+    "muted purples": lambda _, chance: _known(
+        f"oklch({chance.uniform(0.35, 0.75):.3f} {chance.uniform(0.055, 0.1):.3f} {chance.uniform(275, 308):.1f})"
+    ),
 }
+THEMED = "a theme turned blue"
+# The metric that has to see each.
+SEEN_BY = {**dict.fromkeys((*RECOLORINGS, THEMED), "eval/blue_purple_share")}
 
 # As on real pages, where two tokens of three are neutral, most pages have one or two hues, and blue to purple is a
 # third to a half of them: a healthy window is blue in part.
@@ -62,6 +86,7 @@ def check(report: Report) -> None:
     chance = random.Random(20261125)
     generated = [score_sample(Completion(page(chance), language=Language.HTML)) for _ in range(GENERATED)]
     _check_pool(report, "generated pages", generated, required=True)
+    _check_themes(report)
     try:
         modules = npm(PACKAGES)
     except ToolMissing as error:
@@ -120,26 +145,51 @@ def _check_pool(report: Report, name: str, pages: Sequence[Sample], *, required:
         recolored = [
             aggregate([recolored_sample(s, recolor, chance) for s in window], replicates=0) for window in windows
         ]
-        found = {metric: auc(_values(healthy, metric), _values(recolored, metric)) for metric in METRICS}
-        for metric, value in found.items():
-            bands = f"healthy {_spread(healthy, metric)}, recolored {_spread(recolored, metric)}"
-            report.say(f"    {title:15} {metric:27} AUC {value:.3f}  {bands}")
-        if required:
-            report.require(f"{title}: the best metric's AUC", max(found.values()), TARGET)
-            if title in BY_FAMILY:
-                report.require(f"{title}: family entropy's AUC", found["eval/color_entropy"], TARGET)
+        found = _compare(report, title, healthy, recolored, required=required)
+        if required and title in BY_FAMILY:
+            report.require(f"{title}: family entropy's AUC", found["eval/color_entropy"], FAMILY_TARGET)
+
+
+def _check_themes(report: Report) -> None:
+    """Components whose colors are names, each with a theme beside it, against the same ones with a blue theme."""
+    windows: dict[bool, list[Window]] = {}
+    for blue in (False, True):
+        chance = random.Random(20261128)
+        pool = [score_sample(Completion(themed_page(chance, blue=blue))) for _ in range(GENERATED)]
+        pool = [replace(sample, shape=(), classes=()) for sample in pool]
+        windows[blue] = [aggregate(chance.sample(pool, WINDOW), replicates=0) for _ in range(WINDOWS)]
+    report.say(f"generated components with css beside them: {GENERATED}")
+    unresolved = max(window["eval/unresolved_color_share"] or 0 for window in windows[False])
+    report.require("a theme beside a component: share of colors resolved", 1 - unresolved, TARGET)
+    _compare(report, THEMED, windows[False], windows[True], required=True)
+
+
+def _compare(
+    report: Report, title: str, healthy: Sequence[Window], changed: Sequence[Window], *, required: bool
+) -> dict[str, float]:
+    """The AUC of every metric."""
+    found = {metric: auc(_values(healthy, metric), _values(changed, metric)) for metric in METRICS}
+    for metric, value in found.items():
+        bands = f"healthy {_spread(healthy, metric)}, recolored {_spread(changed, metric)}"
+        report.say(f"    {title:19} {metric:27} AUC {value:.3f}  {bands}")
+    if required:
+        report.require(f"{title}: AUC of {SEEN_BY[title]}", found[SEEN_BY[title]], TARGET)
+    return found
 
 
 def _hued(sample: Sample) -> bool:
-    return any(hue_bin(token) for token, _ in sample.colors)
+    return bool(sample.hues)
 
 
 def recolored_sample(sample: Sample, recolor: Recolor, chance: random.Random) -> Sample:
-    """The sample with every hue recolored; grays, black, white and colors of unknown hue stay."""
-    counts: Counter[str] = Counter()
+    """The sample with every hue recolored; grays, black and white stay."""
+    tokens: Counter[str] = Counter()
+    hues: Counter[str] = Counter()
     for token, count in sample.colors:
-        counts[recolor(token, chance) if family(token) in HUE_BINS else token] += count
-    return replace(sample, colors=tuple(sorted(counts.items())))
+        color = recolor(token, chance) if family(token) in HUE_BINS else named(token)
+        tokens[color.token] += count
+        hues.update({color.hue: count} if color.hue else {})
+    return replace(sample, colors=tuple(sorted(tokens.items())), hues=tuple(sorted(hues.items())))
 
 
 def _values(windows: Sequence[Window], metric: str) -> list[float]:
