@@ -18,8 +18,8 @@ import pytest
 from tests.bench.alert_runs import CURVES, INTERVAL, Corpus, Run, curves, demo_corpus, generated_corpus
 from watcher.alerts import AlertSettings, History, Rule, evaluate
 
-HEALTHY_RUNS, HEALTHY_CHECKPOINTS = 1200, 30
-BAD_RUNS, BEFORE = 300, 20
+HEALTHY_RUNS, HEALTHY_CHECKPOINTS = 400, 30
+BAD_RUNS, BEFORE = 100, 20
 SAMPLES = 64
 SIZES = (32, 96, 128)
 PLATEAU = "30 classes for 200 steps"
