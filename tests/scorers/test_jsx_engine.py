@@ -81,7 +81,8 @@ def test_any_text_has_a_verdict_as_a_script_and_as_a_module(pieces: list[str]) -
     for kind in (Kind.SCRIPT, Kind.MODULE, Kind.JS, Kind.TS):
         source = read_source(code, kind)
         assert source.unread in (None, "parser_failed")
-        assert all(0 <= error.offset <= len(code) for error in (*source.errors, *(source.early or ())))
+        offsets = [error.offset for error in source.errors] + [error.offset for error in source.early or ()]
+        assert all(0 <= offset <= len(code) for offset in offsets)
 
 
 def test_no_clock_decides() -> None:
