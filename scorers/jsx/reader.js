@@ -71,11 +71,16 @@ globalThis.readSource = (() => {
   )
   const DASHED = /^(?!data-|aria-)[a-z]+-|^(?:xlink|xml|xmlns):/
 
+  // True while a page's script is read. There, ids and texts are more likely than class names kept in constants; of a
+  // component, every literal is read, as Tailwind's scanner does.
+  let ofPage = false
+
   function readSource(code, kind) {
+    ofPage = kind === 'script' || kind === 'module'
     let length = code.length
     for (;;) {
       try {
-        const found = kind === 'script' || kind === 'module' ? readScript : read
+        const found = ofPage ? readScript : read
         return JSON.stringify({ ...found(code.slice(0, length), kind), deep: length < code.length ? length : null })
       } catch (error) {
         if (error instanceof typescript.Exhausted) return '{"unread": "too_complex"}'
@@ -282,7 +287,7 @@ globalThis.readSource = (() => {
     const name = textOf(callee.name ?? callee)
     const setter = SETTERS.has(name) && isText(args[0]) ? setting(args[0].text) : null
     if (setter !== null) return [[callee, around], ...args.slice(1).map((argument) => [argument, setter])]
-    if (LOOKUPS.has(name)) {
+    if (ofPage && LOOKUPS.has(name)) {
       const looked = (argument) => (isText(argument) ? { kind: 'other' } : without(around))
       return [[callee, around], ...args.map((argument) => [argument, looked(argument)])]
     }
@@ -306,7 +311,7 @@ globalThis.readSource = (() => {
     if (left.kind !== K.PropertyAccessExpression) return around
     if (name === 'style' || name === 'cssText') return { kind: 'other', list: 'inline' }
     if (textOf(left.expression.name) === 'style') return { kind: 'other', owner: name, list: 'properties' }
-    return PLAIN_TEXT.has(name) ? { kind: 'other' } : around
+    return ofPage && PLAIN_TEXT.has(name) ? { kind: 'other' } : around
   }
 
   // A config of Tailwind says what class names mean; it uses none.
