@@ -77,12 +77,16 @@ globalThis.readSource = (() => {
   const COMPARED = { kind: 'other', text: true }
   // Around what stands in an element.
   const WITHIN = { kind: 'loose', within: true }
+  // True while a page's script is read. There, ids and texts are more likely than class names kept in constants; of a
+  // component, every literal is read, as Tailwind's scanner does.
+  let ofPage = false
 
   function readSource(code, kind) {
+    ofPage = kind === 'script' || kind === 'module'
     let length = code.length
     for (;;) {
       try {
-        const found = kind === 'script' || kind === 'module' ? readScript : read
+        const found = ofPage ? readScript : read
         return JSON.stringify({ ...found(code.slice(0, length), kind), deep: length < code.length ? length : null })
       } catch (error) {
         if (error instanceof typescript.Exhausted) return '{"unread": "too_complex"}'
@@ -323,7 +327,7 @@ globalThis.readSource = (() => {
     const name = textOf(callee.name ?? callee)
     const setter = SETTERS.has(name) && isText(args[0]) ? setting(args[0].text) : null
     if (setter !== null) return [[callee, around], ...args.slice(1).map((argument) => [argument, setter])]
-    if (LOOKUPS.has(name)) {
+    if (ofPage && LOOKUPS.has(name)) {
       const looked = (argument) => (isText(argument) ? { kind: 'other' } : without(around))
       return [[callee, around], ...args.map((argument) => [argument, looked(argument)])]
     }
@@ -347,7 +351,7 @@ globalThis.readSource = (() => {
     if (left.kind === K.PropertyAccessExpression) {
       if (name === 'style' || name === 'cssText') return { kind: 'other', list: 'inline' }
       if (textOf(left.expression.name) === 'style') return placeOf('properties', name, 'other')
-      if (PLAIN_TEXT.has(name)) return { kind: 'other', text: true }
+      if (PLAIN_TEXT.has(name)) return { kind: ofPage ? 'other' : around.kind, text: true }
     }
     return takesColor('properties', name) ? placeOf('properties', name, around.kind) : around
   }
