@@ -259,7 +259,7 @@ def test_a_rule_that_fails_is_said_once_and_ends_nothing(
     house: House, engine: Writer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken()
-    monkeypatch.setattr("watcher.service.service.LedgerHistory", lambda *_: broken)
+    monkeypatch.setattr("watcher.service.service.LedgerHistory", lambda *_, **__: broken)
     train(house, (*HEALTHY, *SICK))
     assert broken.read_by
     assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 1
