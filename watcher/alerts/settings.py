@@ -109,8 +109,8 @@ class AlertSettings(BaseModel):
     hue_collapse: Bits = 0.75
     """Below this hues have collapsed, whatever was before, where the validation answers have more. Real pages of many
     hues: 0.78 in one window of a thousand; pages of one hue: 0."""
-    hue_alone: Bits = 0.1
-    """The same where no validation answers are known: components of one brand blue have 0.16 to 0.93 in windows of
+    hue_alone: Bits = 0.05
+    """The same where no validation answers are known: components of one brand blue have 0.08 to 1.02 in windows of
     64."""
 
     blue_purple_good: Share = 0.6
@@ -122,8 +122,8 @@ class AlertSettings(BaseModel):
     blue_purple_collapse: Share = 0.85
     """Above this blue and purple rule, whatever was before, where the validation answers have less. Real pages of many
     hues: 0.86 in one window of a thousand."""
-    blue_purple_alone: Share = 0.985
-    """The same where no validation answers are known: components of one brand blue have 0.84 to 0.98 in windows of
+    blue_purple_alone: Share = 0.995
+    """The same where no validation answers are known: components of one brand blue have 0.81 to 0.99 in windows of
     64."""
 
     hueless_good: Share = 0.65
