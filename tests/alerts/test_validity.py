@@ -26,7 +26,7 @@ def test_a_fall_of_validity_is_raised_with_its_numbers_its_chance_and_its_sample
         found[0].evidence
     )
     assert found[0].samples == (0, 1, 2, 3, 4)
-    assert "validity_drop = 0.09" in found[0].threshold
+    assert "validity_drop = 0.1" in found[0].threshold
     assert "simulation" in found[0].source
 
 

@@ -19,7 +19,7 @@ def needed_prompts(settings: AlertSettings, before: float = USUAL, after: float 
     number is enough, since the settings warn of no fall as small as this.
 
     >>> needed_prompts(AlertSettings()), needed_prompts(AlertSettings(), 0.95, 0.70)
-    (95, 38)
+    (137, 38)
     >>> needed_prompts(AlertSettings(), 0.95, 0.87)
     """
     needed = samples_for_drop(before, after, settings.validity_drop, settings.chance / len(LOOKS))
@@ -30,10 +30,10 @@ def limits(prompts: int, settings: AlertSettings, n: int = 1) -> tuple[str, ...]
     """What so many prompts with `n` answers each are too few for, a sentence each; empty where they are enough.
 
     >>> print(*limits(32, AlertSettings()))
-    With 32 prompts, only a fall of validity from 95 % to 67 % or less is seen reliably; 80 % needs about 95 prompts.
+    With 32 prompts, only a fall of validity from 95 % to 67 % or less is seen reliably; 80 % needs about 137 prompts.
     >>> len(limits(8, AlertSettings())), len(limits(8, AlertSettings(), n=4))
     (2, 1)
-    >>> limits(128, AlertSettings())
+    >>> limits(144, AlertSettings())
     ()
     """
     sentences = []

@@ -84,7 +84,7 @@ class AlertSettings(BaseModel):
 
     validity_good: Share = 0.90
     """Share of samples that parse from which on a run has been good once; from the metrics' bands."""
-    validity_drop: Share = 0.09
+    validity_drop: Share = 0.1
     """Smallest fall of that share that is worth a warning, however certain. From simulation: a healthy run's share
     wanders by some points, and falls from 95 to 80 % are to be seen."""
     stuck_steps: Annotated[int, Field(ge=0)] = 100
