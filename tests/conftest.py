@@ -21,6 +21,8 @@ def vllm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+# Before xdist's own, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, one runs every test that starts an engine, and a file stays with one worker: two engines
     on two cores would run into their timeouts, and a file's fixtures would be made twice.
