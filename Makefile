@@ -31,7 +31,7 @@ lint: $(INSTALLED) ## ruff and mypy
 	$(BIN)/mypy
 
 test: lint ## lint, then every test that ends within minutes, two at a time (WORKERS=0: one after the other)
-	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS)
 
 bench: $(INSTALLED) ## measure speeds (tests/bench); the numbers are this machine's
 	$(BIN)/python -m pytest tests/bench -s --timeout=0 -o python_files='bench_*.py'

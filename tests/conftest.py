@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.faults.table import FAULTS
 
@@ -21,15 +25,23 @@ def vllm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-# Before xdist's own, which reads the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, one runs every test that starts an engine, and a file stays with one worker: two engines
-    on two cores would run into their timeouts, and a file's fixtures would be made twice.
-    """
-    for item in items:
-        group = "engine" if item.get_closest_marker("engine") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class _OneEngine(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests stay with one worker, and all files that start engines with the same one: two engines on two cores
+    would run into their timeouts."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "engine" if _starts_engines(file) else file
+
+
+@cache
+def _starts_engines(file: str) -> bool:
+    return "mark.engine" in (Path(__file__).parents[1] / file).read_text("utf-8")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneEngine:
+    """How tests are dealt out to several workers."""
+    return _OneEngine(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
