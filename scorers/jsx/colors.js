@@ -40,7 +40,11 @@ globalThis.makeColors = (() => {
   )
   const PALETTES = new Set(['palette', 'colors'])
   const THEMED = /^(?:theme|palette|colors?|tokens)$/i
-  const SCREEN = /(?:^|\s)(?:(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0)(?:\s|$)/
+  // As in contents.py.
+  const SCREEN = /(?:^|\s)(?:(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0|size-screen)(?:\s|$)/
+  const DARK_SWITCH = /^data-(?:[\w-]+-)?(?:theme|mode|scheme)$/
+  // How providers of themes are told what a page comes up with: `<ThemeProvider defaultTheme="dark">`.
+  const PROVIDED = new Set(['defaultTheme', 'forcedTheme', 'defaultColorScheme', 'forceColorScheme', 'defaultMode'])
   const MAIN = new Set(['main', 'DEFAULT', 'default'])
 
   const places = new Map()
@@ -125,17 +129,28 @@ globalThis.makeColors = (() => {
 
     // An element that may be the page's background.
     ground(node, tag, outermost) {
-      if (this.grounds.length >= MAX_VALUES || !/^(?:[a-z]|motion\.)/.test(tag)) return
+      if (this.grounds.length >= MAX_VALUES) return
+      const drawn = /^(?:[a-z]|motion\.)/.test(tag)
+      if (!drawn && !/Provider$/.test(tag)) return
       let classes = ''
       let style
+      let id = ''
+      let dark = false
       for (const entry of node.attributes.properties) {
         const name = textOf(entry.name)
         if (name === 'className' || name === 'class') classes = plainWords(entry.initializer)
         else if (name === 'style') style = entry.initializer?.expression
+        else if (name === 'id') id = plainWords(entry.initializer)
+        else if (drawn ? DARK_SWITCH.test(name) : PROVIDED.has(name)) dark = plainWords(entry.initializer) === 'dark'
+      }
+      if (dark) classes += ' dark'
+      if (!drawn) {
+        if (dark) this.grounds.push(['html', 'dark', undefined, false, ''])
+        return
       }
       const screen = SCREEN.test(classes)
       if (!outermost && !screen && tag !== 'body') return
-      this.grounds.push([tag.replace('motion.', ''), classes, style, outermost])
+      this.grounds.push([tag.replace('motion.', ''), classes, style, outermost, id])
     }
 
     // Whether all of a text was counted where it stands.
@@ -167,7 +182,7 @@ globalThis.makeColors = (() => {
       for (const node of this.markups) {
         for (const { text } of this.values(node, MAX_SHEET)) if (!text.includes('<')) found.sheets.push(text)
       }
-      found.grounds = this.grounds.map(([tag, classes, style, outermost]) => [tag, classes, this.css(style), outermost])
+      found.grounds = this.grounds.map(([tag, classes, style, ...rest]) => [tag, classes, this.css(style), ...rest])
       const kept = this.constants(found)
       for (const node of this.free) if (!this.used.has(node) && !kept.has(node)) found.literals.push(node.text)
     }
