@@ -130,6 +130,11 @@ def read_theme(
     return Theme(reading.variables, reading.colors, reading.additions(shared), dark=reading.dark)
 
 
+def _fitting(value: str) -> str:
+    """A definition as long as one may be; cut between words, because half of a color is another one."""
+    return value if len(value) <= MAX_DEFINITION else value[: MAX_DEFINITION + 1].rpartition(" ")[0]
+
+
 @dataclass(slots=True)
 class _Reading:
     """What has been found so far; its size is bounded, whatever a page defines."""
@@ -153,7 +158,7 @@ class _Reading:
         for block in _DARK_RULE.findall(style) if "dark" in style else ():
             for name, value in declarations(block):
                 if name.startswith("--") and len(self.dark) < MAX_COLORS:
-                    self.dark.setdefault(name, value[:MAX_DEFINITION])
+                    self.dark.setdefault(name, _fitting(value))
         if "@" not in style:
             return
         for block in blocks(style, "@theme"):
@@ -165,7 +170,7 @@ class _Reading:
 
     def variable(self, name: str, value: str) -> None:
         if len(self.variables) < MAX_COLORS:
-            self.variables.setdefault(name, value[:MAX_DEFINITION])
+            self.variables.setdefault(name, _fitting(value))
 
     def config(self, config: Mapping[str, Value]) -> None:
         self._daisyui(config.get("daisyui"))
@@ -212,7 +217,7 @@ class _Reading:
 
     def _color(self, name: str, value: str) -> None:
         if len(self.colors) < MAX_COLORS:
-            value = self.colors.setdefault(name, value[:MAX_DEFINITION])
+            value = self.colors.setdefault(name, _fitting(value))
             # What `theme(colors.brand)` means, and v4's `var(--color-brand)`.
             if value:
                 self.variable(f"--color-{name}", f"var(--color-{value})" if value in palette() else value)
