@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 _SCSS = re.compile(r"\$([\w-]{1,100})(\s*:)?")
-_LESS_DEFINITION = re.compile(r"(?:^|(?<=[;{}\n]))\s*@([\w-]{1,100})\s*:(?!:)")
+# `@page :first` is an at-rule.
+_LESS_DEFINITION = re.compile(r"@(?!page\b)([\w-]{1,100})\s*:(?!:)")
 _LESS = re.compile(r"@\{?([\w-]{1,100})\}?(\s*:)?")
 # `url(//host/x.svg)` and `https://` are none.
 _LINE_COMMENT = re.compile(r"(?:^|(?<=[\s;{}]))//[^\n]*")

@@ -17,7 +17,7 @@ stands on a page that nobody knows, as does one whose background is a name defin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -75,7 +75,7 @@ def lightness_of(page: Page) -> str:
         return ""
     switched = any(_SWITCH in ground.classes.split() for ground in page.grounds)
     theme = page.theme.as_dark() if switched else page.theme
-    rules = _rules(page.sheets)
+    rules = _rules(page.sheets, page.grounds)
     for ground, least in islice(_by_rank(page.grounds), _MAX_LOOKS):
         colors = _background(ground, theme, rules, least, switched=switched)
         if UNRESOLVED in colors:
@@ -162,16 +162,22 @@ class _Rule:
     css: str
 
 
+def _names_of(ground: Ground) -> set[str]:
+    """What selectors call an element by."""
+    return {f".{name}" for name in ground.classes.split()} | ({f"#{ground.id}"} if ground.id else set())
+
+
 def _css_of(ground: Ground, rules: Sequence[_Rule], *, switched: bool) -> Iterator[str]:
     """The declarations that an element has, those that win first."""
-    own = {f".{name}" for name in ground.classes.split()} | ({f"#{ground.id}"} if ground.id else set())
+    own = _names_of(ground)
     for rule in rules:
         if rule.tag in ("", "*", ground.tag) and rule.names <= own and (switched or not rule.dark):
             yield rule.css
 
 
-def _rules(sheets: Sequence[str]) -> list[_Rule]:
-    """The rules that say something of a background, the one that wins first."""
+def _rules(sheets: Sequence[str], grounds: Iterable[Ground]) -> list[_Rule]:
+    """The rules that say something of the background of such elements, the one that wins first."""
+    known = {".dark"}.union(*map(_names_of, grounds))
     found: list[tuple[tuple[int, int, int, int], _Rule]] = []
     for sheet in sheets:
         if "background" not in sheet and "@apply" not in sheet:
@@ -180,6 +186,9 @@ def _rules(sheets: Sequence[str]) -> list[_Rule]:
             if "background" not in css and "@apply" not in css:
                 continue
             for selector in prelude.split(",")[:20]:
+                # Most rules of a page are about other elements.
+                if not known.issuperset(_NAME.findall(selector)):
+                    continue
                 if len(found) < _MAX_RULES and (rule := _simple(selector, css)):
                     ids = sum(name.startswith("#") for name in rule.names)
                     weight = ids, len(rule.names) - ids + rule.dark, rule.tag not in ("", "*"), len(found)
