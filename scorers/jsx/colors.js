@@ -15,7 +15,7 @@
 
 globalThis.makeColors = (() => {
   const { SyntaxKind: K } = typescript
-  const { MAX_HOPS, MAX_STEPS, MAX_TEXT, MAX_VALUES, isFunction, isText, pieces, textOf } = Names
+  const { MAX_HOPS, MAX_STEPS, MAX_TEXT, MAX_VALUES, SAME_LIST, isFunction, isText, pieces, textOf } = Names
   const MAX_SHEET = 600_000
   const MAX_NODES = 5000
 
@@ -38,6 +38,7 @@ globalThis.makeColors = (() => {
       '|(?:repeating-)?(?:linear|radial|conic)-gradient\\(.*\\))$',
     'is',
   )
+  const WORD = /^[a-z]{3,20}$/i
   const PALETTES = new Set(['palette', 'colors'])
   const THEMED = /^(?:theme|palette|colors?|tokens)$/i
   // As in contents.py.
@@ -187,7 +188,8 @@ globalThis.makeColors = (() => {
       for (const node of this.free) if (!this.used.has(node) && !kept.has(node)) found.literals.push(node.text)
     }
 
-    // The colors in constants of the file itself, which others may import: `COLORS.primary`, `COLORS.0`.
+    // The colors in constants of the file itself, which others may import: `COLORS.primary`, `COLORS.0`. What stands in a
+    // color place was counted there, so that others find nothing under its name. A word may be the name of a color.
     constants(found) {
       const colors = new Set(this.free)
       const kept = new Set()
@@ -196,13 +198,14 @@ globalThis.makeColors = (() => {
         if (entry.end === Infinity && entry.init) waiting.push([name, entry.init])
       }
       waiting.reverse()
-      for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS && kept.size < colors.size; seen += 1) {
+      for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS; seen += 1) {
         const [path, node] = waiting.pop()
         const inner = node.kind === K.AsExpression || node.kind === K.SatisfiesExpression ? node.expression : node
         if (colors.has(inner)) {
           kept.add(inner)
           found.constants.push([path, inner.text, this.used.has(inner)])
-        }
+        } else if (this.placed.has(inner)) found.constants.push([path, '', true])
+        else if (isText(inner) && WORD.test(inner.text)) found.constants.push([path, inner.text, true])
         const parts = inner.kind === K.ObjectLiteralExpression ? inner.properties : (inner.elements ?? [])
         for (const [index, part] of parts.slice(0, MAX_STEPS).entries()) {
           const value = inner.elements ? part : part.initializer
@@ -282,13 +285,26 @@ globalThis.makeColors = (() => {
       return literal.text
     }
 
-    importedPath(node) {
+    importedPath(node, hops = 0) {
       const [root, ...path] = pathOf(node)
-      const name = root === undefined || this.declared.has(root) ? undefined : this.imported.get(root)
-      if (name === undefined) return ''
-      const known = name === '' ? path : [name, ...path]
-      const end = known.findIndex((part) => !/^[\w-]+$/.test(part))
-      return known.slice(0, end < 0 ? known.length : end).join('-')
+      if (root === undefined || hops > MAX_HOPS) return ''
+      const known = this.declared.has(root) ? this.pathOfItem(root, node.pos, hops) : this.imported.get(root)
+      if (known === undefined) return ''
+      const whole = known === '' ? path : [known, ...path]
+      const end = whole.findIndex((part) => !/^[\w-]+$/.test(part))
+      return whole.slice(0, end < 0 ? whole.length : end).join('-')
+    }
+
+    // What a callback gets of an imported list: `COLORS.map((color) => …)`, `items.map(({ color }) => …)`.
+    pathOfItem(name, at, hops) {
+      const { of, key, each } = this.lookup(name, at) ?? {}
+      if (of === undefined) return undefined
+      const callee = of.kind === K.CallExpression ? of.expression : undefined
+      const list = SAME_LIST.has(textOf(callee?.name)) ? callee.expression : of
+      const path = this.importedPath(list, hops + 1)
+      const part = key ?? each
+      if (path === '') return undefined
+      return part === undefined ? path : `${path}-${part}`
     }
 
     paletteText(name) {
