@@ -102,3 +102,13 @@ def test_style_sheets_that_scripts_write_have_colors(script: str) -> None:
 def test_other_texts_are_no_style_sheets(text: str) -> None:
     page = f"<!doctype html><html><body><p>a</p><script>el.textContent = '{text}'</script></body></html>"
     assert score_sample(Completion(page, language=Language.HTML)).colors == ()
+
+
+@pytest.mark.parametrize("kind", ["text/x-template", "text/template", "text/x-handlebars-template", "text/html"])
+def test_templates_in_scripts_are_read_and_not_judged(kind: str) -> None:
+    template = "<div class='p-4 {{ a }} bg-rose-600'>{{#if b}}<p style='color: #22c55e'>c{{/if}}"
+    page = f"<!doctype html><html><body><p>a</p><script type='{kind}'>{template}</script></body></html>"
+    sample = score_sample(Completion(page, language=Language.HTML))
+    assert (sample.syntax_valid, sample.script_errors) == (True, None)
+    assert [name for name, _ in sample.classes] == ["bg-rose-600", "p-4"]
+    assert dict(sample.colors) == {"green-500": 1, "rose-600": 1}
