@@ -19,13 +19,15 @@ globalThis.makeColors = (() => {
   const MAX_SHEET = 600_000
   const MAX_NODES = 5000
 
-  const ATTRIBUTES = new Set('fill stroke bg c colorScheme colorPalette background bgcolor'.split(' '))
+  const ATTRIBUTES = new Set('fill stroke bg c colorScheme colorPalette background bgcolor bgGradient gradientFrom gradientVia gradientTo'.split(' '))
   const PROPERTY = new RegExp(
     '^(?:.*color|background(?:-?image)?|bg|fill|stroke|border(?:-?(?:top|right|bottom|left|block|inline|[xytrbl])' +
       '(?:-?(?:start|end))?)?|border-?image(?:-?source)?|outline|(?:box|text)-?shadow|(?:backdrop-?)?filter' +
       '|text-?decoration|column-?rule|mask(?:-?image)?|text-?emphasis|(?:fill|stroke)-?style)$',
     'i',
   )
+  // Chakra's and Radix's: the name of a family, which is not CSS's color of that name (its `purple` is a pink).
+  const FAMILIES = new Set(['colorScheme', 'colorPalette', 'accentColor'])
   const COLOR_NAMED = /color$/i
   // What stands in these is text or an address, whatever it looks like.
   const TEXTS = new Set(
@@ -109,7 +111,8 @@ globalThis.makeColors = (() => {
       if (text.length > MAX_TEXT) return
       if (around.owner !== undefined) {
         this.placed.add(node)
-        const entry = [around.owner, text]
+        const family = around.list === 'attributes' && FAMILIES.has(around.owner) && /^[a-z]+$/i.test(text)
+        const entry = [around.owner, family ? `${text}.500` : text]
         if (/^[a-z]\w*(?:\.\w+)*$/i.test(text)) this.names.push(entry)
         found[around.list].push(entry)
       } else if (!around.text && text.length > 3 && WHOLE.test(text)) this.free.push(node)

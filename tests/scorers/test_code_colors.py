@@ -176,3 +176,21 @@ def test_colors_of_a_script_beside_a_page_count_as_in_the_page() -> None:
     found = [score_sample(completion) for completion in (inside, beside)]
     assert [len(sample.colors) for sample in found] == [2, 2]
     assert found[0].colors == found[1].colors
+
+
+LIBRARIES = {
+    "<Button colorScheme='purple' />": {"purple-500": 1},
+    "<Button colorPalette='pink' />": {"pink-500": 1},
+    "<Button colorScheme={ok ? 'teal' : 'orange'} />": {"orange-500": 1, "teal-500": 1},
+    "<Text bgGradient='linear(to-r, teal.500, #ef4444)' />": {"red-500": 1, "teal-500": 1},
+    "<Box bgGradient='to-r' gradientFrom='teal.500' gradientTo='sky.300' />": {"sky-300": 1, "teal-500": 1},
+    # CSS's own purple is none of Tailwind's.
+    "<path fill='purple' />": {"fuchsia-900": 1},
+    "extendTheme({ colors: { brand: { 500: '#ef4444' } } }); <Button colorScheme='brand' />": {"red-500": 1},
+}
+
+
+@pytest.mark.parametrize(("code", "expected"), LIBRARIES.items())
+def test_families_and_gradients_of_libraries_of_components(code: str, expected: dict[str, int]) -> None:
+    sample = score_sample(Completion(code, language=Language.TSX))
+    assert (dict(sample.colors), sample.unresolved_colors) == (expected, 0)
