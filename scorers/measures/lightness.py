@@ -71,12 +71,13 @@ def lightness_of(page: Page) -> str:
     >>> of(Ground("div", "fixed inset-0 bg-black/60", outermost=False), Ground("div", "bg-white"))
     'light'
     """
-    if not page.grounds:
+    if not page.grounds and not page.sheets:
         return ""
     switched = any(_SWITCH in ground.classes.split() for ground in page.grounds)
     theme = page.theme.as_dark() if switched else page.theme
-    rules = _rules(page.sheets, page.grounds)
-    for ground, least in islice(_by_rank(page.grounds), _MAX_LOOKS):
+    grounds = _with_roots(page.grounds)
+    rules = _rules(page.sheets, grounds)
+    for ground, least in islice(_by_rank(grounds), _MAX_LOOKS):
         colors = _background(ground, theme, rules, least, switched=switched)
         if UNRESOLVED in colors:
             return ""
@@ -84,6 +85,12 @@ def lightness_of(page: Page) -> str:
             mean = sum(color.lightness for color in colors) / len(colors)
             return "dark" if mean < _DARK_BELOW else "light"
     return "light" if page.is_document else ""
+
+
+def _with_roots(grounds: Sequence[Ground]) -> list[Ground]:
+    """With `<body>` and `<html>`, which every page has: a style sheet beside a component speaks of them."""
+    written = {ground.tag for ground in grounds}
+    return [*grounds, *(Ground(tag, outermost=False) for tag in sorted(_ROOTS - written))]
 
 
 def _by_rank(grounds: Sequence[Ground]) -> Iterator[tuple[Ground, int]]:
@@ -97,7 +104,7 @@ def _by_rank(grounds: Sequence[Ground]) -> Iterator[tuple[Ground, int]]:
     outermost = [ground for ground in flow if ground.outermost]
     # Of several components in a file, the page itself is mostly the last.
     yield from ((ground, _COVERING) for ground in reversed(outermost) if ground.tag in _BLOCKS)
-    if len(outermost) == 1 and not roots:
+    if len(outermost) == 1 and not any(ground.outermost for ground in roots):
         yield from ((ground, _COVERING) for ground in outermost if ground.tag in _EDGES)
     yield from ((ground, _COVERING) for ground in screens)
     yield from ((g, _OPAQUE) for g in others if g.outermost and _lies_over(g) and SCREEN.search(g.classes))

@@ -144,3 +144,26 @@ def test_what_a_script_writes_is_the_page() -> None:
     for script in (f"app.innerHTML = `{markup}`", f"createApp({{ template: `{markup}` }})"):
         assert lightness(document(f"<body><div id=app></div><script>{script}</script></body>")) == "dark"
     assert lightness(document("<body><script>a.innerHTML = `<p class='bg-black'>x</p>`</script></body>")) == "light"
+
+
+ROOT_SHEETS = (
+    ("body { margin: 0; background: #0f172a }", "dark"),
+    (
+        ":root { color-scheme: light dark; background-color: #242424 } @media print { :root { background: #fff } }",
+        "dark",
+    ),
+    ("@layer base { body { @apply bg-slate-950 } }", "dark"),
+    ("html, body { background: #fff }", "light"),
+    (".other { background: #000 }", ""),
+)
+
+
+@pytest.mark.parametrize(("css", "expected"), ROOT_SHEETS)
+def test_a_style_sheet_beside_a_component_says_what_the_page_is(css: str, expected: str) -> None:
+    for fence, code in (("tsx", "() => <p>x</p>"), ("tsx", "() => <App />"), ("html", "<p class='p-4'>x</p>")):
+        answer = f"```{fence}\n{code}\n```\n\n```css\n{css}\n```"
+        assert score_sample(Completion(answer)).lightness == expected
+    assert (
+        score_sample(Completion(f"```vue\n<template><p>x</p></template><style>{css}</style>\n```")).lightness
+        == expected
+    )
