@@ -143,7 +143,7 @@ globalThis.makeColors = (() => {
       for (const entry of node.attributes.properties) {
         const name = textOf(entry.name)
         if (name === 'className' || name === 'class') classes = plainWords(entry.initializer)
-        else if (name === 'style') style = entry.initializer?.expression
+        else if (name === 'style') style = entry.initializer?.expression ?? entry.initializer
         else if (name === 'id') id = plainWords(entry.initializer)
         else if (drawn ? DARK_SWITCH.test(name) : PROVIDED.has(name)) dark = plainWords(entry.initializer) === 'dark'
       }
@@ -224,6 +224,7 @@ globalThis.makeColors = (() => {
       const found = []
       this.begin(MAX_TEXT)
       for (const whole of this.meanings(style, 0)) {
+        if (isText(whole)) found.push(whole.text.slice(0, MAX_TEXT))
         if (whole.kind !== K.ObjectLiteralExpression) continue
         for (const [name, entry] of this.membersOf(whole).own) {
           if (!name.startsWith('background')) continue

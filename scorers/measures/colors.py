@@ -62,6 +62,9 @@ def count_colors(page: Page, classes: ClassCount) -> ColorCount:
     for name, count in classes.others.items():
         if (other := _conventional(name, page.theme)) is not None:
             found[other] += count
+    for name, count in Counter(page.loose_names).items():
+        if name not in classes.parsed and (other := _conventional(name, page.theme)) is not None:
+            found[other] += count
     for (value, colored), count in _css_values(page).items():
         for color in colors_in(value, page.theme.variables, colored=colored):
             found[color] += count

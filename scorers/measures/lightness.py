@@ -44,6 +44,7 @@ _ROOTS = frozenset(("body", "html"))
 _SWITCH = "dark"
 _OVER = frozenset(("fixed", "absolute"))
 _BEHIND = re.compile(r"-z-")
+_FAINT = re.compile(r"(?:^|\s)opacity-(\d{1,3})(?=\s|$)")
 _BACKGROUND_OPACITY = re.compile(r"bg-opacity-(\d+)")
 # From one brace or semicolon to the next, so that no part is searched twice.
 _RULE = re.compile(r"(?:^|(?<=[{};]))([^{};]{1,2000})\{([^{}]*)(?=\}|$)")
@@ -95,6 +96,7 @@ def _with_roots(grounds: Sequence[Ground]) -> list[Ground]:
 
 def _by_rank(grounds: Sequence[Ground]) -> Iterator[tuple[Ground, int]]:
     """The elements that may be the page's background, the one that covers it first, and how opaque each has to be."""
+    grounds = [ground for ground in grounds if _is_seen(ground)]
     roots = sorted((ground for ground in grounds if ground.tag in _ROOTS), key=lambda ground: ground.tag)
     others = [ground for ground in grounds if ground.tag not in _ROOTS]
     flow = [ground for ground in others if not _lies_over(ground)]
@@ -110,10 +112,15 @@ def _by_rank(grounds: Sequence[Ground]) -> Iterator[tuple[Ground, int]]:
     yield from ((g, _OPAQUE) for g in others if g.outermost and _lies_over(g) and SCREEN.search(g.classes))
 
 
+def _is_seen(ground: Ground) -> bool:
+    """False for what is not shown, or hardly."""
+    faint = _FAINT.search(ground.classes)
+    return "hidden" not in ground.classes.split() and (faint is None or int(faint[1]) >= _COVERING)
+
+
 def _lies_over(ground: Ground) -> bool:
-    """Whether an element lies over others, or is not shown."""
-    names = ground.classes.split()
-    return "hidden" in names or (not _OVER.isdisjoint(names) and not _BEHIND.search(ground.classes))
+    """Whether an element lies over others."""
+    return not _OVER.isdisjoint(ground.classes.split()) and not _BEHIND.search(ground.classes)
 
 
 def _background(ground: Ground, theme: Theme, rules: Sequence[_Rule], least: int, *, switched: bool) -> list[Color]:

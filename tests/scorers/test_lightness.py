@@ -21,6 +21,7 @@ BODIES = {
     "under a dialog of old": ("<body><div class='fixed inset-0 bg-black bg-opacity-75'>x</div></body>", "light"),
     "ornament": ("<body class='bg-white'><div class='absolute inset-0 bg-slate-900'></div>x</body>", "light"),
     "behind all": ("<body class='bg-white'><div class='fixed inset-0 -z-10 bg-slate-900'></div>x</body>", "dark"),
+    "hardly seen": ("<body class='bg-black'><div class='h-screen -z-10 opacity-10 bg-white'>x</div></body>", "dark"),
     "nothing but a cover": ("<body><div class='fixed inset-0 bg-slate-900'>x</div></body>", "dark"),
     "faint": ("<body class='bg-black'><div class='min-h-screen bg-white/[0.05]'>x</div></body>", "dark"),
     "wrapper after a bar": ("<body><nav>x</nav><main class='min-h-screen bg-gray-900'>y</main></body>", "dark"),
@@ -167,3 +168,9 @@ def test_a_style_sheet_beside_a_component_says_what_the_page_is(css: str, expect
         score_sample(Completion(f"```vue\n<template><p>x</p></template><style>{css}</style>\n```")).lightness
         == expected
     )
+
+
+@pytest.mark.parametrize("form", ["```vue\n<template>{}</template>\n```", "```svelte\n{}\n```", "```html\n{}\n```"])
+def test_a_style_of_plain_text_counts_in_every_language(form: str) -> None:
+    markup = "<div style='background: #000; min-height: 100vh'><p>x</p></div>"
+    assert score_sample(Completion(form.format(markup))).lightness == "dark"

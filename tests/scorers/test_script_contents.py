@@ -112,3 +112,17 @@ def test_templates_in_scripts_are_read_and_not_judged(kind: str) -> None:
     assert (sample.syntax_valid, sample.script_errors) == (True, None)
     assert [name for name, _ in sample.classes] == ["bg-rose-600", "p-4"]
     assert dict(sample.colors) == {"green-500": 1, "rose-600": 1}
+
+
+def test_theme_names_count_in_markup_that_scripts_write() -> None:
+    page = "<style>:root{{ --color-primary-dark: #e11d48 }}</style><p>a</p>{}"
+    markup = "<b class='bg-primary-dark hover:text-brand-600'>x</b>"
+    inside = score_sample(Completion(page.format(markup), language=Language.HTML))
+    written = score_sample(
+        Completion(page.format(f"<script>a.innerHTML = `{markup}`</script>"), language=Language.HTML)
+    )
+    assert (
+        (inside.colors, inside.unresolved_colors)
+        == (written.colors, written.unresolved_colors)
+        == ((("rose-600", 1),), 1)
+    )
