@@ -168,7 +168,9 @@ class _Found:
                     self._link(dict(attributes))
                 if self.descending and tag not in _UNSEEN:
                     self._ground(tag, dict(attributes))
-                elif len(self.grounds) < _MAX_SCREENS and any(_is_screen(*entry) for entry in attributes):
+                elif len(self.grounds) < _MAX_SCREENS and any(
+                    n == "class" and v and _is_screen(v) for n, v in attributes
+                ):
                     self.grounds.append(_ground_of(tag, dict(attributes), outermost=False))
                 if not token.self_closing:
                     sheet = tag == "style"
@@ -203,8 +205,10 @@ class _Found:
             self.has_all_css = False
 
 
-def _is_screen(name: str, value: str | None) -> bool:
-    return name == "class" and value is not None and SCREEN.search(value[:_MAX_GROUND]) is not None
+def _is_screen(classes: str) -> bool:
+    # Most are none, and looking for a word is faster than a pattern.
+    likely = "screen" in classes or "inset-0" in classes or "vh" in classes
+    return likely and SCREEN.search(classes[:_MAX_GROUND]) is not None
 
 
 def _ground_of(tag: str, attributes: Mapping[str, str | None], *, outermost: bool) -> Ground:
