@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import chain
+
+# Class names of an element as high as the screen.
+SCREEN = re.compile(r"(?:^|\s)(?:(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0|size-screen)(?:\s|$)")
+# The attribute by which a page, or a provider of themes around it, says that it comes up dark.
+DARK_SWITCH = re.compile(r"data-(?:[\w-]+-)?(?:theme|mode|scheme)")
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """An element that may be the background of its page: `<html>`, `<body>`, an outermost element, one that is as high
-    as the screen. `classes` and `style` are its attributes, as far as they are plain text; what code makes of the style
-    is written as CSS."""
+    as the screen. `classes`, `style` and `id` are its attributes, as far as they are plain text; what code makes of the
+    style is written as CSS, and an attribute that switches it to dark (`data-theme="dark"`) as the class `dark`."""
 
     tag: str
     classes: str = ""
     style: str = ""
     outermost: bool = True
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

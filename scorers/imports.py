@@ -19,17 +19,26 @@ _NAMED = re.compile(r"--js-([\w-]+)")
 def imported_variables(file: Contents) -> Iterator[tuple[str, str]]:
     """The variables that a file's constants define.
 
-    >>> found = dict(imported_variables(Contents(constants=(("C.a", "red", False), ("C.b", "blue", False)))))
-    >>> found["--js-C-a"], found["--js-C"]
-    ('red', 'red blue')
+    >>> found = dict(imported_variables(Contents(constants=(("C.a", "#f00", False), ("C.b", "tan", True)))))
+    >>> found["--js-C-a"], found["--js-C-b"], found["--js-C"]
+    ('#f00', 'tan', '#f00')
+    >>> dict(imported_variables(Contents(constants=(("C.0.a", "#f00", False), ("C.1.a", "#00f", False)))))["--js-C-a"]
+    '#f00 #00f'
     """
     together: dict[str, list[str]] = {}
-    for path, color, _ in file.constants:
-        names = path.split(".")
-        for end in range(1, len(names) + 1):
-            together.setdefault("-".join(names[:end]), []).append(color)
+    for place, color, _ in file.constants:
+        names = place.split(".")
+        # Of words that stand together most are no colors.
+        first = len(names) if color.isalpha() else 1
+        for path in {*("-".join(names[:end]) for end in range(first, len(names) + 1)), _of_each(names)}:
+            together.setdefault(path, []).append(color)
     for name, colors in together.items():
         yield f"--js-{name}", _fitting(colors)
+
+
+def _of_each(names: Sequence[str]) -> str:
+    """What a callback calls a part of each item of a list: `items.map((item) => item.color)`."""
+    return "-".join(name for name in names if not name.isdigit())
 
 
 def _fitting(colors: Sequence[str]) -> str:
@@ -54,7 +63,8 @@ def unnamed_constants(files: Sequence[Contents]) -> Iterator[str]:
     for file in files:
         for path, color, used in file.constants:
             names = path.split(".")
-            if not used and not any("-".join(names[:end]) in named for end in range(1, len(names) + 1)):
+            paths = {_of_each(names), *("-".join(names[:end]) for end in range(1, len(names) + 1))}
+            if not used and named.isdisjoint(paths):
                 yield color
 
 

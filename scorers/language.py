@@ -55,12 +55,14 @@ def _typescript(code: str) -> Reading:
 
 
 def _script(code: str, kind: Kind) -> Reading:
-    """A script beside a page: what it says of class names matters to the page, whose CSS is not here. The colors of its
-    constants are definitions: they count where the page uses them."""
+    """A script beside a page: what it says of class names matters to the page, whose CSS is not here. What configures
+    Tailwind uses no colors; constants of a module in TypeScript are definitions, which count where they are used."""
     found = read_jsx(code, kind)
-    constants = tuple((path, color, True) for path, color, _ in found.constants)
-    contents = replace(found, scripts=(code,), literals=(), constants=constants, has_all_css=True)
-    return Reading(check_jsx(code, kind), contents)
+    if found.scripts:
+        found = replace(found, literals=())
+    if found.scripts or kind is Kind.TS:
+        found = replace(found, constants=tuple((path, color, True) for path, color, _ in found.constants))
+    return Reading(check_jsx(code, kind), replace(found, scripts=(code,), has_all_css=True))
 
 
 READERS: Mapping[Language, Reader] = MappingProxyType(

@@ -8,6 +8,7 @@ from itertools import chain
 
 from scorers.contents import Contents, Ground
 from scorers.css.declarations import declarations
+from scorers.css.preprocessed import plain_css
 from scorers.html.class_attributes import applied
 from scorers.imports import imported_variables, unnamed_constants
 from scorers.measures.dead_classes import Mentions, read_mentions
@@ -45,7 +46,7 @@ def make_page(files: Sequence[Contents], given: Theme | None = None) -> Page:
     >>> page.tags, page.class_names, page.styles
     (('p',), ('p-4', 'm-1'), (('color', 'red'),))
     """
-    sheets = [css for file in files for css in file.sheets]
+    sheets = [plain_css(css) for file in files for css in file.sheets]
     styles = [*sheets, *(css for file in files for css in file.inline)]
     scripts = [script for file in files for script in file.scripts]
     code = (text for file in files for text in file.code)

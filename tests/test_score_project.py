@@ -132,3 +132,16 @@ def test_ends_of_lines_and_marks_of_windows_change_no_place(tmp_path: Path, caps
     (root / "page.tsx").write_bytes(b"\xef\xbb\xbfexport default () => (\r\n  <p>Hi</div>\r\n);\r\n")
     (sample,) = scored(capsys, root)["samples"]
     assert {(error["file"], error["line"], error["column"]) for error in sample["errors"]} == {("page.tsx", 2, 3)}
+
+
+@pytest.mark.parametrize("suffix", [".css", ".pcss", ".scss", ".less"])
+def test_style_sheets_of_preprocessors_are_read(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "@brand" if suffix == ".less" else "$brand"
+    files = {
+        "App.vue": "<template><p class='a'>x</p></template>",
+        f"main{suffix}": f"{name}: red; .a {{ color: {name} }}",
+    }
+    (sample,) = scored(capsys, make(tmp_path / "app", files))["samples"]
+    assert sample["num_colors"] == 1

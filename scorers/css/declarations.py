@@ -9,6 +9,8 @@ MAX_VALUE_LENGTH = 2_000
 
 # Unclosed comments run to the end of the text, so that no part is searched twice.
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
+# Of a page that says that it is dark.
+DARK_SELECTOR = r"(?:\.dark|\[data-(?:[\w-]+-)?(?:theme|mode|scheme)=[\"']?dark[\"']?\])"
 _BOUNDARY = re.compile(r"[;{}]")
 _BRACE = re.compile(r"[{}]")
 
@@ -33,7 +35,32 @@ def blocks(css: str, rule: str) -> Iterator[str]:
     >>> list(blocks("@theme inline { --a: 1; @keyframes x { to { top: 0 } } } a { b: c } @theme{--d: 2", "@theme"))
     [' --a: 1; @keyframes x { to { top: 0 } } ', '--d: 2']
     """
-    css = _COMMENT.sub(" ", css)
+    css = without_comments(css)
+    for _, start, end in _spans(css, rule):
+        yield css[start:end]
+
+
+def without_blocks(css: str, rule: str) -> str:
+    """The style sheet but for every `rule`, whatever stands in its braces.
+
+    >>> without_blocks("a { b: c } @media print { a { b: d } } e { f: g }", "@media")
+    'a { b: c }  e { f: g }'
+    """
+    css = without_comments(css)
+    kept, last = [], 0
+    for at, _, end in _spans(css, rule):
+        kept.append(css[last:at])
+        last = end + 1
+    return "".join((*kept, css[last:]))
+
+
+def without_comments(css: str) -> str:
+    """The style sheet with a blank for each comment."""
+    return _COMMENT.sub(" ", css) if "/*" in css else css
+
+
+def _spans(css: str, rule: str) -> Iterator[tuple[int, int, int]]:
+    """Of every `rule` the place where it begins, and what its braces enclose."""
     at = css.find(rule)
     while at >= 0:
         start = css.find("{", at)
@@ -45,5 +72,5 @@ def blocks(css: str, rule: str) -> Iterator[str]:
             if depth == 0:
                 end = brace.start()
                 break
-        yield css[start + 1 : end]
+        yield at, start + 1, end
         at = css.find(rule, end)

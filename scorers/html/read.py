@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from scorers.contents import Contents, Ground
+from scorers.contents import DARK_SWITCH, SCREEN, Contents, Ground
 from scorers.html.class_attributes import reader_of
 from scorers.measures.dead_classes import is_known_sheet
 from scorers.position import LineStarts
@@ -30,6 +30,8 @@ _HANDLER = re.compile(r"on[a-z]+")
 _UNSEEN = frozenset(("head", "title", "meta", "link", "script", "style", "base", "noscript", "template"))
 # A page's background is at most so far inside.
 _MAX_GROUNDS = 6
+# Elements as high as the screen, wherever they stand; more than a page has.
+_MAX_SCREENS = 50
 _MAX_GROUND = 2_000
 # Longer names come of a missing quote; they are kept out of the cache, because they have no limit.
 _MAX_NAME = 100
@@ -93,7 +95,8 @@ def read_markup(pieces: Iterable[str]) -> Contents:
     >>> read_markup(["<p class='a'>", "<b class='c"]).class_names
     ('a',)
     """
-    found = _Found()
+    # Where a script puts them, nobody knows: only what is as high as the screen can be the page's background.
+    found = _Found(descending=False)
     for piece in pieces:
         found.read(piece)
     return found.contents()
@@ -165,6 +168,10 @@ class _Found:
                     self._link(dict(attributes))
                 if self.descending and tag not in _UNSEEN:
                     self._ground(tag, dict(attributes))
+                elif len(self.grounds) < _MAX_SCREENS and any(
+                    n == "class" and v and _is_screen(v) for n, v in attributes
+                ):
+                    self.grounds.append(_ground_of(tag, dict(attributes), outermost=False))
                 if not token.self_closing:
                     sheet = tag == "style"
                     script, opening = ([], token) if tag == "script" else (None, None)
@@ -190,13 +197,30 @@ class _Found:
     def _ground(self, tag: str, attributes: Mapping[str, str | None]) -> None:
         """The element, as long as each one stands first in the one before."""
         outermost = not any(ground.tag not in ("html", "body") for ground in self.grounds)
-        classes, style = (attributes.get(name) or "" for name in ("class", "style"))
-        self.grounds.append(Ground(tag, classes[:_MAX_GROUND], style[:_MAX_GROUND], outermost))
+        self.grounds.append(_ground_of(tag, attributes, outermost=outermost))
         self.descending = len(self.grounds) < _MAX_GROUNDS
 
     def _link(self, attributes: Mapping[str, str | None]) -> None:
         if "stylesheet" in (attributes.get("rel") or "").lower() and not is_known_sheet(attributes.get("href") or ""):
             self.has_all_css = False
+
+
+def _is_screen(classes: str) -> bool:
+    # Most are none, and looking for a word is faster than a pattern.
+    likely = "screen" in classes or "inset-0" in classes or "vh" in classes
+    return likely and SCREEN.search(classes[:_MAX_GROUND]) is not None
+
+
+def _ground_of(tag: str, attributes: Mapping[str, str | None], *, outermost: bool) -> Ground:
+    """The element as what may be the page's background.
+
+    >>> _ground_of("html", {"data-theme": "dark", "class": "h-full", "id": "top"}, outermost=True)
+    Ground(tag='html', classes='h-full dark', style='', outermost=True, id='top')
+    """
+    classes, style, name = ((attributes.get(key) or "")[:_MAX_GROUND] for key in ("class", "style", "id"))
+    if any(value == "dark" and DARK_SWITCH.fullmatch(key[:_MAX_NAME]) for key, value in attributes.items()):
+        classes = f"{classes} dark".strip()
+    return Ground(tag, classes, style, outermost, name)
 
 
 class _Use(NamedTuple):

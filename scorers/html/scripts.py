@@ -10,17 +10,19 @@ script error; the outcome stays the markup's, because browsers show the page wit
 that scripts write are read from their literals and count where they are utilities. The attributes of event handlers
 (`onclick`) are checked likewise, as the function's body that they are.
 
-Everything else (JSON, import maps, templates, shaders) is data, and what has a `src` has no code of its own. A script
+Templates (`text/x-template`) are markup that a script may put on the page: class names and colors are read, and nothing
+is judged. Everything else (JSON, import maps, shaders) is data, and what has a `src` has no code of its own. A script
 that the end of the text cuts off is read and not judged: its end is missing anyway.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scorers.contents import Contents
-from scorers.html.read import Handler, HtmlPage, Script
+from scorers.html.read import Handler, HtmlPage, Script, read_markup
 from scorers.jsx.check import verdict_of
 from scorers.jsx.engine import Kind, Source, read_source, refused_handlers
 from scorers.jsx.read import contents_of
@@ -38,6 +40,8 @@ _REACT = frozenset(
     for space in ("text", "application")
     for name in ("babel", "jsx", "tsx", "typescript", "ts", "x-typescript", "typescript-jsx", "typescript-babel")
 )
+# `text/x-template` is Vue's, `text/ng-template` Angular's; handlebars, mustache and lodash have their own.
+_TEMPLATE = re.compile(r"(?:text|application)/(?:[a-z.-]{0,20}template|(?:x-)?(?:handlebars|mustache|html))")
 # Far above what a page holds; each script is a question to the engine.
 MAX_SCRIPTS = 500
 _MAX_MESSAGE = 200
@@ -82,7 +86,7 @@ def read_scripts(code: str, page: HtmlPage) -> Scripts:
     errors = tuple(sorted(plain, key=lambda i: (i.position.line, i.position.column))[:MAX_ISSUES])
     return Scripts(
         replace(react, scripts=counted, script_errors=errors),
-        tuple(_contents(kind, source) for _, kind, source in read),
+        (*(_contents(kind, source) for _, kind, source in read), *_templates(page.scripts)),
     )
 
 
@@ -111,6 +115,14 @@ def _contents(kind: Kind, source: Source) -> Contents:
     if kind is Kind.TSX:
         return found
     return replace(found, class_names=(), loose_names=(*found.class_names, *found.loose_names))
+
+
+def _templates(scripts: Sequence[Script]) -> Iterator[Contents]:
+    """What templates hold that stand in scripts: HTML with holes, of which class names count that are utilities."""
+    texts = [script.text for script in scripts if _TEMPLATE.fullmatch((script.attributes.get("type") or "").lower())]
+    if texts:
+        found = read_markup(texts)
+        yield replace(found, class_names=(), loose_names=found.class_names)
 
 
 def _placed(verdict: Verdict, origin: Position) -> Verdict:

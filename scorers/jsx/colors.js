@@ -15,17 +15,19 @@
 
 globalThis.makeColors = (() => {
   const { SyntaxKind: K } = typescript
-  const { MAX_HOPS, MAX_STEPS, MAX_TEXT, MAX_VALUES, isFunction, isText, pieces, textOf } = Names
+  const { MAX_HOPS, MAX_STEPS, MAX_TEXT, MAX_VALUES, SAME_LIST, isFunction, isText, pieces, textOf } = Names
   const MAX_SHEET = 600_000
   const MAX_NODES = 5000
 
-  const ATTRIBUTES = new Set('fill stroke bg c colorScheme colorPalette background bgcolor'.split(' '))
+  const ATTRIBUTES = new Set('fill stroke bg c colorScheme colorPalette background bgcolor bgGradient gradientFrom gradientVia gradientTo'.split(' '))
   const PROPERTY = new RegExp(
     '^(?:.*color|background(?:-?image)?|bg|fill|stroke|border(?:-?(?:top|right|bottom|left|block|inline|[xytrbl])' +
       '(?:-?(?:start|end))?)?|border-?image(?:-?source)?|outline|(?:box|text)-?shadow|(?:backdrop-?)?filter' +
       '|text-?decoration|column-?rule|mask(?:-?image)?|text-?emphasis|(?:fill|stroke)-?style)$',
     'i',
   )
+  // Chakra's and Radix's: the name of a family, which is not CSS's color of that name (its `purple` is a pink).
+  const FAMILIES = new Set(['colorScheme', 'colorPalette', 'accentColor'])
   const COLOR_NAMED = /color$/i
   // What stands in these is text or an address, whatever it looks like.
   const TEXTS = new Set(
@@ -38,9 +40,14 @@ globalThis.makeColors = (() => {
       '|(?:repeating-)?(?:linear|radial|conic)-gradient\\(.*\\))$',
     'is',
   )
+  const WORD = /^[a-z]{3,20}$/i
   const PALETTES = new Set(['palette', 'colors'])
   const THEMED = /^(?:theme|palette|colors?|tokens)$/i
-  const SCREEN = /(?:^|\s)(?:(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0)(?:\s|$)/
+  // As in contents.py.
+  const SCREEN = /(?:^|\s)(?:(?:min-)?h-(?:screen|dvh|svh|lvh|\[100[dsl]?vh\])|inset-0|size-screen)(?:\s|$)/
+  const DARK_SWITCH = /^data-(?:[\w-]+-)?(?:theme|mode|scheme)$/
+  // How providers of themes are told what a page comes up with: `<ThemeProvider defaultTheme="dark">`.
+  const PROVIDED = new Set(['defaultTheme', 'forcedTheme', 'defaultColorScheme', 'forceColorScheme', 'defaultMode'])
   const MAIN = new Set(['main', 'DEFAULT', 'default'])
 
   const places = new Map()
@@ -104,7 +111,8 @@ globalThis.makeColors = (() => {
       if (text.length > MAX_TEXT) return
       if (around.owner !== undefined) {
         this.placed.add(node)
-        const entry = [around.owner, text]
+        const family = around.list === 'attributes' && FAMILIES.has(around.owner) && /^[a-z]+$/i.test(text)
+        const entry = [around.owner, family ? `${text}.500` : text]
         if (/^[a-z]\w*(?:\.\w+)*$/i.test(text)) this.names.push(entry)
         found[around.list].push(entry)
       } else if (!around.text && text.length > 3 && WHOLE.test(text)) this.free.push(node)
@@ -125,17 +133,28 @@ globalThis.makeColors = (() => {
 
     // An element that may be the page's background.
     ground(node, tag, outermost) {
-      if (this.grounds.length >= MAX_VALUES || !/^(?:[a-z]|motion\.)/.test(tag)) return
+      if (this.grounds.length >= MAX_VALUES) return
+      const drawn = /^(?:[a-z]|motion\.)/.test(tag)
+      if (!drawn && !/Provider$/.test(tag)) return
       let classes = ''
       let style
+      let id = ''
+      let dark = false
       for (const entry of node.attributes.properties) {
         const name = textOf(entry.name)
         if (name === 'className' || name === 'class') classes = plainWords(entry.initializer)
-        else if (name === 'style') style = entry.initializer?.expression
+        else if (name === 'style') style = entry.initializer?.expression ?? entry.initializer
+        else if (name === 'id') id = plainWords(entry.initializer)
+        else if (drawn ? DARK_SWITCH.test(name) : PROVIDED.has(name)) dark = plainWords(entry.initializer) === 'dark'
+      }
+      if (dark) classes += ' dark'
+      if (!drawn) {
+        if (dark) this.grounds.push(['html', 'dark', undefined, false, ''])
+        return
       }
       const screen = SCREEN.test(classes)
       if (!outermost && !screen && tag !== 'body') return
-      this.grounds.push([tag.replace('motion.', ''), classes, style, outermost])
+      this.grounds.push([tag.replace('motion.', ''), classes, style, outermost, id])
     }
 
     // Whether all of a text was counted where it stands.
@@ -167,12 +186,13 @@ globalThis.makeColors = (() => {
       for (const node of this.markups) {
         for (const { text } of this.values(node, MAX_SHEET)) if (!text.includes('<')) found.sheets.push(text)
       }
-      found.grounds = this.grounds.map(([tag, classes, style, outermost]) => [tag, classes, this.css(style), outermost])
+      found.grounds = this.grounds.map(([tag, classes, style, ...rest]) => [tag, classes, this.css(style), ...rest])
       const kept = this.constants(found)
       for (const node of this.free) if (!this.used.has(node) && !kept.has(node)) found.literals.push(node.text)
     }
 
-    // The colors in constants of the file itself, which others may import: `COLORS.primary`, `COLORS.0`.
+    // The colors in constants of the file itself, which others may import: `COLORS.primary`, `COLORS.0`. What stands in a
+    // color place was counted there, so that others find nothing under its name. A word may be the name of a color.
     constants(found) {
       const colors = new Set(this.free)
       const kept = new Set()
@@ -181,13 +201,14 @@ globalThis.makeColors = (() => {
         if (entry.end === Infinity && entry.init) waiting.push([name, entry.init])
       }
       waiting.reverse()
-      for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS && kept.size < colors.size; seen += 1) {
+      for (let seen = 0; waiting.length > 0 && seen < MAX_STEPS; seen += 1) {
         const [path, node] = waiting.pop()
         const inner = node.kind === K.AsExpression || node.kind === K.SatisfiesExpression ? node.expression : node
         if (colors.has(inner)) {
           kept.add(inner)
           found.constants.push([path, inner.text, this.used.has(inner)])
-        }
+        } else if (this.placed.has(inner)) found.constants.push([path, '', true])
+        else if (isText(inner) && WORD.test(inner.text)) found.constants.push([path, inner.text, true])
         const parts = inner.kind === K.ObjectLiteralExpression ? inner.properties : (inner.elements ?? [])
         for (const [index, part] of parts.slice(0, MAX_STEPS).entries()) {
           const value = inner.elements ? part : part.initializer
@@ -203,6 +224,7 @@ globalThis.makeColors = (() => {
       const found = []
       this.begin(MAX_TEXT)
       for (const whole of this.meanings(style, 0)) {
+        if (isText(whole)) found.push(whole.text.slice(0, MAX_TEXT))
         if (whole.kind !== K.ObjectLiteralExpression) continue
         for (const [name, entry] of this.membersOf(whole).own) {
           if (!name.startsWith('background')) continue
@@ -267,13 +289,26 @@ globalThis.makeColors = (() => {
       return literal.text
     }
 
-    importedPath(node) {
+    importedPath(node, hops = 0) {
       const [root, ...path] = pathOf(node)
-      const name = root === undefined || this.declared.has(root) ? undefined : this.imported.get(root)
-      if (name === undefined) return ''
-      const known = name === '' ? path : [name, ...path]
-      const end = known.findIndex((part) => !/^[\w-]+$/.test(part))
-      return known.slice(0, end < 0 ? known.length : end).join('-')
+      if (root === undefined || hops > MAX_HOPS) return ''
+      const known = this.declared.has(root) ? this.pathOfItem(root, node.pos, hops) : this.imported.get(root)
+      if (known === undefined) return ''
+      const whole = known === '' ? path : [known, ...path]
+      const end = whole.findIndex((part) => !/^[\w-]+$/.test(part))
+      return whole.slice(0, end < 0 ? whole.length : end).join('-')
+    }
+
+    // What a callback gets of an imported list: `COLORS.map((color) => …)`, `items.map(({ color }) => …)`.
+    pathOfItem(name, at, hops) {
+      const { of, key, each } = this.lookup(name, at) ?? {}
+      if (of === undefined) return undefined
+      const callee = of.kind === K.CallExpression ? of.expression : undefined
+      const list = SAME_LIST.has(textOf(callee?.name)) ? callee.expression : of
+      const path = this.importedPath(list, hops + 1)
+      const part = key ?? each
+      if (path === '') return undefined
+      return part === undefined ? path : `${path}-${part}`
     }
 
     paletteText(name) {

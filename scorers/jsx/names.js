@@ -320,5 +320,5 @@ globalThis.Names = (() => {
     }
   }
 
-  return Object.assign(Names, { MAX_HOPS, MAX_STEPS, MAX_TEXT, MAX_VALUES, isFunction, isText, pieces, textOf })
+  return Object.assign(Names, { MAX_HOPS, MAX_STEPS, MAX_TEXT, MAX_VALUES, SAME_LIST, isFunction, isText, pieces, textOf })
 })()

@@ -66,7 +66,7 @@ def contents_of(source: Source) -> Contents:
         variables=source.variables,
         constants=source.constants,
         imports=source.imports,
-        grounds=source.grounds,
+        grounds=(*source.grounds, *markup.grounds),
     )
 
 

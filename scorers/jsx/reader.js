@@ -54,6 +54,10 @@ globalThis.readSource = (() => {
   const PLAIN_TEXT = new Set('id name type value title alt src href textContent innerText placeholder'.split(' '))
   const MARKUP = /<[a-z][a-z0-9-]*[\s>\/]/i
   const HOLE = '\ue000'
+  // Style sheets that scripts write: `style.textContent = '…'`, `sheet.insertRule('…')`.
+  const SHEET_TEXTS = new Set(['textContent', 'innerHTML', 'innerText'])
+  const SHEET_CALLS = new Set(['insertRule', 'replaceSync', 'createTextNode'])
+  const RULE = /(?:^|[\s}])[.#@*:\w][^{}<>=;()$]{0,200}\{\s*[\w-]+\s*:[^{}]*\}/
   const CSS_TAGS = new Set(['css', 'styled', 'keyframes', 'createGlobalStyle', 'injectGlobal'])
   const CLASS_NAME = /class(?:es|names?)?$/i
   const COMMENTS = /^(?:\s|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*/
@@ -325,6 +329,10 @@ globalThis.readSource = (() => {
       return []
     }
     const name = textOf(callee.name ?? callee)
+    if (SHEET_CALLS.has(name) && args.length > 0 && isSheet(args[0])) {
+      found.colors.sheets.push(args[0])
+      return [[callee, around]]
+    }
     const setter = SETTERS.has(name) && isText(args[0]) ? setting(args[0].text) : null
     if (setter !== null) return [[callee, around], ...args.slice(1).map((argument) => [argument, setter])]
     if (ofPage && LOOKUPS.has(name)) {
@@ -354,6 +362,13 @@ globalThis.readSource = (() => {
       if (PLAIN_TEXT.has(name)) return { kind: ofPage ? 'other' : around.kind, text: true }
     }
     return takesColor('properties', name) ? placeOf('properties', name, around.kind) : around
+  }
+
+  // Whether a text is a style sheet; what stands in `<style>` inside of HTML is read with that.
+  function isSheet(node) {
+    const parts = node.kind === K.TemplateExpression ? [node.head, ...node.templateSpans.map((span) => span.literal)] : [node]
+    const text = parts.map(textOf).join(' ')
+    return text.includes('{') && !MARKUP.test(text) && RULE.test(text)
   }
 
   // A config of Tailwind says what class names mean; it uses none.
@@ -390,6 +405,10 @@ globalThis.readSource = (() => {
     if (operator === K.AmpersandAmpersandToken) return [[node.left, without(around)], [node.right, around]]
     if (operator === K.PlusToken) return sum(node, around, found)
     if (operator === K.EqualsToken || operator === K.PlusEqualsToken) {
+      if (SHEET_TEXTS.has(textOf(node.left.name)) && isSheet(node.right)) {
+        found.colors.sheets.push(node.right)
+        return [[node.left, around]]
+      }
       return isConfigured(node.left, node.right) ? [] : [[node.left, around], [node.right, assigned(node.left, around)]]
     }
     return [[node.left, around], [node.right, around]]

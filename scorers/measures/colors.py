@@ -32,6 +32,7 @@ _DOTTED = re.compile(
     r"[A-Za-z]\w*(?:\.\w+)*\.(?:\d{2,3}|main|light|dark|contrastText|primary|secondary|disabled|default|paper|white"
     r"|black|hover|selected|active|focus|fg|bg|muted|subtle|emphasized|solid|contrast|border|text)"
 )
+_SHADE = re.compile(r"(?<=[(,\s])([A-Za-z]{2,20})\.(\d{2,3})(?=[),\s])")
 _HINT = re.compile(r"([a-z-]+):")
 
 
@@ -60,6 +61,9 @@ def count_colors(page: Page, classes: ClassCount) -> ColorCount:
             found[color] += count
     for name, count in classes.others.items():
         if (other := _conventional(name, page.theme)) is not None:
+            found[other] += count
+    for name, count in Counter(page.loose_names).items():
+        if name not in classes.parsed and (other := _conventional(name, page.theme)) is not None:
             found[other] += count
     for (value, colored), count in _css_values(page).items():
         for color in colors_in(value, page.theme.variables, colored=colored):
@@ -92,7 +96,12 @@ def _reference(value: str) -> str:
 
     >>> _reference("primary.main"), _reference("grey.500"), _reference("muted"), _reference("red")
     ('var(--color-primary-main)', 'var(--color-gray-500)', 'var(--color-muted)', 'red')
+    >>> _reference("linear(to-r, sky.500, #fff 1.5%)")
+    'linear(to-r, var(--color-sky-500), #fff 1.5%)'
     """
+    if "." in value and "(" in value:
+        # Chakra's `linear(to-r, teal.500, green.500)`.
+        return _SHADE.sub(r"var(--color-\1-\2)", value)
     if "." in value and _DOTTED.fullmatch(value):
         return f"var(--color-{value.replace('.', '-').replace('grey', 'gray').removeprefix('common-')})"
     return f"var(--color-{value})" if value in CONVENTIONAL.colors else value

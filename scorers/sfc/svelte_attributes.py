@@ -192,6 +192,9 @@ class SvelteAttributes:
             return
         if name == "style":
             self._component.inline.append("".join(c if isinstance(c, str) else " " for c in chunks))
+            if len(chunks) == 1 and isinstance(chunks[0], str):
+                # An element may be the page's background.
+                self._props.append(Prop(name, tuple(_joined(chunks))))
             self._props += (Prop("x", (chunk,)) for chunk in chunks if not isinstance(chunk, str))
             return
         value = tuple(_joined(chunks))

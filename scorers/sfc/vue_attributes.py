@@ -117,7 +117,10 @@ def props_of(component: Component, tag: StartTag, *, plain: bool) -> Iterator[Pr
         if not plain and _DIRECTIVE.match(attribute.name):
             yield from _directive(component, attribute)
         elif attribute.name == "style":
-            component.inline.append(html.unescape(attribute.text))
+            text = html.unescape(attribute.text)
+            component.inline.append(text)
+            # An element may be the page's background.
+            yield Prop(attribute.name, (text_value(text),))
         elif attribute.value is not Value.NONE:
             yield Prop(attribute.name, (text_value(html.unescape(attribute.text)),))
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 
-from scorers.css.declarations import blocks, declarations
+from scorers.css.declarations import DARK_SELECTOR, blocks, declarations
 from scorers.css.palette import UNRESOLVED, Color, named, palette
 from scorers.css.values import definition_color
 from scorers.tailwind.config import Expression, Value, read_config
@@ -31,6 +31,7 @@ _COLOR_KEY = re.compile(r"colors|\w+Color|fill|stroke|gradientColorStops")
 _NO_COLOR = frozenset(("transparent", "currentcolor", "current", "inherit", "none"))
 _VARIANT_KEYS = {"screens": ("", "max-", "min-"), "aria": ("aria-",), "data": ("data-",), "supports": ("supports-",)}
 _VARIANT_SPACES = {"breakpoint": ("", "max-", "min-"), "container": ("@", "@max-", "@min-")}
+_DARK_RULE = re.compile(rf"{DARK_SELECTOR}\s*(?:,[^{{}}]{{0,200}})?\{{([^{{}}]*)\}}")
 _SUBSTITUTION = re.compile(r"\$\{[^{}]*\}")
 _UTILITY = re.compile(r"@utility\s+([\w-]+)")
 _CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
@@ -40,12 +41,13 @@ _CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
 class Theme:
     """`variables` maps `--name` to its first definition; `colors` maps a theme color (`brand-500`) to its CSS value
     (empty where only running the code would tell); `additions` is what the theme adds to Tailwind's grammar. `identity`
-    tells the contents of given themes apart (`given`)."""
+    tells the contents of given themes apart (`given`). `dark` holds the variables that `.dark { … }` defines."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str] = field(default_factory=dict)
     additions: Additions = CONVENTIONAL
     identity: str = ""
+    dark: Mapping[str, str] = field(default_factory=dict)
 
     def over(self, other: Theme) -> Theme:
         """This theme, and of the other what this one does not define.
@@ -58,7 +60,19 @@ class Theme:
             return other
         additions = other.additions if self.additions is CONVENTIONAL else self.additions.joined(other.additions)
         variables = {**other.variables, **self.variables}
-        return Theme(variables, {**other.colors, **self.colors}, additions)
+        # What this theme says of a name it says of dark pages, too.
+        dark = {name: value for name, value in other.dark.items() if name not in self.variables}
+        return Theme(variables, {**other.colors, **self.colors}, additions, dark={**dark, **self.dark})
+
+    def as_dark(self) -> Theme:
+        """The theme of a page that says that it is dark.
+
+        >>> theme = Theme(colors={"bg": "#fff"}, dark={"--color-bg": "#000"})
+        >>> theme.as_dark().color("bg").token
+        'black'
+        """
+        colors = {name: self.dark.get(f"--color-{name}", value) for name, value in self.colors.items()}
+        return replace(self, variables={**self.variables, **self.dark}, colors=colors)
 
     def color(self, name: str) -> Color | None:
         """A theme color: `UNRESOLVED` where its definition is not known, None for a name that no theme has and for one
@@ -113,7 +127,12 @@ def read_theme(
         reading.variable(name, value)
     for script in scripts:
         reading.config(read_config(script))
-    return Theme(reading.variables, reading.colors, reading.additions(shared))
+    return Theme(reading.variables, reading.colors, reading.additions(shared), dark=reading.dark)
+
+
+def _fitting(value: str) -> str:
+    """A definition as long as one may be; cut between words, because half of a color is another one."""
+    return value if len(value) <= MAX_DEFINITION else value[: MAX_DEFINITION + 1].rpartition(" ")[0]
 
 
 @dataclass(slots=True)
@@ -124,6 +143,7 @@ class _Reading:
     colors: dict[str, str] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
     variants: set[str] = field(default_factory=set)
+    dark: dict[str, str] = field(default_factory=dict)
 
     def additions(self, shared: bool) -> Additions:
         if not (self.colors or self.words or self.variants):
@@ -135,6 +155,10 @@ class _Reading:
         for name, value in declarations(style) if "--" in style else ():
             if name.startswith("--"):
                 self.variable(name, value)
+        for block in _DARK_RULE.findall(style) if "dark" in style else ():
+            for name, value in declarations(block):
+                if name.startswith("--") and len(self.dark) < MAX_COLORS:
+                    self.dark.setdefault(name, _fitting(value))
         if "@" not in style:
             return
         for block in blocks(style, "@theme"):
@@ -146,7 +170,7 @@ class _Reading:
 
     def variable(self, name: str, value: str) -> None:
         if len(self.variables) < MAX_COLORS:
-            self.variables.setdefault(name, value[:MAX_DEFINITION])
+            self.variables.setdefault(name, _fitting(value))
 
     def config(self, config: Mapping[str, Value]) -> None:
         self._daisyui(config.get("daisyui"))
@@ -193,7 +217,7 @@ class _Reading:
 
     def _color(self, name: str, value: str) -> None:
         if len(self.colors) < MAX_COLORS:
-            value = self.colors.setdefault(name, value[:MAX_DEFINITION])
+            value = self.colors.setdefault(name, _fitting(value))
             # What `theme(colors.brand)` means, and v4's `var(--color-brand)`.
             if value:
                 self.variable(f"--color-{name}", f"var(--color-{value})" if value in palette() else value)

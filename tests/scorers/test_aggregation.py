@@ -295,12 +295,28 @@ def page(**fields: Any) -> Sample:
 def test_pages_without_a_hue_are_counted_among_the_pages_that_tell() -> None:
     gray = page(colors=(("gray-500", 3), ("white", 1)), num_colors=4, hues=())
     blue = page(colors=(("blue-500", 3),), num_colors=3, hues=(("blue_purple", 3),))
-    bare, unknown = page(), page(unresolved_colors=2)
+    bare, unknown = page(lightness="light"), page(unresolved_colors=2)
     known, empty = replace(blue, unresolved_colors=2), Sample("", Outcome.EMPTY)
     metrics = aggregate([gray, blue, bare, unknown, known, empty])
     assert (metrics["eval/hueless_share"], metrics["eval/hueless_share_n"]) == (0.5, 4)
     old = page(colors=(("custom:primary", 1), ("gray-500", 1)), num_colors=2)
     assert aggregate([old])["eval/hueless_share"] is None
+
+
+COLORED_ELSEWHERE = (
+    ("<html><head><link rel=stylesheet href=bootstrap.css></head><body><a class='btn btn-primary'>x</a></body></html>"),
+    ("import { Button } from 'antd'; export default () => <Button type='primary'>x</Button>"),
+    ("export default () => <div className='flex p-4'><Card /></div>"),
+)
+
+
+@pytest.mark.parametrize("code", COLORED_ELSEWHERE)
+def test_pages_that_a_library_colors_are_not_called_gray(code: str) -> None:
+    language = Language.HTML if code.startswith("<") else Language.TSX
+    pages = [score_sample(Completion(code, language=language, prompt=str(n))) for n in range(3)]
+    assert aggregate(pages)["eval/hueless_share"] is None
+    bare = score_sample(Completion("<html><body><p>x</p></body></html>", language=Language.HTML))
+    assert aggregate([bare])["eval/hueless_share"] == 1.0
 
 
 def test_light_and_dark_pages_are_counted_where_the_background_is_known() -> None:

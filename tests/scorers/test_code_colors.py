@@ -106,6 +106,10 @@ IMPORTS = {
     "index": ("import { LIST } from './c'; <i fill={LIST[n]} stroke={LIST[1]} />", "rbb"),
     "template": ("import { C } from './c'; styled.b`color: ${C.a}`", "r"),
     "own one of the name": ("import { C } from './c'; const F = (C) => <p style={{ color: C.a }} />", ""),
+    "of each": ("import { LIST } from './c'; LIST.map((c) => <i fill={c} />)", "rb"),
+    "part of each": ("import { ITEMS } from './c'; ITEMS.filter(on).map(({ tint }) => <i fill={tint} />)", "rb"),
+    "in its place": ("import { PLACED } from './c'; PLACED.map((i) => <i fill={i.bg} />)", "rb"),
+    "a word": ("import { C } from './c'; <i fill={C.w} />", "r"),
     "not in the answer": ("import { C } from './c'; <p style={{ color: C.z }} />", "?"),
 }
 
@@ -113,7 +117,12 @@ IMPORTS = {
 @pytest.mark.parametrize(("code", "expected"), IMPORTS.values(), ids=IMPORTS)
 @pytest.mark.parametrize("language", [Language.TS, Language.TSX])
 def test_colors_are_followed_into_the_other_files_of_an_answer(code: str, expected: str, language: Language) -> None:
-    constants = f"export const C = {{ a: '{RED}', b: '{BLUE}' }} as const; export const LIST = ['{RED}', '{BLUE}']"
+    constants = (
+        f"export const C = {{ a: '{RED}', b: '{BLUE}', w: 'red' }} as const; export const LIST = ['{RED}', '{BLUE}'];"
+        f"export const ITEMS = [{{ label: 'tan', tint: '{RED}' }}, {{ label: 'b', tint: '{BLUE}' }}];"
+    )
+    if "PLACED" in code:
+        constants = f"export const PLACED = [{{ bg: '{RED}' }}, {{ bg: '{BLUE}' }}]"
     files = [READERS[Language.TSX](code).contents, READERS[language](constants).contents]
     page = make_page(files)
     found = count_colors(page, count_classes(page))
@@ -155,3 +164,33 @@ def test_a_long_style_sheet_is_read_whole() -> None:
 )
 def test_names_that_lead_nowhere_end(code: str) -> None:
     assert score_sample(Completion(code, language=Language.TSX)).num_colors >= 0
+
+
+def test_colors_of_a_script_beside_a_page_count_as_in_the_page() -> None:
+    page, script = (
+        "<!doctype html><title>t</title><canvas id=c></canvas>",
+        f"burst('{RED}'); const F = ['{BLUE}']; go(F)",
+    )
+    inside = Completion(f"{page}<script>{script}</script>", language=Language.HTML)
+    beside = Completion(f"```html\n{page}<script src=app.js></script>\n```\n\n`app.js`\n```js\n{script}\n```")
+    found = [score_sample(completion) for completion in (inside, beside)]
+    assert [len(sample.colors) for sample in found] == [2, 2]
+    assert found[0].colors == found[1].colors
+
+
+LIBRARIES = {
+    "<Button colorScheme='purple' />": {"purple-500": 1},
+    "<Button colorPalette='pink' />": {"pink-500": 1},
+    "<Button colorScheme={ok ? 'teal' : 'orange'} />": {"orange-500": 1, "teal-500": 1},
+    "<Text bgGradient='linear(to-r, teal.500, #ef4444)' />": {"red-500": 1, "teal-500": 1},
+    "<Box bgGradient='to-r' gradientFrom='teal.500' gradientTo='sky.300' />": {"sky-300": 1, "teal-500": 1},
+    # CSS's own purple is none of Tailwind's.
+    "<path fill='purple' />": {"fuchsia-900": 1},
+    "extendTheme({ colors: { brand: { 500: '#ef4444' } } }); <Button colorScheme='brand' />": {"red-500": 1},
+}
+
+
+@pytest.mark.parametrize(("code", "expected"), LIBRARIES.items())
+def test_families_and_gradients_of_libraries_of_components(code: str, expected: dict[str, int]) -> None:
+    sample = score_sample(Completion(code, language=Language.TSX))
+    assert (dict(sample.colors), sample.unresolved_colors) == (expected, 0)

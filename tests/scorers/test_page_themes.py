@@ -194,3 +194,31 @@ def test_processes_score_with_the_given_theme_too() -> None:
 )  # fmt: skip
 def test_a_configuration_of_constants_is_read_to_its_end(config: str) -> None:
     assert isinstance(make_page([Contents(scripts=(config,))]).theme, Theme)
+
+
+PREPROCESSED = {
+    "scss": "$brand: #e11d48; // a note\n.a { color: $brand; &:hover { background: darken($brand, 10%); } }",
+    "scss, faded": "$brand: #e11d48;\n.a { color: $brand; border-color: rgba($brand, 0.5) }",
+    "less": "@brand: #e11d48; @media print { .a { color: @brand } } .b { background: fade(@brand, 10%) }",
+    "plain": ":root { --brand: #e11d48 } .a { color: var(--brand); background: var(--brand) }",
+}
+
+
+@pytest.mark.parametrize("css", PREPROCESSED.values(), ids=PREPROCESSED)
+@pytest.mark.parametrize("form", ["```tsx\n{tsx}\n```\n```scss\n{css}\n```", "```vue\n{vue}<style>{css}</style>\n```"])
+def test_variables_of_preprocessors_are_resolved(css: str, form: str) -> None:
+    vue = "<template><p class='a'>x</p></template>"
+    sample = score_sample(Completion(form.format(tsx="export default () => <p className='a' />", vue=vue, css=css)))
+    assert (dict(sample.colors), sample.unresolved_colors) == ({"rose-600": 2}, 0)
+
+
+def test_a_variable_of_another_style_sheet_is_unresolved() -> None:
+    sample = score_sample(Completion("<style>a { color: $brand }</style><p>x</p>", language=Language.HTML))
+    assert (sample.colors, sample.unresolved_colors) == ((), 1)
+
+
+def test_a_long_definition_ends_with_a_whole_color() -> None:
+    stops = ", ".join(["#0f172a 10%"] * 25)
+    for pad in range(12):
+        page = f"<style>:root{{--g: {'x' * pad} linear-gradient({stops})}} a{{background: var(--g)}}</style><p>x</p>"
+        assert [name for name, _ in score_sample(Completion(page, language=Language.HTML)).colors] == ["slate-900"]

@@ -75,3 +75,54 @@ def test_markup_in_scripts_gives_the_page_its_structure() -> None:
         ).shape
 
     assert shape("<ul><li>a</li><li>b</li></ul>") != shape("<table><tr><td>a</td></tr></table>")
+
+
+SHEET = ".a { color: #e11d48 } @keyframes x { from { background: #22c55e } to { background: #0ea5e9 } }"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"style.textContent = `{SHEET}`",
+        f"style.innerHTML = '{SHEET}'",
+        f"const css = '{SHEET}'; sheet.replaceSync('{SHEET}')",
+        f"document.head.append(document.createTextNode(`{SHEET} .b {{ top: ${{y}}px }}`))",
+        "s.insertRule('.a { color: #e11d48 }'); s.insertRule('.b{background: linear-gradient(#22c55e, #0ea5e9)}')",
+    ],
+)
+def test_style_sheets_that_scripts_write_have_colors(script: str) -> None:
+    page = f"<!doctype html><html><body><p>a</p><script>{script}</script></body></html>"
+    sample = score_sample(Completion(page, language=Language.HTML))
+    assert dict(sample.colors) == {"green-500": 1, "rose-600": 1, "sky-500": 1}
+
+
+@pytest.mark.parametrize(
+    "text", ["f(a) { color: red }", "if (x) { color: red }", "color: red", "{ color: red }", "a < b"]
+)
+def test_other_texts_are_no_style_sheets(text: str) -> None:
+    page = f"<!doctype html><html><body><p>a</p><script>el.textContent = '{text}'</script></body></html>"
+    assert score_sample(Completion(page, language=Language.HTML)).colors == ()
+
+
+@pytest.mark.parametrize("kind", ["text/x-template", "text/template", "text/x-handlebars-template", "text/html"])
+def test_templates_in_scripts_are_read_and_not_judged(kind: str) -> None:
+    template = "<div class='p-4 {{ a }} bg-rose-600'>{{#if b}}<p style='color: #22c55e'>c{{/if}}"
+    page = f"<!doctype html><html><body><p>a</p><script type='{kind}'>{template}</script></body></html>"
+    sample = score_sample(Completion(page, language=Language.HTML))
+    assert (sample.syntax_valid, sample.script_errors) == (True, None)
+    assert [name for name, _ in sample.classes] == ["bg-rose-600", "p-4"]
+    assert dict(sample.colors) == {"green-500": 1, "rose-600": 1}
+
+
+def test_theme_names_count_in_markup_that_scripts_write() -> None:
+    page = "<style>:root{{ --color-primary-dark: #e11d48 }}</style><p>a</p>{}"
+    markup = "<b class='bg-primary-dark hover:text-brand-600'>x</b>"
+    inside = score_sample(Completion(page.format(markup), language=Language.HTML))
+    written = score_sample(
+        Completion(page.format(f"<script>a.innerHTML = `{markup}`</script>"), language=Language.HTML)
+    )
+    assert (
+        (inside.colors, inside.unresolved_colors)
+        == (written.colors, written.unresolved_colors)
+        == ((("rose-600", 1),), 1)
+    )

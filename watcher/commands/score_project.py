@@ -6,7 +6,7 @@
 | `.jsx` `.tsx` `.vue` `.svelte` `.astro` | components, where the language can be read                         |
 | `.js` `.mjs` `.cjs`                     | JSX in a project of components, else a script beside the HTML page |
 | `.ts` `.mts` `.cts`, `*.config.js`      | scripts: they name classes, and may configure Tailwind             |
-| `.css`                                  | style sheets                                                       |
+| `.css` `.pcss` `.scss` `.less`          | style sheets                                                       |
 
 Hidden entries, `node_modules`, and beside a `package.json` what was built (`dist`, `build`) are passed over; all other
 files are named. The page, which the sample's language is taken from, is the file that frameworks start from (`page`,
@@ -41,7 +41,7 @@ _COMPONENTS: Final = {
 _BESIDE: Final = {
     **dict.fromkeys((".js", ".mjs", ".cjs"), Language.JS),
     **dict.fromkeys((".ts", ".mts", ".cts"), Language.TS),
-    ".css": Language.CSS,
+    **dict.fromkeys((".css", ".pcss", ".postcss", ".scss", ".less"), Language.CSS),
 }
 CODE_SUFFIXES: Final = {**_PAGES, **_COMPONENTS}
 """The files that are an answer alone."""
