@@ -173,6 +173,8 @@ def _beside(page: _Piece, pieces: list[_Piece], truncated: bool) -> Iterator[_Pi
 
 def _without_drafts(page: _Piece, pieces: list[_Piece]) -> list[_Piece]:
     """The pieces without those that have no name and define what a later one defines."""
+    if len(pieces) == 1:
+        return pieces
     seen = _names(page)
     kept: list[_Piece] = []
     for piece in reversed(pieces):
