@@ -24,7 +24,8 @@ _JSX = re.compile(
     r"\bclassName=|^[ \t]*import\s[^\n]*\bfrom\s|^[ \t]*export\s+(?:default|const|function)\b|=>\s*\(|\{/\*",
     re.MULTILINE,
 )
-_IN_SCRIPT = re.compile(r"<(?:[A-Za-z][\w.]*(?:\s[^<>]*)?/?>|>)")
+# An element of JSX has an end; `<T>(x: T)` and `<number>x` of TypeScript have none.
+_IN_SCRIPT = re.compile(r"</(?:[A-Za-z][\w.:-]*\s*)?>|<[A-Za-z][\w.:-]*(?:\s[^<>]*)?/>|\s/>")
 CSS = re.compile(
     r"(?:@(?:import|tailwind|layer|theme|apply|media|charset|font-face|keyframes|config|plugin|source|use|custom-variant|"
     r"variant|utility|supports|property|container)\b|[.#:*\[]?[\w*:.#\[\]=\"'~^$| >+,()\\-]{0,300}\{\s*"

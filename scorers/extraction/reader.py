@@ -26,7 +26,7 @@ from scorers.extraction.names import Hint, extension, is_text, name_before, name
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
 from scorers.extraction.reasoning import is_thought
 from scorers.extraction.special import without_tokens
-from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at
+from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at, words_end
 from scorers.sample import Language
 
 _STARTER = re.compile(
@@ -46,6 +46,8 @@ _DEEPEST = 9
 _MOST_BLOCKS = 300
 # Places at which a component may begin are looked at this often, because each look may go to the end of the text.
 _MOST_COMPONENTS = 5
+# Elements with words alone that stand before the first wrapper.
+_MOST_WORDS = 20
 # Tags that are no markup, and JSON without code, are looked at this often in one text; then they are text.
 _MOST_TAGS = 2_000
 
@@ -94,10 +96,7 @@ def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> boo
     if text.startswith(("```", "~~~"), start) or child_name(text, start)[0]:
         return True
     if (tag := tag_at(text, start) if text.startswith("<", start) else None) is not None:
-        unlike_markup = (
-            shape is not Found.FENCE and not tag.name[:1].isupper() and "-" not in tag.name and not tag.is_known
-        )
-        if unlike_markup or is_wrapper(text, tag, True):
+        if (shape is not Found.FENCE and not tag.may_be_markup) or _wraps(text, tag):
             return True
     markdown = hint.word in ("md", "markdown", "mdx") or extension(hint.name) in ("md", "txt")
     if markdown and re.search(r"^[ \t]*(?:```|~~~)", text, re.MULTILINE):
@@ -106,6 +105,20 @@ def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> boo
         return False
     named = hint.language is not None
     return not named and (is_text(hint.word) or shape is not Found.FENCE)
+
+
+def _wraps(text: str, tag: Tag | None) -> bool:
+    """Whether a tag wraps code, or one does that follows elements which hold nothing but words."""
+    for _ in range(_MOST_WORDS):
+        if tag is None:
+            return False
+        if is_wrapper(text, tag, True):
+            return True
+        end = words_end(text, tag)
+        if end < 0 or tag.is_known:
+            return False
+        tag = tag_at(text, end + len(text[end : end + 300]) - len(text[end : end + 300].lstrip(BLANK)))
+    return False
 
 
 def _read_json(
@@ -119,6 +132,8 @@ def _read_json(
         if own.name or own.language or _may_be_code(text.text):
             blocks += inside(read_whole(text, own.or_else(hint), kind, depth + 1, span), kind, span, own)
     coded = [block for block in blocks if not block.failed]
+    if found.edits and not coded:
+        return [Block(body.part(start), hint, Found.EDIT_UNAPPLIED, span)], found.end
     if found.broken and (TAG.search(body.text, start) or coded):
         return [Block(body.part(start), hint, Found.JSON_BROKEN, span)], len(body.text)
     if found.open and body.open and coded and not any(block.passage.open for block in coded):
@@ -145,7 +160,7 @@ class _Reader:
         self._outer = 0
         self._name = ""
         self._gaps: list[tuple[int, int]] = []
-        self._markup_before = False
+        self._markup_before = self._edits = False
         self._tags = self._components = 0
 
     def blocks(self) -> list[Block]:
@@ -278,15 +293,50 @@ class _Reader:
         self._tags += 1
         name, end = child_name(self._text, start) if self._depth else ("", 0)
         if name:
-            self._name, self._position = name, end
+            self._name = name
+            self._skip(start, end)
             return
         tag = tag_at(self._text, start)
+        if tag and self._is_aside(tag):
+            return
         first = not self._markup_before and (self._blank_before(start) or self._text[start - 1 : start] == ">")
         named = bool(self._name)
         if tag and self._depth < _DEEPEST and not is_thought(tag.name) and is_wrapper(self._text, tag, first, 0, named):
             self._wrapper(tag)
-        elif self._blank_before(start):
+        elif self._blank_before(start) and (tag is None or tag.may_be_markup):
             self._markup_before = True
+
+    def _is_aside(self, tag: Tag) -> bool:
+        """Passes over an element around talk or words, or around what an edit looks for, which `_wrapper` has to know.
+
+        Not where markup began: there it is a part of that."""
+        if self._markup_before or (tag.may_be_markup and not self._is_replaced(tag)):
+            return False
+        if (words := words_end(self._text, tag)) >= 0 and not tag.is_old and not tag.is_new:
+            self._skip(tag.start, words)
+            return True
+        if not tag.is_old and (not tag.is_talk or begins_code(self._text, tag.end)):
+            return False
+        closing, end = closing_of(self._text, tag, tag.end)
+        if closing < 0:
+            return False
+        self._edits = self._edits or (tag.is_old and bool(self._text[tag.end : closing].strip(BLANK)))
+        self._skip(tag.start, end)
+        return True
+
+    def _is_replaced(self, tag: Tag) -> bool:
+        """Whether an element that a page may have is one that an edit looks for: the next one says what by."""
+        if not tag.is_old or tag.is_known:
+            return False
+        end = closing_of(self._text, tag, tag.end)[1]
+        following = self._text[end : end + 300].lstrip(BLANK) if end >= 0 else ""
+        by = tag_at(following, 0)
+        return by is not None and by.is_new
+
+    def _skip(self, start: int, end: int) -> None:
+        """Passes over text in which no code stands."""
+        self._gaps.append((self._gap, start))
+        self._position = self._gap = end
 
     def _wrapper(self, tag: Tag) -> None:
         after = self._content_end(tag)
@@ -298,6 +348,8 @@ class _Reader:
         shape = Found.TOOL_CALL if tag.is_call or tag.name.lower() == "parameter" else Found.WRAPPER
         span = (tag.start, end if closed else stop)
         blocks = read_whole(body.closed() if closed else body, hint, shape, self._depth, span)
+        if self._edits and tag.is_new:
+            blocks = [Block(body, hint, Found.EDIT_UNAPPLIED, span)]
         if not closed:
             blocks = self._unclosed([ended(block) for block in blocks], body)
         final = tag.is_answer
