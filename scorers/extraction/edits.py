@@ -76,7 +76,10 @@ def _changes(passage: Passage) -> Iterator[_Change]:
         stop, position = (closed.start(), closed.end()) if closed else (len(text), len(text))
         part = passage.part(divider.end(), stop)
         yield _Change(
-            _LINES.sub("", text[opened.end() : divider.start()]), part if not closed else part.closed(), opened.start(), position
+            _LINES.sub("", text[opened.end() : divider.start()]),
+            part if not closed else part.closed(),
+            opened.start(),
+            position,
         )
 
 

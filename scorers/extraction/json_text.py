@@ -203,7 +203,9 @@ def _is_call(value: _Value) -> bool:
 def _is_edit(value: _Value) -> bool:
     """Whether an object says what is to be replaced by what."""
     old = value.child(*_OLD_KEYS)
-    return old is not None and old.text is not None and bool(old.text.text.strip()) and value.child(*_NEW_KEYS) is not None
+    return (
+        old is not None and old.text is not None and bool(old.text.text.strip()) and value.child(*_NEW_KEYS) is not None
+    )
 
 
 def _holds_edit(value: _Value) -> bool:

@@ -18,9 +18,11 @@ from scorers.extraction.component import BEGINS, component_at
 from scorers.extraction.edits import begins_edit, read_edits
 from scorers.extraction.fences import Fence, Fences
 from scorers.extraction.found import Found
+from scorers.extraction.heredoc import BEGINS as HEREDOC
+from scorers.extraction.heredoc import Heredoc, heredocs
 from scorers.extraction.json_text import begins_json, read_json
 from scorers.extraction.layers import character_data, is_escaped, plain, unescaped, unnumbered
-from scorers.extraction.look import TAG, begins_code, begins_document, begins_module, language_of
+from scorers.extraction.look import TAG, begins_code, begins_document, begins_module, begun, language_of
 from scorers.extraction.markup_end import document_end
 from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
@@ -34,6 +36,7 @@ _STARTER = re.compile(
     r"|(?:\[TOOL_CALLS\]|\[ARGS\]|[|｜]>)[\w.:-]{0,80}\s{0,5}(?P<call>[{\[])(?=\s{0,20}[\"{\[])"
     r"|^[ \t]*+(?:(?P<edit><{5,9}[ \t]?[A-Z]{3}|-{5,9}[ \t]SEARCH|diff --git "
     r"|\*{3} (?:Begin Patch|Add File:|Update File:)|-{3} [^\n]{1,300}\n\+{3} )|(?P<json>[{\[]\s{0,200}+[\"{\[])"
+    rf"|(?P<heredoc>{HEREDOC})"
     r"|(?P<component>---[ \t]*$|\{#(?:if|each|await|key|snippet)\b)"
     r"|(?P<module>(?=['\"]use |import\b|export\b|const\b|let\b|var\b|function\b|async\b|type\b|interface\b|class\b)))",
     re.MULTILINE | re.IGNORECASE,
@@ -54,8 +57,8 @@ _MOST_TAGS = 2_000
 
 def read(passage: Passage, hint: Hint | None = None, depth: int = 0) -> list[Block]:
     """The pieces of code in a text with talk around them. Linear; never raises."""
-    if depth == 0 and (bare := plain(passage)) is not passage:
-        shape = Found.ESCAPED if len(bare.text) < len(passage.text) and "<" not in passage.text else Found.FRAGMENT
+    if depth == 0 and (found := plain(passage)) is not None:
+        bare, shape = found
         return inside(read(bare, hint, 1), shape, (0, len(passage.text)), hint or Hint())
     return _Reader(passage, hint or Hint(), depth).blocks()
 
@@ -79,6 +82,9 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
     if begins_json(text, start) and (hint.language is None or hint.word == "text"):
         return _read_json(body, start, hint, shape, depth, span)[0]
     if hint.other and extension(hint.name) not in ("md", "txt"):
+        written = [block for found in heredocs(body) for block in _written(found, shape, depth, span)]
+        if any(not block.failed for block in written):
+            return written
         return [Block(body, hint, Found.OTHER_CODE, span)]
     if is_escaped(text):
         return read_whole(unescaped(body), hint, Found.ESCAPED, depth + 1, span)
@@ -89,6 +95,12 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
         if found or not body.open or len(text) >= BEGUN:
             return inside(found, shape, span, hint)
     return [Block(body, hint, shape, span)]
+
+
+def _written(heredoc: Heredoc, shape: Found, depth: int, span: tuple[int, int]) -> list[Block]:
+    """The file that a shell's command writes."""
+    hint = Hint(extension(heredoc.name), heredoc.name)
+    return inside(read_whole(heredoc.body, hint, shape, depth + 1, span), Found.WRAPPER, span, hint)
 
 
 def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> bool:
@@ -198,6 +210,8 @@ class _Reader:
         fence = self._fences.at(start)
         if fence is None:
             return
+        if self._markup_before and self._is_end(fence):
+            return
         if self._outer and not fence.hint.word and not begins_code(fence.body.text):
             self._outer -= 1
             return
@@ -206,6 +220,12 @@ class _Reader:
         # The fence around a whole answer gave way to the first one in it; its own end opens nothing.
         self._outer += fence.outer and is_text(fence.hint.word) and not begins_code(fence.body.text)
         self._took(blocks, self._line(start) if self._blank_before(start) else start, fence.end)
+
+    def _is_end(self, fence: Fence) -> bool:
+        """Whether a bare fence stands behind markup that none opened, and talk follows."""
+        bare = not (fence.closed or fence.hint.word or fence.hint.name)
+        text = fence.body.text
+        return bare and bool(text.strip(BLANK)) and not begins_code(text) and not begun(text)
 
     def _fenced(self, fence: Fence, hint: Hint) -> list[Block]:
         """What a fence holds; where it has no closing fence, up to where its code ends by itself."""
@@ -388,6 +408,12 @@ class _Reader:
         hint = self._named(begin, self._hint)
         blocks = inside(read_edits(part, hint), Found.EDIT, (begin, end), hint)
         self._took(blocks, begin, end)
+
+    def _heredoc(self, match: re.Match[str]) -> None:
+        found = next(heredocs(self._passage, self._line(match.start("heredoc"))), None)
+        if found is not None and found.start <= match.start("heredoc") and self._depth < _DEEPEST:
+            span = (found.start, found.end)
+            self._took(_written(found, Found.WRAPPER, self._depth, span), *span)
 
     def _json(self, match: re.Match[str]) -> None:
         self._value(match.start("json"))
