@@ -107,9 +107,9 @@ def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> boo
     """Whether code does not begin at once but somewhere in a text, or in a wrapper or a fence of its own."""
     if text.startswith(("```", "~~~"), start) or child_name(text, start)[0]:
         return True
-    if (tag := tag_at(text, start) if text.startswith("<", start) else None) is not None:
-        if (shape is not Found.FENCE and not tag.may_be_markup) or _wraps(text, tag):
-            return True
+    tag = tag_at(text, start) if text.startswith("<", start) else None
+    if tag is not None and ((shape is not Found.FENCE and not tag.may_be_markup) or _wraps(text, tag)):
+        return True
     markdown = hint.word in ("md", "markdown", "mdx") or extension(hint.name) in ("md", "txt")
     if markdown and re.search(r"^[ \t]*(?:```|~~~)", text, re.MULTILINE):
         return True

@@ -78,7 +78,8 @@ def test_such_a_line_ends_a_module(line: str) -> None:
 
 
 def test_generics_and_casts_of_typescript_are_no_jsx() -> None:
-    text = f"```tsx\n{APP}\n```\n\n```ts:src/util.ts\n{UTIL}\n```\n\n```typescript\n// src/Card.tsx\n{APP.replace('App', 'Card')}\n```"
+    card = APP.replace("App", "Card")
+    text = f"```tsx\n{APP}\n```\n\n```ts:src/util.ts\n{UTIL}\n```\n\n```typescript\n// src/Card.tsx\n{card}\n```"
     assert {file.language for file in extract(Completion(text)).files} == {Language.TSX, Language.TS}
     assert score_sample(Completion(text)).outcome is Outcome.VALID
 
