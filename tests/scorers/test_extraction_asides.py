@@ -88,3 +88,11 @@ def test_generics_and_casts_of_typescript_are_no_jsx() -> None:
 def test_calls_and_commands_alone_are_other_code(word: str) -> None:
     text = f'```{word}\nwrite(path="a.html", content="""{PAGE}""")\n```'
     assert score_sample(Completion(text)).extraction == Found.OTHER_CODE.value
+
+
+@pytest.mark.parametrize("end", ["</table>\n</body>\n</html>\n```\n\nThis uses <nav>.", ""])
+def test_a_fence_in_a_document_is_text_where_its_own_is_missing_too(end: str) -> None:
+    page = f"<!DOCTYPE html>\n<html>\n<body>\n<pre><code>\n```js\na\n```\n</code></pre>\n<table class='p-4'>{end}"
+    found = extract(Completion(f"```html\n{page}"))
+    assert [file.code.strip() for file in found.files] == [page.partition("\n```\n\n")[0]]
+    assert found.cut is not bool(end)
