@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from scorers.extraction.around import is_text_around_code, may_be_code
 from scorers.extraction.bare import Region, document_at, ended, fragments, module_at, named_files
 from scorers.extraction.blocks import BEGUN, Block, inside
 from scorers.extraction.component import BEGINS, component_at
@@ -22,7 +23,7 @@ from scorers.extraction.heredoc import BEGINS as HEREDOC
 from scorers.extraction.heredoc import Heredoc, heredocs
 from scorers.extraction.json_text import begins_json, read_json
 from scorers.extraction.layers import character_data, is_escaped, plain, unescaped, unnumbered
-from scorers.extraction.look import TAG, begins_code, begins_document, begins_module, begun, language_of
+from scorers.extraction.look import TAG, begins_code, begins_document, begun, language_of
 from scorers.extraction.markup_end import document_end
 from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
@@ -49,8 +50,6 @@ _DEEPEST = 9
 _MOST_BLOCKS = 300
 # Places at which a component may begin are looked at this often, because each look may go to the end of the text.
 _MOST_COMPONENTS = 5
-# Elements with words alone that stand before the first wrapper.
-_MOST_WORDS = 20
 # Tags that are no markup, and JSON without code, are looked at this often in one text; then they are text.
 _MOST_TAGS = 2_000
 
@@ -90,7 +89,7 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
         return read_whole(unescaped(body), hint, Found.ESCAPED, depth + 1, span)
     if text.startswith("<![CDATA[", start):
         return read_whole(character_data(body, start), hint, shape, depth + 1, span)
-    if _is_text_around_code(text, start, hint, shape):
+    if is_text_around_code(text, start, hint, shape):
         found = read(body, hint, depth + 1)
         if found or not body.open or len(text) >= BEGUN:
             return inside(found, shape, span, hint)
@@ -103,36 +102,6 @@ def _written(heredoc: Heredoc, shape: Found, depth: int, span: tuple[int, int]) 
     return inside(read_whole(heredoc.body, hint, shape, depth + 1, span), Found.WRAPPER, span, hint)
 
 
-def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> bool:
-    """Whether code does not begin at once but somewhere in a text, or in a wrapper or a fence of its own."""
-    if text.startswith(("```", "~~~"), start) or child_name(text, start)[0]:
-        return True
-    tag = tag_at(text, start) if text.startswith("<", start) else None
-    if tag is not None and ((shape is not Found.FENCE and not tag.may_be_markup) or _wraps(text, tag)):
-        return True
-    markdown = hint.word in ("md", "markdown", "mdx") or extension(hint.name) in ("md", "txt")
-    if markdown and re.search(r"^[ \t]*(?:```|~~~)", text, re.MULTILINE):
-        return True
-    if begins_code(text, start):
-        return False
-    named = hint.language is not None
-    return not named and (is_text(hint.word) or shape is not Found.FENCE)
-
-
-def _wraps(text: str, tag: Tag | None) -> bool:
-    """Whether a tag wraps code, or one does that follows elements which hold nothing but words."""
-    for _ in range(_MOST_WORDS):
-        if tag is None:
-            return False
-        if is_wrapper(text, tag, True):
-            return True
-        end = words_end(text, tag)
-        if end < 0 or tag.is_known:
-            return False
-        tag = tag_at(text, end + len(text[end : end + 300]) - len(text[end : end + 300].lstrip(BLANK)))
-    return False
-
-
 def _read_json(
     body: Passage, start: int, hint: Hint, shape: Found, depth: int, span: tuple[int, int]
 ) -> tuple[list[Block], int]:
@@ -141,7 +110,7 @@ def _read_json(
     kind = Found.TOOL_CALL if found.call or shape is Found.TOOL_CALL else Found.JSON
     blocks: list[Block] = []
     for text, own in islice(found.strings, _MOST_BLOCKS):
-        if own.name or own.language or _may_be_code(text.text):
+        if own.name or own.language or may_be_code(text.text):
             blocks += inside(read_whole(text, own.or_else(hint), kind, depth + 1, span), kind, span, own)
     coded = [block for block in blocks if not block.failed]
     if found.edits and not coded:
@@ -152,13 +121,6 @@ def _read_json(
         # The JSON has no end: the next file had begun, or would have.
         blocks[-1] = replace(blocks[-1], passage=replace(blocks[-1].passage, open=True))
     return blocks, found.end
-
-
-def _may_be_code(text: str) -> bool:
-    """Whether a decoded string without a name is worth reading: it holds a tag, a fence, JSON or a module."""
-    if begins_json(text.lstrip()[:300]) or "```" in text:
-        return True
-    return TAG.search(text) is not None or begins_module(text)
 
 
 class _Reader:

@@ -86,14 +86,13 @@ _TALK = frozenset(
     )
 )
 _ESCAPED = re.compile(r"&lt;[!A-Za-z]|&(?:quot|#39|#x27|apos);use (?:client|strict)")
+_WORDS = re.compile(r"[^<>\n]{0,300}</([\w:.-]{1,100})\s{0,20}>")
 _WORD_ONLY = re.compile(r"\s{0,20}[\w.-]{0,60}\s{0,20}</")
 # Attributes that name a file in a wrapper, and something else in a component.
 _TITLES = frozenset(("title", "name", "src", "location", "uri"))
 # A tag is looked at up to here; a longer one is text.
 _LONGEST = 4_000
 _HEAD = 3_000
-# An element that holds nothing but words has no more of them.
-_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +293,8 @@ def words_end(text: str, tag: Tag) -> int:
     """
     if tag.written.endswith("/"):
         return tag.end
-    closing, end = closing_of(text[: tag.end + _WORDS], tag, tag.end)
-    return end if closing >= 0 and not any(mark in text[tag.end : closing] for mark in "<>\n") else -1
+    found = _WORDS.match(text, tag.end)
+    return found.end() if found and found[1] == tag.name else -1
 
 
 def child_name(text: str, position: int) -> tuple[str, int]:
