@@ -96,3 +96,30 @@ def test_a_fence_in_a_document_is_text_where_its_own_is_missing_too(end: str) ->
     found = extract(Completion(f"```html\n{page}"))
     assert [file.code.strip() for file in found.files] == [page.partition("\n```\n\n")[0]]
     assert found.cut is not bool(end)
+
+
+DOCUMENT = "<!doctype html>\n<html><head><title>T</title></head><body><p class='p-4'>a</p></body></html>"
+SCRIPT = (
+    'const a = document.querySelector("p");\na.innerHTML = `\n  <b class="bg-red-500">it</b>`;\n' + "a.go(1);\n" * 20
+)
+
+
+@pytest.mark.parametrize("script, errors", [(SCRIPT, 0), (f"{SCRIPT}}}", 1)])
+def test_a_script_with_html_in_its_strings_belongs_to_the_document_beside_it(script: str, errors: int) -> None:
+    text = f"```html\n{DOCUMENT}\n```\n\n```javascript\n{script}\n```\n"
+    sample = score_sample(Completion(text))
+    assert (sample.language, sample.files, sample.script_errors) == (Language.HTML, 2, errors)
+    assert sample.classes == (("bg-red-500", 1), ("p-4", 1))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "class Card extends LitElement {\n  render() {\n    return html`<p class='p-4'>a</p>`;\n  }\n}",
+        "const App = () => {\n  return a < 3 ? <p className='p-4' /> : <i />;\n};",
+        "export const icons = { a: <A />, b: <B className='p-4' /> };",
+    ],
+)
+def test_a_script_alone_that_writes_markup_is_the_page(code: str) -> None:
+    sample = score_sample(Completion(f"```js\n{code}\n```"))
+    assert (sample.outcome, sample.classes) == (Outcome.VALID, (("p-4", 1),))
