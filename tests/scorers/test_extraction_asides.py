@@ -104,7 +104,7 @@ SCRIPT = (
 )
 
 
-@pytest.mark.parametrize("script, errors", [(SCRIPT, 0), (f"{SCRIPT}}}", 1)])
+@pytest.mark.parametrize(("script", "errors"), [(SCRIPT, 0), (f"{SCRIPT}}}", 1)])
 def test_a_script_with_html_in_its_strings_belongs_to_the_document_beside_it(script: str, errors: int) -> None:
     text = f"```html\n{DOCUMENT}\n```\n\n```javascript\n{script}\n```\n"
     sample = score_sample(Completion(text))
