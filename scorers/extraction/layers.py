@@ -38,12 +38,10 @@ def plain(passage: Passage) -> tuple[Passage, Found] | None:
 
 
 def _string(passage: Passage) -> tuple[Passage, Found] | None:
-    """What the string says that is all of an answer, where it has line ends or quotes to decode."""
+    """What the string says that is all of an answer."""
     text = passage.text
-    if "\\n" not in text and '\\"' not in text:
-        return None
-    quoted = _STRING.fullmatch(text)
-    if quoted:
+    quoted = _STRING.fullmatch(text) if text.lstrip()[:1] == '"' else None
+    if quoted and ("\\n" in text or begins_code(text, quoted.start(1))):
         return decoded(passage, quoted.start(1), quoted.end(1), bool(quoted[2])), Found.JSON
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     if '\\"' in text and text.count("\\n") > 2 and _INSIDE_STRING.fullmatch(text, start, end):
