@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 _LINE_END = re.compile("\n")
 
@@ -44,7 +45,12 @@ class Lines:
     """
 
     def __init__(self, text: str) -> None:
-        self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+        self._text = text
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        # Of most texts, which have no errors, nobody asks.
+        return [0, *(match.end() for match in _LINE_END.finditer(self._text))]
 
     def position(self, offset: int) -> Position:
         """The place of the character at `offset`."""

@@ -19,6 +19,8 @@ from scorers.extraction.names import Hint, extension, file_name, named_in
 from scorers.extraction.passage import Passage
 
 _SEARCH = re.compile(r"^[ \t]*(?:<{5,9}|-{5,9})[ \t]?(?:SEARCH|ORIGINAL|HEAD|OLD|BEFORE)\b[^\n]*(?:\n|$)", re.MULTILINE)
+# Where an edit looks, as some tools have it above what it looks for.
+_LINES = re.compile(r"\A(?:[ \t]*:(?:start|end)_line:[^\n]*\n)+(?:[ \t]*-{5,9}[ \t]*\n)?")
 _DIVIDER = re.compile(r"^[ \t]*={5,9}[ \t]*(?:\n|$)", re.MULTILINE)
 _REPLACE = re.compile(
     r"^[ \t]*(?:>{5,9}|\+{5,9})[ \t]?(?:REPLACE|UPDATED?|NEW|AFTER|[\w/-]+)\b[^\n]*(?:\n|$)", re.MULTILINE
@@ -74,7 +76,10 @@ def _changes(passage: Passage) -> Iterator[_Change]:
         stop, position = (closed.start(), closed.end()) if closed else (len(text), len(text))
         part = passage.part(divider.end(), stop)
         yield _Change(
-            text[opened.end() : divider.start()], part if not closed else part.closed(), opened.start(), position
+            _LINES.sub("", text[opened.end() : divider.start()]),
+            part if not closed else part.closed(),
+            opened.start(),
+            position,
         )
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scorers.extraction.look import MODULE, begins_code, begins_css, begins_module
+from scorers.extraction.look import MODULE, begins_code, begins_css, begins_document, begins_module
 from scorers.extraction.markup_end import literal_spans
 from scorers.extraction.names import Hint, hint_of_info, is_text, is_word
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
@@ -170,13 +170,16 @@ class Fences:
         skipped = (-1, -1, False)
         literals = _Literals(self, start, hint)
         position = start
+        # A document has an end of its own: a fence in its `<pre>` never stands for one that is missing.
+        document = begins_document(self._text, start)
         while (position := self._text.find(mark * 3, position)) >= 0:
             run = self._run(position, start)
             found = self._closes(run, start, length)
             if found is not None and not literals.hold(position):
                 # A fence that is too short ends the block all the same where the next one opens without a proper end.
                 return skipped if found[2] and skipped[0] >= 0 and not self._holds_fences(hint) else found
-            if skipped[0] < 0 and (found is not None or (run.at_start and not run.after.strip(BLANK))):
+            alone = run.at_start and not run.after.strip(BLANK)
+            if skipped[0] < 0 and (alone if found is None else not document):
                 skipped = found or (_line_start(run), run.line_end, False)
             position = run.end
         return skipped

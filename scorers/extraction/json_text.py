@@ -66,6 +66,9 @@ _CODE_KEYS = frozenset(
         "page",
     ]
 )
+# What an edit replaces, and what by.
+_OLD_KEYS = ("old_str", "old_string", "old_text", "old_code", "search", "original")
+_NEW_KEYS = ("new_str", "new_string", "new_text", "new_code", "replace", "replacement", "updated")
 _NAME_KEYS = ("path", "file_path", "filepath", "file", "filename", "file_name", "target_file", "name", "title", "key")
 _CALL_KEYS = ("arguments", "input", "parameters", "args", "params", "tool_input", "function")
 
@@ -87,13 +90,14 @@ class _Value:
 @dataclass(frozen=True, slots=True)
 class Json:
     """What was read from `start` to `end`: the strings that may be code, whether a tool is called, whether the text
-    ends before the JSON does, and whether it is no JSON."""
+    ends before the JSON does, whether it is no JSON, and whether it edits a file that is not in it."""
 
     strings: tuple[tuple[Passage, Hint], ...]
     end: int
     call: bool
     open: bool
     broken: bool
+    edits: bool
 
 
 def begins_json(text: str, start: int = 0) -> bool:
@@ -111,7 +115,7 @@ def read_json(passage: Passage, start: int = 0) -> Json:
     reader = _Reader(passage, start)
     value = reader.value()
     strings = tuple(_strings(value, Hint()))
-    return Json(strings, reader.position, _is_call(value), reader.open, reader.broken)
+    return Json(strings, reader.position, _is_call(value), reader.open, reader.broken, _holds_edit(value))
 
 
 class _Reader:
@@ -196,6 +200,18 @@ def _is_call(value: _Value) -> bool:
     return bool(seen) and any(seen[0].child(key) is not None for key in _CALL_KEYS)
 
 
+def _is_edit(value: _Value) -> bool:
+    """Whether an object says what is to be replaced by what."""
+    old = value.child(*_OLD_KEYS)
+    return (
+        old is not None and old.text is not None and bool(old.text.text.strip()) and value.child(*_NEW_KEYS) is not None
+    )
+
+
+def _holds_edit(value: _Value) -> bool:
+    return _is_edit(value) or any(_holds_edit(child) for child in value.children)
+
+
 def _strings(value: _Value, hint: Hint) -> Iterator[tuple[Passage, Hint]]:
     """The strings that may be code, in order, with what keys beside and above them say."""
     if value.kind == "string":
@@ -212,7 +228,7 @@ def _strings(value: _Value, hint: Hint) -> Iterator[tuple[Passage, Hint]]:
             continue
         if child is language and word:
             continue
-        if child.key.lower() in _TALK_KEYS:
+        if child.key.lower() in _TALK_KEYS or (child.key.lower() in _NEW_KEYS and _is_edit(value)):
             continue
         yield from _strings(child, _hint(child, own.or_else(hint)))
 

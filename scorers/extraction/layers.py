@@ -1,4 +1,4 @@
-"""What lies over code and is taken off before it is read: numbers of lines, entities, character data."""
+"""What lies over code and is taken off before it is read: numbers of lines, entities, escapes, character data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import html
 import re
 from itertools import pairwise
 
+from scorers.extraction.found import Found
+from scorers.extraction.json_text import decoded
 from scorers.extraction.look import begins_code
 from scorers.extraction.passage import MAX_PIECES, Passage
 
@@ -16,11 +18,35 @@ _ESCAPED = re.compile(r"&lt;[!/]?[A-Za-z]")
 _ESCAPED_SCRIPT = re.compile(r"=&gt;|&(?:#39|#x27|quot);| &gt; ")
 
 
-def plain(passage: Passage) -> Passage:
-    """The answer without escapes and line numbers, if all of it has them."""
-    if is_escaped(passage.text):
-        return unescaped(passage)
-    return unnumbered(passage.trimmed("\n")) if passage.text.lstrip()[:1].isdigit() else passage
+# A whole answer as one string of JSON, with or without its quotes.
+_STRING = re.compile(r'\s*"((?:[^"\\]|\\.)*+\\?)("?)\s*', re.DOTALL)
+_INSIDE_STRING = re.compile(r'(?:[^"\\\n]|\\.)*+\\?')
+# DeepSeek puts a token into the names of its tags: `<｜DSML｜invoke name="…">`.
+_TOKEN_IN_TAG = re.compile(r"(?<=<)(/?)[|｜]\w{2,20}[|｜](?=[a-z])")
+
+
+def plain(passage: Passage) -> tuple[Passage, Found] | None:
+    """The answer without what lies over all of it, and the shape that this is; None where nothing does."""
+    text = passage.text
+    if is_escaped(text):
+        return unescaped(passage), Found.ESCAPED
+    if text.lstrip()[:1].isdigit() and (bare := unnumbered(passage.trimmed("\n"))).text != text:
+        return bare, Found.FRAGMENT
+    if _TOKEN_IN_TAG.search(text):
+        return passage.replaced(_TOKEN_IN_TAG, lambda match: match[1]), Found.FRAGMENT
+    return _string(passage)
+
+
+def _string(passage: Passage) -> tuple[Passage, Found] | None:
+    """What the string says that is all of an answer."""
+    text = passage.text
+    quoted = _STRING.fullmatch(text) if text.lstrip()[:1] == '"' else None
+    if quoted and ("\\n" in text or begins_code(text, quoted.start(1))):
+        return decoded(passage, quoted.start(1), quoted.end(1), bool(quoted[2])), Found.JSON
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    if '\\"' in text and text.count("\\n") > 2 and _INSIDE_STRING.fullmatch(text, start, end):
+        return decoded(passage, start, end, closed=False), Found.ESCAPED
+    return None
 
 
 def is_escaped(text: str) -> bool:

@@ -24,7 +24,13 @@ _JSX = re.compile(
     r"\bclassName=|^[ \t]*import\s[^\n]*\bfrom\s|^[ \t]*export\s+(?:default|const|function)\b|=>\s*\(|\{/\*",
     re.MULTILINE,
 )
-_IN_SCRIPT = re.compile(r"<(?:[A-Za-z][\w.]*(?:\s[^<>]*)?/?>|>)")
+# An element of JSX has an end; `<T>(x: T)` and `<number>x` of TypeScript have none.
+_IN_SCRIPT = re.compile(r"</(?:[A-Za-z][\w.:-]*\s*)?>|<[A-Za-z][\w.:-]*(?:\s[^<>]*)?/>|\s/>")
+# Where JSX stands: HTML in strings stands behind a quote, and what is in it behind a tag or words.
+_IN_EXPRESSION = re.compile(
+    r"(?:\breturn\b|=>|\s\?|&&|\|\||\?\?|\brender\(|\bdefault\b|\b(?:const|let|var)\s++[\w$]++\s*+(?::[^=\n]{0,80})?=)"
+    r"\s*+\(?\s*+<(?:[A-Za-z]|>)|[({\[:?,=]\s*+<[A-Z][\w.]*(?:\s|/?>)"
+)
 CSS = re.compile(
     r"(?:@(?:import|tailwind|layer|theme|apply|media|charset|font-face|keyframes|config|plugin|source|use|custom-variant|"
     r"variant|utility|supports|property|container)\b|[.#:*\[]?[\w*:.#\[\]=\"'~^$| >+,()\\-]{0,300}\{\s*"
@@ -127,9 +133,14 @@ def _begins_astro(code: str) -> bool:
     )
 
 
+def has_tags(code: str) -> bool:
+    """Whether a script holds JSX, or HTML in its strings."""
+    return _IN_SCRIPT.search(code) is not None
+
+
 def has_markup(code: str) -> bool:
     """Whether a script holds JSX."""
-    return _IN_SCRIPT.search(code) is not None
+    return has_tags(code) and _IN_EXPRESSION.search(code) is not None
 
 
 def detect_language(code: str, word: str = "") -> Language:

@@ -39,6 +39,8 @@ _OTHER = frozenset(
         "zsh",
         "fish",
         "console",
+        "tool_code",
+        "tool_outputs",
         "terminal",
         "cmd",
         "bat",

@@ -16,7 +16,7 @@ from itertools import islice
 
 from scorers.extraction.blocks import BEGUN, Block
 from scorers.extraction.found import Found
-from scorers.extraction.look import TAG, begins_document, begins_markup, begins_module, language_of
+from scorers.extraction.look import TAG, begins_document, begins_markup, begins_module, has_tags, language_of
 from scorers.extraction.names import extension
 from scorers.extraction.passage import BLANK
 from scorers.sample import Language
@@ -80,8 +80,8 @@ def choose(blocks: Sequence[Block], truncated: bool = False) -> Project | None:
     pieces = final if any(piece.rank > 0 for piece in final) else pieces
     pieces = _latest(pieces)
     page = _page(pieces)
-    if page is None and truncated and (begun := _begun(pieces)) is not None:
-        page, pieces = begun, [begun if piece.block is begun.block else piece for piece in pieces]
+    if page is None and (script := _script(pieces, truncated)) is not None:
+        page, pieces = script, [script if piece.block is script.block else piece for piece in pieces]
     if page is None:
         reasons = [block.found for block in blocks if block.failed]
         return Project(_worst(reasons)) if reasons else None
@@ -154,10 +154,12 @@ def _page(pieces: list[_Piece]) -> _Piece | None:
     return max(candidates, key=lambda piece: (piece.rank, len(piece.code)))
 
 
-def _begun(pieces: list[_Piece]) -> _Piece | None:
-    """The module in which the text was cut, before its first tag."""
+def _script(pieces: list[_Piece], truncated: bool) -> _Piece | None:
+    """The script that is the page where there is no other: it writes HTML, or the text was cut in it before its first
+    tag."""
     for piece in reversed(pieces):
-        if piece.block.passage.open and piece.language in _SCRIPTS | _COMPONENTS:
+        cut = truncated and piece.block.passage.open
+        if piece.language in _SCRIPTS | _COMPONENTS and (cut or has_tags(piece.code)):
             language = {Language.TS: Language.TSX, Language.JS: Language.JSX}.get(piece.language, piece.language)
             return replace(piece, language=language)
     return None
@@ -173,6 +175,8 @@ def _beside(page: _Piece, pieces: list[_Piece], truncated: bool) -> Iterator[_Pi
 
 def _without_drafts(page: _Piece, pieces: list[_Piece]) -> list[_Piece]:
     """The pieces without those that have no name and define what a later one defines."""
+    if len(pieces) == 1:
+        return pieces
     seen = _names(page)
     kept: list[_Piece] = []
     for piece in reversed(pieces):

@@ -12,21 +12,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from scorers.extraction.around import is_text_around_code, may_be_code
 from scorers.extraction.bare import Region, document_at, ended, fragments, module_at, named_files
 from scorers.extraction.blocks import BEGUN, Block, inside
 from scorers.extraction.component import BEGINS, component_at
 from scorers.extraction.edits import begins_edit, read_edits
 from scorers.extraction.fences import Fence, Fences
 from scorers.extraction.found import Found
+from scorers.extraction.heredoc import BEGINS as HEREDOC
+from scorers.extraction.heredoc import Heredoc, heredocs
 from scorers.extraction.json_text import begins_json, read_json
 from scorers.extraction.layers import character_data, is_escaped, plain, unescaped, unnumbered
-from scorers.extraction.look import TAG, begins_code, begins_document, begins_module, language_of
+from scorers.extraction.look import TAG, begins_code, begins_document, begun, language_of
 from scorers.extraction.markup_end import document_end
 from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
 from scorers.extraction.reasoning import is_thought
 from scorers.extraction.special import without_tokens
-from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at
+from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at, words_end
 from scorers.sample import Language
 
 _STARTER = re.compile(
@@ -34,6 +37,7 @@ _STARTER = re.compile(
     r"|(?:\[TOOL_CALLS\]|\[ARGS\]|[|｜]>)[\w.:-]{0,80}\s{0,5}(?P<call>[{\[])(?=\s{0,20}[\"{\[])"
     r"|^[ \t]*+(?:(?P<edit><{5,9}[ \t]?[A-Z]{3}|-{5,9}[ \t]SEARCH|diff --git "
     r"|\*{3} (?:Begin Patch|Add File:|Update File:)|-{3} [^\n]{1,300}\n\+{3} )|(?P<json>[{\[]\s{0,200}+[\"{\[])"
+    rf"|(?P<heredoc>{HEREDOC})"
     r"|(?P<component>---[ \t]*$|\{#(?:if|each|await|key|snippet)\b)"
     r"|(?P<module>(?=['\"]use |import\b|export\b|const\b|let\b|var\b|function\b|async\b|type\b|interface\b|class\b)))",
     re.MULTILINE | re.IGNORECASE,
@@ -52,8 +56,8 @@ _MOST_TAGS = 2_000
 
 def read(passage: Passage, hint: Hint | None = None, depth: int = 0) -> list[Block]:
     """The pieces of code in a text with talk around them. Linear; never raises."""
-    if depth == 0 and (bare := plain(passage)) is not passage:
-        shape = Found.ESCAPED if len(bare.text) < len(passage.text) and "<" not in passage.text else Found.FRAGMENT
+    if depth == 0 and (found := plain(passage)) is not None:
+        bare, shape = found
         return inside(read(bare, hint, 1), shape, (0, len(passage.text)), hint or Hint())
     return _Reader(passage, hint or Hint(), depth).blocks()
 
@@ -77,35 +81,25 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
     if begins_json(text, start) and (hint.language is None or hint.word == "text"):
         return _read_json(body, start, hint, shape, depth, span)[0]
     if hint.other and extension(hint.name) not in ("md", "txt"):
+        written = [block for found in heredocs(body) for block in _written(found, shape, depth, span)]
+        if any(not block.failed for block in written):
+            return written
         return [Block(body, hint, Found.OTHER_CODE, span)]
     if is_escaped(text):
         return read_whole(unescaped(body), hint, Found.ESCAPED, depth + 1, span)
     if text.startswith("<![CDATA[", start):
         return read_whole(character_data(body, start), hint, shape, depth + 1, span)
-    if _is_text_around_code(text, start, hint, shape):
+    if is_text_around_code(text, start, hint, shape):
         found = read(body, hint, depth + 1)
         if found or not body.open or len(text) >= BEGUN:
             return inside(found, shape, span, hint)
     return [Block(body, hint, shape, span)]
 
 
-def _is_text_around_code(text: str, start: int, hint: Hint, shape: Found) -> bool:
-    """Whether code does not begin at once but somewhere in a text, or in a wrapper or a fence of its own."""
-    if text.startswith(("```", "~~~"), start) or child_name(text, start)[0]:
-        return True
-    if (tag := tag_at(text, start) if text.startswith("<", start) else None) is not None:
-        unlike_markup = (
-            shape is not Found.FENCE and not tag.name[:1].isupper() and "-" not in tag.name and not tag.is_known
-        )
-        if unlike_markup or is_wrapper(text, tag, True):
-            return True
-    markdown = hint.word in ("md", "markdown", "mdx") or extension(hint.name) in ("md", "txt")
-    if markdown and re.search(r"^[ \t]*(?:```|~~~)", text, re.MULTILINE):
-        return True
-    if begins_code(text, start):
-        return False
-    named = hint.language is not None
-    return not named and (is_text(hint.word) or shape is not Found.FENCE)
+def _written(heredoc: Heredoc, shape: Found, depth: int, span: tuple[int, int]) -> list[Block]:
+    """The file that a shell's command writes."""
+    hint = Hint(extension(heredoc.name), heredoc.name)
+    return inside(read_whole(heredoc.body, hint, shape, depth + 1, span), Found.WRAPPER, span, hint)
 
 
 def _read_json(
@@ -116,22 +110,17 @@ def _read_json(
     kind = Found.TOOL_CALL if found.call or shape is Found.TOOL_CALL else Found.JSON
     blocks: list[Block] = []
     for text, own in islice(found.strings, _MOST_BLOCKS):
-        if own.name or own.language or _may_be_code(text.text):
+        if own.name or own.language or may_be_code(text.text):
             blocks += inside(read_whole(text, own.or_else(hint), kind, depth + 1, span), kind, span, own)
     coded = [block for block in blocks if not block.failed]
+    if found.edits and not coded:
+        return [Block(body.part(start), hint, Found.EDIT_UNAPPLIED, span)], found.end
     if found.broken and (TAG.search(body.text, start) or coded):
         return [Block(body.part(start), hint, Found.JSON_BROKEN, span)], len(body.text)
     if found.open and body.open and coded and not any(block.passage.open for block in coded):
         # The JSON has no end: the next file had begun, or would have.
         blocks[-1] = replace(blocks[-1], passage=replace(blocks[-1].passage, open=True))
     return blocks, found.end
-
-
-def _may_be_code(text: str) -> bool:
-    """Whether a decoded string without a name is worth reading: it holds a tag, a fence, JSON or a module."""
-    if begins_json(text.lstrip()[:300]) or "```" in text:
-        return True
-    return TAG.search(text) is not None or begins_module(text)
 
 
 class _Reader:
@@ -145,7 +134,7 @@ class _Reader:
         self._outer = 0
         self._name = ""
         self._gaps: list[tuple[int, int]] = []
-        self._markup_before = False
+        self._markup_before = self._edits = False
         self._tags = self._components = 0
 
     def blocks(self) -> list[Block]:
@@ -183,6 +172,8 @@ class _Reader:
         fence = self._fences.at(start)
         if fence is None:
             return
+        if self._markup_before and self._is_end(fence):
+            return
         if self._outer and not fence.hint.word and not begins_code(fence.body.text):
             self._outer -= 1
             return
@@ -191,6 +182,12 @@ class _Reader:
         # The fence around a whole answer gave way to the first one in it; its own end opens nothing.
         self._outer += fence.outer and is_text(fence.hint.word) and not begins_code(fence.body.text)
         self._took(blocks, self._line(start) if self._blank_before(start) else start, fence.end)
+
+    def _is_end(self, fence: Fence) -> bool:
+        """Whether a bare fence stands behind markup that none opened, and talk follows."""
+        bare = not (fence.closed or fence.hint.word or fence.hint.name)
+        text = fence.body.text
+        return bare and bool(text.strip(BLANK)) and not begins_code(text) and not begun(text)
 
     def _fenced(self, fence: Fence, hint: Hint) -> list[Block]:
         """What a fence holds; where it has no closing fence, up to where its code ends by itself."""
@@ -278,15 +275,50 @@ class _Reader:
         self._tags += 1
         name, end = child_name(self._text, start) if self._depth else ("", 0)
         if name:
-            self._name, self._position = name, end
+            self._name = name
+            self._skip(start, end)
             return
         tag = tag_at(self._text, start)
+        if tag and self._is_aside(tag):
+            return
         first = not self._markup_before and (self._blank_before(start) or self._text[start - 1 : start] == ">")
         named = bool(self._name)
         if tag and self._depth < _DEEPEST and not is_thought(tag.name) and is_wrapper(self._text, tag, first, 0, named):
             self._wrapper(tag)
-        elif self._blank_before(start):
+        elif self._blank_before(start) and (tag is None or tag.may_be_markup):
             self._markup_before = True
+
+    def _is_aside(self, tag: Tag) -> bool:
+        """Passes over an element around talk or words, or around what an edit looks for, which `_wrapper` has to know.
+
+        Not where markup began: there it is a part of that."""
+        if self._markup_before or (tag.may_be_markup and not self._is_replaced(tag)):
+            return False
+        if (words := words_end(self._text, tag)) >= 0 and not tag.is_old and not tag.is_new:
+            self._skip(tag.start, words)
+            return True
+        if not tag.is_old and (not tag.is_talk or begins_code(self._text, tag.end)):
+            return False
+        closing, end = closing_of(self._text, tag, tag.end)
+        if closing < 0:
+            return False
+        self._edits = self._edits or (tag.is_old and bool(self._text[tag.end : closing].strip(BLANK)))
+        self._skip(tag.start, end)
+        return True
+
+    def _is_replaced(self, tag: Tag) -> bool:
+        """Whether an element that a page may have is one that an edit looks for: the next one says what by."""
+        if not tag.is_old or tag.is_known:
+            return False
+        end = closing_of(self._text, tag, tag.end)[1]
+        following = self._text[end : end + 300].lstrip(BLANK) if end >= 0 else ""
+        by = tag_at(following, 0)
+        return by is not None and by.is_new
+
+    def _skip(self, start: int, end: int) -> None:
+        """Passes over text in which no code stands."""
+        self._gaps.append((self._gap, start))
+        self._position = self._gap = end
 
     def _wrapper(self, tag: Tag) -> None:
         after = self._content_end(tag)
@@ -298,6 +330,8 @@ class _Reader:
         shape = Found.TOOL_CALL if tag.is_call or tag.name.lower() == "parameter" else Found.WRAPPER
         span = (tag.start, end if closed else stop)
         blocks = read_whole(body.closed() if closed else body, hint, shape, self._depth, span)
+        if self._edits and tag.is_new:
+            blocks = [Block(body, hint, Found.EDIT_UNAPPLIED, span)]
         if not closed:
             blocks = self._unclosed([ended(block) for block in blocks], body)
         final = tag.is_answer
@@ -336,6 +370,12 @@ class _Reader:
         hint = self._named(begin, self._hint)
         blocks = inside(read_edits(part, hint), Found.EDIT, (begin, end), hint)
         self._took(blocks, begin, end)
+
+    def _heredoc(self, match: re.Match[str]) -> None:
+        found = next(heredocs(self._passage, self._line(match.start("heredoc"))), None)
+        if found is not None and found.start <= match.start("heredoc") and self._depth < _DEEPEST:
+            span = (found.start, found.end)
+            self._took(_written(found, Found.WRAPPER, self._depth, span), *span)
 
     def _json(self, match: re.Match[str]) -> None:
         self._value(match.start("json"))

@@ -45,6 +45,7 @@ _BEFORE_EXPRESSION = frozenset(
 _TALK_MARK = re.compile(
     r"[ \t]*(?:#{1,6}[ \t]|[-*+•–][ \t]+[^\W\d]|[-*+•–][ \t]+[*`_]|\d+[.)][ \t]|>[ \t]+(?![=({;,|&)])"
     r"|\*\*|__\w|-{3,}[ \t]*$"
+    r"|\((?:Note|NB|This|These|The|You|It|I|See|Remember|Make)\b[:,. ]|:{3,}|<{2,}[ \t]*/?[A-Z]"
     r"|={3,}|'{3}|\"{3}|\[/?[A-Z]{3,}|`{3}|~{3}|\|[^\n]*\|[ \t]*$|[^\x00-\x7f])",
     re.MULTILINE,
 )

@@ -73,7 +73,20 @@ _ANSWERS = frozenset(
 )
 _ANSWER = re.compile(r"(?:^|[_:-])(?:final|answer|solution|response|output)(?:$|[_:-])", re.IGNORECASE)
 _CALL = re.compile(r"tool|function|invoke|call|action$", re.IGNORECASE)
+# What an edit replaces, and what by.
+_OLD = re.compile(r"(?:^|[_:.-])(?:old|search|find|original)(?:[_-]?(?:str|string|text|code|content))?$", re.IGNORECASE)
+_NEW = re.compile(
+    r"(?:^|[_:.-])(?:new|replace|replacement|updated)(?:[_-]?(?:str|string|text|code|content))?$", re.IGNORECASE
+)
+# Elements around talk: what stands in them is no code, whatever it looks like.
+_TALK = frozenset(
+    (
+        *("description", "explanation", "reasoning", "rationale", "comment", "comments", "note", "notes", "message"),
+        *("intent", "purpose", "task", "instruction", "instructions", "thought", "thinking", "overview"),
+    )
+)
 _ESCAPED = re.compile(r"&lt;[!A-Za-z]|&(?:quot|#39|#x27|apos);use (?:client|strict)")
+_WORDS = re.compile(r"[^<>\n]{0,300}</([\w:.-]{1,100})\s{0,20}>")
 _WORD_ONLY = re.compile(r"\s{0,20}[\w.-]{0,60}\s{0,20}</")
 # Attributes that name a file in a wrapper, and something else in a component.
 _TITLES = frozenset(("title", "name", "src", "location", "uri"))
@@ -107,6 +120,30 @@ class Tag:
     def is_answer(self) -> bool:
         """Whether the name says that this is the answer, as against drafts."""
         return _ANSWER.search(self.name) is not None
+
+    @property
+    def may_be_markup(self) -> bool:
+        """Whether a page may have this element: HTML's, a component or a custom element."""
+        return self.is_known or self.name[:1].isupper() or "-" in self.name
+
+    @property
+    def is_talk(self) -> bool:
+        """Whether the name says that talk stands in it."""
+        return self._says.lower() in _TALK
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the name says that an edit looks for this."""
+        return _OLD.search(self._says) is not None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the name says that an edit puts this in its place."""
+        return _NEW.search(self._says) is not None
+
+    @property
+    def _says(self) -> str:
+        return self.key or self.found.get("name", self.name)
 
     @property
     def is_call(self) -> bool:
@@ -186,7 +223,7 @@ def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0, named: bool = F
     component = tag.name[:1].isupper() and not tag.name.isupper() and "_" not in tag.name
     coded = _markup(text, start) or _escaped(text, start)
     if (tag.hint.name or named) and not component:
-        return True
+        return not tag.is_talk
     if has_code_type(tag.found) or (tag.hint.name and not _TITLES & tag.found.keys()):
         return coded or not component
     if depth < 4 and _wraps_wrapper(text, tag, start, first, depth):
@@ -246,6 +283,18 @@ def _holds_code(text: str, tag: Tag, first: bool) -> bool:
     """Whether code stands somewhere in the beginning of a wrapper that begins with talk."""
     head = text[tag.end : tag.end + _HEAD].partition(f"</{tag.name}")[0]
     return "```" in head or DOCUMENT.search(head) is not None or (first and TAG_AT_START.search(head) is not None)
+
+
+def words_end(text: str, tag: Tag) -> int:
+    """Where an element ends that holds nothing but words in one line, or nothing; -1 for any other.
+
+    >>> [words_end(text, tag_at(text, 0)) for text in ("<add-it>a b</add-it>", "<add-it />", "<add-it><p></add-it>")]
+    [20, 10, -1]
+    """
+    if tag.written.endswith("/"):
+        return tag.end
+    found = _WORDS.match(text, tag.end)
+    return found.end() if found and found[1] == tag.name else -1
 
 
 def child_name(text: str, position: int) -> tuple[str, int]:

@@ -286,8 +286,16 @@ globalThis.readSource = (() => {
 
   function children(node, around) {
     const found = []
-    forEachChild(node, (child) => void found.push([child, around]))
+    forEachChild(node, (child) => {
+      if (!isSilent(child.kind, around)) found.push([child, around])
+    })
     return found
+  }
+
+  // Most nodes are tokens and names outside of color places, which say nothing.
+  function isSilent(kind, around) {
+    if (kind === K.Identifier) return around.owner === undefined
+    return kind < K.Identifier && kind !== K.StringLiteral && kind !== K.NoSubstitutionTemplateLiteral
   }
 
   // Beside a class name, but not one itself: a condition, an argument of some other function.

@@ -48,6 +48,8 @@ _NUMBERED_WINDOW = 40_000
 _LONGEST_COUNTED = 4_000
 # How many of the steps between a number and its next ones have to be the same, so that it counts.
 _STEADY = 0.9
+# How far from the end the last number is looked for.
+_LAST = 1_000
 # Python reads no longer numbers than 4,300 digits; these tell whether one counts.
 _DIGITS = 18
 
@@ -111,7 +113,7 @@ def _periods(tail: str) -> Iterator[int]:
 def _counts_on(tail: str, *, truncated: bool) -> bool:
     """Whether the tail is one phrase over and over but for its numbers."""
     # Most texts are told from a loop by their last lines.
-    if not any(_periods(_NUMBER.sub("0", tail[-_LONGEST_COUNTED:]))):
+    if _ends_once(tail) or not any(_periods(_NUMBER.sub("0", tail[-_LONGEST_COUNTED:]))):
         return False
     # With one digit for each number, phrases that differ in their numbers are the same.
     alike = _NUMBER.sub("0", tail)
@@ -128,6 +130,12 @@ def _counts_on(tail: str, *, truncated: bool) -> bool:
         if _is_periodic(alike, period, NUMBERED_REPEATS * factor):
             return True
     return False
+
+
+def _ends_once(tail: str) -> bool:
+    """Whether what stands behind the last number stands nowhere before: then no phrase with a number ends here."""
+    number = _NUMBER.search(tail[: -_LAST - 1 : -1])
+    return number is not None and tail.find(tail[len(tail) - number.start() :], 0, len(tail) - 1) < 0
 
 
 def _is_periodic(text: str, period: int, times: int) -> bool:

@@ -29,6 +29,7 @@ def shapes() -> list[Shape]:
         *_edits(),
         *_bare(),
         *_tools(),
+        *_asides(),
     ]
 
 
@@ -372,3 +373,33 @@ def _tools() -> Iterator[Shape]:
             "}}",
         ),
     )
+
+
+def _asides() -> Iterator[Shape]:
+    """Wrappers with talk and words beside the code, shells that write files, an answer in one string."""
+
+    def inside(opening: str, item: tuple[str, str], closing: str) -> Build:
+        return around(opening, each(wrapped(*item), "\n", talk=False), closing)
+
+    deepseek = (
+        '<｜DSML｜invoke name="write">\n<｜DSML｜parameter name="path" string="true">NAME</｜DSML｜parameter>\n'
+        '<｜DSML｜parameter name="content" string="true">',
+        "</｜DSML｜parameter>\n</｜DSML｜invoke>",
+    )
+    yield Shape("tool: DeepSeek", inside("<｜DSML｜function_calls>\n", deepseek, "\n</｜DSML｜function_calls>"))
+    heredoc = ("cat > NAME << 'EOF'\n", "\nEOF")
+    yield Shape("tool: shell", inside("```bash\nmkdir -p src\n", heredoc, "\nnpm run dev\n```"))
+    yield Shape("tool: shell without a fence", inside("", heredoc, "\n"))
+    lovable = "<lov-code>\n<lov-add-dependency>motion@latest</lov-add-dependency>\n\n"
+    write = ('<lov-write file_path="NAME">\n', "\n</lov-write>")
+    yield Shape(
+        "tool: lovable with packages", inside(lovable, write, '\n<lov-delete file_path="a.tsx" />\n</lov-code>')
+    )
+    change = (
+        "<change>\n<file>NAME</file>\n<description>A <nav></description>\n<content><![CDATA[",
+        "]]></content>\n</change>",
+    )
+    yield Shape("tool: changes", inside("<changes>\n", change, "\n</changes>"))
+    explained = "<response>\n<explanation>I use <nav></explanation>\n"
+    yield Shape("tool: explained", inside(explained, ("<code>\n", "\n</code>"), "\n</response>"), _ONE)
+    yield Shape("json: one string", each(wrapped('"', '"', parts._dumped), talk=False), _ONE)
