@@ -61,9 +61,12 @@ def module(place: Path) -> None:
     text = {
         **shape(tokens),
         "head_dim": 32,
-        "rope_parameters": {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10000.0},
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+        "linear_key_head_dim": 128,
+        "linear_value_head_dim": 128,
     }
-    config = transformers.Qwen2_5_VLConfig(
+    config = transformers.Qwen3_5Config(
         text_config=text,
         vision_config={
             "depth": 1,
@@ -71,14 +74,15 @@ def module(place: Path) -> None:
             "intermediate_size": 64,
             "num_heads": 4,
             "out_hidden_size": 128,
-            "patch_size": 14,
+            "patch_size": 16,
+            "deepstack_visual_indexes": [],
         },
         image_token_id=ids["image_pad"],
         video_token_id=ids["video_pad"],
         vision_start_token_id=ids["vision_start"],
         vision_end_token_id=ids["vision_end"],
     )
-    whole = transformers.Qwen2_5_VLForConditionalGeneration(config).to(dtype=__import__("torch").bfloat16)
+    whole = transformers.Qwen3_5ForConditionalGeneration(config).to(dtype=__import__("torch").bfloat16)
     save(whole, place / "ck" / "checkpoint-10", tokens, 10)
     write_lines(place / "val.jsonl", chats())
 
