@@ -44,28 +44,6 @@ _TALK_KEYS = frozenset(
         "rationale",
     ]
 )
-_CODE_KEYS = frozenset(
-    [
-        "code",
-        "content",
-        "contents",
-        "source",
-        "file_text",
-        "filetext",
-        "text",
-        "body",
-        "data",
-        "value",
-        "new_str",
-        "new_string",
-        "new_content",
-        "file_content",
-        "filecontent",
-        "markup",
-        "component",
-        "page",
-    ]
-)
 # What an edit replaces, and what by.
 _OLD_KEYS = ("old_str", "old_string", "old_text", "old_code", "search", "original")
 _NEW_KEYS = ("new_str", "new_string", "new_text", "new_code", "replace", "replacement", "updated")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from scorers.extraction.look import DOCUMENT
 from scorers.extraction.script_end import End
 from scorers.html.elements import OPTIONAL_END, VOID
 
@@ -176,8 +175,3 @@ def last_tag_end(text: str, start: int, end: int) -> int:
             return line + last + 1
         end = line - 1
     return start
-
-
-def next_document(text: str, start: int, end: int) -> re.Match[str] | None:
-    """The next place where a document begins."""
-    return DOCUMENT.search(text, start, end)

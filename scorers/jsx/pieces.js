@@ -1,5 +1,5 @@
 // Whether pieces of code parse, such as the expressions of a template; runs in the embedded engine, after
-// typescript_parser.js. `checkPieces(json)` takes `[shape, code, typed]` for each piece and answers with JSON: for each
+// reader.js. `checkPieces(json)` takes `[shape, code, typed]` for each piece and answers with JSON: for each
 // piece null, or the first reason why it does not parse, `[code, offset, sentence]`. The answer is null for pieces that
 // keep the parser looking ahead for too long.
 //
@@ -11,9 +11,6 @@
 globalThis.checkPieces = (() => {
   const { createSourceFile, forEachChild, SyntaxKind: K } = typescript
   const LATEST = 99
-  // Tokens that the parser may read, looking ahead and coming back: as in reader.js.
-  const TOKENS_PER_CHARACTER = 5
-  const MIN_TOKENS = 4_000_000
   const TS = 3
   const TSX = 4
   // A comment at the end of a piece ends with its line.
@@ -42,7 +39,7 @@ globalThis.checkPieces = (() => {
   function checkPieces(asked) {
     const pieces = JSON.parse(asked)
     const length = pieces.reduce((sum, [, code]) => sum + code.length, 0)
-    typescript.allow(MIN_TOKENS + TOKENS_PER_CHARACTER * length)
+    allowTokens(length)
     try {
       return JSON.stringify(pieces.map(([shape, code, typed]) => check(SHAPES[shape], code, typed)))
     } catch (error) {

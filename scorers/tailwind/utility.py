@@ -26,7 +26,6 @@ MAX_CLASS_LENGTH = 100_000
 MAX_NAME_LENGTH = 300
 # No root of Tailwind is longer, so that a name with many dashes is taken apart in linear time.
 _MAX_ROOT = 40
-COLOR_WORDS = frozenset(("black", "white", "transparent", "current", "inherit"))
 
 _NONE: frozenset[str] = frozenset()
 _FRACTION = re.compile(r"(?:0|[1-9]\d*)/(?:0|[1-9]\d*)", re.ASCII)

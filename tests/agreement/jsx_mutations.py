@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-Mutation = Callable[[str, random.Random], str | None]
+from tests.agreement.mutating import Mutation, mutated, replace_one
 
 _CLOSING = re.compile(r"</([\w.]+)>")
 _SELF_CLOSING = re.compile(r" ?/>")
@@ -20,25 +20,7 @@ _ADJACENT_WORDS = re.compile(r"(</[\w.]+>)\s*(?=<[a-zA-Z])")
 
 def mutations(code: str, chance: random.Random) -> Iterator[tuple[str, str]]:
     """One mutation of each kind that has a place in `code`: its name, the mutated code."""
-    for name, mutate in MUTATIONS.items():
-        mutated = mutate(code, chance)
-        if mutated is not None and mutated != code:
-            yield name, mutated
-
-
-def _replace(pattern: re.Pattern[str] | str, by: Callable[[re.Match[str]], str] | str) -> Mutation:
-    """Changes one match, any of them."""
-    wanted = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
-
-    def mutate(code: str, chance: random.Random) -> str | None:
-        matches = list(wanted.finditer(code))
-        if not matches:
-            return None
-        match = chance.choice(matches)
-        new = by if isinstance(by, str) else by(match)
-        return code[: match.start()] + new + code[match.end() :]
-
-    return mutate
+    return mutated(code, MUTATIONS, chance)
 
 
 def _cut(least: float, most: float) -> Mutation:
@@ -65,46 +47,46 @@ def _adjacent_roots(code: str, chance: random.Random) -> str | None:
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "drop close tag": _replace(_CLOSING, ""),
-    "drop open tag": _replace(_OPENING, ""),
-    "typo in close tag": _replace(_CLOSING, lambda m: f"</{m[1]}x>"),
-    "extra close tag": _replace(_CLOSING, lambda m: m[0] + "</div>"),
+    "drop close tag": replace_one(_CLOSING, ""),
+    "drop open tag": replace_one(_OPENING, ""),
+    "typo in close tag": replace_one(_CLOSING, lambda m: f"</{m[1]}x>"),
+    "extra close tag": replace_one(_CLOSING, lambda m: m[0] + "</div>"),
     "misnested tags": _misnest,
-    "drop slash of self-closing tag": _replace(_SELF_CLOSING, ">"),
-    "void br": _replace(_TEXT, lambda m: f">{m[1]}<br></"),
-    "missing }": _replace("}", ""),
-    "missing {": _replace("{", ""),
-    "extra }": _replace("}", "}}"),
-    "extra {": _replace("{", "{{"),
-    "missing )": _replace(")", ""),
-    "missing (": _replace("(", ""),
-    "missing =>": _replace("=>", ""),
-    "bare } in text": _replace(_TEXT, lambda m: f">{m[1]} }} x</"),
-    "bare > in text": _replace(_TEXT, lambda m: f">{m[1]} -> x</"),
-    "bare { in text": _replace(_TEXT, lambda m: f">{m[1]} {{ x</"),
-    "bare < in text": _replace(_TEXT, lambda m: f">{m[1]} < 3</"),
-    "stray <": _replace(re.compile(r"\n(?=\s*<)"), "\n<"),
-    "& in text": _replace(_TEXT, lambda m: f">{m[1]} & more</"),
-    "html comment": _replace(_TEXT, lambda m: f"><!-- {m[1]} --></"),
-    "unquoted attribute": _replace(_ATTRIBUTE, lambda m: f"{m[1]}={m[2].split()[0] if m[2].split() else 'a'}"),
-    "missing end quote": _replace(_ATTRIBUTE, lambda m: f'{m[1]}="{m[2]}'),
-    "missing start quote": _replace(_ATTRIBUTE, lambda m: f'{m[1]}={m[2]}"'),
-    "missing =": _replace(_ATTRIBUTE, lambda m: f'{m[1]} "{m[2]}"'),
-    "class attribute": _replace(_CLASS, "class="),
-    "string style": _replace(_CLASS, 'style="color: red; top: 0" className='),
-    "duplicate attribute": _replace(_CLASS, 'className="a" className='),
-    "vue event": _replace(_CLASS, '@click="go" className='),
-    "dotted attribute": _replace(_CLASS, 'x-on:click.prevent="go" className='),
-    "empty expression": _replace(_CLASS, "title={} className="),
-    "unclosed template literal": _replace("`", ""),
-    "unclosed string": _replace(re.compile("(?<==)'|(?<=: )'"), ""),
-    "unclosed fragment": _replace("</>", ""),
-    "unclosed comment": _replace("*/}", ""),
-    "missing > of tag": _replace(re.compile(r"(?<=[\"}])>"), ""),
-    "double comma": _replace(", ", ",, "),
-    "missing comma": _replace(", ", " "),
+    "drop slash of self-closing tag": replace_one(_SELF_CLOSING, ">"),
+    "void br": replace_one(_TEXT, lambda m: f">{m[1]}<br></"),
+    "missing }": replace_one("}", ""),
+    "missing {": replace_one("{", ""),
+    "extra }": replace_one("}", "}}"),
+    "extra {": replace_one("{", "{{"),
+    "missing )": replace_one(")", ""),
+    "missing (": replace_one("(", ""),
+    "missing =>": replace_one("=>", ""),
+    "bare } in text": replace_one(_TEXT, lambda m: f">{m[1]} }} x</"),
+    "bare > in text": replace_one(_TEXT, lambda m: f">{m[1]} -> x</"),
+    "bare { in text": replace_one(_TEXT, lambda m: f">{m[1]} {{ x</"),
+    "bare < in text": replace_one(_TEXT, lambda m: f">{m[1]} < 3</"),
+    "stray <": replace_one(re.compile(r"\n(?=\s*<)"), "\n<"),
+    "& in text": replace_one(_TEXT, lambda m: f">{m[1]} & more</"),
+    "html comment": replace_one(_TEXT, lambda m: f"><!-- {m[1]} --></"),
+    "unquoted attribute": replace_one(_ATTRIBUTE, lambda m: f"{m[1]}={m[2].split()[0] if m[2].split() else 'a'}"),
+    "missing end quote": replace_one(_ATTRIBUTE, lambda m: f'{m[1]}="{m[2]}'),
+    "missing start quote": replace_one(_ATTRIBUTE, lambda m: f'{m[1]}={m[2]}"'),
+    "missing =": replace_one(_ATTRIBUTE, lambda m: f'{m[1]} "{m[2]}"'),
+    "class attribute": replace_one(_CLASS, "class="),
+    "string style": replace_one(_CLASS, 'style="color: red; top: 0" className='),
+    "duplicate attribute": replace_one(_CLASS, 'className="a" className='),
+    "vue event": replace_one(_CLASS, '@click="go" className='),
+    "dotted attribute": replace_one(_CLASS, 'x-on:click.prevent="go" className='),
+    "empty expression": replace_one(_CLASS, "title={} className="),
+    "unclosed template literal": replace_one("`", ""),
+    "unclosed string": replace_one(re.compile("(?<==)'|(?<=: )'"), ""),
+    "unclosed fragment": replace_one("</>", ""),
+    "unclosed comment": replace_one("*/}", ""),
+    "missing > of tag": replace_one(re.compile(r"(?<=[\"}])>"), ""),
+    "double comma": replace_one(", ", ",, "),
+    "missing comma": replace_one(", ", " "),
     "adjacent roots": _adjacent_roots,
-    "adjacent elements": _replace(_ADJACENT_WORDS, lambda m: m[1]),
+    "adjacent elements": replace_one(_ADJACENT_WORDS, lambda m: m[1]),
     "markdown fence": lambda code, _: code + "```\n",
     "prose after code": lambda code, _: code + "\nThis component shows a page with three cards.\n",
     "truncated": _cut(0.3, 0.9),

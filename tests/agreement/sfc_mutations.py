@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-Mutation = Callable[[str, random.Random], str | None]
+from tests.agreement.mutating import Mutation, mutated, replace_one
 
 _CLOSE = re.compile(r"</([\w.:-]+)>")
 _OPEN = re.compile(r"<[A-Za-z][\w.-]*(?:\s[^<>{}]*)?>")
@@ -23,23 +23,7 @@ _BLOCK_END = re.compile(r"</(?:script|style|template)>")
 
 def mutations(code: str, chance: random.Random) -> Iterator[tuple[str, str]]:
     """One mutation of each kind that has a place in `code`: its name, the mutated code."""
-    for name, mutate in MUTATIONS.items():
-        mutated = mutate(code, chance)
-        if mutated is not None and mutated != code:
-            yield name, mutated
-
-
-def _replace(pattern: re.Pattern[str] | str, by: Callable[[re.Match[str]], str] | str) -> Mutation:
-    wanted = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
-
-    def mutate(code: str, chance: random.Random) -> str | None:
-        matches = list(wanted.finditer(code))
-        if not matches:
-            return None
-        match = chance.choice(matches)
-        return code[: match.start()] + (by if isinstance(by, str) else by(match)) + code[match.end() :]
-
-    return mutate
+    return mutated(code, MUTATIONS, chance)
 
 
 def _misnest(code: str, chance: random.Random) -> str | None:
@@ -56,56 +40,56 @@ def _at(code: str, chance: random.Random, new: str) -> str:
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "drop close tag": _replace(_CLOSE, ""),
-    "drop open tag": _replace(_OPEN, ""),
-    "typo in close tag": _replace(_CLOSE, lambda m: f"</{m[1]}x>"),
-    "extra close tag": _replace(_CLOSE, lambda m: m[0] + "</div>"),
+    "drop close tag": replace_one(_CLOSE, ""),
+    "drop open tag": replace_one(_OPEN, ""),
+    "typo in close tag": replace_one(_CLOSE, lambda m: f"</{m[1]}x>"),
+    "extra close tag": replace_one(_CLOSE, lambda m: m[0] + "</div>"),
     "misnested tags": _misnest,
-    "optional end tag": _replace(_OPTIONAL, ""),
-    "drop slash of self-closing tag": _replace(_SELF, ">"),
-    "self-closing div": _replace(_TEXT, lambda m: f">{m[1]}<div class='a' /></"),
-    "void br": _replace(_TEXT, lambda m: f">{m[1]}<br></"),
-    "void end tag": _replace(_TEXT, lambda m: f">{m[1]}<br></br></"),
-    "open list item": _replace(_TEXT, lambda m: f">{m[1]}<ul><li>a<li>b</ul></"),
-    "div in p": _replace(_TEXT, lambda m: f">{m[1]}<p>a<div>b</div></p></"),
-    "missing }": _replace("}", ""),
-    "missing {": _replace("{", ""),
-    "extra }": _replace("}", "}}"),
-    "extra {": _replace("{", "{{"),
-    "missing )": _replace(")", ""),
-    "missing (": _replace("(", ""),
-    "missing =>": _replace("=>", ""),
-    "missing comma": _replace(", ", " "),
-    "double comma": _replace(", ", ",, "),
-    "missing quote": _replace(_QUOTED, lambda m: m[0][:-1]),
-    "missing first quote": _replace(_QUOTED, lambda m: m[0].replace('"', "", 1).replace("'", "", 1)),
-    "unquoted value": _replace(_QUOTED, lambda m: m[0].replace('"', "").replace("'", "")),
-    "duplicate attribute": _replace(_QUOTED, lambda m: f"{m[0]} {m[0]}"),
-    "bare < in text": _replace(_TEXT, lambda m: f">{m[1]} < 3</"),
-    "tag-like < in text": _replace(_TEXT, lambda m: f">{m[1]} <b</"),
-    "bare > in text": _replace(_TEXT, lambda m: f">{m[1]} -> x</"),
-    "bare } in text": _replace(_TEXT, lambda m: f">{m[1]} }} x</"),
-    "bare { in text": _replace(_TEXT, lambda m: f">{m[1]} {{ x</"),
-    "bare {{ in text": _replace(_TEXT, lambda m: f">{m[1]} {{{{ x</"),
-    "two words in braces": _replace(_TEXT, lambda m: ">{{ a b }}</"),
-    "html comment": _replace(_TEXT, lambda m: f"><!-- {m[1]} --></"),
-    "unclosed comment": _replace("-->", ""),
-    "missing > of tag": _replace(re.compile(r"(?<=[\"}])>"), ""),
-    "missing > of end tag": _replace(_CLOSE, lambda m: m[0][:-1]),
-    "unclosed template literal": _replace("`", ""),
-    "unclosed string": _replace(re.compile("(?<=[( =])'"), ""),
-    "drop end of block": _replace(_BLOCK_END, ""),
-    "drop {#": _replace(_BLOCK_OPEN, ""),
-    "drop {/": _replace(_BLOCK_CLOSE, ""),
-    "other {/": _replace(_BLOCK_CLOSE, lambda m: "{/each}" if m[1] == "if" else "{/if}"),
-    "extra {/": _replace(_BLOCK_CLOSE, lambda m: m[0] * 2),
-    "typo in {#": _replace(_BLOCK_OPEN, lambda m: m[0].replace("{#", "{#x", 1)),
-    "clause twice": _replace(_BLOCK_CLAUSE, lambda m: m[0] * 2),
-    "clause as elseif": _replace("{:else if", "{:elseif"),
-    "drop as": _replace(re.compile(r"(?<=\{#each )([^{}]*) as "), lambda m: f"{m[1]} "),
-    "in of loop": _replace(re.compile(r"(?<=v-for=\")([^\"]*) (?:in|of) "), lambda m: f"{m[1]} "),
-    "drop fence": _replace(re.compile(r"^---$", re.MULTILINE), ""),
-    "types in a script": _replace(re.compile(r"\bconst (\w+) = "), lambda m: f"const {m[1]}: string = "),
+    "optional end tag": replace_one(_OPTIONAL, ""),
+    "drop slash of self-closing tag": replace_one(_SELF, ">"),
+    "self-closing div": replace_one(_TEXT, lambda m: f">{m[1]}<div class='a' /></"),
+    "void br": replace_one(_TEXT, lambda m: f">{m[1]}<br></"),
+    "void end tag": replace_one(_TEXT, lambda m: f">{m[1]}<br></br></"),
+    "open list item": replace_one(_TEXT, lambda m: f">{m[1]}<ul><li>a<li>b</ul></"),
+    "div in p": replace_one(_TEXT, lambda m: f">{m[1]}<p>a<div>b</div></p></"),
+    "missing }": replace_one("}", ""),
+    "missing {": replace_one("{", ""),
+    "extra }": replace_one("}", "}}"),
+    "extra {": replace_one("{", "{{"),
+    "missing )": replace_one(")", ""),
+    "missing (": replace_one("(", ""),
+    "missing =>": replace_one("=>", ""),
+    "missing comma": replace_one(", ", " "),
+    "double comma": replace_one(", ", ",, "),
+    "missing quote": replace_one(_QUOTED, lambda m: m[0][:-1]),
+    "missing first quote": replace_one(_QUOTED, lambda m: m[0].replace('"', "", 1).replace("'", "", 1)),
+    "unquoted value": replace_one(_QUOTED, lambda m: m[0].replace('"', "").replace("'", "")),
+    "duplicate attribute": replace_one(_QUOTED, lambda m: f"{m[0]} {m[0]}"),
+    "bare < in text": replace_one(_TEXT, lambda m: f">{m[1]} < 3</"),
+    "tag-like < in text": replace_one(_TEXT, lambda m: f">{m[1]} <b</"),
+    "bare > in text": replace_one(_TEXT, lambda m: f">{m[1]} -> x</"),
+    "bare } in text": replace_one(_TEXT, lambda m: f">{m[1]} }} x</"),
+    "bare { in text": replace_one(_TEXT, lambda m: f">{m[1]} {{ x</"),
+    "bare {{ in text": replace_one(_TEXT, lambda m: f">{m[1]} {{{{ x</"),
+    "two words in braces": replace_one(_TEXT, lambda m: ">{{ a b }}</"),
+    "html comment": replace_one(_TEXT, lambda m: f"><!-- {m[1]} --></"),
+    "unclosed comment": replace_one("-->", ""),
+    "missing > of tag": replace_one(re.compile(r"(?<=[\"}])>"), ""),
+    "missing > of end tag": replace_one(_CLOSE, lambda m: m[0][:-1]),
+    "unclosed template literal": replace_one("`", ""),
+    "unclosed string": replace_one(re.compile("(?<=[( =])'"), ""),
+    "drop end of block": replace_one(_BLOCK_END, ""),
+    "drop {#": replace_one(_BLOCK_OPEN, ""),
+    "drop {/": replace_one(_BLOCK_CLOSE, ""),
+    "other {/": replace_one(_BLOCK_CLOSE, lambda m: "{/each}" if m[1] == "if" else "{/if}"),
+    "extra {/": replace_one(_BLOCK_CLOSE, lambda m: m[0] * 2),
+    "typo in {#": replace_one(_BLOCK_OPEN, lambda m: m[0].replace("{#", "{#x", 1)),
+    "clause twice": replace_one(_BLOCK_CLAUSE, lambda m: m[0] * 2),
+    "clause as elseif": replace_one("{:else if", "{:elseif"),
+    "drop as": replace_one(re.compile(r"(?<=\{#each )([^{}]*) as "), lambda m: f"{m[1]} "),
+    "in of loop": replace_one(re.compile(r"(?<=v-for=\")([^\"]*) (?:in|of) "), lambda m: f"{m[1]} "),
+    "drop fence": replace_one(re.compile(r"^---$", re.MULTILINE), ""),
+    "types in a script": replace_one(re.compile(r"\bconst (\w+) = "), lambda m: f"const {m[1]}: string = "),
     "markdown fence": lambda code, _: code + "```\n",
     "prose after code": lambda code, _: code + "\nThis component shows a page with three cards.\n",
     "truncated": lambda code, chance: code[: int(len(code) * chance.uniform(0.3, 0.9))],
