@@ -66,7 +66,7 @@ def say(sentence: str) -> None:
 
 def prove_image(engine: Engine) -> None:
     """Built, labelled, non-root, with a health check; neither build tools nor pip's cache are left in it."""
-    base = os.environ.get("BASE", "python:3.11-slim-bookworm")
+    base = os.environ.get("BASE") or _default_base()
     engine.build(IMAGE, base, shlex.split(os.environ.get("BUILD_ARGS", "")))
     found = engine.inspect(IMAGE)
     config = found["Config"]
@@ -86,6 +86,12 @@ def prove_image(engine: Engine) -> None:
     sizes = [int(engine.inspect(name)["Size"]) / 1e9 for name in (IMAGE, base)]
     say(f"image: {sizes[0]:.2f} GB ({sizes[1]:.2f} GB of them the base), {layers[0] - layers[1]} layers on the base's")
     say(f"image: {engine.inside(IMAGE, 'id')}")
+
+
+def _default_base() -> str:
+    """The base that the Dockerfile names."""
+    lines = (DOCKER / "Dockerfile").read_text().splitlines()
+    return next(line.removeprefix("ARG BASE=") for line in lines if line.startswith("ARG BASE="))
 
 
 def _health_check(engine: Engine) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -56,6 +57,75 @@ def test_only_the_trainer_is_told_to_be_in_shared_mode(name: str) -> None:
     assert "WANDB_MODE" not in services(name)["uimon"]["environment"]
 
 
+@pytest.mark.parametrize("name", COMPOSE)
+def test_every_service_is_hardened_and_all_but_the_users_own_image_have_limits(name: str) -> None:
+    for service, found in services(name).items():
+        assert found["cap_drop"] == ["ALL"], service
+        assert found["security_opt"] == ["no-new-privileges:true"], service
+        if (name, service) != ("docker-compose.yml", "trainer"):
+            assert found["read_only"], service
+            assert found["mem_limit"], service
+            assert found["pids_limit"], service
+            assert any(mount.startswith("/tmp:") for mount in found["tmpfs"]), service
+
+
+def bases() -> list[str]:
+    """The CPU image's base, wherever it is named."""
+    build = services("docker-compose.demo.yml")["uimon"]["build"]["args"]["BASE"]
+    found = re.search(r"^ARG BASE=(\S+)$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+    assert found is not None
+    return [found[1], build.removeprefix("${BASE:-").removesuffix("}")]
+
+
+def test_the_base_image_is_named_by_one_digest() -> None:
+    (base,) = set(bases())
+    assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", base)
+
+
+def pin(place: Path, answer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`docker/pin.sh` on a copy of docker/, with a registry that gives this answer."""
+    for name in ("pin.sh", "Dockerfile", "docker-compose.demo.yml"):
+        shutil.copy(DOCKER / name, place)
+    tool = place / "docker"
+    tool.write_text(f'#!/bin/sh\n[ "$1 $2 $3" = "buildx imagetools inspect" ] && echo "{answer}"\n')
+    tool.chmod(0o755)
+    path = {"PATH": f"{place}:/usr/bin:/bin"}
+    return subprocess.run(["bash", place / "pin.sh", *arguments], env=path, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(Path("/usr/bin/skopeo").exists(), reason="skopeo would ask a real registry")
+def test_pin_prints_an_image_with_its_digest_and_updates_the_base(tmp_path: Path) -> None:
+    digest = "sha256:" + "ab" * 32
+    assert pin(tmp_path, digest, "vllm/vllm-openai:v1").stdout == f"BASE=vllm/vllm-openai:v1@{digest}\n"
+    done = pin(tmp_path, digest, "--update")
+    assert done.returncode == 0, done.stderr
+    for name in ("Dockerfile", "docker-compose.demo.yml"):
+        assert f"python:3.11-slim-bookworm@{digest}" in (tmp_path / name).read_text()
+
+
+@pytest.mark.skipif(Path("/usr/bin/skopeo").exists(), reason="skopeo would ask a real registry")
+def test_pin_says_so_where_the_registry_names_no_digest(tmp_path: Path) -> None:
+    done = pin(tmp_path, "", "vllm/vllm-openai:v1")
+    assert done.returncode == 1
+    assert "names no digest of vllm/vllm-openai:v1" in done.stderr
+    assert not done.stdout
+
+
+def test_the_slurm_job_puts_the_key_on_no_command_line(tmp_path: Path) -> None:
+    """Run with a stand-in for `srun` that writes down what it was started with, and what the task then has."""
+    (tmp_path / "key").write_text("secret-key")
+    (tmp_path / "srun").write_text('#!/bin/bash\necho "$*" >>argv\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
+    for name in ("python", "uimon"):
+        (tmp_path / name).write_text(f'#!/bin/bash\necho "$*" >>argv\necho "{name} $WANDB_API_KEY" >>has\n')
+    for name in ("srun", "python", "uimon"):
+        (tmp_path / name).chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "WANDB_API_KEY_FILE": str(tmp_path / "key")}
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "8"}
+    subprocess.run(["bash", DOCKER / "slurm.sbatch"], cwd=tmp_path, env={**path, **slurm}, check=True)
+    assert "secret-key" not in (tmp_path / "argv").read_text()
+    assert set((tmp_path / "has").read_text().splitlines()) == {"python secret-key", "uimon "}
+
+
 def test_trainer_and_uimon_get_a_gpu_each() -> None:
     gpus = [
         device["device_ids"]
@@ -104,7 +174,7 @@ def test_the_demos_key_is_the_stand_ins_own() -> None:
     assert (DOCKER / "demo-wandb-key.txt").read_text().strip() == DUMMY_KEY
 
 
-@pytest.mark.parametrize("name", ["demo.sh", "install.sh", "slurm.sbatch"])
+@pytest.mark.parametrize("name", ["demo.sh", "install.sh", "pin.sh", "slurm.sbatch"])
 def test_scripts_are_written_in_correct_bash(name: str) -> None:
     subprocess.run(["bash", "-n", str(DOCKER / name)], check=True)
 
@@ -115,18 +185,46 @@ def test_the_slurm_job_asks_for_two_tasks_on_one_node() -> None:
     assert text.count("\nsrun --ntasks=1 --exact --gpus-per-task=1 ") == 2
 
 
-def test_every_mount_of_the_kubernetes_pod_has_its_volume_and_every_volume_its_claim() -> None:
-    documents = list(yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text()))
-    claims = {found["metadata"]["name"] for found in documents if found["kind"] == "PersistentVolumeClaim"}
-    pod = documents[-1]["spec"]["template"]["spec"]
-    mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
-    assert mounted == {volume["name"] for volume in pod["volumes"]}
-    assert claims == {v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
+def kubernetes(kind: str) -> list[dict[str, Any]]:
+    documents = yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text())
+    return [found for found in documents if found["kind"] == kind]
 
 
-def test_the_containers_of_the_kubernetes_pod_share_a_run_and_the_checkpoints() -> None:
-    job = list(yaml.safe_load_all((DOCKER / "kubernetes.yaml").read_text()))[-1]
-    trainer, uimon = job["spec"]["template"]["spec"]["containers"]
+def pods() -> list[dict[str, Any]]:
+    """The pods of trainer and uimon."""
+    return [job["spec"]["template"]["spec"] for job in kubernetes("Job")]
+
+
+def test_every_mount_of_the_kubernetes_pods_has_its_volume_and_every_volume_its_claim() -> None:
+    claimed = set()
+    for pod in pods():
+        mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
+        assert mounted == {volume["name"] for volume in pod["volumes"]}
+        claimed |= {v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
+    assert claimed == {found["metadata"]["name"] for found in kubernetes("PersistentVolumeClaim")}
+
+
+def test_in_kubernetes_uimon_cannot_end_the_trainer() -> None:
+    # Restarts of all containers of a pod count together against its Job's limit; at the limit the pod ends.
+    assert [[container["name"] for container in pod["containers"]] for pod in pods()] == [["trainer"], ["uimon"]]
+    trainer, uimon = kubernetes("Job")
+    chosen = uimon["spec"]["template"]["spec"]["affinity"]["podAffinity"]
+    (rule,) = chosen["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert rule["labelSelector"]["matchLabels"] == trainer["spec"]["template"]["metadata"]["labels"]
+
+
+def test_every_kubernetes_container_is_hardened_and_has_limits() -> None:
+    for pod in pods():
+        assert pod["securityContext"]["runAsNonRoot"]
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert (context["capabilities"], context["allowPrivilegeEscalation"]) == ({"drop": ["ALL"]}, False)
+            assert context.get("readOnlyRootFilesystem", False) or container["name"] == "trainer"
+            assert container["resources"]["limits"]["memory"]
+
+
+def test_the_containers_of_the_kubernetes_pods_share_a_run_and_the_checkpoints() -> None:
+    trainer, uimon = (pod["containers"][0] for pod in pods())
     assert uimon["args"][:2] == ["watch", "/ckpts"]
     assert [m.get("readOnly", False) for c in (trainer, uimon) for m in c["volumeMounts"] if m["name"] == "ckpts"] == [
         False,
