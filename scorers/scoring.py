@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 
 from scorers.extraction import Extraction, Found, extract
@@ -111,7 +112,7 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, them
     text = _clean(completion.text)
     ends = [file.code for file in completion.files] or [text]
     loops = any(ends_in_loop(end, truncated=completion.truncated) for end in ends)
-    sample = replace(_score(completion, text, theme), prompt=completion.prompt, loops=loops)
+    sample = _score(completion, text, theme, partial(Sample, completion.source, prompt=completion.prompt, loops=loops))
     if not plugins:
         return sample
     return replace(sample, extras={plugin.name: plugin.measured(completion, sample) for plugin in plugins})
@@ -142,24 +143,28 @@ def _score_one(completion: Completion) -> Sample:
     return score_sample(completion, _process_plugins, theme=_process_theme)
 
 
-def _score(completion: Completion, text: str, theme: Theme | None) -> Sample:
+def _score(completion: Completion, text: str, theme: Theme | None, sample: Callable[..., Sample]) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
-        return Sample(completion.source, Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
+        return sample(Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
     given = tuple(SourceFile(_clean(file.code), file.language, name=file.name) for file in completion.files)
-    extraction = Extraction(Found.FILE, given) if given else extract(replace(completion, text=text))
+    extraction = Extraction(Found.FILE, given) if given else extract(_with(completion, text))
     if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE[extraction.found])
-        return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
+        return sample(Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
     readings = [READERS[file.language](file.code) for file in extraction.files]
     if unread := next((reading.unread for reading in readings if reading.unread), ""):
         issue = Issue(Outcome.NO_CODE.value, 1, 1, unread)
-        return Sample(completion.source, Outcome.NO_CODE, errors=(issue,), extraction=Found.UNSUPPORTED.value)
+        return sample(Outcome.NO_CODE, errors=(issue,), extraction=Found.UNSUPPORTED.value)
     main = extraction.files[0].language
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut
     page = make_page([reading.contents for reading in readings], theme)
-    return _sample(completion.source, None if given else text, extraction, cut, verdicts, page)
+    return _sample(sample, None if given else text, extraction, cut, verdicts, page)
+
+
+def _with(completion: Completion, text: str) -> Completion:
+    return completion if text == completion.text else replace(completion, text=text)
 
 
 def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
@@ -170,15 +175,19 @@ def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
 
 
 def _sample(
-    source: str, text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict], page: Page
+    sample: Callable[..., Sample],
+    text: str | None,
+    extraction: Extraction,
+    cut: bool,
+    verdicts: Sequence[Verdict],
+    page: Page,
 ) -> Sample:
     valid = Outcome.VALID if all(verdict.valid for verdict in verdicts) else Outcome.INVALID
     classes = count_classes(page)
     colors = count_colors(page, classes)
     code = "\n".join(file.code for file in extraction.files)
     words, grams = word_grams(code)
-    return Sample(
-        source=source,
+    return sample(
         outcome=Outcome.TRUNCATED if cut else valid,
         language=extraction.files[0].language,
         errors=_errors(text, extraction, cut, verdicts),
@@ -234,7 +243,7 @@ def _errors(text: str | None, extraction: Extraction, cut: bool, verdicts: Seque
 
 
 def _most(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(counts.most_common(MAX_DISTINCT)))
+    return tuple(sorted(counts.items() if len(counts) <= MAX_DISTINCT else counts.most_common(MAX_DISTINCT)))
 
 
 def _storable(names: Counter[str]) -> Counter[str]:

@@ -91,6 +91,7 @@ def hue_of(lab: Lab) -> str | None:
     return _BINS[bisect_right(_BIN_STARTS, math.degrees(math.atan2(b, a)) % 360) - 1]
 
 
+@cache
 def named(token: str) -> Color:
     """The color of that name in the palette.
 

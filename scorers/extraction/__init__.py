@@ -16,9 +16,10 @@ import re
 
 from scorers.extraction.found import Extraction, Found
 from scorers.extraction.look import TAG, detect_language
+from scorers.extraction.ordinary import ordinary_fence
 from scorers.extraction.passage import BLANK, Passage
 from scorers.extraction.project import choose
-from scorers.extraction.reader import read
+from scorers.extraction.reader import read, read_whole
 from scorers.extraction.reasoning import split_thoughts
 from scorers.extraction.special import answer_turn, without_tokens
 from scorers.sample import Completion, Language
@@ -47,11 +48,29 @@ def extract(completion: Completion) -> Extraction:
         return Extraction(Found.EMPTY)
     if completion.language is not None:
         return _file(text, completion.language)
-    answer = split_thoughts(answer_turn(Passage(text, open=True)))
+    whole = Passage(text, open=True)
+    return _ordinary(whole, completion.truncated) or _any(whole, completion.truncated)
+
+
+def _ordinary(whole: Passage, truncated: bool) -> Extraction | None:
+    """The code of an answer in the shape that nearly all have; None for any other one."""
+    fence = ordinary_fence(whole)
+    if fence is None:
+        return None
+    span = (fence.start, fence.end)
+    project = choose(read_whole(fence.body, fence.hint, Found.FENCE, 0, span), truncated)
+    if project is None or not project.files:
+        return None
+    return Extraction(project.found, project.files, prose=_prose(whole, [span]).strip())
+
+
+def _any(whole: Passage, truncated: bool) -> Extraction:
+    text = whole.text
+    answer = split_thoughts(answer_turn(whole))
     reason = Found.THINK_UNCLOSED if answer.thinking else Found.BINARY if _is_binary(text) else Found.NONE
     for part in reversed(answer.parts):
         blocks = read(without_tokens(part))
-        project = choose(blocks, completion.truncated)
+        project = choose(blocks, truncated)
         if project is not None and project.files:
             prose = [_prose(other, [block.span for block in blocks] if other is part else []) for other in answer.parts]
             return Extraction(project.found, project.files, answer.thoughts.strip(), "".join(prose).strip())

@@ -218,6 +218,10 @@ class Fences:
         talk = self._text[start:closing]
         return bool(talk.strip(BLANK)) and begins_code(self._text, min(resumed + 1, len(self._text)))
 
+    def in_literal(self, position: int, start: int, hint: Hint) -> bool:
+        """Whether `position` stands in a literal of the code that begins at `start`, where a fence is text."""
+        return _Literals(self, start, hint).hold(position)
+
     def literals(self, start: int, hint: Hint) -> Iterator[tuple[int, int]]:
         """The stretches of a block in which a fence is text."""
         end = min(len(self._text), start + _WALK)

@@ -22,7 +22,7 @@ _ESCAPED_SCRIPT = re.compile(r"=&gt;|&(?:#39|#x27|quot);| &gt; ")
 _STRING = re.compile(r'\s*"((?:[^"\\]|\\.)*+\\?)("?)\s*', re.DOTALL)
 _INSIDE_STRING = re.compile(r'(?:[^"\\\n]|\\.)*+\\?')
 # DeepSeek puts a token into the names of its tags: `<｜DSML｜invoke name="…">`.
-_TOKEN_IN_TAG = re.compile(r"(?<=<)(/?)[|｜]\w{2,20}[|｜](?=[a-z])")
+TOKEN_IN_TAG = re.compile(r"<(/?)[|｜]\w{2,20}[|｜](?=[a-z])")
 
 
 def plain(passage: Passage) -> tuple[Passage, Found] | None:
@@ -32,8 +32,8 @@ def plain(passage: Passage) -> tuple[Passage, Found] | None:
         return unescaped(passage), Found.ESCAPED
     if text.lstrip()[:1].isdigit() and (bare := unnumbered(passage.trimmed("\n"))).text != text:
         return bare, Found.FRAGMENT
-    if _TOKEN_IN_TAG.search(text):
-        return passage.replaced(_TOKEN_IN_TAG, lambda match: match[1]), Found.FRAGMENT
+    if TOKEN_IN_TAG.search(text):
+        return passage.replaced(TOKEN_IN_TAG, lambda match: "<" + match[1]), Found.FRAGMENT
     return _string(passage)
 
 

@@ -26,13 +26,13 @@ from scorers.extraction.layers import character_data, is_escaped, plain, unescap
 from scorers.extraction.look import TAG, begins_code, begins_document, begun, language_of
 from scorers.extraction.markup_end import document_end
 from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside
-from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
+from scorers.extraction.passage import BLANK, INVISIBLE, MAX_PIECES, Passage
 from scorers.extraction.reasoning import is_thought
 from scorers.extraction.special import without_tokens
 from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at, words_end
 from scorers.sample import Language
 
-_STARTER = re.compile(
+STARTER = re.compile(
     r"(?P<fence>`{3,}|~{3,})|(?P<document><!doctype\s+html\b)|(?P<tag><(?=[A-Za-z]))"
     r"|(?:\[TOOL_CALLS\]|\[ARGS\]|[|｜]>)[\w.:-]{0,80}\s{0,5}(?P<call>[{\[])(?=\s{0,20}[\"{\[])"
     r"|^[ \t]*+(?:(?P<edit><{5,9}[ \t]?[A-Z]{3}|-{5,9}[ \t]SEARCH|diff --git "
@@ -43,7 +43,7 @@ _STARTER = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _CALL_TOKEN = re.compile(r"\[TOOL_CALLS\]|\[ARGS\]|<\|python_tag\|>|<\|tool_call|<｜tool▁")
-_QUOTED = re.compile(r"^[ \t]*>[ ]?", re.MULTILINE)
+_QUOTED = re.compile(rf"^[ \t{INVISIBLE}]*>[ ]?", re.MULTILINE)
 # Shapes hold shapes: a tool call's JSON, an answer tag in it, a fence, a document. Deeper is a loop.
 _DEEPEST = 9
 # Far above what an answer holds; keeps an extraction small whatever a model writes.
@@ -139,7 +139,7 @@ class _Reader:
 
     def blocks(self) -> list[Block]:
         """All pieces of code, in order."""
-        while len(self._found) < _MOST_BLOCKS and (match := _STARTER.search(self._text, self._position)):
+        while len(self._found) < _MOST_BLOCKS and (match := STARTER.search(self._text, self._position)):
             self._position = max(match.end(), match.start() + 1)
             take = getattr(self, f"_{match.lastgroup}")
             take(match)
@@ -151,7 +151,9 @@ class _Reader:
     def _took(self, blocks: list[Block], start: int, end: int) -> None:
         self._gaps.append((self._gap, start))
         self._found += blocks
-        self._position = self._gap = max(end, start + 1)
+        self._gap = max(end, start + 1)
+        # Whatever was taken, what was found at this place is not found again.
+        self._position = max(self._position, self._gap)
         self._markup_before = False
         self._name = ""
 
@@ -196,8 +198,8 @@ class _Reader:
         return blocks if fence.closed and not fence.outer else [ended(block) for block in blocks]
 
     def _is_quoted(self, start: int) -> bool:
-        before = self._text[max(self._gap, start - 20) : start].rpartition("\n")[2]
-        return ">" in before and not before.strip(BLANK + ">")
+        line = self._line(start)
+        return _QUOTED.match(self._text, line, start) is not None and not self._text[line:start].strip(BLANK + ">")
 
     def _quote(self, start: int) -> None:
         """Reads the lines from `start` on that begin with `>`, without it."""

@@ -77,6 +77,16 @@ def split_thoughts(passage: Passage) -> Answer:
     return Answer(parts, "\n".join(_outside(passage.text, spans)).strip(), thinking)
 
 
+def begins_thought(text: str) -> bool:
+    """Whether a text begins with words that announce a thought, in no brackets."""
+    return (_STRIPPED_CHANNEL.match(text) or _SPOKEN.match(text)) is not None
+
+
+def holds_thought(text: str) -> bool:
+    """Whether anything in a text looks like the beginning or the end of a thought in brackets."""
+    return next(_marks(text, 0), None) is not None
+
+
 def _outside(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
     position = 0
     for start, end in (*spans, (len(text), len(text))):

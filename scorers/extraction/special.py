@@ -26,7 +26,7 @@ _TURN_END = re.compile(
 _QUOTES = ('"', "'", "`", "\\")
 _NEXT_TURN = re.compile(r"INST|start|user|User|ssistant|system|begin")
 # Where harmony's channels are named, its tokens are read with them.
-_CHANNEL = "<|channel|>"
+CHANNEL = "<|channel|>"
 # Of which every token has one: a text without them, as most are, is not searched.
 _MARKS = ("<|", "<｜", "_of_", "<eo", "<pad", "<EOT", "</s>", "INST]", "[EOS]", "[PAD]", "[DONE]", "[/s]")
 # A text has one end; a loop of tokens is text.
@@ -35,6 +35,11 @@ _FENCE_LINE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})", re.MULTILINE)
 _CLOSING_FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})[ \t]*$", re.MULTILINE)
 _STRUCK = re.compile(r"<s[\s>]", re.IGNORECASE)
 _DOCUMENT_BEGINS = re.compile(r"<!doctype|<html[\s>]", re.IGNORECASE)
+
+
+def begins_turn(text: str) -> bool:
+    """Whether a text begins with what begins a turn of the model: blanks, tokens, its role."""
+    return _LEADING.match(text) is not None
 
 
 def answer_turn(passage: Passage) -> Passage:
@@ -48,7 +53,7 @@ def answer_turn(passage: Passage) -> Passage:
     ('<p>a</p>', False)
     """
     text = passage.text
-    if _CHANNEL in text:
+    if CHANNEL in text:
         return passage
     found = _LEADING.match(text)
     start = found.end() if found else 0

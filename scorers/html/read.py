@@ -158,19 +158,21 @@ class _Found:
             if kind is start:
                 tag, attributes = token.tag or "", token.attrs or ()
                 self.tags.append(tag)
+                screen = False
                 for name, value in attributes:
                     use = _use(name) if len(name) <= _MAX_NAME else None
-                    if use is not None:
-                        self._take(use, value or "")
-                        if use.handler:
-                            self.handlers.append(Handler(name, value or "", token.line, token.col + 1))
+                    if use is None:
+                        continue
+                    text = value or ""
+                    self._take(use, text)
+                    if use.handler:
+                        self.handlers.append(Handler(name, text, token.line, token.col + 1))
+                    screen = screen or (name == "class" and _is_screen(text))
                 if tag == "link":
                     self._link(dict(attributes))
                 if self.descending and tag not in _UNSEEN:
                     self._ground(tag, dict(attributes))
-                elif len(self.grounds) < _MAX_SCREENS and any(
-                    n == "class" and v and _is_screen(v) for n, v in attributes
-                ):
+                elif screen and len(self.grounds) < _MAX_SCREENS:
                     self.grounds.append(_ground_of(tag, dict(attributes), outermost=False))
                 if not token.self_closing:
                     sheet = tag == "style"

@@ -22,18 +22,18 @@ import ctypes
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from scorers.contents import Ground
 
 if TYPE_CHECKING:
-    from py_mini_racer import JSFunction, MiniRacer
+    from py_mini_racer import MiniRacer
 
 # A completion of 128k tokens stays below this.
 MAX_CHARACTERS = 600_000
@@ -142,7 +142,7 @@ def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
     (ParseError(code=0, offset=16, message="Unexpected identifier 'c'", opening=None, opened='', closed=''),)
     """
     readable = _readable(code[:MAX_CHARACTERS])
-    answer = _asked(f"readSource {kind.value}", readable)
+    answer = _asked("readSource", readable, kind.value)
     found: dict[str, Any] = {"unread": "too_complex"} if answer is None else json.loads(answer)
     if "unread" in found:
         return Source(unread=found["unread"])
@@ -161,7 +161,7 @@ def refused_handlers(codes: Sequence[str]) -> tuple[tuple[int, str], ...]:
     >>> refused_handlers(["return go()", "go("])
     ((1, "Unexpected token '}'"),)
     """
-    answer = _asked("refusedHandlers", json.dumps([_readable(code) for code in codes]))
+    answer = _asked("refusedHandlers", [_readable(code) for code in codes])
     return () if answer is None else tuple((index, message) for index, message in json.loads(answer))
 
 
@@ -186,7 +186,7 @@ def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | str
     length = sum(len(piece.code) for piece in pieces)
     if length > MAX_CHARACTERS or len(pieces) > MAX_PIECES:
         return "too_large"
-    answer = _asked("checkPieces", json.dumps([[piece.shape, piece.code, piece.typed] for piece in pieces]))
+    answer = _asked("checkPieces", [[piece.shape, piece.code, piece.typed] for piece in pieces])
     found = None if answer is None else json.loads(answer)
     if found is None:
         return "too_complex"
@@ -200,12 +200,22 @@ def _readable(code: str) -> str:
     return code.encode("utf-8", "replace").decode()
 
 
-def _asked(function: str, argument: str) -> str | None:
+def _called(function: str, *arguments: Any) -> str:
+    """What a function of the engine answers to values that JSON knows.
+
+    As one text to evaluate: a call by its parts goes to V8's thread and back for each of them. Raises what
+    `MiniRacer.eval` raises.
+    """
+    written = ", ".join(map(json.dumps, arguments))
+    return str(_engine().eval(f"{function}({written})", timeout_sec=MAX_SECONDS))
+
+
+def _asked(function: str, *arguments: Any) -> str | None:
     """What a function of the engine answers; None where its memory or its time came to an end."""
     from py_mini_racer import JSEvalException, JSTimeoutException
 
     try:
-        return str(_engine().functions[function](argument, timeout_sec=MAX_SECONDS))
+        return _called(function, *arguments)
     except JSEvalException as error:
         if not isinstance(error, JSTimeoutException):
             # A heap that was full once refuses everything from then on.
@@ -218,7 +228,7 @@ def _uncompiled(code: str, kind: Kind) -> ParseError:
     from py_mini_racer import JSEvalException
 
     try:
-        _engine().functions[f"compileScript {kind.value}"](code, timeout_sec=MAX_SECONDS)
+        _called("compileScript", code, kind.value)
     except JSEvalException as error:
         found = _REFUSAL.match(str(error))
         if found is None:
@@ -296,16 +306,9 @@ class _Offsets:
         return len(self._wide[: 2 * offset].decode("utf-16-le", "replace"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Engine:
-    """V8, and the functions in it that read code; V8 ends when nobody holds it."""
-
-    v8: MiniRacer
-    functions: Mapping[str, JSFunction]
-
-
-# By process: a forked child makes its own and leaves its parent's alone, whose threads stayed behind.
-_engines: dict[int, _Engine] = {}
+# By process: a forked child makes its own and leaves its parent's alone, whose threads stayed behind. V8 ends when nobody
+# holds it.
+_engines: dict[int, MiniRacer] = {}
 
 
 def _abandon() -> None:
@@ -321,10 +324,10 @@ def _close() -> None:
     """Ends this process's V8; while the interpreter is torn down, its threads would no longer answer."""
     engine = _engines.pop(os.getpid(), None)
     if engine is not None:
-        engine.v8.close()
+        engine.close()
 
 
-def _engine() -> _Engine:
+def _engine() -> MiniRacer:
     process = os.getpid()
     if process not in _engines:
         # Where an event loop runs, an engine made there would live on that loop and wait for itself.
@@ -336,23 +339,13 @@ def _engine() -> _Engine:
 
 # In the order in which they use one another.
 _FILES = ("typescript_parser", "early_names", "early_errors", "scripts", "names", "colors", "reader", "pieces")
-# Each takes one text: every further argument of a call costs a way to V8's thread and back.
-_FUNCTIONS = {
-    "refusedHandlers": "refusedHandlers",
-    "checkPieces": "checkPieces",
-    **{
-        f"{name} {kind.value}": f"(code) => {name}(code, '{kind.value}')"
-        for name in ("readSource", "compileScript")
-        for kind in Kind
-    },
-}
 
 
-def _make_engine() -> _Engine:
+def _make_engine() -> MiniRacer:
     from py_mini_racer import MiniRacer
 
     v8 = MiniRacer()
     v8.set_hard_memory_limit(MAX_MEMORY)
     for name in _FILES:
         v8.eval(files("scorers.jsx").joinpath(f"{name}.js").read_text("utf-8"))
-    return _Engine(v8, {name: cast("JSFunction", v8.eval(code)) for name, code in _FUNCTIONS.items()})
+    return v8

@@ -1,5 +1,5 @@
 // Whether pieces of code parse, such as the expressions of a template; runs in the embedded engine, after
-// reader.js. `checkPieces(json)` takes `[shape, code, typed]` for each piece and answers with JSON: for each
+// reader.js. `checkPieces(pieces)` takes `[shape, code, typed]` for each piece and answers with JSON: for each
 // piece null, or the first reason why it does not parse, `[code, offset, sentence]`. The answer is null for pieces that
 // keep the parser looking ahead for too long.
 //
@@ -36,8 +36,7 @@ globalThis.checkPieces = (() => {
     K.ProtectedKeyword, K.ReadonlyKeyword, K.AbstractKeyword, K.DeclareKeyword, K.OverrideKeyword,
   ])
 
-  function checkPieces(asked) {
-    const pieces = JSON.parse(asked)
+  function checkPieces(pieces) {
     const length = pieces.reduce((sum, [, code]) => sum + code.length, 0)
     allowTokens(length)
     try {

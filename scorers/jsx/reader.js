@@ -506,7 +506,7 @@ globalThis.readSource = (() => {
   }
 
   globalThis.compileScript = (code, kind) => scripts.compile(kind === 'module' ? parse(code, kind) : null, code, kind)
-  globalThis.refusedHandlers = (codes) => scripts.refusedHandlers(JSON.parse(codes))
+  globalThis.refusedHandlers = scripts.refusedHandlers
 
   return readSource
 })()

@@ -64,8 +64,8 @@ def word_grams(code: str) -> tuple[int, tuple[int, ...]]:
     """
     words = code[:MAX_CHARACTERS].encode().split()
     following = (words[start:] for start in range(WORD_GRAM))
-    hashes = set(map(zlib.crc32, map(b" ".join, zip(*following, strict=False))))
-    return max(0, len(words) - WORD_GRAM + 1), _smallest(hashes)
+    grams = set(map(b" ".join, zip(*following, strict=False)))
+    return max(0, len(words) - WORD_GRAM + 1), _smallest(set(map(zlib.crc32, grams)))
 
 
 def _smallest(hashes: set[int]) -> tuple[int, ...]:

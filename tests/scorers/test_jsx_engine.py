@@ -91,7 +91,7 @@ def test_no_clock_decides() -> None:
 
 def test_a_heap_that_is_full_is_replaced() -> None:
     read_source("1")
-    engine._engines[os.getpid()].v8.set_hard_memory_limit(40 << 20)
+    engine._engines[os.getpid()].set_hard_memory_limit(40 << 20)
     assert _issues("<a>{b}</a>;" * 50_000) == ["too_complex"]
     assert _issues(BROKEN + "// after it") == ["mismatched_tag"]
 
