@@ -83,6 +83,7 @@ class Reason(StrEnum):
     WANDB_UNREACHABLE = "wandb_unreachable"
     WANDB_REFUSED = "wandb_refused"
     NOT_DELIVERED = "not_delivered"
+    OTHER_PUBLISHER = "other_publisher"
 
     # The service itself.
     CONFIG_INVALID = "config_invalid"

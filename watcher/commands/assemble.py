@@ -23,7 +23,19 @@ from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import LoggedStep, Reason, Target, UimonError
 from watcher.plugins import named_plugins, named_theme
-from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, logged_steps, missing_run
+from watcher.publish import (
+    Claim,
+    ClaimedPublisher,
+    Order,
+    Outbox,
+    RunFacts,
+    RunRef,
+    WandbPublisher,
+    inspect_run,
+    logged_steps,
+    missing_run,
+    publisher_id,
+)
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
@@ -152,7 +164,9 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
 
 def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
     """The outboxes of a run, and of its companion."""
-    publisher = WandbPublisher(run, state.root / "wandb")
+    wandb = WandbPublisher(run, state.root / "wandb")
+    claim = Claim(publisher_id(state.root), wandb.move)
+    publisher = ClaimedPublisher(wandb, claim)
     mode = "auto" if settings.wandb == "off" else settings.wandb
     return Outboxes(
         Outbox(
@@ -161,6 +175,7 @@ def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir
             order=lambda: Order(Target.RUN, mode, watch.settled, ended=ledger.recall(ENDED_AS) or ""),
         ),
         Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
+        claim,
     )
 
 

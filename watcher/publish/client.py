@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import wandb
@@ -32,7 +32,7 @@ from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
-from watcher.publish import definitions, joining, reading, searching
+from watcher.publish import definitions, joining, own_run, reading, searching
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.publish.wire import Limits, Message, Order, published_message
 
@@ -86,8 +86,10 @@ def publish(
     """
     run = reading.load(ref)
     facts = reading.facts_of(run)
+    if order.look:
+        return _looked(run, rows, facts)
     if order.target is Target.COMPANION:
-        place = _companion(ref, facts, limits)
+        place = _companion(ref, facts, order, limits)
     else:
         session = joining.decide(ref, facts, order.mode, settled=order.settled)
         place = _trainers_run(ref, run, facts, session, order, limits)
@@ -96,6 +98,8 @@ def publish(
     due = [row for row in rows if not seen[row.uid]]
     refused: list[str] = []
     if due or alerts:
+        if order.claim and order.target is Target.RUN:
+            own_run.hold(place.ref, facts, order.claim, order.claim_within, _settings(limits, shared=True, close=True))
         position = reading.position_of(place.run)
         if not commit_mark(position, [row.uid for row in due]):
             raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
@@ -105,7 +109,17 @@ def publish(
         seen += _read_back(place, due, position, limits)
         if place.summary is not None:
             _give_back_origin(place)
-    return _answer(rows, alerts, seen, found, refused, place.url)
+    return {**_answer(rows, alerts, seen, found, refused, place.url), "claimed": bool(order.claim and (due or alerts))}
+
+
+def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
+    """Which of the rows are in the run, whoever has sent them."""
+    there = reading.survey(run)
+    seen = +Counter({row.uid: there[row.uid] for row in rows})
+    delivered = [row.uid for row in rows if seen[row.uid]]
+    copies = {uid: count for uid, count in seen.items() if count > 1}
+    waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
+    return published_message(delivered, copies, [], None, facts.url, waiting, "")
 
 
 def _read_back(place: _Destination, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
@@ -162,7 +176,7 @@ def _trainers_run(
     settings = _settings(limits, shared=session is joining.Session.JOIN, close=ended)
     settings.update_from_dict(_origin(run))
     return _Destination(
-        _resolved(ref, facts),
+        own_run.resolved(ref, facts),
         run,
         {"resume": "must", "settings": settings},
         facts.url,
@@ -189,29 +203,16 @@ def _origin(run: PublicRun) -> dict[str, str]:
     return {name: newest[name] for name in ("host", "program") if isinstance(newest.get(name), str)}
 
 
-def _companion(ref: RunRef, facts: RunFacts, limits: Limits) -> _Destination:
-    """The companion of the trainer's run, which need not exist yet; each session leaves it finished."""
-    own = _resolved(ref, facts).companion
-    notes = (
-        f"What uimon found in the checkpoints of run {facts.url or facts.path}. Its trainer writes in W&B's default "
-        "mode, which allows no second writer, so these rows go into that run once it has ended."
-    )
-    init = {
-        "resume": "allow",
-        "name": f"{facts.title} (uimon)",
-        "group": facts.group or own.run_id.removesuffix(f"-{_LABEL}"),
-        "job_type": "eval",
-        "notes": notes,
-        "settings": _settings(limits, shared=True, close=True),
-    }
-    url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.run_id}"
-    return _Destination(own, reading.load(own), init, url, definitions=definitions.HUGGING_FACE)
-
-
-def _resolved(ref: RunRef, facts: RunFacts) -> RunRef:
-    """The run by its full name, as W&B knows it."""
-    entity, project, _ = (facts.path or ref.name).rsplit("/", 2)
-    return replace(ref, entity=entity, project=project)
+def _companion(ref: RunRef, facts: RunFacts, order: Order, limits: Limits) -> _Destination:
+    """The run of uimon's own, as the companion of the trainer's; each session leaves it finished."""
+    name, settings = own_run.resolved(ref, facts), _settings(limits, shared=True, close=True)
+    if order.claim:
+        own = own_run.hold(name, facts, order.claim, order.claim_within, settings)
+    else:
+        own = own_run.obtain(name, facts)
+    init = {"resume": "must", **own_run.description(name, facts), "settings": settings}
+    url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.ref.run_id}"
+    return _Destination(own.ref, own.run, init, url, definitions=definitions.HUGGING_FACE)
 
 
 def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from watcher.model import Alert, LoggedStep, Reason, Row, UimonError
+from watcher.publish.claim import Move, Seen, decode_seen
 from watcher.publish.environment import server_environment
 from watcher.publish.process import Session
 from watcher.publish.run import RunFacts, RunRef, Writer
@@ -129,6 +130,18 @@ class WandbPublisher:
                 silence = _silence(session, self._timeout)
                 return PublishResult((), silence.reason, silence.sentence)
         return decode_result(answer)
+
+    def move(self, move: Move) -> Seen | None:
+        """Make a move with the mark of who publishes into the run, and say what it is then; None where there is no run,
+        or W&B is not to be had.
+        """
+        try:
+            answer = _ask(
+                "claim", self._ref, self._timeout, self._directory, self._environ, self._limits, move=asdict(move)
+            )
+        except (UimonError, OSError):
+            return None
+        return decode_seen(answer)
 
 
 def _commit(mark: Message, rows: Sequence[Row], on_mark: OnMark) -> None:

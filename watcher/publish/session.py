@@ -17,6 +17,7 @@ from dataclasses import asdict
 from typing import IO
 
 from watcher.model import Reason, UimonError
+from watcher.publish.claim import decode_move, encode_seen
 from watcher.publish.environment import key_from_file, redact
 from watcher.publish.run import RunRef
 from watcher.publish.wire import (
@@ -75,12 +76,15 @@ def die_with_parent(parent: int) -> None:
 def _serve(request: Message, channel: Channel) -> Message:
     # The SDK takes half a second to import, and only from here on is it needed.
     from watcher.publish.client import inspect, logged_steps, publish
+    from watcher.publish.own_run import contend
 
     ref = RunRef(**request["ref"])
     if request["task"] == "inspect":
         return {"event": "facts", **asdict(inspect(ref, search=request["search"]))}
     if request["task"] == "steps":
         return encode_steps(logged_steps(ref))
+    if request["task"] == "claim":
+        return encode_seen(contend(ref, decode_move(request["move"])))
     rows = [decode_row(row) for row in request["rows"]]
     alerts = [decode_alert(alert) for alert in request["alerts"]]
     order = decode_order(request["order"])

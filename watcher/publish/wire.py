@@ -1,9 +1,10 @@
 """What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
 
-    parent  → {"task": "inspect" | "steps" | "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
+    parent  → {"task": "inspect" | "steps" | "claim", "ref": …, …}
+            | {"task": "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
     session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
     parent  → {"go": true}                                       after the mark was committed
-    session → {"event": "facts" | "steps" | "published" | "error", …}   the last line
+    session → {"event": "facts" | "steps" | "claim" | "published" | "error", …}   the last line
 
 Plain data only; neither side trusts the other with code, and no credential is ever among it.
 """
@@ -29,6 +30,10 @@ class Order:
     joined, `settled` is True where that run has ended, and was seen ended for long enough. `survey` asks which rows
     of uimon's are there already, which somebody who has lost the ledger does not know. `ended` is the state in which
     the trainer left the run, where a session that was killed has opened it again since.
+
+    `claim` is the id of the uimon that asks (empty: nobody else can be at the run), whose mark has to be the one that
+    `claim` of this package is about; `claim_within` its seconds for writing one. `look` asks only which of the rows are
+    in the run, and nothing is written.
     """
 
     target: Target = Target.RUN
@@ -36,6 +41,9 @@ class Order:
     settled: bool = False
     survey: bool = False
     ended: str = ""
+    claim: str = ""
+    claim_within: float = 10.0
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class PublishResult:
     `delivered`: the uids that were read back from the run. `waiting`: why the others were not, None where all
     were; `detail` says it in one sentence. `copies`: how often the run holds each row that it holds more than once.
     `alerted`: the keys of the alerts that were raised. `found`: with an order to survey, the uids of all rows that
-    were there before.
+    were there before. `claimed`: the claim was this uimon's.
     """
 
     delivered: tuple[str, ...]
@@ -73,6 +81,7 @@ class PublishResult:
     copies: Mapping[str, int] = field(default_factory=dict)
     alerted: tuple[str, ...] = ()
     found: tuple[str, ...] | None = None
+    claimed: bool = False
 
 
 def encode_row(row: Row) -> Message:
@@ -101,7 +110,7 @@ def decode_alert(data: Mapping[str, Any]) -> Alert:
 
 def decode_order(data: Mapping[str, Any]) -> Order:
     """The order that `asdict` made plain."""
-    return Order(Target(data["target"]), data["mode"], data["settled"], data["survey"], data["ended"])
+    return Order(**{**data, "target": Target(data["target"])})
 
 
 def encode_steps(steps: Sequence[LoggedStep]) -> Message:
@@ -127,6 +136,8 @@ def published_message(
     url: str | None,
     waiting: Reason | None,
     detail: str,
+    *,
+    claimed: bool = False,
 ) -> Message:
     """The session's last line after a publication."""
     return {
@@ -138,6 +149,7 @@ def published_message(
         "url": url,
         "waiting": None if waiting is None else waiting.value,
         "detail": detail,
+        "claimed": claimed,
     }
 
 
@@ -154,4 +166,5 @@ def decode_result(message: Mapping[str, Any]) -> PublishResult:
         copies=message["copies"],
         alerted=tuple(message["alerted"]),
         found=None if message["found"] is None else tuple(message["found"]),
+        claimed=message["claimed"],
     )

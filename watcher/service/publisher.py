@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from watcher.board import Board
 from watcher.ledger import Ledger
 from watcher.model import Reason, Target
+from watcher.publish.claim import Claim
 from watcher.publish.outbox import Outbox, OutboxReport
 from watcher.service.run_watch import RunWatch, is_default
 from watcher.service.signals import Signals, log
@@ -27,6 +28,8 @@ class Outboxes:
 
     run: Outbox
     companion: Outbox
+    claim: Claim | None = None
+    """That of this uimon among others on the run; None where there can be no other."""
 
 
 class Publisher:
@@ -78,6 +81,7 @@ class Publisher:
             self._look(now=True)
             self.finish(within)
             self._drain(self._outboxes)
+            self._release(self._outboxes)
 
     def run(self) -> None:
         """Publish until `finish()` was called; then until the outbox is empty, stuck, or out of time."""
@@ -86,9 +90,12 @@ class Publisher:
         while not self._finishing.is_set():
             self._look()
             self._step(self._outboxes)
+            if self._outboxes.claim is not None:
+                self._outboxes.claim.tend()
             self._signals.due.wait(_TICK)
             self._signals.due.clear()
         self._drain(self._outboxes)
+        self._release(self._outboxes)
 
     def _look(self, *, now: bool = False) -> None:
         """Ask W&B how the run is, now and then; what lies in a run that a default-mode trainer goes on with is no
@@ -122,6 +129,12 @@ class Publisher:
             if pause is None or self._signals.clock() + pause >= self._deadline:
                 return
             self._sleep(pause)
+
+    def _release(self, outboxes: Outboxes) -> None:
+        """Let another uimon publish at once, unless it could not see yet what was sent, and would send it again."""
+        targets = (self._ledger.outbox(target) for target in Target)
+        if outboxes.claim is not None and not any(row.attempts for outbox in targets for row in outbox.due_rows(-1)):
+            outboxes.claim.release()
 
     def _worth_waiting(self, outboxes: Outboxes) -> float | None:
         """Seconds after which the run may take what is due; None where waiting does not help."""
