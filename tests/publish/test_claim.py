@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import os
+import itertools
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,13 +121,18 @@ class Model:
         self.at(self.now + uimon.act(), lambda: self._act(uimon))
 
 
+def publish_in_turn(seeds: Iterable[int]) -> None:
+    for seed in seeds:
+        test_no_two_uimons_publish_at_once_and_none_before_the_others_rows_are_shown(seed)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_no_two_uimons_publish_at_once_and_none_before_the_others_rows_are_shown(seed: int) -> None:
     model = Model(seed, ["a", "b", "c"])
     model.run(20_000)
     sessions = sorted(model.wandb.sessions)
     assert len(sessions) > 20
-    for (_, end, earlier), (start, _, later) in zip(sessions, sessions[1:], strict=False):
+    for (_, end, earlier), (start, _, later) in itertools.pairwise(sessions):
         if earlier != later:
             given_back = any(end <= moment <= start + PAUSES.write for moment in model.wandb.given_back)
             assert start >= end + (0 if given_back else PAUSES.lag), (earlier, end, later, start)
@@ -137,8 +142,7 @@ def test_model_notices_a_claim_that_waits_too_little(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Pauses, "short", property(lambda _: 0.0))
     monkeypatch.setattr(Pauses, "long", property(lambda _: 0.0))
     with pytest.raises(AssertionError):
-        for seed in range(40):
-            test_no_two_uimons_publish_at_once_and_none_before_the_others_rows_are_shown(seed)
+        publish_in_turn(range(40))
 
 
 def test_every_uimon_comes_to_publish_when_the_others_are_gone() -> None:
@@ -219,7 +223,8 @@ def test_idle_uimon_shows_a_sign_of_life_now_and_then_but_only_once_it_has_publi
     claim.tend()
     assert moves == []
     claim.beaten()
-    for now in (110.0, 129.0, 131.0, 140.0, 162.0):
+    for moment in (110.0, 129.0, 131.0, 140.0, 162.0):
+        now = moment
         claim.tend()
     assert len(moves) == 2
 
@@ -233,5 +238,5 @@ def test_id_outlives_the_ledger_and_not_a_copy_of_the_directory(tmp_path: Path) 
     copy = shutil.copytree(state, tmp_path / "copy")
     assert (copy / "publisher").read_text() == (state / "publisher").read_text()
     assert publisher_id(copy) != mine
-    os.rename(state, tmp_path / "moved")
+    state.rename(tmp_path / "moved")
     assert publisher_id(tmp_path / "moved") == mine

@@ -39,7 +39,8 @@ from watcher.publish import (
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
-from watcher.service.publisher import ENDED_AS, Outboxes
+from watcher.service.publisher import Outboxes
+from watcher.service.run_end import ENDED_AS
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
 from watcher.statedir import Lease, StateDir, safe_name
@@ -164,7 +165,7 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
 
 def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
     """The outboxes of a run, and of its companion."""
-    wandb = WandbPublisher(run, state.root / "wandb")
+    wandb = WandbPublisher(run, state.root / "wandb", on_left=partial(ledger.remember, ENDED_AS))
     claim = Claim(publisher_id(state.root), wandb.move)
     publisher = ClaimedPublisher(wandb, claim)
     mode = "auto" if settings.wandb == "off" else settings.wandb
@@ -176,6 +177,7 @@ def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir
         ),
         Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
         claim,
+        wandb.end,
     )
 
 

@@ -15,24 +15,25 @@ repeated, because joining a run sends an empty list of them first.
 Its state: while the trainer lives (`running`), the session changes nothing. W&B brings a run that had ended back to
 `running` when a row arrives, so a session that joins one ends it again: a `finished` run as finished, a `crashed`,
 `failed` or `killed` one with exit code 1, which W&B shows as `failed`. A trainer that ends within the seconds of a
-session that found it running may be left `running` until W&B misses its heartbeat.
+session that found it running is noticed (`closing`), and the run is ended as it has left it.
 
 The companion is a run of uimon's own beside a trainer's in which nothing may be written yet.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
-from watcher.publish import definitions, joining, own_run, reading, searching
+from watcher.publish import closing, definitions, joining, own_run, reading, searching
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.publish.wire import Limits, Message, Order, published_message
 
@@ -44,7 +45,17 @@ _LONGEST_TITLE = 63
 _SAMPLES_KEY = "eval/sample_generations"
 _X_AXIS = "train/global_step"
 
-CommitMark = Callable[[int, list[str]], bool]
+
+class Parent(Protocol):
+    """The process that asked for the session."""
+
+    def commit_mark(self, position: int, uids: list[str]) -> bool:
+        """Let it commit the mark; False where it did not, and then nothing may be logged."""
+        ...
+
+    def say_left(self, state: str) -> None:
+        """Tell it in which state the trainer has left its run."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ def logged_steps(ref: RunRef) -> list[LoggedStep]:
 
 
 def publish(
-    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, commit_mark: CommitMark
+    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, parent: Parent
 ) -> Message:
     """Bring `rows` where the order says, raise `alerts` there, and answer with the `published` message.
 
@@ -101,10 +112,13 @@ def publish(
         if order.claim and order.target is Target.RUN:
             own_run.hold(place.ref, facts, order.claim, order.claim_within, _settings(limits, shared=True, close=True))
         position = reading.position_of(place.run)
-        if not commit_mark(position, [row.uid for row in due]):
+        if order.target is Target.RUN and facts.state in ENDED and not order.ended:
+            parent.say_left(facts.state)
+        if not parent.commit_mark(position, [row.uid for row in due]):
             raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
         crash_point("publish.before_log")
-        refused = _log(place, due, alerts)
+        living = order.target is Target.RUN and facts.state not in ENDED
+        refused = _log_beside(place, due, alerts, limits, parent) if living else _log(place, due, alerts)
         crash_point("publish.logged")
         seen += _read_back(place, due, position, limits)
         if place.summary is not None:
@@ -180,10 +194,15 @@ def _trainers_run(
         run,
         {"resume": "must", "settings": settings},
         facts.url,
-        exit_code=1 if ended and (order.ended or facts.state) != "finished" else 0,
+        exit_code=0 if not ended or _left(facts, order) == "finished" else 1,
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run) if ended else None,
     )
+
+
+def _left(facts: RunFacts, order: Order) -> str | None:
+    """The state in which the trainer left a run that has ended; W&B calls one crashed that a killed session opened."""
+    return order.ended if facts.state == "crashed" and order.ended else facts.state
 
 
 def _trainers_summary(run: PublicRun) -> dict[str, Any]:
@@ -213,6 +232,51 @@ def _companion(ref: RunRef, facts: RunFacts, order: Order, limits: Limits) -> _D
     init = {"resume": "must", **own_run.description(name, facts), "settings": settings}
     url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.ref.run_id}"
     return _Destination(own.ref, own.run, init, url, definitions=definitions.HUGGING_FACE)
+
+
+def _log_beside(
+    place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], limits: Limits, parent: Parent
+) -> list[str]:
+    """As `_log`, beside a trainer that lives; where it ends meanwhile, the run is ended as it has left it."""
+    with closing.StateWatch(place.ref, parent.say_left) as watch:
+        refused = _log(place, rows, alerts)
+    if watch.left:
+        try:
+            close(place.ref, watch.left, limits)
+        except UimonError as error:
+            # The rows are in the run, which is what a publication is for; the service finds the run left open.
+            print(f"uimon: the run was not ended again ({error.sentence})", file=sys.stderr)
+    return refused
+
+
+def close(ref: RunRef, state: str, limits: Limits) -> None:
+    """End the run as its trainer has left it, in `state`, with everything else as it is. Raises `UimonError`."""
+    run = reading.load(ref)
+    if run is None or run.state in ENDED - {"crashed"}:
+        return
+    settings = _settings(limits, shared=True, close=True)
+    settings.update_from_dict(_origin(run))
+    place = _Destination(
+        ref,
+        run,
+        {"resume": "must", "settings": settings},
+        exit_code=0 if state == "finished" else 1,
+        definitions=definitions.of_config(run.rawconfig),
+        summary=_trainers_summary(run),
+    )
+    _log(place, (), ())
+    _give_back_origin(place)
+
+
+def end(ref: RunRef, state: str, since: float, limits: Limits) -> bool:
+    """End an open run as `state`; where that is empty, as finished if its trainer has left it since that moment of
+    W&B's clock. True where it was. Raises `UimonError`.
+    """
+    run = reading.load(ref)
+    if run is None or run.state not in ("running", "crashed") or not (state or closing.left_since(run, since)):
+        return False
+    close(own_run.resolved(ref, reading.facts_of(run)), state or "finished", limits)
+    return True
 
 
 def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert]) -> list[str]:

@@ -1,10 +1,11 @@
 """What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
 
-    parent  → {"task": "inspect" | "steps" | "claim", "ref": …, …}
+    parent  → {"task": "inspect" | "steps" | "claim" | "end", "ref": …, …}
             | {"task": "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
     session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
     parent  → {"go": true}                                       after the mark was committed
-    session → {"event": "facts" | "steps" | "claim" | "published" | "error", …}   the last line
+    session → {"event": "left", "state": …}                    its trainer has left the run; at any time
+    session → {"event": "facts" | "steps" | "claim" | "end" | "published" | "error", …}   the last line
 
 Plain data only; neither side trusts the other with code, and no credential is ever among it.
 """
