@@ -27,7 +27,7 @@ from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, ins
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
-from watcher.service.publisher import ENDED_AS, Outboxes
+from watcher.service.publisher import ENDED_AS, FIRST_ROWS, LOST, Outboxes
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
 from watcher.statedir import Lease, StateDir, safe_name
@@ -154,12 +154,20 @@ def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir
     """The outboxes of a run, and of its companion."""
     publisher = WandbPublisher(run, state.root / "wandb")
     mode = "auto" if settings.wandb == "off" else settings.wandb
+
+    def order() -> Order:
+        first_rows = ledger.recall(FIRST_ROWS)
+        return Order(
+            Target.RUN,
+            mode,
+            watch.settled,
+            ended=ledger.recall(ENDED_AS) or "",
+            check=first_rows is None,
+            spoiled=first_rows == LOST,
+        )
+
     return Outboxes(
-        Outbox(
-            ledger.outbox(),
-            publisher,
-            order=lambda: Order(Target.RUN, mode, watch.settled, ended=ledger.recall(ENDED_AS) or ""),
-        ),
+        Outbox(ledger.outbox(), publisher, order=order),
         Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
     )
 
