@@ -35,7 +35,7 @@ def test_the_companion_has_what_the_run_has_not(ledger: Ledger) -> None:
     assert (companion.empty, run.empty) == (True, False)
     companion.add_undelivered(Target.RUN)
     assert due(ledger, Target.COMPANION) == ["eval-20", "train-1"]
-    companion.note_attempt(["eval-20"], 3)
+    companion.note_attempt(["eval-20"], 3, 5.0)
     companion.rows_published(["eval-20"])
     companion.add_undelivered(Target.RUN)
     assert due(ledger, Target.COMPANION) == ["train-1"]
@@ -48,7 +48,7 @@ def test_the_companion_has_what_the_run_has_not(ledger: Ledger) -> None:
 def test_doubted_rows_are_due_again_with_their_marks(ledger: Ledger) -> None:
     add(ledger, eval_row(10), eval_row(20))
     outbox = ledger.outbox()
-    outbox.note_attempt(["eval-10"], 7)
+    outbox.note_attempt(["eval-10"], 7, 5.0)
     outbox.rows_published(["eval-10"])
     assert outbox.doubt() == 1
     assert outbox.doubt() == 0
@@ -78,7 +78,7 @@ def test_doubt_also_holds_for_what_was_found_and_is_not_due_yet(ledger: Ledger) 
 def test_of_two_marks_the_smaller_one_stays(ledger: Ledger) -> None:
     add(ledger, eval_row(10))
     for mark in (40, 12, 30):
-        ledger.outbox().note_attempt(["eval-10"], mark)
+        ledger.outbox().note_attempt(["eval-10"], mark, 5.0)
     assert [(row.mark, row.attempts) for row in ledger.outbox().due_rows(9)] == [(12, 3)]
 
 

@@ -79,7 +79,7 @@ class ScriptedPublisher:
         order: Order,
         on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
-        assert order == Order()
+        assert order == Order(now=order.now)
         self.batches.append([row.uid for row in rows])
         on_mark([row.uid for row in rows], 7)
         answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]

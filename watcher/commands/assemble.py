@@ -39,7 +39,7 @@ from watcher.publish import (
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
-from watcher.service.publisher import Outboxes
+from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes
 from watcher.service.run_end import ENDED_AS
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
@@ -169,12 +169,20 @@ def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir
     claim = Claim(publisher_id(state.root), wandb.move)
     publisher = ClaimedPublisher(wandb, claim)
     mode = "auto" if settings.wandb == "off" else settings.wandb
+
+    def order() -> Order:
+        first_rows = ledger.recall(FIRST_ROWS)
+        return Order(
+            Target.RUN,
+            mode,
+            watch.settled,
+            ended=ledger.recall(ENDED_AS) or "",
+            check=first_rows is None,
+            spoiled=first_rows == LOST,
+        )
+
     return Outboxes(
-        Outbox(
-            ledger.outbox(),
-            publisher,
-            order=lambda: Order(Target.RUN, mode, watch.settled, ended=ledger.recall(ENDED_AS) or ""),
-        ),
+        Outbox(ledger.outbox(), publisher, order=order),
         Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
         claim,
         wandb.end,

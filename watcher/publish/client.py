@@ -3,10 +3,13 @@
 A publication reads first and writes last:
 
 1. The run must exist, and what W&B says of it decides how rows may go into it now (`joining`).
-2. Rows that were attempted before are looked for from their mark on; those that are there are delivered.
-3. The run's position is marked, the parent commits the mark, and only then are the other rows logged.
+2. Rows that were attempted before are looked for from their mark on; those that are there are delivered, and those that
+   may still be on their way (`proof`) are left alone.
+3. The run is joined. Its position, and that the other rows may be in it from now on, is committed by the parent, and
+   only then are they logged.
 4. `finish()` returns normally even where nothing arrived, so the rows are read back, by uid, from the mark on:
-   what is not seen is not delivered.
+   what is not seen is not delivered, and not lost either. Where the SDK's own log shows that W&B has refused them
+   (`transmission`), they were not sent.
 
 The trainer's run keeps what is the trainer's: its configuration is loaded and sent back as it was, its summary too,
 its console log, system metrics, requirements and metadata are not touched. The definitions of its metrics are
@@ -23,9 +26,12 @@ The companion is a run of uimon's own beside a trainer's in which nothing may be
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import wandb
@@ -34,12 +40,15 @@ from wandb.apis.public.runs import Run as PublicRun
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
 from watcher.publish import closing, definitions, joining, own_run, reading, searching
+from watcher.publish.proof import Look, Verdict, judge
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
-from watcher.publish.wire import Limits, Message, Order, published_message
+from watcher.publish.transmission import Transmission, transmission
+from watcher.publish.wire import Limits, Message, Order, PublishResult, published_message
 
 _LABEL = "uimon"
 # W&B sends no alert with a title that the run had within this time: one raised just before a kill comes once.
 _SAME_ALERT_SECONDS = 24 * 3600
+_LEAVE_PAUSE = 0.1
 _LONGEST_TITLE = 63
 """W&B takes titles of less than 64 characters."""
 _SAMPLES_KEY = "eval/sample_generations"
@@ -59,10 +68,21 @@ class Parent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a session knows of the rows that it was to log: `refused` are those that the SDK did not take, with what it
+    said, and `kept` those that it did not hand on to W&B, or that W&B has refused.
+    """
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    kept: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Destination:
     """Where rows go: `run` as W&B shows it (None: it is made), `init` what the SDK joins it with, `url` its page.
 
-    `summary` is what the summary of a run that has ended holds of the trainer's, and has to hold afterwards.
+    `summary` is what the summary of a run that has ended holds of the trainer's, and has to hold afterwards. `joins`: a
+    living trainer writes there, too.
     """
 
     ref: RunRef
@@ -72,6 +92,7 @@ class _Destination:
     exit_code: int = 0
     definitions: Sequence[Mapping[str, Any]] = ()
     summary: dict[str, Any] | None = None
+    joins: bool = False
 
 
 def inspect(ref: RunRef, *, search: bool = False) -> RunFacts:
@@ -102,38 +123,69 @@ def publish(
     if order.target is Target.COMPANION:
         place = _companion(ref, facts, order, limits)
     else:
-        session = joining.decide(ref, facts, order.mode, settled=order.settled)
+        session = joining.decide(ref, facts, order.mode, settled=order.settled, spoiled=order.spoiled)
         place = _trainers_run(ref, run, facts, session, order, limits)
     found = reading.survey(place.run) if order.survey else None
-    seen = reading.find_attempted(place.run, rows) if found is None else +Counter({r.uid: found[r.uid] for r in rows})
-    due = [row for row in rows if not seen[row.uid]]
-    refused: list[str] = []
+    look = reading.look(place.run, rows, order.now, order.patience)
+    seen = look.seen | (found or Counter())
+    due = _due(rows, seen, look, order, hold=order.hold and bool(found))
+    before = _first_lines(place) if order.check and (due or alerts) else None
+    sent = _Sent()
     if due or alerts:
         if order.claim and order.target is Target.RUN:
             own_run.hold(place.ref, facts, order.claim, order.claim_within, _settings(limits, shared=True, close=True))
         position = reading.position_of(place.run)
         if order.target is Target.RUN and facts.state in ENDED and not order.ended:
             parent.say_left(facts.state)
-        if not parent.commit_mark(position, [row.uid for row in due]):
-            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
-        crash_point("publish.before_log")
+        commit = partial(parent.commit_mark, position, [row.uid for row in due])
         living = order.target is Target.RUN and facts.state not in ENDED
-        refused = _log_beside(place, due, alerts, limits, parent) if living else _log(place, due, alerts)
-        crash_point("publish.logged")
-        seen += _read_back(place, due, position, limits)
+        log = partial(_log_beside, limits=limits, say_left=parent.say_left) if living else _log
+        sent = log(place, due, alerts, commit)
+        seen |= _read_back(place, due, position, limits)
         if place.summary is not None:
             _give_back_origin(place)
-    return {**_answer(rows, alerts, seen, found, refused, place.url), "claimed": bool(order.claim and (due or alerts))}
+    answer = _answer(rows, due, alerts, seen, sent, place.url)
+    # What an earlier ledger has sent may still be on its way; where nothing is there at all, there was no such ledger.
+    surveyed = None if found is None or (found and order.hold) else tuple(found)
+    claimed = bool(order.claim and (due or alerts))
+    first_rows = _first_rows_kept(place, before)
+    return published_message(replace(answer, found=surveyed, first_rows=first_rows, claimed=claimed))
 
 
 def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
     """Which of the rows are in the run, whoever has sent them."""
     there = reading.survey(run)
-    seen = +Counter({row.uid: there[row.uid] for row in rows})
-    delivered = [row.uid for row in rows if seen[row.uid]]
-    copies = {uid: count for uid, count in seen.items() if count > 1}
-    waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
-    return published_message(delivered, copies, [], None, facts.url, waiting, "")
+    return published_message(
+        PublishResult(
+            tuple(row.uid for row in rows if there[row.uid]),
+            waiting=None if all(there[row.uid] for row in rows) else Reason.OTHER_PUBLISHER,
+            url=facts.url,
+            copies={row.uid: there[row.uid] for row in rows if there[row.uid] > 1},
+        )
+    )
+
+
+def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: Order, *, hold: bool) -> list[Row]:
+    """The rows of which it is certain that the run does not hold them. `hold`: none is, but those that are proven."""
+    absent = [row for row in rows if not seen[row.uid]]
+    if hold:
+        return [row for row in absent if row.sent and judge(row, look, order.patience) is Verdict.LOST]
+    return [row for row in absent if judge(row, look, order.patience) is Verdict.LOST]
+
+
+def _first_lines(place: _Destination) -> Counter[str] | None:
+    """The trainer's first lines, where it lives and is joined: nowhere else can a session cost them."""
+    return None if place.run is None or not place.joins else reading.first_lines(place.run)
+
+
+def _first_rows_kept(place: _Destination, before: Counter[str] | None) -> bool | None:
+    """Whether all of the trainer's first lines are still there; None where there were none, or W&B does not say."""
+    if not before or place.run is None:
+        return None
+    try:
+        return not before - reading.first_lines(place.run)
+    except UimonError:
+        return None
 
 
 def _read_back(place: _Destination, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
@@ -160,26 +212,36 @@ def _give_back_origin(place: _Destination) -> None:
 
 
 def _answer(
-    rows: Sequence[Row],
-    alerts: Sequence[Alert],
-    seen: Counter[str],
-    found: Counter[str] | None,
-    refused: Sequence[str],
-    url: str | None,
-) -> Message:
-    delivered = [row.uid for row in rows if seen[row.uid]]
-    missing = len(rows) - len(delivered)
-    detail = ""
-    if missing:
-        detail = f"{missing} of {len(rows)} rows were sent but not seen in the run; they are tried again."
-    if refused:
-        detail = f"W&B's SDK did not take {len(refused)} of {len(rows)} rows: {refused[0][:300]}."
-    copies = {uid: count for uid, count in seen.items() if count > 1}
-    waiting = Reason.NOT_DELIVERED if missing else None
-    # The SDK does not say whether W&B took an alert; where rows of the same session are missing it may not have.
-    raised = [] if missing else [alert.key for alert in alerts]
-    surveyed = None if found is None else list(found)
-    return published_message(delivered, copies, raised, surveyed, url, waiting, detail)
+    rows: Sequence[Row], due: Sequence[Row], alerts: Sequence[Alert], seen: Counter[str], sent: _Sent, url: str | None
+) -> PublishResult:
+    missing = [row.uid for row in rows if not seen[row.uid]]
+    given, certain = {row.uid for row in due}, {*sent.refused, *sent.kept}
+    unsent = [uid for uid in missing if uid in certain]
+    absent = [uid for uid in missing if uid not in certain]
+    return PublishResult(
+        delivered=tuple(row.uid for row in rows if seen[row.uid]),
+        waiting=Reason.NOT_DELIVERED if unsent else Reason.UNCONFIRMED if absent else None,
+        detail=_detail(len(rows), absent, unsent, sent),
+        url=url,
+        copies={uid: count for uid, count in seen.items() if count > 1},
+        # The SDK does not say whether W&B took an alert; where rows of the same session are missing it may not have.
+        alerted=() if given & set(missing) else tuple(alert.key for alert in alerts),
+        absent=tuple(absent),
+        unsent=tuple(unsent),
+    )
+
+
+def _detail(count: int, absent: Sequence[str], unsent: Sequence[str], sent: _Sent) -> str:
+    if sent.refused:
+        return f"W&B's SDK did not take {len(sent.refused)} of {count} rows: {next(iter(sent.refused.values()))[:300]}."
+    if unsent:
+        return f"W&B did not take {len(unsent)} of {count} rows; they are tried again."
+    if absent:
+        return (
+            f"{len(absent)} of {count} rows were sent and W&B does not show them yet; they are looked for, and sent "
+            "again only once it is certain that they are not there."
+        )
+    return ""
 
 
 def _trainers_run(
@@ -197,6 +259,7 @@ def _trainers_run(
         exit_code=0 if not ended or _left(facts, order) == "finished" else 1,
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run) if ended else None,
+        joins=session is joining.Session.JOIN and not ended,
     )
 
 
@@ -235,18 +298,24 @@ def _companion(ref: RunRef, facts: RunFacts, order: Order, limits: Limits) -> _D
 
 
 def _log_beside(
-    place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], limits: Limits, parent: Parent
-) -> list[str]:
+    place: _Destination,
+    rows: Sequence[Row],
+    alerts: Sequence[Alert],
+    commit: Callable[[], bool],
+    *,
+    limits: Limits,
+    say_left: Callable[[str], None],
+) -> _Sent:
     """As `_log`, beside a trainer that lives; where it ends meanwhile, the run is ended as it has left it."""
-    with closing.StateWatch(place.ref, parent.say_left) as watch:
-        refused = _log(place, rows, alerts)
+    with closing.StateWatch(place.ref, say_left) as watch:
+        sent = _log(place, rows, alerts, commit)
     if watch.left:
         try:
             close(place.ref, watch.left, limits)
         except UimonError as error:
             # The rows are in the run, which is what a publication is for; the service finds the run left open.
             print(f"uimon: the run was not ended again ({error.sentence})", file=sys.stderr)
-    return refused
+    return sent
 
 
 def close(ref: RunRef, state: str, limits: Limits) -> None:
@@ -264,7 +333,7 @@ def close(ref: RunRef, state: str, limits: Limits) -> None:
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run),
     )
-    _log(place, (), ())
+    _log(place, (), (), lambda: True)
     _give_back_origin(place)
 
 
@@ -279,27 +348,60 @@ def end(ref: RunRef, state: str, since: float, limits: Limits) -> bool:
     return True
 
 
-def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert]) -> list[str]:
-    """Join the run, log each row, leave. Answers what the SDK said of each row that it did not take."""
-    refused: list[str] = []
+def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], bool]) -> _Sent:
+    """Join the run, have the mark committed, log each row, leave. Until the commit nothing of a row can be in the run.
+
+    Raises `UimonError` where the run could not be joined, or the mark was not committed.
+    """
+    refused: dict[str, str] = {}
     ref = place.ref
     try:
         run = wandb.init(entity=ref.entity, project=ref.project, id=ref.run_id, **place.init)
         definitions.repeat(run, place.definitions)
+        if not commit():
+            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
+        crash_point("publish.before_log")
         for row in rows:
             try:
                 run.log(_content(row))
             except (TypeError, ValueError, wandb.Error) as error:
                 # One row that cannot be expressed must not hold back the others.
-                refused.append(f"{row.uid} ({error})")
+                refused[row.uid] = f"{row.uid} ({error})"
         for alert in alerts:
             run.alert(_title(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
         if place.summary is not None:
             run.summary.update(place.summary)
-        run.finish(exit_code=place.exit_code)
+        said = _leave(run, place.exit_code)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
-    return refused
+    crash_point("publish.logged")
+    logged = [row.uid for row in rows if row.uid not in refused]
+    return _Sent(refused, () if said.reached is None else logged[said.reached :])
+
+
+def _leave(run: wandb.Run, exit_code: int) -> Transmission:
+    """Finish the run, and say what became of its requests.
+
+    `finish()` does not return while the SDK waits to repeat a request, which it would do blindly (`environment`): then
+    the session goes on without it, and ends with all that it has started.
+    """
+    log = Path(run.settings.log_internal)
+    failed: list[Exception] = []
+
+    def finish() -> None:
+        try:
+            run.finish(exit_code=exit_code)
+        except reading.FAILURES as error:
+            failed.append(error)
+
+    leaving = threading.Thread(target=finish, daemon=True)
+    leaving.start()
+    while leaving.is_alive() and not transmission(log).stuck:
+        leaving.join(_LEAVE_PAUSE)
+    if failed:
+        # Rows may be on their way: what became of them is for the reading to say.
+        print(f"uimon: leaving the run failed ({failed[0]})", file=sys.stderr)
+    return transmission(log)
 
 
 def _title(alert: Alert) -> str:
