@@ -39,7 +39,7 @@ def uimons(ref: RunRef, environ: dict[str, str], tmp_path: Path) -> list[Claimed
 
 
 def deliver(uimon: ClaimedPublisher, store: MemoryStore, attempts: int) -> list[Reason | None]:
-    outbox = Outbox(store, uimon, backoff=Backoff(base=0.2, longest=1.0, recheck=0.5))
+    outbox = Outbox(store, uimon, backoff=Backoff(base=0.2, longest=1.0, recheck=0.5), gather=0.0)
     reasons: list[Reason | None] = []
     for _ in range(attempts):
         if store.empty:

@@ -1,6 +1,6 @@
 """What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
 
-    parent  → {"task": "inspect" | "steps" | "claim" | "end", "ref": …, …}
+    parent  → {"task": "inspect" | "steps" | "claim" | "end", "ref": …, "limits": …, …}
             | {"task": "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
     session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
     parent  → {"go": true}                                       after the mark was committed
