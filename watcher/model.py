@@ -84,6 +84,7 @@ class Reason(StrEnum):
     WANDB_REFUSED = "wandb_refused"
     NOT_DELIVERED = "not_delivered"
     UNCONFIRMED = "unconfirmed"
+    OTHER_PUBLISHER = "other_publisher"
 
     # The service itself.
     CONFIG_INVALID = "config_invalid"

@@ -18,7 +18,7 @@ repeated, because joining a run sends an empty list of them first.
 Its state: while the trainer lives (`running`), the session changes nothing. W&B brings a run that had ended back to
 `running` when a row arrives, so a session that joins one ends it again: a `finished` run as finished, a `crashed`,
 `failed` or `killed` one with exit code 1, which W&B shows as `failed`. A trainer that ends within the seconds of a
-session that found it running may be left `running` until W&B misses its heartbeat.
+session that found it running is noticed (`closing`), and the run is ended as it has left it.
 
 The companion is a run of uimon's own beside a trainer's in which nothing may be written yet.
 """
@@ -26,34 +26,40 @@ The companion is a run of uimon's own beside a trainer's in which nothing may be
 from __future__ import annotations
 
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
-from watcher.publish import definitions, joining, reading, searching
+from watcher.publish import closing, definitions, joining, leaving, own_run, reading, searching
 from watcher.publish.proof import Look, Verdict, judge
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
-from watcher.publish.transmission import Transmission, transmission
 from watcher.publish.wire import Limits, Message, Order, PublishResult, published_message
 
 _LABEL = "uimon"
 # W&B sends no alert with a title that the run had within this time: one raised just before a kill comes once.
 _SAME_ALERT_SECONDS = 24 * 3600
-_LEAVE_PAUSE = 0.1
 _LONGEST_TITLE = 63
 """W&B takes titles of less than 64 characters."""
 _SAMPLES_KEY = "eval/sample_generations"
 _X_AXIS = "train/global_step"
 
-CommitMark = Callable[[int, list[str]], bool]
+
+class Parent(Protocol):
+    """The process that asked for the session."""
+
+    def commit_mark(self, position: int, uids: list[str]) -> bool:
+        """Let it commit the mark; False where it did not, and then nothing may be logged."""
+        ...
+
+    def say_left(self, state: str) -> None:
+        """Tell it in which state the trainer has left its run."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ def logged_steps(ref: RunRef) -> list[LoggedStep]:
 
 
 def publish(
-    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, commit_mark: CommitMark
+    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, parent: Parent
 ) -> Message:
     """Bring `rows` where the order says, raise `alerts` there, and answer with the `published` message.
 
@@ -107,8 +113,10 @@ def publish(
     """
     run = reading.load(ref)
     facts = reading.facts_of(run)
+    if order.look:
+        return _looked(run, rows, facts)
     if order.target is Target.COMPANION:
-        place = _companion(ref, facts, limits)
+        place = _companion(ref, facts, order, limits)
     else:
         session = joining.decide(ref, facts, order.mode, settled=order.settled, spoiled=order.spoiled)
         place = _trainers_run(ref, run, facts, session, order, limits)
@@ -119,15 +127,52 @@ def publish(
     before = _first_lines(place) if order.check and (due or alerts) else None
     sent = _Sent()
     if due or alerts:
+        if order.claim and order.target is Target.RUN:
+            own_run.hold(place.ref, facts, order.claim, order.claim_within, _settings(limits, shared=True, close=True))
         position = reading.position_of(place.run)
-        sent = _log(place, due, alerts, lambda: commit_mark(position, [row.uid for row in due]))
+        if order.target is Target.RUN and facts.state in ENDED and not order.ended:
+            parent.say_left(facts.state)
+        living = order.target is Target.RUN and facts.state not in ENDED
+        sent = _log_rows(place, due, alerts, position, parent, limits, living=living)
         seen |= _read_back(place, due, position, limits)
         if place.summary is not None:
             _give_back_origin(place)
     answer = _answer(rows, due, alerts, seen, sent, place.url)
     # What an earlier ledger has sent may still be on its way; where nothing is there at all, there was no such ledger.
     surveyed = None if found is None or (found and order.hold) else tuple(found)
-    return published_message(replace(answer, found=surveyed, first_rows=_first_rows_kept(place, before)))
+    kept, claimed = _first_rows_kept(place, before), bool(order.claim and (due or alerts))
+    return published_message(replace(answer, found=surveyed, first_rows=kept, claimed=claimed))
+
+
+def _log_rows(
+    place: _Destination,
+    rows: Sequence[Row],
+    alerts: Sequence[Alert],
+    position: int,
+    parent: Parent,
+    limits: Limits,
+    *,
+    living: bool,
+) -> _Sent:
+    """Log the rows once the parent has committed the mark; `living`: the trainer's run, while its trainer lives."""
+
+    def commit() -> None:
+        if not parent.commit_mark(position, [row.uid for row in rows]):
+            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
+        crash_point("publish.before_log")
+
+    sent = _log_beside(place, rows, alerts, commit, limits, parent) if living else _log(place, rows, alerts, commit)
+    crash_point("publish.logged")
+    return sent
+
+
+def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
+    """Which of the rows are in the run, whoever has sent them."""
+    there = reading.survey(run)
+    delivered = tuple(row.uid for row in rows if there[row.uid])
+    copies = {uid: count for uid, count in there.items() if count > 1}
+    waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
+    return published_message(PublishResult(delivered, waiting, url=facts.url, copies=copies))
 
 
 def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: Order, *, hold: bool) -> list[Row]:
@@ -217,15 +262,20 @@ def _trainers_run(
     settings = _settings(limits, shared=session is joining.Session.JOIN, close=ended)
     settings.update_from_dict(_origin(run))
     return _Destination(
-        _resolved(ref, facts),
+        own_run.resolved(ref, facts),
         run,
         {"resume": "must", "settings": settings},
         facts.url,
-        exit_code=1 if ended and (order.ended or facts.state) != "finished" else 0,
+        exit_code=0 if not ended or _left(facts, order) == "finished" else 1,
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run) if ended else None,
         joins=session is joining.Session.JOIN and not ended,
     )
+
+
+def _left(facts: RunFacts, order: Order) -> str | None:
+    """The state in which the trainer left a run that has ended; W&B calls one crashed that a killed session opened."""
+    return order.ended if facts.state == "crashed" and order.ended else facts.state
 
 
 def _trainers_summary(run: PublicRun) -> dict[str, Any]:
@@ -245,44 +295,79 @@ def _origin(run: PublicRun) -> dict[str, str]:
     return {name: newest[name] for name in ("host", "program") if isinstance(newest.get(name), str)}
 
 
-def _companion(ref: RunRef, facts: RunFacts, limits: Limits) -> _Destination:
-    """The companion of the trainer's run, which need not exist yet; each session leaves it finished."""
-    own = _resolved(ref, facts).companion
-    notes = (
-        f"What uimon found in the checkpoints of run {facts.url or facts.path}. Its trainer writes in W&B's default "
-        "mode, which allows no second writer, so these rows go into that run once it has ended."
+def _companion(ref: RunRef, facts: RunFacts, order: Order, limits: Limits) -> _Destination:
+    """The run of uimon's own, as the companion of the trainer's; each session leaves it finished."""
+    name, settings = own_run.resolved(ref, facts), _settings(limits, shared=True, close=True)
+    if order.claim:
+        own = own_run.hold(name, facts, order.claim, order.claim_within, settings)
+    else:
+        own = own_run.obtain(name, facts)
+    init = {"resume": "must", **own_run.description(name, facts), "settings": settings}
+    url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.ref.run_id}"
+    return _Destination(own.ref, own.run, init, url, definitions=definitions.HUGGING_FACE)
+
+
+def _log_beside(
+    place: _Destination,
+    rows: Sequence[Row],
+    alerts: Sequence[Alert],
+    commit: Callable[[], None],
+    limits: Limits,
+    parent: Parent,
+) -> _Sent:
+    """As `_log`, beside a trainer that lives; where it ends meanwhile, the run is ended as it has left it."""
+    with closing.StateWatch(place.ref, parent.say_left) as watch:
+        sent = _log(place, rows, alerts, commit)
+    if watch.left:
+        try:
+            close(place.ref, watch.left, limits)
+        except UimonError as error:
+            # The rows are in the run, which is what a publication is for; the service finds the run left open.
+            print(f"uimon: the run was not ended again ({error.sentence})", file=sys.stderr)
+    return sent
+
+
+def close(ref: RunRef, state: str, limits: Limits) -> None:
+    """End the run as its trainer has left it, in `state`, with everything else as it is. Raises `UimonError`."""
+    run = reading.load(ref)
+    if run is None or run.state in ENDED - {"crashed"}:
+        return
+    settings = _settings(limits, shared=True, close=True)
+    settings.update_from_dict(_origin(run))
+    place = _Destination(
+        ref,
+        run,
+        {"resume": "must", "settings": settings},
+        exit_code=0 if state == "finished" else 1,
+        definitions=definitions.of_config(run.rawconfig),
+        summary=_trainers_summary(run),
     )
-    init = {
-        "resume": "allow",
-        "name": f"{facts.title} (uimon)",
-        "group": facts.group or own.run_id.removesuffix(f"-{_LABEL}"),
-        "job_type": "eval",
-        "notes": notes,
-        "settings": _settings(limits, shared=True, close=True),
-    }
-    url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.run_id}"
-    return _Destination(own, reading.load(own), init, url, definitions=definitions.HUGGING_FACE)
+    _log(place, (), (), lambda: None)
+    _give_back_origin(place)
 
 
-def _resolved(ref: RunRef, facts: RunFacts) -> RunRef:
-    """The run by its full name, as W&B knows it."""
-    entity, project, _ = (facts.path or ref.name).rsplit("/", 2)
-    return replace(ref, entity=entity, project=project)
+def end(ref: RunRef, state: str, since: float, limits: Limits) -> bool:
+    """End an open run as `state`; where that is empty, as finished if its trainer has left it since that moment of
+    W&B's clock. True where it was. Raises `UimonError`.
+    """
+    run = reading.load(ref)
+    if run is None or run.state not in ("running", "crashed") or not (state or closing.left_since(run, since)):
+        return False
+    close(own_run.resolved(ref, reading.facts_of(run)), state or "finished", limits)
+    return True
 
 
-def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], bool]) -> _Sent:
-    """Join the run, have the mark committed, log each row, leave. Until the commit nothing of a row can be in the run.
+def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], None]) -> _Sent:
+    """Join the run, `commit` the mark, log each row, leave. Until the commit nothing of a row can be in the run.
 
-    Raises `UimonError` where the run could not be joined, or the mark was not committed.
+    Raises `UimonError` where the run could not be joined, and what `commit` raises.
     """
     refused: dict[str, str] = {}
     ref = place.ref
     try:
         run = wandb.init(entity=ref.entity, project=ref.project, id=ref.run_id, **place.init)
         definitions.repeat(run, place.definitions)
-        if not commit():
-            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
-        crash_point("publish.before_log")
+        commit()
         for row in rows:
             try:
                 run.log(_content(row))
@@ -293,37 +378,11 @@ def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], comm
             run.alert(_title(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
         if place.summary is not None:
             run.summary.update(place.summary)
-        said = _leave(run, place.exit_code)
+        said = leaving.leave(run, place.exit_code)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
-    crash_point("publish.logged")
     logged = [row.uid for row in rows if row.uid not in refused]
     return _Sent(refused, () if said.reached is None else logged[said.reached :])
-
-
-def _leave(run: wandb.Run, exit_code: int) -> Transmission:
-    """Finish the run, and say what became of its requests.
-
-    `finish()` does not return while the SDK waits to repeat a request, which it would do blindly (`environment`): then
-    the session goes on without it, and ends with all that it has started.
-    """
-    log = Path(run.settings.log_internal)
-    failed: list[Exception] = []
-
-    def finish() -> None:
-        try:
-            run.finish(exit_code=exit_code)
-        except reading.FAILURES as error:
-            failed.append(error)
-
-    leaving = threading.Thread(target=finish, daemon=True)
-    leaving.start()
-    while leaving.is_alive() and not transmission(log).stuck:
-        leaving.join(_LEAVE_PAUSE)
-    if failed:
-        # Rows may be on their way: what became of them is for the reading to say.
-        print(f"uimon: leaving the run failed ({failed[0]})", file=sys.stderr)
-    return transmission(log)
 
 
 def _title(alert: Alert) -> str:

@@ -79,7 +79,8 @@ def facts_of(run: PublicRun | None) -> RunFacts:
         group=getattr(run, "group", None),
         history_lines=int(getattr(run, "historyLineCount", 0) or 0),
         silence=_silence(getattr(run, "heartbeat_at", None)),
-        begun=_moment(getattr(run, "created_at", None)),
+        begun=moment(getattr(run, "created_at", None)),
+        heartbeat=moment(getattr(run, "heartbeat_at", None)),
     )
 
 
@@ -242,14 +243,14 @@ def _writer(run: PublicRun) -> Writer:
 
 def _silence(heartbeat: object) -> float | None:
     """Seconds since a moment that W&B tells; None where it tells none that can be read."""
-    moment = _moment(heartbeat)
-    return None if moment is None else max(0.0, time.time() - moment)
+    at = moment(heartbeat)
+    return None if at is None else max(0.0, time.time() - at)
 
 
-def _moment(told: object) -> float | None:
+def moment(told: object) -> float | None:
     """A moment that W&B tells, in seconds since the epoch; None where it tells none that can be read."""
     try:
-        moment = datetime.fromisoformat(str(told))
+        at = datetime.fromisoformat(str(told))
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

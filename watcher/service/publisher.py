@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from watcher.board import Board
 from watcher.ledger import Ledger
 from watcher.model import Reason, Target
+from watcher.publish.claim import Claim
 from watcher.publish.outbox import Outbox, OutboxReport
+from watcher.service.run_end import RunEnd
 from watcher.service.run_watch import RunWatch, is_default
 from watcher.service.signals import Signals, log
 
 # Waiting longer at the exit does not help against these.
 _NOT_BY_WAITING = frozenset({Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED})
 _TICK = 1.0
-ENDED_AS = "ended as"
-"""The ledger's name for the state in which the trainer left its run, kept while a session has it open."""
 FIRST_ROWS = "first rows"
 """The ledger's name for what became of the trainer's first rows when uimon joined its run: `KEPT` or `LOST`."""
 KEPT, LOST = "kept", "lost"
@@ -31,6 +31,10 @@ class Outboxes:
 
     run: Outbox
     companion: Outbox
+    claim: Claim | None = None
+    """That of this uimon among others on the run; None where there can be no other."""
+    end: Callable[[str, float], bool] | None = None
+    """Ends an open run as its trainer has left it, as `RunEnd` has it; None where no run is."""
 
 
 class Publisher:
@@ -62,6 +66,7 @@ class Publisher:
         self._hasty = False
         self._said: dict[Target, Reason | None] = {}
         self._companion_said = False
+        self._end = RunEnd(ledger, outboxes.end if outboxes else None)
 
     @property
     def deferred(self) -> bool:
@@ -90,6 +95,7 @@ class Publisher:
             self._look(now=True)
             self.finish(within)
             self._drain(self._outboxes)
+            self._leave(self._outboxes)
 
     def run(self) -> None:
         """Publish until `finish()` was called; then until the outbox is empty, stuck, or out of time."""
@@ -98,15 +104,19 @@ class Publisher:
         while not self._finishing.is_set():
             self._look()
             self._step(self._outboxes)
+            if self._outboxes.claim is not None:
+                self._outboxes.claim.tend()
             self._signals.due.wait(_TICK)
             self._signals.due.clear()
         self._drain(self._outboxes)
+        self._leave(self._outboxes)
 
     def _look(self, *, now: bool = False) -> None:
         """Ask W&B how the run is, now and then; what lies in a run that a default-mode trainer goes on with is no
         longer certain to be there.
         """
         facts = self._watch.look(now=now)
+        self._end.look(facts)
         if is_default(facts) and (doubted := self._ledger.outbox().doubt()):
             log.warning("The run goes on in W&B's default mode; %d rows in it are looked for again later.", doubted)
 
@@ -135,6 +145,18 @@ class Publisher:
             if pause is None or self._signals.clock() + pause >= self._deadline:
                 return
             self._sleep(pause)
+
+    def _leave(self, outboxes: Outboxes) -> None:
+        """Leave the run as its trainer has, and let another uimon publish at once, unless it could not see yet what was
+        sent, and would send it again.
+        """
+        if not self._hasty:
+            # One that a session has just ended again, or that lives, is in no doubt.
+            self._look(now=True)
+            self._end.end()
+        targets = (self._ledger.outbox(target) for target in Target)
+        if outboxes.claim is not None and not any(row.attempts for outbox in targets for row in outbox.due_rows(-1)):
+            outboxes.claim.release()
 
     def _worth_waiting(self, outboxes: Outboxes) -> float | None:
         """Seconds after which the run may take what is due; None where waiting does not help."""
@@ -185,13 +207,9 @@ class Publisher:
             )
 
     def _step_into_the_run(self, outbox: Outbox) -> OutboxReport:
-        """A session opens a run that has ended; killed, it leaves one whose state no longer tells how it had ended."""
-        before = self._ledger.recall(ENDED_AS) or ""
-        self._ledger.remember(ENDED_AS, before or self._watch.ended_state or "")
-        report = outbox.step()
-        # Deferred, nothing was opened, and what a killed session left open still is.
-        self._ledger.remember(ENDED_AS, before if report.waiting is Reason.DEFERRED else "")
-        return report
+        """A session opens the run; killed, it leaves one whose state no longer tells how it had ended."""
+        self._end.opening(self._watch.heartbeat, self._watch.ended_state)
+        return outbox.step()
 
     def _say(self, report: OutboxReport, target: Target) -> None:
         """Say why rows wait once, not at each attempt."""

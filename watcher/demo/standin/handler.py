@@ -176,6 +176,8 @@ class Handler(BaseHTTPRequestHandler):
             entity, project, name, file = found.groups()
             run = self.shared.store.find(entity, project, name)
             files = None if run is None else run.files
+            if run is not None and self.command == "PUT":
+                run.uploaded[file] = self.shared.store.clock()
         elif found := _STORAGE_ARTIFACT.match(path):
             artifact_id, file = found.groups()
             artifact = self.shared.store.artifacts.get(artifact_id)

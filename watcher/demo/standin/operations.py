@@ -302,7 +302,7 @@ class Operations:
         url = self._file_url(run, name)
         size = len(run.files[name])
         node = {"id": f"{run.storage_id}/{name}", "name": name, "url": url, "directUrl": url, "sizeBytes": size}
-        return {**node, "mimetype": "application/octet-stream", "updatedAt": _iso(run.heartbeat), "md5": ""}
+        return {**node, "mimetype": "application/octet-stream", "updatedAt": _iso(run.uploaded.get(name, 0)), "md5": ""}
 
 
 _LAST_PAGE: JsonObject = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}

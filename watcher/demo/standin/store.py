@@ -73,6 +73,7 @@ class RunRecord:
     events: list[str] = field(default_factory=list)
     logs: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    uploaded: dict[str, float] = field(default_factory=dict)
     states: list[tuple[float, str]] = field(default_factory=list)
     heartbeat: float = 0.0
     ordered: bool = True
