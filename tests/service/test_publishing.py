@@ -1,4 +1,4 @@
-"""The publisher: how long the last attempts go on, what is said meanwhile, and what becomes of a run that was spoiled."""
+"""The publisher: how long the last attempts go on, what is said meanwhile, and a run that joining has spoiled."""
 
 from __future__ import annotations
 
