@@ -143,10 +143,16 @@ class LedgerOutbox:
                 f"UPDATE outbox SET {_NOT_SENT} WHERE uid = ? AND target = ?", [(uid, self._target) for uid in uids]
             )
 
-    def look_now(self) -> None:
-        """All rows that wait for their next look are to be looked for now."""
+    def look_now(self, now: float) -> None:
+        """All rows that wait for their next look are to be looked for now. What was sent later than that was sent by a
+        clock that was ahead, which would keep it unconfirmed until that time has come.
+        """
         with self._ledger.change() as db:
-            db.execute(f"UPDATE outbox SET look_at = 0 WHERE {_DUE} AND look_at > 0", (self._target,))
+            db.execute(
+                "UPDATE outbox SET look_at = MIN(look_at, ?2), sent_first = MIN(sent_first, ?2), "
+                f"sent_last = MIN(sent_last, ?2) WHERE {_DUE} AND look_at IS NOT NULL",
+                (self._target, now),
+            )
 
     def unconfirmed(self) -> tuple[int, float | None]:
         """How many rows may be in the run and are not seen, and when the first of them was sent (seconds since the

@@ -57,8 +57,8 @@ ALTER TABLE outbox ADD COLUMN sent_first REAL;
 ALTER TABLE outbox ADD COLUMN sent_last REAL;
 ALTER TABLE outbox ADD COLUMN looks INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN look_at REAL;
-UPDATE outbox SET sent_first = strftime('%s', 'now'), sent_last = strftime('%s', 'now'), look_at = 0
-    WHERE published_at IS NULL AND attempts > 0;
+UPDATE outbox SET sent_first = strftime('%s', 'now'), sent_last = strftime('%s', 'now'), look_at = 0,
+    reason = 'unconfirmed' WHERE published_at IS NULL AND attempts > 0;
 """
 SCHEMA: Final = _TABLES + _ALARMS
 MIGRATIONS: Final = {

@@ -17,6 +17,7 @@ from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord
 from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Sending, Table
 from watcher.publish import Limits, Order, PublishResult, RunRef, WandbPublisher
+from watcher.publish.outbox import Publisher
 from watcher.publish.proof import Patience
 
 PROJECT = "ui"
@@ -244,8 +245,8 @@ class MemoryStore:
             self.rows[uid] = replace(self.rows[uid], sent=None)
             self.look_at.pop(uid, None)
 
-    def look_now(self) -> None:
-        self.look_at = dict.fromkeys(self.look_at, 0.0)
+    def look_now(self, now: float) -> None:
+        self.look_at = dict.fromkeys(self.look_at, now)
 
     def survey_began(self, now: float) -> float:
         if self.began is None:
@@ -259,9 +260,7 @@ class MemoryStore:
         self.waiting.update(dict.fromkeys(uids, reason))
 
 
-def attempt(
-    publisher: WandbPublisher, store: MemoryStore, order: Order | None = None, at: float = 0.0
-) -> PublishResult:
+def attempt(publisher: Publisher, store: MemoryStore, order: Order | None = None, at: float = 0.0) -> PublishResult:
     """One publication, `at` a time, of what the store holds; the store learns what became of all but the delivered."""
     result = publisher.publish(
         store.due_rows(500),

@@ -55,8 +55,10 @@ class OutboxStore(Protocol):
         """It is certain that the last attempt has not brought these rows into the run."""
         ...
 
-    def look_now(self) -> None:
-        """Whatever waits for its next look is looked for with the next step."""
+    def look_now(self, now: float) -> None:
+        """Whatever waits for its next look is looked for with the next step. What was sent later than `now` was sent by
+        a clock that was ahead: it counts as sent now.
+        """
         ...
 
     def rows_published(self, uids: Sequence[str]) -> None:
@@ -192,7 +194,7 @@ class Outbox:
         self._gathered_at: float | None = None
         self._sent = False
         self._last = OutboxReport(attempted=False)
-        store.look_now()
+        store.look_now(self._clock())
 
     @property
     def empty(self) -> bool:
@@ -246,7 +248,7 @@ class Outbox:
         """Nothing more will become due: try at once, gather no longer, and look for all rows that may be in the run."""
         self.retry_now()
         self._gather = 0.0
-        self._store.look_now()
+        self._store.look_now(self._clock())
 
     def _batch_at(self, now: float) -> tuple[list[Row], list[Alert]]:
         """What goes into the next session, nothing while it waits for what comes right after it: that joins the run

@@ -20,6 +20,7 @@ from wandb.apis.public.runs import Run as PublicRun
 from watcher.model import Reason, UimonError
 from watcher.publish import reading
 from watcher.publish.claim import Mark, Move, Seen, decode_mark, encode_mark, next_mark, not_yours
+from watcher.publish.leaving import leave
 from watcher.publish.run import RunFacts, RunRef
 
 JOB_TYPE = "eval"
@@ -180,7 +181,7 @@ def _write(own: OwnRun, mark: Mark) -> None:
 def _close(own: RunRef, settings: wandb.Settings) -> None:
     """W&B has a run that was just made for a running one, and calls it crashed later."""
     try:
-        wandb.init(entity=own.entity, project=own.project, id=own.run_id, resume="must", settings=settings).finish()
+        leave(wandb.init(entity=own.entity, project=own.project, id=own.run_id, resume="must", settings=settings))
     except reading.FAILURES as error:
         raise reading.explain(error) from error
 

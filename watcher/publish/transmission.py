@@ -48,19 +48,21 @@ def transmission(log: Path) -> Transmission:
 def read_transmission(text: str) -> Transmission:
     """What the SDK's log says of its requests with history lines.
 
-    >>> sent = '{"msg": "filestream: sending request", "history_lines": 2}'
+    >>> sent = '{"msg": "filestream: sending request", "total_files": 1, "history_lines": 2}'
     >>> read_transmission(sent + chr(10) + '{"msg": "api: HTTP error", "status": 403, "url": "http://h/file_stream"}')
     Transmission(stuck=False, reached=0)
     >>> read_transmission(sent + chr(10) + '{"msg": "api: retrying error", "error": "Post http://h/file_stream: EOF"}')
     Transmission(stuck=True, reached=2)
     """
-    total = given = last = 0
-    stuck = failed = ambiguous = False
+    given = last = 0
+    known = stuck = failed = ambiguous = False
     for record in _records(text):
         said = str(record.get("msg", ""))
         if said == "filestream: sending request":
             last = int(record.get("history_lines") or 0)
-            total, given = total + last, given + last
+            given += last
+            # The SDK counts a request's files and its history lines in one breath; one without lines has none of them.
+            known = known or "total_files" in record
             stuck = failed = ambiguous = False
         elif said == "filestream: request sent":
             stuck = failed = False
@@ -71,7 +73,7 @@ def read_transmission(text: str) -> Transmission:
             else:
                 # Whatever is said of a later attempt, this one may have been taken.
                 ambiguous = True
-    return Transmission(stuck, given if failed and total else None)
+    return Transmission(stuck, given if failed and known else None)
 
 
 def _is_refusal(said: str, record: dict[str, Any]) -> bool:
