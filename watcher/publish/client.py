@@ -35,8 +35,8 @@ import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
-from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
-from watcher.publish import closing, definitions, joining, leaving, own_run, reading, searching
+from watcher.model import Alert, LoggedStep, Reason, Row, Target, UimonError
+from watcher.publish import closing, content, definitions, joining, leaving, own_run, reading, searching
 from watcher.publish.proof import Look, Verdict, judge
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.publish.wire import Limits, Message, Order, PublishResult, published_message
@@ -44,10 +44,6 @@ from watcher.publish.wire import Limits, Message, Order, PublishResult, publishe
 _LABEL = "uimon"
 # W&B sends no alert with a title that the run had within this time: one raised just before a kill comes once.
 _SAME_ALERT_SECONDS = 24 * 3600
-_LONGEST_TITLE = 63
-"""W&B takes titles of less than 64 characters."""
-_SAMPLES_KEY = "eval/sample_generations"
-_X_AXIS = "train/global_step"
 
 
 class Parent(Protocol):
@@ -370,12 +366,12 @@ def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], comm
         commit()
         for row in rows:
             try:
-                run.log(_content(row))
+                run.log(content.of_row(row))
             except (TypeError, ValueError, wandb.Error) as error:
                 # One row that cannot be expressed must not hold back the others.
                 refused[row.uid] = f"{row.uid} ({error})"
         for alert in alerts:
-            run.alert(_title(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
+            run.alert(content.title_of(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
         if place.summary is not None:
             run.summary.update(place.summary)
         said = leaving.leave(run, place.exit_code)
@@ -383,14 +379,6 @@ def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], comm
         raise reading.explain(error) from error
     logged = [row.uid for row in rows if row.uid not in refused]
     return _Sent(refused, () if said.reached is None else logged[said.reached :])
-
-
-def _title(alert: Alert) -> str:
-    """Both ends of a title that is too long: what happened is at its start, the step at its end."""
-    if len(alert.title) <= _LONGEST_TITLE:
-        return alert.title
-    half = _LONGEST_TITLE // 2
-    return f"{alert.title[:half]}…{alert.title[-half:]}"
 
 
 def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:
@@ -411,32 +399,3 @@ def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:
         x_disable_machine_info=True,
         x_save_requirements=False,
     )
-
-
-def _content(row: Row) -> dict[str, Any]:
-    """What is logged of a row: undefined values are left out, the axis and the uid are always there."""
-    content: dict[str, Any] = {key: value for key, value in row.values.items() if value is not None}
-    content[_X_AXIS] = row.step
-    content[f"{row.kind}/uid"] = row.uid
-    if row.table is not None and row.kind is RowKind.EVAL:
-        content[_SAMPLES_KEY] = _table(row.table)
-    return content
-
-
-def _table(table: Table) -> wandb.Table:
-    data = [[_encodable(cell) for cell in cells] for cells in table.rows]
-    columns = [{_type_of(cell) for cell in column if cell is not None} for column in zip(*data, strict=True)]
-    # The SDK refuses a column of mixed types unless told that they are meant.
-    mixed = any(len(types) > 1 for types in columns)
-    return wandb.Table(columns=list(table.columns), data=data, allow_mixed_types=mixed, log_mode="IMMUTABLE")
-
-
-def _encodable(cell: JsonScalar) -> JsonScalar:
-    """Models write lone surrogates now and then, which no file and no request can hold."""
-    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell
-
-
-def _type_of(cell: JsonScalar) -> str:
-    if isinstance(cell, bool):
-        return "boolean"
-    return "number" if isinstance(cell, int | float) else "string"
