@@ -221,8 +221,8 @@ def test_a_step_logged_again_with_another_loss_is_another_row(ledger: Ledger) ->
 
 def test_the_first_attempts_mark_stays(ledger: Ledger) -> None:
     commit(ledger, stage(ledger))
-    ledger.outbox().note_attempt(["uid"], 10)
-    ledger.outbox().note_attempt(["uid"], 99)
+    ledger.outbox().note_attempt(["uid"], 10, 5.0)
+    ledger.outbox().note_attempt(["uid"], 99, 5.0)
     row = ledger.outbox().due_rows(1)[0]
     assert (row.mark, row.attempts) == (10, 2)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from tests.publish.conftest import eval_row, train_row
 from tests.test_ledger import commit, stage
 from watcher.ledger import Ledger
-from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, State, Target
+from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Sending, State, Target
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_the_companion_has_what_the_run_has_not(ledger: Ledger) -> None:
     assert (companion.empty, run.empty) == (True, False)
     companion.add_undelivered(Target.RUN)
     assert due(ledger, Target.COMPANION) == ["eval-20", "train-1"]
-    companion.note_attempt(["eval-20"], 3)
+    companion.note_attempt(["eval-20"], 3, 5.0)
     companion.rows_published(["eval-20"])
     companion.add_undelivered(Target.RUN)
     assert due(ledger, Target.COMPANION) == ["train-1"]
@@ -48,7 +50,7 @@ def test_the_companion_has_what_the_run_has_not(ledger: Ledger) -> None:
 def test_doubted_rows_are_due_again_with_their_marks(ledger: Ledger) -> None:
     add(ledger, eval_row(10), eval_row(20))
     outbox = ledger.outbox()
-    outbox.note_attempt(["eval-10"], 7)
+    outbox.note_attempt(["eval-10"], 7, 5.0)
     outbox.rows_published(["eval-10"])
     assert outbox.doubt() == 1
     assert outbox.doubt() == 0
@@ -78,7 +80,7 @@ def test_doubt_also_holds_for_what_was_found_and_is_not_due_yet(ledger: Ledger) 
 def test_of_two_marks_the_smaller_one_stays(ledger: Ledger) -> None:
     add(ledger, eval_row(10))
     for mark in (40, 12, 30):
-        ledger.outbox().note_attempt(["eval-10"], mark)
+        ledger.outbox().note_attempt(["eval-10"], mark, 5.0)
     assert [(row.mark, row.attempts) for row in ledger.outbox().due_rows(9)] == [(12, 3)]
 
 
@@ -129,3 +131,61 @@ def test_a_ledger_that_is_only_read_tells_what_is_due(tmp_path: Path) -> None:
     assert reader.outbox().copies() == []
     reader.close()
     writer.close()
+
+
+def test_a_row_that_was_sent_is_unconfirmed_until_it_is_seen_or_known_not_to_be_sent(tmp_path: Path) -> None:
+    first = Ledger(tmp_path / "ledger.sqlite3")
+    add(first, eval_row(10), eval_row(20), eval_row(30))
+    first.outbox().note_attempt(["eval-10", "eval-20", "eval-30"], 7, 100.0)
+    first.close()
+    # A kill right after the mark leaves all that is needed.
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    outbox = ledger.outbox()
+    assert outbox.unconfirmed() == (3, 100.0)
+    assert [row.sent for row in outbox.due_rows(9)] == [Sending(100.0, 100.0)] * 3
+    outbox.rows_absent(["eval-10"], 115.0)
+    outbox.rows_unsent(["eval-20"])
+    outbox.rows_waiting(["eval-10", "eval-20"], Reason.NOT_DELIVERED)
+    outbox.rows_published(["eval-30"])
+    assert [(row.uid, row.sent) for row in outbox.due_rows(9)] == [
+        ("eval-10", Sending(100.0, 100.0, looks=1)),
+        ("eval-20", None),
+    ]
+    assert outbox.waiting_reasons() == [Reason.NOT_DELIVERED, Reason.UNCONFIRMED]
+    assert (outbox.unconfirmed(), ledger.outbox(Target.COMPANION).unconfirmed()) == ((1, 100.0), (0, None))
+    # Not looked for before its time, but at once by the next start.
+    assert [row.uid for row in outbox.due_rows(9, 114.0)] == ["eval-20"]
+    outbox.look_now(50.0)
+    assert [(row.uid, row.sent) for row in outbox.due_rows(9, 50.0)][:1] == [("eval-10", Sending(50.0, 50.0, looks=1))]
+    outbox.note_attempt(["eval-10"], 9, 900.0)
+    assert outbox.due_rows(1)[0].sent == Sending(50.0, 900.0)
+    ledger.close()
+
+
+def test_a_ledger_of_version_5_takes_what_was_attempted_for_sent_now(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    fresh = Ledger(path)
+    add(fresh, eval_row(10), eval_row(20), eval_row(30))
+    fresh.outbox().note_attempt(["eval-10", "eval-20"], 7, 100.0)
+    fresh.outbox().rows_published(["eval-20"])
+    fresh.close()
+    with sqlite3.connect(path) as db:
+        schema = db.execute("SELECT sql FROM sqlite_master WHERE name = 'outbox'").fetchone()[0]
+        for column in ("sent_first", "sent_last", "looks", "look_at"):
+            db.execute(f"ALTER TABLE outbox DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 5")
+    db.close()
+    before = time.time()
+    ledger = Ledger(path)
+    rows = {row.uid: row.sent for row in ledger.outbox().due_rows(9)}
+    assert rows["eval-30"] is None
+    assert rows["eval-10"] is not None
+    assert before - 1 <= rows["eval-10"].first_at == rows["eval-10"].last_at <= time.time()
+    assert ledger.outbox().unconfirmed()[0] == 1
+    ledger.close()
+    with sqlite3.connect(path) as db:
+        columns = {row[1:4] for row in db.execute("PRAGMA table_info(outbox)")}
+        db.execute("ALTER TABLE outbox RENAME TO migrated")
+        db.execute(schema)
+        assert {row[1:4] for row in db.execute("PRAGMA table_info(outbox)")} == columns
+    db.close()

@@ -55,7 +55,7 @@ def test_a_ledger_of_version_1_goes_on(tmp_path: Path) -> None:
     old.close()
     for _ in range(2):
         ledger = Ledger(path)
-        assert [(r["step"], r["published"]) for r in ledger.status()] == [(50, "yes"), (60, "deferred")]
+        assert [(r["step"], r["published"]) for r in ledger.status()] == [(50, "yes"), (60, "unconfirmed")]
         (row,) = ledger.outbox().due_rows(9)
         assert (row.uid, row.mark, row.attempts, row.values) == ("b", 9, 3, {"x": 1})
         assert ledger.outbox().surveyed

@@ -256,12 +256,13 @@ class Ledger(LedgerReading):
             return True
 
     def restore(self, evaluation: Evaluation, row: Row) -> None:
-        """An evaluation that an earlier ledger had, and its row, which is due again. When its checkpoint was first seen
-        is 0 where nobody knows it any more.
+        """An evaluation that an earlier ledger had, and its row, which is due again, and may have been sent a moment
+        ago. When its checkpoint was first seen is 0 where nobody knows it any more.
         """
         with self.change() as db:
             if evaluation.origin and self.rescored_as(evaluation, row):
                 self.mark_exported(evaluation.uid)
+                self.outbox().note_attempt([row.uid], 0, self._clock())
                 return
             # Where its origin is lost, its samples are all that is known of the checkpoint.
             evaluation = replace(evaluation, origin="")
@@ -281,6 +282,7 @@ class Ledger(LedgerReading):
             )
             self.evaluated(self.record(int(made.lastrowid or 0)), evaluation, row)
             self.mark_exported(evaluation.uid)
+            self.outbox().note_attempt([row.uid], 0, now)
 
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint will not be evaluated unless somebody asks for it again."""

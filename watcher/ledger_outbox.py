@@ -1,6 +1,7 @@
 """The ledger's outbox: which rows are due where, and which alerts were not raised yet.
 
-A row is due in the trainer's run until it was read back from there. While nothing may be written into that run,
+A row is due in the trainer's run until it was read back from there; one that was sent and not read back is unconfirmed
+(`watcher.publish.proof`). While nothing may be written into that run,
 the same row may be due in its companion as well; what became of it there is kept apart.
 """
 
@@ -15,7 +16,8 @@ from typing import Final, Protocol
 from watcher.ledger_rows import row_body, to_row
 from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Target
 
-_DUE: Final = "target = ? AND published_at IS NULL"
+_DUE: Final = "target = ?1 AND published_at IS NULL"
+_NOT_SENT: Final = "sent_first = NULL, sent_last = NULL, looks = 0, look_at = NULL"
 
 
 class Transactions(Protocol):
@@ -80,6 +82,8 @@ class LedgerOutbox:
             forgotten = db.execute("DELETE FROM found WHERE target = ?", (self._target,)).rowcount
             if doubted or forgotten:
                 db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
+                # They were seen: nothing of them is still on its way.
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, '0')", (self._survey_began,))
             return doubted
 
     # What is due.
@@ -97,35 +101,74 @@ class LedgerOutbox:
         with self._ledger.read() as db:
             return db.execute(query, (uid, self._target)).fetchone() is not None
 
-    def due_rows(self, limit: int) -> list[Row]:
-        """Rows not yet read back: evaluations first, then by step."""
+    def due_rows(self, limit: int, now: float | None = None) -> list[Row]:
+        """Rows not yet read back: evaluations first, then by step; with `now`, without those that are to be looked for
+        later than that.
+        """
         with self._ledger.read() as db:
             rows = db.execute(
                 "SELECT row.body, row.created_at, due.* FROM (SELECT * FROM outbox "
-                f"WHERE {_DUE} ORDER BY kind, step, rowid LIMIT ?) AS due JOIN row ON row.uid = due.uid "
-                "ORDER BY due.kind, due.step, row.created_at",
-                (self._target, limit),
+                f"WHERE {_DUE} AND (?2 IS NULL OR look_at IS NULL OR look_at <= ?2) ORDER BY kind, step, rowid LIMIT ?3"
+                ") AS due JOIN row ON row.uid = due.uid ORDER BY due.kind, due.step, row.created_at",
+                (self._target, now, limit),
             ).fetchall()
         return [to_row(row) for row in rows]
 
-    def note_attempt(self, uids: Sequence[str], mark: int) -> None:
-        """Before anything is sent: these rows cannot be in the run's history before position `mark`.
+    def note_attempt(self, uids: Sequence[str], mark: int, at: float) -> None:
+        """Before anything is sent: these rows cannot be in the run's history before position `mark`, and may be there
+        from the time `at` on.
 
         Of two attempts' marks the smaller one stays, because what the first one sent may show up late.
         """
         with self._ledger.change() as db:
             db.executemany(
-                "UPDATE outbox SET mark = MIN(COALESCE(mark, ?1), ?1), attempts = attempts + 1 "
+                "UPDATE outbox SET mark = MIN(COALESCE(mark, ?1), ?1), attempts = attempts + 1, looks = 0, "
+                "sent_first = COALESCE(sent_first, ?4), sent_last = ?4, look_at = ?4, reason = ?5 "
                 "WHERE uid = ?2 AND target = ?3",
-                [(mark, uid, self._target) for uid in uids],
+                [(mark, uid, self._target, at, Reason.UNCONFIRMED) for uid in uids],
             )
+
+    def rows_absent(self, uids: Sequence[str], look_at: float) -> None:
+        """These rows may be in the run, and a look did not show them; the next one is at `look_at`."""
+        with self._ledger.change() as db:
+            db.executemany(
+                "UPDATE outbox SET looks = looks + 1, look_at = ?, reason = ? WHERE uid = ? AND target = ?",
+                [(look_at, Reason.UNCONFIRMED, uid, self._target) for uid in uids],
+            )
+
+    def rows_unsent(self, uids: Sequence[str]) -> None:
+        """It is certain that these rows are not in the run by what was tried until now."""
+        with self._ledger.change() as db:
+            db.executemany(
+                f"UPDATE outbox SET {_NOT_SENT} WHERE uid = ? AND target = ?", [(uid, self._target) for uid in uids]
+            )
+
+    def look_now(self, now: float) -> None:
+        """All rows that wait for their next look are to be looked for now. What was sent later than that was sent by a
+        clock that was ahead, which would keep it unconfirmed until that time has come.
+        """
+        with self._ledger.change() as db:
+            db.execute(
+                "UPDATE outbox SET look_at = MIN(look_at, ?2), sent_first = MIN(sent_first, ?2), "
+                f"sent_last = MIN(sent_last, ?2) WHERE {_DUE} AND look_at IS NOT NULL",
+                (self._target, now),
+            )
+
+    def unconfirmed(self) -> tuple[int, float | None]:
+        """How many rows may be in the run and are not seen, and when the first of them was sent (seconds since the
+        epoch; None: not known).
+        """
+        query = f"SELECT COUNT(*) AS rows, MIN(sent_first) AS since FROM outbox WHERE {_DUE} AND reason = ?2"
+        with self._ledger.read() as db:
+            row = db.execute(query, (self._target, Reason.UNCONFIRMED)).fetchone()
+        return int(row["rows"]), row["since"]
 
     def rows_published(self, uids: Sequence[str]) -> None:
         """These rows were read back."""
         now = self._clock()
         with self._ledger.change() as db:
             db.executemany(
-                "UPDATE outbox SET published_at = ?, reason = NULL WHERE uid = ? AND target = ?",
+                f"UPDATE outbox SET published_at = ?, reason = NULL, {_NOT_SENT} WHERE uid = ? AND target = ?",
                 [(now, uid, self._target) for uid in uids],
             )
             if self._target is Target.RUN:
@@ -149,6 +192,13 @@ class LedgerOutbox:
         with self._ledger.read() as db:
             return db.execute("SELECT 1 FROM meta WHERE key = ?", (self._surveyed,)).fetchone() is not None
 
+    def survey_began(self, now: float) -> float:
+        """When this ledger first asked what was in the run before it; `now`, where it has not asked yet."""
+        with self._ledger.change() as db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (self._survey_began, repr(now)))
+            found = db.execute("SELECT value FROM meta WHERE key = ?", (self._survey_began,)).fetchone()
+        return float(found["value"])
+
     def found_by_survey(self, uids: Sequence[str]) -> None:
         """These rows were there before; whenever one of them becomes due, it is delivered already."""
         with self._ledger.change() as db:
@@ -161,11 +211,15 @@ class LedgerOutbox:
     def _surveyed(self) -> str:
         return f"surveyed {self._target}"
 
+    @property
+    def _survey_began(self) -> str:
+        return f"survey began {self._target}"
+
     def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
-        """These rows are still due, and this is why."""
+        """These rows are still due, and this is why; those that may be in the run stay unconfirmed."""
         with self._ledger.change() as db:
             db.executemany(
-                "UPDATE outbox SET reason = ? WHERE uid = ? AND target = ?",
+                "UPDATE outbox SET reason = ? WHERE uid = ? AND target = ? AND sent_first IS NULL",
                 [(reason, uid, self._target) for uid in uids],
             )
 

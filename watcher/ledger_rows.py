@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
+from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Sending, State, Table, row_uid
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -34,7 +34,8 @@ CREATE TABLE row (
 CREATE TABLE outbox (
     uid TEXT NOT NULL REFERENCES row (uid), target TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL,
     mark INTEGER, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL,
-    copies INTEGER NOT NULL DEFAULT 1, UNIQUE (uid, target));
+    copies INTEGER NOT NULL DEFAULT 1, sent_first REAL, sent_last REAL, looks INTEGER NOT NULL DEFAULT 0,
+    look_at REAL, UNIQUE (uid, target));
 CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
 CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
 CREATE TABLE alert (
@@ -49,6 +50,15 @@ CREATE TABLE notice (
     alarm TEXT NOT NULL REFERENCES alarm (key), channel TEXT NOT NULL, event TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT,
     PRIMARY KEY (alarm, channel, event));
+"""
+# When a row that was attempted before was sent is not known: the upgrade counts as the moment.
+_SENT: Final = """
+ALTER TABLE outbox ADD COLUMN sent_first REAL;
+ALTER TABLE outbox ADD COLUMN sent_last REAL;
+ALTER TABLE outbox ADD COLUMN looks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN look_at REAL;
+UPDATE outbox SET sent_first = strftime('%s', 'now'), sent_last = strftime('%s', 'now'), look_at = 0,
+    reason = 'unconfirmed' WHERE published_at IS NULL AND attempts > 0;
 """
 SCHEMA: Final = _TABLES + _ALARMS
 MIGRATIONS: Final = {
@@ -77,6 +87,7 @@ INSERT INTO meta VALUES ('surveyed run', 'yes');
     2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
     3: "ALTER TABLE checkpoint ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;",
     4: "ALTER TABLE evaluation ADD COLUMN origin TEXT; CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);",
+    5: _SENT,
 }
 """How a ledger of each earlier version becomes one of the next."""
 
@@ -203,7 +214,8 @@ def to_row(row: sqlite3.Row) -> Row:
     body = json.loads(row["body"])
     table = body["table"] and Table(tuple(body["table"]["columns"]), tuple(tuple(r) for r in body["table"]["rows"]))
     made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
-    return replace(made, mark=row["mark"], attempts=row["attempts"])
+    sent = None if row["sent_first"] is None else Sending(row["sent_first"], row["sent_last"], row["looks"])
+    return replace(made, mark=row["mark"], attempts=row["attempts"], sent=sent)
 
 
 def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
@@ -212,7 +224,8 @@ def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
     if row["published_at"] is not None:
         published = "yes"
     elif row["row_uid"] is not None and not off:
-        published = "deferred" if row["waiting"] == Reason.DEFERRED else "pending"
+        named = (Reason.DEFERRED, Reason.UNCONFIRMED)
+        published = str(row["waiting"]) if row["waiting"] in named else "pending"
     return {
         "step": row["step"],
         "name": row["name"],

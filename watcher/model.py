@@ -83,6 +83,8 @@ class Reason(StrEnum):
     WANDB_UNREACHABLE = "wandb_unreachable"
     WANDB_REFUSED = "wandb_refused"
     NOT_DELIVERED = "not_delivered"
+    UNCONFIRMED = "unconfirmed"
+    OTHER_PUBLISHER = "other_publisher"
 
     # The service itself.
     CONFIG_INVALID = "config_invalid"
@@ -279,12 +281,25 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """That a row may have been sent and was not read back: `first_at` and `last_at`, when it was handed to W&B's SDK
+    for the first and for the last time (seconds since the epoch), and how many `looks` at the run did not show it since
+    the last.
+    """
+
+    first_at: float
+    last_at: float
+    looks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of W&B history that is due, kept in the ledger until it was read back from the run.
 
     `values` holds everything that is logged, `train/global_step` and the uid under `<kind>/uid` included, so
     that a retry sends the identical row. `mark` is the run's history position noted before the first attempt:
-    the row cannot be before it, so looking for it never reads the whole run; None means never attempted.
+    the row cannot be before it, so looking for it never reads the whole run; None means never attempted. `sent` is
+    None where it is certain that the run does not hold the row by an attempt of this ledger's.
     """
 
     uid: str
@@ -294,6 +309,7 @@ class Row:
     table: Table | None = None
     mark: int | None = None
     attempts: int = 0
+    sent: Sending | None = None
 
 
 def row_uid(kind: RowKind, run: str, step: int, *parts: str) -> str:

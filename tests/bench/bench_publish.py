@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import PATH, RUN, MemoryStore, SeedRun, environ, eval_row, ref, seed_run, standin
+from tests.publish.conftest import PATH, RUN, MemoryStore, SeedRun, attempt, environ, eval_row, ref, seed_run, standin
 from watcher.demo.standin import Standin
 from watcher.evaluation import TABLE_CODE_CHARS, TABLE_COLUMNS
 from watcher.model import JsonScalar, Row, RowKind, Table
@@ -57,7 +57,7 @@ def publish(publisher: WandbPublisher, *rows: Row, survey: bool = False) -> floa
     """Seconds until the rows are read back."""
     store = MemoryStore(rows)
     began = time.perf_counter()
-    result = publisher.publish(store.due_rows(99), [], Order(survey=survey), store.note_attempt)
+    result = attempt(publisher, store, Order(survey=survey))
     assert result.waiting is None, result.detail
     return time.perf_counter() - began
 

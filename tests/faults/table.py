@@ -32,6 +32,10 @@ _OUTBOX = "tests/publish/test_outbox.py"
 _PUBLISHER = "tests/publish/test_publisher.py"
 _WANDB = "tests/publish/test_faults.py"
 _TRUST = "tests/engine/test_trust.py"
+_CLAIM = "tests/publish/test_claim.py"
+_TWO = "tests/publish/test_two_uimons.py"
+_CLOSING = "tests/publish/test_closing.py"
+_SOAK = "tests/publish/test_soak.py"
 _HERE = "tests/faults/test_table.py"
 
 FAULTS = (
@@ -322,5 +326,60 @@ FAULTS = (
         "deleted, or without a field",
         "that evaluation is named (samples_missing) and keeps its figures; the others are scored anew",
         ("tests/service/test_rescoring.py::test_an_evaluation_that_lacks_something_is_named_and_the_others_go_on",),
+    ),
+    Fault(
+        33,
+        "W&B shows rows late, and out of order, and loses answers, answers late or twice",
+        "the stand-in, 0 to 90 s, 5 % lost, with 100 kills, in three modes",
+        "every row once, the trainer's all there",
+        (
+            f"{_SOAK}::test_every_row_comes_once",
+            "tests/standin/test_store.py::test_random_lag_shows_lines_out_of_order_and_counts_what_is_shown",
+        ),
+    ),
+    Fault(
+        34,
+        "two uimons on one run",
+        "another state directory, at the same moment; one dies, one ends",
+        "one publishes, the other one names it and takes its rows for delivered",
+        (
+            f"{_CLAIM}::test_no_two_uimons_publish_at_once_and_none_before_the_others_rows_are_shown",
+            f"{_CLAIM}::test_rows_of_another_uimon_count_as_delivered_and_it_is_named",
+            f"{_TWO}::test_two_that_begin_at_once_bring_each_row_once_and_both_know_it",
+        ),
+    ),
+    Fault(
+        35,
+        "a copied state directory",
+        "copied with its ledger",
+        "another uimon",
+        (f"{_CLAIM}::test_id_outlives_the_ledger_and_not_a_copy_of_the_directory",),
+    ),
+    Fault(
+        36,
+        "the companion's id is somebody else's run",
+        "a living run of that id, with and without a mark",
+        "left alone; the next id is taken",
+        (f"{_TWO}::test_a_run_of_somebody_else_with_the_companions_id_is_left_alone",),
+    ),
+    Fault(
+        37,
+        "the companion's id is not given out",
+        "W&B refuses to make the run",
+        "the next id is taken",
+        (f"{_TWO}::test_an_id_that_wandb_does_not_give_out_is_passed_over",),
+    ),
+    Fault(
+        38,
+        "the trainer ends within a session",
+        "finished, failed, killed or resumed at each step, the session killed at each step",
+        "the run is left as the trainer left it",
+        (
+            "tests/service/test_run_end.py::test_run_is_left_as_its_trainer_left_it",
+            f"{_CLOSING}::test_end_that_a_session_sees_is_made_again_at_once",
+            f"{_CLOSING}::test_end_that_falls_between_a_look_and_a_post_is_made_up_for",
+            f"{_CLOSING}::test_how_a_run_had_ended_is_told_before_a_session_opens_it",
+            f"{_CLOSING}::test_run_of_a_trainer_that_was_killed_is_not_called_finished",
+        ),
     ),
 )

@@ -16,6 +16,7 @@ from tests.publish.conftest import LIMITS, PROJECT, RUN, eval_row
 from watcher.demo.standin import ENTITY
 from watcher.ledger import Ledger
 from watcher.publish import Backoff, Outbox, RunRef, WandbPublisher
+from watcher.publish.proof import Patience
 
 
 def main() -> None:
@@ -28,7 +29,9 @@ def main() -> None:
     publisher = WandbPublisher(
         RunRef(ENTITY, PROJECT, RUN), path.parent / "sessions", timeout=30, limits=LIMITS, environ=os.environ
     )
-    outbox = Outbox(ledger.outbox(), publisher, backoff=Backoff(base=0.2, longest=1.0, recheck=0.5))
+    # W&B's stand-in shows at once what it has taken.
+    pace = Backoff(base=0.2, longest=1.0, recheck=0.5)
+    outbox = Outbox(ledger.outbox(), publisher, backoff=pace, patience=Patience((1.0, 2.0)), gather=0.0)
     while True:
         known = min(checkpoints, int((time.time() - began) / period))
         ledger.outbox().add_rows(eval_row(10 * (number + 1)) for number in range(known))

@@ -15,8 +15,10 @@ import pytest
 
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord
-from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Table
+from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Sending, Table
 from watcher.publish import Limits, Order, PublishResult, RunRef, WandbPublisher
+from watcher.publish.outbox import Publisher
+from watcher.publish.proof import Patience
 
 PROJECT = "ui"
 RUN = "run-1"
@@ -195,6 +197,8 @@ class MemoryStore:
         self.raised: list[str] = []
         self.waiting: dict[str, Reason] = {}
         self.marks: list[tuple[tuple[str, ...], int]] = []
+        self.look_at: dict[str, float] = {}
+        self.began: float | None = None
 
     @property
     def empty(self) -> bool:
@@ -216,13 +220,38 @@ class MemoryStore:
     def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
         self.copies.update(copies)
 
-    def due_rows(self, limit: int) -> list[Row]:
-        return [row for uid, row in self.rows.items() if uid not in self.published][:limit]
+    def due_rows(self, limit: int, now: float | None = None) -> list[Row]:
+        due = [row for uid, row in self.rows.items() if uid not in self.published]
+        return [row for row in due if now is None or self.look_at.get(row.uid, now) <= now][:limit]
 
-    def note_attempt(self, uids: Sequence[str], mark: int) -> None:
+    def note_attempt(self, uids: Sequence[str], mark: int, at: float) -> None:
         self.marks.append((tuple(uids), mark))
         for uid in uids:
-            self.rows[uid] = replace(self.rows[uid], mark=mark, attempts=self.rows[uid].attempts + 1)
+            row = self.rows[uid]
+            sent = Sending(row.sent.first_at if row.sent else at, at)
+            lowest = mark if row.mark is None else min(mark, row.mark)
+            self.rows[uid] = replace(row, mark=lowest, attempts=row.attempts + 1, sent=sent)
+            self.look_at[uid] = at
+
+    def rows_absent(self, uids: Sequence[str], look_at: float) -> None:
+        for uid in uids:
+            sent = self.rows[uid].sent
+            self.rows[uid] = replace(self.rows[uid], sent=sent and replace(sent, looks=sent.looks + 1))
+            self.look_at[uid] = look_at
+            self.waiting[uid] = Reason.UNCONFIRMED
+
+    def rows_unsent(self, uids: Sequence[str]) -> None:
+        for uid in uids:
+            self.rows[uid] = replace(self.rows[uid], sent=None)
+            self.look_at.pop(uid, None)
+
+    def look_now(self, now: float) -> None:
+        self.look_at = dict.fromkeys(self.look_at, now)
+
+    def survey_began(self, now: float) -> float:
+        if self.began is None:
+            self.began = now
+        return self.began
 
     def rows_published(self, uids: Sequence[str]) -> None:
         self.published.extend(uids)
@@ -231,9 +260,21 @@ class MemoryStore:
         self.waiting.update(dict.fromkeys(uids, reason))
 
 
-def attempt(publisher: WandbPublisher, store: MemoryStore, order: Order | None = None) -> PublishResult:
-    """One publication of what the store holds; the store learns the marks and nothing else."""
-    return publisher.publish(store.due_rows(500), store.due_alerts(), order or Order(), store.note_attempt)
+def attempt(publisher: Publisher, store: MemoryStore, order: Order | None = None, at: float = 0.0) -> PublishResult:
+    """One publication, `at` a time, of what the store holds; the store learns what became of all but the delivered."""
+    result = publisher.publish(
+        store.due_rows(500),
+        store.due_alerts(),
+        replace(order or Order(), now=at),
+        lambda uids, mark: store.note_attempt(uids, mark, at),
+    )
+    store.rows_unsent(result.unsent)
+    store.rows_absent(result.absent, at)
+    return result
+
+
+LONG_AFTER = Patience().seconds + 1
+"""So long after it was sent, a row that is not seen is lost."""
 
 
 def history(standin: Standin, path: str = PATH) -> list[dict[str, Any]]:

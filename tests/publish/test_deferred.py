@@ -13,6 +13,7 @@ import pytest
 
 from tests.publish.conftest import (
     LIMITS,
+    LONG_AFTER,
     PATH,
     PROJECT,
     RUN,
@@ -37,8 +38,10 @@ ENDED = Order(settled=True)
 DIVERGED = Alert("failed/checkpoint-50/abc", AlertLevel.ERROR, "checkpoint-50 holds NaN", "NaN in layer 3.")
 
 
-def publish(publisher: WandbPublisher, store: MemoryStore, order: Order | None = None) -> PublishResult:
-    result = attempt(publisher, store, order)
+def publish(
+    publisher: WandbPublisher, store: MemoryStore, order: Order | None = None, at: float = 0.0
+) -> PublishResult:
+    result = attempt(publisher, store, order, at)
     store.rows_published(result.delivered)
     store.alerts_raised(result.alerted)
     return result
@@ -177,6 +180,8 @@ def test_a_run_that_goes_on_again_is_left_alone_and_its_lost_rows_are_sent_again
     second.log(12)
     wait_for_lines(standin, 12)
     due.published.clear()
+    # They were seen, and so none of them is on its way.
+    due.rows_unsent(["eval-10", "eval-20"])
     assert publish(publisher, due, ENDED).waiting is Reason.DEFERRED
     second.finish()
     run = standin.store.runs[PATH]
@@ -201,7 +206,7 @@ def test_a_row_that_was_found_in_a_run_which_went_on_is_not_doubled(
     seed_run(state="finished", shared=False)
     for life in ("lost", "second"):
         ledger = Ledger(tmp_path / f"{life}.sqlite3")
-        outbox = Outbox(ledger.outbox(), publisher, order=lambda: ENDED)
+        outbox = Outbox(ledger.outbox(), publisher, order=lambda: ENDED, gather=0.0)
         ledger.outbox().add_rows([eval_row(10)])
         outbox.step()
         assert ledger.outbox().empty
@@ -245,11 +250,12 @@ def test_a_session_killed_while_it_writes_into_the_companion_leaves_each_row_onc
     seed_run(shared=False)
     due = MemoryStore([eval_row(10)])
     order = Order(Target.COMPANION)
-    for point in ("publish.before_log", "publish.logged"):
+    for at, point in enumerate(("publish.before_log", "publish.logged")):
         crashing = WandbPublisher(
             ref, tmp_path / "sessions", timeout=45, limits=LIMITS, environ={**environ, "UIMON_CRASH_AT": point}
         )
-        assert publish(crashing, due, order).waiting is Reason.NOT_DELIVERED
+        due.rows_absent(["eval-10"] * at, 0.0)
+        assert publish(crashing, due, order, at * LONG_AFTER).waiting is Reason.NOT_DELIVERED
     sound = WandbPublisher(ref, tmp_path / "sessions", timeout=45, limits=LIMITS, environ=environ)
     assert publish(sound, due, order).delivered == ("eval-10",)
     assert uids(history(standin, COMPANION)) == ["eval-10"]

@@ -35,9 +35,6 @@ def in_the_run(standin: Standin) -> list[str]:
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault("/file_stream", status=500, times=2),
-        Fault("/file_stream", status=429, times=2),
-        Fault("/file_stream", FaultKind.DROP, times=2),
         Fault("UpsertBucket", status=500, times=1),
         Fault("GET /storage", status=500, times=1),
     ],
@@ -54,14 +51,25 @@ def test_a_short_fault_costs_nothing(
     assert in_the_run(standin) == ["eval-10"]
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        # The stream fails with its first request, which holds no history.
+        Fault("/file_stream", status=429),
+        Fault("/file_stream", status=503),
+        Fault("/file_stream", FaultKind.DROP),
+        Fault("/file_stream", status=403, body="wandb-history.jsonl"),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.status} {fault.body}",
+)
 def test_a_stream_that_is_refused_delivers_nothing_and_is_sent_once_afterwards(
-    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun, status: int
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun, fault: Fault
 ) -> None:
     seed_run()
     store = MemoryStore([eval_row(10)])
-    standin.add_fault(Fault("/file_stream", status=status))
-    assert attempt(publisher, store).waiting is Reason.NOT_DELIVERED
+    standin.add_fault(fault)
+    result = attempt(publisher, store)
+    assert (result.waiting, result.unsent) == (Reason.NOT_DELIVERED, ("eval-10",))
     assert in_the_run(standin) == []
     standin.clear_faults()
     assert attempt(publisher, store).delivered == ("eval-10",)
@@ -142,7 +150,7 @@ def test_a_watcher_that_lost_its_ledger_doubles_nothing(
     rows = [eval_row(10), eval_row(20), train_row(1)]
     for life in ("first", "second"):
         ledger = Ledger(tmp_path / f"{life}.sqlite3")
-        outbox = Outbox(ledger.outbox(), publisher, backoff=Backoff(base=0.1))
+        outbox = Outbox(ledger.outbox(), publisher, backoff=Backoff(base=0.1), gather=0.0)
         for row in rows:
             # One after the other, as a run evaluates them.
             ledger.outbox().add_rows([row])
@@ -210,7 +218,7 @@ def test_a_minute_of_refusals_is_outlived(
     standin.add_fault(Fault(status=status, seconds=60.0))
     ledger = Ledger(tmp_path / "ledger.sqlite3")
     ledger.outbox().add_rows([eval_row(step) for step in range(10, 210, 10)])
-    outbox = Outbox(ledger.outbox(), publisher, backoff=Backoff(base=2.0, longest=8.0))
+    outbox = Outbox(ledger.outbox(), publisher, backoff=Backoff(base=2.0, longest=8.0), gather=0.0)
     began = time.monotonic()
     while not ledger.outbox().empty:
         assert time.monotonic() - began < 150

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,42 +12,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import PATH, RUN, MemoryStore, SeedRun, eval_row, train_row, uids
+from tests.publish.conftest import LONG_AFTER, PATH, RUN, MemoryStore, SeedRun, eval_row, train_row, uids
 from watcher.demo.standin import ENTITY, Fault, FaultKind, Standin
+from watcher.ledger import Ledger
 from watcher.model import Alert, Reason, Row
 from watcher.publish import Backoff, Order, Outbox, PublishResult
 
-# A watcher in miniature: a file as its ledger, one row due, one step.
+# A watcher in miniature: one row due, one step at the time that it is given.
 _WATCHER = """
-import json, sys
-from dataclasses import replace
+import sys
 from pathlib import Path
 from tests.publish.conftest import LIMITS, PROJECT, RUN, eval_row
 from watcher.demo.standin import ENTITY
+from watcher.ledger import Ledger
 from watcher.publish import Outbox, RunRef, WandbPublisher
 
-ledger = Path(sys.argv[1])
-
-class Store:
-    def __init__(self):
-        self.state = json.loads(ledger.read_text()) if ledger.exists() else {"mark": None, "published": False}
-    def save(self, **change):
-        self.state.update(change)
-        ledger.write_text(json.dumps(self.state))
-    empty, surveyed = False, True
-    def due_alerts(self):
-        return []
-    def due_rows(self, limit):
-        return [] if self.state["published"] else [replace(eval_row(10), mark=self.state["mark"])]
-    def note_attempt(self, uids, mark):
-        self.save(mark=mark)
-    def rows_published(self, uids):
-        self.save(published=True)
-    def rows_waiting(self, uids, reason):
-        pass
-
-publisher = WandbPublisher(RunRef(ENTITY, PROJECT, RUN), ledger.parent / "sessions", timeout=45, limits=LIMITS)
-print(Outbox(Store(), publisher).step().published)
+ledger = Ledger(Path(sys.argv[1]))
+ledger.outbox().add_rows([eval_row(10)])
+now = float(sys.argv[2])
+publisher = WandbPublisher(RunRef(ENTITY, PROJECT, RUN), ledger.path.parent / "sessions", timeout=45, limits=LIMITS)
+outbox = Outbox(ledger.outbox(), publisher, clock=lambda: now, gather=0.0)
+outbox.hurry()
+print(outbox.step().published)
 """
 
 
@@ -79,7 +64,7 @@ class ScriptedPublisher:
         order: Order,
         on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
-        assert order == Order()
+        assert order == Order(now=order.now)
         self.batches.append([row.uid for row in rows])
         on_mark([row.uid for row in rows], 7)
         answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]
@@ -101,7 +86,7 @@ def none_because(reason: Reason) -> Callable[[Sequence[Row]], PublishResult]:
 def test_rows_go_out_oldest_first_in_batches() -> None:
     store = MemoryStore([train_row(step) for step in range(5)])
     publisher = ScriptedPublisher([all_of])
-    outbox = Outbox(store, publisher, batch=2, clock=Clock())
+    outbox = Outbox(store, publisher, batch=2, clock=Clock(), gather=0.0)
     assert outbox.step().published == ("train-0", "train-1")
     assert outbox.step().published == ("train-2", "train-3")
     assert outbox.step().published == ("train-4",)
@@ -112,7 +97,7 @@ def test_rows_go_out_oldest_first_in_batches() -> None:
 
 def test_partial_delivery_publishes_what_was_seen_and_keeps_the_rest() -> None:
     store = MemoryStore([eval_row(10), eval_row(20)])
-    outbox = Outbox(store, ScriptedPublisher([first_only]), clock=Clock())
+    outbox = Outbox(store, ScriptedPublisher([first_only]), clock=Clock(), gather=0.0)
     report = outbox.step()
     assert report.published == ("eval-10",)
     assert (report.waiting, report.detail) == (Reason.NOT_DELIVERED, "the others were not seen")
@@ -124,7 +109,7 @@ def test_pauses_double_up_to_the_longest_and_end_with_success() -> None:
     clock = Clock()
     unreachable = none_because(Reason.WANDB_UNREACHABLE)
     store = MemoryStore([eval_row(10)])
-    outbox = Outbox(store, ScriptedPublisher([unreachable] * 7 + [all_of]), clock=clock, chance=lambda: 0.0)
+    outbox = Outbox(store, ScriptedPublisher([unreachable] * 7 + [all_of]), clock=clock, chance=lambda: 0.0, gather=0.0)
     pauses = []
     while (report := outbox.step()).waiting is not None:
         pauses.append(report.next_attempt_in)
@@ -136,7 +121,7 @@ def test_pauses_double_up_to_the_longest_and_end_with_success() -> None:
 def test_nothing_is_attempted_during_a_pause_and_the_reason_stays_visible() -> None:
     publisher = ScriptedPublisher([none_because(Reason.DEFERRED), all_of])
     clock = Clock()
-    outbox = Outbox(MemoryStore([eval_row(10)]), publisher, clock=clock, chance=lambda: 0.0)
+    outbox = Outbox(MemoryStore([eval_row(10)]), publisher, clock=clock, chance=lambda: 0.0, gather=0.0)
     assert outbox.step().next_attempt_in == 30
     clock.sleep(10)
     waiting = outbox.step()
@@ -154,14 +139,22 @@ def test_jitter_only_shortens_and_by_half_at_most(chance: float) -> None:
         assert full / 2 <= pause <= full
 
 
-def watcher_process(ledger: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+def watcher_process(ledger: Path, environ: dict[str, str], now: float = 0.0) -> subprocess.Popen[str]:
     root = Path(__file__).resolve().parents[2]
     return subprocess.Popen(
-        [sys.executable, "-c", _WATCHER, str(ledger)],
+        [sys.executable, "-c", _WATCHER, str(ledger), str(now)],
         env={**environ, "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def published(ledger: Path) -> bool:
+    opened = Ledger(ledger)
+    try:
+        return opened.outbox().is_published("eval-10")
+    finally:
+        opened.close()
 
 
 @pytest.mark.parametrize("point", ["publish.before_log", "publish.logged", "publish.before_commit"])
@@ -169,15 +162,18 @@ def test_watcher_killed_at_any_point_leaves_each_row_once(
     standin: Standin, environ: dict[str, str], tmp_path: Path, seed_run: SeedRun, point: str
 ) -> None:
     seed_run()
-    ledger = tmp_path / "ledger.json"
+    ledger = tmp_path / "ledger.sqlite3"
     with watcher_process(ledger, {**environ, "UIMON_CRASH_AT": point}) as crashing:
         crashing.communicate(timeout=50)
     assert (crashing.returncode == -signal.SIGKILL) == (point == "publish.before_commit")
-    assert not json.loads(ledger.read_text())["published"]
-    with watcher_process(ledger, environ) as again:
-        output, _ = again.communicate(timeout=50)
-    assert output == "('eval-10',)\n"
-    assert json.loads(ledger.read_text())["published"]
+    assert not published(ledger)
+    # One that was never logged is only sent again once it is certain that it is not there.
+    for now, seen in ((1.0, False), (LONG_AFTER, True)):
+        with watcher_process(ledger, environ, now) as again:
+            output, _ = again.communicate(timeout=50)
+        assert published(ledger) is (output == "('eval-10',)\n") is (seen or point != "publish.before_log")
+        if published(ledger):
+            break
     assert uids(standin.state()["history"][PATH]) == ["eval-10"]
 
 
@@ -213,7 +209,7 @@ def test_session_ends_with_the_watcher_that_started_it(
 ) -> None:
     seed_run()
     standin.add_fault(Fault("UpsertBucket", FaultKind.DELAY, delay=8.0))
-    with watcher_process(tmp_path / "ledger.json", environ) as watcher:
+    with watcher_process(tmp_path / "ledger.sqlite3", environ) as watcher:
         # One process is the session, the other the SDK's own helper: it has begun to talk to the server.
         assert wait_until(lambda: standin.state(rows=False)["requests"].get("RunResumeStatus", 0) > 0, 20)
         family = children(watcher.pid)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.publish.conftest import (
     LIMITS,
+    LONG_AFTER,
     PATH,
     PROJECT,
     RUN,
@@ -167,22 +168,33 @@ def test_session_killed_around_logging_leaves_the_row_once(
     assert len(uids(history(standin))) == (2 if point == "publish.logged" else 0)
 
     retried = attempt(publisher, store)
+    if point == "publish.before_log":
+        assert (retried.delivered, retried.waiting) == ((), Reason.UNCONFIRMED)
+        retried = attempt(publisher, store, at=LONG_AFTER)
     assert retried.delivered == ("eval-10", "train-1")
     assert retried.waiting is None
     assert uids(history(standin)) == ["eval-10", "train-1"]
     assert not list((tmp_path / "sessions").iterdir())
 
 
-def test_lost_response_is_told_as_a_duplicate_and_never_as_a_loss(
+def test_a_lost_response_makes_nobody_send_the_rows_again(
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
 ) -> None:
-    # The stand-in applies the repeated request again: what api.wandb.ai does is not public.
+    # The stand-in applies a repeated request again: what api.wandb.ai does is not public.
     seed_run()
     standin.add_fault(Fault("/file_stream", FaultKind.LOSE, times=1, body="wandb-history.jsonl"))
     result = attempt(publisher, MemoryStore([eval_row(10)]))
-    assert result.delivered == ("eval-10",)
-    assert uids(history(standin)) == ["eval-10", "eval-10"]
-    assert result.copies == {"eval-10": 2}
+    assert (result.delivered, result.copies) == (("eval-10",), {})
+    assert uids(history(standin)) == ["eval-10"]
+
+
+def test_a_request_that_was_applied_twice_is_told_as_a_duplicate(
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
+) -> None:
+    seed_run()
+    standin.add_fault(Fault("/file_stream", FaultKind.REPEAT, times=1, body="wandb-history.jsonl"))
+    result = attempt(publisher, MemoryStore([eval_row(10)]))
+    assert (result.delivered, result.copies) == (("eval-10",), {"eval-10": 2})
 
 
 def test_row_lost_in_an_outage_is_not_delivered_and_is_sent_once_after_it(
@@ -190,13 +202,15 @@ def test_row_lost_in_an_outage_is_not_delivered_and_is_sent_once_after_it(
 ) -> None:
     seed_run()
     store = MemoryStore([eval_row(10)])
-    standin.add_fault(Fault("/file_stream", status=500))
+    standin.add_fault(Fault("/file_stream", status=500, body="wandb-history.jsonl"))
     lost = attempt(publisher, store)
-    assert (lost.delivered, lost.waiting) == ((), Reason.NOT_DELIVERED)
+    assert (lost.delivered, lost.waiting, lost.absent) == ((), Reason.UNCONFIRMED, ("eval-10",))
     assert "1 of 1 rows" in lost.detail
     assert store.rows["eval-10"].mark == 10
     standin.clear_faults()
-    assert attempt(publisher, store).delivered == ("eval-10",)
+    # A server that answers 500 may have taken the row.
+    assert attempt(publisher, store, at=LONG_AFTER / 2).absent == ("eval-10",)
+    assert attempt(publisher, store, at=LONG_AFTER).delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10"]
 
 
@@ -291,7 +305,8 @@ def test_row_that_shows_late_is_found_and_not_sent_again(
     seed_run()
     store = MemoryStore([eval_row(10)])
     standin.set_read_lag(3600.0)
-    assert attempt(publisher, store).waiting is Reason.NOT_DELIVERED
+    for _ in range(2):
+        assert attempt(publisher, store).waiting is Reason.UNCONFIRMED
     standin.set_read_lag(0.0)
     assert attempt(publisher, store).delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10"]

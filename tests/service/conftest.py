@@ -198,11 +198,10 @@ class House:
 
     def _outboxes(self, watch: RunWatch) -> Outboxes:
         pace = Backoff(base=0.05, longest=0.1, recheck=0.1)
+        run, companion = self.ledger.outbox(), self.ledger.outbox(Target.COMPANION)
         return Outboxes(
-            Outbox(self.ledger.outbox(), self.tracker, order=lambda: Order(settled=watch.settled), backoff=pace),
-            Outbox(
-                self.ledger.outbox(Target.COMPANION), self.tracker, order=lambda: Order(Target.COMPANION), backoff=pace
-            ),
+            Outbox(run, self.tracker, order=lambda: Order(settled=watch.settled), backoff=pace, gather=0.0),
+            Outbox(companion, self.tracker, order=lambda: Order(Target.COMPANION), backoff=pace, gather=0.0),
         )
 
     def states(self) -> list[tuple[int, str, str | None]]:

@@ -16,7 +16,7 @@ from watcher.model import Kind, Reason, RowKind, State, UimonError
 from watcher.publish import PublishResult
 from watcher.publish.run import Writer
 from watcher.service import Service
-from watcher.service.publisher import ENDED_AS
+from watcher.service.run_end import ENDED_AS
 
 
 def run_in_thread(service: Service) -> threading.Thread:

@@ -7,8 +7,10 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +158,37 @@ def test_delayed_request_is_served(standin: Standin) -> None:
     assert time.monotonic() - started >= 0.3
 
 
+def test_late_answer_is_of_a_request_that_was_applied_before(standin: Standin) -> None:
+    start_run(standin)
+    standin.add_fault(Fault("/file_stream", FaultKind.LATE, delay=0.5, times=1))
+    thread = threading.Thread(target=log, args=(standin, {"a": 1}))
+    thread.start()
+    while not standin.state()["history"][PATH]:
+        time.sleep(0.01)
+    assert thread.is_alive()
+    thread.join()
+    assert len(standin.state()["history"][PATH]) == 1
+
+
+def test_request_that_a_proxy_repeats_is_applied_twice_and_answered_once(standin: Standin) -> None:
+    start_run(standin)
+    standin.add_fault(Fault("/file_stream", FaultKind.REPEAT, times=1))
+    token = base64.b64encode(f"api:{DUMMY_KEY}".encode()).decode()
+    line = {"files": {"wandb-history.jsonl": {"offset": 0, "content": ['{"a": 1}']}}}
+    headers = {"Authorization": f"Basic {token}", "X-WANDB-USE-ASYNC-FILESTREAM": "true"}
+    with urlopen(Request(f"{standin.url}/files/{PATH}/file_stream", json.dumps(line).encode(), headers)) as answer:
+        assert json.load(answer) == {"exitcode": None, "limits": {}}
+    assert [row["a"] for row in standin.state()["history"][PATH]] == [1, 1]
+
+
+def test_answer_may_come_twice(standin: Standin) -> None:
+    standin.add_fault(Fault("GET /", FaultKind.ECHO, times=1))
+    with socket.create_connection(("127.0.0.1", int(standin.url.rpartition(":")[2])), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answers.count(b"HTTP/1.1 200") == 2
+
+
 def test_admin_can_take_faults_back_set_a_state_and_a_lag(standin: Standin) -> None:
     start_run(standin)
     log(standin, {"a": 1})
@@ -169,6 +202,9 @@ def test_admin_can_take_faults_back_set_a_state_and_a_lag(standin: Standin) -> N
     call(standin, "/_standin/read_lag", {"seconds": 60})
     keys = graphql(standin, "RunHistoryKeys", {"entity": ENTITY, "project": "ui", "name": "r"})
     assert keys["data"]["project"]["run"]["historyKeys"]["lastStep"] == -1
+    call(standin, "/_standin/read_lag", {"least": 60, "most": 60, "counts": False})
+    keys = graphql(standin, "RunHistoryKeys", {"entity": ENTITY, "project": "ui", "name": "r"})
+    assert keys["data"]["project"]["run"]["historyKeys"]["lastStep"] == 0
     assert call(standin, "/_standin/state?rows=0")["history"] == {PATH: []}
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from watcher.demo.standin.faults import Fault, Faults
+from watcher.demo.standin.faults import Fault, FaultKind, Faults
+from watcher.demo.standin.lag import ReadLag
 from watcher.demo.standin.store import RunRecord, Store
 
 
@@ -74,7 +75,7 @@ def test_page_of_a_run_with_steps_out_of_order_is_complete(store: Store, run: Ru
 
 
 def test_reader_sees_lines_only_after_the_lag(store: Store, run: RunRecord, clock: Clock) -> None:
-    store.read_lag = 10
+    store.read_lag = ReadLag.of(10)
     post(store, run, [{"a": 1}], shared=True)
     clock.now = 5
     post(store, run, [{"a": 2}], shared=True)
@@ -113,3 +114,56 @@ def test_fault_is_over_after_its_times_or_seconds() -> None:
     assert faults.pick("POST /files/a/b/c/file_stream ") is not None
     clock.now = 5.5
     assert faults.pick("POST /files/a/b/c/file_stream ") is None
+
+
+def test_random_lag_shows_lines_out_of_order_and_counts_what_is_shown(
+    store: Store, run: RunRecord, clock: Clock
+) -> None:
+    store.read_lag = ReadLag(0, 90, seed=1)
+    post(store, run, [{"a": number} for number in range(40)], shared=True)
+    clock.now = 45
+    shown = [row["_step"] for row in store.page(run, 0, 99)]
+    assert 5 < len(shown) < 35
+    assert shown != list(range(len(shown)))
+    assert (store.visible(run), store.visible_last_step(run)) == (len(shown), shown[-1])
+    clock.now = 90
+    assert [row["_step"] for row in store.page(run, 0, 99)] == list(range(40))
+
+
+def test_same_seed_shows_the_same_lines(clock: Clock) -> None:
+    def shown(seed: int) -> list[int]:
+        store = Store(clock=lambda: 0.0)
+        run = store.upsert("team", "ui", "r")[0]
+        store.read_lag = ReadLag(-45, 45, seed=seed)
+        post(store, run, [{"a": number} for number in range(40)], shared=True)
+        return [row["a"] for row in store.page(run, 0, 99)]
+
+    assert shown(1) == shown(1) != shown(2)
+
+
+def test_history_alone_may_lag_while_last_step_and_line_count_are_told_at_once(store: Store, run: RunRecord) -> None:
+    store.read_lag = ReadLag(10, 10, counts=False)
+    post(store, run, [{"a": 1}], shared=True)
+    assert (store.visible(run), store.visible_last_step(run)) == (1, 0)
+    assert list(store.page(run, 0, 99)) == []
+
+
+@pytest.mark.parametrize(("summary", "shown"), [(True, {"a": 1}), (False, {"a": 2})])
+def test_summary_lags_unless_it_is_told_not_to(
+    store: Store, run: RunRecord, clock: Clock, summary: bool, shown: dict[str, int]
+) -> None:
+    for a in (1, 2):
+        clock.now = 10.0 * a
+        store.stream(run, {"files": {"wandb-summary.json": {"content": [json.dumps({"a": a})]}}}, shared=True)
+    store.read_lag = ReadLag(5, 5, summary=summary)
+    clock.now = 22
+    assert store.shown_summary(run) == shown
+    clock.now = 25
+    assert store.shown_summary(run) == {"a": 2}
+
+
+def test_fault_hits_the_share_of_requests_that_its_chance_is() -> None:
+    faults = Faults(Clock())
+    faults.add(Fault("/file_stream", FaultKind.LOSE, chance=0.05, seed=3))
+    hits = sum(faults.pick("POST /files/a/b/c/file_stream ") is not None for _ in range(2000))
+    assert 60 < hits < 140

@@ -23,11 +23,24 @@ from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import LoggedStep, Reason, Target, UimonError
 from watcher.plugins import named_plugins, named_theme
-from watcher.publish import Order, Outbox, RunFacts, RunRef, WandbPublisher, inspect_run, logged_steps, missing_run
+from watcher.publish import (
+    Claim,
+    ClaimedPublisher,
+    Order,
+    Outbox,
+    RunFacts,
+    RunRef,
+    WandbPublisher,
+    inspect_run,
+    logged_steps,
+    missing_run,
+    publisher_id,
+)
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
 from watcher.service.intake import Source
-from watcher.service.publisher import ENDED_AS, Outboxes
+from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes
+from watcher.service.run_end import ENDED_AS
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
 from watcher.statedir import Lease, StateDir, safe_name
@@ -152,15 +165,27 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
 
 def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
     """The outboxes of a run, and of its companion."""
-    publisher = WandbPublisher(run, state.root / "wandb")
+    wandb = WandbPublisher(run, state.root / "wandb", on_left=partial(ledger.remember, ENDED_AS))
+    claim = Claim(publisher_id(state.root), wandb.move)
+    publisher = ClaimedPublisher(wandb, claim)
     mode = "auto" if settings.wandb == "off" else settings.wandb
+
+    def order() -> Order:
+        first_rows = ledger.recall(FIRST_ROWS)
+        return Order(
+            Target.RUN,
+            mode,
+            watch.settled,
+            ended=ledger.recall(ENDED_AS) or "",
+            check=first_rows is None,
+            spoiled=first_rows == LOST,
+        )
+
     return Outboxes(
-        Outbox(
-            ledger.outbox(),
-            publisher,
-            order=lambda: Order(Target.RUN, mode, watch.settled, ended=ledger.recall(ENDED_AS) or ""),
-        ),
+        Outbox(ledger.outbox(), publisher, order=order),
         Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
+        claim,
+        wandb.end,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from scorers import grades
 from watcher.alerts.best import ORDER
 from watcher.commands.comparison import best_of, compared_with, criteria
 from watcher.commands.evidence import warnings_with_samples
+from watcher.durations import format_duration
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
@@ -45,7 +47,7 @@ def run_status(
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     if as_json:
-        document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings}
+        document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings, "unconfirmed": _unconfirmed(ledger)}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
         json.dump(document, sys.stdout, indent=2)
@@ -78,11 +80,33 @@ def with_grades(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "grades": grades(row["metrics"])} for row in rows]
 
 
+def _unconfirmed(ledger: Ledger) -> dict[str, Any]:
+    """The rows that were sent and are not seen yet: how many, and how long ago the first of them was sent."""
+    rows, since = ledger.outbox().unconfirmed()
+    return {"rows": rows, "age_seconds": None if since is None else max(0.0, time.time() - since)}
+
+
+def unconfirmed_sentence(rows: int, since: float | None) -> str:
+    """What is to be said of rows that may be in the run; `since`: when the first of them was sent.
+
+    >>> unconfirmed_sentence(2, None)
+    'Unconfirmed: 2 rows were sent and W&B does not show them yet; they are looked for before they are sent again.'
+    """
+    age = "" if since is None else f", the first {format_duration(max(0.0, time.time() - since))} ago"
+    return (
+        f"Unconfirmed: {rows} rows were sent{age} and W&B does not show them yet; they are looked for before they are "
+        "sent again."
+    )
+
+
 def _outbox_lines(ledger: Ledger) -> list[str]:
     """What of the rows is where, and which of them W&B holds more than once."""
     outbox, companion = ledger.outbox(), ledger.outbox(Target.COMPANION)
     reasons = ", ".join(outbox.waiting_reasons())
     lines = [(_counted(outbox, "in the run") or "nothing to publish yet") + (f" ({reasons})" if reasons else "") + "."]
+    unconfirmed, since = outbox.unconfirmed()
+    if unconfirmed:
+        lines.append(unconfirmed_sentence(unconfirmed, since))
     if reasons and (shown := _counted(companion, "in the companion run")):
         lines.append(f"{shown}.")
     if copied := outbox.copies():

@@ -16,6 +16,7 @@ from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspe
 from watcher.checkpoints.policy import parse_policy
 from watcher.commands.assemble import Assembled, assembled
 from watcher.commands.chosen_run import choose_run, in_its_project, said
+from watcher.commands.status import unconfirmed_sentence
 from watcher.commands.validation import validation_file
 from watcher.config import Settings, load_settings
 from watcher.display import showing
@@ -140,7 +141,9 @@ def outcome(parts: Assembled, *, logged: bool) -> int:
 
 
 def say_undelivered(ledger: Ledger) -> bool:
-    """Name the rows that are not in the run; those that wait for a trainer in shared mode are no failure."""
+    """Name the rows that are not in the run; those that wait for a trainer in shared mode are no failure. Those that
+    were sent and are not seen yet are one: nobody knows whether they are there.
+    """
     outbox = ledger.outbox()
     counts = outbox.counts()
     due = sum(count for count, _ in counts.values())
@@ -154,4 +157,7 @@ def say_undelivered(ledger: Ledger) -> bool:
         evaluations,
         ", ".join(reasons) or "not tried yet",
     )
+    unconfirmed, since = outbox.unconfirmed()
+    if unconfirmed:
+        log.warning("%s", unconfirmed_sentence(unconfirmed, since))
     return set(reasons) != {Reason.DEFERRED}

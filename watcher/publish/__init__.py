@@ -8,11 +8,14 @@ What holds, whatever dies when:
 - A row is looked for before it is sent again, so a crash or an outage leaves it in the run once. Once is W&B's
   to keep, too: a lost response makes the SDK repeat a request, and what the server does with the repetition is
   its own; `PublishResult.copies` counts rows that the run holds more than once.
+- One uimon at a time publishes into a run (`claim`), and a companion is only a run that uimon made (`own_run`).
 - The W&B SDK runs only in short-lived sessions of their own; this package's parent side never imports it.
 
 Not covered: a default-mode trainer that starts within the seconds between the check and the write.
 """
 
+from watcher.publish.claim import Claim, ClaimedPublisher
+from watcher.publish.identity import publisher_id
 from watcher.publish.joining import Settling
 from watcher.publish.outbox import Backoff, Outbox, OutboxReport, OutboxStore
 from watcher.publish.publisher import WandbPublisher, inspect_run, logged_steps
@@ -21,6 +24,8 @@ from watcher.publish.wire import Limits, Order, PublishResult
 
 __all__ = [
     "Backoff",
+    "Claim",
+    "ClaimedPublisher",
     "Limits",
     "Order",
     "Outbox",
@@ -34,4 +39,5 @@ __all__ = [
     "inspect_run",
     "logged_steps",
     "missing_run",
+    "publisher_id",
 ]

@@ -3,10 +3,13 @@
 A publication reads first and writes last:
 
 1. The run must exist, and what W&B says of it decides how rows may go into it now (`joining`).
-2. Rows that were attempted before are looked for from their mark on; those that are there are delivered.
-3. The run's position is marked, the parent commits the mark, and only then are the other rows logged.
+2. Rows that were attempted before are looked for from their mark on; those that are there are delivered, and those that
+   may still be on their way (`proof`) are left alone.
+3. The run is joined. Its position, and that the other rows may be in it from now on, is committed by the parent, and
+   only then are they logged.
 4. `finish()` returns normally even where nothing arrived, so the rows are read back, by uid, from the mark on:
-   what is not seen is not delivered.
+   what is not seen is not delivered, and not lost either. Where the SDK's own log shows that W&B has refused them
+   (`transmission`), they were not sent.
 
 The trainer's run keeps what is the trainer's: its configuration is loaded and sent back as it was, its summary too,
 its console log, system metrics, requirements and metadata are not touched. The definitions of its metrics are
@@ -15,43 +18,62 @@ repeated, because joining a run sends an empty list of them first.
 Its state: while the trainer lives (`running`), the session changes nothing. W&B brings a run that had ended back to
 `running` when a row arrives, so a session that joins one ends it again: a `finished` run as finished, a `crashed`,
 `failed` or `killed` one with exit code 1, which W&B shows as `failed`. A trainer that ends within the seconds of a
-session that found it running may be left `running` until W&B misses its heartbeat.
+session that found it running is noticed (`closing`), and the run is ended as it has left it.
 
 The companion is a run of uimon's own beside a trainer's in which nothing may be written yet.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
-from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
-from watcher.publish import definitions, joining, reading, searching
+from watcher.model import Alert, LoggedStep, Reason, Row, Target, UimonError
+from watcher.publish import closing, content, definitions, joining, leaving, own_run, reading, searching
+from watcher.publish.proof import Look, Verdict, judge
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
-from watcher.publish.wire import Limits, Message, Order, published_message
+from watcher.publish.wire import Limits, Message, Order, PublishResult, published_message
 
 _LABEL = "uimon"
 # W&B sends no alert with a title that the run had within this time: one raised just before a kill comes once.
 _SAME_ALERT_SECONDS = 24 * 3600
-_LONGEST_TITLE = 63
-"""W&B takes titles of less than 64 characters."""
-_SAMPLES_KEY = "eval/sample_generations"
-_X_AXIS = "train/global_step"
 
-CommitMark = Callable[[int, list[str]], bool]
+
+class Parent(Protocol):
+    """The process that asked for the session."""
+
+    def commit_mark(self, position: int, uids: list[str]) -> bool:
+        """Let it commit the mark; False where it did not, and then nothing may be logged."""
+        ...
+
+    def say_left(self, state: str) -> None:
+        """Tell it in which state the trainer has left its run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a session knows of the rows that it was to log: `refused` are those that the SDK did not take, with what it
+    said, and `kept` those that it did not hand on to W&B, or that W&B has refused.
+    """
+
+    refused: Mapping[str, str] = field(default_factory=dict)
+    kept: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
     """Where rows go: `run` as W&B shows it (None: it is made), `init` what the SDK joins it with, `url` its page.
 
-    `summary` is what the summary of a run that has ended holds of the trainer's, and has to hold afterwards.
+    `summary` is what the summary of a run that has ended holds of the trainer's, and has to hold afterwards. `joins`: a
+    living trainer writes there, too.
     """
 
     ref: RunRef
@@ -61,6 +83,7 @@ class _Destination:
     exit_code: int = 0
     definitions: Sequence[Mapping[str, Any]] = ()
     summary: dict[str, Any] | None = None
+    joins: bool = False
 
 
 def inspect(ref: RunRef, *, search: bool = False) -> RunFacts:
@@ -77,7 +100,7 @@ def logged_steps(ref: RunRef) -> list[LoggedStep]:
 
 
 def publish(
-    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, commit_mark: CommitMark
+    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, parent: Parent
 ) -> Message:
     """Bring `rows` where the order says, raise `alerts` there, and answer with the `published` message.
 
@@ -86,26 +109,89 @@ def publish(
     """
     run = reading.load(ref)
     facts = reading.facts_of(run)
+    if order.look:
+        return _looked(run, rows, facts)
     if order.target is Target.COMPANION:
-        place = _companion(ref, facts, limits)
+        place = _companion(ref, facts, order, limits)
     else:
-        session = joining.decide(ref, facts, order.mode, settled=order.settled)
+        session = joining.decide(ref, facts, order.mode, settled=order.settled, spoiled=order.spoiled)
         place = _trainers_run(ref, run, facts, session, order, limits)
     found = reading.survey(place.run) if order.survey else None
-    seen = reading.find_attempted(place.run, rows) if found is None else +Counter({r.uid: found[r.uid] for r in rows})
-    due = [row for row in rows if not seen[row.uid]]
-    refused: list[str] = []
+    look = reading.look(place.run, rows, order.now, order.patience)
+    seen = look.seen | (found or Counter())
+    due = _due(rows, seen, look, order, hold=order.hold and bool(found))
+    before = _first_lines(place) if order.check and (due or alerts) else None
+    sent = _Sent()
     if due or alerts:
+        if order.claim and order.target is Target.RUN:
+            own_run.hold(place.ref, facts, order.claim, order.claim_within, _settings(limits, shared=True, close=True))
         position = reading.position_of(place.run)
-        if not commit_mark(position, [row.uid for row in due]):
-            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
-        crash_point("publish.before_log")
-        refused = _log(place, due, alerts)
-        crash_point("publish.logged")
-        seen += _read_back(place, due, position, limits)
+        if order.target is Target.RUN and facts.state in ENDED and not order.ended:
+            parent.say_left(facts.state)
+        living = order.target is Target.RUN and facts.state not in ENDED
+        sent = _log_rows(place, due, alerts, position, parent, limits, living=living)
+        seen |= _read_back(place, due, position, limits)
         if place.summary is not None:
             _give_back_origin(place)
-    return _answer(rows, alerts, seen, found, refused, place.url)
+    answer = _answer(rows, due, alerts, seen, sent, place.url)
+    # What an earlier ledger has sent may still be on its way; where nothing is there at all, there was no such ledger.
+    surveyed = None if found is None or (found and order.hold) else tuple(found)
+    kept, claimed = _first_rows_kept(place, before), bool(order.claim and (due or alerts))
+    return published_message(replace(answer, found=surveyed, first_rows=kept, claimed=claimed))
+
+
+def _log_rows(
+    place: _Destination,
+    rows: Sequence[Row],
+    alerts: Sequence[Alert],
+    position: int,
+    parent: Parent,
+    limits: Limits,
+    *,
+    living: bool,
+) -> _Sent:
+    """Log the rows once the parent has committed the mark; `living`: the trainer's run, while its trainer lives."""
+
+    def commit() -> None:
+        if not parent.commit_mark(position, [row.uid for row in rows]):
+            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
+        crash_point("publish.before_log")
+
+    sent = _log_beside(place, rows, alerts, commit, limits, parent) if living else _log(place, rows, alerts, commit)
+    crash_point("publish.logged")
+    return sent
+
+
+def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
+    """Which of the rows are in the run, whoever has sent them."""
+    there = reading.survey(run)
+    delivered = tuple(row.uid for row in rows if there[row.uid])
+    copies = {uid: count for uid, count in there.items() if count > 1}
+    waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
+    return published_message(PublishResult(delivered, waiting, url=facts.url, copies=copies))
+
+
+def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: Order, *, hold: bool) -> list[Row]:
+    """The rows of which it is certain that the run does not hold them. `hold`: none is, but those that are proven."""
+    absent = [row for row in rows if not seen[row.uid]]
+    if hold:
+        return [row for row in absent if row.sent and judge(row, look, order.patience) is Verdict.LOST]
+    return [row for row in absent if judge(row, look, order.patience) is Verdict.LOST]
+
+
+def _first_lines(place: _Destination) -> Counter[str] | None:
+    """The trainer's first lines, where it lives and is joined: nowhere else can a session cost them."""
+    return None if place.run is None or not place.joins else reading.first_lines(place.run)
+
+
+def _first_rows_kept(place: _Destination, before: Counter[str] | None) -> bool | None:
+    """Whether all of the trainer's first lines are still there; None where there were none, or W&B does not say."""
+    if not before or place.run is None:
+        return None
+    try:
+        return not before - reading.first_lines(place.run)
+    except UimonError:
+        return None
 
 
 def _read_back(place: _Destination, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
@@ -132,26 +218,36 @@ def _give_back_origin(place: _Destination) -> None:
 
 
 def _answer(
-    rows: Sequence[Row],
-    alerts: Sequence[Alert],
-    seen: Counter[str],
-    found: Counter[str] | None,
-    refused: Sequence[str],
-    url: str | None,
-) -> Message:
-    delivered = [row.uid for row in rows if seen[row.uid]]
-    missing = len(rows) - len(delivered)
-    detail = ""
-    if missing:
-        detail = f"{missing} of {len(rows)} rows were sent but not seen in the run; they are tried again."
-    if refused:
-        detail = f"W&B's SDK did not take {len(refused)} of {len(rows)} rows: {refused[0][:300]}."
-    copies = {uid: count for uid, count in seen.items() if count > 1}
-    waiting = Reason.NOT_DELIVERED if missing else None
-    # The SDK does not say whether W&B took an alert; where rows of the same session are missing it may not have.
-    raised = [] if missing else [alert.key for alert in alerts]
-    surveyed = None if found is None else list(found)
-    return published_message(delivered, copies, raised, surveyed, url, waiting, detail)
+    rows: Sequence[Row], due: Sequence[Row], alerts: Sequence[Alert], seen: Counter[str], sent: _Sent, url: str | None
+) -> PublishResult:
+    missing = [row.uid for row in rows if not seen[row.uid]]
+    given, certain = {row.uid for row in due}, {*sent.refused, *sent.kept}
+    unsent = [uid for uid in missing if uid in certain]
+    absent = [uid for uid in missing if uid not in certain]
+    return PublishResult(
+        delivered=tuple(row.uid for row in rows if seen[row.uid]),
+        waiting=Reason.NOT_DELIVERED if unsent else Reason.UNCONFIRMED if absent else None,
+        detail=_detail(len(rows), absent, unsent, sent),
+        url=url,
+        copies={uid: count for uid, count in seen.items() if count > 1},
+        # The SDK does not say whether W&B took an alert; where rows of the same session are missing it may not have.
+        alerted=() if given & set(missing) else tuple(alert.key for alert in alerts),
+        absent=tuple(absent),
+        unsent=tuple(unsent),
+    )
+
+
+def _detail(count: int, absent: Sequence[str], unsent: Sequence[str], sent: _Sent) -> str:
+    if sent.refused:
+        return f"W&B's SDK did not take {len(sent.refused)} of {count} rows: {next(iter(sent.refused.values()))[:300]}."
+    if unsent:
+        return f"W&B did not take {len(unsent)} of {count} rows; they are tried again."
+    if absent:
+        return (
+            f"{len(absent)} of {count} rows were sent and W&B does not show them yet; they are looked for, and sent "
+            "again only once it is certain that they are not there."
+        )
+    return ""
 
 
 def _trainers_run(
@@ -162,14 +258,20 @@ def _trainers_run(
     settings = _settings(limits, shared=session is joining.Session.JOIN, close=ended)
     settings.update_from_dict(_origin(run))
     return _Destination(
-        _resolved(ref, facts),
+        own_run.resolved(ref, facts),
         run,
         {"resume": "must", "settings": settings},
         facts.url,
-        exit_code=1 if ended and (order.ended or facts.state) != "finished" else 0,
+        exit_code=0 if not ended or _left(facts, order) == "finished" else 1,
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run) if ended else None,
+        joins=session is joining.Session.JOIN and not ended,
     )
+
+
+def _left(facts: RunFacts, order: Order) -> str | None:
+    """The state in which the trainer left a run that has ended; W&B calls one crashed that a killed session opened."""
+    return order.ended if facts.state == "crashed" and order.ended else facts.state
 
 
 def _trainers_summary(run: PublicRun) -> dict[str, Any]:
@@ -189,60 +291,94 @@ def _origin(run: PublicRun) -> dict[str, str]:
     return {name: newest[name] for name in ("host", "program") if isinstance(newest.get(name), str)}
 
 
-def _companion(ref: RunRef, facts: RunFacts, limits: Limits) -> _Destination:
-    """The companion of the trainer's run, which need not exist yet; each session leaves it finished."""
-    own = _resolved(ref, facts).companion
-    notes = (
-        f"What uimon found in the checkpoints of run {facts.url or facts.path}. Its trainer writes in W&B's default "
-        "mode, which allows no second writer, so these rows go into that run once it has ended."
+def _companion(ref: RunRef, facts: RunFacts, order: Order, limits: Limits) -> _Destination:
+    """The run of uimon's own, as the companion of the trainer's; each session leaves it finished."""
+    name, settings = own_run.resolved(ref, facts), _settings(limits, shared=True, close=True)
+    if order.claim:
+        own = own_run.hold(name, facts, order.claim, order.claim_within, settings)
+    else:
+        own = own_run.obtain(name, facts)
+    init = {"resume": "must", **own_run.description(name, facts), "settings": settings}
+    url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.ref.run_id}"
+    return _Destination(own.ref, own.run, init, url, definitions=definitions.HUGGING_FACE)
+
+
+def _log_beside(
+    place: _Destination,
+    rows: Sequence[Row],
+    alerts: Sequence[Alert],
+    commit: Callable[[], None],
+    limits: Limits,
+    parent: Parent,
+) -> _Sent:
+    """As `_log`, beside a trainer that lives; where it ends meanwhile, the run is ended as it has left it."""
+    with closing.StateWatch(place.ref, parent.say_left) as watch:
+        sent = _log(place, rows, alerts, commit)
+    if watch.left:
+        try:
+            close(place.ref, watch.left, limits)
+        except UimonError as error:
+            # The rows are in the run, which is what a publication is for; the service finds the run left open.
+            print(f"uimon: the run was not ended again ({error.sentence})", file=sys.stderr)
+    return sent
+
+
+def close(ref: RunRef, state: str, limits: Limits) -> None:
+    """End the run as its trainer has left it, in `state`, with everything else as it is. Raises `UimonError`."""
+    run = reading.load(ref)
+    if run is None or run.state in ENDED - {"crashed"}:
+        return
+    settings = _settings(limits, shared=True, close=True)
+    settings.update_from_dict(_origin(run))
+    place = _Destination(
+        ref,
+        run,
+        {"resume": "must", "settings": settings},
+        exit_code=0 if state == "finished" else 1,
+        definitions=definitions.of_config(run.rawconfig),
+        summary=_trainers_summary(run),
     )
-    init = {
-        "resume": "allow",
-        "name": f"{facts.title} (uimon)",
-        "group": facts.group or own.run_id.removesuffix(f"-{_LABEL}"),
-        "job_type": "eval",
-        "notes": notes,
-        "settings": _settings(limits, shared=True, close=True),
-    }
-    url = facts.url and facts.url.rsplit("/", 1)[0] + f"/{own.run_id}"
-    return _Destination(own, reading.load(own), init, url, definitions=definitions.HUGGING_FACE)
+    _log(place, (), (), lambda: None)
+    _give_back_origin(place)
 
 
-def _resolved(ref: RunRef, facts: RunFacts) -> RunRef:
-    """The run by its full name, as W&B knows it."""
-    entity, project, _ = (facts.path or ref.name).rsplit("/", 2)
-    return replace(ref, entity=entity, project=project)
+def end(ref: RunRef, state: str, since: float, limits: Limits) -> bool:
+    """End an open run as `state`; where that is empty, as finished if its trainer has left it since that moment of
+    W&B's clock. True where it was. Raises `UimonError`.
+    """
+    run = reading.load(ref)
+    if run is None or run.state not in ("running", "crashed") or not (state or closing.left_since(run, since)):
+        return False
+    close(own_run.resolved(ref, reading.facts_of(run)), state or "finished", limits)
+    return True
 
 
-def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert]) -> list[str]:
-    """Join the run, log each row, leave. Answers what the SDK said of each row that it did not take."""
-    refused: list[str] = []
+def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], None]) -> _Sent:
+    """Join the run, `commit` the mark, log each row, leave. Until the commit nothing of a row can be in the run.
+
+    Raises `UimonError` where the run could not be joined, and what `commit` raises.
+    """
+    refused: dict[str, str] = {}
     ref = place.ref
     try:
         run = wandb.init(entity=ref.entity, project=ref.project, id=ref.run_id, **place.init)
         definitions.repeat(run, place.definitions)
+        commit()
         for row in rows:
             try:
-                run.log(_content(row))
+                run.log(content.of_row(row))
             except (TypeError, ValueError, wandb.Error) as error:
                 # One row that cannot be expressed must not hold back the others.
-                refused.append(f"{row.uid} ({error})")
+                refused[row.uid] = f"{row.uid} ({error})"
         for alert in alerts:
-            run.alert(_title(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
+            run.alert(content.title_of(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
         if place.summary is not None:
             run.summary.update(place.summary)
-        run.finish(exit_code=place.exit_code)
+        said = leaving.leave(run, place.exit_code)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
-    return refused
-
-
-def _title(alert: Alert) -> str:
-    """Both ends of a title that is too long: what happened is at its start, the step at its end."""
-    if len(alert.title) <= _LONGEST_TITLE:
-        return alert.title
-    half = _LONGEST_TITLE // 2
-    return f"{alert.title[:half]}…{alert.title[-half:]}"
+    logged = [row.uid for row in rows if row.uid not in refused]
+    return _Sent(refused, () if said.reached is None else logged[said.reached :])
 
 
 def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:
@@ -263,32 +399,3 @@ def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:
         x_disable_machine_info=True,
         x_save_requirements=False,
     )
-
-
-def _content(row: Row) -> dict[str, Any]:
-    """What is logged of a row: undefined values are left out, the axis and the uid are always there."""
-    content: dict[str, Any] = {key: value for key, value in row.values.items() if value is not None}
-    content[_X_AXIS] = row.step
-    content[f"{row.kind}/uid"] = row.uid
-    if row.table is not None and row.kind is RowKind.EVAL:
-        content[_SAMPLES_KEY] = _table(row.table)
-    return content
-
-
-def _table(table: Table) -> wandb.Table:
-    data = [[_encodable(cell) for cell in cells] for cells in table.rows]
-    columns = [{_type_of(cell) for cell in column if cell is not None} for column in zip(*data, strict=True)]
-    # The SDK refuses a column of mixed types unless told that they are meant.
-    mixed = any(len(types) > 1 for types in columns)
-    return wandb.Table(columns=list(table.columns), data=data, allow_mixed_types=mixed, log_mode="IMMUTABLE")
-
-
-def _encodable(cell: JsonScalar) -> JsonScalar:
-    """Models write lone surrogates now and then, which no file and no request can hold."""
-    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell
-
-
-def _type_of(cell: JsonScalar) -> str:
-    if isinstance(cell, bool):
-        return "boolean"
-    return "number" if isinstance(cell, int | float) else "string"

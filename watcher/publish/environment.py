@@ -40,6 +40,8 @@ _PATHS = frozenset(
 # W&B keys are at least 40 of these; anything that long in a message is no use to a reader anyway.
 _KEY_LIKE = re.compile(r"(?<![\w/])[A-Za-z0-9_]{40,}(?![\w/])")
 
+_NEVER = "86400"
+
 # A unix socket's path may have 107 characters; wandb-core adds about 40 to the temporary directory's.
 _SOCKET_ROOM = 60
 
@@ -86,6 +88,10 @@ def session_environment(environ: Mapping[str, str], directory: Path, limits: Lim
     }
     for channel in ("GRAPHQL", "FILE_STREAM", "FILE_TRANSFER"):
         kept.update({f"WANDB_X_{channel}_{name}": value for name, value in bounds.items()})
+    # History lines are appended: where only the answer was lost, a repeated request doubles them. The SDK takes 0 for
+    # its default of some days of repeating, so it is told to wait for longer than any session lives.
+    repeats = {"RETRY_MAX": "1", "RETRY_WAIT_MIN_SECONDS": _NEVER, "RETRY_WAIT_MAX_SECONDS": _NEVER}
+    kept.update({f"WANDB_X_FILE_STREAM_{name}": value for name, value in repeats.items()})
     # Every session's copies of uploaded files would otherwise pile up in the user's cache.
     kept.update({f"WANDB_{name}": str(directory) for name in ("DIR", "CACHE_DIR", "DATA_DIR")})
     if len(str(directory)) <= _SOCKET_ROOM:

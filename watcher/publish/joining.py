@@ -80,8 +80,9 @@ class Settling:
         return self.ended if state in ("finished", "failed") else self.crashed
 
 
-def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool) -> Session:
+def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool, spoiled: bool = False) -> Session:
     """The session in which rows may go into the run now, by the table above; `settled`: it ended, and stayed so.
+    `spoiled`: joining has cost the trainer rows once, so that it is joined as if by `deferred`, whatever the mode.
 
     Raises `UimonError`: `run_not_found`, `not_delivered` where W&B does not show yet how the run's writer works, and
     `Deferred`.
@@ -89,7 +90,7 @@ def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool) -> Sessio
     if not facts.exists:
         raise UimonError(Reason.RUN_NOT_FOUND, missing_run(ref, facts))
     shared = facts.writer is Writer.SHARED
-    if mode == "shared" or (mode == "auto" and shared):
+    if not spoiled and (mode == "shared" or (mode == "auto" and shared)):
         return Session.JOIN
     if facts.state in ENDED:
         if not settled:
@@ -97,6 +98,11 @@ def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool) -> Sessio
                 f"Run {facts.path} is {facts.state}; rows are written into it once it has stayed so for a while."
             )
         return Session.JOIN if shared else Session.REPLAY
+    if spoiled:
+        raise Deferred(
+            f"Rows of the trainer's were gone from run {facts.path} after uimon had joined it, so it is not joined "
+            "again; rows wait until it has ended. See that its trainer is started with WANDB_MODE=shared."
+        )
     if mode == "deferred":
         raise Deferred(f"Rows wait until run {facts.path} has ended, by setting.")
     if facts.writer is Writer.UNKNOWN:

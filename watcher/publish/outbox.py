@@ -5,21 +5,25 @@ The order of each step is what makes it safe to die at any point of it:
 | killed                                   | what the next step finds and does                                    |
 |------------------------------------------|----------------------------------------------------------------------|
 | before the mark is committed             | nothing was logged: the row is sent                                  |
-| after the mark, before the row is logged | the row is looked for from its mark on, is not there, and is sent    |
+| after the mark, before the row is logged | the row may have been sent: it is looked for, and is not there; it   |
+|                                          | is sent once all looks of `proof.Patience` agree about that          |
 | after the row is logged                  | the row is looked for from its mark on, is there, and is delivered   |
 | after the read-back, before the commit   | the same                                                             |
+
+The mark's commit says also when the row may have been sent. From then on it is *unconfirmed* until it is seen, or
+proven to be lost (`proof`); other rows go out meanwhile. A start looks for all such rows before it sends any of them.
 """
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, Reason, Row
+from watcher.publish.proof import Patience, steady_clock
 from watcher.publish.wire import Order, PublishResult
 
 
@@ -31,12 +35,30 @@ class OutboxStore(Protocol):
         """True where no row is due, and no alert."""
         ...
 
-    def due_rows(self, limit: int) -> list[Row]:
-        """At most `limit` rows that are not published yet, the oldest first."""
+    def due_rows(self, limit: int, now: float | None = None) -> list[Row]:
+        """At most `limit` rows that are not published yet, the oldest first; with `now`, without those that are to be
+        looked for later than that.
+        """
         ...
 
-    def note_attempt(self, uids: Sequence[str], mark: int) -> None:
-        """Remember, before they are logged, that these rows are attempted with `mark`; counts the attempt."""
+    def note_attempt(self, uids: Sequence[str], mark: int, at: float) -> None:
+        """Remember, before they are logged, that these rows are attempted with `mark`, and may be in the run from the
+        time `at` on; counts the attempt.
+        """
+        ...
+
+    def rows_absent(self, uids: Sequence[str], look_at: float) -> None:
+        """These rows may be in the run and a look did not show them; the next look is at `look_at`."""
+        ...
+
+    def rows_unsent(self, uids: Sequence[str]) -> None:
+        """It is certain that the last attempt has not brought these rows into the run."""
+        ...
+
+    def look_now(self, now: float) -> None:
+        """Whatever waits for its next look is looked for with the next step. What was sent later than `now` was sent by
+        a clock that was ahead: it counts as sent now.
+        """
         ...
 
     def rows_published(self, uids: Sequence[str]) -> None:
@@ -44,7 +66,7 @@ class OutboxStore(Protocol):
         ...
 
     def rows_waiting(self, uids: Sequence[str], reason: Reason) -> None:
-        """These rows stay due, for `reason`."""
+        """These rows stay due, for `reason`; those that may be in the run stay unconfirmed."""
         ...
 
     def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
@@ -54,6 +76,10 @@ class OutboxStore(Protocol):
     @property
     def surveyed(self) -> bool:
         """True once it is known which rows were in the run before this store was made."""
+        ...
+
+    def survey_began(self, now: float) -> float:
+        """When this store first asked what was in the run before it; `now`, where it has not asked yet."""
         ...
 
     def found_by_survey(self, uids: Sequence[str]) -> None:
@@ -116,7 +142,9 @@ class Backoff:
 class OutboxReport:
     """What one step did. `attempted` is False where nothing was due, or the time to retry has not come.
 
-    `copies`: how often the run holds each row that it holds more than once.
+    `copies`: how often the run holds each row that it holds more than once. `first_rows`: whether the trainer's first
+    rows are still there after the run was joined; None where that is not known. `moved`: a row has got further, also
+    one that was sent and is not seen yet.
     """
 
     attempted: bool
@@ -126,13 +154,17 @@ class OutboxReport:
     url: str | None = None
     copies: Mapping[str, int] = field(default_factory=dict)
     next_attempt_in: float = 0.0
+    first_rows: bool | None = None
+    moved: bool = False
 
 
 class Outbox:
     """Publishes what `store` holds through `publisher`, batch by batch, and paces itself after failures.
 
-    `order` says where the rows may go now; it is asked at each step. `clock` counts seconds and never goes back;
-    `chance` is here for tests. `batch` rows at most go into one session: evaluations first, then training rows.
+    `order` says where the rows may go now; it is asked at each step. `clock` counts seconds since the epoch and never
+    goes back; `chance` is here for tests. `batch` rows at most go into one session: evaluations first, then training
+    rows. Each session joins the run once, so what becomes due within `gather` seconds goes into one. `patience` says
+    when a row that was sent and is not seen is looked for, and when it is lost.
     """
 
     def __init__(
@@ -141,21 +173,28 @@ class Outbox:
         publisher: Publisher,
         *,
         order: Callable[[], Order] = Order,
-        batch: int = 500,
+        batch: int = 2000,
+        gather: float = 5.0,
         backoff: Backoff | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        patience: Patience | None = None,
+        clock: Callable[[], float] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._order = order
         self._batch = batch
+        self._gather = gather
         self._backoff = backoff or Backoff()
-        self._clock = clock
+        self._patience = patience or Patience()
+        self._clock = clock or steady_clock()
         self._chance = chance
         self._failures = 0
-        self._not_before = clock()
+        self._not_before = self._clock()
+        self._gathered_at: float | None = None
+        self._sent = False
         self._last = OutboxReport(attempted=False)
+        store.look_now(self._clock())
 
     @property
     def empty(self) -> bool:
@@ -167,17 +206,24 @@ class Outbox:
         """Seconds until a step will try again; 0 where it would now."""
         return max(0.0, self._not_before - self._clock())
 
+    @property
+    def ready(self) -> bool:
+        """True where a step would do something now."""
+        return self.next_attempt_in <= 0 and any(self._batch_at(self._clock()))
+
     def step(self) -> OutboxReport:
         """Publish one batch if something is due and the time has come; never waits for the latter."""
         if self.next_attempt_in > 0:
             return OutboxReport(False, (), self._last.waiting, self._last.detail, next_attempt_in=self.next_attempt_in)
-        rows, alerts = self._store.due_rows(self._batch), self._store.due_alerts()
+        now = self._clock()
+        rows, alerts = self._batch_at(now)
         if not rows and not alerts:
             return OutboxReport(attempted=False)
-        order = replace(self._order(), survey=not self._store.surveyed)
-        result = self._publisher.publish(rows, alerts, order, self._store.note_attempt)
+        self._gathered_at, self._sent = None, False
+        order = self._full_order(now)
+        result = self._publisher.publish(rows, alerts, order, self._note)
         crash_point("publish.before_commit")
-        self._commit(rows, result)
+        self._commit(rows, order, result)
         crash_point("publish.committed")
         self._pace(result)
         self._last = OutboxReport(
@@ -188,6 +234,8 @@ class Outbox:
             result.url,
             result.copies,
             self.next_attempt_in,
+            result.first_rows,
+            moved=bool(result.delivered) or self._sent,
         )
         return self._last
 
@@ -196,7 +244,34 @@ class Outbox:
         self._not_before = self._clock()
         self._failures = 0
 
-    def _commit(self, rows: Sequence[Row], result: PublishResult) -> None:
+    def hurry(self) -> None:
+        """Nothing more will become due: try at once, gather no longer, and look for all rows that may be in the run."""
+        self.retry_now()
+        self._gather = 0.0
+        self._store.look_now(self._clock())
+
+    def _batch_at(self, now: float) -> tuple[list[Row], list[Alert]]:
+        """What goes into the next session, nothing while it waits for what comes right after it: that joins the run
+        once for both. A full batch does not wait, nor what was tried before.
+        """
+        rows, alerts = self._store.due_rows(self._batch, now), self._store.due_alerts()
+        if not (rows or alerts) or len(rows) >= self._batch or any(row.attempts for row in rows):
+            return rows, alerts
+        if self._gathered_at is None:
+            self._gathered_at = now
+        return (rows, alerts) if now - self._gathered_at >= self._gather else ([], [])
+
+    def _full_order(self, now: float) -> Order:
+        """Where the rows may go, and what is known of those that may be there."""
+        survey = not self._store.surveyed
+        hold = survey and now - self._store.survey_began(now) < self._patience.seconds
+        return replace(self._order(), survey=survey, hold=hold, now=now, patience=self._patience)
+
+    def _note(self, uids: Sequence[str], mark: int) -> None:
+        self._sent = True
+        self._store.note_attempt(uids, mark, self._clock())
+
+    def _commit(self, rows: Sequence[Row], order: Order, result: PublishResult) -> None:
         if result.delivered:
             self._store.rows_published(result.delivered)
         if result.found is not None:
@@ -205,13 +280,31 @@ class Outbox:
             self._store.rows_copied(result.copies.items())
         if result.alerted:
             self._store.alerts_raised(result.alerted)
-        delivered = set(result.delivered)
-        left = [row.uid for row in rows if row.uid not in delivered]
-        if left:
+        if result.unsent:
+            self._store.rows_unsent(result.unsent)
+        absent = set(result.absent)
+        self._commit_absent([row for row in rows if row.uid in absent], order)
+        settled = {*result.delivered, *absent}
+        if left := [row.uid for row in rows if row.uid not in settled]:
             self._store.rows_waiting(left, result.waiting or Reason.NOT_DELIVERED)
 
+    def _commit_absent(self, rows: Sequence[Row], order: Order) -> None:
+        """Rows that may be there and were not shown are looked for again, by how long ago they were sent."""
+        now = self._clock()
+        looks: dict[float, list[str]] = {}
+        for row in rows:
+            last_sent = now
+            if row.sent and not self._patience.is_over(row.sent, order.now):
+                last_sent = row.sent.last_at
+            elif order.hold and not row.sent:
+                last_sent = self._store.survey_began(now)
+            looks.setdefault(self._patience.next_look(last_sent, now), []).append(row.uid)
+        for look_at, uids in looks.items():
+            self._store.rows_absent(uids, look_at)
+
     def _pace(self, result: PublishResult) -> None:
-        if result.waiting is None:
+        """A failure makes the next attempt wait; rows that are unconfirmed have times of their own to be looked for."""
+        if result.waiting in (None, Reason.UNCONFIRMED):
             self._failures = 0
             self._not_before = self._clock()
             return

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from watcher.model import Alert, LoggedStep, Reason, Row, UimonError
+from watcher.publish.claim import Move, Seen, decode_seen
 from watcher.publish.environment import server_environment
 from watcher.publish.process import Session
 from watcher.publish.run import RunFacts, RunRef, Writer
@@ -61,7 +62,7 @@ def _ask(
     with tempfile.TemporaryDirectory(prefix="uimon-") as temporary:
         place = Path(temporary) if directory is None else directory
         with Session(place, timeout, limits or Limits(), variables) as session:
-            session.send({"task": task, "ref": asdict(ref), **details})
+            session.send({"task": task, "ref": asdict(ref), "limits": asdict(limits or Limits()), **details})
             answer = session.receive()
             if answer is None:
                 raise _silence(session, timeout)
@@ -75,7 +76,8 @@ class WandbPublisher:
 
     `directory` is where sessions keep their files while they live (under the state directory), `timeout` the
     seconds after which a session is killed, whatever it is doing. `environ` (None: this process's) supplies the
-    credentials: `WANDB_API_KEY`, `WANDB_API_KEY_FILE`, or what `wandb login` left.
+    credentials: `WANDB_API_KEY`, `WANDB_API_KEY_FILE`, or what `wandb login` left. `on_left` hears in which state the
+    trainer has left its run, as soon as a session knows, before it writes.
     """
 
     def __init__(
@@ -85,11 +87,13 @@ class WandbPublisher:
         timeout: float = 240.0,
         limits: Limits | None = None,
         environ: Mapping[str, str] | None = None,
+        on_left: Callable[[str], None] | None = None,
     ) -> None:
         self._ref = ref
         self._directory = directory
         self._timeout = timeout
         self._limits = limits or Limits()
+        self._on_left = on_left
         self._environ = server_environment(os.environ if environ is None else environ, ref.server)
 
     def publish(self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: OnMark) -> PublishResult:
@@ -118,17 +122,48 @@ class WandbPublisher:
                 sentence = f"No W&B session could be started ({error.strerror}); it is tried again."
                 return PublishResult((), Reason.WANDB_UNREACHABLE, sentence)
             session.send(request)
-            answer = session.receive()
+            answer = self._receive(session)
             if answer is not None and answer["event"] == "mark":
                 _commit(answer, rows, on_mark)
                 session.send({"go": True})
-                answer = session.receive()
+                answer = self._receive(session)
                 if answer is None:
                     return PublishResult((), Reason.NOT_DELIVERED, _unproven(session, self._timeout))
             if answer is None:
                 silence = _silence(session, self._timeout)
                 return PublishResult((), silence.reason, silence.sentence)
         return decode_result(answer)
+
+    def _receive(self, session: Session) -> Message | None:
+        """The session's next line that is not a word on how the trainer has left its run."""
+        while (answer := session.receive()) is not None and answer["event"] == "left":
+            if self._on_left is not None:
+                self._on_left(answer["state"])
+        return answer
+
+    def move(self, move: Move) -> Seen | None:
+        """Make a move with the mark of who publishes into the run, and say what it is then; None where there is no run,
+        or W&B is not to be had.
+        """
+        try:
+            answer = _ask(
+                "claim", self._ref, self._timeout, self._directory, self._environ, self._limits, move=asdict(move)
+            )
+        except (UimonError, OSError):
+            return None
+        return decode_seen(answer)
+
+    def end(self, state: str, since: float) -> bool:
+        """End the trainer's run, where it is open, as `state`, W&B's word; where that is empty, as finished if its
+        trainer has left it since this moment of W&B's clock. True where it was ended, False also where W&B is not to be
+        had.
+        """
+        where = (self._ref, self._timeout, self._directory, self._environ, self._limits)
+        try:
+            answer = _ask("end", *where, state=state, since=since)
+        except (UimonError, OSError):
+            return False
+        return bool(answer["done"])
 
 
 def _commit(mark: Message, rows: Sequence[Row], on_mark: OnMark) -> None:

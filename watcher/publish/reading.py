@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -16,6 +17,7 @@ from wandb.apis.public.runs import RunNotFoundError
 from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
 from watcher.model import LoggedStep, Reason, Row, RowKind, UimonError
+from watcher.publish.proof import Look, Patience
 from watcher.publish.run import CLOUD, RunFacts, RunRef, Writer
 from watcher.publish.wire import LOGGED_STEPS, Limits
 
@@ -35,6 +37,9 @@ _OUTAGE_WORDS = (
 )
 
 _STEP, _LOSS, _RATE, _NORM = "train/global_step", "train/loss", "train/learning_rate", "train/grad_norm"
+
+FIRST_LINES = 50
+"""So many of a run's first lines are compared: a trainer that is not in shared mode loses its earliest ones."""
 
 FAILURES = (wandb.Error, WandbApiFailedError, TimeoutError)
 """The public API raises wandb-core's own error where it pages, and its own wrapping of it elsewhere."""
@@ -74,7 +79,8 @@ def facts_of(run: PublicRun | None) -> RunFacts:
         group=getattr(run, "group", None),
         history_lines=int(getattr(run, "historyLineCount", 0) or 0),
         silence=_silence(getattr(run, "heartbeat_at", None)),
-        begun=_moment(getattr(run, "created_at", None)),
+        begun=moment(getattr(run, "created_at", None)),
+        heartbeat=moment(getattr(run, "heartbeat_at", None)),
     )
 
 
@@ -117,7 +123,9 @@ def _number(told: object) -> float | None:
 
 
 def position_of(run: PublicRun | None) -> int:
-    """The smallest `_step` that a row logged from now on can get."""
+    """The smallest `_step` that a row logged from now on can get. W&B may have taken lines that it does not show yet:
+    then the row gets a greater one, which a search from here finds all the same.
+    """
     if run is None:
         return 0
     try:
@@ -126,40 +134,57 @@ def position_of(run: PublicRun | None) -> int:
         raise explain(error) from error
 
 
-def find_attempted(run: PublicRun | None, rows: Iterable[Row]) -> Counter[str]:
-    """How often the run holds each row that was attempted before."""
+def look(run: PublicRun | None, rows: Iterable[Row], now: float, patience: Patience) -> Look:
+    """What the run shows of the rows that were attempted before, from the first one's mark on; also by pages without
+    keys where that decides about one of them.
+    """
     attempted = [row for row in rows if row.mark is not None]
     marks = [row.mark for row in attempted if row.mark is not None]
     if run is None or not marks:
-        return Counter()
-    first = min(marks)
+        return Look(now, 0, {}, {})
+    end = position_of(run)
     # A trainer that was started again without resuming has begun the history anew.
-    return _find(run, attempted, first if first <= position_of(run) else 0)
+    start = min(marks) if min(marks) <= end else 0
+    keyed = _keyed(run, {row.kind for row in attempted}, start)
+    decided = any(row.sent and patience.is_over(row.sent, now) for row in attempted if not keyed[row.uid])
+    paged, lines = _paged(run, start) if decided else (None, 0)
+    return Look(now, start, keyed, paged, lines, end - 1)
 
 
 def survey(run: PublicRun | None) -> Counter[str]:
     """How often the run holds each of uimon's rows, by uid; reads the whole run."""
-    seen: Counter[str] = Counter()
-    if run is not None:
-        for kind in RowKind:
-            seen.update(_uids(run, kind, 0))
-    return seen
+    return Counter() if run is None else _keyed(run, RowKind, 0)
 
 
 def read_back(run: PublicRun, rows: Sequence[Row], position: int, limits: Limits) -> Counter[str]:
-    """How often the run holds each row, read until all are seen or `limits.polls` readings are done."""
+    """How often the run holds each of uimon's rows from `position` on, read until all of `rows` are seen or
+    `limits.polls` readings are done.
+    """
     seen: Counter[str] = Counter()
     for attempt in range(limits.polls):
         if attempt:
             time.sleep(limits.poll_pause)
         try:
-            seen = _find(run, rows, position)
+            seen = _keyed(run, {row.kind for row in rows}, position)
         except UimonError:
             # The rows are sent: an outage now means that nothing is proven yet, and the next reading may be.
             continue
         if all(seen[row.uid] for row in rows):
             break
     return seen
+
+
+def first_lines(run: PublicRun) -> Counter[str]:
+    """The lines of other writers among the first `FIRST_LINES` of the run, without their numbers."""
+    try:
+        lines = list(run.scan_history(max_step=FIRST_LINES, use_cache=False))
+    except FAILURES as error:
+        raise explain(error) from error
+    theirs = [line for line in lines if not any(f"{kind}/uid" in line for kind in RowKind)]
+    return Counter(
+        json.dumps({name: value for name, value in line.items() if name != "_step"}, sort_keys=True, default=repr)
+        for line in theirs
+    )
 
 
 def explain(error: Exception) -> UimonError:
@@ -182,23 +207,30 @@ def explain(error: Exception) -> UimonError:
     )
 
 
-def _find(run: PublicRun, rows: Iterable[Row], position: int) -> Counter[str]:
-    """How often the run holds each of `rows` at or after `position`: only those pages are read."""
-    wanted = {(row.kind, row.uid) for row in rows}
+def _keyed(run: PublicRun, kinds: Iterable[RowKind], position: int) -> Counter[str]:
+    """How often a scan by key shows each row of these kinds at or after `position`: only those pages are read."""
     seen: Counter[str] = Counter()
-    for kind in sorted({kind for kind, _ in wanted}):
-        seen.update(uid for uid in _uids(run, kind, position) if (kind, uid) in wanted)
+    for kind in sorted(kinds):
+        key = f"{kind}/uid"
+        try:
+            # The SDK's cache would show yesterday's history; a scan by key skips the trainer's rows.
+            seen.update(line[key] for line in run.scan_history(keys=[key], min_step=position, use_cache=False))
+        except FAILURES as error:
+            raise explain(error) from error
     return seen
 
 
-def _uids(run: PublicRun, kind: RowKind, position: int) -> list[str]:
-    """The uids of all rows of one kind at or after `position`."""
-    key = f"{kind}/uid"
+def _paged(run: PublicRun, position: int) -> tuple[Counter[str], int]:
+    """How often the pages without keys show each row at or after `position`, and how many lines they hold in all."""
+    seen: Counter[str] = Counter()
+    lines = 0
     try:
-        # The SDK's cache would show yesterday's history; a scan by key skips the trainer's rows.
-        return [line[key] for line in run.scan_history(keys=[key], min_step=position, use_cache=False)]
+        for line in run.scan_history(min_step=position, use_cache=False):
+            lines += 1
+            seen.update(line[key] for kind in RowKind if (key := f"{kind}/uid") in line)
     except FAILURES as error:
         raise explain(error) from error
+    return seen, lines
 
 
 def _writer(run: PublicRun) -> Writer:
@@ -211,14 +243,14 @@ def _writer(run: PublicRun) -> Writer:
 
 def _silence(heartbeat: object) -> float | None:
     """Seconds since a moment that W&B tells; None where it tells none that can be read."""
-    moment = _moment(heartbeat)
-    return None if moment is None else max(0.0, time.time() - moment)
+    at = moment(heartbeat)
+    return None if at is None else max(0.0, time.time() - at)
 
 
-def _moment(told: object) -> float | None:
+def moment(told: object) -> float | None:
     """A moment that W&B tells, in seconds since the epoch; None where it tells none that can be read."""
     try:
-        moment = datetime.fromisoformat(str(told))
+        at = datetime.fromisoformat(str(told))
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

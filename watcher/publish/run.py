@@ -125,7 +125,8 @@ class RunFacts:
 
     `state` is W&B's own word (running, finished, crashed, failed, killed), `path` is `entity/project/id`, `title` the
     name that people see, and `history_lines` counts the history lines that W&B shows. `silence`: seconds since the
-    last heartbeat, by W&B's clock and this machine's. `begun`: when the run began, in seconds since the epoch.
+    last heartbeat, by W&B's clock and this machine's. `begun`: when the run began, in seconds since the epoch;
+    `heartbeat`: when W&B last heard of it, by W&B's clock.
 
     A run that does not exist has `exists` False and nothing else, but what a search has found: `searched` is the
     `entity/project` in which it is not, `elsewhere` holds the paths of runs with its id in other projects, and `titled`
@@ -142,6 +143,7 @@ class RunFacts:
     history_lines: int = 0
     silence: float | None = None
     begun: float | None = None
+    heartbeat: float | None = None
     searched: str = ""
     elsewhere: tuple[str, ...] = ()
     titled: tuple[str, ...] = ()

@@ -13,10 +13,12 @@ import json
 import os
 import signal
 import sys
+import threading
 from dataclasses import asdict
 from typing import IO
 
 from watcher.model import Reason, UimonError
+from watcher.publish.claim import decode_move, encode_seen
 from watcher.publish.environment import key_from_file, redact
 from watcher.publish.run import RunRef
 from watcher.publish.wire import (
@@ -40,6 +42,7 @@ class Channel:
     def __init__(self) -> None:
         # The SDK and wandb-core print to descriptor 1: the channel keeps a private copy and gives them stderr.
         self._out: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._saying = threading.Lock()
         os.dup2(2, 1)
         self._in: IO[str] = os.fdopen(os.dup(0), "r", encoding="utf-8")
         null = os.open(os.devnull, os.O_RDONLY)
@@ -47,9 +50,10 @@ class Channel:
         os.close(null)
 
     def send(self, message: Message) -> None:
-        """Say one line to the parent."""
-        self._out.write(json.dumps(message) + "\n")
-        self._out.flush()
+        """Say one line to the parent; more than one thread may."""
+        with self._saying:
+            self._out.write(json.dumps(message) + "\n")
+            self._out.flush()
 
     def receive(self) -> Message | None:
         """The parent's next line; None where the parent is gone."""
@@ -60,6 +64,10 @@ class Channel:
         """Let the parent commit the mark; False where it did not, and then nothing may be logged."""
         self.send({"event": "mark", "position": position, "uids": uids})
         return bool((self.receive() or {}).get("go"))
+
+    def say_left(self, state: str) -> None:
+        """Tell the parent in which state the trainer has left its run: it is to know before the run is open again."""
+        self.send({"event": "left", "state": state})
 
 
 def die_with_parent(parent: int) -> None:
@@ -74,17 +82,23 @@ def die_with_parent(parent: int) -> None:
 
 def _serve(request: Message, channel: Channel) -> Message:
     # The SDK takes half a second to import, and only from here on is it needed.
-    from watcher.publish.client import inspect, logged_steps, publish
+    from watcher.publish.client import end, inspect, logged_steps, publish
+    from watcher.publish.own_run import contend
 
     ref = RunRef(**request["ref"])
     if request["task"] == "inspect":
         return {"event": "facts", **asdict(inspect(ref, search=request["search"]))}
     if request["task"] == "steps":
         return encode_steps(logged_steps(ref))
+    if request["task"] == "claim":
+        return encode_seen(contend(ref, decode_move(request["move"])))
+    if request["task"] == "end":
+        done = end(ref, request["state"], request["since"], Limits(**request["limits"]))
+        return {"event": "end", "done": done}
     rows = [decode_row(row) for row in request["rows"]]
     alerts = [decode_alert(alert) for alert in request["alerts"]]
     order = decode_order(request["order"])
-    return publish(ref, rows, alerts, order, Limits(**request["limits"]), channel.commit_mark)
+    return publish(ref, rows, alerts, order, Limits(**request["limits"]), channel)
 
 
 def main() -> int:

@@ -1,9 +1,11 @@
 """What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
 
-    parent  → {"task": "inspect" | "steps" | "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
+    parent  → {"task": "inspect" | "steps" | "claim" | "end", "ref": …, "limits": …, …}
+            | {"task": "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
     session → {"event": "mark", "position": N, "uids": […]}     only before something is logged
     parent  → {"go": true}                                       after the mark was committed
-    session → {"event": "facts" | "steps" | "published" | "error", …}   the last line
+    session → {"event": "left", "state": …}                    its trainer has left the run; at any time
+    session → {"event": "facts" | "steps" | "claim" | "end" | "published" | "error", …}   the last line
 
 Plain data only; neither side trusts the other with code, and no credential is ever among it.
 """
@@ -14,8 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from watcher.model import Alert, AlertLevel, LoggedStep, Reason, Row, RowKind, Table, Target
+from watcher.model import Alert, AlertLevel, LoggedStep, Reason, Row, RowKind, Sending, Table, Target
 from watcher.publish.joining import Mode
+from watcher.publish.proof import Patience
 
 Message: TypeAlias = dict[str, Any]
 
@@ -27,8 +30,17 @@ LOGGED_STEPS = 20_000
 class Order:
     """Where rows are to go, and what is known of it: `mode` is the user's word for how the trainer's run may be
     joined, `settled` is True where that run has ended, and was seen ended for long enough. `survey` asks which rows
-    of uimon's are there already, which somebody who has lost the ledger does not know. `ended` is the state in which
-    the trainer left the run, where a session that was killed has opened it again since.
+    of uimon's are there already, which somebody who has lost the ledger does not know; `hold`: where there are some,
+    those that it does not find may still be on their way, and are not sent. `ended` is the state in which the trainer
+    left the run, where a session that was killed has opened it again since.
+
+    `claim` is the id of the uimon that asks (empty: nobody else can be at the run), whose mark has to be the one that
+    `claim` of this package is about; `claim_within` its seconds for writing one. `look` asks only which of the rows are
+    in the run, and nothing is written.
+
+    `now` is the parent's clock (`proof.steady_clock`), by which the rows' sendings are judged with `patience`. `check`:
+    whether the trainer's first rows are still there after the run was joined is to be told. `spoiled`: they were not,
+    once.
     """
 
     target: Target = Target.RUN
@@ -36,15 +48,23 @@ class Order:
     settled: bool = False
     survey: bool = False
     ended: str = ""
+    hold: bool = False
+    now: float = 0.0
+    patience: Patience = field(default_factory=Patience)
+    check: bool = False
+    spoiled: bool = False
+    claim: str = ""
+    claim_within: float = 10.0
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a session tries. All times in seconds.
 
-    `retries` of each request, with pauses of `wait_min` to `wait_max`; `request`: one HTTP request; `init`:
-    joining the run; `polls` readings of the run's history, `poll_pause` apart, until the rows are seen.
-    The SDK's own defaults retry for days, in which nothing would be said.
+    `retries` of each request that may be made twice, with pauses of `wait_min` to `wait_max`; `request`: one HTTP
+    request; `init`: joining the run; `polls` readings of the run's history, `poll_pause` apart, until the rows are
+    seen. The SDK's own defaults retry for days, in which nothing would be said.
     """
 
     retries: int = 4
@@ -61,9 +81,12 @@ class PublishResult:
     """What became of a batch.
 
     `delivered`: the uids that were read back from the run. `waiting`: why the others were not, None where all
-    were; `detail` says it in one sentence. `copies`: how often the run holds each row that it holds more than once.
-    `alerted`: the keys of the alerts that were raised. `found`: with an order to survey, the uids of all rows that
-    were there before.
+    were; `detail` says it in one sentence. `absent`: those that may be in the run and that it does not show. `unsent`:
+    those of which the session knows that W&B has not got them. `copies`: how often the run holds each row that it holds
+    more than once. `alerted`: the keys of the alerts that were raised. `found`: with an order to survey, the uids of
+    all rows that were there before; None where some may not have shown yet. `first_rows`: with an order to check,
+    whether the trainer's first rows are still there; None where there is nothing to compare yet. `claimed`: the claim
+    was this uimon's.
     """
 
     delivered: tuple[str, ...]
@@ -73,6 +96,10 @@ class PublishResult:
     copies: Mapping[str, int] = field(default_factory=dict)
     alerted: tuple[str, ...] = ()
     found: tuple[str, ...] | None = None
+    absent: tuple[str, ...] = ()
+    unsent: tuple[str, ...] = ()
+    first_rows: bool | None = None
+    claimed: bool = False
 
 
 def encode_row(row: Row) -> Message:
@@ -91,6 +118,7 @@ def decode_row(data: Mapping[str, Any]) -> Row:
         table=None if table is None else Table(tuple(table["columns"]), tuple(tuple(row) for row in table["rows"])),
         mark=data["mark"],
         attempts=data["attempts"],
+        sent=None if data["sent"] is None else Sending(**data["sent"]),
     )
 
 
@@ -101,7 +129,8 @@ def decode_alert(data: Mapping[str, Any]) -> Alert:
 
 def decode_order(data: Mapping[str, Any]) -> Order:
     """The order that `asdict` made plain."""
-    return Order(Target(data["target"]), data["mode"], data["settled"], data["survey"], data["ended"])
+    patience = Patience(tuple(data["patience"]["pauses"]), data["patience"]["looks"])
+    return Order(**{**data, "target": Target(data["target"]), "patience": patience})
 
 
 def encode_steps(steps: Sequence[LoggedStep]) -> Message:
@@ -119,39 +148,16 @@ def error_message(reason: Reason, sentence: str, url: str | None = None) -> Mess
     return {"event": "error", "reason": reason.value, "sentence": sentence, "url": url}
 
 
-def published_message(
-    delivered: Sequence[str],
-    copies: Mapping[str, int],
-    alerted: Sequence[str],
-    found: Sequence[str] | None,
-    url: str | None,
-    waiting: Reason | None,
-    detail: str,
-) -> Message:
+def published_message(result: PublishResult) -> Message:
     """The session's last line after a publication."""
-    return {
-        "event": "published",
-        "delivered": list(delivered),
-        "copies": dict(copies),
-        "alerted": list(alerted),
-        "found": None if found is None else list(found),
-        "url": url,
-        "waiting": None if waiting is None else waiting.value,
-        "detail": detail,
-    }
+    return {"event": "published", **asdict(result)}
 
 
 def decode_result(message: Mapping[str, Any]) -> PublishResult:
     """A `published` or `error` message as the result it stands for."""
     if message["event"] == "error":
         return PublishResult((), Reason(message["reason"]), message["sentence"], message.get("url"))
-    waiting = message["waiting"]
-    return PublishResult(
-        delivered=tuple(message["delivered"]),
-        waiting=None if waiting is None else Reason(waiting),
-        detail=message["detail"],
-        url=message["url"],
-        copies=message["copies"],
-        alerted=tuple(message["alerted"]),
-        found=None if message["found"] is None else tuple(message["found"]),
-    )
+    plain: Message = {name: tuple(part) if isinstance(part, list) else part for name, part in message.items()}
+    del plain["event"]
+    plain["waiting"] = plain["waiting"] and Reason(plain["waiting"])
+    return PublishResult(**plain)

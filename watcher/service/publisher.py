@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from watcher.board import Board
 from watcher.ledger import Ledger
 from watcher.model import Reason, Target
+from watcher.publish.claim import Claim
 from watcher.publish.outbox import Outbox, OutboxReport
+from watcher.service.run_end import RunEnd
 from watcher.service.run_watch import RunWatch, is_default
 from watcher.service.signals import Signals, log
 
 # Waiting longer at the exit does not help against these.
 _NOT_BY_WAITING = frozenset({Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED})
 _TICK = 1.0
-ENDED_AS = "ended as"
-"""The ledger's name for the state in which the trainer left its run, kept while a session has it open."""
+FIRST_ROWS = "first rows"
+"""The ledger's name for what became of the trainer's first rows when uimon joined its run: `KEPT` or `LOST`."""
+KEPT, LOST = "kept", "lost"
+_SAY_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,14 @@ class Outboxes:
 
     run: Outbox
     companion: Outbox
+    claim: Claim | None = None
+    """That of this uimon among others on the run; None where there can be no other."""
+    end: Callable[[str, float], bool] | None = None
+    """Ends an open run as its trainer has left it, as `RunEnd` has it; None where no run is."""
 
 
 class Publisher:
-    """Empties the outbox while the service lives; at the end until it is empty, stuck, or out of time.
+    """Empties the outbox while the service lives; at the end until it is empty, or does not get on for too long.
 
     `outboxes` is None where nothing is logged.
     """
@@ -52,10 +60,13 @@ class Publisher:
         self._board = board
         self._sleep = sleep
         self._finishing = threading.Event()
+        self._within = 0.0
         self._deadline = float("inf")
+        self._said_at = float("-inf")
         self._hasty = False
         self._said: dict[Target, Reason | None] = {}
         self._companion_said = False
+        self._end = RunEnd(ledger, outboxes.end if outboxes else None)
 
     @property
     def deferred(self) -> bool:
@@ -63,21 +74,28 @@ class Publisher:
         return self._said.get(Target.RUN) is Reason.DEFERRED
 
     def finish(self, within: float, *, hasty: bool = False) -> None:
-        """Nothing more will become due: deliver what there is `within` so many seconds, then return.
+        """Nothing more will become due: deliver what there is, until for so many seconds nothing gets on.
 
-        `hasty`: the process will be killed soon after.
+        `hasty`: the process will be killed soon after, whatever gets on.
         """
         self._hasty = hasty
+        self._within = within
         self._deadline = self._signals.clock() + within
         self._finishing.set()
         self._signals.due.set()
 
+    @property
+    def seconds_left(self) -> float:
+        """Until when the last attempts may go on as it looks now, in seconds; it grows with all that gets on."""
+        return self._deadline - self._signals.clock()
+
     def deliver(self, within: float) -> None:
-        """Deliver what is due now `within` so many seconds, where nothing else is to be done."""
+        """Deliver what is due now, until `within` so many seconds nothing gets on, where nothing else is to be done."""
         if self._outboxes is not None:
             self._look(now=True)
             self.finish(within)
             self._drain(self._outboxes)
+            self._leave(self._outboxes)
 
     def run(self) -> None:
         """Publish until `finish()` was called; then until the outbox is empty, stuck, or out of time."""
@@ -86,33 +104,38 @@ class Publisher:
         while not self._finishing.is_set():
             self._look()
             self._step(self._outboxes)
+            if self._outboxes.claim is not None:
+                self._outboxes.claim.tend()
             self._signals.due.wait(_TICK)
             self._signals.due.clear()
         self._drain(self._outboxes)
+        self._leave(self._outboxes)
 
     def _look(self, *, now: bool = False) -> None:
         """Ask W&B how the run is, now and then; what lies in a run that a default-mode trainer goes on with is no
         longer certain to be there.
         """
         facts = self._watch.look(now=now)
+        self._end.look(facts)
         if is_default(facts) and (doubted := self._ledger.outbox().doubt()):
             log.warning("The run goes on in W&B's default mode; %d rows in it are looked for again later.", doubted)
 
     def _step(self, outboxes: Outboxes) -> None:
         """One batch into the run, or into its companion, where something is due and the time has come."""
-        if outboxes.run.next_attempt_in <= 0 and not outboxes.run.empty:
+        if outboxes.run.ready:
             self._publish(outboxes.run, Target.RUN)
         if self.deferred:
             self._ledger.outbox(Target.COMPANION).add_undelivered(Target.RUN)
-            if outboxes.companion.next_attempt_in <= 0 and not outboxes.companion.empty:
+            if outboxes.companion.ready:
                 self._publish(outboxes.companion, Target.COMPANION)
 
     def _drain(self, outboxes: Outboxes) -> None:
         """The last attempts: at once, whatever the pause after the last failure was."""
-        outboxes.companion.retry_now()
+        outboxes.companion.hurry()
         if self.deferred and self._hasty:
             # No time for a session that opens an ended run and has to close it again.
             return
+        outboxes.run.hurry()
         while not outboxes.run.empty:
             if self.deferred:
                 self._look(now=True)
@@ -123,33 +146,70 @@ class Publisher:
                 return
             self._sleep(pause)
 
+    def _leave(self, outboxes: Outboxes) -> None:
+        """Leave the run as its trainer has, and let another uimon publish at once, unless it could not see yet what was
+        sent, and would send it again.
+        """
+        if not self._hasty:
+            # One that a session has just ended again, or that lives, is in no doubt.
+            self._look(now=True)
+            self._end.end()
+        unseen = sum(self._ledger.outbox(target).unconfirmed()[0] for target in Target)
+        if outboxes.claim is not None and not unseen:
+            outboxes.claim.release()
+
     def _worth_waiting(self, outboxes: Outboxes) -> float | None:
         """Seconds after which the run may take what is due; None where waiting does not help."""
         reason = self._said.get(Target.RUN)
         if reason is Reason.DEFERRED:
             settles_in = self._watch.settles_in
             return None if settles_in is None else max(settles_in, _TICK)
-        return None if reason in _NOT_BY_WAITING else outboxes.run.next_attempt_in
+        if reason in _NOT_BY_WAITING:
+            return None
+        # Unconfirmed rows have times of their own to be looked for.
+        return outboxes.run.next_attempt_in if outboxes.run.ready else max(outboxes.run.next_attempt_in, _TICK)
 
     def _publish(self, outbox: Outbox, target: Target) -> None:
         self._board.update(publishing=True)
         report = self._step_into_the_run(outbox) if target is Target.RUN else outbox.step()
-        due = sum(count for count, _ in self._ledger.outbox().counts().values())
-        self._board.update(publishing=False, due=due)
+        counts = self._ledger.outbox().counts().values()
+        self._board.update(publishing=False, due=sum(due for due, _ in counts))
         if target is Target.RUN:
             self._board.update(waiting=report.waiting)
             if report.url:
                 self._board.update(url=report.url)
         self._say(report, target)
+        if target is Target.RUN:
+            self._note_first_rows(report)
+            self._note_progress(report, sum(sent for _, sent in counts), sum(map(sum, counts)))
+
+    def _note_progress(self, report: OutboxReport, delivered: int, known: int) -> None:
+        """What gets on puts off the end of the last attempts; how far it is, is said now and then while much is due."""
+        if not report.moved:
+            return
+        now = self._signals.clock()
+        if self._finishing.is_set() and not self._hasty:
+            self._deadline = now + self._within
+        if delivered < known and now - self._said_at >= _SAY_EVERY:
+            self._said_at = now
+            log.info("%d of %d rows are in the run.", delivered, known)
+
+    def _note_first_rows(self, report: OutboxReport) -> None:
+        """The trainer's first rows are looked at once, after the run was joined for the first time."""
+        if report.first_rows is None:
+            return
+        self._ledger.remember(FIRST_ROWS, KEPT if report.first_rows else LOST)
+        if not report.first_rows:
+            log.error(
+                "Rows that the trainer had logged first are gone from its run after uimon had joined it, as W&B has it "
+                "for a trainer that is not in shared mode: uimon does not join this run again before it has ended, and "
+                "shows its rows in a companion run. Start the trainer with WANDB_MODE=shared."
+            )
 
     def _step_into_the_run(self, outbox: Outbox) -> OutboxReport:
-        """A session opens a run that has ended; killed, it leaves one whose state no longer tells how it had ended."""
-        before = self._ledger.recall(ENDED_AS) or ""
-        self._ledger.remember(ENDED_AS, before or self._watch.ended_state or "")
-        report = outbox.step()
-        # Deferred, nothing was opened, and what a killed session left open still is.
-        self._ledger.remember(ENDED_AS, before if report.waiting is Reason.DEFERRED else "")
-        return report
+        """A session opens the run; killed, it leaves one whose state no longer tells how it had ended."""
+        self._end.opening(self._watch.heartbeat, self._watch.ended_state)
+        return outbox.step()
 
     def _say(self, report: OutboxReport, target: Target) -> None:
         """Say why rows wait once, not at each attempt."""

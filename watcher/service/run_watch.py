@@ -35,6 +35,8 @@ class RunWatch:
         self.ended_state: str | None = None
         self.begun: float | None = None
         """When the run began at W&B, in seconds since the epoch; None while that is not known."""
+        self.heartbeat: float | None = None
+        """When W&B last heard of it, by W&B's clock; None while that is not known."""
         self.missing = False
         """True where W&B was asked, and had no such run (yet)."""
         self.asked = threading.Event()
@@ -46,7 +48,7 @@ class RunWatch:
             return None
         found = self._facts()
         if found is not None:
-            self.begun, self.missing = found.begun, not found.exists
+            self.begun, self.heartbeat, self.missing = found.begun, found.heartbeat, not found.exists
         self.asked.set()
         self._next_look = self._clock() + _INTERVAL
         if found is None or not found.exists:

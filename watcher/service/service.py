@@ -177,7 +177,9 @@ class Service:
         self._join(warner, spare + patience)
         # Only now nothing new can become due, so an empty outbox means that all is delivered.
         self._publisher.finish(drain, hasty=self._asked_to_stop)
-        self._join(publisher, drain + patience)
+        # How long it takes is a matter of what there is to deliver; how long without getting on, is not.
+        while publisher.is_alive() and (left := self._publisher.seconds_left + patience) > 0:
+            self._join(publisher, left)
         if self._failure is not None:
             raise self._failure
 

@@ -8,7 +8,8 @@ Not covered: parquet exports, sweeps, launch, artifacts beyond storing them, use
 """
 
 from watcher.demo.standin.faults import Fault, FaultKind
+from watcher.demo.standin.lag import ReadLag
 from watcher.demo.standin.operations import ENTITY
 from watcher.demo.standin.server import DUMMY_KEY, Standin, standin_environment
 
-__all__ = ["DUMMY_KEY", "ENTITY", "Fault", "FaultKind", "Standin", "standin_environment"]
+__all__ = ["DUMMY_KEY", "ENTITY", "Fault", "FaultKind", "ReadLag", "Standin", "standin_environment"]

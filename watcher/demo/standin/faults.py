@@ -1,20 +1,41 @@
-"""Faults that a test asks the stand-in to commit: a bad status, a dropped connection, a lost answer, a delay."""
+"""Faults that a test asks the stand-in to commit: a bad status, a dropped connection, an answer that is
+lost, late or doubled, a request that is applied twice.
+"""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. `LOSE` applies the request and then drops the answer; `DROP` applies nothing."""
+    """What goes wrong.
+
+    `STATUS` refuses the request and `DROP` closes the connection, both without applying it. `DELAY` serves it late.
+    The others apply it: `LOSE` closes the connection instead of answering, `LATE` answers late, `ECHO` sends the answer
+    twice, and `REPEAT` applies the request twice, as a proxy does that got no answer and tries again, and answers once.
+    """
 
     STATUS = "status"
     DROP = "drop"
     LOSE = "lose"
     DELAY = "delay"
+    LATE = "late"
+    ECHO = "echo"
+    REPEAT = "repeat"
+
+    @property
+    def applies(self) -> bool:
+        """Whether the request is applied."""
+        return self not in (FaultKind.STATUS, FaultKind.DROP)
+
+    @property
+    def answers(self) -> bool:
+        """Whether its own answer is sent."""
+        return self.applies and self is not FaultKind.LOSE
 
 
 @dataclass(slots=True)
@@ -23,8 +44,9 @@ class Fault:
 
     `match` is a substring of `METHOD /path Operation` (the GraphQL operation's name, empty elsewhere), such as
     `UpsertBucket` or `/file_stream`; empty matches everything but the admin endpoints. `status` is the HTTP
-    status that `STATUS` answers, `delay` the seconds that `DELAY` waits before it serves the request.
-    `body`, where given, must occur in the request's body too, such as a column of a history line.
+    status that `STATUS` answers, `delay` the seconds that `DELAY` and `LATE` wait, to which up to `spread` more are
+    added at random. `body`, where given, must occur in the request's body too, such as a column of a history line.
+    `chance`: the share of the matching requests that are hit, drawn with `seed`.
     """
 
     match: str = ""
@@ -33,9 +55,21 @@ class Fault:
     times: int | None = None
     seconds: float | None = None
     delay: float = 0.0
+    spread: float = 0.0
     body: str = ""
+    chance: float = 1.0
+    seed: int = 0
     used: int = 0
     started: float | None = None
+    _random: random.Random = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    @property
+    def wait(self) -> float:
+        """The seconds that this request waits; drawn anew each time."""
+        return self.delay + self.spread * self._random.random()
 
     def takes(self, request: str, body: bytes, now: float) -> bool:
         """Whether this fault hits the request; counts it if so."""
@@ -46,6 +80,8 @@ class Fault:
         if self.started is None:
             self.started = now
         if self.seconds is not None and now - self.started > self.seconds:
+            return False
+        if self.chance < 1 and self._random.random() >= self.chance:
             return False
         self.used += 1
         return True

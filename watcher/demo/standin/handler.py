@@ -11,12 +11,14 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from watcher.demo.standin.faults import Fault, FaultKind, Faults
+from watcher.demo.standin.lag import ReadLag
 from watcher.demo.standin.operations import Operations, UnknownOperationError, operation_name
 from watcher.demo.standin.page import missing_page, run_page, runs_page
 from watcher.demo.standin.store import JsonObject, RunRecord, Store
@@ -107,18 +109,28 @@ class Handler(BaseHTTPRequestHandler):
         query: JsonObject = json.loads(body) if path == "/graphql" and body else {}
         operation = operation_name(query.get("query", ""), query.get("operationName")) if query else ""
         fault = self._pick_fault(f"{self.command} {path} {operation}", body)
-        if fault is not None and fault.kind is FaultKind.STATUS:
+        if fault is None:
+            self._answer(*self._route(path, body, query, operation))
+        elif fault.kind is FaultKind.STATUS:
             self._answer_json(fault.status, {"error": "fault injected"})
+        else:
+            self._commit(fault, lambda: self._route(path, body, query, operation))
+
+    def _commit(self, fault: Fault, route: Callable[[], tuple[int, str, bytes]]) -> None:
+        """Serve a request as the fault has it."""
+        if fault.kind is FaultKind.DELAY:
+            time.sleep(fault.wait)
+        answer = route() if fault.kind.applies else None
+        if fault.kind is FaultKind.REPEAT:
+            route()
+        if answer is None or not fault.kind.answers:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
             return
-        if fault is not None and fault.kind is FaultKind.DELAY:
-            time.sleep(fault.delay)
-        if fault is None or fault.kind is not FaultKind.DROP:
-            answer = self._route(path, body, query, operation)
-            if fault is None or fault.kind is FaultKind.DELAY:
-                self._answer(*answer)
-                return
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        if fault.kind is FaultKind.LATE:
+            time.sleep(fault.wait)
+        for _ in range(2 if fault.kind is FaultKind.ECHO else 1):
+            self._answer(*answer)
 
     def _pick_fault(self, request: str, body: bytes) -> Fault | None:
         with self.shared.lock:
@@ -164,6 +176,8 @@ class Handler(BaseHTTPRequestHandler):
             entity, project, name, file = found.groups()
             run = self.shared.store.find(entity, project, name)
             files = None if run is None else run.files
+            if run is not None and self.command == "PUT":
+                run.uploaded[file] = self.shared.store.clock()
         elif found := _STORAGE_ARTIFACT.match(path):
             artifact_id, file = found.groups()
             artifact = self.shared.store.artifacts.get(artifact_id)
@@ -207,7 +221,9 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def _admin(self, command: str, body: bytes) -> JsonObject:
-        """One admin command: `state` (GET), `faults` (POST one, DELETE all), `run` (set a state), `read_lag`."""
+        """One admin command: `state` (GET), `faults` (POST one, DELETE all), `run` (set a state), `read_lag`
+        (`seconds`, or the fields of a `ReadLag`).
+        """
         shared = self.shared
         if self.command == "GET" and command == "state":
             rows = parse_qs(urlsplit(self.path).query).get("rows", ["1"])[0] != "0"
@@ -221,7 +237,8 @@ class Handler(BaseHTTPRequestHandler):
             elif command == "run":
                 shared.store.runs[wanted["path"]].become(wanted["state"], shared.store.clock())
             elif command == "read_lag":
-                shared.store.read_lag = float(wanted["seconds"])
+                seconds = wanted.pop("seconds", None)
+                shared.store.read_lag = ReadLag(**wanted) if seconds is None else ReadLag.of(float(seconds))
             else:
                 return {"error": f"no admin command {command!r}"}
         return {"ok": True}

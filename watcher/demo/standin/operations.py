@@ -138,7 +138,7 @@ class Operations:
         if variables.get("config"):
             run.config = json.loads(variables["config"])
         if variables.get("summaryMetrics"):
-            run.summary = json.loads(variables["summaryMetrics"])
+            self._store.summarize(run, json.loads(variables["summaryMetrics"]))
         run.display_name = variables.get("displayName") or variables.get("display_name") or run.display_name
         for key in ("tags", "notes", "groupName", "jobType", "host", "program"):
             if variables.get(key):
@@ -226,7 +226,7 @@ class Operations:
             "displayName": run.display_name,
             "state": run.state,
             "config": json.dumps(run.config),
-            "summaryMetrics": json.dumps(run.summary),
+            "summaryMetrics": json.dumps(self._store.shown_summary(run)),
             "systemMetrics": "{}",
             "historyLineCount": self._store.visible(run),
             "historyKeys": {"lastStep": self._store.visible_last_step(run), "sets": [], "keys": keys},
@@ -302,7 +302,7 @@ class Operations:
         url = self._file_url(run, name)
         size = len(run.files[name])
         node = {"id": f"{run.storage_id}/{name}", "name": name, "url": url, "directUrl": url, "sizeBytes": size}
-        return {**node, "mimetype": "application/octet-stream", "updatedAt": _iso(run.heartbeat), "md5": ""}
+        return {**node, "mimetype": "application/octet-stream", "updatedAt": _iso(run.uploaded.get(name, 0)), "md5": ""}
 
 
 _LAST_PAGE: JsonObject = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}

@@ -11,6 +11,7 @@ from typing import Self
 
 from watcher.demo.standin.faults import Fault
 from watcher.demo.standin.handler import Handler, Shared
+from watcher.demo.standin.lag import ReadLag
 from watcher.demo.standin.operations import Operations
 from watcher.demo.standin.store import JsonObject, Store
 
@@ -103,10 +104,10 @@ class Standin:
         with self.shared.lock:
             self.store.runs[path].become(state, self.store.clock())
 
-    def set_read_lag(self, seconds: float) -> None:
-        """Show history lines to readers only `seconds` after they arrived."""
+    def set_read_lag(self, lag: ReadLag | float) -> None:
+        """Show readers what was written only after `lag`, in seconds where it is a number."""
         with self.shared.lock:
-            self.store.read_lag = seconds
+            self.store.read_lag = lag if isinstance(lag, ReadLag) else ReadLag.of(lag)
 
 
 def standin_environment(url: str, directory: Path) -> dict[str, str]:

@@ -11,11 +11,14 @@ Everything is in memory. Nothing here does input or output.
 from __future__ import annotations
 
 import json
+import random
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from watcher.demo.standin.lag import ReadLag
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -47,7 +50,9 @@ class Alert:
 
 @dataclass(slots=True)
 class RunRecord:
-    """One run. `history` and `arrived` (seconds of the store's clock) run in parallel, one entry a line."""
+    """One run. `history`, `arrived` (seconds of the store's clock) and `chances` (of the read lag) run in parallel, one
+    entry a line. `summaries`: the latest summaries with the same two, until the next is shown; `summary` is the last.
+    """
 
     entity: str
     project: str
@@ -62,10 +67,13 @@ class RunRecord:
     summary: JsonObject = field(default_factory=dict)
     history: list[JsonObject] = field(default_factory=list)
     arrived: list[float] = field(default_factory=list)
+    chances: list[float] = field(default_factory=list)
+    summaries: list[tuple[float, float, JsonObject]] = field(default_factory=list)
     history_keys: set[str] = field(default_factory=set)
     events: list[str] = field(default_factory=list)
     logs: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    uploaded: dict[str, float] = field(default_factory=dict)
     states: list[tuple[float, str]] = field(default_factory=list)
     heartbeat: float = 0.0
     ordered: bool = True
@@ -90,12 +98,24 @@ class Store:
         """`heartbeat_limit`: seconds without a post after which a running run reads as `crashed`; None: never."""
         self.clock = clock
         self.heartbeat_limit = heartbeat_limit
-        self.read_lag = 0.0
+        self._lag = ReadLag()
+        self._chance = random.Random(0)
         self.runs: dict[str, RunRecord] = {}
         self.alerts: list[Alert] = []
         self.clobbered: list[Clobbered] = []
         self.artifacts: dict[str, JsonObject] = {}
         self.client_ids: dict[str, str] = {}
+
+    @property
+    def read_lag(self) -> ReadLag:
+        """How late readers see what was written."""
+        return self._lag
+
+    @read_lag.setter
+    def read_lag(self, lag: ReadLag) -> None:
+        """Applies to what is there already, too; the moments of later lines are drawn with its seed."""
+        self._lag = lag
+        self._chance = random.Random(lag.seed)
 
     def find(self, entity: str, project: str, name: str) -> RunRecord | None:
         """The run, after its heartbeat was judged; None where there is none."""
@@ -140,7 +160,7 @@ class Store:
                 self._add_history(run, offset, [json.loads(line) for line in content], shared=shared)
             elif name == SUMMARY_FILE:
                 for line in content:
-                    run.summary = json.loads(line)
+                    self.summarize(run, json.loads(line))
             elif name == EVENTS_FILE:
                 run.events.extend(content)
             else:
@@ -159,18 +179,40 @@ class Store:
             if all(key in row for key in keys):
                 yield {key: row[key] for key in keys} if keys else row
 
+    def summarize(self, run: RunRecord, summary: JsonObject) -> None:
+        """Replace the run's summary."""
+        now = self.clock()
+        shown = [at for at, entry in enumerate(run.summaries) if self._is_shown(*entry[:2], now)]
+        # What readers see until this one is shown stays, and what is still to be shown.
+        run.summaries = [*run.summaries[shown[-1] if shown else 0 :], (now, self._chance.random(), summary)]
+        run.summary = summary
+
+    def shown_summary(self, run: RunRecord) -> JsonObject:
+        """The summary that a reader sees."""
+        if not self._lag.summary or not run.summaries:
+            return run.summary
+        now = self.clock()
+        return next((kept for taken, chance, kept in reversed(run.summaries) if self._is_shown(taken, chance, now)), {})
+
     def visible(self, run: RunRecord) -> int:
-        """How many history lines a reader sees: those that arrived at least `read_lag` seconds ago."""
-        if self.read_lag <= 0:
-            return len(run.history)
-        return bisect_right(run.arrived, self.clock() - self.read_lag)
+        """How many history lines a reader is told that there are."""
+        return sum(1 for _ in self._shown(run)) if self._lag.counts else len(run.history)
 
     def visible_last_step(self, run: RunRecord) -> int:
-        """The `_step` of the newest visible line, -1 where there is none."""
-        count = self.visible(run)
-        if count == len(run.history):
+        """The `_step` of the newest line that a reader is told of, -1 where there is none."""
+        if self._lag.most <= 0 or not self._lag.counts:
             return run.last_step
-        return max((int(row["_step"]) for row in run.history[:count]), default=-1)
+        return max((int(run.history[index]["_step"]) for index in self._shown(run)), default=-1)
+
+    def _shown(self, run: RunRecord) -> Iterator[int]:
+        """The lines that a reader sees."""
+        now = self.clock()
+        for index in range(len(run.history)):
+            if self._is_shown(run.arrived[index], run.chances[index], now):
+                yield index
+
+    def _is_shown(self, taken: float, chance: float, now: float) -> bool:
+        return self._lag.most <= 0 or self._lag.shown_at(taken, chance) <= now
 
     def _add_history(self, run: RunRecord, offset: int, rows: list[JsonObject], *, shared: bool) -> None:
         for place, row in enumerate(rows, start=offset):
@@ -188,6 +230,7 @@ class Store:
         run.last_step = max(run.last_step, step)
         run.history.append(row)
         run.arrived.append(self.clock())
+        run.chances.append(self._chance.random())
 
     def _overwrite(self, run: RunRecord, place: int, row: JsonObject) -> None:
         lost = run.history[place]
@@ -196,17 +239,21 @@ class Store:
             return
         self.clobbered.append(Clobbered(run.path, place, lost, row))
         run.history[place] = row
+        run.arrived[place], run.chances[place] = self.clock(), self._chance.random()
         run.ordered = False
         run.last_step = max(run.last_step, int(row.get("_step", -1)))
 
     def _range(self, run: RunRecord, low: int, high: int) -> Iterator[int]:
-        count = self.visible(run)
+        """The visible lines of these steps; found without looking at the others where steps are in order."""
+        first, last, now = 0, len(run.history), self.clock()
         if run.ordered:
-            first = bisect_left(run.history, low, 0, count, key=lambda row: int(row["_step"]))
-            last = bisect_left(run.history, high, first, count, key=lambda row: int(row["_step"]))
-            yield from range(first, last)
-            return
-        yield from (index for index in range(count) if low <= int(run.history[index].get("_step", -1)) < high)
+            first = bisect_left(run.history, low, key=lambda row: int(row["_step"]))
+            last = bisect_left(run.history, high, first, key=lambda row: int(row["_step"]))
+        for index in range(first, last):
+            if low <= int(run.history[index].get("_step", -1)) < high and self._is_shown(
+                run.arrived[index], run.chances[index], now
+            ):
+                yield index
 
     def _judge_heartbeat(self, run: RunRecord) -> None:
         now = self.clock()

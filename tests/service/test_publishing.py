@@ -1,0 +1,140 @@
+"""The publisher: how long the last attempts go on, what is said meanwhile, and a run that joining has spoiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.publish.conftest import train_row
+from watcher.board import Board
+from watcher.commands.watch import say_undelivered
+from watcher.ledger import Ledger
+from watcher.model import Alert, Reason, Row, Target
+from watcher.publish import Order, Outbox, PublishResult, RunFacts, Settling
+from watcher.publish.run import Writer
+from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes, Publisher
+from watcher.service.run_watch import RunWatch
+from watcher.service.signals import Signals
+
+
+@dataclass
+class Clock:
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class SlowTracker:
+    """Each session takes `seconds`; of what it is sent, it shows all rows, or none where it `lags`."""
+
+    clock: Clock
+    seconds: float
+    lags: bool = False
+    first_rows: bool | None = None
+    sessions: list[Order] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+
+    def publish(
+        self,
+        rows: Sequence[Row],
+        alerts: Sequence[Alert],
+        order: Order,
+        on_mark: Callable[[Sequence[str], int], None],
+    ) -> PublishResult:
+        assert not alerts
+        self.sessions.append(order)
+        if order.spoiled and order.target is Target.RUN:
+            return PublishResult((), Reason.DEFERRED, "it was spoiled")
+        uids = [row.uid for row in rows]
+        if due := [row.uid for row in rows if row.sent is None]:
+            on_mark(due, len(self.taken))
+            self.taken += due
+            self.clock.now += self.seconds
+        if self.lags:
+            return PublishResult((), Reason.UNCONFIRMED, absent=tuple(uids))
+        return PublishResult(tuple(uids), first_rows=self.first_rows)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(tmp_path / "ledger.sqlite3")
+    yield made
+    made.close()
+
+
+def publisher(ledger: Ledger, tracker: SlowTracker, clock: Clock) -> Publisher:
+    signals = Signals(clock)
+    watch = RunWatch(lambda: RunFacts(True, "running", Writer.SHARED), Settling(), clock)
+
+    def order() -> Order:
+        first_rows = ledger.recall(FIRST_ROWS)
+        return Order(check=first_rows is None, spoiled=first_rows == LOST)
+
+    outboxes = Outboxes(
+        Outbox(ledger.outbox(), tracker, order=order, batch=100, clock=clock),
+        Outbox(ledger.outbox(Target.COMPANION), tracker, order=lambda: Order(Target.COMPANION), clock=clock),
+    )
+    return Publisher(outboxes, watch, ledger, signals, Board(), sleep=clock.sleep)
+
+
+def test_the_drains_limit_counts_time_without_progress_and_progress_is_said(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=40.0)
+    ledger.outbox().add_rows(train_row(step) for step in range(1_000))
+    with caplog.at_level("INFO"):
+        publisher(ledger, tracker, clock).deliver(60.0)
+    assert ledger.outbox().empty
+    assert clock.now >= 1_400.0
+    assert "300 of 1000 rows are in the run." in caplog.text
+
+
+def test_rows_that_do_not_show_end_the_drain_and_are_named(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=1.0, lags=True)
+    ledger.outbox().add_rows(train_row(step) for step in range(300))
+    publisher(ledger, tracker, clock).deliver(60.0)
+    assert len(tracker.taken) == len(set(tracker.taken)) == 300
+    # Three sessions that send, and from then on a minute in which nothing gets on.
+    assert 50.0 < clock.now - 1_003.0 <= 60.0
+    assert say_undelivered(ledger)
+    assert "300 rows (0 of them evaluations) wait in the ledger (unconfirmed)" in caplog.text
+    assert "Unconfirmed: 300 rows were sent" in caplog.text
+
+
+def test_a_run_whose_trainer_has_lost_its_first_rows_is_not_joined_again(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=1.0, first_rows=False)
+    ledger.outbox().add_rows([train_row(1)])
+    publisher(ledger, tracker, clock).deliver(5.0)
+    assert "does not join this run again" in caplog.text
+    assert [order.check for order in tracker.sessions] == [True]
+    # Also by the next start.
+    ledger.outbox().add_rows([train_row(2)])
+    publisher(ledger, tracker, clock).deliver(5.0)
+    assert [(order.target, order.spoiled) for order in tracker.sessions[1:]] == [
+        (Target.RUN, True),
+        (Target.COMPANION, False),
+    ]
+    assert ledger.outbox(Target.COMPANION).empty
+    assert not ledger.outbox().empty
+
+
+def test_trainers_rows_that_are_still_there_are_checked_once(ledger: Ledger) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=1.0, first_rows=True)
+    for step in (1, 2):
+        ledger.outbox().add_rows([train_row(step)])
+        publisher(ledger, tracker, clock).deliver(5.0)
+    assert [(order.check, order.spoiled) for order in tracker.sessions] == [(True, False), (False, False)]

@@ -1,0 +1,73 @@
+"""A run that a session opened, and whether somebody has to end it again: it is left as its trainer left it.
+
+A session that found the run ended, or saw it end, ends it itself. What is left are a session that was killed before,
+and an end that no look has seen. Until the run is known to live, or to have ended, the ledger keeps what is in doubt:
+since when (`OPENED`), and how the trainer had left it, where that is known (`ENDED_AS`).
+
+| W&B says                                         | then                                                           |
+|--------------------------------------------------|----------------------------------------------------------------|
+| another heartbeat since the first look after it  | the trainer lives: nothing is in doubt                         |
+| finished, failed or killed                       | the trainer, or a session, has said so: the same               |
+| running or crashed, and no other heartbeat       | ended as the trainer left it: by what a session saw, else      |
+|                                                  | `finished` where the trainer has left it since; looked at      |
+|                                                  | again otherwise: W&B calls one that was killed crashed         |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from watcher.ledger import Ledger
+from watcher.publish import RunFacts
+from watcher.publish.run import ENDED
+
+ENDED_AS = "ended as"
+"""The ledger's name for the state in which the trainer left its run, kept while a session may have it open."""
+OPENED = "opened"
+"""The ledger's name for W&B's time of the last heartbeat before a session opened the run; empty: there is no doubt."""
+
+
+class RunEnd:
+    """`end(state, since)` ends an open run as `state`, or, where that is empty, as finished if its trainer has left it
+    since that moment of W&B's clock; it says whether it did.
+    """
+
+    def __init__(self, ledger: Ledger, end: Callable[[str, float], bool] | None) -> None:
+        self._ledger = ledger
+        self._end = end
+        self._heard: float | None = None
+
+    def opening(self, heartbeat: float | None, ended: str | None) -> None:
+        """A session may open the run, of which W&B last heard at `heartbeat`, and which its trainer has left as `ended`
+        (None: it has not).
+        """
+        self._heard = None
+        if ended and not self._ledger.recall(ENDED_AS):
+            self._ledger.remember(ENDED_AS, ended)
+        if not self._ledger.recall(OPENED):
+            self._ledger.remember(OPENED, repr(heartbeat or 0.0))
+
+    def look(self, facts: RunFacts | None) -> None:
+        """What W&B says of the run, now and then."""
+        if facts is None or not facts.exists or not self._ledger.recall(OPENED):
+            return
+        state = facts.state or ""
+        if state in ENDED and (state != "crashed" or self._ledger.recall(ENDED_AS) == state):
+            self._settled()
+        elif self._heard is None:
+            self._heard = facts.heartbeat
+        elif facts.heartbeat is not None and facts.heartbeat > self._heard:
+            self._settled()
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """End the run where it is known how its trainer left it; at the exit nothing more is waited for."""
+        opened, state = self._ledger.recall(OPENED), self._ledger.recall(ENDED_AS) or ""
+        if self._end and opened and (state or float(opened)) and self._end(state, float(opened)):
+            self._settled()
+
+    def _settled(self) -> None:
+        self._heard = None
+        self._ledger.remember(OPENED, "")
+        self._ledger.remember(ENDED_AS, "")
