@@ -155,7 +155,7 @@ def test_one_step_alone(state: StateDir, environ: dict[str, str]) -> None:
 def test_an_evaluation_that_cannot_be_scored_anew_is_the_exit_code(state: StateDir, environ: dict[str, str]) -> None:
     ledger = Ledger(state.ledger)
     with ledger.change() as db:
-        db.execute("DELETE FROM sample WHERE uid = ? AND position = 0", (ledger.evaluations()[0].uid,))
+        db.execute("DELETE FROM answers WHERE uid = ?", (ledger.evaluations()[0].uid,))
     ledger.close()
     done = uimon("rescore", "--state-dir", state.root, "--json", environ=environ)
     assert done.returncode == 1

@@ -82,6 +82,13 @@ class LedgerOutbox:
                 db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
             return doubted
 
+    def survey_again(self) -> None:
+        """Rows may have been sent of which this ledger does not know: what is there is looked for before anything is
+        sent.
+        """
+        with self._ledger.change() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
+
     # What is due.
 
     @property

@@ -18,7 +18,8 @@ from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
 from watcher.publish import RunRef
-from watcher.statedir import StateDir, default_state_dir
+from watcher import statehome
+from watcher.statedir import StateDir
 
 _COPIES_NAMED = 5
 
@@ -110,7 +111,10 @@ def find_state(run: str | None, state_dir: Path | None) -> StateDir:
     if state_dir is not None:
         state = StateDir(state_dir)
     elif run is not None:
-        state = StateDir(default_state_dir(RunRef.parse(run).run_id))
+        ref = RunRef.parse(run)
+        # A bare id names no project, whatever the environment would make of it.
+        named = "/" in run
+        state = statehome.find_state(ref.run_id, *((ref.project or "", ref.entity or "") if named else ()))
     else:
         state = _newest()
     if not state.ledger.is_file():
@@ -120,7 +124,7 @@ def find_state(run: str | None, state_dir: Path | None) -> StateDir:
 
 
 def _newest() -> StateDir:
-    home = default_state_dir("x").parent
+    home = statehome.state_home()
     ledgers = sorted(home.glob("*/ledger.sqlite3*"), key=os.path.getmtime)
     if not ledgers:
         sentence = f"No run is known in {home}; start `uimon watch`, or name a --state-dir."
