@@ -80,6 +80,7 @@ def test_a_ledger_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
 
 
 RUN = "run"
+COMPLETION = "<p>x"
 DONE = ((50, "aa"), (100, "bb"))
 
 
@@ -94,7 +95,7 @@ def evaluate(ledger: Ledger, step: int, digest: str, run: str = RUN) -> None:
     record = ledger.begin(stage(ledger, step, digest, written=step))
     assert record is not None
     uid = uid_of(step, digest, run)
-    sample = {"prompt": "a page", "completion": "<p>x", "finish_reason": "stop", "score": SCORE}
+    sample = {"prompt": "a page", "completion": COMPLETION, "finish_reason": "stop", "score": SCORE}
     evaluation = Evaluation(uid, step, "suite", {"eval/perplexity": 3.0}, (sample,), float(step), record.name, digest)
     values: dict[str, JsonScalar] = {"eval/uid": uid, "train/global_step": step}
     ledger.evaluated(record, evaluation, Row(uid, RowKind.EVAL, step, values))
@@ -289,7 +290,10 @@ def cut(lines: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda lines: [lines[0].replace("3.0", "3.1"), lines[1]], "1 lines that cannot be read, 1 lines that are miss"),
+        (
+            lambda lines: [lines[0].replace("3.0", "3.1"), lines[1]],
+            "1 lines that cannot be read, 1 lines that are miss",
+        ),
         (cut, "1 lines that cannot be read, 1 lines that are missing"),
         (lambda lines: [*lines, lines[0]], "1 lines that are there twice"),
         (lambda lines: lines[1:], "1 lines that are missing"),

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,19 +123,63 @@ class Exporter:
         self._ledger.remember(f"{_SIZE}{file.name}", str(_size(file)))
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored of a run, in bytes: the ledger, the JSON lines, and the answers of each evaluation in the ledger;
+    of how many `evaluations` these are kept.
+    """
+
+    ledger_bytes: int
+    jsonl_bytes: int
+    answers_bytes: int
+    evaluations: int
+    with_answers: int
+
+    @property
+    def sentence(self) -> str:
+        """It for a person."""
+        each = self.answers_bytes / self.with_answers if self.with_answers else 0
+        answers = f"{_human(each)} of answers for each of {self.with_answers} of {self.evaluations} evaluations"
+        return f"Stored: ledger {_human(self.ledger_bytes)}, with {answers}; JSON lines {_human(self.jsonl_bytes)}."
+
+
+def stored(ledger: Ledger, state: StateDir) -> Stored:
+    """What is stored in the state directory, but for the engine's files and staged checkpoints."""
+    sizes = [size for _, size in ledger.with_samples()]
+    journal = state.ledger.with_name(f"{state.ledger.name}-wal")
+    return Stored(
+        _size(state.ledger) + _size(journal),
+        _size(state.evaluations) + _size(state.samples),
+        sum(sizes),
+        len(ledger.uids()),
+        len(sizes),
+    )
+
+
+def _human(size: float) -> str:
+    """
+    >>> _human(850), _human(36_400), _human(551_000_000)
+    ('850 B', '36 kB', '551 MB')
+    """
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
 def parse_keep(text: str) -> int | None:
     """Of how many evaluations samples are kept, as `--keep-samples` says it; None: of all. Raises UimonError.
 
     >>> parse_keep("all"), parse_keep("last:10"), parse_keep("none")
     (None, 10, 0)
     """
-    kind, _, count = text.partition(":")
     if text == "all":
         return None
     if text == "none":
         return 0
-    if kind == "last" and count.isascii() and count.isdecimal() and 0 < int(count[:10]) == int(count):
-        return int(count)
+    if newest := re.fullmatch("last:([1-9][0-9]{0,8})", text):
+        return int(newest[1])
     sentence = f"--keep-samples cannot be {text!r}; write all, last:K (the K newest evaluations), or none."
     raise UimonError(Reason.CONFIG_INVALID, sentence)
 

@@ -9,10 +9,24 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from watcher.ledger_rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, PackedList, packed
 from watcher.ledger_seal import committed_frames, keep_sealed, require_whole, seal_all
 from watcher.model import Reason, UimonError
+
+# What is no fault of the file. Names of columns, or text, that are not what they were have other codes, or none.
+_OTHERS: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
 
 
 class LedgerFile:
@@ -171,12 +185,15 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's failures into sentences."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error) or "disk I/O" in str(error):
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
             raise UimonError(Reason.DISK_FULL, sentence) from error
-        sentence = f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
-        raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
-    except sqlite3.DatabaseError as error:
+        if code in _OTHERS:
+            sentence = (
+                f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
+            )
+            raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
         sentence = f"The ledger {path} is damaged ({error}); `uimon watch` makes it anew of the lines beside it."
         raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error

@@ -155,9 +155,7 @@ def _set_aside(ledger: Path) -> str:
     return moved[0] if moved else ""
 
 
-def _catch_up(
-    ledger: Ledger, state: StateDir, lines: _Lines, table: TableLimits, say: Callable[[str], None]
-) -> None:
+def _catch_up(ledger: Ledger, state: StateDir, lines: _Lines, table: TableLimits, say: Callable[[str], None]) -> None:
     """Take what the lines have and the ledger lacks: it is older than they are."""
     if not lines.evaluations and not ledger.behind:
         return

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 SEAL: Final = "CREATE TABLE seal (name TEXT PRIMARY KEY, total INTEGER NOT NULL);"
+_SCHEMA: Final = "sqlite_master"
 _WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
 _PAGE: Final = 4096
@@ -23,7 +24,7 @@ _PAGE: Final = 4096
 
 def seal_all(db: sqlite3.Connection) -> None:
     """Seal what is there, within the transaction that has made the schema what it is."""
-    totals = [(table, _total(db, table)) for table in _tables(db)]
+    totals = [(table, _total(db, table)) for table in (*_tables(db), _SCHEMA)]
     db.execute("DELETE FROM seal")
     db.executemany("INSERT INTO seal VALUES (?, ?)", totals)
 
@@ -50,14 +51,9 @@ def require_whole(db: sqlite3.Connection) -> None:
         if said != "ok":
             raise sqlite3.DatabaseError(said)
         seals = dict(map(tuple, db.execute("SELECT name, total FROM seal")))
-        for table in _tables(db):
+        for table in (*_tables(db), _SCHEMA):
             if seals.get(table) != _total(db, table):
                 raise sqlite3.DatabaseError(f"what its table {table} holds is not what was written")
-    except sqlite3.OperationalError as error:
-        # Text that is no text any more is damage, too; a file that is in use or cannot be read is none.
-        if "decode" in str(error):
-            raise sqlite3.DatabaseError(str(error)) from error
-        raise
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -112,7 +108,8 @@ def _columns(db: sqlite3.Connection, table: str, prefix: str = "") -> str:
 
 
 def _total(db: sqlite3.Connection, table: str) -> int:
-    return sum(_sums(db.execute(f"SELECT {_columns(db, table)} FROM main.{table}")))
+    columns = "name, sql" if table == _SCHEMA else _columns(db, table)
+    return sum(_sums(db.execute(f"SELECT {columns} FROM main.{table}")))
 
 
 def _sums(rows: sqlite3.Cursor) -> Iterator[int]:

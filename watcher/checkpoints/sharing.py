@@ -35,9 +35,7 @@ def require_unchanged(name: str, staged: Path, stamp: str) -> None:
     if not is_shared(staged):
         return
     try:
-        found = weights_stamp(
-            stamp_of(file, file.name, file.stat()) for file in staged.glob("*.safetensors")
-        )
+        found = weights_stamp(stamp_of(file, file.name, file.stat()) for file in staged.glob("*.safetensors"))
     except OSError as error:
         if error.errno not in VANISHED:
             sentence = f"{name} cannot be read where its trainer left it ({error.strerror})."

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from scorers import grades
+from watcher import statehome
 from watcher.alerts.best import ORDER
 from watcher.commands.comparison import best_of, compared_with, criteria
 from watcher.commands.evidence import warnings_with_samples
+from watcher.export import stored
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
 from watcher.publish import RunRef
-from watcher import statehome
 from watcher.statedir import StateDir
 
 _COPIES_NAMED = 5
@@ -45,8 +46,9 @@ def run_status(
     best = best or best_by is not None
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
+    kept = stored(ledger, state)
     if as_json:
-        document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings}
+        document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings, "stored": asdict(kept)}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
         json.dump(document, sys.stdout, indent=2)
@@ -64,7 +66,7 @@ def run_status(
         console.print(f"Best: {chosen.sentence}" if chosen else "Best: nothing is evaluated yet.", soft_wrap=True)
     if compared:
         console.print(comparison_table(compared))
-    for line in _outbox_lines(ledger):
+    for line in (*_outbox_lines(ledger), kept.sentence):
         console.print(line, style="dim")
     console.print(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}", style="dim", soft_wrap=True)
     return 0
