@@ -292,7 +292,7 @@ def cut(lines: list[str]) -> list[str]:
     [
         (
             lambda lines: [lines[0].replace("3.0", "3.1"), lines[1]],
-            "1 lines that cannot be read, 1 lines that are miss",
+            "1 lines that cannot be read, 1 lines that",
         ),
         (cut, "1 lines that cannot be read, 1 lines that are missing"),
         (lambda lines: [*lines, lines[0]], "1 lines that are there twice"),
@@ -363,9 +363,9 @@ def test_a_byte_that_changes_anywhere_costs_nothing(tmp_path: Path, chance: int)
         for file, data in whole.items():
             file.write_bytes(data)
         hit = dice.choice(files)
-        data = bytearray(whole[hit])
-        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-        hit.write_bytes(data)
+        changed = bytearray(whole[hit])
+        changed[dice.randrange(len(changed))] ^= 1 << dice.randrange(8)
+        hit.write_bytes(changed)
         said: list[str] = []
         with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
             assert facts(ledger) == WHOLE

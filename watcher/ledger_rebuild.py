@@ -165,8 +165,8 @@ def _catch_up(ledger: Ledger, state: StateDir, lines: _Lines, table: TableLimits
             ledger.outbox(target).survey_again()
     why = "its journal is damaged or gone" if ledger.behind else "it is an older one than they are"
     say(
-        f"The ledger {ledger.path} lacks what was done last ({why}): {len(lines.evaluations)} evaluations were taken from "
-        f"{state.evaluations.name}, and W&B is asked for the rows that it has."
+        f"The ledger {ledger.path} lacks what was done last ({why}): {len(lines.evaluations)} evaluations were taken "
+        f"from {state.evaluations.name}, and W&B is asked for the rows that it has."
     )
 
 

@@ -393,7 +393,7 @@ def rebuilt(house: House) -> None:
     Exporter(house.ledger, house.state).export()
     house.ledger.close()
     house.state.ledger.write_bytes(b"no database" * 1000)
-    house.ledger = open_ledger(house.state, RUN, TABLE, lambda _: None)
+    house.ledger = open_ledger(house.state, "run", TABLE, lambda _: None)
 
 
 def test_a_ledger_made_anew_knows_what_was_scored_anew(house: House, earlier: pytest.MonkeyPatch) -> None:

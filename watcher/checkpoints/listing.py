@@ -89,8 +89,8 @@ def _stamp(path: Path, name: str, homes: tuple[Path, ...]) -> FileStamp | None:
 
 
 def stamp_of(file: Path, name: str, status: os.stat_result) -> FileStamp:
-    """The stamp of the regular file `file`, which the engine gets as `name`; `status` is its own. Of weights some blocks
-    are read: two files of one size and time are told apart by what is in them.
+    """The stamp of the regular file `file`, which the engine gets as `name`; `status` is its own. Of weights some
+    blocks are read: two files of one size and time are told apart by what is in them.
     """
     sample = _sample(file, status.st_size) if name.endswith(".safetensors") else ""
     return FileStamp(name, status.st_size, status.st_mtime_ns, status.st_ino, sample=sample)

@@ -2,8 +2,8 @@
 
 A trainer may delete or overwrite what uimon uses in place or by a hard link. So the files are compared, by size, time
 and some of their blocks, with the stamp of their inspection, right before and after the engine has read them: what was
-loaded from changed files is never evaluated. How a checkpoint was staged is in its stage's name; the files themselves no longer
-tell once the trainer has deleted its own.
+loaded from changed files is never evaluated. How a checkpoint was staged is in its stage's name; the files themselves
+no longer tell once the trainer has deleted its own.
 """
 
 from __future__ import annotations
