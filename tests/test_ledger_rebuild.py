@@ -18,7 +18,8 @@ from watcher.evaluation import TableLimits
 from watcher.export import Exporter
 from watcher.ledger import Evaluation, Ledger
 from watcher.ledger_rebuild import open_ledger
-from watcher.model import JsonScalar, Reason, Row, RowKind, Staged, State, UimonError, row_uid
+from watcher.ledger_rows import MIGRATIONS
+from watcher.model import JsonScalar, Reason, Row, RowKind, Staged, State, Table, UimonError, row_uid
 from watcher.statedir import StateDir
 
 LIMITS = TableLimits(8, 1_000_000)
@@ -374,3 +375,51 @@ def test_a_byte_that_changes_anywhere_costs_nothing(tmp_path: Path, chance: int)
         for left in tmp_path.glob("*.damaged-*"):
             left.unlink()
     assert noticed > FLIPS / 5
+
+
+def schema_of(path: Path) -> set[tuple[str, str]]:
+    """Each table and index with its columns, by name; a column that came later is at another place."""
+    with closing(sqlite3.connect(path)) as db:
+        names = db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'").fetchall()
+        return {
+            (name, str(sorted(tuple(row[1:]) for row in db.execute(f"PRAGMA table_info({name})"))))
+            if kind == "table"
+            else (name, str([row[2] for row in db.execute(f"PRAGMA index_info({name})")]))
+            for kind, name in names
+        }
+
+
+def test_a_ledger_of_an_earlier_version_gets_the_schema_of_a_new_one(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.sqlite3", tmp_path / "new.sqlite3"
+    with closing(sqlite3.connect(old)) as db:
+        db.executescript(VERSION_1)
+    for path in (old, new):
+        Ledger(path).close()
+    assert schema_of(old) == schema_of(new)
+
+
+def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    samples = [{"prompt": f"p{i}", "completion": "ü" * i} for i in range(12)]
+    table = {"columns": ["a"], "rows": [["b"]]}
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(VERSION_1)
+        for version in range(1, 5):
+            db.executescript(MIGRATIONS[version])
+        # Not in the order of their places, and one uid beside the other.
+        for uid in ("a", "b"):
+            lines = [(uid, place, json.dumps(sample)) for place, sample in enumerate(samples)]
+            db.executemany("INSERT INTO sample VALUES (?, ?, ?)", reversed(lines))
+        db.execute("UPDATE row SET body = ?", (json.dumps({"values": {"x": 1}, "table": table}),))
+        db.execute("PRAGMA user_version = 5")
+        db.commit()
+    with closing(Ledger(path)) as ledger:
+        ledger.require_whole()
+        assert [list(ledger.samples(uid)) for uid in ("a", "b")] == [samples, samples]
+        assert [row.table for row in ledger.outbox().due_rows(9)] == [Table(("a",), (("b",),))]
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE evaluation SET at = 2.0")
+        db.commit()
+    with closing(Ledger(path)) as ledger, pytest.raises(UimonError, match="table evaluation") as caught:
+        ledger.require_whole()
+    assert caught.value.reason is Reason.LEDGER_DAMAGED

@@ -60,7 +60,7 @@ def local_alternative(name: str, mounts: Path = MOUNTS) -> Path | None:
 
 
 def _mount_of(path: Path, mounts: Path) -> tuple[str, str]:
-    """The kind and the options of the mount that `path`, links resolved, lies on; empty where the system has no table."""
+    """The kind and options of the mount that `path`, links resolved, lies on; empty where the system has no table."""
     try:
         lines = mounts.read_text("utf-8", "replace").splitlines()
     except OSError:
