@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import scorers
-from tests.test_ledger import begin, stage
+from tests.test_ledger import begin, change_samples, stage
 from watcher.alerts import Alarm, Criterion, Rule
 from watcher.commands.comparison import best_of, compared_with
 from watcher.commands.evidence import warnings_with_samples
@@ -102,14 +102,11 @@ def test_a_sample_that_cannot_be_read_is_not_shown_and_hides_no_other(ledger: Le
     evaluate(ledger, 100, 9, 1.0)
     evaluate(ledger, 200, 9, 2.0)
     ledger.alarms().settle([ALARM], {})
-    with ledger.change() as db:
-        rows = db.execute("SELECT position, body FROM sample WHERE uid = 'u2.0'").fetchall()
-        for row in rows:
-            change: dict[str, object] = {"score": {}} if row["position"] == 0 else {"prompt": "a  page\n" * 30}
-            body = json.loads(row["body"]) | change
-            db.execute(
-                "UPDATE sample SET body = ? WHERE uid = 'u2.0' AND position = ?", (json.dumps(body), row["position"])
-            )
+
+    def spoil(samples: list[Any]) -> list[Any]:
+        return [samples[0] | {"score": {}}, *(sample | {"prompt": "a  page\n" * 30} for sample in samples[1:])]
+
+    change_samples(ledger, "u2.0", spoil)
     [warning] = warnings_with_samples(ledger)
     assert [shown.split(",")[0] for shown in warning["shown"]] == ["Sample 1 of step 200"]
     assert "“a page a page" in warning["shown"][0]

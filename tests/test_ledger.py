@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
+from watcher.ledger_rows import packed
 from watcher.model import (
     Checkpoint,
     Condition,
@@ -52,6 +55,13 @@ def stage(ledger: Ledger, step: int = 50, digest: str = "aa", *, written: int = 
     staged = ledger.staged(record, Staged(copy or Path("/nowhere"), digest))
     assert staged is not None
     return staged
+
+
+def change_samples(ledger: Ledger, uid: str, change: Callable[[list[Any]], list[Any]]) -> None:
+    """Store other samples of an evaluation than were drawn."""
+    body = packed(json.dumps(change(list(ledger.samples(uid)))))
+    with ledger.change() as db:
+        db.execute("UPDATE answers SET body = ? WHERE uid = ?", (body, uid))
 
 
 def see_many(ledger: Ledger) -> None:

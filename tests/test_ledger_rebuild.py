@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,8 @@ from watcher.evaluation import TableLimits
 from watcher.export import Exporter
 from watcher.ledger import Evaluation, Ledger
 from watcher.ledger_rebuild import open_ledger
-from watcher.model import JsonScalar, Reason, Row, RowKind, Staged, State, UimonError
+from watcher.ledger_rows import MIGRATIONS
+from watcher.model import JsonScalar, Reason, Row, RowKind, Staged, State, Table, UimonError, row_uid
 from watcher.statedir import StateDir
 
 LIMITS = TableLimits(8, 1_000_000)
@@ -70,23 +75,50 @@ def test_a_ledger_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
         later.execute("PRAGMA user_version = 99")
     later.close()
     with pytest.raises(UimonError, match="ledger version 99") as caught:
-        open_ledger(state, LIMITS, print)
+        open_ledger(state, RUN, LIMITS, print)
     assert caught.value.reason is Reason.CONFIG_INVALID
     assert [file.name for file in tmp_path.iterdir()] == ["ledger.sqlite3"]
 
 
-def filled(state: StateDir) -> None:
-    """A ledger with two evaluations, one of them exported, and a checkpoint that waits."""
+RUN = "run"
+COMPLETION = "<p>x"
+DONE = ((50, "aa"), (100, "bb"))
+
+
+def uid_of(step: int, digest: str, run: str = RUN) -> str:
+    return row_uid(RowKind.EVAL, run, step, digest, "suite")
+
+
+UIDS = [uid_of(step, digest) for step, digest in DONE]
+
+
+def evaluate(ledger: Ledger, step: int, digest: str, run: str = RUN) -> None:
+    record = ledger.begin(stage(ledger, step, digest, written=step))
+    assert record is not None
+    uid = uid_of(step, digest, run)
+    sample = {"prompt": "a page", "completion": COMPLETION, "finish_reason": "stop", "score": SCORE}
+    evaluation = Evaluation(uid, step, "suite", {"eval/perplexity": 3.0}, (sample,), float(step), record.name, digest)
+    values: dict[str, JsonScalar] = {"eval/uid": uid, "train/global_step": step}
+    ledger.evaluated(record, evaluation, Row(uid, RowKind.EVAL, step, values))
+
+
+def filled(state: StateDir, run: str = RUN) -> None:
+    """A ledger with two evaluations, both of them exported."""
     ledger = Ledger(state.ledger)
-    for step, digest in ((50, "aa"), (100, "bb")):
-        record = ledger.begin(stage(ledger, step, digest, written=step))
-        assert record is not None
-        sample = {"prompt": "a page", "completion": "<p>x", "finish_reason": "stop", "score": SCORE}
-        evaluation = Evaluation(f"uid-{step}", step, "suite", {"eval/perplexity": 3.0}, (sample,), 9.0)
-        values: dict[str, JsonScalar] = {"eval/uid": f"uid-{step}", "train/global_step": step}
-        ledger.evaluated(record, evaluation, Row(f"uid-{step}", RowKind.EVAL, step, values))
+    ledger.remember("run", run)
+    for step, digest in DONE:
+        evaluate(ledger, step, digest, run)
     Exporter(ledger, state).export()
     ledger.close()
+
+
+def facts(ledger: Ledger) -> list[tuple[int, str, dict[str, float | None], int]]:
+    """(step, digest, metrics, number of samples) of every evaluation, and nothing of it doubled."""
+    assert len({record.step for record in ledger.records()}) == len(ledger.records())
+    return [(e.step, e.digest, dict(e.metrics), len(ledger.samples(e.uid))) for e in ledger.evaluations()]
+
+
+WHOLE = [(step, digest, {"eval/perplexity": 3.0}, 1) for step, digest in DONE]
 
 
 @pytest.mark.parametrize("damage", ["header", "page", "emptied page"])
@@ -98,15 +130,16 @@ def test_a_damaged_ledger_is_set_aside_and_made_anew_from_the_json_lines(tmp_pat
     data[start : start + size] = (b"\0" if damage == "emptied page" else b"\x5a") * size
     state.ledger.write_bytes(data)
     said: list[str] = []
-    ledger = open_ledger(state, LIMITS, said.append)
+    ledger = open_ledger(state, RUN, LIMITS, said.append)
     assert "2 evaluations are kept" in said[0]
     assert len(list(tmp_path.glob("ledger.sqlite3.damaged-*"))) == 1
+    assert next(tmp_path.glob("ledger.sqlite3.damaged-*")).name in said[0]
     assert [(r.name, r.step, r.digest, r.state) for r in ledger.records()] == [
         ("checkpoint-50", 50, "aa", State.EVALUATED),
         ("checkpoint-100", 100, "bb", State.EVALUATED),
     ]
     rows = ledger.outbox().due_rows(9)
-    assert [(row.uid, row.values["eval/perplexity"]) for row in rows] == [("uid-50", 3.0), ("uid-100", 3.0)]
+    assert [(row.uid, row.values["eval/perplexity"]) for row in rows] == [(uid, 3.0) for uid in UIDS]
     assert rows[0].table is not None
     assert rows[0].table.rows[0][2] == "a page"
     # What W&B has is found before anything is sent.
@@ -133,20 +166,260 @@ def test_a_ledger_that_is_only_locked_is_left_alone(tmp_path: Path, monkeypatch:
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(UimonError, match="check who else uses it") as caught:
-        open_ledger(state, LIMITS, print)
+        open_ledger(state, RUN, LIMITS, print)
     other.close()
     assert caught.value.reason is Reason.STATE_DIR_UNUSABLE
     assert not list(tmp_path.glob("*damaged*"))
 
 
-def test_lines_that_cannot_be_read_cost_themselves_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["missing", "empty", "other database"])
+def test_a_lost_ledger_is_made_anew_from_the_json_lines(tmp_path: Path, what: str) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    state.ledger.unlink()
+    if what == "empty":
+        state.ledger.touch()
+    if what == "other database":
+        with closing(sqlite3.connect(state.ledger)) as db:
+            db.execute("CREATE TABLE theirs (a)")
+    said: list[str] = []
+    with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
+        assert facts(ledger) == WHOLE
+        assert [row.uid for row in ledger.outbox().due_rows(9)] == UIDS
+        assert ledger.outbox().surveyed is False
+    assert "2 evaluations are kept" in said[0]
+    assert len(said) == 1
+    with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
+        assert facts(ledger) == WHOLE
+    assert len(said) == 1
+
+
+def test_without_json_lines_there_is_nothing_to_make_it_of(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.ledger.touch()
+    with closing(open_ledger(state, RUN, LIMITS, pytest.fail)) as ledger:
+        assert facts(ledger) == []
+
+
+def test_a_directory_in_the_ledgers_place_is_refused(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.ledger.mkdir()
+    with pytest.raises(UimonError, match="is no file; move it away") as caught:
+        open_ledger(state, RUN, LIMITS, pytest.fail)
+    assert caught.value.reason is Reason.STATE_DIR_UNUSABLE
+
+
+def test_json_lines_of_another_run_are_never_taken_for_this_ones(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    filled(state, "theirs")
+    state.ledger.unlink()
+    with pytest.raises(UimonError, match="that of another run than run") as caught:
+        open_ledger(state, RUN, LIMITS, pytest.fail)
+    assert caught.value.reason is Reason.CONFIG_INVALID
+
+
+def test_an_older_ledger_put_back_takes_what_it_lacks_and_asks_before_it_sends(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    with closing(Ledger(state.ledger)) as ledger:
+        ledger.remember("run", RUN)
+        evaluate(ledger, *DONE[0])
+        Exporter(ledger, state).export()
+        stage(ledger, 100, "bb", written=100)
+        ledger.outbox().found_by_survey([])
+    older = state.ledger.read_bytes()
+    with closing(Ledger(state.ledger)) as ledger:
+        evaluate(ledger, *DONE[1])
+        Exporter(ledger, state).export()
+    state.ledger.write_bytes(older)
+    said: list[str] = []
+    with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
+        assert facts(ledger) == WHOLE
+        assert [r.state for r in ledger.records()] == [State.EVALUATED, State.EVALUATED]
+        assert ledger.outbox().surveyed is False
+    assert "1 evaluations were taken" in said[0]
+
+
+@pytest.mark.parametrize("place", ["header", "salt", "frame", "last frame's salt", "gone"])
+def test_changes_that_are_lost_with_the_journal_are_noticed(tmp_path: Path, place: str) -> None:
+    state, copy = StateDir(tmp_path / "a"), StateDir(tmp_path / "b")
+    state.root.mkdir()
+    copy.root.mkdir()
+    with closing(Ledger(state.ledger)) as ledger:
+        ledger.remember("run", RUN)
+        ledger.outbox().found_by_survey([])
+        evaluate(ledger, *DONE[0])
+        Exporter(ledger, state).export()
+        # As a crash leaves it: what is open is copied, its journal included.
+        for file in state.root.iterdir():
+            shutil.copyfile(file, copy.root / file.name)
+    journal = copy.ledger.with_name("ledger.sqlite3-wal")
+    data = bytearray(journal.read_bytes())
+    last = len(data) - 4096 - 24
+    if place == "gone":
+        journal.unlink()
+    else:
+        data[{"header": 5, "salt": 17, "frame": last + 2000, "last frame's salt": last + 9}[place]] ^= 0x10
+        journal.write_bytes(data)
+    said: list[str] = []
+    with closing(open_ledger(copy, RUN, LIMITS, said.append)) as ledger:
+        assert facts(ledger) == WHOLE[:1]
+        assert ledger.outbox().surveyed is False
+    assert said
+
+
+def test_a_crash_is_no_damage(tmp_path: Path) -> None:
+    state, copy = StateDir(tmp_path / "a"), StateDir(tmp_path / "b")
+    state.root.mkdir()
+    copy.root.mkdir()
+    with closing(Ledger(state.ledger)) as ledger:
+        ledger.remember("run", RUN)
+        for step in range(10, 400, 10):
+            evaluate(ledger, step, f"d{step}")
+            Exporter(ledger, state).export()
+        ledger.outbox().found_by_survey([])
+        for file in state.root.iterdir():
+            shutil.copyfile(file, copy.root / file.name)
+    with closing(open_ledger(copy, RUN, LIMITS, pytest.fail)) as ledger:
+        assert len(facts(ledger)) == 39
+        assert ledger.outbox().surveyed
+
+
+def cut(lines: list[str]) -> list[str]:
+    return [lines[0], lines[1][: len(lines[1]) // 2]]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            lambda lines: [lines[0].replace("3.0", "3.1"), lines[1]],
+            "1 lines that cannot be read, 1 lines that",
+        ),
+        (cut, "1 lines that cannot be read, 1 lines that are missing"),
+        (lambda lines: [*lines, lines[0]], "1 lines that are there twice"),
+        (lambda lines: lines[1:], "1 lines that are missing"),
+        (lambda _: [], "2 lines that are missing"),
+    ],
+)
+def test_json_lines_that_are_not_what_the_ledger_has_are_written_anew(
+    tmp_path: Path, spoil: Callable[[list[str]], list[str]], said: str
+) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    whole = state.evaluations.read_text()
+    spoiled = spoil(whole.splitlines())
+    state.evaluations.write_text("".join(f"{line}\n" for line in spoiled))
+    heard: list[str] = []
+    with closing(open_ledger(state, RUN, LIMITS, heard.append)) as ledger:
+        assert facts(ledger) == WHOLE
+    assert said in heard[0]
+    assert state.evaluations.read_text() == whole
+    assert len(list(tmp_path.glob("evaluations.jsonl.damaged-*"))) == 1
+
+
+def test_samples_that_are_gone_are_written_anew(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    whole = state.samples.read_text()
+    state.samples.write_text(whole[:100])
+    with closing(open_ledger(state, RUN, LIMITS, lambda _: None)):
+        assert state.samples.read_text() == whole
+
+
+def test_where_both_are_damaged_what_is_lost_is_said(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
     filled(state)
     lines = state.evaluations.read_text().splitlines()
     broken = json.loads(lines[0])
     del broken["digest"]
-    state.evaluations.write_text(json.dumps(broken) + '\n{"uid": \n' + lines[1] + "\n")
+    state.evaluations.write_text(json.dumps(broken) + '\n{"uid": \n' + lines[1] + "\n" + lines[1] + "\n")
     state.ledger.write_bytes(b"not a database, whatever it was before" * 200)
-    ledger = open_ledger(state, LIMITS, lambda _: None)
-    assert [r.step for r in ledger.records()] == [100]
-    ledger.close()
+    said: list[str] = []
+    with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
+        assert facts(ledger) == WHOLE[1:]
+    assert "2 lines of that file cannot be read, and what they held is lost" in said[0]
+
+
+def test_a_sample_with_a_changed_byte_is_not_taken_back(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    state.samples.write_text(state.samples.read_text().replace("<p>x", "<p>y", 1))
+    state.ledger.unlink()
+    with closing(open_ledger(state, RUN, LIMITS, lambda _: None)) as ledger:
+        assert [count for *_, count in facts(ledger)] == [0, 1]
+
+
+FLIPS = 200
+
+
+@pytest.mark.parametrize("chance", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in (1, 2, 3))])
+def test_a_byte_that_changes_anywhere_costs_nothing(tmp_path: Path, chance: int) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    files = (state.ledger, state.evaluations)
+    whole = {file: file.read_bytes() for file in (*files, state.samples)}
+    dice = random.Random(chance)
+    noticed = 0
+    for _ in range(FLIPS):
+        for file, data in whole.items():
+            file.write_bytes(data)
+        hit = dice.choice(files)
+        changed = bytearray(whole[hit])
+        changed[dice.randrange(len(changed))] ^= 1 << dice.randrange(8)
+        hit.write_bytes(changed)
+        said: list[str] = []
+        with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
+            assert facts(ledger) == WHOLE
+            assert [row.uid for row in ledger.outbox().due_rows(9) if row.kind is RowKind.EVAL] == UIDS
+        noticed += bool(said)
+        for left in tmp_path.glob("*.damaged-*"):
+            left.unlink()
+    assert noticed > FLIPS / 5
+
+
+def schema_of(path: Path) -> set[tuple[str, str]]:
+    """Each table and index with its columns, by name; a column that came later is at another place."""
+    with closing(sqlite3.connect(path)) as db:
+        names = db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite%'").fetchall()
+        return {
+            (name, str(sorted(tuple(row[1:]) for row in db.execute(f"PRAGMA table_info({name})"))))
+            if kind == "table"
+            else (name, str([row[2] for row in db.execute(f"PRAGMA index_info({name})")]))
+            for kind, name in names
+        }
+
+
+def test_a_ledger_of_an_earlier_version_gets_the_schema_of_a_new_one(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.sqlite3", tmp_path / "new.sqlite3"
+    with closing(sqlite3.connect(old)) as db:
+        db.executescript(VERSION_1)
+    for path in (old, new):
+        Ledger(path).close()
+    assert schema_of(old) == schema_of(new)
+
+
+def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    samples = [{"prompt": f"p{i}", "completion": "ü" * i} for i in range(12)]
+    table = {"columns": ["a"], "rows": [["b"]]}
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(VERSION_1)
+        for version in range(1, 5):
+            db.executescript(MIGRATIONS[version])
+        # Not in the order of their places, and one uid beside the other.
+        for uid in ("a", "b"):
+            lines = [(uid, place, json.dumps(sample)) for place, sample in enumerate(samples)]
+            db.executemany("INSERT INTO sample VALUES (?, ?, ?)", reversed(lines))
+        db.execute("UPDATE row SET body = ?", (json.dumps({"values": {"x": 1}, "table": table}),))
+        db.execute("PRAGMA user_version = 5")
+        db.commit()
+    with closing(Ledger(path)) as ledger:
+        ledger.require_whole()
+        assert [list(ledger.samples(uid)) for uid in ("a", "b")] == [samples, samples]
+        assert [row.table for row in ledger.outbox().due_rows(9)] == [Table(("a",), (("b",),))]
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE evaluation SET at = 2.0")
+        db.commit()
+    with closing(Ledger(path)) as ledger, pytest.raises(UimonError, match="table evaluation") as caught:
+        ledger.require_whole()
+    assert caught.value.reason is Reason.LEDGER_DAMAGED

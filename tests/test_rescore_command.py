@@ -15,6 +15,7 @@ import pytest
 from tests.publish.conftest import PROJECT, RUN, SeedRun, environ, history, seed_run, standin
 from tests.service.conftest import ScriptedEngine, write_checkpoint
 from tests.test_evaluation import Heard, suite
+from tests.test_ledger import change_samples
 from watcher.checkpoints import inspect
 from watcher.demo.standin import ENTITY, Standin
 from watcher.evaluation import evaluate
@@ -154,8 +155,7 @@ def test_one_step_alone(state: StateDir, environ: dict[str, str]) -> None:
 
 def test_an_evaluation_that_cannot_be_scored_anew_is_the_exit_code(state: StateDir, environ: dict[str, str]) -> None:
     ledger = Ledger(state.ledger)
-    with ledger.change() as db:
-        db.execute("DELETE FROM sample WHERE uid = ? AND position = 0", (ledger.evaluations()[0].uid,))
+    change_samples(ledger, ledger.evaluations()[0].uid, lambda samples: samples[1:])
     ledger.close()
     done = uimon("rescore", "--state-dir", state.root, "--json", environ=environ)
     assert done.returncode == 1

@@ -112,6 +112,10 @@ ThemeNames = Annotated[
     _option(_THEME, _PROMPTS, "--theme", metavar="NAME"),
 ]
 StateDir = Annotated[Path | None, _option("Ledger, JSONL, logs. [default: ~/.local/state/uimon/RUN]", _SERVICE)]
+KeepSamples = Annotated[
+    str | None,
+    _option("Whose answers are kept: all, last:K (the newest), none. [default: all]", _SERVICE, metavar="WHICH"),
+]
 Stage = Annotated[
     str | None,
     _option("How checkpoints that wait are kept: auto, none, link, reflink, copy. [default: auto]", _SERVICE),
@@ -175,6 +179,7 @@ def watch(
     gpu_memory_utilization: GpuMemory = None,
     engine_args: EngineArgs = None,
     state_dir: StateDir = None,
+    keep_samples: KeepSamples = None,
     stage: Stage = None,
     stage_dir: StageDir = None,
     stage_budget_gb: StageBudget = None,
@@ -264,6 +269,7 @@ def evaluate(
     gpu_memory_utilization: GpuMemory = None,
     engine_args: EngineArgs = None,
     state_dir: StateDir = None,
+    keep_samples: KeepSamples = None,
     stage: Stage = None,
     stage_dir: StageDir = None,
     stage_budget_gb: StageBudget = None,

@@ -164,7 +164,11 @@ class Settings(BaseSettings):
 
     # The service.
     state_dir: Path | None = None
-    """Ledger, JSONL and logs. Default: `$XDG_STATE_HOME/uimon/<run id>` (`~/.local/state/uimon/<run id>`)."""
+    """Ledger, JSONL and logs, on a disk of this machine. Default: `<run id>` below `$XDG_STATE_HOME/uimon`
+    (`~/.local/state/uimon`), or, with `--wandb off`, `<directory>-<hash of its path>`."""
+    keep_samples: str = "all"
+    """Of which evaluations the model's answers are kept: `all`; `last:K`, the K newest; `none`. The figures of the
+    others stay, and so do their rows with their tables; they cannot be scored anew."""
     stage: Literal["auto", "none", "link", "reflink", "copy"] = "auto"
     """How a checkpoint is kept from the trainer's rotation until it is evaluated. `auto`: an idle engine that has taken
     two reads it in place; what has to wait is cloned where the file system can (`reflink`), else copied. `copy` copies;

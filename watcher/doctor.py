@@ -21,6 +21,8 @@ from watcher.checkpoints.deeper import name_itself, name_links, name_runs, runs_
 from watcher.checkpoints.proof import QUIET_S
 from watcher.engine.gpu import GpuChoice
 from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
+from watcher.mounts import nearest, network_file_system
+from watcher.statedir import elsewhere, in_memory, not_local
 
 OLDEST_PYTHON = (3, 11)
 GUARDED_VLLM = "0.32."
@@ -309,25 +311,23 @@ def check_state_dir(state_dir: Path, root: Path | None) -> Check:
     if root is not None and state_dir.resolve().is_relative_to(root.resolve()):
         said = f"The state directory {state_dir} lies in the trainer's directory, where uimon writes nothing."
         return Check(name, Status.PROBLEM, said, "Name another with --state-dir.")
-    existing = _nearest(state_dir)
+    existing = nearest(state_dir)
+    if kind := network_file_system(existing):
+        return Check(name, Status.PROBLEM, not_local(state_dir, kind), elsewhere(state_dir))
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         why = "is not a directory" if not existing.is_dir() else "cannot be written"
         said = f"The state directory {state_dir} cannot be used: {existing} {why}."
         return Check(name, Status.PROBLEM, said, "Name another with --state-dir, or change its permissions.")
+    if said := in_memory(state_dir):
+        return Check(name, Status.NOTE, said, elsewhere(state_dir))
     what = "exists" if existing == state_dir.resolve() else "can be made"
     return Check(name, Status.OK, f"The state directory {state_dir} {what}.")
-
-
-def _nearest(path: Path) -> Path:
-    """`path`, or the nearest directory above it that exists."""
-    path = path.resolve()
-    return next((place for place in (path, *path.parents) if place.exists()), Path(path.anchor))
 
 
 def check_disk(stage_dir: Path, newest: Sequence[Checkpoint], floor_bytes: int, free: Callable[[Path], int]) -> Check:
     """Whether copies of checkpoints that wait have room, the free space that must remain taken off."""
     try:
-        room = free(_nearest(stage_dir)) - floor_bytes
+        room = free(nearest(stage_dir)) - floor_bytes
     except OSError as error:
         said = f"The free space of {stage_dir} cannot be asked ({error.strerror})."
         return Check("disk", Status.PROBLEM, said, "Name another place with --stage-dir.")

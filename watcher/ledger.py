@@ -2,7 +2,7 @@
 
 Each method is one transaction (WAL, `synchronous=FULL`): what it says has happened survives a crash of the
 machine. A checkpoint's identity is (run, step, digest over all bytes of its weights); until the digest is known
-it is told apart by its name and its stamp (sizes, mtimes and inodes of the weight files).
+it is told apart by its name and its stamp (sizes and mtimes of the weight files).
 
 What a crash leaves, and what the next start makes of it:
 
@@ -39,6 +39,7 @@ from watcher.ledger_reading import LOG_SIGNS, LedgerReading
 from watcher.ledger_rows import (
     Evaluation,
     Record,
+    packed,
     to_record,
     train_row,
 )
@@ -75,7 +76,7 @@ class Ledger(LedgerReading):
         complete: a directory that rotation is deleting looks like a partial one for a moment.
         """
         with self.change() as db:
-            latest = self.latest(found.name)
+            latest = self._with_stamp_of_now(self.latest(found.name), found)
             fresh = latest is None or latest.early or latest.state is State.SEEN or latest.stamp != found.stamp
             if found.condition is Condition.GONE:
                 return self._sight_gone(latest)
@@ -260,27 +261,21 @@ class Ledger(LedgerReading):
         ago. When its checkpoint was first seen is 0 where nobody knows it any more.
         """
         with self.change() as db:
+            if self.evaluation(evaluation.uid) is not None:
+                return
             if evaluation.origin and self.rescored_as(evaluation, row):
                 self.mark_exported(evaluation.uid)
                 self.outbox().note_attempt([row.uid], 0, self._clock())
                 return
             # Where its origin is lost, its samples are all that is known of the checkpoint.
             evaluation = replace(evaluation, origin="")
-            now = self._clock()
-            made = db.execute(
-                "INSERT INTO checkpoint (name, step, stamp, path, kind, final, state, digest, seen_at, changed_at) "
-                "VALUES (?, ?, '', '', ?, 0, ?, ?, ?, ?)",
-                (
-                    evaluation.name,
-                    evaluation.step,
-                    Kind.FULL,
-                    State.EVALUATED,
-                    evaluation.digest,
-                    evaluation.seen_at,
-                    now,
-                ),
-            )
-            self.evaluated(self.record(int(made.lastrowid or 0)), evaluation, row)
+            known = db.execute(
+                "SELECT id FROM checkpoint WHERE step = ? AND digest = ?", (evaluation.step, evaluation.digest)
+            ).fetchone()
+            checkpoint = int(known["id"]) if known is not None else self._insert_unseen(evaluation)
+            db.execute("UPDATE checkpoint SET stage = NULL WHERE id = ?", (checkpoint,))
+            self._settle(checkpoint, State.EVALUATED)
+            self.evaluated(self.record(checkpoint), evaluation, row)
             self.mark_exported(evaluation.uid)
             self.outbox().note_attempt([row.uid], 0, now)
 
@@ -328,10 +323,19 @@ class Ledger(LedgerReading):
                 self._settle(record.id, State.COMPLETE)
             return [self.record(r.id) for r in chosen]
 
-    def mark_exported(self, uid: str) -> None:
-        """This evaluation is in the JSONL files."""
+    def mark_exported(self, uid: str, *, exported: bool = True) -> None:
+        """This evaluation is in the JSONL files, or it is not."""
         with self.change() as db:
-            db.execute("UPDATE evaluation SET exported = 1 WHERE uid = ?", (uid,))
+            db.execute("UPDATE evaluation SET exported = ? WHERE uid = ?", (int(exported), uid))
+
+    def drop_samples(self, newest: int) -> int:
+        """Drop the samples of all evaluations but the `newest`; how many they were is still known, and each row that is
+        due keeps its table. Returns of how many evaluations they were.
+        """
+        with self.change() as db:
+            kept = "SELECT uid FROM evaluation ORDER BY rowid DESC LIMIT ?"
+            query = f"UPDATE answers SET body = x'' WHERE length(body) > 0 AND uid NOT IN ({kept})"
+            return db.execute(query, (newest,)).rowcount
 
     # What is due.
 
@@ -352,6 +356,13 @@ class Ledger(LedgerReading):
 
     # Inside.
 
+    def _with_stamp_of_now(self, latest: Record | None, found: Checkpoint) -> Record | None:
+        """A record that an earlier version has stamped in its own way is the checkpoint all the same."""
+        if latest is None or latest.stamp != found.former_stamp:
+            return latest
+        self._db.execute("UPDATE checkpoint SET stamp = ? WHERE id = ?", (found.stamp, latest.id))
+        return self.record(latest.id)
+
     def _insert(self, found: Checkpoint, at: float | None) -> Record:
         now = self._clock() if at is None else at
         self._db.execute(
@@ -361,6 +372,23 @@ class Ledger(LedgerReading):
         )
         row = self._db.execute("SELECT * FROM checkpoint WHERE name = ? AND stamp = ?", (found.name, found.stamp))
         return to_record(row.fetchone())
+
+    def _insert_unseen(self, evaluation: Evaluation) -> int:
+        """A checkpoint of which only an evaluation is left; it is known by its weights where it is still there."""
+        made = self._db.execute(
+            "INSERT INTO checkpoint (name, step, stamp, path, kind, final, state, digest, seen_at, changed_at) "
+            "VALUES (?, ?, '', '', ?, 0, ?, ?, ?, ?)",
+            (
+                evaluation.name,
+                evaluation.step,
+                Kind.FULL,
+                State.EVALUATED,
+                evaluation.digest,
+                evaluation.seen_at,
+                self._clock(),
+            ),
+        )
+        return int(made.lastrowid or 0)
 
     def _keep(self, evaluation: Evaluation, checkpoint_id: int, row: Row) -> None:
         self._db.execute(
@@ -374,10 +402,10 @@ class Ledger(LedgerReading):
                 evaluation.origin or None,
             ),
         )
-        self._db.executemany(
-            "INSERT OR REPLACE INTO sample VALUES (?, ?, ?)",
-            [(evaluation.uid, i, json.dumps(dict(s))) for i, s in enumerate(evaluation.samples)],
-        )
+        if evaluation.samples:
+            body = packed(json.dumps([dict(sample) for sample in evaluation.samples]))
+            answers = (evaluation.uid, len(evaluation.samples), body)
+            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", answers)
         self.outbox().add_rows([row])
 
     def _sight_gone(self, latest: Record | None) -> Record | None:

@@ -8,19 +8,39 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Final
 
-from watcher.ledger_rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION
+from watcher.ledger_rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, PackedList, packed
+from watcher.ledger_seal import committed_frames, keep_sealed, require_whole, seal_all
 from watcher.model import Reason, UimonError
+
+# What is no fault of the file. Names of columns, or text, that are not what they were have other codes, or none.
+_OTHERS: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
 
 
 class LedgerFile:
     """One open file. Safe to use from several threads."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time, *, read_only: bool = False) -> None:
-        """Open or create the file. Raises UimonError(LEDGER_DAMAGED, DISK_FULL) with a sentence."""
+        """Open or create the file. Raises UimonError(LEDGER_DAMAGED, DISK_FULL, STATE_DIR_UNUSABLE) with a sentence.
+
+        `behind` is true where its journal is damaged or gone, so that it lacks what was committed last.
+        """
         self.path = path
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = _Access(path)
+        self.behind = False
         with _explained(path):
             target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
             self._db = sqlite3.connect(target, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
@@ -31,7 +51,9 @@ class LedgerFile:
                 if read_only:
                     self._require_version()
                 else:
+                    frames = committed_frames(path)
                     self._prepare()
+                    self.behind = frames is None or self._frames() < frames
             except BaseException:
                 self._db.close()
                 raise
@@ -40,6 +62,13 @@ class LedgerFile:
         """Close the file; what was committed stays."""
         with self._lock:
             self._db.close()
+
+    def require_whole(self) -> None:
+        """Raises UimonError(LEDGER_DAMAGED) where the file does not hold what was written into it; reads all of it,
+        which takes a second for a gigabyte.
+        """
+        with self._lock:
+            require_whole(self._db)
 
     def remember(self, key: str, value: str) -> None:
         """Keep a small fact under a name."""
@@ -67,6 +96,8 @@ class LedgerFile:
         self._db.execute("PRAGMA synchronous = FULL")
         version = self._version()
         if version == 0:
+            if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise sqlite3.DatabaseError("it is no ledger of uimon's")
             self._run(SCHEMA, SCHEMA_VERSION)
         elif version > SCHEMA_VERSION:
             raise UimonError(
@@ -74,16 +105,30 @@ class LedgerFile:
                 f"{self.path} has ledger version {version}, and this uimon reads {SCHEMA_VERSION}; use the uimon that "
                 "wrote it, or another --state-dir.",
             )
-        for older in range(max(version, 1), SCHEMA_VERSION) if version else ():
-            self._run(MIGRATIONS[older], older + 1)
-        # Seconds for a gigabyte, at start only; a page that was torn would otherwise show in some query, days later.
-        if (said := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        elif version < SCHEMA_VERSION:
+            self._migrate(version)
+        keep_sealed(self._db)
+
+    def _migrate(self, version: int) -> None:
+        # What is damaged has to be found before it is sealed as what it is.
+        if (said := self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(said)
+        self._db.create_function("packed", 1, packed)
+        self._db.create_aggregate("packed_list", 1, PackedList)  # type: ignore[arg-type]  # typeshed knows no bytes
+        for older in range(version, SCHEMA_VERSION):
+            self._run(MIGRATIONS[older], older + 1)
+
+    def _frames(self) -> int:
+        """How many pages of changes SQLite has found in the journal."""
+        return int(self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])
 
     def _run(self, script: str, version: int) -> None:
         """Change the schema, all of it or nothing."""
         try:
-            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
+            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {version};")
+            if version == SCHEMA_VERSION:
+                seal_all(self._db)
+            self._db.execute("COMMIT")
         except sqlite3.Error:
             self._roll_back()
             raise
@@ -100,7 +145,7 @@ class LedgerFile:
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """One transaction; a nested call joins the outer one."""
-        with self._lock, _explained(self.path):
+        with self._lock:
             if self._db.in_transaction:
                 yield self._db
                 return
@@ -118,17 +163,37 @@ class LedgerFile:
             self._db.execute("ROLLBACK")
 
 
+class _Access:
+    """The lock around an open file; SQLite's failures while it is held become sentences."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            with _explained(self._path):
+                raise error
+
+
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's failures into sentences."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error) or "disk I/O" in str(error):
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
             raise UimonError(Reason.DISK_FULL, sentence) from error
-        sentence = f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
-        raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
-    except sqlite3.DatabaseError as error:
-        sentence = f"The ledger {path} is damaged ({error}); move it away, or choose another --state-dir."
+        if code in _OTHERS:
+            sentence = (
+                f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
+            )
+            raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
+        sentence = f"The ledger {path} is damaged ({error}); `uimon watch` makes it anew of the lines beside it."
         raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error

@@ -86,6 +86,13 @@ class LedgerOutbox:
                 db.execute("INSERT OR REPLACE INTO meta VALUES (?, '0')", (self._survey_began,))
             return doubted
 
+    def survey_again(self) -> None:
+        """Rows may have been sent of which this ledger does not know: what is there is looked for before anything is
+        sent.
+        """
+        with self._ledger.change() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
+
     # What is due.
 
     @property

@@ -7,7 +7,7 @@ import math
 from typing import Any, Final
 
 from watcher.ledger_file import LedgerFile
-from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to_status
+from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to_status, unpacked
 from watcher.model import RowKind, State
 from watcher.training_log import LogSign, SignKind
 
@@ -106,6 +106,12 @@ class LedgerReading(LedgerFile):
             row = self._db.execute(f"{_EVALUATION} WHERE evaluation.uid = ?", (uid,)).fetchone()
         return None if row is None else to_evaluation(row)
 
+    def uids(self, *, exported: bool | None = None) -> frozenset[str]:
+        """The uids of all evaluations; `exported` filters as it does for `evaluations`."""
+        where = "" if exported is None else f"WHERE exported = {int(exported)}"
+        with self._lock:
+            return frozenset(row["uid"] for row in self._db.execute(f"SELECT uid FROM evaluation {where}").fetchall())
+
     def rescored(self) -> frozenset[str]:
         """The uids of the evaluations whose samples were drawn by another one, and scored anew."""
         with self._lock:
@@ -122,10 +128,27 @@ class LedgerReading(LedgerFile):
             return frozenset(row["key"] for row in self._db.execute(query).fetchall())
 
     def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
-        """The samples of one evaluation, in the order of the suite's prompts."""
+        """The samples of one evaluation, in the order of the suite's prompts; none where they were dropped. Raises
+        ValueError where they cannot be read back.
+        """
         with self._lock:
-            rows = self._db.execute("SELECT body FROM sample WHERE uid = ? ORDER BY position", (uid,)).fetchall()
-        return tuple(json.loads(row["body"]) for row in rows)
+            row = self._db.execute("SELECT body FROM answers WHERE uid = ?", (uid,)).fetchone()
+        return tuple(json.loads(unpacked(row["body"]))) if row is not None and row["body"] else ()
+
+    def are_dropped(self, uid: str) -> bool:
+        """True where there were samples of this evaluation, which were not kept."""
+        query = "SELECT 1 FROM answers WHERE uid = ? AND length(body) = 0"
+        with self._lock:
+            return self._db.execute(query, (uid,)).fetchone() is not None
+
+    def with_samples(self) -> list[tuple[str, int]]:
+        """The evaluations whose samples are kept, the oldest first: the uid, and how many bytes they take."""
+        query = (
+            "SELECT answers.uid, length(body) AS bytes FROM answers JOIN evaluation ON evaluation.uid = answers.uid "
+            "WHERE length(body) > 0 ORDER BY evaluation.rowid"
+        )
+        with self._lock:
+            return [(row["uid"], int(row["bytes"])) for row in self._db.execute(query).fetchall()]
 
     def status(self) -> list[dict[str, Any]]:
         """What `uimon status` shows of every checkpoint, oldest step first, by the last evaluation of each."""

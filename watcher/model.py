@@ -7,7 +7,7 @@ in the ledger, a log line, the command line or a metric, is a member of `Reason`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -142,13 +142,15 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class FileStamp:
     """One file as it was seen: `name` as an engine gets it, `size` in bytes, `mtime_ns`, `inode`; `place` is the folder
-    of the checkpoint in which it lies, empty for the checkpoint itself."""
+    of the checkpoint in which it lies, empty for the checkpoint itself. `sample`: of weights, a digest of some blocks.
+    """
 
     name: str
     size: int
     mtime_ns: int
     inode: int
     place: str = ""
+    sample: str = ""
 
     @property
     def source(self) -> str:
@@ -212,12 +214,19 @@ class Checkpoint:
 
     @property
     def stamp(self) -> str:
-        """Digest of the weight files' names, sizes, mtimes and inodes: changes when the trainer writes them again.
+        """Digest of the weight files' names, sizes, mtimes and some of their blocks: changes when the trainer writes
+        them again. Inodes are no part of it: a network mount may number its files anew, and a directory that was moved
+        to another disk has others, though every checkpoint in it is what it was.
 
         Only the weights count: while rotation deletes a directory its other files vanish first now and then,
         and that must not look like a new checkpoint.
         """
         return weights_stamp(self.files)
+
+    @property
+    def former_stamp(self) -> str:
+        """The stamp as ledgers before version 6 have it, with every inode."""
+        return _digest_of(self.files, lambda file: file.inode)
 
     @property
     def bytes(self) -> int:
@@ -227,8 +236,12 @@ class Checkpoint:
 
 def weights_stamp(files: Iterable[FileStamp]) -> str:
     """The stamp of a checkpoint with these files; see `Checkpoint.stamp`."""
+    return _digest_of(files, lambda file: file.sample)
+
+
+def _digest_of(files: Iterable[FileStamp], last: Callable[[FileStamp], int | str]) -> str:
     weights = sorted((f for f in files if f.name.endswith(".safetensors")), key=lambda f: f.name)
-    text = "\n".join(f"{f.name}\t{f.size}\t{f.mtime_ns}\t{f.inode}" for f in weights)
+    text = "\n".join(f"{f.name}\t{f.size}\t{f.mtime_ns}\t{last(f)}" for f in weights)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

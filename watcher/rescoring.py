@@ -127,7 +127,9 @@ class Rescorer:
         try:
             stored = self._ledger.samples(origin.uid)
         except ValueError as error:
-            raise _missing(origin, f"one of its samples cannot be read back ({error})") from None
+            raise _missing(origin, f"its samples cannot be read back ({error})") from None
+        if self._ledger.are_dropped(origin.uid):
+            raise _missing(origin, "its samples were not kept (--keep-samples)")
         count = origin.metrics.get("eval/samples")
         if count is not None and len(stored) != count:
             raise _missing(origin, f"the ledger has {len(stored)} of its {count:.0f} samples")

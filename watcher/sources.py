@@ -13,6 +13,7 @@ from watcher.checkpoints.deeper import name_links, name_others
 from watcher.checkpoints.layout import may_hold_model
 from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition
+from watcher.mounts import renumbers_files
 
 Glance = tuple[tuple[str, int, int, int], ...]
 _DEEPEST, _MOST = 6, 5000
@@ -60,6 +61,7 @@ class DirectorySource:
         self._known: dict[str, _Known] = {}
         self._names: set[str] = set()
         self._looks = 0
+        self._renumbered = False
 
     def look(self) -> Iterator[Checkpoint] | None:
         """Every checkpoint that changed since the last look; None while the directory does not exist."""
@@ -68,6 +70,7 @@ class DirectorySource:
             # What comes back, as on a disk that is mounted again, is looked into anew.
             self._known.clear()
             return None
+        self._renumbered = renumbers_files(self._root)
         found = discover(self._root, self._namings)
         places = [*([self._base] if self._base else []), *found]
         self._names = {place.name for place in places}
@@ -100,7 +103,7 @@ class DirectorySource:
             if old and (known := self._known.get(place.name)) is not None and known.complete:
                 continue
             # Beside the model in the run directory lie the checkpoints, which are none of its folders.
-            glance, now = _glance(place.path, deep=place.name != FINAL_NAME), self._clock()
+            glance, now = self._steady(_glance(place.path, deep=place.name != FINAL_NAME)), self._clock()
             known = self._known.get(place.name)
             if known is not None and known.complete and known.glance == glance:
                 continue
@@ -122,8 +125,12 @@ class DirectorySource:
         """
         download = self._root / _DOWNLOADS
         if place.name == FINAL_NAME:
-            return _everything(download)
-        return _everything(place.path) + _everything(download / place.name)
+            return self._steady(_everything(download))
+        return self._steady(_everything(place.path) + _everything(download / place.name))
+
+    def _steady(self, glance: Glance) -> Glance:
+        """Without inodes where these change by themselves: nothing would ever be silent there."""
+        return tuple((*file[:3], 0) for file in glance) if self._renumbered else glance
 
     def _inspect(self, place: Found, quiet: float) -> Checkpoint:
         if place is self._base:

@@ -25,6 +25,8 @@ _STAGING = "tests/checkpoints/test_staging.py"
 _WATCH = "tests/checkpoints/test_watch.py"
 _LEDGER = "tests/test_ledger.py"
 _REBUILD = "tests/test_ledger_rebuild.py"
+_HOME = "tests/test_statehome.py"
+_STATE_DIR = "tests/test_statedir.py"
 _SERVICE = "tests/service/test_service.py"
 _STAGE = "tests/service/test_stage.py"
 _EARLY = "tests/service/test_early.py"
@@ -380,6 +382,94 @@ FAULTS = (
             f"{_CLOSING}::test_end_that_falls_between_a_look_and_a_post_is_made_up_for",
             f"{_CLOSING}::test_how_a_run_had_ended_is_told_before_a_session_opens_it",
             f"{_CLOSING}::test_run_of_a_trainer_that_was_killed_is_not_called_finished",
+        ),
+    ),
+    Fault(
+        39,
+        "the ledger empty, missing, or another program's file",
+        "deleted, emptied, replaced beside whole JSON lines",
+        "made anew from them; its rows are due again, and looked for before they are sent",
+        (f"{_REBUILD}::test_a_lost_ledger_is_made_anew_from_the_json_lines",),
+    ),
+    Fault(
+        40,
+        "a byte of the ledger or of its JSON lines changes",
+        "200 places at random, each bit",
+        "the same results, or the damage is named and mended",
+        (f"{_REBUILD}::test_a_byte_that_changes_anywhere_costs_nothing",),
+    ),
+    Fault(
+        41,
+        "the ledger's journal damaged or gone",
+        "bytes changed in each part of it; deleted",
+        "noticed; what the JSON lines have is taken from them, and W&B is asked before anything is sent",
+        (
+            f"{_REBUILD}::test_changes_that_are_lost_with_the_journal_are_noticed",
+            f"{_REBUILD}::test_a_crash_is_no_damage",
+        ),
+    ),
+    Fault(
+        42,
+        "an older ledger put back",
+        "a copy from before the last evaluation",
+        "takes what it lacks from the JSON lines; W&B is asked before anything is sent",
+        (f"{_REBUILD}::test_an_older_ledger_put_back_takes_what_it_lacks_and_asks_before_it_sends",),
+    ),
+    Fault(
+        43,
+        "JSON lines damaged, cut, doubled or gone",
+        "a changed byte, a torn end, lines twice, no file",
+        "set aside and written anew from the ledger; with both damaged, what is lost is said",
+        (
+            f"{_REBUILD}::test_json_lines_that_are_not_what_the_ledger_has_are_written_anew",
+            f"{_REBUILD}::test_samples_that_are_gone_are_written_anew",
+            f"{_REBUILD}::test_where_both_are_damaged_what_is_lost_is_said",
+        ),
+    ),
+    Fault(
+        44,
+        "two trainings under one name",
+        "`--wandb off` with two ./ckpts; one run id in two projects; JSON lines of another run",
+        "a state directory each; another run's is refused",
+        (
+            f"{_HOME}::test_two_trainings_that_are_not_logged_never_meet",
+            f"{_HOME}::test_one_run_id_in_two_places_is_two_runs",
+            f"{_HOME}::test_a_state_directory_of_another_run_is_refused_with_the_next_step",
+            f"{_REBUILD}::test_json_lines_of_another_run_are_never_taken_for_this_ones",
+        ),
+    ),
+    Fault(
+        45,
+        "the state directory on another machine's disk",
+        "NFS, Lustre, FUSE and others in the table of mounts",
+        "refused, with a local directory to name",
+        (f"{_STATE_DIR}::test_a_state_directory_on_other_machines_disks_is_refused_with_a_local_one",),
+    ),
+    Fault(
+        46,
+        "other users of the machine",
+        "umask 0, files that an earlier version left open",
+        "nobody else may read what is stored",
+        (
+            f"{_STATE_DIR}::test_nobody_else_may_read_what_is_stored",
+            f"{_STATE_DIR}::test_what_was_left_open_is_closed",
+        ),
+    ),
+    Fault(
+        47,
+        "inode numbers change",
+        "every file replaced by a copy with its times",
+        "nothing is read again",
+        ("tests/service/test_stamps.py::test_evaluated_checkpoints_with_other_inodes_are_not_read_again",),
+    ),
+    Fault(
+        48,
+        "answers dropped by `--keep-samples`",
+        "five checkpoints, two kept",
+        "every figure and row stays; `uimon rescore` names the others",
+        (
+            "tests/test_export.py::test_the_newest_samples_are_kept_and_every_figure_and_row",
+            "tests/test_export.py::test_what_was_not_kept_cannot_be_scored_anew_and_that_is_said",
         ),
     ),
 )

@@ -13,12 +13,12 @@ def test_appended_records_are_read_in_order(tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.jsonl"
     append_records(path, [{"step": 1, "prompt": "größe\nzwei"}])
     append_records(path, [{"step": 2, "value": None}, {"step": 3}])
-    assert read_records(path) == [{"step": 1, "prompt": "größe\nzwei"}, {"step": 2, "value": None}, {"step": 3}]
+    assert list(read_records(path)) == [{"step": 1, "prompt": "größe\nzwei"}, {"step": 2, "value": None}, {"step": 3}]
     assert path.read_bytes().count(b"\n") == 3
 
 
 def test_missing_file_has_no_records(tmp_path: Path) -> None:
-    assert read_records(tmp_path / "nothing.jsonl") == []
+    assert list(read_records(tmp_path / "nothing.jsonl")) == []
 
 
 def test_torn_last_line_costs_itself_only(tmp_path: Path) -> None:
@@ -26,15 +26,15 @@ def test_torn_last_line_costs_itself_only(tmp_path: Path) -> None:
     append_records(path, [{"step": 1}])
     with path.open("ab") as file:
         file.write('{"step": 2, "prompt": "ü'.encode()[:-1])
-    assert read_records(path) == [{"step": 1}]
+    assert list(read_records(path)) == [{"step": 1}, None]
     append_records(path, [{"step": 3}])
-    assert read_records(path) == [{"step": 1}, {"step": 3}]
+    assert list(read_records(path)) == [{"step": 1}, None, {"step": 3}]
 
 
 def test_lone_surrogate_of_a_models_output_survives(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     append_records(path, [{"code": "a\udc80b"}])
-    assert read_records(path) == [{"code": "a\udc80b"}]
+    assert list(read_records(path)) == [{"code": "a\udc80b"}]
 
 
 def test_undefined_numbers_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
@@ -47,3 +47,23 @@ def test_undefined_numbers_are_refused_and_nothing_is_written(tmp_path: Path) ->
 def test_no_records_touch_nothing(tmp_path: Path) -> None:
     append_records(tmp_path / "results.jsonl", [])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_line_with_a_changed_byte_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    append_records(path, [{"step": 1, "value": 3.5}])
+    whole = path.read_bytes()
+    for place in range(len(whole) - 1):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        # Only what makes the checksum's own key another one leaves the record, with a key too many.
+        found = [record and (record.get("step"), record.get("value")) for record in read_records(path)]
+        assert set(found) <= {None, (1, 3.5)}, changed
+
+
+def test_lines_of_earlier_versions_have_no_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"step": 1}\n')
+    append_records(path, [{"step": 2}])
+    assert list(read_records(path)) == [{"step": 1}, {"step": 2}]

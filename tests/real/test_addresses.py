@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.real.conftest import Uimon
-from watcher.commands.assemble import _require_same_run
+from watcher.commands.assemble import _require_same_run, _take_down, owner_for
 from watcher.commands.chosen_run import choose_run, in_its_project, said
 from watcher.config import load_settings
 from watcher.demo.standin import DUMMY_KEY, ENTITY, Standin, standin_environment
@@ -24,6 +25,7 @@ from watcher.publish import Limits, Order, RunRef, WandbPublisher, inspect_run, 
 from watcher.publish.environment import server_environment
 from watcher.publish.local_runs import local_runs, with_project
 from watcher.publish.run_file import run_of
+from watcher.statedir import StateDir
 
 LIMITS = Limits(retries=1, wait_min=0.1, wait_max=0.2, request=10.0, init=10.0, polls=4, poll_pause=0.25)
 OTHER_KEY = "otherkey".ljust(40, "0")
@@ -296,15 +298,14 @@ def test_the_same_name_on_another_server_is_another_run(
 ) -> None:
     monkeypatch.delenv("WANDB_BASE_URL", raising=False)
     ref = RunRef("team", "ui", "abc")
-    ledger = Ledger(tmp_path / "ledger.db")
-    try:
-        _require_same_run(ledger, ref, "abc")
-        _require_same_run(ledger, replace(ref, server=mine.url), "abc")
-        _require_same_run(ledger, ref, "abc")
+    state = StateDir(tmp_path)
+    with closing(Ledger(state.ledger)) as ledger:
+        for server in (None, mine.url, None):
+            owner = owner_for(replace(ref, server=server), "abc", None)
+            _require_same_run(state, owner)
+            _take_down(ledger, owner)
         with pytest.raises(UimonError, match=f"team/ui/abc at {mine.url}"):
-            _require_same_run(ledger, replace(ref, server="https://api.wandb.ai"), "abc")
-    finally:
-        ledger.close()
+            _require_same_run(state, owner_for(replace(ref, server="https://api.wandb.ai"), "abc", None))
 
 
 def test_watch_and_doctor_say_where_the_run_is(mine: Standin, uimon: Uimon) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
+from tests.test_ledger import change_samples
 from watcher.alerts import History
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.service.history import LedgerHistory
@@ -119,8 +120,7 @@ def test_an_evaluation_that_lacks_a_sample_is_left_out_and_that_is_said_once(
 ) -> None:
     train(house, (100, 200))
     damaged = house.ledger.evaluations()[0].uid
-    with house.ledger.change() as db:
-        db.execute("DELETE FROM sample WHERE uid = ? AND position = 0", (damaged,))
+    change_samples(house.ledger, damaged, lambda samples: samples[1:])
     history = LedgerHistory(house.ledger)
     # Of two the one with more prompts is right, whichever came first.
     assert [entry.step for entry in history.read(ended=False).entries] == [200]

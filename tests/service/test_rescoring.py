@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from scorers.extraction import Found
 from scorers.plugins.loader import load_plugins
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_warnings import PAGES, Writer, rules
+from tests.test_ledger import change_samples
 from watcher.engine.types import Generation, PromptSpec, Rendered, Sampling
 from watcher.evaluation import TableLimits
 from watcher.export import Exporter
@@ -75,17 +76,18 @@ def earlier(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
         yield patched
 
 
+def _aged(score: dict[str, Any]) -> dict[str, Any]:
+    kept = {k: v for k, v in score.items() if k not in ("hues", "lightness", "files", "early_errors")}
+    return kept | {"outcome": "invalid", "num_classes": 0, "classes": {}}
+
+
 def age(house: House) -> None:
     """Store scores and metrics as that version did: without what is measured since, and with other results."""
+    for uid, _ in house.ledger.with_samples():
+        change_samples(
+            house.ledger, uid, lambda samples: [sample | {"score": _aged(sample["score"])} for sample in samples]
+        )
     with house.ledger.change() as db:
-        for row in db.execute("SELECT uid, position, body FROM sample").fetchall():
-            body = json.loads(row["body"])
-            score = {k: v for k, v in body["score"].items() if k not in ("hues", "lightness", "files", "early_errors")}
-            body["score"] = score | {"outcome": "invalid", "num_classes": 0, "classes": {}}
-            db.execute(
-                "UPDATE sample SET body = ? WHERE uid = ? AND position = ?",
-                (json.dumps(body), row["uid"], row["position"]),
-            )
         for row in db.execute("SELECT uid, metrics FROM evaluation").fetchall():
             metrics = json.loads(row["metrics"]) | {"eval/syntax_validity_rate": 0.0, "eval/gone": 1.0}
             db.execute("UPDATE evaluation SET metrics = ? WHERE uid = ?", (json.dumps(metrics), row["uid"]))
@@ -336,30 +338,32 @@ def test_a_theme_is_part_of_it_and_one_that_is_missing_is_named(house: House, ca
     assert "run `uimon rescore`" in caplog.text
 
 
+def _without(samples: list[Any], place: int, name: str) -> list[Any]:
+    return [*samples[:place], {k: v for k, v in samples[place].items() if k != name}, *samples[place + 1 :]]
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("DELETE FROM sample WHERE uid = :uid AND position = 1", "has 4 of its 5 samples"),
-        ("DELETE FROM sample WHERE uid = :uid", "has 0 of its 5 samples"),
-        (
-            "UPDATE sample SET body = json_remove(body, '$.completion') WHERE uid = :uid AND position = 1",
-            "its sample 1 is stored without `completion`",
-        ),
-        (
-            "UPDATE sample SET body = json_remove(body, '$.finish_reason') WHERE uid = :uid AND position = 4",
-            "its sample 4 is stored without `finish_reason`",
-        ),
-        ("UPDATE sample SET body = '{' WHERE uid = :uid AND position = 1", "one of its samples cannot be read back"),
+        (lambda samples: samples[1:], "has 4 of its 5 samples"),
+        (lambda _: [], "has 0 of its 5 samples"),
+        (lambda samples: _without(samples, 1, "completion"), "its sample 1 is stored without `completion`"),
+        (lambda samples: _without(samples, 4, "finish_reason"), "its sample 4 is stored without `finish_reason`"),
+        (None, "its samples cannot be read back"),
     ],
 )
 def test_an_evaluation_that_lacks_something_is_named_and_the_others_go_on(
-    house: House, earlier: pytest.MonkeyPatch, damage: str, said: str
+    house: House, earlier: pytest.MonkeyPatch, damage: Callable[[list[Any]], list[Any]] | None, said: str
 ) -> None:
     ask(house)
     train(house, (50, 100))
     earlier.undo()
-    with house.ledger.change() as db:
-        db.execute(damage, {"uid": house.ledger.evaluations()[0].uid})
+    uid = house.ledger.evaluations()[0].uid
+    if damage is not None:
+        change_samples(house.ledger, uid, damage)
+    else:
+        with house.ledger.change() as db:
+            db.execute("UPDATE answers SET body = x'78' WHERE uid = ?", (uid,))
     lacking, whole = rescore(house)
     assert (lacking.fate, lacking.reason, lacking.now) == (Fate.FAILED, Reason.SAMPLES_MISSING, None)
     assert lacking.detail.startswith("Step 50 cannot be scored anew: ")
@@ -393,7 +397,7 @@ def rebuilt(house: House) -> None:
     Exporter(house.ledger, house.state).export()
     house.ledger.close()
     house.state.ledger.write_bytes(b"no database" * 1000)
-    house.ledger = open_ledger(house.state, TABLE, lambda _: None)
+    house.ledger = open_ledger(house.state, "run", TABLE, lambda _: None)
 
 
 def test_a_ledger_made_anew_knows_what_was_scored_anew(house: House, earlier: pytest.MonkeyPatch) -> None:

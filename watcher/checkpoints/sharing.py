@@ -1,18 +1,19 @@
 """Staged weights that still belong to the trainer, too: are they what they were when they were read?
 
 A trainer may delete or overwrite what uimon uses in place or by a hard link. So the files are compared, by size, time
-and inode, with the stamp of their inspection, right before and after the engine has read them: what was loaded from
-changed files is never evaluated. How a checkpoint was staged is in its stage's name; the files themselves no longer
-tell once the trainer has deleted its own.
+and some of their blocks, with the stamp of their inspection, right before and after the engine has read them: what was
+loaded from changed files is never evaluated. How a checkpoint was staged is in its stage's name; the files themselves
+no longer tell once the trainer has deleted its own.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from watcher.checkpoints.listing import stamp_of
 from watcher.checkpoints.staging import STAGE_NAME, VANISHED
 from watcher.checkpoints.transfer import Way
-from watcher.model import FileStamp, Reason, UimonError, weights_stamp
+from watcher.model import Reason, UimonError, weights_stamp
 
 
 def way_of(staged: Path) -> Way:
@@ -34,11 +35,7 @@ def require_unchanged(name: str, staged: Path, stamp: str) -> None:
     if not is_shared(staged):
         return
     try:
-        found = weights_stamp(
-            FileStamp(file.name, status.st_size, status.st_mtime_ns, status.st_ino)
-            for file in staged.glob("*.safetensors")
-            for status in (file.stat(),)
-        )
+        found = weights_stamp(stamp_of(file, file.name, file.stat()) for file in staged.glob("*.safetensors"))
     except OSError as error:
         if error.errno not in VANISHED:
             sentence = f"{name} cannot be read where its trainer left it ({error.strerror})."

@@ -30,6 +30,7 @@ from watcher.checkpoints.discovery import step_of
 from watcher.checkpoints.safetensors_header import SafetensorsError, read_header
 from watcher.checkpoints.transfer import SharingRefused, Way, share
 from watcher.model import Checkpoint, Condition, FileStamp, Reason, Staged, UimonError
+from watcher.mounts import renumbers_files
 
 CHUNK = 2**20
 """Bytes copied between two questions of `should_stop`."""
@@ -259,7 +260,8 @@ def _open_source(job: _Job, stamp: FileStamp) -> BinaryIO:
 
 
 def _require_same(job: _Job, stamp: FileStamp, status: os.stat_result) -> None:
-    if (status.st_size, status.st_mtime_ns, status.st_ino) != (stamp.size, stamp.mtime_ns, stamp.inode):
+    same_file = status.st_ino == stamp.inode or renumbers_files((job.checkpoint.path / stamp.source).resolve())
+    if (status.st_size, status.st_mtime_ns) != (stamp.size, stamp.mtime_ns) or not same_file:
         raise UimonError(
             Reason.WEIGHTS_CHANGED,
             f"{stamp.name} in {job.checkpoint.name} changed after it was inspected: the trainer writes it again.",

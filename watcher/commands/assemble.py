@@ -18,7 +18,7 @@ from watcher.engine import Engine, EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.evaluation import TableLimits
-from watcher.export import Exporter
+from watcher.export import Exporter, parse_keep
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import LoggedStep, Reason, Target, UimonError
@@ -43,7 +43,8 @@ from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes
 from watcher.service.run_end import ENDED_AS
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
-from watcher.statedir import Lease, StateDir, safe_name
+from watcher.statedir import Lease, StateDir, in_memory
+from watcher.statehome import ROOT, Owner, owner_of, safe_name, short_hash
 from watcher.validation import ValFile
 
 _INSPECT_TIMEOUT = 60.0
@@ -61,23 +62,26 @@ class Assembled:
 
 @contextmanager
 def assembled(
-    settings: Settings, run: RunRef | None, name: str, val: ValFile, source: Source, state_root: Path
+    settings: Settings, run: RunRef | None, owner: Owner, val: ValFile, source: Source, state_root: Path
 ) -> Iterator[Assembled]:
     """A service in its state directory, which nobody else may use meanwhile; everything is closed at the end.
 
-    `run` is None where nothing is logged; `name` identifies the run in the ledger and in uids.
+    `run` is None where nothing is logged; the name of the `owner`'s run identifies it in the ledger and in uids.
     """
     # Before an engine is there; the evaluator loads them for itself.
     named_plugins(settings.scorers)
     named_theme(settings.theme)
     # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
-    state = StateDir(state_root.resolve())
+    state, name = StateDir(state_root.resolve()), owner.run
     state.create()
+    if where := in_memory(state.root):
+        log.warning("%s", where)
     with ExitStack() as closing:
         lease = Lease(state)
         closing.callback(lease.release)
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)
-        ledger = open_ledger(state, table, log.error)
+        _require_same_run(state, owner)
+        ledger = open_ledger(state, name, table, log.error)
         closing.callback(ledger.close)
         require_engine()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -88,7 +92,7 @@ def assembled(
         engine = Engine(engine_settings(settings, gpu, state))
         closing.callback(engine.close)
         engine.check_arguments()
-        _require_same_run(ledger, run, name)
+        _take_down(ledger, owner)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board, say = Board(), _once(log.warning)
         at_wandb = RunAtWandb(run, board)
@@ -96,14 +100,15 @@ def assembled(
             source=source,
             engine=engine,
             ledger=ledger,
-            exporter=Exporter(ledger, state),
+            exporter=Exporter(ledger, state, parse_keep(settings.keep_samples)),
             outboxes=None if run is None else partial(outboxes_of, settings, run, ledger, state),
             run_facts=at_wandb.facts,
             logged=at_wandb.logged,
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
         )
-        # A stage directory of one's own may serve several runs, and each removes what it left behind.
-        stage_dir = settings.stage_dir.resolve() / safe_name(name) if settings.stage_dir else state.stage
+        # A stage directory of one's own may serve several runs, also of one name, and each removes what it left behind.
+        own = f"{safe_name(name)}-{short_hash(str(state.root))}"
+        stage_dir = settings.stage_dir.resolve() / own if settings.stage_dir else state.stage
         yield Assembled(Service(settings, name, val, stage_dir, parts, board=board), ledger, state, board)
 
 
@@ -119,20 +124,35 @@ def _once(say: Callable[[str], None]) -> Callable[[str], None]:
     return first_time
 
 
-def _require_same_run(ledger: Ledger, run: RunRef | None, name: str) -> None:
-    """A ledger belongs to one run: rows of another would be published into it.
+def owner_for(run: RunRef | None, name: str, root: Path | None) -> Owner:
+    """Whose results they are: those of a W&B run or another one of this `name`, or of the checkpoints in `root`."""
+    if run is not None:
+        return Owner(name, run.project or "", run.entity or "", run.server_in(os.environ))
+    return Owner(name, root=str(root or ""))
 
-    Raises UimonError(CONFIG_INVALID) where the ledger is another run's.
+
+def _require_same_run(state: StateDir, owner: Owner) -> None:
+    """A ledger belongs to one run: rows of another would be published into it, or be mixed with its own.
+
+    Raises UimonError(CONFIG_INVALID) where the ledger is another run's. A directory that is there no more may be the
+    same one under another name.
     """
-    keys = ("run", "project", "entity", "server")
-    known = [ledger.recall(key) or "" for key in keys]
-    now = [name, *([run.project or "", run.entity or "", run.server_in(os.environ)] if run else ["", "", ""])]
-    if any(old and new and old != new for old, new in zip(known, now, strict=True)):
-        theirs = "/".join(part for part in reversed(known[:3]) if part) + (f" at {known[3]}" if known[3] else "")
-        sentence = f"The ledger {ledger.path} is that of run {theirs}; give this run its own --state-dir."
-        raise UimonError(Reason.CONFIG_INVALID, sentence)
-    for key, old, new in zip(keys, known, now, strict=True):
-        ledger.remember(key, new or old)
+    theirs = owner_of(state)
+    if theirs is None or theirs.is_same(owner):
+        return
+    if not owner.named and theirs.run == owner.run and not Path(theirs.root).exists():
+        return
+    raise UimonError(
+        Reason.CONFIG_INVALID,
+        f"The ledger {state.ledger} is that of {theirs.title}; give this run its own --state-dir.",
+    )
+
+
+def _take_down(ledger: Ledger, owner: Owner) -> None:
+    """Remember in the ledger whose it is; what is not known this time stays as it was."""
+    known = {"run": owner.run, "project": owner.project, "entity": owner.entity, "server": owner.server}
+    for key, value in {**known, ROOT: owner.root}.items():
+        ledger.remember(key, value or ledger.recall(key) or "")
 
 
 def require_engine() -> None:

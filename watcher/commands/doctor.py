@@ -11,6 +11,7 @@ from typing import Any
 
 from watcher.alerts.power import limits
 from watcher.base_models import resolve_base
+from watcher.commands.assemble import owner_for
 from watcher.commands.chosen_run import Chosen, choose_run
 from watcher.commands.validation import choice_of, validation_file
 from watcher.config import Settings, load_settings
@@ -20,7 +21,7 @@ from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.model import Reason, UimonError
 from watcher.publish import RunFacts, RunRef, inspect_run, missing_run
-from watcher.statedir import default_state_dir
+from watcher.statehome import default_state_dir
 from watcher.validation import ValFile
 
 _STYLES = {Status.OK: "green", Status.NOTE: "yellow", Status.PROBLEM: "bold red"}
@@ -59,8 +60,9 @@ def _chosen(ckpts: Path | None, settings: Settings) -> Chosen:
 
 
 def _places(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Places:
-    name = run.run_id if run else (ckpts.resolve().name if ckpts else "run")
-    state_dir = settings.state_dir or default_state_dir(name)
+    root = ckpts.resolve() if ckpts else None
+    owner = owner_for(run, run.run_id if run else root.name if root else "run", root)
+    state_dir = settings.state_dir or default_state_dir(owner)
     stage_dir = settings.stage_dir or state_dir / "stage"
     return Places(ckpts, state_dir, stage_dir, int(settings.disk_floor_gb * _GB), settings.samples)
 

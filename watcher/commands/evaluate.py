@@ -12,7 +12,7 @@ from typing import Any
 
 from watcher.base_models import resolve_base
 from watcher.checkpoints import inspect
-from watcher.commands.assemble import Assembled, assembled
+from watcher.commands.assemble import Assembled, assembled, owner_for
 from watcher.commands.chosen_run import Chosen, choose_run, said
 from watcher.commands.status import with_grades
 from watcher.commands.validation import validation_file
@@ -21,7 +21,7 @@ from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
 from watcher.sources import ListSource, base_checkpoint
-from watcher.statedir import default_state_dir
+from watcher.statehome import default_state_dir
 
 
 def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, as_json: bool, debug: bool) -> int:
@@ -34,20 +34,21 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
     named_run = flags.get("run_id") is not None
     chosen = choose_run(settings, ckpts[0].resolve().parent) if named_run else Chosen(None)
     run = chosen.run
-    name = run.run_id if run else "eval"
+    name = run.run_id if run else settings.run_name or "eval"
+    owner = owner_for(run, name, None)
     checkpoints = [_checkpoint(path.resolve()) for path in ckpts]
     if settings.baseline:
         over = next((checkpoint for checkpoint in checkpoints if checkpoint.base), checkpoints[0])
         checkpoints.insert(0, base_checkpoint(resolve_base(over.base, settings.base, over.path)))
     val = validation_file(settings, ckpts[0].resolve())
     with ExitStack() as closing:
-        state_root = settings.state_dir or (default_state_dir(name) if named_run else None)
+        state_root = settings.state_dir or (default_state_dir(owner) if named_run else None)
         if state_root is None:
             state_root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-eval-")))
         display = closing.enter_context(showing(name, ckpts[0].resolve().parent, debug=debug))
         closing.enter_context(said(chosen))
         source = ListSource(checkpoints)
-        parts = closing.enter_context(assembled(settings, run, name, val, source, state_root))
+        parts = closing.enter_context(assembled(settings, run, owner, val, source, state_root))
         say_read(val)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)

@@ -33,7 +33,12 @@ def warnings_with_samples(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def _sentences(ledger: Ledger, warning: Mapping[str, Any]) -> Iterator[str]:
-    samples = ledger.samples(warning["uid"]) if warning["samples"] else ()
+    try:
+        samples = ledger.samples(warning["uid"]) if warning["samples"] else ()
+    except ValueError:
+        return
+    if warning["samples"] and ledger.are_dropped(warning["uid"]):
+        yield f"The samples of step {warning['step']} were not kept (--keep-samples)."
     for place in warning["samples"]:
         # A ledger made anew from damaged files may lack some, or hold what is none; the warning itself is to be seen.
         try:

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from scorers import grades
+from watcher import statehome
 from watcher.alerts.best import ORDER
 from watcher.commands.comparison import best_of, compared_with, criteria
 from watcher.commands.evidence import warnings_with_samples
 from watcher.durations import format_duration
+from watcher.export import stored
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
 from watcher.publish import RunRef
-from watcher.statedir import StateDir, default_state_dir
+from watcher.statedir import StateDir
 
 _COPIES_NAMED = 5
 
@@ -46,8 +48,10 @@ def run_status(
     best = best or best_by is not None
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
+    kept = stored(ledger, state)
     if as_json:
-        document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings, "unconfirmed": _unconfirmed(ledger)}
+        document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings}
+        document |= {"unconfirmed": _unconfirmed(ledger), "stored": asdict(kept)}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
         json.dump(document, sys.stdout, indent=2)
@@ -65,7 +69,7 @@ def run_status(
         console.print(f"Best: {chosen.sentence}" if chosen else "Best: nothing is evaluated yet.", soft_wrap=True)
     if compared:
         console.print(comparison_table(compared))
-    for line in _outbox_lines(ledger):
+    for line in (*_outbox_lines(ledger), kept.sentence):
         console.print(line, style="dim")
     console.print(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}", style="dim", soft_wrap=True)
     return 0
@@ -134,7 +138,10 @@ def find_state(run: str | None, state_dir: Path | None) -> StateDir:
     if state_dir is not None:
         state = StateDir(state_dir)
     elif run is not None:
-        state = StateDir(default_state_dir(RunRef.parse(run).run_id))
+        ref = RunRef.parse(run)
+        # A bare id names no project, whatever the environment would make of it.
+        named = "/" in run
+        state = statehome.find_state(ref.run_id, *((ref.project or "", ref.entity or "") if named else ()))
     else:
         state = _newest()
     if not state.ledger.is_file():
@@ -144,7 +151,7 @@ def find_state(run: str | None, state_dir: Path | None) -> StateDir:
 
 
 def _newest() -> StateDir:
-    home = default_state_dir("x").parent
+    home = statehome.state_home()
     ledgers = sorted(home.glob("*/ledger.sqlite3*"), key=os.path.getmtime)
     if not ledgers:
         sentence = f"No run is known in {home}; start `uimon watch`, or name a --state-dir."

@@ -14,18 +14,19 @@ from typing import Any
 from watcher.base_models import resolve_base
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspect, naming_of
 from watcher.checkpoints.policy import parse_policy
-from watcher.commands.assemble import Assembled, assembled
+from watcher.commands.assemble import Assembled, assembled, owner_for
 from watcher.commands.chosen_run import choose_run, in_its_project, said
 from watcher.commands.status import unconfirmed_sentence
 from watcher.commands.validation import validation_file
 from watcher.config import Settings, load_settings
 from watcher.display import showing
+from watcher.export import parse_keep
 from watcher.ledger import Ledger
 from watcher.model import Reason, RowKind, State, UimonError
 from watcher.service import Service
 from watcher.service.health import parse_address, serving
 from watcher.sources import DirectorySource
-from watcher.statedir import default_state_dir
+from watcher.statehome import default_state_dir
 from watcher.validation import ValFile
 
 log = logging.getLogger("uimon")
@@ -47,7 +48,10 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     run = chosen.run
     name = run.run_id if run else settings.run_name or root.name
     val = validation_file(settings, root)
-    state_root = settings.state_dir or default_state_dir(name)
+    # Without a run that is named, two trainings have no more in common than the name of their directories.
+    owner = owner_for(run, name, None if settings.run_name else root)
+    notes: list[str] = []
+    state_root = settings.state_dir or default_state_dir(owner, notes.append)
     _refuse_inside(root, state_root, settings.stage_dir)
     namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
     baseline = _baseline(root, settings, namings) if settings.baseline else None
@@ -56,10 +60,12 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         DirectoryWaker(root, log.warning, namings) as waker,
         showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
         said(chosen),
-        assembled(settings, run, name, val, DirectorySource(root, waker, baseline, namings), state_root) as parts,
+        assembled(settings, run, owner, val, DirectorySource(root, waker, baseline, namings), state_root) as parts,
         serving(settings.serve, parts.service.heartbeat),
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
+        for note in notes:
+            log.warning("%s", note)
         say_read(val)
         if settings.adopt_earlier:
             log.info("All that lies there is evaluated for run %s, whichever training left it (--adopt-earlier).", name)
@@ -85,6 +91,7 @@ def _baseline(root: Path, settings: Settings, namings: Sequence[Naming]) -> Path
 def _check_texts(settings: Settings) -> None:
     """What is read only later, when an engine may be there already, is understood. Raises UimonError."""
     parse_policy(settings.policy)
+    parse_keep(settings.keep_samples)
     if settings.serve is not None:
         parse_address(settings.serve)
 

@@ -1,12 +1,18 @@
-"""JSON lines on disk: one record a line, whole or not there."""
+"""JSON lines on disk: one record a line, whole or not there. The last key of each line, `crc`, is the CRC-32 of what is
+before it, so that a line that has changed since is told from a whole one.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_CRC: Final = re.compile(rb', "crc": "([0-9a-f]{8})"\}\s*\Z')
 
 
 def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -16,38 +22,54 @@ def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     NaN and infinities are refused (`ValueError`), since JSON has no word for them. Raises `OSError`, as for a
     full disk; then nothing was appended, or a torn end that readers pass over.
     """
-    lines = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
+    lines = b"".join(_line(record) for record in records)
     if not lines:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        # Models write lone surrogates now and then; so escaped they are JSON's own way to write them.
-        _write_all(descriptor, (("\n" if _is_torn(descriptor) else "") + lines).encode(errors="backslashreplace"))
+        _write_all(descriptor, (b"\n" if _is_torn(descriptor) else b"") + lines)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """All whole records of the file, in order; a line that is no JSON object is passed over. Empty if no file."""
-    if not path.exists():
-        return []
-    records = []
-    with path.open("rb") as lines:
-        for line in lines:
-            record = _parse(line)
-            if record is not None:
-                records.append(record)
-    return records
+def read_records(path: Path, offset: int = 0) -> Iterator[dict[str, Any] | None]:
+    """The records of the file from the byte `offset` on, in order, each without its `crc`; None for a line that is no
+    whole record. Nothing where there is no file.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        for line in file:
+            if line.strip():
+                yield parse_record(line)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parse_record(line: bytes) -> dict[str, Any] | None:
+    """The record of one line, without its `crc`; None where it is no whole one. A line without a `crc`, as earlier
+    versions wrote it, is whole where it is a JSON object.
+    """
+    sealed = _CRC.search(line)
+    if sealed is not None and int(sealed[1], 16) != zlib.crc32(line[: sealed.start()]):
+        return None
     try:
         record = json.loads(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    if not isinstance(record, dict) or ("crc" in record and sealed is None):
+        return None
+    record.pop("crc", None)
+    return record
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    # Models write lone surrogates now and then; so escaped they are JSON's own way to write them.
+    body = json.dumps(record, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")[:-1]
+    return body + b', "crc": "%08x"}\n' % zlib.crc32(body)
 
 
 def _is_torn(descriptor: int) -> bool:
