@@ -23,6 +23,7 @@ from watcher.alerts.finding import Detector, Finding
 from watcher.alerts.history import History, View, look_marks, views
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.timing import log_signs, non_finite_signs, waiting_signs
+from watcher.alerts.track import Track
 from watcher.model import Alert, AlertLevel
 
 DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
@@ -142,6 +143,7 @@ class Replay:
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
         self._taken = self._mark = 0
+        self._track = Track()
         self._rules: dict[Rule, _Episodes] = {}
 
     def evaluate(self, history: History) -> tuple[Alarm, ...]:
@@ -152,7 +154,7 @@ class Replay:
             # A rule that is silenced still keeps the one that yields to it from telling of its sign.
             needed = wanted | {_YIELDS_TO[rule] for rule in wanted if rule in _YIELDS_TO}
             self._rules = {rule: _Episodes(rule, self._settings) for rule in DETECTORS if rule in needed}
-        for look in views(history, skip=self._taken):
+        for look in views(history, self._taken, self._track):
             for rule, episodes in self._rules.items():
                 other = _YIELDS_TO.get(rule)
                 episodes.look(look, free=other not in self._rules or not self._rules[other].lasts)
