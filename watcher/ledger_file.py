@@ -19,6 +19,7 @@ class LedgerFile:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time, *, read_only: bool = False) -> None:
         """Open or create the file. Raises UimonError(LEDGER_DAMAGED, DISK_FULL) with a sentence."""
         self.path = path
+        self.read_only = read_only
         self._clock = clock
         self._lock = threading.RLock()
         with _explained(path):

@@ -7,7 +7,7 @@ import math
 from typing import Any, Final
 
 from watcher.ledger_file import LedgerFile
-from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to_status
+from watcher.ledger_rows import EVALUATION_COLUMNS, Evaluation, Record, to_evaluation, to_record, to_status
 from watcher.model import RowKind, State
 from watcher.training_log import LogSign, SignKind
 
@@ -15,8 +15,7 @@ LOG_SIGNS: Final = "log signs"
 """The ledger's name for what the trainer's log shows."""
 
 _EVALUATION: Final = (
-    "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, "
-    "checkpoint.seen_at FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint"
+    f"SELECT {EVALUATION_COLUMNS} FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint"
 )
 
 _FIRST: Final = "e.rowid = (SELECT MIN(rowid) FROM evaluation WHERE checkpoint = c.id)"
@@ -89,16 +88,6 @@ class LedgerReading(LedgerFile):
                 f"{_EVALUATION} {where} ORDER BY checkpoint.step, evaluation.at, evaluation.rowid"
             ).fetchall()
         return [to_evaluation(row) for row in rows]
-
-    def evaluations_after(self, place: int) -> tuple[list[Evaluation], int]:
-        """The evaluations that were committed after the one at `place` (0: all), in that order, and the last one's
-        place.
-        """
-        with self._lock:
-            rows = self._db.execute(
-                f"{_EVALUATION} WHERE evaluation.rowid > ? ORDER BY evaluation.rowid", (place,)
-            ).fetchall()
-        return [to_evaluation(row) for row in rows], int(rows[-1]["place"]) if rows else place
 
     def evaluation(self, uid: str) -> Evaluation | None:
         """The evaluation of this uid, without its samples."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, State, Table, row_uid
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -50,7 +50,13 @@ CREATE TABLE notice (
     attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT,
     PRIMARY KEY (alarm, channel, event));
 """
-SCHEMA: Final = _TABLES + _ALARMS
+_KNOWN: Final = """
+CREATE TABLE summary (uid TEXT PRIMARY KEY, version TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE sighting (
+    name TEXT PRIMARY KEY, step INTEGER NOT NULL, mark TEXT NOT NULL, written REAL NOT NULL, training TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL);
+"""
+SCHEMA: Final = _TABLES + _ALARMS + _KNOWN
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -77,8 +83,13 @@ INSERT INTO meta VALUES ('surveyed run', 'yes');
     2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
     3: "ALTER TABLE checkpoint ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;",
     4: "ALTER TABLE evaluation ADD COLUMN origin TEXT; CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);",
+    5: _KNOWN,
 }
 """How a ledger of each earlier version becomes one of the next."""
+EVALUATION_COLUMNS: Final = (
+    "evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, checkpoint.seen_at"
+)
+"""What `to_evaluation` reads of an evaluation joined with its checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,4 +94,6 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
 
 def _entries(ledger: Ledger) -> list[Entry]:
     """What holds now, by step: where the trainer has gone back, what it had done after that step is no part of it."""
-    return list(current(LedgerHistory(ledger).read(ended=True)))
+    history = LedgerHistory(ledger).read(ended=True)
+    assert history is not None  # nobody is in a hurry
+    return list(current(history))
