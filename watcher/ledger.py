@@ -231,9 +231,7 @@ class Ledger(LedgerReading):
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
 
-    def evaluated(
-        self, record: Record, evaluation: Evaluation, row: Row, summary: Summarized | None = None
-    ) -> bool:
+    def evaluated(self, record: Record, evaluation: Evaluation, row: Row, summary: Summarized | None = None) -> bool:
         """The evaluation is whole: its metrics, samples, summary and the row that is due, in one transaction.
 
         False, and nothing is kept, where the checkpoint's writer has not finished it yet, or never will.

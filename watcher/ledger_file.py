@@ -53,6 +53,12 @@ class LedgerFile:
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row["value"])
 
+    @property
+    def changes(self) -> tuple[int, int]:
+        """Another pair than before where this process, or any other one, may have changed something since."""
+        with self._lock:
+            return self._db.total_changes, int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
     # Inside.
 
     def _require_version(self) -> None:

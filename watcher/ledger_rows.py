@@ -51,6 +51,7 @@ CREATE TABLE notice (
     PRIMARY KEY (alarm, channel, event));
 """
 _KNOWN: Final = """
+CREATE INDEX checkpoint_final ON checkpoint (seen_at) WHERE final;
 CREATE TABLE summary (uid TEXT PRIMARY KEY, version TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE sighting (
     name TEXT PRIMARY KEY, step INTEGER NOT NULL, mark TEXT NOT NULL, written REAL NOT NULL, training TEXT NOT NULL,
@@ -139,6 +140,17 @@ class Evaluation:
     digest: str = ""
     seen_at: float = 0.0
     origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many complete checkpoints wait, the newest step that is there, and the newest that was evaluated (None:
+    none was).
+    """
+
+    waiting: int
+    newest: int
+    evaluated: int | None
 
 
 def train_row(run: str, step: int, loss: float) -> Row | None:

@@ -15,6 +15,7 @@ from scorers import Grade, grade_of, grades
 from watcher.board import Snapshot
 from watcher.commands.comparison import Comparison
 from watcher.durations import format_duration
+from watcher.ledger_rows import Standing
 from watcher.model import AlertLevel, State
 
 COLUMNS: Final = {
@@ -149,10 +150,18 @@ def comparison_table(compared: Comparison) -> Table:
 
 
 def live_panel(
-    run: str, place: str, rows: Sequence[Mapping[str, Any]], now: Snapshot, clock: float, height: int
+    run: str,
+    place: str,
+    rows: Sequence[Mapping[str, Any]],
+    standing: Standing,
+    now: Snapshot,
+    clock: float,
+    height: int,
 ) -> Panel:
-    """The live display: what is being done, then the newest checkpoints. `clock` is the board's clock, in seconds."""
-    parts: list[RenderableType] = [_work(now, clock), _queue(rows, now), *_warnings(now), Text("")]
+    """The live display: what is being done, then the newest checkpoints, of which `rows` are as many as the `height`
+    can take. `clock` is the board's clock, in seconds.
+    """
+    parts: list[RenderableType] = [_work(now, clock), _queue(standing, now), *_warnings(now), Text("")]
     room = height - 10 - len(parts) + 3
     parts.append(checkpoint_table(rows, last=max(3, room)) if rows else Text("No checkpoint yet.", style="dim"))
     title = Text.assemble(("uimon", "bold"), " · run ", (run, "bold"), " · ", place)
@@ -183,12 +192,9 @@ def _warnings(now: Snapshot) -> list[Text]:
     return [*shown, Text(f"⚠ and {more} more: uimon status", style="yellow")] if more else shown
 
 
-def _queue(rows: Sequence[Mapping[str, Any]], now: Snapshot) -> Text:
-    waiting = sum(row["state"] in (State.COMPLETE, State.STAGED) for row in rows)
-    evaluated = [row["step"] for row in rows if row["state"] in (State.EVALUATED, State.PUBLISHED)]
-    newest = max((row["step"] for row in rows), default=0)
-    lag = f", {newest - max(evaluated)} steps behind" if evaluated else ""
-    text = Text(f"{waiting} waiting{lag}")
+def _queue(standing: Standing, now: Snapshot) -> Text:
+    behind = "" if standing.evaluated is None else f", {standing.newest - standing.evaluated} steps behind"
+    text = Text(f"{standing.waiting} waiting{behind}")
     if now.publishing:
         text.append(" · publishing", style="cyan")
     if now.due:

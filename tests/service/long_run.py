@@ -17,11 +17,14 @@ from pathlib import Path
 
 from tests.bench.alert_pages import page, theme
 from tests.service.conftest import House, ScriptedEngine
+from watcher.alerts.stored import Summary, summary_of
+from watcher.checkpoints.discovery import Found
 from watcher.checkpoints.staging import digest_of
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.evaluation import TableLimits, eval_row
 from watcher.export import Exporter
 from watcher.ledger import Evaluation, Ledger
+from watcher.ledger_sightings import Sighting
 from watcher.model import RowKind, Staged, Target, row_uid
 from watcher.sources import DirectorySource
 from watcher.statedir import StateDir
@@ -92,7 +95,9 @@ def save(root: Path, number: int) -> Path:
 
 def _log(number: int) -> list[dict[str, float]]:
     steps = range(INTERVAL // LOGGED, number * INTERVAL + 1, INTERVAL // LOGGED)
-    return [{"epoch": s / 1000, "grad_norm": 1.25, "learning_rate": 2e-5, "loss": 2.0 + 1 / s, "step": s} for s in steps]
+    return [
+        {"epoch": s / 1000, "grad_norm": 1.25, "learning_rate": 2e-5, "loss": 2.0 + 1 / s, "step": s} for s in steps
+    ]
 
 
 def make(place: Path, count: int) -> None:
@@ -104,17 +109,19 @@ def make(place: Path, count: int) -> None:
         house.service(once=True, samples=SAMPLES).run()
         house.ledger._db.execute("PRAGMA synchronous = OFF")
         drawn = [replace(e, samples=house.ledger.samples(e.uid)) for e in house.ledger.evaluations()]
+        summaries = [summary_of(evaluation) for evaluation in drawn]
         for number in range(EVALUATED + 1, count + 1):
             with house.ledger.change():
-                _evaluated(house, number, drawn[number % EVALUATED])
+                _evaluated(house, number, drawn[number % EVALUATED], summaries[number % EVALUATED])
         Exporter(house.ledger, house.state).export()
         outbox = house.ledger.outbox(Target.RUN)
         outbox.rows_published([row.uid for row in outbox.due_rows(-1)])
 
 
-def _evaluated(house: House, number: int, drawn: Evaluation) -> None:
+def _evaluated(house: House, number: int, drawn: Evaluation, summary: Summary | None) -> None:
     path = save(house.root, number)
-    (found,) = DirectorySource(path.parent, None)._changed(_only(path))  # type: ignore[arg-type]
+    source = DirectorySource(path.parent, None)  # type: ignore[arg-type]
+    (found,) = source._changed([Found(number * INTERVAL, path.name, path)])
     ledger = house.ledger
     record = ledger.sight(found, "run", 1e9 + number * 600)
     assert record is not None
@@ -128,13 +135,9 @@ def _evaluated(house: House, number: int, drawn: Evaluation) -> None:
         drawn, uid=uid, step=record.step, name=record.name, digest=record.digest or "", at=1e9 + number * 600 + 60,
         metrics=metrics,
     )  # fmt: skip
-    ledger.evaluated(record, made, eval_row(made, _TABLE))
-
-
-def _only(path: Path) -> list:  # type: ignore[type-arg]
-    from watcher.checkpoints.discovery import Found
-
-    return [Found(int(path.name.split("-")[1]), path.name, path)]
+    ledger.evaluated(record, made, eval_row(made, _TABLE), summary)
+    seen = Sighting(record.name, record.step, source.mark(path.name), path.stat().st_mtime, "t", 25, record.step)
+    ledger.sightings().keep(seen)
 
 
 if __name__ == "__main__":

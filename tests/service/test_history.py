@@ -29,12 +29,6 @@ def train(house: House, steps: Sequence[int], *, value: int = 0, nan: Sequence[i
     house.service(once=True).run()
 
 
-def known(history: LedgerHistory, *, ended: bool = False) -> History:
-    found = history.read(ended=ended)
-    assert found is not None
-    return found
-
-
 def test_no_time_says_anything_before_the_first_look(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     train(house, (100, 200, 300, 400, 500))
     now = time.time()
@@ -45,7 +39,7 @@ def test_no_time_says_anything_before_the_first_look(house: House, monkeypatch: 
     read: list[bool] = []
     look, reader = DirectorySource.look, LedgerHistory.read
 
-    def noted(self: LedgerHistory, *, ended: bool, hurry: Callable[[], bool]) -> History | None:
+    def noted(self: LedgerHistory, *, ended: bool, hurry: Callable[[], bool]) -> History:
         read.append(ended)
         return reader(self, ended=ended, hurry=hurry)
 
@@ -77,7 +71,7 @@ def test_a_silence_is_told_once_across_a_restart_that_finds_nothing_new(house: H
 def test_times_at_which_nobody_watched_are_known_also_after_a_crash(house: House) -> None:
     for now, ended in ((1000, False), (1200, False), (1500, False), (10_000, True), (10_100, False), (10_200, False)):
         # Each one as if by a process of its own: what counts is when somebody watched.
-        history = known(LedgerHistory(house.ledger, clock=partial(float, now)), ended=ended)
+        history = LedgerHistory(house.ledger, clock=partial(float, now)).read(ended=ended)
     assert history.unwatched == ((1500.0, 10_100.0),)
 
 
@@ -130,7 +124,7 @@ def test_an_evaluation_that_lacks_a_sample_is_left_out_and_that_is_said_once(
         db.execute("DELETE FROM summary WHERE uid = ?", (damaged,))
     history = LedgerHistory(house.ledger)
     # Of two the one with more prompts is right, whichever came first.
-    assert [entry.step for entry in known(history).entries] == [200]
+    assert [entry.step for entry in history.read(ended=False).entries] == [200]
     train(house, (300,))
-    assert [entry.step for entry in known(history).entries] == [200, 300]
+    assert [entry.step for entry in history.read(ended=False).entries] == [200, 300]
     assert caplog.text.count("Early warnings leave step 100 out") == 2  # by this history, and by the service's own

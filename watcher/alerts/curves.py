@@ -94,8 +94,8 @@ def _rise(view: View, settings: AlertSettings) -> _Rise | None:
 
 
 def _chance(size: float, known: Curve, earlier: int) -> float | None:
-    """How probable so large a rise above the lowest level is by the noise of the `earlier` part of the curve; None where
-    that is too short to tell.
+    """How probable so large a rise above the lowest level is by the noise of the `earlier` part of the curve; None
+    where that is too short to tell.
     """
     if len(known.known) < _LEAST_CURVE:
         return None

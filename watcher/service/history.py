@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final
 
 import scorers
 from scorers.metrics.aggregation import Metrics
 from watcher.alerts import AlertSettings, Arrival, Entry, History
-from watcher.alerts.history import PERPLEXITY
+from watcher.alerts.history import PERPLEXITY, current
 from watcher.alerts.stored import VERSION, EntryError, Summary, packed, unpacked, whole_entry
 from watcher.engine.types import Asked
 from watcher.ledger import Evaluation, Ledger, Record
@@ -24,6 +25,10 @@ from watcher.service.signals import log
 _WATCHED: Final = "watched"
 _LONGEST_PAUSE: Final = 300.0
 """Seconds between two looks in which a checkpoint is still seen when it comes: longer ones mean that uimon was down."""
+
+
+class Hurried(Exception):  # noqa: N818 (it is no error)
+    """There was no time to read all samples that had to be read once more; the next reading goes on."""
 
 
 class LedgerHistory:
@@ -53,7 +58,7 @@ class LedgerHistory:
         self._by_suite: dict[str, dict[str, Entry]] = {}
         self._reference_metrics: Metrics | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
-        self._losses_known = -1
+        self._loss_place = 0
         self._left_out: set[str] = set()
         self._unreadable: list[tuple[int, str]] = []
 
@@ -62,19 +67,18 @@ class LedgerHistory:
         """What can be compared with the newest evaluation: other prompts, sampling or scorers cannot."""
         return self._by_suite.get(self._suite, {})
 
-    def read(self, *, ended: bool, hurry: Callable[[], bool] = lambda: False) -> History | None:
+    def read(self, *, ended: bool, hurry: Callable[[], bool] = lambda: False) -> History:
         """All that is known now of the suite that was evaluated last; `ended`: nothing more will come. Samples that
         were scored anew count as of when they were drawn, so that to score old ones anew ends no history.
 
-        Unless it has ended, this is taken down as a time at which uimon was watching. None where there was a `hurry`
-        before all was read.
+        Unless it has ended, this is taken down as a time at which uimon was watching. Raises Hurried where there was a
+        `hurry` before all was read.
         """
         now = self._clock()
         if not ended:
             self._watch(now)
-        if not self._read_new(hurry):
-            return None
-        arrivals = tuple(Arrival(*times) for times in self._ledger.arrivals())
+        self._read_new(hurry)
+        arrivals = self._arrivals()
         spans = self._spans()
         return History(
             entries=tuple(self._comparable()),
@@ -87,6 +91,14 @@ class LedgerHistory:
             unwatched=tuple((until, since) for (_, until), (since, _) in pairwise(spans)),
             ended=ended,
         )
+
+    def current(self) -> tuple[Entry, ...]:
+        """What counts now, by step: nothing that the trainer has gone back behind."""
+        self._read_new()
+        return current(History(tuple(self._comparable()), arrivals=self._arrivals()))
+
+    def _arrivals(self) -> tuple[Arrival, ...]:
+        return tuple(Arrival(*times) for times in self._ledger.arrivals())
 
     def _spans(self) -> list[tuple[float, float]]:
         """From when to when uimon was watching."""
@@ -121,16 +133,15 @@ class LedgerHistory:
         new = [arrival for arrival in arrivals if arrival.new]
         return [r for r in found if not any(a.seen_at > r.seen_at and a.step <= r.step for a in new)]
 
-    def _read_new(self, hurry: Callable[[], bool]) -> bool:
-        """Take what was evaluated since the last reading; False where there was a hurry before it was done."""
+    def _read_new(self, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Take what was evaluated since the last reading. Raises Hurried."""
         summaries = self._ledger.summaries()
         for place, evaluation, body in summaries.after(self._place, VERSION):
             if body is None and hurry():
-                return False
+                raise Hurried
             self._take(evaluation, body)
             self._place = place
         self._say_unreadable()
-        return True
 
     def _take(self, evaluation: Evaluation, body: bytes | None) -> None:
         number = len(self._drawn)
@@ -164,10 +175,10 @@ class LedgerHistory:
         self._unreadable.clear()
 
     def _finite_losses(self) -> tuple[tuple[int, float], ...]:
-        """The losses that are numbers, read again only where there are more of them: a long run has 100,000."""
-        count = self._ledger.loss_count()
-        if count != self._losses_known:
-            self._losses, self._losses_known = tuple(self._ledger.losses()), count
+        """The losses that are numbers, by step; each is read once: a long run has 100,000."""
+        new, self._loss_place = self._ledger.losses_after(self._loss_place)
+        if new:
+            self._losses = tuple(sorted((*self._losses, *new), key=itemgetter(0)))
         return self._losses
 
     def _reference(self) -> Metrics:

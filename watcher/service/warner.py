@@ -20,7 +20,7 @@ from watcher.board import Board
 from watcher.ledger import Ledger
 from watcher.ledger_alarms import CLEARED, RAISED, Notice
 from watcher.model import Alert, AlertLevel
-from watcher.service.history import LedgerHistory
+from watcher.service.history import Hurried, LedgerHistory
 from watcher.service.signals import log
 
 _LEAST_PAUSE: Final = 1.0
@@ -131,8 +131,9 @@ class Warner:
 
     def _look(self) -> None:
         ended = self._ended()
-        history = self._history.read(ended=ended, hurry=self._is_over)
-        if history is None:
+        try:
+            history = self._history.read(ended=ended, hurry=self._is_over)
+        except Hurried:
             return
         found = {alarm.key: alarm for alarm in self._replay.evaluate(history)}
         with self._ledger.change():
