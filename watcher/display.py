@@ -142,9 +142,11 @@ def showing(run: str, place: Path, *, debug: bool = False, as_json: bool = False
     logger.propagate = False
     try:
         if live:
-            with Live(get_renderable=display.render, console=console, auto_refresh=False) as screen:
-                with _drawn(screen, display):
-                    yield display
+            with (
+                Live(get_renderable=display.render, console=console, auto_refresh=False) as screen,
+                _drawn(screen, display),
+            ):
+                yield display
         else:
             yield display
     finally:

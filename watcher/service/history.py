@@ -27,7 +27,7 @@ _LONGEST_PAUSE: Final = 300.0
 """Seconds between two looks in which a checkpoint is still seen when it comes: longer ones mean that uimon was down."""
 
 
-class Hurried(Exception):  # noqa: N818 (it is no error)
+class Hurried(Exception):
     """There was no time to read all samples that had to be read once more; the next reading goes on."""
 
 
