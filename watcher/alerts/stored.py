@@ -78,8 +78,7 @@ def unpacked(body: bytes, evaluation: Evaluated, metrics: Mapping[str, float | N
             step=evaluation.step,
             at=evaluation.at,
             metrics=metrics,
-            # The same in every entry of a suite, so kept once.
-            prompts=tuple(intern(prompt) for prompt in head["prompts"]),
+            prompts=tuple(map(intern, head["prompts"])),
             outcomes=outcomes,
             looping=tuple(place in looping for place in range(len(outcomes))),
             valid=outcomes.count(Outcome.VALID),

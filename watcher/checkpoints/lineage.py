@@ -146,6 +146,8 @@ class Trainings:
 
     def keep(self, names: Collection[str]) -> None:
         """Forget the checkpoints that are gone, and the trainings of which none is left."""
+        if self.members.keys() <= set(names):
+            return
         self.members = {name: member for name, member in self.members.items() if name in names}
         left = {member.training for member in self.members.values()}
         if not self._rows.keys() <= left:

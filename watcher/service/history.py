@@ -59,6 +59,9 @@ class LedgerHistory:
         self._reference_metrics: Metrics | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
         self._loss_place = 0
+        self._times: list[tuple[int, float, float | None, bool]] = []
+        self._arrived: tuple[Arrival, ...] = ()
+        self._prompts: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._left_out: set[str] = set()
         self._unreadable: list[tuple[int, str]] = []
 
@@ -98,7 +101,10 @@ class LedgerHistory:
         return current(History(tuple(self._comparable()), arrivals=self._arrivals()))
 
     def _arrivals(self) -> tuple[Arrival, ...]:
-        return tuple(Arrival(*times) for times in self._ledger.arrivals())
+        times = self._ledger.arrivals()
+        if times != self._times:
+            self._times, self._arrived = times, tuple(Arrival(*each) for each in times)
+        return self._arrived
 
     def _spans(self) -> list[tuple[float, float]]:
         """From when to when uimon was watching."""
@@ -154,7 +160,9 @@ class LedgerHistory:
         except (scorers.SampleError, KeyError, ValueError) as error:
             self._unreadable.append((evaluation.step, str(error)))
         else:
-            entries[evaluation.uid] = replace(entry, seen_at=evaluation.seen_at)
+            # The same in every entry of a suite, so kept once.
+            prompts = self._prompts.setdefault(entry.prompts, entry.prompts)
+            entries[evaluation.uid] = replace(entry, prompts=prompts, seen_at=evaluation.seen_at)
 
     def _entry(self, evaluation: Evaluation, body: bytes | None) -> Entry:
         """The evaluation's entry from what is stored of it, or else from its samples; then it is stored, too."""
