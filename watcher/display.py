@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -17,6 +19,7 @@ from rich.text import Text
 
 from watcher.board import Board
 from watcher.ledger import Ledger
+from watcher.ledger_rows import Standing
 from watcher.render import live_panel
 
 _REFRESH_SECONDS = 0.5
@@ -24,13 +27,17 @@ _LEVELS = {logging.WARNING: "yellow", logging.ERROR: "bold red"}
 
 
 class Display:
-    """The live display; without a terminal it shows nothing, and the log lines say it all."""
+    """The live display; without a terminal it shows nothing, and the log lines say it all. Safe to use from several
+    threads.
+    """
 
     def __init__(self, run: str, place: Path, console: Console) -> None:
         self._run = run
         self._place = place
         self._console = console
+        self._lock = threading.Lock()
         self._followed: tuple[Ledger, Board] | None = None
+        self._read: tuple[object, Sequence[Mapping[str, Any]], Standing] | None = None
         self._last: RenderableType = Text("starting", style="dim")
 
     @contextmanager
@@ -40,16 +47,37 @@ class Display:
         try:
             yield
         finally:
-            self._last = self.render()
-            self._followed = None
+            last = self.render()
+            with self._lock:
+                self._last, self._followed = last, None
 
     def render(self) -> RenderableType:
         """The display as it is now."""
-        if self._followed is None:
-            return self._last
-        ledger, board = self._followed
-        rows = ledger.status()
-        return live_panel(self._run, str(self._place), rows, board.snapshot, time.monotonic(), self._console.height)
+        with self._lock:
+            if self._followed is None:
+                return self._last
+            ledger, board = self._followed
+            rows, standing = self._rows(ledger)
+            height = self._console.height
+            return live_panel(self._run, str(self._place), rows, standing, board.snapshot, time.monotonic(), height)
+
+    @property
+    def moment(self) -> object:
+        """Equal to an earlier one where the display is still the same."""
+        with self._lock:
+            if self._followed is None:
+                return None
+            ledger, board = self._followed
+            now = board.snapshot
+            clock = 0 if now.progress is None else int(time.monotonic() - now.since)
+            return ledger.changes, now, clock, self._console.size
+
+    def _rows(self, ledger: Ledger) -> tuple[Sequence[Mapping[str, Any]], Standing]:
+        """The newest checkpoints, read again only where the ledger has changed."""
+        now = ledger.changes, self._console.height
+        if self._read is None or self._read[0] != now:
+            self._read = now, ledger.status(self._console.height), ledger.standing()
+        return self._read[1:]
 
 
 class _ConsoleHandler(logging.Handler):
@@ -77,6 +105,27 @@ class _JsonFormatter(logging.Formatter):
 
 
 @contextmanager
+def _drawn(screen: Live, display: Display) -> Iterator[None]:
+    """Draw the display whenever it has changed: to draw the same twice a second takes a part of a core for good."""
+    over = threading.Event()
+
+    def draw() -> None:
+        drawn: object = None
+        while not over.wait(_REFRESH_SECONDS):
+            if (now := display.moment) != drawn:
+                screen.refresh()
+                drawn = now
+
+    thread = threading.Thread(target=draw, name="display", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
 def showing(run: str, place: Path, *, debug: bool = False, as_json: bool = False) -> Iterator[Display]:
     """Send uimon's log to standard error, below it a live display where that is a terminal and takes text."""
     console = Console(stderr=True)
@@ -93,7 +142,10 @@ def showing(run: str, place: Path, *, debug: bool = False, as_json: bool = False
     logger.propagate = False
     try:
         if live:
-            with Live(get_renderable=display.render, console=console, refresh_per_second=1 / _REFRESH_SECONDS):
+            with (
+                Live(get_renderable=display.render, console=console, auto_refresh=False) as screen,
+                _drawn(screen, display),
+            ):
                 yield display
         else:
             yield display

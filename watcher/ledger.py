@@ -43,6 +43,8 @@ from watcher.ledger_rows import (
     to_record,
     train_row,
 )
+from watcher.ledger_sightings import LedgerSightings
+from watcher.ledger_summaries import LedgerSummaries, Summarized
 from watcher.model import (
     FINAL_NAME,
     Checkpoint,
@@ -230,8 +232,8 @@ class Ledger(LedgerReading):
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
 
-    def evaluated(self, record: Record, evaluation: Evaluation, row: Row) -> bool:
-        """The evaluation is whole: its metrics, samples and the row that is due, in one transaction.
+    def evaluated(self, record: Record, evaluation: Evaluation, row: Row, summary: Summarized | None = None) -> bool:
+        """The evaluation is whole: its metrics, samples, summary and the row that is due, in one transaction.
 
         False, and nothing is kept, where the checkpoint's writer has not finished it yet, or never will.
         """
@@ -239,13 +241,13 @@ class Ledger(LedgerReading):
             now = self.record(record.id)
             if now.early or now.digest != record.digest or now.state not in (State.EVALUATING, State.EVALUATED):
                 return False
-            self._keep(evaluation, record.id, row)
+            self._keep(evaluation, record.id, row, summary)
             self._settle(record.id, State.PUBLISHED if self.outbox().is_published(row.uid) else State.EVALUATED)
             return True
 
-    def rescored_as(self, evaluation: Evaluation, row: Row) -> bool:
-        """The samples of `evaluation.origin` were scored anew: the metrics, the samples and the row that is due, in one
-        transaction. What is on record stays as it is, the checkpoint's state included.
+    def rescored_as(self, evaluation: Evaluation, row: Row, summary: Summarized | None = None) -> bool:
+        """The samples of `evaluation.origin` were scored anew: the metrics, the samples, the summary and the row that
+        is due, in one transaction. What is on record stays as it is, the checkpoint's state included.
 
         False, and nothing is kept, where this evaluation is on record already, or its origin is not.
         """
@@ -253,7 +255,7 @@ class Ledger(LedgerReading):
             origin = db.execute("SELECT checkpoint FROM evaluation WHERE uid = ?", (evaluation.origin,)).fetchone()
             if origin is None or self.evaluation(evaluation.uid) is not None:
                 return False
-            self._keep(evaluation, int(origin["checkpoint"]), row)
+            self._keep(evaluation, int(origin["checkpoint"]), row, summary)
             return True
 
     def restore(self, evaluation: Evaluation, row: Row) -> None:
@@ -347,6 +349,14 @@ class Ledger(LedgerReading):
         """The early warnings of this run, and who is still to hear of them."""
         return LedgerAlarms(self, self._clock)
 
+    def summaries(self) -> LedgerSummaries:
+        """What the early warnings keep of each evaluation."""
+        return LedgerSummaries(self)
+
+    def sightings(self) -> LedgerSightings:
+        """What was read of each complete checkpoint."""
+        return LedgerSightings(self)
+
     # Suites and other things to remember.
 
     def keep_suite(self, request: str, digest: str, body: str) -> None:
@@ -390,7 +400,7 @@ class Ledger(LedgerReading):
         )
         return int(made.lastrowid or 0)
 
-    def _keep(self, evaluation: Evaluation, checkpoint_id: int, row: Row) -> None:
+    def _keep(self, evaluation: Evaluation, checkpoint_id: int, row: Row, summary: Summarized | None) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO evaluation (uid, checkpoint, suite, metrics, at, origin) VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -406,6 +416,9 @@ class Ledger(LedgerReading):
             body = packed(json.dumps([dict(sample) for sample in evaluation.samples]))
             answers = (evaluation.uid, len(evaluation.samples), body)
             self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", answers)
+        self._db.execute("DELETE FROM summary WHERE uid = ?", (evaluation.uid,))
+        if summary is not None:
+            self.summaries().keep(evaluation.uid, summary)
         self.outbox().add_rows([row])
 
     def _sight_gone(self, latest: Record | None) -> Record | None:

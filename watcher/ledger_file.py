@@ -38,6 +38,7 @@ class LedgerFile:
         `behind` is true where its journal is damaged or gone, so that it lacks what was committed last.
         """
         self.path = path
+        self.read_only = read_only
         self._clock = clock
         self._lock = _Access(path)
         self.behind = False
@@ -80,6 +81,12 @@ class LedgerFile:
         with self._lock:
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row["value"])
+
+    @property
+    def changes(self) -> tuple[int, int]:
+        """Another pair than before where this process, or any other one, may have changed something since."""
+        with self._lock:
+            return self._db.total_changes, int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     # Inside.
 

@@ -7,7 +7,16 @@ import math
 from typing import Any, Final
 
 from watcher.ledger_file import LedgerFile
-from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to_status, unpacked
+from watcher.ledger_rows import (
+    EVALUATION_COLUMNS,
+    Evaluation,
+    Record,
+    Standing,
+    to_evaluation,
+    to_record,
+    to_status,
+    unpacked,
+)
 from watcher.model import RowKind, State
 from watcher.training_log import LogSign, SignKind
 
@@ -15,8 +24,7 @@ LOG_SIGNS: Final = "log signs"
 """The ledger's name for what the trainer's log shows."""
 
 _EVALUATION: Final = (
-    "SELECT evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, "
-    "checkpoint.seen_at FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint"
+    f"SELECT {EVALUATION_COLUMNS} FROM evaluation JOIN checkpoint ON checkpoint.id = evaluation.checkpoint"
 )
 
 _FIRST: Final = "e.rowid = (SELECT MIN(rowid) FROM evaluation WHERE checkpoint = c.id)"
@@ -90,16 +98,6 @@ class LedgerReading(LedgerFile):
             ).fetchall()
         return [to_evaluation(row) for row in rows]
 
-    def evaluations_after(self, place: int) -> tuple[list[Evaluation], int]:
-        """The evaluations that were committed after the one at `place` (0: all), in that order, and the last one's
-        place.
-        """
-        with self._lock:
-            rows = self._db.execute(
-                f"{_EVALUATION} WHERE evaluation.rowid > ? ORDER BY evaluation.rowid", (place,)
-            ).fetchall()
-        return [to_evaluation(row) for row in rows], int(rows[-1]["place"]) if rows else place
-
     def evaluation(self, uid: str) -> Evaluation | None:
         """The evaluation of this uid, without its samples."""
         with self._lock:
@@ -150,15 +148,29 @@ class LedgerReading(LedgerFile):
         with self._lock:
             return [(row["uid"], int(row["bytes"])) for row in self._db.execute(query).fetchall()]
 
-    def status(self) -> list[dict[str, Any]]:
-        """What `uimon status` shows of every checkpoint, oldest step first, by the last evaluation of each."""
+    def standing(self) -> Standing:
+        """How far the evaluation is behind the trainer."""
+        query = (
+            "SELECT COALESCE(SUM(state IN ('complete', 'staged')), 0) AS waiting, COALESCE(MAX(step), 0) AS newest, "
+            "MAX(CASE WHEN state IN ('evaluated', 'published') THEN step END) AS evaluated "
+            f"FROM checkpoint WHERE {_OWN}"
+        )
+        with self._lock:
+            return Standing(**self._db.execute(query).fetchone())
+
+    def status(self, last: int | None = None) -> list[dict[str, Any]]:
+        """What `uimon status` shows of every checkpoint (or the `last` ones), oldest step first, by the last evaluation
+        of each.
+        """
         with self._lock:
             rows = self._db.execute(
                 "SELECT c.*, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
                 "o.uid AS row_uid, EXISTS (SELECT 1 FROM checkpoint later WHERE later.name = c.name "
                 "AND later.id > c.id AND later.state IN ('evaluated', 'published')) AS superseded "
-                f"FROM checkpoint c LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_LAST} "
-                "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id"
+                "FROM (SELECT * FROM checkpoint ORDER BY step DESC, id DESC LIMIT ?) AS c "
+                f"LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_LAST} "
+                "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id",
+                (-1 if last is None else last,),
             ).fetchall()
         off = self.recall("wandb") == "off"
         return [to_status(row, off=off) for row in rows]
@@ -176,12 +188,6 @@ class LedgerReading(LedgerFile):
             ).fetchall()
         return [(row["step"], row["seen_at"], row["settled_at"], bool(row["read"])) for row in rows]
 
-    def loss_count(self) -> int:
-        """How many finite losses are known."""
-        query = "SELECT COUNT(*) AS count FROM row WHERE kind = ?"
-        with self._lock:
-            return int(self._db.execute(query, (RowKind.TRAIN,)).fetchone()["count"])
-
     def loss_uids(self) -> dict[int, set[str]]:
         """The uids of the rows of the trainer's losses, by step; a step that was trained again has several."""
         uids: dict[int, set[str]] = {}
@@ -190,13 +196,17 @@ class LedgerReading(LedgerFile):
                 uids.setdefault(int(row["step"]), set()).add(row["uid"])
         return uids
 
-    def losses(self) -> list[tuple[int, float]]:
-        """The trainer's finite (step, loss) as far as they are known, by step."""
+    def losses_after(self, place: int) -> tuple[list[tuple[int, float]], int]:
+        """The trainer's finite (step, loss) that became known after the one at `place` (0: all), in that order, and the
+        last one's place.
+        """
+        query = "SELECT rowid AS place, step, body FROM row WHERE kind = ? AND rowid > ? ORDER BY rowid"
+        found: list[tuple[int, float]] = []
         with self._lock:
-            rows = self._db.execute("SELECT body FROM row WHERE kind = ?", (RowKind.TRAIN,)).fetchall()
-        values = (json.loads(row["body"])["values"] for row in rows)
-        finite = [(int(v["train/global_step"]), math.log(v["train/perplexity"])) for v in values]
-        return sorted(finite, key=lambda pair: pair[0])
+            for row in self._db.execute(query, (RowKind.TRAIN, place)):
+                found.append((int(row["step"]), math.log(json.loads(row["body"])["values"]["train/perplexity"])))
+                place = int(row["place"])
+        return found, place
 
     def non_finite_losses(self) -> list[tuple[int, float]]:
         """The steps at which the trainer's loss was NaN or infinity, by step; none that it has gone back behind."""

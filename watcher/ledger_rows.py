@@ -64,7 +64,14 @@ UPDATE outbox SET sent_first = strftime('%s', 'now'), sent_last = strftime('%s',
 _ANSWERS: Final = """
 CREATE TABLE answers (uid TEXT PRIMARY KEY REFERENCES evaluation (uid), count INTEGER NOT NULL, body BLOB NOT NULL);
 """
-SCHEMA: Final = _TABLES + _ALARMS + _ANSWERS + SEAL
+_KNOWN: Final = """
+CREATE INDEX checkpoint_final ON checkpoint (seen_at) WHERE final;
+CREATE TABLE summary (uid TEXT PRIMARY KEY, version TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE sighting (
+    name TEXT PRIMARY KEY, step INTEGER NOT NULL, mark TEXT NOT NULL, written REAL NOT NULL, training TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL);
+"""
+SCHEMA: Final = _TABLES + _ALARMS + _ANSWERS + _KNOWN + SEAL
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -98,6 +105,7 @@ INSERT INTO answers
     SELECT uid, COUNT(*), packed_list(body) FROM (SELECT * FROM sample ORDER BY uid, position) GROUP BY uid;
 DROP TABLE sample;
 UPDATE row SET body = packed(body) WHERE kind = 'eval';
+{_KNOWN}
 {SEAL}
 """,
 }
@@ -131,6 +139,10 @@ class PackedList:
 
     def finalize(self) -> bytes:
         return packed(f"[{', '.join(self._texts)}]")
+EVALUATION_COLUMNS: Final = (
+    "evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, checkpoint.seen_at"
+)
+"""What `to_evaluation` reads of an evaluation joined with its checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +192,17 @@ class Evaluation:
     digest: str = ""
     seen_at: float = 0.0
     origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many complete checkpoints wait, the newest step that is there, and the newest that was evaluated (None:
+    none was).
+    """
+
+    waiting: int
+    newest: int
+    evaluated: int | None
 
 
 def train_row(run: str, step: int, loss: float) -> Row | None:

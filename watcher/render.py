@@ -1,4 +1,4 @@
-"""How checkpoints and metrics look in a terminal. Everything shown is `Text`, so nothing in it can act as markup."""
+"""How checkpoints and metrics look in a terminal. Everything shown is `Text` or `Cell`: nothing in it acts as markup."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from rich.text import Text
 
 from scorers import Grade, grade_of, grades
 from watcher.board import Snapshot
+from watcher.columns import Cell, Column, Columns
 from watcher.commands.comparison import Comparison
 from watcher.durations import format_duration
+from watcher.ledger_rows import Standing
 from watcher.model import AlertLevel, State
 
 COLUMNS: Final = {
@@ -39,50 +41,46 @@ _WARNINGS: Final = 3
 _WARNED: Final = {AlertLevel.INFO: "cyan", AlertLevel.WARN: "yellow", AlertLevel.ERROR: "bold red"}
 
 
-def metric(name: str, metrics: Mapping[str, float | None]) -> Text:
+def metric(name: str, metrics: Mapping[str, float | None]) -> Cell:
     """A metric's value, colored by the measured band that it falls into.
 
-    >>> metric("eval/syntax_validity_rate", {}).plain
+    >>> metric("eval/syntax_validity_rate", {}).text
     '–'
-    >>> metric("eval/syntax_validity_rate", {"eval/syntax_validity_rate": 0.9531}).plain
+    >>> metric("eval/syntax_validity_rate", {"eval/syntax_validity_rate": 0.9531}).text
     '0.953'
     """
     value = metrics.get(name)
     if value is None:
-        return Text("–", style="dim")
+        return Cell("–", "dim")
     grade = grade_of(name, metrics)
     text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return Text(text, style=_STYLES[grade] if grade else "")
+    return Cell(text, _STYLES[grade] if grade else "")
 
 
-def checkpoint_table(rows: Sequence[Mapping[str, Any]], last: int | None = None) -> Table:
+def checkpoint_table(rows: Sequence[Mapping[str, Any]], last: int | None = None) -> Columns:
     """Checkpoints with their metrics: `rows` as `Ledger.status()` gives them, of which the `last` ones are shown."""
-    table = Table(box=None, pad_edge=False, header_style="bold underline")
-    table.add_column("step", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for title in COLUMNS.values():
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("W&B", no_wrap=True)
-    for row in rows[-last:] if last else rows:
-        table.add_row(*_cells(row))
-    return table
+    columns = [
+        Column("step", right=True),
+        Column("state", elastic=True),
+        *(Column(title, right=True) for title in COLUMNS.values()),
+        Column("W&B"),
+    ]
+    return Columns(columns, [_cells(row) for row in (rows[-last:] if last else rows)])
 
 
-def _cells(row: Mapping[str, Any]) -> list[Text]:
+def _cells(row: Mapping[str, Any]) -> list[Cell]:
     state = State(row["state"])
     shown = f"{state} ({row['reason']})" if row["reason"] else str(state)
     if row["superseded"]:
         shown += " (superseded)"
     if row["rescored"]:
         shown += " (rescored)"
-    metrics = row["metrics"]
+    metrics, published = row["metrics"], row["published"]
     return [
-        Text(str(row["step"])),
-        Text(shown, style=_STATES.get(state, "")),
+        Cell(str(row["step"])),
+        Cell(shown, _STATES.get(state, "")),
         *(metric(name, metrics) for name in COLUMNS),
-        Text(
-            "" if row["published"] == "no" else row["published"], style="green" if row["published"] == "yes" else "dim"
-        ),
+        Cell("" if published == "no" else published, "green" if published == "yes" else "dim"),
     ]
 
 
@@ -149,10 +147,18 @@ def comparison_table(compared: Comparison) -> Table:
 
 
 def live_panel(
-    run: str, place: str, rows: Sequence[Mapping[str, Any]], now: Snapshot, clock: float, height: int
+    run: str,
+    place: str,
+    rows: Sequence[Mapping[str, Any]],
+    standing: Standing,
+    now: Snapshot,
+    clock: float,
+    height: int,
 ) -> Panel:
-    """The live display: what is being done, then the newest checkpoints. `clock` is the board's clock, in seconds."""
-    parts: list[RenderableType] = [_work(now, clock), _queue(rows, now), *_warnings(now), Text("")]
+    """The live display: what is being done, then the newest checkpoints, of which `rows` are as many as the `height`
+    can take. `clock` is the board's clock, in seconds.
+    """
+    parts: list[RenderableType] = [_work(now, clock), _queue(standing, now), *_warnings(now), Text("")]
     room = height - 10 - len(parts) + 3
     parts.append(checkpoint_table(rows, last=max(3, room)) if rows else Text("No checkpoint yet.", style="dim"))
     title = Text.assemble(("uimon", "bold"), " · run ", (run, "bold"), " · ", place)
@@ -183,12 +189,9 @@ def _warnings(now: Snapshot) -> list[Text]:
     return [*shown, Text(f"⚠ and {more} more: uimon status", style="yellow")] if more else shown
 
 
-def _queue(rows: Sequence[Mapping[str, Any]], now: Snapshot) -> Text:
-    waiting = sum(row["state"] in (State.COMPLETE, State.STAGED) for row in rows)
-    evaluated = [row["step"] for row in rows if row["state"] in (State.EVALUATED, State.PUBLISHED)]
-    newest = max((row["step"] for row in rows), default=0)
-    lag = f", {newest - max(evaluated)} steps behind" if evaluated else ""
-    text = Text(f"{waiting} waiting{lag}")
+def _queue(standing: Standing, now: Snapshot) -> Text:
+    behind = "" if standing.evaluated is None else f", {standing.newest - standing.evaluated} steps behind"
+    text = Text(f"{standing.waiting} waiting{behind}")
     if now.publishing:
         text.append(" · publishing", style="cyan")
     if now.due:

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 import scorers
+from watcher.alerts.stored import VERSION, summary_of
 from watcher.crashpoint import crash_point
 from watcher.evaluation import ENGINE_METRICS, TableLimits, eval_row, finite, sample_metrics, score_answer
 from watcher.ledger import Evaluation, Ledger
@@ -82,8 +83,7 @@ class Rescorer:
 
     def rescore(self, step: int | None = None) -> Iterator[Rescored]:
         """Each evaluation that an engine made (of one step, or all), in the order in which they were made."""
-        made, _ = self._ledger.evaluations_after(0)
-        for origin in made:
+        for _, origin, _ in self._ledger.summaries().after(0, VERSION):
             if not origin.origin and step in (None, origin.step):
                 yield self._rescored(origin)
 
@@ -103,7 +103,7 @@ class Rescorer:
             return Rescored(origin, Fate.UNCHANGED, origin)
         if self._keep:
             crash_point("rescore.before_commit")
-            self._ledger.rescored_as(now, row)
+            self._ledger.rescored_as(now, row, summary_of(now))
             crash_point("rescore.committed")
         self._occurred |= {name for name, value in now.metrics.items() if value and scorers.is_rare(name)}
         # A long run's answers are more than fits into memory.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,13 +66,11 @@ class DirectorySource:
 
     def look(self) -> Iterator[Checkpoint] | None:
         """Every checkpoint that changed since the last look; None while the directory does not exist."""
-        # Unlike Path.is_dir, this is False and no error where the file system does not answer.
-        if not os.path.isdir(self._root):  # noqa: PTH112
+        found = self._found()
+        if found is None:
             # What comes back, as on a disk that is mounted again, is looked into anew.
             self._known.clear()
             return None
-        self._renumbered = renumbers_files(self._root)
-        found = discover(self._root, self._namings)
         places = [*([self._base] if self._base else []), *found]
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
@@ -92,9 +91,39 @@ class DirectorySource:
         """Look at this checkpoint once more, whatever has changed in it."""
         self._known.pop(name, None)
 
+    def mark(self, name: str) -> str:
+        """Tells the content of a checkpoint, as it was found complete, from any other; empty where it is not known."""
+        known = self._known.get(name)
+        return _mark(known.glance) if known is not None and known.complete else ""
+
+    def unchanged(self, marks: Mapping[str, str]) -> frozenset[str]:
+        """Of checkpoints that were complete with these marks those that have them still: the next look does not bring
+        them. Nothing but the names, sizes and times of their files is read.
+        """
+        same: dict[str, _Known] = {}
+        for place in self._found() or ():
+            if place.name in marks:
+                glance = self._steady(_glance(place.path, deep=place.name != FINAL_NAME))
+                if _mark(glance) == marks[place.name]:
+                    same[place.name] = _Known(glance, self._clock(), complete=True)
+        self._known |= same
+        return frozenset(same)
+
+    def at(self, name: str) -> Checkpoint | None:
+        """A checkpoint that is there, as it stands."""
+        place = next((place for place in self._found() or () if place.name == name), None)
+        return None if place is None else self._inspect(place, 0.0)
+
     def wait(self, timeout: float) -> None:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
         self._waker.wait(timeout)
+
+    def _found(self) -> Sequence[Found] | None:
+        # Unlike Path.is_dir, this is False and no error where the file system does not answer.
+        if not os.path.isdir(self._root):  # noqa: PTH112
+            return None
+        self._renumbered = renumbers_files(self._root)
+        return discover(self._root, self._namings)
 
     def _changed(self, places: Sequence[Found]) -> Iterator[Checkpoint]:
         self._looks += 1
@@ -162,6 +191,18 @@ class ListSource:
     def names(self) -> None:
         """Nothing is known of other checkpoints than those named."""
 
+    def mark(self, name: str) -> str:  # noqa: ARG002
+        """Each is looked at whenever it is named."""
+        return ""
+
+    def unchanged(self, marks: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG002
+        """Each is looked at whenever it is named."""
+        return frozenset()
+
+    def at(self, name: str) -> Checkpoint | None:
+        """A checkpoint that was named."""
+        return self._known.get(name)
+
     def elsewhere(self) -> str:
         """Those that were named are all."""
         return ""
@@ -174,6 +215,10 @@ class ListSource:
 def base_checkpoint(path: Path) -> Checkpoint:
     """The base model as the checkpoint of step 0."""
     return replace(inspect(path), name=BASE_NAME, step=0)
+
+
+def _mark(glance: Glance) -> str:
+    return hashlib.sha256(repr(glance).encode(errors="backslashreplace")).hexdigest()[:32]
 
 
 def _glance(path: Path, *, deep: bool) -> Glance:

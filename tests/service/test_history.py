@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -40,9 +40,9 @@ def test_no_time_says_anything_before_the_first_look(house: House, monkeypatch: 
     read: list[bool] = []
     look, reader = DirectorySource.look, LedgerHistory.read
 
-    def noted(self: LedgerHistory, *, ended: bool) -> History:
+    def noted(self: LedgerHistory, *, ended: bool, hurry: Callable[[], bool]) -> History:
         read.append(ended)
-        return reader(self, ended=ended)
+        return reader(self, ended=ended, hurry=hurry)
 
     def slow(self: DirectorySource) -> object:
         while not read:
@@ -121,6 +121,8 @@ def test_an_evaluation_that_lacks_a_sample_is_left_out_and_that_is_said_once(
     train(house, (100, 200))
     damaged = house.ledger.evaluations()[0].uid
     change_samples(house.ledger, damaged, lambda samples: samples[1:])
+    with house.ledger.change() as db:
+        db.execute("DELETE FROM summary WHERE uid = ?", (damaged,))
     history = LedgerHistory(house.ledger)
     # Of two the one with more prompts is right, whichever came first.
     assert [entry.step for entry in history.read(ended=False).entries] == [200]

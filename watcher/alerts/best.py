@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from operator import gt, lt
 from types import MappingProxyType
 
 from scorers.sample import Outcome
@@ -71,15 +73,21 @@ def _by_validity(entries: Sequence[Entry]) -> list[Entry]:
     if not all(entry.sampled for entry in entries):
         return list(entries)
     leader = max(entries, key=lambda entry: entry.validity)
+    counted = first_answers(leader.prompts)
+    good = [leader.outcomes[i] is Outcome.VALID for i in counted]
 
     def as_good(entry: Entry) -> bool:
-        strata = [
-            Stratum(int(entry.outcomes[i] is Outcome.VALID), 1, int(leader.outcomes[i] is Outcome.VALID), 1)
-            for i in first_answers(leader.prompts)
-        ]
-        return worse_by_chance(strata) * (len(entries) - 1) > LEVEL
+        now = [entry.outcomes[i] is Outcome.VALID for i in counted]
+        better, worse = sum(map(gt, now, good)), sum(map(lt, now, good))
+        return _worse_by_chance(better, worse) * (len(entries) - 1) > LEVEL
 
     return [entry for entry in entries if entry is leader or as_good(entry)]
+
+
+@lru_cache(maxsize=4096)
+def _worse_by_chance(better: int, worse: int) -> float:
+    """`worse_by_chance` of two evaluations, of which only the prompts that differ tell anything."""
+    return worse_by_chance([Stratum(1, 1, 0, 1)] * better + [Stratum(0, 1, 1, 1)] * worse)
 
 
 def _by_perplexity(entries: Sequence[Entry]) -> list[Entry]:

@@ -10,8 +10,10 @@ from watcher.alerts.counts import LOOKS
 from watcher.alerts.finding import SHOWN, Finding, percent, steps_of
 from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
+from watcher.alerts.running import Since, since
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import Jackknifed, difference, once_in
+from watcher.alerts.track import Stretch
 from watcher.model import AlertLevel
 
 
@@ -51,10 +53,13 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The newest evaluations against the earlier ones, as far as the measure is known for enough pages."""
+    """The newest evaluations against the earlier ones, as far as the measure is known for enough pages; `usual` is the
+    mean over the earlier ones.
+    """
 
-    now: tuple[Entry, ...]
-    before: tuple[Entry, ...]
+    now: Sequence[Entry]
+    before: Stretch
+    usual: float
 
 
 def colors_collapsed(view: View, settings: AlertSettings) -> Finding | None:
@@ -197,15 +202,17 @@ def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -
 
 def changed(channel: Channel, view: View, settings: AlertSettings, tests: int) -> Finding | None:
     """A change for the worse since the run was good first; `tests` share the rule's chance of a false alarm."""
-    known = _known(channel, view, settings)
+    series = since_good(channel, view, settings, settings.least_pages)
+    if not series.known or series.known[-1] is not view.newest:
+        return None
     for looks in LOOKS:
-        look = _Look(known[-looks:], since_good(channel, known[:-looks], settings))
-        if len(look.now) < looks or not look.before or look.now[-1] is not view.newest:
+        before, now = series.before(looks), series.known[-looks:]
+        if not before:
             continue
+        look = _Look(now, before, series.mean(before))
         if _matters(channel, look, view.references.get(channel.measure)):
-            found = difference(
-                _all(channel, look.now), _all(channel, look.before), channel.sign, view.newest.prompts
-            ).exceeds(0.0)
+            usual = [series.average(before)]
+            found = difference(_all(channel, now), usual, channel.sign, view.newest.prompts).exceeds(0.0)
             if (chance := min(1.0, found * tests * len(LOOKS))) <= settings.chance:
                 return _told(channel, look, chance)
     return None
@@ -215,18 +222,18 @@ def _matters(channel: Channel, look: _Look, reference: float | None) -> bool:
     """Whether the change is large enough, ends where it is bad, and is not just what the references look like."""
     now, least = _mean(channel, look.now), _least(channel, look)
     return (
-        channel.sign * (now - _mean(channel, look.before)) >= least
+        channel.sign * (now - look.usual) >= least
         and (channel.warn is None or channel.beyond(now, channel.warn))
         and (reference is None or channel.sign * (now - reference) >= least)
     )
 
 
 def _least(channel: Channel, look: _Look) -> float:
-    return channel.change * (_mean(channel, look.before) if channel.relative else 1.0)
+    return channel.change * (look.usual if channel.relative else 1.0)
 
 
 def _told(channel: Channel, look: _Look, chance: float) -> Finding:
-    now, before = _mean(channel, look.now), _mean(channel, look.before)
+    now, before = _mean(channel, look.now), look.usual
     change = "rise" if channel.sign > 0 else "fall"
     evidence = (
         f"{channel.show(now)} {channel.words} at {steps_of(look.now)}, after {channel.show(before)}"
@@ -241,11 +248,11 @@ def _told(channel: Channel, look: _Look, chance: float) -> Finding:
 
 def stuck(channel: Channel, view: View, settings: AlertSettings) -> Finding | None:
     """A run that never was good, settled, and has collapsed at two evaluations one after the other."""
-    known = _known(channel, view, settings)
-    last = known[-2:]
+    series = since_good(channel, view, settings, settings.least_pages)
+    last = series.known[-2:]
     if len(last) < 2 or last[-1] is not view.newest or last[0].step < settings.settled_step:
         return None
-    if since_good(channel, known, settings):
+    if series.before(0):
         return None
     reference = view.references.get(channel.measure)
     mark = channel.alone if reference is None and channel.alone is not None else channel.collapse
@@ -281,18 +288,11 @@ def worst_pages(channel: Channel, entry: Entry) -> tuple[int, ...]:
     return tuple(order[:SHOWN])
 
 
-def _known(channel: Channel, view: View, settings: AlertSettings) -> tuple[Entry, ...]:
-    def enough(found: Jackknifed | None) -> bool:
-        return found is not None and found.pages >= settings.least_pages
-
-    return tuple(entry for entry in view.entries if enough(entry.measures.get(channel.measure)))
-
-
-def since_good(channel: Channel, entries: Sequence[Entry], settings: AlertSettings) -> tuple[Entry, ...]:
-    """What newer entries are compared with: from the first good one on, those whose pages are pages."""
-    pages = [e for e in entries if e.validity >= settings.comparable_validity and channel.measure in e.measures]
-    first = next((i for i, e in enumerate(pages) if channel.sign * (_of(channel, e).value - channel.good) <= 0), None)
-    return () if first is None else tuple(pages[first:])
+def since_good(channel: Channel, view: View, settings: AlertSettings, least: int) -> Since:
+    """What newer entries are compared with: from the first good one on, those whose pages are pages; of the entries
+    that have the measure of `least` pages or more.
+    """
+    return since(view, channel.measure, channel.sign, channel.good, settings.comparable_validity, least)
 
 
 def _of(channel: Channel, entry: Entry) -> Jackknifed:

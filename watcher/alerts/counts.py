@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import chain
 from math import fsum
 
 from scorers.sample import Outcome
 from watcher.alerts.finding import SHOWN, Detector, Finding, percent, steps_of
 from watcher.alerts.history import Entry, View
+from watcher.alerts.running import Parsed, parsed
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import Stratum, binomial_tail, once_in, worse_by_chance
+from watcher.alerts.track import Stretch
 from watcher.model import AlertLevel
 
 Flags = Callable[[Entry], Sequence[bool]]
@@ -41,21 +42,19 @@ def first_answers(prompts: tuple[str, ...]) -> tuple[int, ...]:
 
 def validity_dropped(view: View, settings: AlertSettings) -> Finding | None:
     """Fewer samples parse than since the run was good first; where it never was, than since it should have settled."""
-    good = (i for i, e in enumerate(view.entries) if e.validity >= settings.validity_good)
-    settled = (i for i, e in enumerate(view.entries) if e.step >= settings.settled_step)
-    start = next(chain(good, settled), len(view.entries))
+    series = parsed(view, settings.validity_good, settings.settled_step)
     for looks in LOOKS:
-        now, before = view.entries[-looks:], view.entries[start:-looks]
-        if len(now) == looks and before and (finding := _dropped(now, before, settings)):
+        now, before = view.entries[-looks:], series.before(looks)
+        if len(now) == looks and before and (finding := _dropped(now, before, series, settings)):
             return finding
     return None
 
 
-def _dropped(now: Sequence[Entry], before: Sequence[Entry], settings: AlertSettings) -> Finding | None:
-    rate, usual = _validity(now), _validity(before)
+def _dropped(now: Sequence[Entry], before: Stretch, series: Parsed, settings: AlertSettings) -> Finding | None:
+    rate, usual = _validity(now), series.validity(before)
     if usual - rate < settings.validity_drop:
         return None
-    strata = _strata(now, before)
+    strata = _strata(now, len(before), series.by_position(before))
     chance = worse_by_chance(strata) * len(LOOKS)
     if chance > settings.chance:
         return None
@@ -134,22 +133,24 @@ def _troubles(entry: Entry) -> str:
     return f" ({named})" if named else ""
 
 
-def _strata(now: Sequence[Entry], before: Sequence[Entry]) -> list[Stratum]:
-    def good(entries: Sequence[Entry], position: int) -> int:
-        return sum(entry.outcomes[position] is Outcome.VALID for entry in entries)
+def _strata(now: Sequence[Entry], before: int, good_before: Sequence[int]) -> list[Stratum]:
+    """The prompts; `good_before`: at each position how many samples of the entries before parse."""
 
-    positions = first_answers(now[-1].prompts)
-    return [Stratum(good(now, i), len(now), good(before, i), len(before)) for i in positions]
+    def good(position: int) -> int:
+        return sum(entry.outcomes[position] is Outcome.VALID for entry in now)
+
+    return [Stratum(good(i), len(now), good_before[i], before) for i in first_answers(now[-1].prompts)]
 
 
 def validity_low(view: View, settings: AlertSettings) -> Finding | None:
     """The run has never been good although the model should have settled long ago, and validity does not climb."""
     newest, limit = view.newest, settings.validity_good
-    settled = [entry for entry in view.entries if entry.step >= settings.settled_step]
-    if any(entry.validity >= limit for entry in view.entries) or newest.step < settings.settled_step:
+    series = parsed(view, limit, settings.settled_step)
+    if series.good is not None or series.settled is None:
         return None
-    climbs = newest.validity - settled[0].validity >= settings.validity_drop
-    if newest.step - settled[0].step < settings.stuck_steps or climbs:
+    settled = view.entries[series.settled]
+    climbs = newest.validity - settled.validity >= settings.validity_drop
+    if newest.step - settled.step < settings.stuck_steps or climbs:
         return None
     finding = often(_invalid, 1 - limit, view, settings)
     if finding is None:

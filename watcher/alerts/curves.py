@@ -9,13 +9,15 @@ noise; there only a rise counts that is too large to be any.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import itemgetter
 from statistics import fmean, median
 
 from watcher.alerts.finding import Finding, steps_of
 from watcher.alerts.history import Entry, View
+from watcher.alerts.running import Curve, curve
 from watcher.alerts.settings import AlertSettings, Milestone
 from watcher.alerts.statistics import once_in, student_tail
 from watcher.model import AlertLevel
@@ -64,26 +66,26 @@ def diverging(view: View, settings: AlertSettings) -> Finding | None:
 
 
 def _rise(view: View, settings: AlertSettings) -> _Rise | None:
-    known = [(entry, math.log(p)) for entry in view.entries if (p := entry.perplexity) is not None and p > 0]
-    if len(known) < 3 or known[-1][0] is not view.newest:
+    known = curve(view)
+    if len(known.known) < 3 or known.known[-1] is not view.newest:
         return None
-    earlier, now = [value for _, value in known[:-2]], fmean(value for _, value in known[-2:])
+    earlier, now = len(known.logs) - 2, fmean(known.logs[-2:])
     # Levels are means of two evaluations, where there are two.
-    width = min(2, len(earlier))
-    levels = [fmean(earlier[i : i + width]) for i in range(len(earlier) - width + 1)]
-    place = min(range(len(levels)), key=levels.__getitem__)
-    size = now - levels[place]
-    chance = _chance(size, earlier, len(levels)) if len(known) >= _LEAST_CURVE else None
-    if chance is None or chance > settings.chance or size < math.log1p(settings.perplexity_rise):
-        if min(value for _, value in known[-2:]) - levels[place] < math.log1p(settings.perplexity_jump):
+    width = min(2, earlier)
+    place = known.lowest_level(earlier) if width == 2 else 0
+    low = known.levels[place] if width == 2 else known.logs[0]
+    size = now - low
+    chance = _chance(size, known, earlier) if size >= math.log1p(settings.perplexity_rise) else None
+    if chance is None or chance > settings.chance:
+        if min(known.logs[-2:]) - low < math.log1p(settings.perplexity_jump):
             return None
         chance = None
-    lowest = tuple(e for e, _ in known[place : place + width])
+    lowest = tuple(known.known[place : place + width])
     span = view.newest.step - lowest[-1].step
     return _Rise(
         lowest,
-        tuple(e for e, _ in known[-2:]),
-        levels[place],
+        tuple(known.known[-2:]),
+        low,
         size,
         chance,
         _loss(view.losses, lowest[-1].step - span, lowest[-1].step),
@@ -91,25 +93,26 @@ def _rise(view: View, settings: AlertSettings) -> _Rise | None:
     )
 
 
-def _chance(size: float, earlier: Sequence[float], levels: int) -> float:
-    """How probable so large a rise above the lowest of so many levels is by the noise of the curve before it."""
-    noise, freedom = _noise(earlier)
+def _chance(size: float, known: Curve, earlier: int) -> float | None:
+    """How probable so large a rise above the lowest level is by the noise of the `earlier` part of the curve; None
+    where that is too short to tell.
+    """
+    if len(known.known) < _LEAST_CURVE:
+        return None
+    noise, freedom = _noise(known.bends[: earlier - 3])
     # Each mean of two has half the variance; the lowest of many pairs is low by chance, too.
-    return min(1.0, student_tail(size / noise, freedom) * levels)
+    return min(1.0, student_tail(size / noise, freedom) * (earlier - 1))
 
 
-def _noise(values: Sequence[float]) -> tuple[float, int]:
-    """The standard deviation of a curve's noise, and from how many third differences it comes."""
-    bends = list(values)
-    for _ in range(3):
-        bends = [later - earlier for earlier, later in pairwise(bends)]
+def _noise(bends: Sequence[float]) -> tuple[float, int]:
+    """The standard deviation of a curve's noise by its third differences, and from how many of them it comes."""
     recent = bends[-max(_LEAST_DIFFERENCES, (len(bends) + 1) // 2) :]
     return max(median(map(abs, recent)) / _SCALE, _LEAST_NOISE), len(recent)
 
 
 def _loss(losses: Sequence[tuple[int, float]], after: int, until: int) -> float | None:
-    chosen = [loss for step, loss in losses if after < step <= until]
-    return fmean(chosen) if chosen else None
+    start, stop = (bisect_right(losses, step, key=itemgetter(0)) for step in (after, until))
+    return fmean(loss for _, loss in losses[start:stop]) if start < stop else None
 
 
 def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
@@ -158,7 +161,7 @@ def perplexity_high(view: View, settings: AlertSettings) -> Finding | None:
         return None
     for name, level in (("perplexity_warn", AlertLevel.WARN), ("perplexity_info", AlertLevel.INFO)):
         limit = float(getattr(settings, name))
-        if any(e.perplexity is not None and e.perplexity <= limit for e in view.entries):
+        if curve(view).lowest[-1] <= limit:
             continue
         if all(value is not None and value > limit for value in values):
             shown = " and ".join(f"{value:.3g}" for value in values if value is not None)

@@ -23,6 +23,7 @@ from watcher.alerts.finding import Detector, Finding
 from watcher.alerts.history import History, View, look_marks, views
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.timing import log_signs, non_finite_signs, waiting_signs
+from watcher.alerts.track import Track
 from watcher.model import Alert, AlertLevel
 
 DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
@@ -142,21 +143,17 @@ class Replay:
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
         self._taken = self._mark = 0
+        self._track = Track()
+        self._known: tuple[object, object] | None = None
         self._rules: dict[Rule, _Episodes] = {}
 
     def evaluate(self, history: History) -> tuple[Alarm, ...]:
         """Every alarm of the history."""
-        wanted, marks = set(Rule) - set(self._settings.silence), [0, *look_marks(history)]
-        if not self._rules or len(marks) <= self._taken or marks[self._taken] != self._mark:
-            self._taken = 0
-            # A rule that is silenced still keeps the one that yields to it from telling of its sign.
-            needed = wanted | {_YIELDS_TO[rule] for rule in wanted if rule in _YIELDS_TO}
-            self._rules = {rule: _Episodes(rule, self._settings) for rule in DETECTORS if rule in needed}
-        for look in views(history, skip=self._taken):
-            for rule, episodes in self._rules.items():
-                other = _YIELDS_TO.get(rule)
-                episodes.look(look, free=other not in self._rules or not self._rules[other].lasts)
-        self._taken, self._mark = len(marks) - 1, marks[-1]
+        wanted = set(Rule) - set(self._settings.silence)
+        # Most looks come because time has passed, which has no part in these rules.
+        if self._known != (now := (history.entries, history.arrivals)):
+            self._take_looks(history, wanted)
+            self._known = now
         alarms = [alarm for rule, episodes in self._rules.items() if rule in wanted for alarm in episodes.alarms]
         for sign in (*non_finite_signs(history), *log_signs(history), *waiting_signs(history, self._settings)):
             if sign.rule in wanted:
@@ -164,6 +161,20 @@ class Replay:
                 alarms.append(alarm)
         order = {rule: place for place, rule in enumerate(Rule)}
         return tuple(sorted(alarms, key=lambda alarm: (alarm.step, order[alarm.rule])))
+
+
+    def _take_looks(self, history: History, wanted: set[Rule]) -> None:
+        marks = [0, *look_marks(history)]
+        if not self._rules or len(marks) <= self._taken or marks[self._taken] != self._mark:
+            self._taken = 0
+            # A rule that is silenced still keeps the one that yields to it from telling of its sign.
+            needed = wanted | {_YIELDS_TO[rule] for rule in wanted if rule in _YIELDS_TO}
+            self._rules = {rule: _Episodes(rule, self._settings) for rule in DETECTORS if rule in needed}
+        for look in views(history, self._taken, self._track) if len(marks) - 1 > self._taken else ():
+            for rule, episodes in self._rules.items():
+                other = _YIELDS_TO.get(rule)
+                episodes.look(look, free=other not in self._rules or not self._rules[other].lasts)
+        self._taken, self._mark = len(marks) - 1, marks[-1]
 
 
 class _Episodes:

@@ -12,12 +12,14 @@ from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from sys import intern
 from typing import Any, Protocol
 
 from scorers.sample import Outcome, Sample, SampleError
 from watcher.alerts.measures import Measure, measure
 from watcher.alerts.statistics import Jackknifed
+from watcher.alerts.track import Track
 from watcher.training_log import LogSign
 
 PERPLEXITY = "eval/perplexity"
@@ -150,12 +152,14 @@ class History:
 class View:
     """What was known when the last of `entries` (by step) had been evaluated: one look of a rule. Never empty.
 
-    `losses` are the finite ones, of later steps too: a look uses those up to its own step.
+    `losses` are the finite ones by step, of later steps too: a look uses those up to its own step. `track` keeps what
+    the rules sum up from one look to the next.
     """
 
     entries: tuple[Entry, ...]
     losses: tuple[tuple[int, float], ...]
     references: Mapping[str, float | None]
+    track: Track = field(default_factory=Track, compare=False, repr=False)
 
     @property
     def newest(self) -> Entry:
@@ -163,18 +167,20 @@ class View:
         return self.entries[-1]
 
 
-def views(history: History, skip: int = 0) -> Iterator[View]:
+def views(history: History, skip: int = 0, track: Track | None = None) -> Iterator[View]:
     """Every look that was taken but the first `skip`, in the order of evaluation, so that a recomputation finds the
-    same episodes.
+    same episodes. `track` is that of the looks before, where there is one.
 
     An older checkpoint that is evaluated later joins the history without a look of its own. A step that was first seen
     after a higher one, or that comes again with other weights, means that the trainer has gone back: what was known of
     the steps after it is dropped. Step 0 is the base model, which may be evaluated at any time.
     """
-    losses = tuple(pair for pair in history.losses if math.isfinite(pair[1]))
+    finite = (pair for pair in history.losses if math.isfinite(pair[1]))
+    losses = tuple(sorted(finite, key=itemgetter(0)))
+    track = track or Track()
     for number, known in enumerate(_looks(history)):
         if number >= skip:
-            yield View(tuple(known), losses, history.references)
+            yield View(tuple(known), losses, history.references, track)
 
 
 def look_marks(history: History) -> list[int]:

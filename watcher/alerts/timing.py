@@ -55,7 +55,7 @@ def non_finite_signs(history: History) -> Iterator[Sign]:
         step: f"The weights {digest[:12]} of step {step} hold NaN or infinity." for step, digest in history.non_finite
     }
     bad = losses | weights
-    good = [entry.step for entry in current(history) if entry.step not in bad]
+    good = [entry.step for entry in current(history) if entry.step not in bad] if bad else []
     known: set[int | None] = set()
     for step, evidence in sorted(bad.items()):
         cleared = next((g for g in good if g > step), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from statistics import fmean
 
 from watcher.alerts.collapse import Channel, changed, since_good, worst_pages
@@ -37,8 +38,10 @@ def classes_narrow(view: View, settings: AlertSettings) -> Finding | None:
 
 def _plateau(channel: Channel, view: View, settings: AlertSettings, few: float, setting: str) -> Finding | None:
     """Over `plateau_steps` the number was never good, did not grow by `classes_growth`, and is below `few`."""
+    if since_good(channel, view, settings, 0).before(0):
+        return None
     span = _span(channel, view, settings)
-    if len(span) < 3 or since_good(channel, view.entries, settings):
+    if len(span) < 3:
         return None
     half = len(span) // 2
     early, late = span[:half], span[half:]
@@ -69,10 +72,10 @@ def _plateau(channel: Channel, view: View, settings: AlertSettings, few: float, 
 def _span(channel: Channel, view: View, settings: AlertSettings) -> list[Entry]:
     """The newest entries that cover `plateau_steps`, all with enough pages; empty where there are none."""
     begin = view.newest.step - settings.plateau_steps
-    first = max((i for i, entry in enumerate(view.entries) if entry.step <= begin), default=None)
-    if first is None:
+    first = bisect_right(view.entries, begin, key=lambda entry: entry.step)
+    if not first:
         return []
-    span = list(view.entries[first:])
+    span = list(view.entries[first - 1 :])
     found = [entry.measures.get(channel.measure) for entry in span]
     return span if all(f is not None and f.pages >= settings.least_pages for f in found) else []
 

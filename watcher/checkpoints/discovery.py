@@ -20,6 +20,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from watcher.checkpoints import layout
@@ -129,8 +130,9 @@ def discover(root: Path, namings: Sequence[Naming] = NAMINGS) -> tuple[Found, ..
         raise UimonError(
             Reason.UNREADABLE, f"{root} cannot be listed ({error.strerror}); check its permissions and the mount."
         ) from None
-    found = [found for name in folders if (found := _found(root, name, namings))]
-    found += _in_newest_swift_run(root, folders, namings)
+    known = tuple(namings)
+    found = [found for name in folders if (found := _found(root, name, known))]
+    found += _in_newest_swift_run(root, folders, known)
     found.sort(key=lambda item: item.step)
     if found and _is_model(names):
         found.append(Found(found[-1].step, FINAL_NAME, root, confirmed=False, epochs=True))
@@ -151,7 +153,9 @@ def _match(name: str, namings: Sequence[Naming]) -> tuple[Naming, int] | None:
     return None
 
 
-def _found(root: Path, name: str, namings: Sequence[Naming], prefix: str = "") -> Found | None:
+# A directory of thousands of checkpoints is listed every few seconds, and nearly all of its names were there before.
+@lru_cache(maxsize=2**16)
+def _found(root: Path, name: str, namings: tuple[Naming, ...], prefix: str = "") -> Found | None:
     matched = _match(name, namings)
     if matched is None:
         return None
@@ -159,7 +163,7 @@ def _found(root: Path, name: str, namings: Sequence[Naming], prefix: str = "") -
     return Found(step, f"{prefix}{name}", root / name, naming.confirmed, naming.epochs, naming.inside)
 
 
-def _in_newest_swift_run(root: Path, folders: Sequence[str], namings: Sequence[Naming]) -> list[Found]:
+def _in_newest_swift_run(root: Path, folders: Sequence[str], namings: tuple[Naming, ...]) -> list[Found]:
     """The checkpoints of ms-swift's last start: it gives each start a directory, and earlier ones are other runs."""
     runs = [(int(match["version"]), name) for name in folders if (match := _SWIFT_RUN.fullmatch(name))]
     if not runs:

@@ -140,8 +140,14 @@ class Trainings:
         self.members[name] = member = Member(name, step, written, training, last, whole)
         return member
 
+    def restore(self, member: Member) -> None:
+        """A checkpoint that was noted before, and whose log is part of what is known of its training."""
+        self.members[member.name] = member
+
     def keep(self, names: Collection[str]) -> None:
         """Forget the checkpoints that are gone, and the trainings of which none is left."""
+        if self.members.keys() <= set(names):
+            return
         self.members = {name: member for name, member in self.members.items() if name in names}
         left = {member.training for member in self.members.values()}
         if not self._rows.keys() <= left:

@@ -10,7 +10,6 @@ from typing import Any
 from watcher.alerts import Alarm, Entry
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import ORDER, Best, Criterion, best
-from watcher.alerts.history import current
 from watcher.ledger import Ledger
 from watcher.model import AlertLevel, Reason, UimonError
 from watcher.service.history import LedgerHistory
@@ -94,4 +93,4 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
 
 def _entries(ledger: Ledger) -> list[Entry]:
     """What holds now, by step: where the trainer has gone back, what it had done after that step is no part of it."""
-    return list(current(LedgerHistory(ledger).read(ended=True)))
+    return list(LedgerHistory(ledger).current())

@@ -30,7 +30,8 @@ def draw(state: StateDir) -> str:
     now = time.monotonic()
     snapshot = Snapshot(Progress(last["step"], "generate", samples * 2 // 3, samples), since=now - 1)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(live_panel(ledger.recall("run") or "run", "./ckpts", rows, snapshot, now, height=40))
+    run = ledger.recall("run") or "run"
+    console.print(live_panel(run, "./ckpts", rows, ledger.standing(), snapshot, now, height=40))
     ledger.close()
     # The font that rich names would be fetched from the network by whoever looks at the picture.
     return re.sub(r"@font-face \{.*?\}", "", console.export_svg(title="uimon watch ./ckpts"), flags=re.DOTALL)

@@ -5,15 +5,18 @@ What a checkpoint's trainer has logged becomes rows of the run only once the che
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
+from uuid import uuid4
 
 from watcher.checkpoints.belonging import Evidence, Ruling, RunLog, rule
 from watcher.checkpoints.lineage import Member, Trainings
 from watcher.ledger import Ledger, Record
 from watcher.ledger_rows import train_row
+from watcher.ledger_sightings import Sighting
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition, Reason, State
 from watcher.service.signals import log
 from watcher.training_log import LogFacts, read_log
@@ -67,6 +70,7 @@ class Belonging:
         self._trainings = Trainings()
         self._facts: dict[str, LogFacts] = {}
         self._logs: set[str] = set()
+        self._names: dict[int, str] = {}
         self._given: dict[int, tuple[int, int]] = {}
         self._logged = RunLog()
         self._begun: float | None = None
@@ -94,6 +98,49 @@ class Belonging:
             if before is None or before.early or before.state is State.SEEN or before.stamp != checkpoint.stamp:
                 self._facts[checkpoint.name] = read_log(steps)
         return replace(checkpoint, trainer=checkpoint.trainer and replace(checkpoint.trainer, log=()))
+
+    def sighting(self, name: str, mark: str) -> Sighting:
+        """What a later start has to know of a checkpoint that was noted, to do without reading it."""
+        member = self._trainings.members[name]
+        number = member.training
+        training = "" if number is None else self._names.setdefault(number, uuid4().hex)
+        first = -1 if number is None else self._trainings.rows(number).steps[0]
+        return Sighting(name, member.step, mark, member.written, training, first, member.last)
+
+    def restore(self, seen: Sequence[Sighting], read: Callable[[str], Checkpoint | None]) -> list[str]:
+        """Take up what an earlier start noted of checkpoints that have not changed since. Of each training the longest
+        log, of which the others are the beginnings, is `read`; gives the names of those that have to be noted anew.
+        """
+        lost: list[str] = []
+        trainings: dict[str, list[Sighting]] = {}
+        for one in seen:
+            trainings.setdefault(one.training, []).append(one)
+        numbers = {name: self._read_training(name, known, read) for name, known in trainings.items()}
+        for one in seen:
+            number = numbers[one.training]
+            if one.training and number is None:
+                lost.append(one.name)
+            else:
+                self._trainings.restore(Member(one.name, one.step, one.written, number, one.last))
+        self._changed = True
+        return lost
+
+    def _read_training(
+        self, name: str, seen: Sequence[Sighting], read: Callable[[str], Checkpoint | None]
+    ) -> int | None:
+        """The number of a training by the longest log of it; None where that does not hold all the others."""
+        longest = max(seen, key=lambda one: one.last)
+        checkpoint = read(longest.name) if name else None
+        if checkpoint is None or checkpoint.condition is not Condition.COMPLETE or checkpoint.trainer is None:
+            return None
+        steps = checkpoint.trainer.log
+        reach = {row.step for row in steps}
+        if min(reach, default=math.inf) > min(one.first for one in seen) or longest.last not in reach:
+            return None
+        number = self._trainings.note(longest.name, longest.step, steps, longest.written).training
+        if number is not None:
+            self._names[number] = name
+        return number
 
     def is_foreign(self, name: str) -> str:
         """Why a checkpoint that was noted is another training's, by what is known now; empty where it is this run's."""

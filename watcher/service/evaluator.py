@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from watcher import evaluation
+from watcher.alerts.stored import summary_of
 from watcher.base_models import are_other_weights, snapshot_of
 from watcher.board import Board
 from watcher.checkpoints.policy import parse_policy
@@ -157,7 +158,7 @@ class Evaluator:
         crash_point("evaluation.before_commit")
         # Before the ledger says that nothing is being done, or a long evaluation would look like idleness.
         self._signals.news()
-        if self._ledger.evaluated(record, result, row):
+        if self._ledger.evaluated(record, result, row, summary_of(result)):
             crash_point("evaluation.committed")
             self._exporter.export()
             self._discard_copy(record)

@@ -6,14 +6,17 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final
 
 import scorers
 from scorers.metrics.aggregation import Metrics
-from watcher.alerts import AlertSettings, Arrival, Entry, History, entry_of
-from watcher.alerts.history import PERPLEXITY
+from watcher.alerts import AlertSettings, Arrival, Entry, History
+from watcher.alerts.history import PERPLEXITY, current
+from watcher.alerts.stored import VERSION, EntryError, Summary, packed, unpacked, whole_entry
 from watcher.engine.types import Asked
 from watcher.ledger import Evaluation, Ledger, Record
 from watcher.model import Reason, State
@@ -24,8 +27,13 @@ _LONGEST_PAUSE: Final = 300.0
 """Seconds between two looks in which a checkpoint is still seen when it comes: longer ones mean that uimon was down."""
 
 
+class Hurried(Exception):
+    """There was no time to read all samples that had to be read once more; the next reading goes on."""
+
+
 class LedgerHistory:
-    """Reads each evaluation once. `references` are the conversations whose answers say what the data look like, and
+    """Reads each evaluation once, and its samples only where nothing is stored of what the rules need of them.
+    `references` are the conversations whose answers say what the data look like, and
     `theme` is the one that they are written against."""
 
     def __init__(
@@ -50,27 +58,30 @@ class LedgerHistory:
         self._by_suite: dict[str, dict[str, Entry]] = {}
         self._reference_metrics: Metrics | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
-        self._losses_known = -1
+        self._loss_place = 0
+        self._times: list[tuple[int, float, float | None, bool]] = []
+        self._arrived: tuple[Arrival, ...] = ()
+        self._prompts: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._left_out: set[str] = set()
+        self._unreadable: list[tuple[int, str]] = []
 
     @property
     def _entries(self) -> dict[str, Entry]:
         """What can be compared with the newest evaluation: other prompts, sampling or scorers cannot."""
         return self._by_suite.get(self._suite, {})
 
-    def read(self, *, ended: bool) -> History:
+    def read(self, *, ended: bool, hurry: Callable[[], bool] = lambda: False) -> History:
         """All that is known now of the suite that was evaluated last; `ended`: nothing more will come. Samples that
         were scored anew count as of when they were drawn, so that to score old ones anew ends no history.
 
-        Unless it has ended, this is taken down as a time at which uimon was watching.
+        Unless it has ended, this is taken down as a time at which uimon was watching. Raises Hurried where there was a
+        `hurry` before all was read.
         """
         now = self._clock()
         if not ended:
             self._watch(now)
-        new, self._place = self._ledger.evaluations_after(self._place)
-        for evaluation in new:
-            self._take(evaluation)
-        arrivals = tuple(Arrival(*times) for times in self._ledger.arrivals())
+        self._read_new(hurry)
+        arrivals = self._arrivals()
         spans = self._spans()
         return History(
             entries=tuple(self._comparable()),
@@ -83,6 +94,17 @@ class LedgerHistory:
             unwatched=tuple((until, since) for (_, until), (since, _) in pairwise(spans)),
             ended=ended,
         )
+
+    def current(self) -> tuple[Entry, ...]:
+        """What counts now, by step: nothing that the trainer has gone back behind."""
+        self._read_new()
+        return current(History(tuple(self._comparable()), arrivals=self._arrivals()))
+
+    def _arrivals(self) -> tuple[Arrival, ...]:
+        times = self._ledger.arrivals()
+        if times != self._times:
+            self._times, self._arrived = times, tuple(Arrival(*each) for each in times)
+        return self._arrived
 
     def _spans(self) -> list[tuple[float, float]]:
         """From when to when uimon was watching."""
@@ -117,27 +139,54 @@ class LedgerHistory:
         new = [arrival for arrival in arrivals if arrival.new]
         return [r for r in found if not any(a.seen_at > r.seen_at and a.step <= r.step for a in new)]
 
-    def _take(self, evaluation: Evaluation) -> None:
+    def _read_new(self, hurry: Callable[[], bool] = lambda: False) -> None:
+        """Take what was evaluated since the last reading. Raises Hurried."""
+        summaries = self._ledger.summaries()
+        for place, evaluation, body in summaries.after(self._place, VERSION):
+            if body is None and hurry():
+                raise Hurried
+            self._take(evaluation, body)
+            self._place = place
+        self._say_unreadable()
+
+    def _take(self, evaluation: Evaluation, body: bytes | None) -> None:
         number = len(self._drawn)
         drawn = self._drawn[evaluation.uid] = self._drawn.get(evaluation.origin, number)
         if (drawn, number) > self._newest:
             self._newest, self._suite = (drawn, number), evaluation.suite
         entries = self._by_suite.setdefault(evaluation.suite, {})
-        sampled = "eval/samples" in evaluation.metrics
         try:
-            metrics = {name: evaluation.metrics.get(name) for name in self._wanted}
-            samples = self._ledger.samples(evaluation.uid)
-            entry = entry_of(replace(evaluation, metrics=metrics, samples=samples), sampled=sampled)
+            entry = self._entry(evaluation, body)
         except (scorers.SampleError, KeyError, ValueError) as error:
-            log.warning("The samples of step %d cannot be compared with others (%s).", evaluation.step, error)
+            self._unreadable.append((evaluation.step, str(error)))
         else:
-            entries[evaluation.uid] = replace(entry, seen_at=evaluation.seen_at)
+            # The same in every entry of a suite, so kept once.
+            prompts = self._prompts.setdefault(entry.prompts, entry.prompts)
+            entries[evaluation.uid] = replace(entry, prompts=prompts, seen_at=evaluation.seen_at)
+
+    def _entry(self, evaluation: Evaluation, body: bytes | None) -> Entry:
+        """The evaluation's entry from what is stored of it, or else from its samples; then it is stored, too."""
+        metrics = {name: evaluation.metrics.get(name) for name in self._wanted}
+        if body is not None:
+            with suppress(EntryError):
+                return unpacked(body, evaluation, metrics)
+        entry = whole_entry(replace(evaluation, samples=self._ledger.samples(evaluation.uid)))
+        if not self._ledger.read_only:
+            self._ledger.summaries().keep(evaluation.uid, Summary(VERSION, packed(entry)))
+        return replace(entry, metrics=metrics)
+
+    def _say_unreadable(self) -> None:
+        """One line, however many there are: samples may be gone by intent."""
+        for step, why in self._unreadable[:1]:
+            more = f", and {len(self._unreadable) - 1} other steps" if len(self._unreadable) > 1 else ""
+            log.warning("The samples of step %d%s cannot be compared with others (%s).", step, more, why)
+        self._unreadable.clear()
 
     def _finite_losses(self) -> tuple[tuple[int, float], ...]:
-        """The losses that are numbers, read again only where there are more of them: a long run has 100,000."""
-        count = self._ledger.loss_count()
-        if count != self._losses_known:
-            self._losses, self._losses_known = tuple(self._ledger.losses()), count
+        """The losses that are numbers, by step; each is read once: a long run has 100,000."""
+        new, self._loss_place = self._ledger.losses_after(self._loss_place)
+        if new:
+            self._losses = tuple(sorted((*self._losses, *new), key=itemgetter(0)))
         return self._losses
 
     def _reference(self) -> Metrics:

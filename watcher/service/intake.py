@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +38,20 @@ class Source(Protocol):
 
     def names(self) -> Iterable[str] | None:
         """Names of all the checkpoints that were there at the last look; None where others may be elsewhere."""
+        ...
+
+    def mark(self, name: str) -> str:
+        """Tells the content of a complete checkpoint from any other; empty where it is not known."""
+        ...
+
+    def unchanged(self, marks: Mapping[str, str]) -> frozenset[str]:
+        """Of checkpoints that were complete with these marks those that are as they were: no look brings them before
+        they change.
+        """
+        ...
+
+    def at(self, name: str) -> Checkpoint | None:
+        """One checkpoint as it stands; None where there is none of this name."""
         ...
 
     def elsewhere(self) -> str:
@@ -108,6 +122,7 @@ class Intake:
         self._seen: dict[str, Checkpoint] = {}
         self._looked_at = time.time()
         self._missing_said = False
+        self._remembered = False
         self._disk_said = False
         self._search_at = 0.0
         self._search_pause = poll
@@ -129,6 +144,7 @@ class Intake:
     def step(self) -> None:
         """One look at the directory, and what is complete is staged."""
         self._looked_at = time.time()
+        self._remember()
         seen = self._look()
         if seen is not None:
             self.first_look = self.first_look or self._looked_at
@@ -150,6 +166,17 @@ class Intake:
             self.settling = any(checkpoint.settling for checkpoint in self._seen.values())
             self._look_elsewhere()
         self._signals.looked.set()
+
+    def _remember(self) -> None:
+        """Before the first look: what was evaluated and has not changed since is not read again."""
+        if self._remembered:
+            return
+        self._remembered = True
+        with contextlib.suppress(UimonError, OSError):  # the look itself says what is wrong with the directory
+            seen = self._ledger.sightings().evaluated()
+            same = self._source.unchanged({one.name: one.mark for one in seen})
+            for name in self._belonging.restore([one for one in seen if one.name in same], self._source.at):
+                self._source.again(name)
 
     def _look_elsewhere(self) -> None:
         """Say once where checkpoints are, if there are none here: trainers make directories of their own, also after
@@ -205,6 +232,8 @@ class Intake:
         # Without the losses, which would be kept once more for every checkpoint of a long run.
         self._seen[checkpoint.name] = replace(checkpoint, trainer=None)
         record = self._ledger.sight(checkpoint, self._run, self._looked_at)
+        if checkpoint.condition is Condition.COMPLETE and (mark := self._mark_of(checkpoint)):
+            self._ledger.sightings().keep(self._belonging.sighting(checkpoint.name, mark))
         self._signals.due.set()
         if before is not None and before.early:
             self._settle_early(before, record)
@@ -213,6 +242,10 @@ class Intake:
             return None
         crash_point("intake.noted")
         return before, record
+
+    def _mark_of(self, checkpoint: Checkpoint) -> str:
+        """Empty for what each start reads: the models that lie beside the checkpoints, or stand for the base."""
+        return "" if checkpoint.name in (BASE_NAME, FINAL_NAME) else self._source.mark(checkpoint.name)
 
     def _announce(self, before: Record | None, record: Record) -> None:
         """Say what has become of a checkpoint, once it is known whose it is."""

@@ -20,7 +20,7 @@ from watcher.board import Board
 from watcher.ledger import Ledger
 from watcher.ledger_alarms import CLEARED, RAISED, Notice
 from watcher.model import Alert, AlertLevel
-from watcher.service.history import LedgerHistory
+from watcher.service.history import Hurried, LedgerHistory
 from watcher.service.signals import log
 
 _LEAST_PAUSE: Final = 1.0
@@ -131,7 +131,10 @@ class Warner:
 
     def _look(self) -> None:
         ended = self._ended()
-        history = self._history.read(ended=ended)
+        try:
+            history = self._history.read(ended=ended, hurry=self._is_over)
+        except Hurried:
+            return
         found = {alarm.key: alarm for alarm in self._replay.evaluate(history)}
         with self._ledger.change():
             known = self._known()
@@ -158,6 +161,10 @@ class Warner:
             )
             log.info("No longer watched, because %s: %s.", why, _named(known[key]))
         self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
+
+    def _is_over(self) -> bool:
+        """There is no time left: whoever stops the service waits for it."""
+        return self._finishing.is_set() and time.monotonic() >= self._deadline
 
     def _known(self) -> dict[str, Alarm]:
         return {alarm["key"]: Alarm.from_dict(alarm) for alarm in self._ledger.alarms().all()}
