@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -17,8 +16,10 @@ from watcher.commands.evidence import warnings_with_samples
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
+from watcher.printable import printable, printable_document
 from watcher.publish import RunRef
 from watcher.statedir import StateDir, default_state_dir
+from watcher.terminal import Terminal, write_document
 
 _COPIES_NAMED = 5
 
@@ -48,24 +49,23 @@ def run_status(
         document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
-        json.dump(document, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        write_document(document, sys.stdout)
         return 0
-    from rich.console import Console
-
     from watcher.render import checkpoint_table, comparison_table, document_notes, unevaluated_notes, warning_notes
 
-    console = Console()
+    rows, warnings = printable_document(rows), printable_document(warnings)
+    console = Terminal()
     console.print(checkpoint_table(rows))
     for note in (*document_notes(rows), *unevaluated_notes(rows), *warning_notes(warnings)):
         console.print(note)
     if best:
-        console.print(f"Best: {chosen.sentence}" if chosen else "Best: nothing is evaluated yet.", soft_wrap=True)
+        sentence = printable(chosen.sentence) if chosen else "nothing is evaluated yet."
+        console.print(f"Best: {sentence}", soft_wrap=True)
     if compared:
         console.print(comparison_table(compared))
     for line in _outbox_lines(ledger):
-        console.print(line, style="dim")
-    console.print(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}", style="dim", soft_wrap=True)
+        console.print(printable(line), style="dim")
+    console.print(printable(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}"), style="dim", soft_wrap=True)
     return 0
 
 

@@ -32,6 +32,7 @@ from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
+from watcher.printable import printable
 from watcher.publish import definitions, joining, reading, searching
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.publish.wire import Limits, Message, Order, published_message
@@ -198,7 +199,7 @@ def _companion(ref: RunRef, facts: RunFacts, limits: Limits) -> _Destination:
     )
     init = {
         "resume": "allow",
-        "name": f"{facts.title} (uimon)",
+        "name": printable(f"{facts.title} (uimon)"),
         "group": facts.group or own.run_id.removesuffix(f"-{_LABEL}"),
         "job_type": "eval",
         "notes": notes,
@@ -276,16 +277,11 @@ def _content(row: Row) -> dict[str, Any]:
 
 
 def _table(table: Table) -> wandb.Table:
-    data = [[_encodable(cell) for cell in cells] for cells in table.rows]
-    columns = [{_type_of(cell) for cell in column if cell is not None} for column in zip(*data, strict=True)]
+    columns = [{_type_of(cell) for cell in column if cell is not None} for column in zip(*table.rows, strict=True)]
     # The SDK refuses a column of mixed types unless told that they are meant.
     mixed = any(len(types) > 1 for types in columns)
+    data = [list(cells) for cells in table.rows]
     return wandb.Table(columns=list(table.columns), data=data, allow_mixed_types=mixed, log_mode="IMMUTABLE")
-
-
-def _encodable(cell: JsonScalar) -> JsonScalar:
-    """Models write lone surrogates now and then, which no file and no request can hold."""
-    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell
 
 
 def _type_of(cell: JsonScalar) -> str:
