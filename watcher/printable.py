@@ -78,15 +78,16 @@ def inert(text: str) -> str:
     return _escaped(text, _KEPT_OF_BLOCK)
 
 
-def printable_document(document: Any) -> Any:
-    """A document of plain values (as for JSON), each text in it, names of entries included, fit for one line.
+def printable_document(document: Any, limit: int = BLOCK) -> Any:
+    """A document of plain values (as for JSON), each text in it, names of entries included, fit for one line of at most
+    `limit` characters.
 
     >>> printable_document({"a\\x1b": ["b\\u202e", 1]})
     {'a\\\\x1b': ['b\\\\u202e', 1]}
     """
     redacted = redactor(os.environ)
     # Thousands of checkpoints have the same names of metrics.
-    return _each(document, cache(lambda text: _cut(_escaped(redacted(text)), BLOCK)))
+    return _each(document, cache(lambda text: _cut(_escaped(redacted(text)), limit)))
 
 
 def _each(value: Any, gate: Callable[[str], str]) -> Any:
