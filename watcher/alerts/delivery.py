@@ -86,9 +86,7 @@ class Webhook:
         asked = json.dumps({"url": self.url, "body": body, "seconds": self.timeout})
         command = [sys.executable, "-I", posting.__file__]
         try:
-            done = subprocess.run(
-                command, input=asked, capture_output=True, text=True, timeout=self.timeout, check=True
-            )
+            done = subprocess.run(command, input=asked.encode(), capture_output=True, timeout=self.timeout, check=True)
             answer = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
             return f"no answer within {format_duration(self.timeout)}", True

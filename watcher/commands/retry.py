@@ -9,6 +9,7 @@ import typer
 from watcher.commands.status import find_state
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
+from watcher.printable import printable
 
 
 def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
@@ -27,6 +28,6 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
         typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
         return 1
     for record in taken:
-        typer.echo(f"{record.name} is due again.")
+        typer.echo(printable(f"{record.name} is due again."))
     typer.echo("A running watcher takes it up at its next look; otherwise start `uimon watch` again.")
     return 0

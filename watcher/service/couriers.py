@@ -3,7 +3,7 @@
 | channel | its queue | it is full | one attempt takes at most | how often a warning arrives |
 |---|---|---|---|---|
 | log, display | an `Outlet` of 1 MB | the newest lines are left out and counted | – | at most once |
-| W&B | rows and alerts in the ledger | never | one session (`watcher.publish`) | each row once, an alert at least once |
+| W&B | rows, alerts in the ledger | never | one session (`watcher.publish`) | rows once, alerts at least once |
 | webhook | notices in the ledger | given up after 8 retries in 3 hours | 10 s | at least once |
 | command | notices in the ledger | never | 60 s | at most once |
 
@@ -159,9 +159,11 @@ class WebhookCourier(Courier):
             )
 
     def _pass_on(self) -> None:
-        for notice in self._due():
-            if not self._over:
-                self._post(notice)
+        for place, notice in enumerate(self._due()):
+            # One attempt is made also where there is no time for more.
+            if place and self._over:
+                return
+            self._post(notice)
 
     def _drain(self) -> None:
         pause = _PAUSE
