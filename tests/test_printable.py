@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -77,10 +76,8 @@ def test_secrets_never_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _record(text: str) -> logging.LogRecord:
-    try:
-        raise ValueError(text)
-    except ValueError:
-        return logging.LogRecord("uimon", logging.ERROR, "", 0, "%s failed: %s", (text, text), sys.exc_info())
+    error = ValueError(text)
+    return logging.LogRecord("uimon", logging.ERROR, "", 0, "%s failed: %s", (text, text), (ValueError, error, None))
 
 
 def _through_the_edges(text: str) -> None:
@@ -95,7 +92,7 @@ def _through_the_edges(text: str) -> None:
     document = io.StringIO()
     write_document({text: [text, {"a": text}], "number": 1.5, "none": None}, document)
     assert all(may_leave(inner) for inner in _texts(json.loads(document.getvalue())))
-    row = encode_row(Row("u", RowKind.EVAL, 1, {"eval/name": text}, SampleTable(("code",), ((text,), (1,))), None, 0))  # type: ignore[dict-item]
+    row = encode_row(Row("u", RowKind.EVAL, 1, {"eval/name": text}, SampleTable(("code",), ((text,), (1,))), None, 0))
     assert may_leave(row["values"]["eval/name"])
     assert row["table"]["rows"] == [[encodable(text)], [1]]
     json.dumps(row, ensure_ascii=False).encode()

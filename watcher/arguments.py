@@ -71,6 +71,16 @@ def shown(value: object) -> str:
     return repr(text) if len(text) <= 60 else f"{text[:40] + '…'!r} ({len(text)} characters)"
 
 
+def whole_number(text: str, most: int = 10**12) -> int | None:
+    """The number of this text; None where it is none, or larger than any step is.
+
+    >>> whole_number("200"), whole_number("-1"), whole_number("9" * 5000)
+    (200, None, None)
+    """
+    # Python refuses to read thousands of digits, and SQLite to store more than 64 bits.
+    return int(text) if text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most else None
+
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()

@@ -6,6 +6,7 @@ Every field's docstring is its documentation: what it means, its unit, and how i
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -241,12 +242,9 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
     if config is not None and not config.is_file():
         raise UimonError(Reason.CONFIG_INVALID, f"The configuration file {config} does not exist; check --config.")
 
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
-
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return FromFile(**given)
+        return _settings_from(path)(**given)
     except ValidationError as error:
         raise UimonError(Reason.CONFIG_INVALID, _explain(error)) from None
     except SettingsError as error:
@@ -256,6 +254,16 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
     except RecursionError:
         sentence = "The settings are nested too deeply to be read; give fewer levels of brackets."
         raise UimonError(Reason.CONFIG_INVALID, sentence) from None
+
+
+@cache
+def _settings_from(path: Path) -> type[Settings]:
+    """The settings that also read this file, where it is there. The file is read at each load, the model made once."""
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    return FromFile
 
 
 def _explain(error: ValidationError) -> str:

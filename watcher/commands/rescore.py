@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 import scorers
+from watcher.arguments import whole_number
 from watcher.board import Board
 from watcher.commands.assemble import RunAtWandb, outboxes_of
 from watcher.commands.status import find_state
@@ -47,7 +48,7 @@ def run_rescore(
     Returns 1 where an evaluation cannot be scored anew, a plug-in failed, or a row could not be delivered. Raises
     UimonError where there is no ledger, nothing to score, or another process writes the ledger.
     """
-    if step != "all" and not step.isdecimal():
+    if step != "all" and whole_number(step) is None:
         raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
     settings = load_settings(flags, config)
     with sole_output() as answer:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from watcher.arguments import whole_number
 from watcher.commands.status import find_state
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
@@ -14,7 +15,7 @@ from watcher.printable import printable
 
 def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
     """Make the failed and skipped checkpoints of `step` (or `all`) due. Returns 1 where there is none."""
-    if step != "all" and not step.isdecimal():
+    if step != "all" and whole_number(step) is None:
         raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
     state = find_state(run, state_dir)
     ledger = Ledger(state.ledger)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from scorers import Completion, Issue, Language, Report, Sample, grades, score
+from watcher.arguments import shown, trouble_of
 from watcher.commands.score_project import CODE_SUFFIXES, PROJECT_SUFFIXES, read_project, unread_of, unread_said, walk
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
@@ -107,6 +108,8 @@ def read_completions(path: str, key: str | None = None, *, project: bool = False
         text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
         return Read((Completion(text, source="-"),))
     place = Path(path)
+    if trouble := trouble_of(place):
+        raise UimonError(Reason.VAL_MISSING, f"{shown(path)} cannot be read: {trouble}; name a file or a directory.")
     if place.is_dir() and project:
         found = read_project(place, _text, _unreadable)
         return Read((found.completion,), notes=_unread_notes(place, found.unread))
