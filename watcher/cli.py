@@ -3,13 +3,54 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+
+from watcher.bounds import BOUNDS
+
+# Neither typer nor the click in it exports the errors that name an argument, an option or a command.
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+class _Group(TyperGroup):
+    """`uimon` itself: what is wrong with the arguments is one sentence, as everything else is."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        standalone = extra.pop("standalone_mode", True)
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+        except _USAGE_ERROR as error:
+            if not standalone:
+                raise
+            _usage(error)
+            code = 2
+        except typer.Abort:
+            if not standalone:
+                raise
+            code = 130
+        if not standalone:
+            return code
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+class _Command(TyperCommand):
+    """A command of `uimon`: nothing runs with an argument that no file system and no text can hold."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        from watcher.arguments import require_usable
+
+        _exit(lambda: require_usable(self.params, ctx.params), debug=False, last=False)
+        return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="uimon",
+    cls=_Group,
     help="Watches a trainer's checkpoints, scores the UI code they write, and logs it into the same W&B run.",
     no_args_is_help=True,
     add_completion=False,
@@ -17,6 +58,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     epilog="Exit codes: 0 done, 1 something failed and is named, 2 wrong usage or configuration.",
 )
+
+_command = partial(app.command, cls=_Command)
 
 _RUN = "The run and how to log into it"
 _PROMPTS = "Prompts and sampling (a change starts a new suite)"
@@ -32,6 +75,11 @@ _THEME = "Theme the model writes against: shadcn, a .css file or a tailwind.conf
 
 def _option(help_text: str, panel: str, *names: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=help_text, rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+def _number(setting: str, what: str, default: str, panel: str, metavar: str = "NUMBER") -> Any:
+    """An option for a number or a length of time, which `Settings` reads; help names its bounds."""
+    return _option(f"{what}; {BOUNDS[setting].said}. [default: {default}]", panel, metavar=metavar)
 
 
 RunId = Annotated[
@@ -63,14 +111,16 @@ ValKeys = Annotated[
     str | None,
     _option("Its own columns, e.g. prompt=ask,completion=html. [default: the usual ones]", _PROMPTS, metavar="PAIRS"),
 ]
-Samples = Annotated[int | None, _option("Prompts at each checkpoint, the first usable ones. [default: 64]", _PROMPTS)]
+Samples = Annotated[str | None, _number("samples", "Prompts at each checkpoint, the first usable ones", "64", _PROMPTS)]
 MaxTokens = Annotated[
-    int | None, _option("Longest completion. [default: 8192, at most what the context leaves]", _PROMPTS)
+    str | None, _number("max_tokens", "Longest completion", "8192, at most what the context leaves", _PROMPTS)
 ]
-N = Annotated[int | None, _option("Completions for each prompt. [default: 1]", _PROMPTS)]
-Temperature = Annotated[float | None, _option("0 is greedy. [default: 0.7]", _PROMPTS)]
-TopP = Annotated[float | None, _option("Nucleus sampling. [default: 1]", _PROMPTS)]
-Seed = Annotated[int | None, _option("Every sample's seed is derived from it. [default: 0]", _PROMPTS)]
+N = Annotated[str | None, _number("n", "Completions for each prompt", "1", _PROMPTS)]
+Temperature = Annotated[str | None, _number("temperature", "0 is greedy", "0.7", _PROMPTS)]
+TopP = Annotated[str | None, _number("top_p", "Nucleus sampling", "1", _PROMPTS)]
+Seed = Annotated[
+    str | None, _option("Every sample's seed is derived from it; 64 bits. [default: 0]", _PROMPTS, metavar="NUMBER")
+]
 System = Annotated[str | None, _option("System message for prompts that have none.", _PROMPTS)]
 Tokenizer = Annotated[Path | None, _option("Tokenizer directory. [default: the first complete checkpoint]", _PROMPTS)]
 ChatTemplate = Annotated[Path | None, _option("Jinja file. [default: the tokenizer's template]", _PROMPTS)]
@@ -85,7 +135,7 @@ Gpu = Annotated[
         "Index into CUDA_VISIBLE_DEVICES, or UUID; one for each of --tensor-parallel. [default: the emptiest]", _ENGINE
     ),
 ]
-TensorParallel = Annotated[int | None, _option("GPUs that share the model. [default: 1]", _ENGINE)]
+TensorParallel = Annotated[str | None, _number("tensor_parallel", "GPUs that share the model", "1", _ENGINE)]
 EngineArgs = Annotated[
     str | None,
     _option("More arguments of vLLM, e.g. '--kv-cache-dtype fp8'. Part of the suite.", _ENGINE, metavar="TEXT"),
@@ -99,10 +149,12 @@ Swap = Annotated[
         metavar="MODE",
     ),
 ]
-MaxNumSeqs = Annotated[int | None, _option("Samples generated at the same time. [default: what fits]", _ENGINE)]
-MaxModelLen = Annotated[int | None, _option("Context in tokens. [default: what the prompts need]", _ENGINE)]
+MaxNumSeqs = Annotated[str | None, _number("max_num_seqs", "Samples generated at the same time", "what fits", _ENGINE)]
+MaxModelLen = Annotated[str | None, _number("max_model_len", "Context in tokens", "what the prompts need", _ENGINE)]
 Dtype = Annotated[str | None, _option("auto, bfloat16, float16 or float32. [default: auto]", _ENGINE)]
-GpuMemory = Annotated[float | None, _option("Share of the GPU's memory for vLLM. [default: vLLM's]", _ENGINE)]
+GpuMemory = Annotated[
+    str | None, _number("gpu_memory_utilization", "Share of the GPU's memory for vLLM", "vLLM's", _ENGINE)
+]
 Scorers = Annotated[
     list[str] | None,
     _option(_SCORER, _PROMPTS, "--scorer", metavar="NAME"),
@@ -121,28 +173,29 @@ Stage = Annotated[
     _option("How checkpoints that wait are kept: auto, none, link, reflink, copy. [default: auto]", _SERVICE),
 ]
 StageDir = Annotated[Path | None, _option("Where they are kept. [default: STATE_DIR/stage]", _SERVICE)]
-StageBudget = Annotated[float | None, _option("Most that they may take, in GB. [default: no limit]", _SERVICE)]
-DiskFloor = Annotated[float | None, _option("Free disk, in GB, that they leave alone. [default: 2]", _SERVICE)]
+StageBudget = Annotated[str | None, _number("stage_budget_gb", "Most that they may take", "no limit", _SERVICE)]
+DiskFloor = Annotated[str | None, _number("disk_floor_gb", "Free disk that they leave alone", "2", _SERVICE)]
 Settle = Annotated[
     str | None,
-    _option(
-        "How long a run must have ended before deferred rows go into it. [default: 45s; crashed: six times that]",
+    _number(
+        "settle",
+        "How long a run must have ended before deferred rows go into it",
+        "45s; crashed: six times that",
         _RUN,
-        metavar="TIME",
+        "TIME",
     ),
 ]
-TableKb = Annotated[int | None, _option("Size of that table at most, in kB. [default: 1000]", _SERVICE)]
-TableRows = Annotated[int | None, _option("Rows of eval/sample_generations a checkpoint. [default: 8]", _SERVICE)]
+TableKb = Annotated[str | None, _number("table_kb", "Size of that table at most", "1000", _SERVICE)]
+TableRows = Annotated[str | None, _number("table_rows", "Rows of eval/sample_generations a checkpoint", "8", _SERVICE)]
 DrainTimeout = Annotated[
-    str | None,
-    _option("How long the exit waits for W&B that does not get on. [default: 60s]", _SERVICE, metavar="TIME"),
+    str | None, _number("drain_timeout", "How long the exit waits for W&B that does not get on", "60s", _SERVICE, "TIME")
 ]
 ConfigFile = Annotated[Path | None, _option("Settings as TOML. [default: ./uimon.toml if there is one]", _SERVICE)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug messages.")]
 
 
-@app.command()
+@_command()
 def watch(
     ckpts: Annotated[
         Path, typer.Argument(help="The directory in which the trainer leaves checkpoint-N.", metavar="CKPTS")
@@ -196,20 +249,18 @@ def watch(
         str | None,
         _option("all, latest (newest first) or every:K (one in K steps). [default: all]", _SERVICE, metavar="POLICY"),
     ] = None,
-    poll: Annotated[
-        str | None, _option("Longest time between two looks. [default: 5s]", _SERVICE, metavar="TIME")
-    ] = None,
+    poll: Annotated[str | None, _number("poll", "Longest time between two looks", "5s", _SERVICE, "TIME")] = None,
     once: Annotated[bool | None, _option("Evaluate what is there, publish, exit.", _SERVICE, "--once")] = None,
     until_final: Annotated[
         bool | None, _option("Exit after the final checkpoint, or when the run has ended.", _SERVICE, "--until-final")
     ] = None,
     idle_exit: Annotated[
         str | None,
-        _option("Exit when nothing new came for this long; 0: never. [default: 6h]", _SERVICE, metavar="TIME"),
+        _number("idle_exit", "Exit when nothing new came for this long; 0: never", "6h", _SERVICE, "TIME"),
     ] = None,
     grace: Annotated[
         str | None,
-        _option("Wait this long for a last checkpoint of an ended run. [default: 2m]", _SERVICE, metavar="TIME"),
+        _number("grace", "Wait this long for a last checkpoint of an ended run", "2m", _SERVICE, "TIME"),
     ] = None,
     drain_timeout: DrainTimeout = None,
     table_rows: TableRows = None,
@@ -234,7 +285,7 @@ def watch(
     _exit(lambda: run_watch(ckpts, flags, config, debug=debug), debug)
 
 
-@app.command(name="eval")
+@_command(name="eval")
 def evaluate(
     ckpts: Annotated[list[Path], typer.Argument(help="Checkpoint directories.", metavar="CKPT...")],
     run_id: RunId = None,
@@ -288,7 +339,7 @@ def evaluate(
     _exit(lambda: run_eval(ckpts, flags, config, as_json=json, debug=debug), debug)
 
 
-@app.command()
+@_command()
 def score(
     paths: Annotated[
         list[str],
@@ -324,7 +375,7 @@ def score(
     _exit(lambda: run_score(paths, scorers or (), key, theme or (), project=project, as_json=json), debug)
 
 
-@app.command()
+@_command()
 def status(
     run: Annotated[
         str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
@@ -354,7 +405,7 @@ def status(
     _exit(lambda: run_status(run, state_dir, best=best, best_by=best_by, baseline=baseline, as_json=json), debug)
 
 
-@app.command()
+@_command()
 def retry(
     step: Annotated[str, typer.Argument(help="A step, or `all`.", metavar="STEP|all")],
     run: Annotated[
@@ -369,7 +420,7 @@ def retry(
     _exit(lambda: run_retry(step, run, state_dir), debug)
 
 
-@app.command()
+@_command()
 def rescore(
     run: Annotated[
         str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
@@ -397,7 +448,7 @@ def rescore(
     _exit(lambda: run_rescore(run, step, flags, config, dry_run=dry_run, as_json=json, debug=debug), debug)
 
 
-@app.command()
+@_command()
 def doctor(
     ckpts: Annotated[Path | None, typer.Argument(help="The checkpoint directory.", metavar="[CKPTS]")] = None,
     run_id: RunId = None,
@@ -422,7 +473,7 @@ def doctor(
     _exit(lambda: run_doctor(ckpts, flags, config, as_json=json), debug)
 
 
-@app.command()
+@_command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = Path("demo-out"),
     real_wandb: Annotated[
@@ -445,8 +496,11 @@ def _settings_of(arguments: dict[str, Any], *others: str) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in (*others, "config", "debug")}
 
 
-def _exit(command: Any, debug: bool) -> None:
-    """Run a command and leave with its exit code; what a person can put right is one sentence, without a traceback."""
+def _exit(command: Any, debug: bool, *, last: bool = True) -> None:
+    """Run a command and leave with its exit code; what a person can put right is one sentence, without a traceback.
+
+    `last`: nothing follows the command where it succeeds.
+    """
     from watcher.model import UimonError
 
     try:
@@ -454,7 +508,7 @@ def _exit(command: Any, debug: bool) -> None:
     except UimonError as error:
         if debug:
             raise
-        typer.echo(f"uimon: {error.sentence}", err=True)
+        _tell(error.sentence)
         code = 2
     except KeyboardInterrupt:
         code = 130
@@ -462,9 +516,30 @@ def _exit(command: Any, debug: bool) -> None:
         # The reader of a pipe went away (`uimon score … | head`); there is nobody left to tell.
         sys.stderr.close()
         code = 1
-    raise typer.Exit(code)
+    if last or code:
+        raise typer.Exit(code)
+
+
+def _usage(error: Any) -> None:
+    """What is wrong with the arguments. Without any, help is shown already."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return
+    path = error.ctx.command_path if error.ctx is not None else "uimon"
+    _tell(f"{error.format_message().rstrip('.')}; see `{path} --help`.")
+
+
+def _tell(sentence: str) -> None:
+    from watcher.outlet import tell
+    from watcher.printable import printable
+
+    tell(printable(f"uimon: {sentence}"))
 
 
 def main() -> None:
     """The `uimon` command."""
-    app(prog_name="uimon")
+    try:
+        app(prog_name="uimon")
+    finally:
+        from watcher.outlet import nothing_more
+
+        nothing_more()

@@ -6,11 +6,12 @@ Every field's docstring is its documentation: what it means, its unit, and how i
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -21,10 +22,11 @@ from pydantic_settings import (
 )
 
 from watcher.alerts.settings import AlertSettings
+from watcher.arguments import shown
+from watcher.bounds import BOUNDS
 from watcher.durations import parse_duration
 from watcher.model import Reason, UimonError
-
-Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+from watcher.validators import of, require_texts
 
 
 def _pairs(value: Any) -> Any:
@@ -76,7 +78,7 @@ class Settings(BaseSettings):
     """`auto` joins a run whose trainer is in W&B's shared mode, and is `deferred` beside any other; `shared` says that
     it is in that mode; `deferred` writes into the run once that has ended, and into a companion run until then; `off`
     logs nothing."""
-    settle: Seconds = 45.0
+    settle: Annotated[float, BeforeValidator(parse_duration), of(BOUNDS["settle"])] = 45.0
     """How long a run must have stayed ended before deferred rows are written into it; six times that for one which
     W&B calls crashed, since it may only have lost its network. An hour without a heartbeat is enough for both."""
 
@@ -101,18 +103,18 @@ class Settings(BaseSettings):
     val_keys: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = {}
     """The file's own columns, and keys and roles of its messages, by their usual names: `prompt=ask,completion=html`,
     or `messages=dialog,role=speaker,content=said,role.user=client`."""
-    samples: int = Field(64, ge=1)
+    samples: Annotated[int, of(BOUNDS["samples"])] = 64
     """Prompts evaluated at each checkpoint: the first usable ones of the file."""
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: Annotated[int, of(BOUNDS["max_tokens"])] | None = None
     """Longest completion, in tokens. Default: 8192, or what the context leaves after the prompt, or what the engine's
     cache holds."""
-    temperature: float = Field(0.7, ge=0, le=2)
+    temperature: Annotated[float, of(BOUNDS["temperature"])] = 0.7
     """Sampling temperature; 0 is greedy, 2 is vLLM's limit."""
-    top_p: float = Field(1.0, gt=0, le=1)
+    top_p: Annotated[float, of(BOUNDS["top_p"])] = 1.0
     """Nucleus sampling's probability mass."""
-    n: int = Field(1, ge=1, le=64)
+    n: Annotated[int, of(BOUNDS["n"])] = 1
     """Completions for each prompt. With `temperature` 0 they are all the same."""
-    seed: int = 0
+    seed: Annotated[int, of(BOUNDS["seed"])] = 0
     """Every sample's own seed is derived from this one, its prompt and its index."""
     system: str | None = None
     """System message for prompts that bring none of their own."""
@@ -144,7 +146,7 @@ class Settings(BaseSettings):
     `tensor_parallel`, with commas. Default: the emptiest ones."""
     share_gpu: bool = False
     """Take the GPU although another process holds more than 1 GiB on it."""
-    tensor_parallel: int = Field(1, ge=1)
+    tensor_parallel: Annotated[int, of(BOUNDS["tensor_parallel"])] = 1
     """GPUs that share the model, where one is too small for it."""
     swap: Literal["auto", "warm", "cold", "lora"] = "auto"
     """How the next checkpoint gets into the engine. `auto` swaps the weights in place, except in kinds of models for
@@ -153,13 +155,13 @@ class Settings(BaseSettings):
     adapters that would have to be merged into their base."""
     engine_args: str = ""
     """Any other arguments of vLLM's engine, as `vllm serve` takes them. Part of the suite."""
-    max_num_seqs: int | None = Field(None, ge=1)
+    max_num_seqs: Annotated[int, of(BOUNDS["max_num_seqs"])] | None = None
     """Samples generated at the same time. Default: what the GPU's memory holds, at most 256."""
-    max_model_len: int | None = Field(None, ge=16)
+    max_model_len: Annotated[int, of(BOUNDS["max_model_len"])] | None = None
     """Context, in tokens. Default: what the prompts and their answers need, at most the model's."""
     dtype: str = "auto"
     """Precision of the engine: `auto`, `bfloat16`, `float16` or `float32`."""
-    gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
+    gpu_memory_utilization: Annotated[float, of(BOUNDS["gpu_memory_utilization"])] | None = None
     """Share of the GPU's memory that vLLM may take. Default: vLLM's."""
 
     # The service.
@@ -176,23 +178,23 @@ class Settings(BaseSettings):
     place or linked is compared with its inspection after loading, and skipped where it has changed."""
     stage_dir: Path | None = None
     """What is staged of the checkpoints that wait. Default: `stage` in the state directory."""
-    stage_budget_gb: float | None = Field(None, gt=0)
+    stage_budget_gb: Annotated[float, of(BOUNDS["stage_budget_gb"])] | None = None
     """Most that all staged checkpoints may take together, in GB. A further one waits at the trainer's until there is
     room; with `--policy latest` the oldest is given up for it. Default: what the disk holds."""
-    disk_floor_gb: float = Field(2.0, ge=0)
+    disk_floor_gb: Annotated[float, of(BOUNDS["disk_floor_gb"])] = 2.0
     """Free space that is to stay on the disk of the stage directory, in GB: nothing is staged that would leave less,
     and what is staged is given up, the oldest first, when others leave less."""
-    poll: Seconds = 5.0
+    poll: Annotated[float, BeforeValidator(parse_duration), of(BOUNDS["poll"])] = 5.0
     """Longest time between two looks at the directory; file events wake it earlier."""
     once: bool = False
     """Evaluate what is there, publish, and exit."""
     until_final: bool = False
     """Exit after the final checkpoint (`global_step >= max_steps`), or when the run has ended at W&B."""
-    idle_exit: Seconds = 6 * 3600.0
+    idle_exit: Annotated[float, BeforeValidator(parse_duration), of(BOUNDS["idle_exit"])] = 6 * 3600.0
     """Exit when nothing new came for this long, so that a GPU does not wait for days; 0 waits for ever."""
-    grace: Seconds = 120.0
+    grace: Annotated[float, BeforeValidator(parse_duration), of(BOUNDS["grace"])] = 120.0
     """How long after the run's end at W&B a last checkpoint is waited for."""
-    drain_timeout: Seconds = 60.0
+    drain_timeout: Annotated[float, BeforeValidator(parse_duration), of(BOUNDS["drain_timeout"])] = 60.0
     """How long the exit waits for a webhook, and then for rows that are not yet in the run: for so long none of them
     gets on. Both stay in the ledger."""
     webhook: Annotated[SecretStr, AfterValidator(_require_address)] | None = None
@@ -203,14 +205,19 @@ class Settings(BaseSettings):
     `UIMON_ALERT`. Whatever it does to the trainer is its own doing: by itself uimon never acts."""
     alerts: AlertSettings = AlertSettings()
     """When an early warning is raised: the table `[alerts]`."""
-    table_rows: int = Field(8, ge=0)
+    table_rows: Annotated[int, of(BOUNDS["table_rows"])] = 8
     """Rows of `eval/sample_generations` for each checkpoint."""
     serve: str | None = None
     """HOST:PORT on which `/healthz` answers 200 while the service's loop runs, 503 where it hangs. Default: nowhere."""
     log_format: Literal["text", "json"] = "text"
     """`json` writes each line of the log as one JSON object: `time`, `level`, `message`."""
-    table_kb: int = Field(1000, ge=1)
+    table_kb: Annotated[int, of(BOUNDS["table_kb"])] = 1000
     """Most that the rows of one checkpoint's table may take, in kB; further rows are left out, and that is said."""
+
+    @field_validator("*")
+    @classmethod
+    def _usable(cls, value: Any) -> Any:
+        return require_texts(value)
 
     @classmethod
     def settings_customise_sources(
@@ -240,18 +247,28 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
     if config is not None and not config.is_file():
         raise UimonError(Reason.CONFIG_INVALID, f"The configuration file {config} does not exist; check --config.")
 
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
-
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return FromFile(**given)
+        return _settings_from(path)(**given)
     except ValidationError as error:
         raise UimonError(Reason.CONFIG_INVALID, _explain(error)) from None
     except SettingsError as error:
         raise UimonError(Reason.CONFIG_INVALID, f"The environment cannot be read: {error}.") from None
     except (OSError, ValueError) as error:
         raise UimonError(Reason.CONFIG_INVALID, f"{path} cannot be read as TOML: {error}.") from None
+    except RecursionError:
+        sentence = "The settings are nested too deeply to be read; give fewer levels of brackets."
+        raise UimonError(Reason.CONFIG_INVALID, sentence) from None
+
+
+@cache
+def _settings_from(path: Path) -> type[Settings]:
+    """The settings that also read this file, where it is there. The file is read at each load, the model made once."""
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    return FromFile
 
 
 def _explain(error: ValidationError) -> str:
@@ -262,4 +279,7 @@ def _explain(error: ValidationError) -> str:
         return f"There is no setting called {name!r}; `uimon watch --help` lists them."
     if name == "webhook":
         return f"The setting webhook cannot be used: {first['msg'].removeprefix('Value error, ')}."
-    return f"The setting {name} cannot be {first['input']!r}: {first['msg'].removeprefix('Value error, ')}."
+    trouble = first["msg"].removeprefix("Value error, ").rstrip(".")
+    bound = BOUNDS.get(name)
+    allowed = f"; {bound.said} are allowed" if bound and bound.said not in trouble else ""
+    return f"The setting {name} cannot be {shown(first['input'])}: {trouble}{allowed}."

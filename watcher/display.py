@@ -1,4 +1,7 @@
-"""What a person sees of a running service: a live display in a terminal, plain log lines anywhere else."""
+"""What a person sees of a running service: a live display in a terminal, plain log lines anywhere else.
+
+Each line of the log passes the printable gate, and both leave through an `Outlet`, for which nobody waits.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,28 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from watcher.board import Board
 from watcher.ledger import Ledger
 from watcher.ledger_rows import Standing
+from watcher.outlet import Outlet
+from watcher.printable import printable, printable_block
 from watcher.render import live_panel
+from watcher.terminal import Terminal
 
 _REFRESH_SECONDS = 0.5
+_LINE = "%(asctime)s %(levelname)s %(message)s"
+_TIME = "%Y-%m-%d %H:%M:%S"
 _LEVELS = {logging.WARNING: "yellow", logging.ERROR: "bold red"}
 
 
@@ -31,7 +40,7 @@ class Display:
     threads.
     """
 
-    def __init__(self, run: str, place: Path, console: Console) -> None:
+    def __init__(self, run: str, place: Path, console: Terminal) -> None:
         self._run = run
         self._place = place
         self._console = console
@@ -83,14 +92,25 @@ class Display:
 class _ConsoleHandler(logging.Handler):
     """Log lines above the live display."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         super().__init__()
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
-        line = Text.assemble((stamp, "dim"), " ", (record.getMessage(), _LEVELS.get(record.levelno, "")))
+        line = Text.assemble((stamp, "dim"), " ", (printable(record.getMessage()), _LEVELS.get(record.levelno, "")))
         self._console.print(line, soft_wrap=True)
+
+
+class _TextFormatter(logging.Formatter):
+    """A line that nothing in its message can end, and a traceback whose lines look like none of the log's."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return indent(printable_block(super().formatException(ei)), "    ")
 
 
 class _JsonFormatter(logging.Formatter):
@@ -98,10 +118,22 @@ class _JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
+        line = {"time": time, "level": record.levelname.lower(), "message": printable(record.getMessage())}
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = printable_block(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
+
+
+class _Live(Live):
+    """A live display that shows nothing while the terminal takes nothing, rather than all of it later."""
+
+    def __init__(self, outlet: Outlet, console: Terminal, renderable: Callable[[], RenderableType]) -> None:
+        self._outlet = outlet
+        super().__init__(get_renderable=renderable, console=console, auto_refresh=False)
+
+    def refresh(self) -> None:
+        if not self._outlet.behind:
+            super().refresh()
 
 
 @contextmanager
@@ -127,27 +159,34 @@ def _drawn(screen: Live, display: Display) -> Iterator[None]:
 
 @contextmanager
 def showing(run: str, place: Path, *, debug: bool = False, as_json: bool = False) -> Iterator[Display]:
-    """Send uimon's log to standard error, below it a live display where that is a terminal and takes text."""
-    console = Console(stderr=True)
+    """Send uimon's log to standard error, below it a live display where that is a terminal and takes text.
+
+    What nobody reads holds up nobody; the end waits `watcher.outlet.LAST_SECONDS` for it.
+    """
+    formatter = _JsonFormatter() if as_json else _TextFormatter(_LINE, _TIME)
+    outlet = Outlet(sys.stderr, lambda count: f"{formatter.format(_left_out(count))}\n")
+    console = Terminal(file=outlet)
     display = Display(run, place, console)
-    live = console.is_terminal and sys.stderr.isatty() and not as_json
-    handler: logging.Handler = _ConsoleHandler(console) if live else logging.StreamHandler(sys.stderr)
-    if as_json:
-        handler.setFormatter(_JsonFormatter())
-    elif not live:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    live = console.is_terminal and outlet.isatty() and not as_json
+    handler: logging.Handler = _ConsoleHandler(console) if live else logging.StreamHandler(outlet)
+    handler.setFormatter(formatter)
     logger = logging.getLogger("uimon")
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.addHandler(handler)
     logger.propagate = False
     try:
         if live:
-            with (
-                Live(get_renderable=display.render, console=console, auto_refresh=False) as screen,
-                _drawn(screen, display),
-            ):
+            with _Live(outlet, console, display.render) as screen, _drawn(screen, display):
                 yield display
         else:
             yield display
     finally:
         logger.removeHandler(handler)
+        outlet.finish()
+
+
+def _left_out(count: int) -> logging.LogRecord:
+    """The line of the log in the place of those that it could not take."""
+    what = "One part of the log is" if count == 1 else f"{count} parts of the log are"
+    sentence = f"{what} left out here: standard error took nothing for too long."
+    return logging.LogRecord("uimon", logging.WARNING, __file__, 0, sentence, (), None)

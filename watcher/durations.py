@@ -18,7 +18,7 @@ def parse_duration(text: str | float) -> float:
     """
     match = _PATTERN.fullmatch(str(text))
     if match is None:
-        raise ValueError(f"{text!r} is not a length of time; write seconds or 90s, 30m, 6h, 2d")
+        raise ValueError("not a length of time; write seconds or 90s, 30m, 6h, 2d")
     return float(match[1]) * _UNITS[match[2]]
 
 

@@ -11,8 +11,9 @@ from watcher.alerts import Alarm, AlertSettings, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
 from watcher.board import Board
 from watcher.model import AlertLevel
+from watcher.service.couriers import Channels
 from watcher.service.history import LedgerHistory
-from watcher.service.warner import Channels, Warner
+from watcher.service.warner import Warner
 
 
 def alarm(name: str, *, cleared: int | None = None) -> Alarm:
@@ -96,8 +97,8 @@ def test_the_service_has_wandb_take_a_warning_before_its_command_runs(
 
 
 def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("watcher.service.warner._LEAST_PAUSE", 0.01)
-    monkeypatch.setattr("watcher.service.warner._LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("watcher.service.couriers._PAUSE", 0.01)
+    monkeypatch.setattr("watcher.service.couriers._LONGEST_PAUSE", 0.01)
     desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 20
     warner = desk.warner()
     warner.finish(30.0)
@@ -109,14 +110,14 @@ def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: py
 def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.found = [alarm("a")]
     monkeypatch.setattr(Desk, "publish", lambda _: None)
-    monkeypatch.setattr("watcher.service.warner._HEARD_SECONDS", 0.0)
+    monkeypatch.setattr("watcher.service.couriers._HEARD_SECONDS", 0.0)
     desk.warner().step()
     assert desk.heard == ["webhook a", "command a"]
 
 
 def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     desk.found = [alarm("a")]
-    desk.house.ledger.alarms().settle(desk.found, desk.warner()._channels.events)
+    desk.house.ledger.alarms().settle(desk.found, desk.warner()._events)
     warner = desk.warner()
     warner.finish(0.0)
     warner.run()
@@ -148,7 +149,7 @@ def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Desk, "publish", lambda _: None)
-    monkeypatch.setattr("watcher.service.warner._HEARD_SECONDS", 0.0)
+    monkeypatch.setattr("watcher.service.couriers._HEARD_SECONDS", 0.0)
     warner = desk.warner()
     for name in "abc":
         desk.found = [alarm(name)]

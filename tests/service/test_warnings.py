@@ -21,7 +21,7 @@ from watcher.commands.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.model import AlertLevel, RowKind
-from watcher.service.warner import Channels
+from watcher.service.couriers import Channels
 
 PAGES = 64
 

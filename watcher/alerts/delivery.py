@@ -10,41 +10,44 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
-import urllib.error
-import urllib.request
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from watcher import posting
 from watcher.alerts.episodes import Alarm
 from watcher.durations import format_duration
-from watcher.printable import printable
+from watcher.printable import printable, printable_block, printable_document
+from watcher.processes import kill_family
 
 ENVIRONMENT = "UIMON_ALERT"
 """The variable in which a command finds the alarm, as JSON; with `_RULE` and `_LEVEL` behind it, those alone."""
 
 _SEND_SECONDS = 10.0
 _COMMAND_SECONDS = 60.0
+_LAST_WORDS_SECONDS = 1.0
 _QUOTED = 300
-_RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_LONGEST_TEXT, _LONGEST_FIELD = 4_000, 1_000
+"""Characters. Linux takes 128 KiB of one variable, and JSON writes a character in up to 12 bytes."""
 
 
 def payload(alarm: Alarm, run: str) -> dict[str, Any]:
     """What receivers get: every field of the alarm, `event` (`raised` or `cleared`), `run`, and `text` for people, as
-    Slack and its like show it.
+    Slack and its like show it. All of it has passed the printable gate.
     """
     if alarm.active:
         event, said = "raised", f"*{alarm.title}* (step {alarm.step}, {alarm.level})\n{alarm.text}"
     else:
         event, said = "cleared", f"Over at step {alarm.cleared_step}: {alarm.title} (since step {alarm.step})"
-    text = f"uimon, run {run}: {said}"
+    text = printable_block(f"uimon, run {run}: {said}", _LONGEST_TEXT)
     for sign, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(sign, escaped)
-    return {"text": text, "event": event, "run": run, **alarm.to_dict()}
+    return {"text": text, **printable_document({"event": event, "run": run, **alarm.to_dict()}, _LONGEST_FIELD)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that takes alarms by POST, as JSON."""
+    """An address that takes alarms by POST, as JSON. `timeout`: seconds for a whole request, from the look-up of the
+    name to the last byte of the answer's head, however slowly they come.
+    """
 
     url: str
     timeout: float = _SEND_SECONDS
@@ -67,43 +72,36 @@ class Webhook:
 
         A redirect is not followed: what was meant for one address is not sent to another.
         """
-        refused = self._post(json.dumps(payload(alarm, run)).encode())
-        if refused is None:
+        trouble, may_pass = self._post(json.dumps(payload(alarm, run)))
+        if not trouble:
             return None
-        trouble, may_pass = refused
         return Refusal(f"The webhook at {self._host} did not take alarm {alarm.key} ({trouble}).", may_pass)
 
     @property
     def _host(self) -> str:
         return urlsplit(self.url).hostname or "an address without a host"
 
-    def _post(self, body: bytes) -> tuple[str, bool] | None:
-        """What went wrong, if anything did, and whether another attempt may succeed."""
+    def _post(self, body: str) -> tuple[str, bool]:
+        """What went wrong, empty where nothing did, and whether another attempt may succeed."""
+        asked = json.dumps({"url": self.url, "body": body, "seconds": self.timeout})
+        command = [sys.executable, "-I", posting.__file__]
         try:
-            request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"}, method="POST")
-            with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout):
-                return None
-        except urllib.error.HTTPError as error:
-            error.close()
-            passing = error.code in _RETRIED or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
-            return f"HTTP {error.code}", passing
-        except urllib.error.URLError as error:
-            # The reason of a URLError names the address only where the address itself is wrong.
-            return (type(error.reason).__name__ if isinstance(error.reason, OSError) else "no such service"), True
-        except (OSError, HTTPException) as error:
-            return type(error).__name__, True
-        except ValueError:
-            return "the address is no URL", False
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow none."""
+            done = subprocess.run(command, input=asked.encode(), capture_output=True, timeout=self.timeout, check=True)
+            answer = json.loads(done.stdout)
+        except subprocess.TimeoutExpired:
+            return f"no answer within {format_duration(self.timeout)}", True
+        except (OSError, subprocess.CalledProcessError, ValueError) as error:
+            return f"the request could not be made, {type(error).__name__}", True
+        return answer["trouble"], answer["may_pass"]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A line for the shell, run for each alarm with the alarm as JSON on standard input and in `UIMON_ALERT`."""
+    """A line for the shell, run for each alarm with the alarm as JSON on standard input and in `UIMON_ALERT`.
+
+    After `timeout` seconds it is killed with all that it has started, whatever signals they ignore. What it leaves in
+    the background when it ends is left alone; that should not print where this process has ended before it.
+    """
 
     line: str
     timeout: float = _COMMAND_SECONDS
@@ -111,36 +109,64 @@ class Command:
     def run(self, alarm: Alarm, run: str) -> str | None:
         """Run it and wait; None where it succeeded, else the sentence that says what it did instead."""
         text = json.dumps(payload(alarm, run))
-        # Files, not pipes: a child that goes on in the background would keep a pipe open, and this waiting.
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+        alone = {f"{ENVIRONMENT}_RULE": alarm.rule, f"{ENVIRONMENT}_LEVEL": alarm.level}
+        with tempfile.TemporaryFile() as given:
             given.write(text.encode())
             given.seek(0)
             try:
-                alone = {f"{ENVIRONMENT}_RULE": alarm.rule, f"{ENVIRONMENT}_LEVEL": alarm.level}
-                status = self._wait(given, said, {**os.environ, ENVIRONMENT: text, **alone})
+                process = self._start(given, {**os.environ, ENVIRONMENT: text, **alone})
             except OSError as error:
                 return f"The command for alarm {alarm.key} could not be started ({error.strerror or error})."
-            if status == 0:
-                return None
-            how = f"took longer than {format_duration(self.timeout)}" if status is None else f"ended with {status}"
-            return f"The command for alarm {alarm.key} {how}{_quoted(said)}."
+        said = _LastWords(process)
+        status = self._wait(process)
+        if status == 0:
+            return None
+        how = f"took longer than {format_duration(self.timeout)}" if status is None else f"ended with {status}"
+        return f"The command for alarm {alarm.key} {how}{said.quoted()}."
 
-    def _wait(self, given: IO[bytes], said: IO[bytes], environment: Mapping[str, str]) -> int | None:
-        """Its exit status; None where it was killed, with all that it had started, because it took too long."""
-        process = subprocess.Popen(
-            self.line, shell=True, stdin=given, stdout=said, stderr=said, env=environment, start_new_session=True
+    def _start(self, given: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.line,
+            shell=True,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
+        """Its exit status; None where it was killed, with all that it had started, because it took too long."""
         try:
             return process.wait(self.timeout)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            kill_family(process.pid)
+            # Those of its group that have lost their parent are in no family.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return None
 
 
-def _quoted(said: IO[bytes]) -> str:
-    """The end of what a command printed, on one line that cannot steer a terminal."""
-    said.seek(0, os.SEEK_END)
-    said.seek(max(0, said.tell() - _QUOTED))
-    text = printable(" ".join(said.read().decode(errors="replace").split()))
-    return f": {text}" if text else ""
+class _LastWords:
+    """The end of what a command prints. All of it is read, so that one that prints without end fills neither a disk nor
+    a pipe, in a thread, since what is left in the background keeps the pipe open.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._stream = process.stdout
+        self._end = b""
+        self._thread = threading.Thread(target=self._read, name="last words", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with self._stream:
+            while piece := os.read(self._stream.fileno(), 65_536):
+                self._end = (self._end + piece)[-_QUOTED:]
+
+    def quoted(self) -> str:
+        """It, on one line that cannot steer a terminal."""
+        self._thread.join(_LAST_WORDS_SECONDS)
+        text = printable(" ".join(self._end.decode(errors="replace").split()))
+        return f": {text}" if text else ""

@@ -10,15 +10,20 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, field_validator, model_validator
 
 from scorers import METRICS
 from watcher.alerts.catalog import Rule
+from watcher.bounds import YEAR
 from watcher.durations import parse_duration
+from watcher.validators import within
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Bits = Annotated[float, Field(ge=0)]
-Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+Share = Annotated[float, within(0, 1)]
+Bits = Annotated[float, within(0, 64)]
+Seconds = Annotated[float, BeforeValidator(parse_duration), within(0, YEAR, "s")]
+Step = Annotated[int, within(0, 10**12)]
+_MOST = 1e12
+"""A bound for what has none of its own, far above what any metric is."""
 
 
 class Milestone(BaseModel):
@@ -26,10 +31,10 @@ class Milestone(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    step: Annotated[int, Field(ge=0)]
+    step: Step
     metric: str
-    least: float | None = None
-    most: float | None = None
+    least: Annotated[float, within(-_MOST, _MOST)] | None = None
+    most: Annotated[float, within(-_MOST, _MOST)] | None = None
 
     @field_validator("metric")
     @classmethod
@@ -70,13 +75,13 @@ class AlertSettings(BaseModel):
 
     silence: tuple[Rule, ...] = ()
     """Rules that are never raised, by name."""
-    false_alarms: Annotated[float, Field(gt=0, le=50)] = 1.0
+    false_alarms: Annotated[float, within(0, 50, open=True)] = 1.0
     """False alarms that each rule with a statistical test may raise in 1,000 evaluations of an unchanged model. Smaller
     values need larger changes, or more samples, to be noticed. Default from simulation."""
-    settled_step: Annotated[int, Field(ge=0)] = 100
+    settled_step: Step = 100
     """Step from which on the model is expected to write code. Before it, only changes for the worse are warned of: an
     untrained model's pages are poor and alike. From the metrics' bands ("within 100 steps")."""
-    least_pages: Annotated[int, Field(ge=4)] = 16
+    least_pages: Annotated[int, within(4, 1_000_000)] = 16
     """Pages with colors (or tags, or classes) below which their pooled statistics are not judged. Real pages."""
     comparable_validity: Share = 0.5
     """Share of samples that parse from which on colors, layouts and classes are compared with: what is in broken code
@@ -87,7 +92,7 @@ class AlertSettings(BaseModel):
     validity_drop: Share = 0.1
     """Smallest fall of that share that is worth a warning, however certain. From simulation: a healthy run's share
     wanders by some points, and falls from 95 to 80 % are to be seen."""
-    stuck_steps: Annotated[int, Field(ge=0)] = 100
+    stuck_steps: Step = 100
     """Steps without a good evaluation, from `settled_step` on, after which validity is stuck."""
 
     entropy_good: Bits = 2.0
@@ -173,27 +178,27 @@ class AlertSettings(BaseModel):
     floor_rise: Share = 0.05
     """Smallest rise of it that is worth a warning."""
 
-    classes_good: Annotated[float, Field(ge=0)] = 50
+    classes_good: Annotated[float, within(0, 1_000_000)] = 50
     """Distinct classes to expect in three samples, from which on there is variety; from the metrics' bands."""
-    classes_few: Annotated[float, Field(ge=0)] = 30
+    classes_few: Annotated[float, within(0, 1_000_000)] = 30
     """Distinct classes in three samples below which a standstill is a plateau where no validation answers are known
     that tell how many are usual; from the metrics' bands."""
     classes_fall: Share = 0.25
     """Smallest fall of that number that is worth a warning, as a share of what it was."""
     classes_growth: Share = 0.15
     """Growth over `plateau_steps` below which the number has stopped growing."""
-    plateau_steps: Annotated[int, Field(ge=1)] = 200
+    plateau_steps: Annotated[int, within(1, 10**12)] = 200
     """Steps after which a standstill is a plateau: below `classes_good`, or three quarters of what the validation
     answers have; below `classes_few` where these are not known. From the metrics' bands."""
 
     perplexity_rise: Share = 0.05
     """Smallest rise of held-out perplexity above its lowest level that is worth a warning. From simulation."""
-    perplexity_jump: Annotated[float, Field(gt=0)] = 0.5
+    perplexity_jump: Annotated[float, within(0, _MOST, open=True)] = 0.5
     """Rise above its lowest level that is worth a warning at two evaluations one after the other, whatever the curve's
     noise, which fewer than eight evaluations do not show. From simulation: far above what a healthy curve does."""
-    perplexity_warn: Annotated[float, Field(gt=1)] = 20
+    perplexity_warn: Annotated[float, within(1, _MOST, open=True)] = 20
     """Held-out perplexity above which the model struggles; from the metrics' bands."""
-    perplexity_info: Annotated[float, Field(gt=1)] = 10
+    perplexity_info: Annotated[float, within(1, _MOST, open=True)] = 10
     """Held-out perplexity above which there is room for improvement; from the metrics' bands."""
 
     progression: Progression = "off"
@@ -207,9 +212,9 @@ class AlertSettings(BaseModel):
     repeats_share: Share = 0.05
     """Share of samples that end in a loop that is too many: half of what may be invalid."""
 
-    behind_waiting: Annotated[int, Field(ge=1)] = 3
+    behind_waiting: Annotated[int, within(1, 1_000_000)] = 3
     """Checkpoints that wait for evaluation at the least, before the watcher is said to fall behind."""
-    silent_factor: Annotated[float, Field(gt=1)] = 4
+    silent_factor: Annotated[float, within(1, 1_000_000, open=True)] = 4
     """A trainer is silent when no checkpoint came for so many times the usual interval."""
     silent_least: Seconds = 600.0
     """Shortest silence that is worth a warning, in seconds (or as 90s, 30m, 6h)."""

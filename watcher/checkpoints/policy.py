@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from watcher.arguments import whole_number
 from watcher.model import Reason, UimonError
 
 
@@ -63,8 +64,8 @@ def parse_policy(text: str) -> Policy:
     Policy(newest_first=False, every=200)
     """
     kind, _, number = text.partition(":")
-    if kind == "every" and number.isdecimal() and int(number) > 0:
-        return Policy(every=int(number))
+    if kind == "every" and (steps := whole_number(number)):
+        return Policy(every=steps)
     if text in ("all", "latest"):
         return Policy(newest_first=text == "latest")
     raise UimonError(

@@ -10,6 +10,7 @@ from typing import Any
 from watcher.alerts import Alarm, Entry
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import ORDER, Best, Criterion, best
+from watcher.arguments import shown, trouble_of, whole_number
 from watcher.ledger import Ledger
 from watcher.model import AlertLevel, Reason, UimonError
 from watcher.service.history import LedgerHistory
@@ -73,11 +74,13 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
     if not entries:
         raise UimonError(Reason.CONFIG_INVALID, "Nothing is evaluated yet, so there is nothing to compare.")
     newest = entries[-1]
-    if baseline.isdecimal():
-        found = [entry for entry in entries if entry.step == int(baseline)]
+    if (step := whole_number(baseline)) is not None:
+        found = [entry for entry in entries if entry.step == step]
         name = f"step {baseline}"
     else:
         place = StateDir(Path(baseline))
+        if trouble := trouble_of(place.root):
+            raise UimonError(Reason.CONFIG_INVALID, f"--baseline cannot be {shown(baseline)}: {trouble}.")
         if not place.ledger.is_file():
             sentence = f"--baseline {baseline} is neither a step nor a state directory with a ledger."
             raise UimonError(Reason.CONFIG_INVALID, sentence)

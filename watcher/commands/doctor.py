@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -20,8 +19,10 @@ from watcher.doctor_probes import probe_engine, try_events
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.model import Reason, UimonError
+from watcher.printable import printable
 from watcher.publish import RunFacts, RunRef, inspect_run, missing_run
 from watcher.statehome import default_state_dir
+from watcher.terminal import Terminal, write_document
 from watcher.validation import ValFile
 
 _STYLES = {Status.OK: "green", Status.NOTE: "yellow", Status.PROBLEM: "bold red"}
@@ -41,8 +42,7 @@ def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *
     checks += [Check("wandb", Status.NOTE, note, "Give the id alone for the other server.") for note in chosen.notes]
     checks.append(check_samples(limits(settings.samples, settings.alerts, settings.n)))
     if as_json:
-        json.dump({"checks": [asdict(check) for check in checks]}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        write_document({"checks": [asdict(check) for check in checks]}, sys.stdout)
     else:
         _print(checks)
     return 1 if any(check.status is Status.PROBLEM for check in checks) else 0
@@ -97,14 +97,13 @@ def _probes(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Probe
 
 
 def _print(checks: list[Check]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 1))
     for check in checks:
-        text = Text(check.sentence)
+        text = Text(printable(check.sentence))
         if check.next_step:
-            text.append(f"\n→ {check.next_step}", style="italic")
+            text.append(f"\n→ {printable(check.next_step)}", style="italic")
         table.add_row(Text(_MARKS[check.status], _STYLES[check.status]), Text(check.name, "bold"), text)
-    Console().print(table)
+    Terminal().print(table)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from watcher.base_models import resolve_base
 from watcher.checkpoints import inspect
@@ -20,8 +18,10 @@ from watcher.commands.watch import outcome, run_service, say_read
 from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
+from watcher.printable import printable_document
 from watcher.sources import ListSource, base_checkpoint
 from watcher.statehome import default_state_dir
+from watcher.terminal import Terminal, sole_output, write_document
 
 
 def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, as_json: bool, debug: bool) -> int:
@@ -42,6 +42,8 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         checkpoints.insert(0, base_checkpoint(resolve_base(over.base, settings.base, over.path)))
     val = validation_file(settings, ckpts[0].resolve())
     with ExitStack() as closing:
+        # Before the log looks for its stream; the engine and plug-ins print.
+        answer = closing.enter_context(sole_output())
         state_root = settings.state_dir or (default_state_dir(owner) if named_run else None)
         if state_root is None:
             state_root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-eval-")))
@@ -53,7 +55,7 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         code = outcome(parts, logged=run is not None) if finished else 1
-        _print(parts, {c.path for c in checkpoints}, as_json=as_json)
+        _print(parts, {c.path for c in checkpoints}, answer, as_json=as_json)
     return code
 
 
@@ -68,22 +70,20 @@ def _checkpoint(path: Path) -> Checkpoint:
     return replace(found, name=str(path))
 
 
-def _print(parts: Assembled, paths: set[Path], *, as_json: bool) -> None:
-    """The evaluated checkpoints on standard output, as `uimon status` shows them.
+def _print(parts: Assembled, paths: set[Path], answer: TextIO, *, as_json: bool) -> None:
+    """The evaluated checkpoints, as `uimon status` shows them.
 
     One that the run has evaluated before is known by the name that it had then.
     """
     names = {record.name for record in parts.ledger.records() if record.path in paths}
     rows = with_grades(row for row in parts.ledger.status() if row["name"] in names)
     if as_json:
-        json.dump({"checkpoints": rows}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        write_document({"checkpoints": rows}, answer)
         return
-    from rich.console import Console
-
     from watcher.render import checkpoint_table, document_notes
 
-    console = Console()
+    rows = printable_document(rows)
+    console = Terminal(answer)
     console.print(checkpoint_table(rows))
     for note in document_notes(rows):
         console.print(note)

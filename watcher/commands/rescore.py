@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import scorers
+from watcher.arguments import whole_number
 from watcher.board import Board
 from watcher.commands.assemble import RunAtWandb, outboxes_of
 from watcher.commands.status import find_state
@@ -28,6 +27,7 @@ from watcher.service.publisher import Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
 from watcher.statedir import Lease, StateDir
+from watcher.terminal import Terminal, sole_output, write_document
 
 _SHOWN: Final = {
     "eval/syntax_validity_rate": "valid",
@@ -48,9 +48,16 @@ def run_rescore(
     Returns 1 where an evaluation cannot be scored anew, a plug-in failed, or a row could not be delivered. Raises
     UimonError where there is no ledger, nothing to score, or another process writes the ledger.
     """
-    if step != "all" and not step.isdecimal():
+    if step != "all" and whole_number(step) is None:
         raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
     settings = load_settings(flags, config)
+    with sole_output() as answer:
+        return _rescore(run, step, settings, answer, dry_run=dry_run, as_json=as_json, debug=debug)
+
+
+def _rescore(
+    run: str | None, step: str, settings: Settings, answer: TextIO, *, dry_run: bool, as_json: bool, debug: bool
+) -> int:
     plugins, theme = named_plugins(settings.scorers), named_theme(settings.theme)
     state = find_state(run, settings.state_dir)
     with showing(state.root.name, state.root, debug=debug), _opened(state, dry_run=dry_run) as ledger:
@@ -62,7 +69,7 @@ def run_rescore(
             raise UimonError(Reason.CONFIG_INVALID, f"Nothing is evaluated{where} in {state.root}; see `uimon status`.")
         delivered = dry_run or _deliver(settings, ledger, state)
         name = ledger.recall("run") or state.root.name
-    _print(name, scorers.versions(plugins, theme), found, as_json=as_json)
+    _print(name, scorers.versions(plugins, theme), found, answer, as_json=as_json)
     failed = rescorer.plugins_failed or any(one.fate is Fate.FAILED for one in found)
     return 1 if failed or not delivered else 0
 
@@ -121,13 +128,11 @@ def _deliver(settings: Settings, ledger: Ledger, state: StateDir) -> bool:
     return not say_undelivered(ledger)
 
 
-def _print(run: str, version: str, found: Sequence[Rescored], *, as_json: bool) -> None:
+def _print(run: str, version: str, found: Sequence[Rescored], answer: TextIO, *, as_json: bool) -> None:
     if as_json:
         document = {"run": run, "scorers": version, "evaluations": [_plain(one) for one in found]}
-        json.dump(document, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        write_document(document, answer)
         return
-    from rich.console import Console
     from rich.table import Table
 
     from watcher.render import metric
@@ -141,7 +146,7 @@ def _print(run: str, version: str, found: Sequence[Rescored], *, as_json: bool) 
             changed = one.fate is Fate.RESCORED and old.plain != new.plain
             cells.append(old + " → " + new if changed else new)
         table.add_row(str(one.origin.step), str(one.fate), *cells)
-    Console().print(table)
+    Terminal(answer).print(table)
 
 
 def _plain(one: Rescored) -> dict[str, Any]:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import typer
 
+from watcher.arguments import whole_number
 from watcher.commands.status import find_state
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
+from watcher.printable import printable
 
 
 def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
     """Make the failed and skipped checkpoints of `step` (or `all`) due. Returns 1 where there is none."""
-    if step != "all" and not step.isdecimal():
+    if step != "all" and whole_number(step) is None:
         raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
     state = find_state(run, state_dir)
     ledger = Ledger(state.ledger)
@@ -27,6 +29,6 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
         typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
         return 1
     for record in taken:
-        typer.echo(f"{record.name} is due again.")
+        typer.echo(printable(f"{record.name} is due again."))
     typer.echo("A running watcher takes it up at its next look; otherwise start `uimon watch` again.")
     return 0

@@ -6,22 +6,23 @@ error that names the file and the line; a plug-in that failed is named, and the 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from scorers import Completion, Issue, Language, Report, Sample, grades, score
+from watcher.arguments import shown, trouble_of
 from watcher.commands.score_project import CODE_SUFFIXES, PROJECT_SUFFIXES, read_project, unread_of, unread_said, walk
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins, named_theme
 from watcher.printable import printable
+from watcher.terminal import sole_output, write_document
 
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
 ROWS_SUFFIXES = (".jsonl", ".ndjson")
@@ -70,6 +71,20 @@ def run_score(
     plug-ins, `theme` the theme that the pages are written against. 0, or 1 where a plug-in failed. Raises `UimonError`
     for input, plug-ins or themes that are missing or cannot be read, and for rows of which none has a completion.
     """
+    with sole_output() as answer:
+        return _score(paths, scorers, key, theme, answer, project=project, as_json=as_json)
+
+
+def _score(
+    paths: Sequence[str],
+    scorers: Sequence[str],
+    key: str | None,
+    theme: Sequence[str],
+    answer: TextIO,
+    *,
+    project: bool,
+    as_json: bool,
+) -> int:
     plugins, given = named_plugins(scorers), named_theme(theme)
     read = _joined(read_completions(path, key, project=project) for path in paths)
     if read.missing and not read.completions:
@@ -81,9 +96,9 @@ def run_score(
     workers = len(os.sched_getaffinity(0)) if len(read.completions) >= _MANY else 1
     report = score(read.completions, plugins, workers, theme=given)
     if as_json:
-        print(json.dumps(as_plain(report, read.missing), indent=2, allow_nan=False))
+        write_document(as_plain(report, read.missing), answer)
     else:
-        show(report)
+        show(report, answer)
     return 1 if report.failures else 0
 
 
@@ -93,6 +108,8 @@ def read_completions(path: str, key: str | None = None, *, project: bool = False
         text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
         return Read((Completion(text, source="-"),))
     place = Path(path)
+    if trouble := trouble_of(place):
+        raise UimonError(Reason.VAL_MISSING, f"{shown(path)} cannot be read: {trouble}; name a file or a directory.")
     if place.is_dir() and project:
         found = read_project(place, _text, _unreadable)
         return Read((found.completion,), notes=_unread_notes(place, found.unread))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample, grade_of
 from scorers.metrics.catalog import EXTRACTION
 from watcher.printable import printable
+from watcher.terminal import Terminal
 
 # How much of what went wrong a person sees at once; `--json` has all of it.
 SHOWN_SAMPLES = 20
@@ -22,17 +23,14 @@ _STYLES = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "red"}
 _WORST_FIRST = (Outcome.EMPTY, Outcome.NO_CODE, Outcome.INVALID, Outcome.TRUNCATED)
 
 
-def show(report: Report) -> None:
-    """Prints a report on standard output, and on standard error which plug-ins failed."""
-    from rich.console import Console
-
-    # Model output and file names are printed as they are: no markup, no emoji codes.
-    console = Console(markup=False, emoji=False, highlight=False)
+def show(report: Report, output: TextIO) -> None:
+    """Prints a report on `output`, and on standard error which plug-ins failed."""
+    console = Terminal(output)
     _show_metrics(console, report.metrics)
     _show_shapes(console, report.metrics)
     _show_offenders(console, report.samples)
     for failure in report.failures:
-        Console(stderr=True, markup=False, emoji=False, highlight=False).print(printable(failure), soft_wrap=True)
+        Terminal(stderr=True).print(printable(failure), soft_wrap=True)
 
 
 def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:

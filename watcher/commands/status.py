@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -21,8 +20,10 @@ from watcher.export import stored
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.model import Reason, RowKind, Target, UimonError
+from watcher.printable import printable, printable_document
 from watcher.publish import RunRef
 from watcher.statedir import StateDir
+from watcher.terminal import Terminal, write_document
 
 _COPIES_NAMED = 5
 
@@ -54,23 +55,23 @@ def run_status(
         document |= {"unconfirmed": _unconfirmed(ledger), "stored": asdict(kept)}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
-        sys.stdout.write(_in_lines(document))
+        write_document(document, sys.stdout)
         return 0
-    from rich.console import Console
-
     from watcher.render import checkpoint_table, comparison_table, document_notes, unevaluated_notes, warning_notes
 
-    console = Console()
+    rows, warnings = printable_document(rows), printable_document(warnings)
+    console = Terminal()
     console.print(checkpoint_table(rows))
     for note in (*document_notes(rows), *unevaluated_notes(rows), *warning_notes(warnings)):
         console.print(note)
     if best:
-        console.print(f"Best: {chosen.sentence}" if chosen else "Best: nothing is evaluated yet.", soft_wrap=True)
+        sentence = printable(chosen.sentence) if chosen else "nothing is evaluated yet."
+        console.print(f"Best: {sentence}", soft_wrap=True)
     if compared:
         console.print(comparison_table(compared))
     for line in (*_outbox_lines(ledger), kept.sentence):
-        console.print(line, style="dim")
-    console.print(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}", style="dim", soft_wrap=True)
+        console.print(printable(line), style="dim")
+    console.print(printable(f"Run {ledger.recall('run') or '?'}; ledger {state.ledger}"), style="dim", soft_wrap=True)
     return 0
 
 
@@ -100,26 +101,6 @@ def unconfirmed_sentence(rows: int, since: float | None) -> str:
         f"Unconfirmed: {rows} rows were sent{age} and W&B does not show them yet; they are looked for before they are "
         "sent again."
     )
-
-
-def _in_lines(document: Mapping[str, Any]) -> str:
-    """JSON with a line for each item of a list: to indent all of it, `json` takes a second for a thousand checkpoints.
-
-    >>> print(_in_lines({"checkpoints": [{"step": 50}, {"step": 100}], "warnings": []}), end="")
-    {"checkpoints": [
-    {"step": 50},
-    {"step": 100}
-    ],
-    "warnings": [
-    ]}
-    """
-
-    def shown(value: object) -> str:
-        if not isinstance(value, list):
-            return json.dumps(value)
-        return "\n".join(("[", *([",\n".join(map(json.dumps, value))] if value else []), "]"))
-
-    return "{" + ",\n".join(f"{json.dumps(name)}: {shown(value)}" for name, value in document.items()) + "}\n"
 
 
 def _outbox_lines(ledger: Ledger) -> list[str]:

@@ -19,6 +19,7 @@ from watcher.demo.verdict import Failure, Plan, judge
 from watcher.ledger import Ledger
 from watcher.model import UimonError
 from watcher.statedir import StateDir
+from watcher.terminal import Terminal
 
 
 def check(run: str, state: StateDir, plan: Plan, console: Console) -> int:
@@ -71,7 +72,7 @@ def main() -> int:
     )
     said = vars(parser.parse_args())
     run, state, healthy = said.pop("run"), StateDir(said.pop("state_dir")), said.get("min_validity") != 0
-    return check(run, state, Plan(**said, healthy=healthy), Console())
+    return check(run, state, Plan(**said, healthy=healthy), Terminal())
 
 
 if __name__ == "__main__":

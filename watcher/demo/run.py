@@ -34,6 +34,7 @@ from watcher.model import Reason, UimonError
 from watcher.processes import descendants, kill_family, send_signal
 from watcher.render import warning_notes
 from watcher.statedir import StateDir
+from watcher.terminal import Terminal
 
 PROJECT: Final = "uimon-demo"
 DEFAULT_PLAN: Final = Plan()
@@ -87,7 +88,7 @@ def run_demo(out: Path, *, real_wandb: bool = False, console: Console | None = N
 
     Raises UimonError(WANDB_KEY_MISSING) where `real_wandb` is asked for and nobody is logged in.
     """
-    console = console or Console()
+    console = console or Terminal()
     run_id = time.strftime("demo-%Y%m%d-%H%M%S")
     root = (out / run_id).resolve()
     root.mkdir(parents=True)

@@ -33,16 +33,11 @@ def of_row(row: Row) -> dict[str, Any]:
 
 
 def _table(table: Table) -> wandb.Table:
-    data = [[_encodable(cell) for cell in cells] for cells in table.rows]
-    columns = [{_type_of(cell) for cell in column if cell is not None} for column in zip(*data, strict=True)]
+    columns = [{_type_of(cell) for cell in column if cell is not None} for column in zip(*table.rows, strict=True)]
     # The SDK refuses a column of mixed types unless told that they are meant.
     mixed = any(len(types) > 1 for types in columns)
+    data = [list(cells) for cells in table.rows]
     return wandb.Table(columns=list(table.columns), data=data, allow_mixed_types=mixed, log_mode="IMMUTABLE")
-
-
-def _encodable(cell: JsonScalar) -> JsonScalar:
-    """Models write lone surrogates now and then, which no file and no request can hold."""
-    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell
 
 
 def _type_of(cell: JsonScalar) -> str:

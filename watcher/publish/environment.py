@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import watcher
 from watcher.publish.run import CLOUD, normal_server
 from watcher.publish.wire import Limits
+from watcher.redaction import redactor
 
 # The variables of W&B that say where the server is and who we are. All others are dropped: beside a trainer
 # they describe the trainer's run (WANDB_NAME, WANDB_NOTES, WANDB_RESUME, WANDB_MODE, WANDB_X_LABEL …) and
@@ -119,4 +120,4 @@ def redact(text: str, environ: Mapping[str, str]) -> str:
     'refused: ***'
     """
     key = environ.get("WANDB_API_KEY")
-    return _KEY_LIKE.sub("***", text.replace(key, "***") if key else text)
+    return _KEY_LIKE.sub("***", redactor(environ)(text.replace(key, "***") if key else text))

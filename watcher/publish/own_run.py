@@ -18,6 +18,7 @@ import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.model import Reason, UimonError
+from watcher.printable import printable
 from watcher.publish import reading
 from watcher.publish.claim import Mark, Move, Seen, decode_mark, encode_mark, next_mark, not_yours
 from watcher.publish.leaving import leave
@@ -135,7 +136,7 @@ def description(ref: RunRef, facts: RunFacts) -> dict[str, Any]:
         "shown here."
     )
     group = facts.group or (facts.path or ref.run_id).rpartition("/")[2]
-    return {"name": f"{facts.title} (uimon)", "group": group, "job_type": JOB_TYPE, "notes": notes}
+    return {"name": printable(f"{facts.title} (uimon)"), "group": group, "job_type": JOB_TYPE, "notes": notes}
 
 
 def _ids(ref: RunRef) -> Iterator[RunRef]:

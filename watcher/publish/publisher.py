@@ -14,7 +14,16 @@ from watcher.publish.claim import Move, Seen, decode_seen
 from watcher.publish.environment import server_environment
 from watcher.publish.process import Session
 from watcher.publish.run import RunFacts, RunRef, Writer
-from watcher.publish.wire import Limits, Message, Order, PublishResult, decode_result, decode_steps, encode_row
+from watcher.publish.wire import (
+    Limits,
+    Message,
+    Order,
+    PublishResult,
+    decode_result,
+    decode_steps,
+    encode_alert,
+    encode_row,
+)
 
 OnMark = Callable[[Sequence[str], int], None]
 
@@ -111,7 +120,7 @@ class WandbPublisher:
             "ref": asdict(self._ref),
             "order": asdict(order),
             "rows": [encode_row(row) for row in rows],
-            "alerts": [asdict(alert) for alert in alerts],
+            "alerts": [encode_alert(alert) for alert in alerts],
             "limits": asdict(self._limits),
         }
         with ExitStack() as closing:

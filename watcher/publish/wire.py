@@ -13,10 +13,11 @@ Plain data only; neither side trusts the other with code, and no credential is e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
 from watcher.model import Alert, AlertLevel, LoggedStep, Reason, Row, RowKind, Sending, Table, Target
+from watcher.printable import encodable, printable, printable_block, printable_document
 from watcher.publish.joining import Mode
 from watcher.publish.proof import Patience
 
@@ -103,8 +104,20 @@ class PublishResult:
 
 
 def encode_row(row: Row) -> Message:
-    """The row as plain JSON data."""
-    return asdict(row)
+    """The row as plain JSON data that may leave: texts are fit for one line, but generated code stays what it is,
+    save for what W&B cannot hold.
+    """
+    values = printable_document(row.values)
+    table = row.table and {
+        "columns": list(row.table.columns),
+        "rows": [[encodable(cell) if isinstance(cell, str) else cell for cell in cells] for cells in row.table.rows],
+    }
+    return asdict(replace(row, values=values, table=None)) | {"table": table}
+
+
+def encode_alert(alert: Alert) -> Message:
+    """The alert as plain JSON data that may leave."""
+    return asdict(replace(alert, title=printable(alert.title), text=printable_block(alert.text)))
 
 
 def decode_row(data: Mapping[str, Any]) -> Row:
@@ -123,7 +136,7 @@ def decode_row(data: Mapping[str, Any]) -> Row:
 
 
 def decode_alert(data: Mapping[str, Any]) -> Alert:
-    """The alert that `asdict` made plain."""
+    """The alert that `encode_alert` made plain."""
     return Alert(data["key"], AlertLevel(data["level"]), data["title"], data["text"])
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from watcher.arguments import whole_number
 from watcher.model import Reason, UimonError
 
 STALE_SECONDS = 30.0
@@ -46,9 +47,10 @@ def parse_address(text: str) -> tuple[str, int]:
     (('127.0.0.1', 8080), ('', 8080), ('::1', 80))
     """
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
+    number = whole_number(port, 65_535)
+    if not colon or number is None:
         raise UimonError(Reason.CONFIG_INVALID, f"--serve {text!r} cannot be read: give HOST:PORT, as 127.0.0.1:8080.")
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), number
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from watcher.ledger import Ledger, Record
 from watcher.model import State, UimonError
 from watcher.publish import RunFacts, Settling
 from watcher.service.belonging import Belonging, NoOrigin
+from watcher.service.couriers import Channels
 from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.failed_alert import failed_alert
@@ -30,7 +31,7 @@ from watcher.service.intake import Intake, Source, Staging
 from watcher.service.publisher import Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
-from watcher.service.warner import Channels, Warner
+from watcher.service.warner import Warner
 from watcher.validation import ValFile
 
 _TICK = 0.25
@@ -174,21 +175,32 @@ class Service:
         # Asked to stop, there is no time to try again what a webhook refuses.
         spare = 0.0 if self._asked_to_stop else drain
         self._warner.finish(spare)
-        self._join(warner, spare + patience)
-        # Only now nothing new can become due, so an empty outbox means that all is delivered.
+        until = time.monotonic() + spare + patience
+        self._await(self._warner.looked_last.wait, patience)
+        # Only now nothing new can become due, so an empty outbox means that all is delivered. The warnings' channels
+        # take their own time meanwhile.
         self._publisher.finish(drain, hasty=self._asked_to_stop)
         # How long it takes is a matter of what there is to deliver; how long without getting on, is not.
         while publisher.is_alive() and (left := self._publisher.seconds_left + patience) > 0:
             self._join(publisher, left)
+        self._join(warner, max(0.0, until - time.monotonic()))
         if self._failure is not None:
             raise self._failure
 
     def _join(self, thread: threading.Thread, seconds: float) -> None:
         """Wait for a thread's end, alive to whoever asks."""
+
+        def ended(within: float) -> bool:
+            thread.join(timeout=within)
+            return not thread.is_alive()
+
+        self._await(ended, seconds)
+
+    def _await(self, happened: Callable[[float], bool], seconds: float) -> None:
+        """Wait until `happened`, which waits itself, so many seconds at most."""
         deadline = time.monotonic() + seconds
-        while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0 and not happened(min(left, _TICK)):
             self.heartbeat.beat()
-            thread.join(timeout=min(left, _TICK))
 
     def _guard(self, loop: Callable[[], None]) -> None:
         """Run one of the loops; what it raises ends the service and is raised there."""

@@ -1,0 +1,150 @@
+"""The gate, and each edge at which text leaves: nothing that steers, hides or forges passes, and ordinary text does."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.table import Table
+from rich.text import Text
+
+from tests.hostile import ORDINARY, STEERING, hostile_text, may_leave
+from watcher.alerts import Alarm, Rule
+from watcher.alerts.delivery import payload
+from watcher.display import _JsonFormatter, _TextFormatter
+from watcher.model import Alert, AlertLevel, Row, RowKind
+from watcher.model import Table as SampleTable
+from watcher.printable import BLOCK, LINE, encodable, printable, printable_block, printable_document
+from watcher.publish.wire import encode_alert, encode_row
+from watcher.redaction import redactor
+from watcher.terminal import Terminal, write_document
+
+ALARM = Alarm("k", Rule.OVERFITTING, AlertLevel.WARN, 50, "t", "e", "", "", "c", "f", (1,), "uid")
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_text_passes_unharmed(text: str) -> None:
+    assert printable(text) == printable_block(text) == encodable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31m", "\\x1b[31m"),
+        ("\x9b2J", "\\x9b2J"),
+        ("a\r\nb", "a\\r\\nb"),
+        ("\u202e", "\\u202e"),
+        ("a\u200db", "a\\u200db"),
+        ("👩\u200d\u200d👩", "👩\\u200d\\u200d👩"),
+        ("a\ufe0f\ufe0f", "a\\ufe0f\\ufe0f"),
+        ("🏴\U000e0067\U000e007f", "🏴\\U000e0067\\U000e007f"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_steers_or_hides_is_shown_as_its_escape(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_block_keeps_its_lines_and_code_stays_code() -> None:
+    assert printable_block("a\n\tb\x1b") == "a\n\tb\\x1b"
+    assert encodable("<p>\x1b\u202e\x00\ud800\n</p>") == "<p>\x1b\u202e\ufffd\ufffd\n</p>"
+
+
+def test_overlong_text_keeps_both_ends() -> None:
+    shown = printable("start " + "x" * 10**6 + " next step")
+    assert len(shown) <= LINE
+    assert shown.startswith("start ")
+    assert shown.endswith(" next step")
+    assert "[1000016 characters]" in shown or "characters]" in shown
+    assert len(printable_block("\x1b" * 10**5)) <= BLOCK
+
+
+def test_secrets_never_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "local-0123456789")
+    monkeypatch.setenv("UIMON_WEBHOOK", "https://chat.example/post/abcdef")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "parallel")
+    said = f"key local-0123456789, hook https://chat.example/post/abcdef, hf_{'a' * 34}, https://me:pw@host, parallel"
+    assert printable(said) == "key ***, hook ***, ***, https://***@host, parallel"
+    assert printable_document({"a": [said]}) == {"a": [printable(said)]}
+    assert redactor({})("sha256 " + "0a" * 32) == "sha256 " + "0a" * 32
+
+
+def _record(text: str) -> logging.LogRecord:
+    error = ValueError(text)
+    return logging.LogRecord("uimon", logging.ERROR, "", 0, "%s failed: %s", (text, text), (ValueError, error, None))
+
+
+def _through_the_edges(text: str) -> None:
+    line = _TextFormatter("%(levelname)s %(message)s").format(_record(text))
+    assert may_leave(line, lines=True)
+    first, *traceback = line.split("\n")
+    assert first.startswith("ERROR ")
+    assert all(inner.startswith("    ") or not inner for inner in traceback)
+    message = json.loads(_JsonFormatter().format(_record(text)))
+    assert may_leave(message["message"])
+    assert may_leave(message["traceback"], lines=True)
+    document = io.StringIO()
+    write_document({text: [text, {"a": text}], "number": 1.5, "none": None}, document)
+    assert all(may_leave(inner) for inner in _texts(json.loads(document.getvalue())))
+    row = encode_row(Row("u", RowKind.EVAL, 1, {"eval/name": text}, SampleTable(("code",), ((text,), (1,))), None, 0))
+    assert may_leave(row["values"]["eval/name"])
+    assert row["table"]["rows"] == [[encodable(text)], [1]]
+    json.dumps(row, ensure_ascii=False).encode()
+    assert "\0" not in encodable(text)
+    alert = encode_alert(Alert("k", AlertLevel.WARN, text, text))
+    assert may_leave(alert["title"])
+    assert may_leave(alert["text"], lines=True)
+    body = payload(replace(ALARM, title=text, evidence=text, cause=text, fix=text), text)
+    assert all(may_leave(inner, lines=name == "text") for name, value in body.items() for inner in _texts(value))
+    assert len(json.dumps(body)) < 128 * 1024
+    assert all(may_leave(shown, lines=True) for shown in _printed(text))
+
+
+def _printed(text: str) -> list[str]:
+    output = io.StringIO()
+    console = Terminal(output)
+    table = Table(text, "b")
+    table.add_row(Text(text), text)
+    console.print(table)
+    console.print(text)
+    console.print(Text(text), soft_wrap=True)
+    return [output.getvalue()]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [inner for pair in value.items() for part in pair for inner in _texts(part)]
+    return [inner for part in value for inner in _texts(part)] if isinstance(value, list) else []
+
+
+@given(hostile_text)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_nothing_hostile_passes_any_edge(text: str) -> None:
+    _through_the_edges(text)
+
+
+@pytest.mark.soak
+@given(hostile_text)
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_ten_thousand_hostile_texts_pass_no_edge(text: str) -> None:
+    _through_the_edges(text)
+
+
+@given(st.one_of(hostile_text, hostile_text.map(lambda text: text * 2000)))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_passed_once_passes_unchanged(text: str) -> None:
+    for gate in (printable, printable_block, encodable):
+        assert gate(gate(text)) == gate(text)
+
+
+@pytest.mark.parametrize("text", STEERING)
+def test_each_known_attack_is_stopped_at_each_edge(text: str) -> None:
+    _through_the_edges(text)

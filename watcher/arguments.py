@@ -1,0 +1,97 @@
+"""Arguments and settings that no file system and no text can hold are refused by name, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from watcher.model import Reason, UimonError
+
+LONGEST_NAME: Final = 255
+"""Bytes of one name in a path: NAME_MAX of Linux."""
+LONGEST_PATH: Final = 4095
+"""Bytes of a path: PATH_MAX of Linux, less the NUL at its end."""
+LONGEST_TEXT: Final = 100_000
+"""Characters of a text. Linux gives a program no argument of more than 128 KiB."""
+
+
+class Parameter(Protocol):
+    """An option or argument of a command: its parameter's `name`, and what people write in `opts`."""
+
+    name: str | None
+    opts: list[str]
+
+
+def require_usable(parameters: Sequence[Any], values: Mapping[str, Any]) -> None:
+    """Raises UimonError(CONFIG_INVALID) for the first value of a command's parameters that is of no use."""
+    for parameter in parameters:
+        for value in _each(values.get(parameter.name)):
+            if trouble := trouble_of(value):
+                name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
+                raise UimonError(Reason.CONFIG_INVALID, f"{name} cannot be {shown(value)}: {trouble}.")
+
+
+def trouble_of(value: object) -> str:
+    """What is wrong with a text or path, in words; empty where nothing is.
+
+    >>> trouble_of("ckpts"), trouble_of(Path("a" * 256)), trouble_of("a\\x00b")
+    ('', 'a name in a path has at most 255 bytes', 'no text or path holds a NUL')
+    """
+    text = str(value)
+    if "\0" in text:
+        return "no text or path holds a NUL"
+    if isinstance(value, Path):
+        return _trouble_of_path(value)
+    if len(text) > LONGEST_TEXT:
+        return f"a text has at most {LONGEST_TEXT} characters"
+    # A path may hold any bytes, which Python keeps as lone surrogates; a text is to be sent and stored.
+    return "" if text.isascii() or _is_utf8(text) else "it is not UTF-8"
+
+
+def _trouble_of_path(path: Path) -> str:
+    try:
+        names = [len(part.encode(errors="surrogateescape")) for part in path.parts]
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if any(length > LONGEST_NAME for length in names):
+        return f"a name in a path has at most {LONGEST_NAME} bytes"
+    return f"a path has at most {LONGEST_PATH} bytes" if sum(names) + len(names) > LONGEST_PATH else ""
+
+
+def shown(value: object) -> str:
+    """A value for a sentence: a number as it is, a text in quotes; a long one shows its beginning.
+
+    >>> shown("a" * 100)
+    "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…' (100 characters)"
+    """
+    text = str(value)
+    if text.removeprefix("-").replace(".", "", 1).isdecimal() and len(text) <= 60:
+        return text
+    return repr(text) if len(text) <= 60 else f"{text[:40] + '…'!r} ({len(text)} characters)"
+
+
+def whole_number(text: str, most: int = 10**12) -> int | None:
+    """The number of this text; None where it is none, or larger than any step is.
+
+    >>> whole_number("200"), whole_number("-1"), whole_number("9" * 5000)
+    (200, None, None)
+    """
+    # Python refuses to read thousands of digits, and SQLite to store more than 64 bits.
+    return int(text) if text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most else None
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _each(value: object) -> Iterator[object]:
+    if isinstance(value, str | Path):
+        yield value
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _each(inner)

@@ -1,0 +1,253 @@
+"""How early warnings reach a webhook and a command: each by a courier with a thread, a queue and a deadline of its own.
+
+| channel | its queue | it is full | one attempt takes at most | how often a warning arrives |
+|---|---|---|---|---|
+| log, display | an `Outlet` of 1 MB | the newest lines are left out and counted | – | at most once |
+| W&B | rows, alerts in the ledger | never | one session (`watcher.publish`) | rows once, alerts at least once |
+| webhook | notices in the ledger | given up after 8 retries in 3 hours | 10 s | at least once |
+| command | notices in the ledger | never | 60 s | at most once |
+
+None waits for another, but that a command, which may end this very process, lets the others hear of its warning first,
+for `_HEARD_SECONDS` at most. The exit waits `drain_timeout` for all of them at once, after a signal 1 s; then it says
+what is left. A webhook hears of that at the next start. A command does not: the trainer may have been repaired.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from watcher.alerts import Alarm
+from watcher.alerts.delivery import Command, Webhook
+from watcher.ledger import Ledger
+from watcher.ledger_alarms import CLEARED, RAISED, Notice
+from watcher.service.signals import log
+
+_PAUSE: Final = 1.0
+"""Seconds between two looks for what was postponed."""
+_LONGEST_PAUSE: Final = 8.0
+"""Longest pause, in seconds, between the last attempts at a webhook."""
+_WEBHOOK, _COMMAND = "webhook", "command"
+_HEARD_SECONDS: Final = 10.0
+"""How long a command lets the other channels hear of a warning first: it may end this very process."""
+_TICK: Final = 0.1
+_RETRY_SECONDS = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 3600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Where warnings go besides the log and W&B. `retries`: pauses in seconds between attempts at a webhook."""
+
+    webhook: Webhook | None = None
+    command: Command | None = None
+    retries: tuple[float, ...] = field(default=_RETRY_SECONDS)
+
+    @property
+    def events(self) -> dict[str, frozenset[str]]:
+        """Which events each channel passes on. A command may stop a training, so it hears of nothing that is over."""
+        both = frozenset({RAISED, CLEARED})
+        named = ((_WEBHOOK, self.webhook, both), (_COMMAND, self.command, frozenset({RAISED})))
+        return {name: events for name, channel, events in named if channel is not None}
+
+
+class Attempts:
+    """At something that may go wrong any number of times: it is said when that begins, and when it is over."""
+
+    def __init__(self, what: str, done: str) -> None:
+        self._what = what
+        self._done = done
+        self._broken = False
+
+    def make(self, part: Callable[[], None]) -> None:
+        """Do it; what it raises is said."""
+        try:
+            part()
+        except Exception as error:  # noqa: BLE001 (a rule or channel that fails must not end what it is to warn of)
+            if not self._broken:
+                log.error("%s cannot be %s (%s: %s).", self._what, self._done, type(error).__name__, error)
+            log.debug("%s could not be %s.", self._what, self._done, exc_info=error)
+            self._broken = True
+        else:
+            if self._broken:
+                log.info("%s are %s again.", self._what, self._done)
+            self._broken = False
+
+
+class Courier:
+    """Passes on what is due to one channel. `start()` once; `finish()` and `join()` at the end."""
+
+    channel: str
+
+    def __init__(self, ledger: Ledger, run: str) -> None:
+        self._ledger = ledger
+        self._run = run
+        self._attempts = Attempts(f"Early warnings for the {self.channel}", "passed on")
+        self._wake = threading.Event()
+        self._finishing = threading.Event()
+        self._deadline = math.inf
+        self._thread = threading.Thread(target=self._live, name=self.channel, daemon=True)
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._attempts.make(self._begin)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._wake.set()
+
+    def finish(self, deadline: float) -> None:
+        """Nothing more becomes due: pass on what there is until then, by `time.monotonic`."""
+        self._deadline = deadline
+        self._finishing.set()
+        self._wake.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end."""
+        self._thread.join(seconds)
+
+    def step(self) -> None:
+        """Pass on what is due now."""
+        self._attempts.make(self._pass_on)
+
+    def say_left(self) -> None:
+        """Say what was not passed on."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """What comes before all else."""
+
+    def _pass_on(self) -> None:
+        raise NotImplementedError
+
+    def _drain(self) -> None:
+        """The last attempts."""
+
+    def _live(self) -> None:
+        while True:
+            last = self._finishing.is_set()
+            self.step()
+            if last:
+                self._attempts.make(self._drain)
+                return
+            self._wake.wait(_PAUSE if self._due(early=True) else None)
+            self._wake.clear()
+
+    def _due(self, *, early: bool = False) -> list[Notice]:
+        return self._ledger.alarms().due(self.channel, early=early)
+
+
+class WebhookCourier(Courier):
+    """Tells a webhook, again and again where it may take the warning later."""
+
+    channel = _WEBHOOK
+
+    def __init__(self, ledger: Ledger, run: str, webhook: Webhook, retries: tuple[float, ...]) -> None:
+        super().__init__(ledger, run)
+        self._webhook = webhook
+        self._retries = retries
+
+    def say_left(self) -> None:
+        for notice in self._due(early=True):
+            log.error(
+                "The webhook was not told that alarm %s was %s; the next start tries again.", notice.key, notice.event
+            )
+
+    def _pass_on(self) -> None:
+        for place, notice in enumerate(self._due()):
+            # One attempt is made also where there is no time for more.
+            if place and self._over:
+                return
+            self._post(notice)
+
+    def _drain(self) -> None:
+        pause = _PAUSE
+        while (left := self._due(early=True)) and time.monotonic() + pause < self._deadline:
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            for notice in left:
+                if not self._over:
+                    self._post(notice, last=True)
+
+    @property
+    def _over(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def _post(self, notice: Notice, *, last: bool = False) -> None:
+        """One attempt. The `last` ones, close to each other, do not count: the next start has all of its own."""
+        refusal = self._webhook.send(_as_told(notice), self._run)
+        retries, alarms = self._retries, self._ledger.alarms()
+        if refusal is None:
+            alarms.passed_on(notice, _WEBHOOK)
+        elif not refusal.may_pass or notice.attempts >= len(retries):
+            alarms.passed_on(notice, _WEBHOOK, refusal.sentence)
+            log.error("%s It is not tried again.", refusal.sentence)
+        elif not last:
+            alarms.postpone(notice, _WEBHOOK, retries[notice.attempts], refusal.sentence)
+            log.log(logging.DEBUG if notice.attempts else logging.WARNING, "%s It is tried again.", refusal.sentence)
+
+
+class CommandCourier(Courier):
+    """Runs a command for what is new. `publish` wakes whoever brings alerts to W&B, and is None where nobody does."""
+
+    channel = _COMMAND
+
+    def __init__(self, ledger: Ledger, run: str, command: Command, publish: Callable[[], None] | None) -> None:
+        super().__init__(ledger, run)
+        self._command = command
+        self._publish = publish
+        self._running = ""
+
+    def say_left(self) -> None:
+        if running := self._running:
+            log.error("The command for alarm %s still runs; it is left to itself.", running)
+
+    def _begin(self) -> None:
+        """What an earlier process did not come to is past: the trainer that it was about may have been repaired."""
+        notices = self._due()
+        for notice in notices:
+            log.warning("The command is not run for alarm %s, which an earlier start raised.", notice.key)
+        self._done_with(notices)
+
+    def _pass_on(self) -> None:
+        notices = self._due()
+        self._let_others_hear({notice.key for notice in notices})
+        # All are done before one runs: a command that ends this very process must not do it again at the next start,
+        # where the trainer is well again.
+        self._done_with(notices)
+        for notice in notices:
+            self._running = notice.key
+            if trouble := self._command.run(Alarm.from_dict(notice.alarm), self._run):
+                log.error("%s", trouble)
+            self._running = ""
+
+    def _done_with(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            self._ledger.alarms().passed_on(notice, _COMMAND)
+
+    def _let_others_hear(self, keys: set[str]) -> None:
+        if self._publish is not None and keys:
+            self._publish()
+        patience = time.monotonic() + _HEARD_SECONDS
+        # A stop may bring the deadline nearer at any time.
+        while self._unheard(keys) and time.monotonic() < min(patience, self._deadline):
+            time.sleep(_TICK)
+
+    def _unheard(self, keys: set[str]) -> bool:
+        """True while W&B, or the webhook at its first attempt, has still to hear of one."""
+        if self._publish is not None and any(a.key in keys for a in self._ledger.outbox().due_alerts()):
+            return True
+        return any(n.key in keys and not n.attempts for n in self._ledger.alarms().due(_WEBHOOK))
+
+
+def _as_told(notice: Notice) -> Alarm:
+    """The warning as it stood at the event; it may be over by the time that its beginning is told."""
+    alarm = Alarm.from_dict(notice.alarm)
+    if notice.event == RAISED:
+        return alarm.begun()
+    return alarm.ended()
