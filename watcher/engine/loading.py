@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
-from watcher.engine.evidence import AdapterWay, Evidence, Parity
+from watcher.engine.evidence import AdapterWay, Evidence, Parity, Served
 from watcher.engine.guard import Fit, Inventory, cold_only, compare, is_mixture, read_inventory
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
@@ -357,12 +357,16 @@ class Loader:
         if reply.otherwise:
             self._hosting.close()
             raise UimonError(Reason.WEIGHTS_REFUSED, f"{where}: {reply.otherwise}, so it is not evaluated here.")
+        if reply.compared.strange:
+            self._hosting.close()
+            raise UimonError(Reason.OTHER_WEIGHTS, _foreign(where, reply.compared.strange))
         if reply.probe is None:
             # A NaN stays in the cache's memory and would come back under the next, healthy weights.
             self._hosting.close()
             raise UimonError(
                 Reason.NON_FINITE, f"{where}: the model answers with NaN or infinity; training has diverged here."
             )
+        self._evidence.note(Served.of(reply.setup, reply.compared))
         return reply
 
     @property
@@ -393,6 +397,15 @@ def parity_tolerance(setup: Setup, moved: float) -> float:
     if setup.platform == "cpu":
         return 0.0
     return min(_PARITY_NATS.get(setup.dtype, _PARITY_NATS_16_BIT), _PARITY_SHARE * moved)
+
+
+def _foreign(where: object, strange: Sequence[str]) -> str:
+    """The sentence for weights that are served and lie in no file."""
+    more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+    return (
+        f"{where}: what vLLM serves as {strange[0]}{more} is not what the files hold, so no number would be theirs; "
+        "nothing is evaluated until another version of vLLM, or another way of saving, agrees with the files."
+    )
 
 
 def _distance(one: Probe, other: Probe) -> float:
