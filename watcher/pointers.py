@@ -13,6 +13,8 @@ leads nowhere, and what is served is compared with the files (`fingerprints`).
 |---|---|---|
 | `speculators_config` | vllm/transformers_utils/config.py `maybe_override_with_speculators`: the model that it names \
 is served, the checkpoint becomes its drafter | refused |
+| `speculators_model_type` | vllm/transformers_utils/configs/speculators/base.py: the same, without the model's name | \
+refused |
 | `model_type` speculators, eagle, medusa, mlp_speculator | config.py `_SPECULATIVE_DECODING_CONFIGS`: a drafter for \
 another model | refused |
 | `architectures` Eagle…, …MTP, Medusa…, …DraftModel, …DSparkModel | vllm/model_executor/models/registry.py \
@@ -22,7 +24,7 @@ config.json, by version | refused |
 | `transformers_weights` | transformers/modeling_utils.py: another weight file than the model's | refused |
 | `text_model_id`, `audio_model_id` | vllm/model_executor/models/ultravox.py `secondary_weights`: parts of the weights \
 come from these repositories | refused |
-| `backbone` with a name of the hub | transformers/backbone_utils.py: a part's configuration comes from there | refused |
+| `backbone` with a name of the hub | transformers/backbone_utils.py: a part's configuration is read there | refused |
 | `attn_implementation`, `_attn_implementation`, `experts_implementation` with a name of the hub | \
 transformers/integrations/hub_kernels.py `get_kernel`: code from there | refused |
 | `auto_map`, also of the tokenizer and processors | transformers/dynamic_module_utils.py: code of the checkpoint, or \
@@ -40,7 +42,7 @@ uimon names the file itself (`tokenizers`) | left |
 loaded over the model | never seen |
 | `params.json`, `consolidated*.safetensors` | config.py, default_loader.py: Mistral's format goes before | never seen |
 | `*.bin`, `*.pt`, `*.gguf`, `original/` | default_loader.py `_prepare_weights` | never seen |
-| `modules.json`, `1_Pooling/`, `sentence_*_config.json`, `joint_head_config.json`, `config_sentence_transformers.json` \
+| `modules.json`, `1_Pooling/`, `sentence_*_config.json`, `joint_head_config.json` \
 | config.py `get_pooling_config`, model_arch_config_convertor.py: another kind of model | never seen |
 | `model.safetensors.index.json` with names outside of the directory | default_loader.py | refused (`guard`) |
 | links that lead out of the directory | anything | refused (`inspection`) |
@@ -113,6 +115,7 @@ POINTERS: Final = (
     Pointer("_experts_implementation", _CODE, _is_elsewhere),
     Pointer("_experts_implementation_internal", _CODE, _is_elsewhere),
 )
+_BY_KEY: Final = {pointer.key: pointer for pointer in POINTERS}
 
 
 def pointer_in(config: Mapping[str, Any]) -> str | None:
@@ -124,10 +127,12 @@ def pointer_in(config: Mapping[str, Any]) -> str | None:
     >>> pointer_in({"text_config": {"text_model_id": "acme/other"}})
     "text_config.text_model_id has a part of the weights loaded from 'acme/other'; take that key out of config.json"
     """
-    known = {pointer.key: pointer for pointer in POINTERS}
-    for path, key, value in _entries(config):
-        pointer = known.get(key)
-        if pointer is not None and pointer.matters(value):
+    found = {
+        key: (path, value) for path, key, value in _entries(config) if key in _BY_KEY and _BY_KEY[key].matters(value)
+    }
+    for pointer in POINTERS:
+        if pointer.key in found:
+            path, value = found[pointer.key]
             what = pointer.what.format(value=_shown(value))
             return f"{path} {what}; {_DRAFTED if pointer.what is _DRAFTER else _TAKE_OUT}"
     return None

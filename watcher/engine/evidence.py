@@ -45,9 +45,9 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The last comparison, with this setup, of what an engine served with the files: the number of `parameters` of which
-    every row lies in the files, the tensors of the files that the engine does not use, and in a clause why nothing
-    could be compared.
+    """The last comparison, with this setup, of what an engine served with the files: the number of `parameters` of
+    which every row lies in the files, the tensors of the files that the engine does not use, and in a clause why
+    nothing could be compared.
     """
 
     setup: Setup

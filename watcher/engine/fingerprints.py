@@ -7,8 +7,8 @@ transposed matrix. So each row gets a fingerprint, and those of a layer's parame
 tensors that the files have for this layer. A row that is served and in no file came from elsewhere, or from memory
 that nobody wrote.
 
-A fingerprint is the sum of a row's bit patterns times random numbers, modulo 2^64 (multiply-shift hashing, Dietzfelbinger
-et al. 1997). The numbers are drawn anew in each process: no file can be made to match. Zeros behind a row, by which
+A fingerprint is the sum of a row's bit patterns times random numbers, modulo 2^64 (multilinear hashing, Carter and
+Wegman 1979). The numbers are drawn anew in each process: no file can be made to match. Zeros behind a row, by which
 vLLM pads, do not change it.
 
 Not covered: the order of rows, which the probe looks at, and quantized weights, which are no longer the file's.
@@ -21,12 +21,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_PIECE = 1 << 19
+_PIECE = 1 << 18
+# Bytes that are multiplied at once: half of a product's, so that the difference of two words never vanishes in it.
+_WORD = 4
 _NUMBER = re.compile(r"(?:^|\.)(\d+)\.")
 _multipliers: list[Any] = []
 
 # Layer (the first number in a name, -1 without) and columns.
 Place = tuple[int, int]
+ANY_WIDTH = 0
+"""The columns of a part whose rows are longer than the file's, with zeros behind."""
 
 
 def layer_of(name: str) -> int:
@@ -50,8 +54,8 @@ def fingerprints(matrix: Any) -> Any:
     """One number of 64 bits for each row of a matrix of two dimensions, on the CPU."""
     import torch
 
-    kinds = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-    bits = matrix.contiguous().view(kinds[matrix.element_size()])
+    each = max(1, _WORD // matrix.element_size())
+    bits = torch.nn.functional.pad(_bits(matrix), (0, -matrix.shape[1] % each)).view(torch.int32)
     factors = _factors(bits.shape[1], bits.device)
     pieces = []
     for piece in bits.split(max(1, _PIECE // max(1, bits.shape[1]))):
@@ -59,6 +63,14 @@ def fingerprints(matrix: Any) -> Any:
         # A GPU has no product of matrices for integers; on a CPU it is five times as fast as the sum.
         pieces.append((wide * factors).sum(1) if wide.is_cuda else wide @ factors)
     return torch.cat(pieces).cpu() if pieces else torch.empty(0, dtype=torch.int64)
+
+
+def _bits(matrix: Any) -> Any:
+    """The matrix as integers of the same bits; torch cannot pad every type of small floats."""
+    import torch
+
+    kinds = {1: torch.uint8, 2: torch.int16}
+    return matrix.contiguous().view(kinds.get(matrix.element_size(), torch.int32))
 
 
 def _factors(count: int, device: Any) -> Any:
@@ -85,10 +97,11 @@ class Part:
     padded: bool = False
 
     @classmethod
-    def of(cls, name: str, tensor: Any, *, padded: bool = False) -> Part:
-        """The part that a tensor of a model is."""
+    def of(cls, name: str, tensor: Any, *, padded: bool = False, longer: bool = False) -> Part:
+        """The part that a tensor of a model is; `longer`: its rows may have zeros behind."""
         rows = rows_of(tensor.detach())
-        return cls(name, int(rows.shape[1]), tensor.dtype, fingerprints(rows), padded)
+        columns = ANY_WIDTH if longer else int(rows.shape[1])
+        return cls(name, columns, tensor.dtype, fingerprints(rows), padded)
 
     @property
     def place(self) -> Place:
@@ -141,13 +154,14 @@ class Files:
         rows, layer = rows_of(tensor), layer_of(name)
         self._shares.setdefault(name, 0.0)
         for width in {rows.shape[1], *_widths(rows.shape[1], self.shards)}:
-            served = self._served.get((layer, width), [])
-            for dtype in {part.dtype for part in served}:
-                for piece in rows.to(dtype).split(width, 1):
-                    prints = fingerprints(piece)
-                    self._known.setdefault(((layer, width), dtype), []).append(prints)
-                    held = _held(prints, [part.prints for part in served if part.dtype == dtype])
-                    self._shares[name] = max(self._shares[name], float(held.double().mean()))
+            for place in ((layer, width), (layer, ANY_WIDTH)):
+                served = self._served.get(place, [])
+                for dtype in {part.dtype for part in served}:
+                    for piece in rows.to(dtype).split(width, 1):
+                        prints = fingerprints(piece)
+                        self._known.setdefault((place, dtype), []).append(prints)
+                        held = _held(prints, [part.prints for part in served if part.dtype == dtype])
+                        self._shares[name] = max(self._shares[name], float(held.double().mean()))
 
     def _strange(self) -> list[Part]:
         strange = []

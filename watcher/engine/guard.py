@@ -146,8 +146,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
-    if said := pointer_in(config):
-        raise UimonError(Reason.OTHER_WEIGHTS, f"{file}: {said}.")
+    if pointer := pointer_in(config):
+        raise UimonError(Reason.OTHER_WEIGHTS, f"{file}: {pointer}.")
     return config
 
 

@@ -150,10 +150,8 @@ class Served:
 
     @property
     def compared(self) -> Compared:
-        """What is served beside the files it should come from. An adapter counts once something was answered with it."""
+        """What is served beside the files it should come from; of an adapter, once something was answered with it."""
         config = self._llm.llm_engine.vllm_config
-        if str(config.model_config.model) != os.path.abspath(self._source) and self._lora is None:  # noqa: PTH100
-            return Compared(strange=(f"the model {config.model_config.model}",))
         if config.model_config.quantization:
             return Compared(why_not=f"the weights are quantized ({config.model_config.quantization})")
         shards = int(config.parallel_config.tensor_parallel_size)
@@ -165,7 +163,9 @@ class Served:
             pairs = plain_pairs(file.parent, read_header(file)) or {}
             asked = {"file": str(file), "scalings": {high: by for _, high, by in pairs.values()}, "shards": shards}
             found = self._llm.collective_rpc("compare_adapter", kwargs=asked)
-        return _together(found)
+        other = config.model_config.model if self._lora is None else self._source
+        named = () if str(other) == str(self._source) else (f"the model {other}",)
+        return _together(found, named)
 
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""
@@ -301,16 +301,18 @@ class Served:
         return [float(out.prompt_logprobs[at][ids[at]].logprob) for at in range(1, len(ids))]
 
 
-def _together(found: Sequence[Comparison]) -> Compared:
-    """What all workers found. A tensor is unused where they have less than the whole of it between them."""
+def _together(found: Sequence[Comparison], strange: Sequence[str]) -> Compared:
+    """What all workers found, beside what is `strange` already. A tensor is unused where they have less than the whole
+    of it between them.
+    """
     shares: dict[str, float] = {}
     for one in found:
         for name, share in one.shares.items():
             shares[name] = shares.get(name, 0.0) + share
-    strange = sorted({name for one in found for name in one.strange})
+    strange = (*strange, *sorted({name for one in found for name in one.strange}))
     # Sums of shares, rounded.
     unused = sorted(name for name, share in shares.items() if share < 1 - 1e-9)
-    return Compared(sum(one.compared for one in found), tuple(strange), tuple(unused))
+    return Compared(sum(one.compared for one in found), strange, tuple(unused))
 
 
 def _require_finite(path: Path) -> None:

@@ -1,7 +1,7 @@
 """What uimon adds to vLLM's workers; named to vLLM by dotted path, so it is imported wherever a worker runs.
 
-Importing it has every weight matrix looked at (`fingerprints`) at the moment in which vLLM rearranges it for its kernels:
-on a CPU, and with experts on any device, nothing of the matrix can be read afterwards.
+Importing it has every weight matrix looked at (`fingerprints`) at the moment in which vLLM rearranges it for its
+kernels: on a CPU, and with experts on any device, nothing of the matrix can be read afterwards.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class WorkerExtension:
         """
         parts = list(_adapter_parts(self.model_runner.get_model()))
         dtype = next((part.dtype for part in parts), None)
-        return Files(parts, shards).compare(lambda: ((n, t.to(dtype) * scalings.get(n, 1)) for n, t in _tensors([file])))
+        return Files(parts, shards).compare(
+            lambda: ((n, t.to(dtype) * scalings.get(n, 1)) for n, t in _tensors([file]))
+        )
 
     def refresh_tied_head(self) -> int:
         """Bring an output head that shares the embedding's weight up to date; the number of heads refreshed.
@@ -137,7 +139,7 @@ def _adapter_parts(model: Any) -> Iterator[Part]:
     for name, module in model.named_modules():
         for half in ("lora_a_stacked", "lora_b_stacked"):
             for at, stacked in enumerate(vars(module).get(half, ())):
-                yield Part.of(f"{name}.{half}.{at}", stacked, padded=True)
+                yield Part.of(f"{name}.{half}.{at}", stacked, padded=True, longer=True)
 
 
 def _tensors(files: Iterable[str]) -> Iterator[tuple[str, Any]]:
