@@ -32,6 +32,8 @@ _OUTBOX = "tests/publish/test_outbox.py"
 _PUBLISHER = "tests/publish/test_publisher.py"
 _WANDB = "tests/publish/test_faults.py"
 _TRUST = "tests/engine/test_trust.py"
+_BYTES = "tests/engine/test_bytes.py"
+_POINTERS = "tests/checkpoints/test_pointers.py"
 _HERE = "tests/faults/test_table.py"
 
 FAULTS = (
@@ -322,5 +324,34 @@ FAULTS = (
         "deleted, or without a field",
         "that evaluation is named (samples_missing) and keeps its figures; the others are scored anew",
         ("tests/service/test_rescoring.py::test_an_evaluation_that_lacks_something_is_named_and_the_others_go_on",),
+    ),
+    Fault(
+        33,
+        "a configuration that names other weights or code",
+        "each key by which vLLM or transformers would load them, in a checkpoint and in a base",
+        "refused by the key (other_weights)",
+        (f"{_POINTERS}::test_what_names_other_weights_is_refused_by_its_key",),
+    ),
+    Fault(
+        34,
+        "names and files that decide nothing",
+        "another model's path, code and settings in the configuration and beside it",
+        "accepted; not a bit of the answers changes",
+        (
+            f"{_POINTERS}::test_what_decides_nothing_is_accepted_and_kept_from_the_engine",
+            f"{_BYTES}::test_names_that_decide_nothing_change_no_bit",
+            f"{_BYTES}::test_a_base_that_names_others_is_merged_and_served_as_it_is",
+        ),
+    ),
+    Fault(
+        35,
+        "the engine serves other weights than the files'",
+        "another model's directory put in place of the view; a flipped bit; a head that a reload passes over",
+        "found by comparing rows; nothing is published",
+        (
+            f"{_BYTES}::test_an_engine_that_loads_another_model_is_found_out",
+            f"{_BYTES}::test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_is_named",
+            "tests/engine/test_swap.py::test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again",
+        ),
     ),
 )
