@@ -35,6 +35,8 @@ reads further files at it | taken out |
 nobody in these versions | left |
 | `fast_tokenizer_files` in tokenizer_config.json | transformers/tokenization_utils_base.py: another tokenizer.json; \
 uimon names the file itself (`tokenizers`) | left |
+| `vocab_file`, `tokenizer_file`, `merges_file` in tokenizer_config.json | transformers/tokenization_utils_base.py \
+`_from_pretrained`: the directory's own file goes before | left |
 | `custom_generate`, assistant models in generation_config.json | transformers' own `generate`, which is never called |\
  left |
 | `hf_quant_config.json` | config.py `get_config`: quantization that config.json does not know of | never seen |

@@ -45,20 +45,21 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The last comparison, with this setup, of what an engine served with the files: the number of `parameters` of
-    which every row lies in the files, the tensors of the files that the engine does not use, and in a clause why
-    nothing could be compared.
+    """The last comparison, with this setup, of what an engine served of a model or of an adapter with the files: the
+    number of `parameters` of which every row lies in the files, the tensors of the files that the engine does not use,
+    and in a clause why nothing could be compared.
     """
 
     setup: Setup
+    adapter: bool
     parameters: int
     unused: tuple[str, ...] = ()
     why_not: str = ""
 
     @classmethod
-    def of(cls, setup: Setup, compared: Compared) -> Served:
+    def of(cls, setup: Setup, compared: Compared, *, adapter: bool) -> Served:
         """The record of a comparison that found nothing strange."""
-        return cls(setup, compared.parameters, compared.unused, compared.why_not)
+        return cls(setup, adapter, compared.parameters, compared.unused, compared.why_not)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,9 @@ class Evidence:
 
     def note(self, served: Served) -> None:
         """Remember what was compared in place of an earlier comparison with the same setup."""
-        others = tuple(known for known in self._content.served if known.setup != served.setup)
         if served not in self._content.served:
+            same = (served.setup, served.adapter)
+            others = tuple(known for known in self._content.served if (known.setup, known.adapter) != same)
             self._write(replace(self._content, served=(*others, served)))
 
     @property

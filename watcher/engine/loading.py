@@ -382,7 +382,8 @@ class Loader:
                 Reason.NON_FINITE, f"{where}: the model answers with NaN or infinity; training has diverged here."
             )
         if not reply.compared.strange:
-            self._evidence.note(Served.of(reply.setup, reply.compared))
+            adapter = isinstance(command, Adapter)
+            self._evidence.note(Served.of(reply.setup, reply.compared, adapter=adapter))
         return reply
 
     @property

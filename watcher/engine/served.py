@@ -106,6 +106,9 @@ class Served:
         self._progress = progress
         self._lora: Any = None
         self._source = Path(str(args["model"]))
+        # Only now: a change in place leaves the first directory here in some workers' configurations.
+        started = str(self._llm.llm_engine.vllm_config.model_config.model)
+        self._elsewhere = () if started == str(self._source) else (f"the model {started}",)
         self._version: str | None = None
         self._set_version(version)
 
@@ -163,9 +166,7 @@ class Served:
             pairs = plain_pairs(file.parent, read_header(file)) or {}
             asked = {"file": str(file), "scalings": {high: by for _, high, by in pairs.values()}, "shards": shards}
             found = self._llm.collective_rpc("compare_adapter", kwargs=asked)
-        other = config.model_config.model if self._lora is None else self._source
-        named = () if str(other) == str(self._source) else (f"the model {other}",)
-        return _together(found, named)
+        return _together(found, self._elsewhere)
 
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""

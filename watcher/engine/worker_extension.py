@@ -1,23 +1,15 @@
 """What uimon adds to vLLM's workers; named to vLLM by dotted path, so it is imported wherever a worker runs.
 
-Importing it has every weight matrix looked at (`fingerprints`) at the moment in which vLLM rearranges it for its
-kernels: on a CPU, and with experts on any device, nothing of the matrix can be read afterwards.
+In a worker, importing it has every weight matrix looked at (`fingerprints`) at the moment in which vLLM rearranges it
+for its kernels: on a CPU, and with experts on any device, nothing of the matrix can be read afterwards.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
-
-from vllm.model_executor.layers.fused_moe.unquantized_fused_moe_method import UnquantizedFusedMoEMethod
-from vllm.model_executor.layers.linear import UnquantizedLinearMethod
-from vllm.model_executor.layers.vocab_parallel_embedding import (
-    ParallelLMHead,
-    UnquantizedEmbeddingMethod,
-    VocabParallelEmbedding,
-)
-from vllm.platforms import current_platform
 
 from watcher.engine.fingerprints import Comparison, Files, Part
 
@@ -40,14 +32,28 @@ def _remember_what_is_packed(method: Any) -> None:
     method.process_weights_after_loading = noting
 
 
+def _remember_all() -> None:
+    """Have everything noted that cannot be read afterwards."""
+    from vllm.model_executor.layers.fused_moe.unquantized_fused_moe_method import UnquantizedFusedMoEMethod
+    from vllm.model_executor.layers.linear import UnquantizedLinearMethod
+    from vllm.model_executor.layers.vocab_parallel_embedding import UnquantizedEmbeddingMethod
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        _remember_what_is_packed(UnquantizedLinearMethod)
+        _remember_what_is_packed(UnquantizedEmbeddingMethod)
+    _remember_what_is_packed(UnquantizedFusedMoEMethod)
+
+
 def _is_padded(layer: Any) -> bool:
+    from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
+
     return isinstance(layer, VocabParallelEmbedding)
 
 
-if current_platform.is_cpu():
-    _remember_what_is_packed(UnquantizedLinearMethod)
-    _remember_what_is_packed(UnquantizedEmbeddingMethod)
-_remember_what_is_packed(UnquantizedFusedMoEMethod)
+# Whoever reads this file for its documentation starts no engine.
+if "vllm.v1.worker.worker_base" in sys.modules:
+    _remember_all()
 
 
 class WorkerExtension:
@@ -79,6 +85,8 @@ class WorkerExtension:
         its own in the checkpoint, so a reload passes over it and the old copy goes on being used: every
         log-probability is then wrong while the reload reports success. On CUDA the packing does nothing.
         """
+        from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
+
         modules = list(self.model_runner.get_model().modules())
         heads = [module for module in modules if isinstance(module, ParallelLMHead)]
         shared = {
@@ -144,6 +152,7 @@ def _adapter_parts(model: Any) -> Iterator[Part]:
 
 def _tensors(files: Iterable[str]) -> Iterator[tuple[str, Any]]:
     from safetensors import safe_open
+    from vllm.platforms import current_platform
 
     device = current_platform.device_type
     for file in files:
