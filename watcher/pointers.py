@@ -64,6 +64,8 @@ _DRAFTERS: Final = re.compile(
     r"P?[Ee]agle3?[A-Z].*|(Medusa|MLPSpeculator|DFlash|ExtractHiddenStates).*"
     r"|.*(Eagle3?|MTP|MTPModel|DraftModel|DSparkModel|GlimmerAssistantModel)"
 )
+# Real ones have five.
+_DEEPEST: Final = 50
 _DRAFTER_TYPES: Final = frozenset({"speculators", "eagle", "medusa", "mlp_speculator"})
 # A repository of the hub, or a path.
 _ELSEWHERE: Final = re.compile(r"[^\s/]*/[^\s]+|.*\\.*")
@@ -122,7 +124,8 @@ _BY_KEY: Final = {pointer.key: pointer for pointer in POINTERS}
 
 def pointer_in(config: Mapping[str, Any]) -> str | None:
     """What in a config.json makes the engine load anything but the directory's own weights, in a sentence's predicate
-    ("speculators_config has vLLM serve …; …"); None where nothing does.
+    ("speculators_config has vLLM serve …; …"); None where nothing does. Raises ValueError where it is nested too deeply
+    for the libraries to read.
 
     >>> pointer_in({"model_type": "llama", "_name_or_path": "acme/tiny", "auto_map": {"AutoModel": "m.M"}}) is None
     True
@@ -157,15 +160,19 @@ def _without(value: Any) -> Any:
 
 def _entries(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """Every key with the path to it and its value, the outer ones first."""
-    waiting: list[tuple[str, Any]] = [("", config)]
-    while waiting:
-        front, held = waiting.pop(0)
-        if isinstance(held, Mapping):
-            for key, value in held.items():
-                yield f"{front}{key}", key, value
-                waiting.append((f"{front}{key}.", value))
-        elif isinstance(held, list):
-            waiting += [(front, part) for part in held if isinstance(part, Mapping | list)]
+    level: list[tuple[str, Any]] = [("", config)]
+    for _ in range(_DEEPEST):
+        inner: list[tuple[str, Any]] = []
+        for front, held in level:
+            if isinstance(held, Mapping):
+                for key, value in held.items():
+                    yield f"{front}{key}", key, value
+                    inner.append((f"{front}{key}.", value))
+            elif isinstance(held, list):
+                inner += [(front, part) for part in held if isinstance(part, Mapping | list)]
+        level = inner
+    if level:
+        raise ValueError(f"nested more than {_DEEPEST} levels deep")
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,11 +104,28 @@ def test_every_key_that_is_refused_is_tried_and_in_the_table() -> None:
     assert not [key for key in (*tried, *TAKEN_OUT) if key not in pointers.__doc__]
 
 
-def test_nesting_without_end_ends() -> None:
-    deep: dict[str, Any] = {"text_model_id": "acme/other"}
-    for _ in range(400):
-        deep = {"a": deep}
-    assert "text_model_id" in (pointer_in(deep) or "")
+@pytest.mark.parametrize("depth", [60, 900, 100_000])
+def test_a_configuration_nested_without_end_is_none(tmp_path: Path, depth: int) -> None:
+    path = configured(tmp_path / "checkpoint-5", {})
+    (path / "config.json").write_text('{"a": ' * depth + "1" + "}" * depth)
+    found = inspect(path)
+    assert (found.condition, found.reason) == (Condition.PARTIAL, Reason.CONFIG_MISSING)
+    assert "nested" in found.detail
+    with pytest.raises(UimonError) as caught:
+        read_inventory(path)
+    assert caught.value.reason is Reason.CONFIG_MISSING
+
+
+def test_drafters_are_those_of_vllms_own_list() -> None:
+    spec = importlib.util.find_spec("vllm")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    source = Path(spec.submodule_search_locations[0], "model_executor", "models", "registry.py").read_text()
+    listed = source.partition("_SPECULATIVE_DECODING_MODELS = {")[2].partition("\n}")[0]
+    drafters = set(re.findall(r'^    "(\w+)":', listed, re.MULTILINE))
+    others = set(re.findall(r'^    "(\w+)":', source, re.MULTILINE)) - drafters
+    assert len(drafters) > 50
+    assert {name for name in drafters | others if pointer_in({"architectures": [name]})} == drafters
 
 
 CONFIGS = """

@@ -210,12 +210,13 @@ def _check_config(found: Checkpoint, listing: Listing) -> str | None:
         raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out)
     try:
         config = _read_object(found.path / listing.files[name].source)
+        said = None if adapter else pointer_in(config)
     except ValueError as error:
         detail = f"{name} in {found.name} is not whole ({error})."
         raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out) from None
     if adapter:
         return BaseName.of_adapter(config)
-    if said := pointer_in(config):
+    if said:
         raise Finding(Condition.UNSUPPORTED, Reason.OTHER_WEIGHTS, f"{name} in {found.name}: {said}.")
     return None
 
