@@ -225,3 +225,12 @@ def test_the_evidence_knows_the_revision_and_says_it_where_it_changes(cache: Pat
     assert "acme/tiny at commit aaaaaaaaaaaa" in caught.value.sentence
     assert "(acme/tiny at commit bbbbbbbbbbbb)" in caught.value.sentence
     assert snapshot_of(tmp_path) == str(tmp_path)
+
+
+def test_the_first_digits_of_a_commit_name_its_snapshot_and_no_other(cache: Path) -> None:
+    assert taken(None, f"acme/tiny@{STABLE[:7]}")[0] == STABLE
+    assert taken("acme/tiny@" + STABLE[:12])[0] == STABLE
+    assert "only another revision" in refused(None, "acme/tiny@" + STABLE[:6])
+    assert "only another revision" in refused(None, "acme/tiny@ccccccc")
+    model(cache / "snapshots" / (STABLE[:20] + "c" * 20))
+    assert f"could be any of {STABLE}" in refused(None, f"acme/tiny@{STABLE[:7]}")

@@ -3,7 +3,7 @@
 | what is named                         | what is taken                                                             |
 | ------------------------------------- | ------------------------------------------------------------------------- |
 | `--base DIR`                          | that directory as it is; with a revision, only the cache's snapshot of it |
-| `--base NAME@REVISION`                | that revision, out of the local Hugging Face cache                        |
+| `--base NAME@REVISION`                | that revision, out of the local Hugging Face cache; 7 digits of a commit do |
 | `--base NAME`, as the adapter has it  | the adapter's own revision of it                                          |
 | `--base NAME`, another one            | its revision `main`                                                       |
 | by the adapter: a directory           | that directory; transformers, too, knows no revision of one             |
@@ -32,6 +32,7 @@ _SNAPSHOT = re.compile(
     r".*[/\\]models--(?P<owner>[\w.-]+)--(?P<name>[\w.-]+)[/\\]snapshots[/\\](?P<commit>[0-9a-f]{40})[/\\]?"
 )
 _SHORTEST_COMMIT = 7
+_SHORT_COMMIT = re.compile(rf"[0-9a-f]{{{_SHORTEST_COMMIT},39}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def _is_snapshot(place: Path, revision: str) -> bool:
 
 
 def _in_cache(wanted: BaseName) -> Path | None:
-    """The snapshot of a revision in the local cache."""
+    """The snapshot of a revision in the local cache: of a branch, a tag or a commit, of which the first digits do."""
     if not wanted.is_hub_name:
         return None
     try:
@@ -251,4 +252,19 @@ def _in_cache(wanted: BaseName) -> Path | None:
     try:
         return Path(snapshot_download(wanted.name, revision=wanted.revision or None, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
+        return _of_short_commit(wanted)
+
+
+def _of_short_commit(wanted: BaseName) -> Path | None:
+    """The only snapshot whose commit begins with the revision, which the library knows by its whole number alone."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    if not _SHORT_COMMIT.fullmatch(wanted.revision):
         return None
+    place = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=wanted.name, repo_type="model") / "snapshots"
+    found = sorted(place.glob(f"{wanted.revision}*"))
+    if len(found) > 1:
+        what = f"The base model {wanted} could be any of {', '.join(one.name for one in found)}; "
+        raise UimonError(Reason.BASE_MODEL_MISSING, f"{what}name the whole commit with --base {wanted.name}@COMMIT.")
+    return found[0] if found else None

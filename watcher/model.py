@@ -38,6 +38,7 @@ class Reason(StrEnum):
     TORCH_DCP = "torch_dcp"
     PICKLE_WEIGHTS = "pickle_weights"
     UNREADABLE = "unreadable"
+    OTHER_WEIGHTS = "other_weights"
     UNKNOWN_ARCHITECTURE = "unknown_architecture"
     TOKENIZER_MISSING = "tokenizer_missing"
     CHAT_TEMPLATE_MISSING = "chat_template_missing"

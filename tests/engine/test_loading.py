@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.engine.weights import tiny_checkpoint, write, zeros
-from watcher.engine.evidence import Evidence, Parity
+from watcher.engine.evidence import Evidence, Parity, Served
 from watcher.engine.guard import read_inventory
 from watcher.engine.loading import Loader, Way
-from watcher.engine.protocol import Cold, LoadDone, Reply, Request, Warm
+from watcher.engine.protocol import Cold, Compared, LoadDone, Reply, Request, Warm
 from watcher.engine.types import EngineSettings, Setup, SwapPolicy
 from watcher.model import Reason, UimonError
 
@@ -34,6 +34,7 @@ class ScriptedHosting:
     ran_out_of_memory: bool = False
     checked: bool = True
     otherwise: str = ""
+    compared: list[Compared] = field(default_factory=list)
 
     @property
     def alive(self) -> bool:
@@ -54,7 +55,8 @@ class ScriptedHosting:
             self.started += 1
             self.pid = self.started
         self.asked.append(type(request))
-        return LoadDone(self.answers.pop(0), SETUP, self.checked, self.otherwise)
+        compared = self.compared.pop(0) if self.compared else Compared()
+        return LoadDone(self.answers.pop(0), SETUP, self.checked, self.otherwise, compared)
 
 
 def loader(place: Path, answers: Sequence[Answer], swap: SwapPolicy = "auto") -> tuple[Loader, ScriptedHosting]:
@@ -94,6 +96,55 @@ def test_a_nan_that_a_swap_made_is_not_the_checkpoints(tmp_path: Path, model: Pa
     way = load.load_full(model, "b")
     assert (way.swap, way.alarming) == ("cold", True)
     assert hosting.started == 2
+
+
+STRANGE = Compared(9, ("lm_head.weight", "model.norm.weight"))
+
+
+def test_weights_that_lie_in_no_file_are_not_served(tmp_path: Path, model: Path) -> None:
+    load, hosting = loader(tmp_path, [(1.0,), (1.0,)])
+    hosting.compared = [STRANGE]
+    with pytest.raises(UimonError, match=r"as lm_head\.weight and 1 more is not what the files hold") as caught:
+        load.load_full(model, "a")
+    assert (caught.value.reason, hosting.alive) == (Reason.OTHER_WEIGHTS, False)
+    assert str(model) in caught.value.sentence
+    assert Evidence(tmp_path / "state" / "evidence.json").served == ()
+    assert load.load_full(model, "a").swap == "cold"
+
+
+def test_weights_that_a_swap_left_behind_end_swapping(tmp_path: Path, model: Path) -> None:
+    Evidence(tmp_path / "state" / "evidence.json").keep(PROVED)
+    load, hosting = loader(tmp_path, [(1.0,), (2.0,), (3.0,), (4.0,)])
+    hosting.compared = [Compared(9), STRANGE, Compared(9)]
+    load.load_full(model, "a")
+    way = load.load_full(model, "b")
+    assert (way.swap, way.alarming) == ("cold", True)
+    assert way.note.startswith("The change in place left lm_head.weight as it was. From now on each checkpoint")
+    assert load.load_full(model, "c").swap == "cold"
+    assert hosting.asked == [Cold, Warm, Cold, Cold]
+
+
+@pytest.mark.parametrize(
+    ("compared", "note"),
+    [
+        (Compared(9, unused=("rotary_emb.inv_freq", "visual.merger.weight", "mtp.fc.weight")), ""),
+        (Compared(9, unused=("model.layers.0.own.weight",)), "vLLM does not use 1 tensors of the files (model.layers"),
+        (
+            Compared(why_not="the weights are quantized (fp8)"),
+            "could not be compared with the files: the weights are q",
+        ),
+    ],
+)
+def test_what_was_compared_is_kept_and_what_was_not_is_said(
+    tmp_path: Path, model: Path, compared: Compared, note: str
+) -> None:
+    load, hosting = loader(tmp_path, [(1.0,)])
+    hosting.compared = [compared]
+    said = load.load_full(model, "a").note
+    assert note in said
+    assert bool(note) == bool(said)
+    known = Evidence(tmp_path / "state" / "evidence.json").served
+    assert known == (Served(SETUP, False, compared.parameters, compared.unused, compared.why_not),)
 
 
 def test_a_nan_in_a_fresh_engine_is_the_checkpoints(tmp_path: Path, model: Path) -> None:

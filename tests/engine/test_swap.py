@@ -56,30 +56,43 @@ def test_swapped_in_tied_checkpoints_answer_exactly_as_fresh_engines(
 
 
 EXTENSION = """
-class WorkerExtension:
+from watcher.engine.fingerprints import Comparison
+from watcher.engine.worker_extension import WorkerExtension as Own
+
+class WorkerExtension(Own):
     def refresh_tied_head(self):
         return 0
-
-    def ignored_biases(self):
-        return 0
+"""
+BLIND = """
+    def compare_with_files(self, files, shards):
+        return Comparison(0, (), {})
 """
 
 
+@pytest.mark.parametrize(
+    ("extension", "found"),
+    [
+        (EXTENSION, "The change in place left lm_head.weight as it was. "),
+        (EXTENSION + BLIND, "The first change in place differs from a fresh engine by "),
+    ],
+    ids=["by its bytes", "by its answers"],
+)
 def test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again(
-    settings: EngineSettings, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: EngineSettings, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str, found: str
 ) -> None:
     # Without the refresh vLLM's CPU build keeps the old output head of a tied model and reports success.
-    (tmp_path / "forgetful.py").write_text(EXTENSION)
+    (tmp_path / "forgetful.py").write_text(extension)
+    places = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
 
     def forgetful(*asked: Any) -> dict[str, object]:
         return {**vllm_arguments(*asked), "worker_extension_cls": "forgetful.WorkerExtension"}
 
     monkeypatch.setattr("watcher.engine.loading.vllm_arguments", forgetful)
-    with Engine(replace(settings, state_dir=tmp_path, device_env={"PYTHONPATH": str(tmp_path)})) as engine:
+    with Engine(replace(settings, state_dir=tmp_path, device_env={"PYTHONPATH": places})) as engine:
         engine.load(tiny / "tied-a", "a")
         second = engine.load(tiny / "tied-b", "b")
         assert (second.swap, second.alarming) == ("cold", True)
-        assert second.note.startswith("The first change in place differs from a fresh engine by ")
+        assert second.note.startswith(found)
         live = engine._loader.live
         assert live is not None
         known = Evidence(tmp_path / "evidence.json").parity(live.setup)

@@ -12,8 +12,8 @@ import pytest
 from tests.engine.weights import Tensors, altered, read, split, tiny_checkpoint, write, zeros
 from watcher.engine.adapters import check_adapter
 from watcher.engine.fitting import Fitted, fit_adapter
-from watcher.engine.guard import read_inventory
-from watcher.engine.views import configuration_of, lay_out, named_as, reading_of
+from watcher.engine.guard import read_config, read_inventory
+from watcher.engine.views import Reading, configuration_of, lay_out, named_as, reading_of
 from watcher.model import Reason, UimonError
 
 WEIGHTS = "model.safetensors"
@@ -62,9 +62,30 @@ def adapter(path: Path, change: Callable[[str], str] = str, **config: Any) -> Pa
     return path
 
 
-def test_a_directory_that_is_right_is_read_itself(tmp_path: Path) -> None:
-    assert not reading_of(tiny_checkpoint(tmp_path / "a")).view
-    assert not reading_of(split(tiny_checkpoint(tmp_path / "b"))).view
+SIDECARS = (
+    *("pytorch_model.bin", "model.pt", "model.gguf", "params.json", "adapter_config.json", "adapter_model.bin"),
+    *("hf_quant_config.json", "quantize_config.json", "modules.json", "1_Pooling/config.json", "config.4.0.0.json"),
+    *("joint_head_config.json", "sentence_bert_config.json", "custom_generate/generate.py", "modeling_own.py"),
+    *("original/params.json", "new_embeddings.safetensors.txt"),
+)
+"""Files by which libraries find other weights, other settings or code."""
+
+
+def is_as_it_is(reading: Reading) -> bool:
+    """Whether names and configuration are the directory's own."""
+    plain = dict(reading.inventory.config) == dict(reading.config)
+    return plain and all(old == new for old, new in reading.names.items()) and not reading.left_out
+
+
+@pytest.mark.parametrize("shards", [False, True])
+def test_what_is_right_in_a_directory_is_linked(tmp_path: Path, shards: bool) -> None:
+    path = tiny_checkpoint(tmp_path / "a")
+    if shards:
+        split(path)
+    assert is_as_it_is(reading_of(path))
+    view = view_of(path, tmp_path / "view")
+    assert all(file.is_symlink() for file in view.glob("*.safetensors"))
+    assert (values(view), read_config(view)) == (values(path), read_config(path))
 
 
 def layerwise(name: str) -> str:
@@ -105,23 +126,19 @@ def test_a_tied_matrix_under_the_heads_name_is_the_embedding(tmp_path: Path) -> 
     assert values(view)["model.embed_tokens.weight"] == values(path)["lm_head.weight"]
     assert "lm_head.weight" not in values(view)
     (path / "config.json").write_text(json.dumps({"model_type": "llama", "tie_word_embeddings": False}))
-    assert not reading_of(path).view
+    assert is_as_it_is(reading_of(path))
 
 
-@pytest.mark.parametrize(("told", "apart", "said"), [(True, True, False), (True, False, None), (False, True, None)])
-def test_a_head_with_values_of_its_own_is_no_tied_one(
-    tmp_path: Path, told: bool, apart: bool, said: bool | None
-) -> None:
+@pytest.mark.parametrize(("told", "apart", "said"), [(True, True, False), (True, False, True), (False, True, False)])
+def test_a_head_with_values_of_its_own_is_no_tied_one(tmp_path: Path, told: bool, apart: bool, said: bool) -> None:
     def change(tensors: Tensors) -> None:
         dtype, shape, data = tensors["model.embed_tokens.weight"]
         tensors["lm_head.weight"] = (dtype, shape, data[:-1] + b"\x01" if apart else data)
 
     path = altered(tiny_checkpoint(tmp_path / "a", tie_word_embeddings=told), tmp_path / "b", change)
     reading = reading_of(path)
-    assert reading.view == (said is not None)
-    assert (reading.config or {}).get("tie_word_embeddings") is said
-    if reading.view:
-        assert values(lay_out(reading, tmp_path / "view")) == values(path)
+    assert reading.config["tie_word_embeddings"] is said
+    assert values(lay_out(reading, tmp_path / "view")) == values(path)
 
 
 def test_names_that_differ_by_a_wrappers_word_alone_are_refused(tmp_path: Path) -> None:
@@ -137,14 +154,16 @@ def test_names_that_differ_by_a_wrappers_word_alone_are_refused(tmp_path: Path) 
 
 def test_a_models_own_module_of_that_name_stays(tmp_path: Path) -> None:
     path = renamed(tmp_path / "a", lambda name: name.replace("self_attn", "module"))
-    assert not reading_of(path).view
+    assert is_as_it_is(reading_of(path))
 
 
 def test_only_the_files_of_the_model_are_in_the_view(tmp_path: Path) -> None:
     path = split(tiny_checkpoint(tmp_path / "a"))
     write(path / "consolidated.safetensors", {"tok_embeddings.weight": zeros(32, 8)})
     (path / "tokenizer.json").write_text("{}")
-    (path / "pytorch_model.bin").write_bytes(b"x")
+    for name in SIDECARS:
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text("{}")
     view = view_of(path, tmp_path / "view")
     shards = {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"}
     assert {file.name for file in view.iterdir()} == {
@@ -190,7 +209,7 @@ def test_a_text_model_that_was_saved_under_its_wrappers_names_gets_its_own(tmp_p
     path = renamed(tmp_path / "a", lambda name: name.replace("model.", "model.language_model.", 1))
     assert values(view_of(path, tmp_path / "view")) == values(plain)
     (path / "config.json").write_text(json.dumps({"model_type": "qwen3_5_text"}))
-    assert not reading_of(path).view
+    assert is_as_it_is(reading_of(path))
 
 
 @pytest.mark.parametrize(
@@ -204,13 +223,13 @@ def test_a_wrapper_whose_text_model_is_not_known_to_be_equal_is_read_as_it_is(
     tmp_path: Path, config: dict[str, Any]
 ) -> None:
     path = wrapped(tmp_path / "a", lambda name: f"language_model.{name}", **config)
-    assert not reading_of(path, text=True).view
+    assert is_as_it_is(reading_of(path, text=True))
 
 
 def test_a_tensor_that_may_be_the_texts_or_not_leaves_the_wrapper_as_it_is(tmp_path: Path) -> None:
     path = wrapped(tmp_path / "a", lambda name: f"language_model.{name}")
     write(path / WEIGHTS, {**read(path / WEIGHTS), "model.ghost.weight": zeros(2)})
-    assert not reading_of(path, text=True).view
+    assert is_as_it_is(reading_of(path, text=True))
 
 
 def test_sentences_name_the_users_directory(tmp_path: Path) -> None:

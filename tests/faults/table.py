@@ -39,6 +39,8 @@ _TWO = "tests/publish/test_two_uimons.py"
 _CLOSING = "tests/publish/test_closing.py"
 _SOAK = "tests/publish/test_soak.py"
 _HERE = "tests/faults/test_table.py"
+_BYTES = "tests/engine/test_bytes.py"
+_POINTERS = "tests/checkpoints/test_pointers.py"
 
 FAULTS = (
     Fault(
@@ -470,6 +472,35 @@ FAULTS = (
         (
             "tests/test_export.py::test_the_newest_samples_are_kept_and_every_figure_and_row",
             "tests/test_export.py::test_what_was_not_kept_cannot_be_scored_anew_and_that_is_said",
+        ),
+    ),
+    Fault(
+        49,
+        "a configuration that names other weights or code",
+        "each key by which vLLM or transformers would load them, in a checkpoint and in a base",
+        "refused by the key (other_weights)",
+        (f"{_POINTERS}::test_what_names_other_weights_is_refused_by_its_key",),
+    ),
+    Fault(
+        50,
+        "names and files that decide nothing",
+        "another model's path, code and settings in the configuration and beside it",
+        "accepted; not a bit of the answers changes",
+        (
+            f"{_POINTERS}::test_what_decides_nothing_is_accepted_and_kept_from_the_engine",
+            f"{_BYTES}::test_names_that_decide_nothing_change_no_bit",
+            f"{_BYTES}::test_a_base_that_names_others_is_merged_and_served_as_it_is",
+        ),
+    ),
+    Fault(
+        51,
+        "the engine serves other weights than the files'",
+        "another model's directory put in place of the view; a flipped bit; a head that a reload passes over",
+        "found by comparing rows; nothing is published",
+        (
+            f"{_BYTES}::test_an_engine_that_loads_another_model_is_found_out",
+            f"{_BYTES}::test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_is_named",
+            "tests/engine/test_swap.py::test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again",
         ),
     ),
 )

@@ -62,6 +62,23 @@ def test_the_way_out_of_too_little_memory_is_that_of_the_memory(
     assert worse not in sentence
 
 
+@pytest.mark.parametrize(
+    ("name", "way_out"), [("lm_head", "train with `tie_word_embeddings` true."), ("model.extra", "has another class")]
+)
+def test_a_tensor_that_vllms_class_has_no_place_for_is_named_without_its_list_of_all_others(
+    name: str, way_out: str
+) -> None:
+    listed = "The available parameters belonging to  (Gemma2ForCausalLM) are: {'model.norm.weight'}"
+    error = ValueError(f"There is no module or parameter named '{name}' in Gemma2ForCausalLM. {listed}")
+    assert reason_of(error, Reason.ENGINE_START) is Reason.WEIGHTS_REFUSED
+    sentence = sentence_of(error, Reason.WEIGHTS_REFUSED, "Starting vLLM failed")
+    assert sentence.startswith(
+        f"Starting vLLM failed: the checkpoint holds {name}, for which vLLM's Gemma2ForCausalLM "
+    )
+    assert way_out in sentence
+    assert "model.norm.weight" not in sentence
+
+
 def test_the_context_that_fits_is_taken_from_vllms_words() -> None:
     outer = RuntimeError("Engine core initialization failed")
     outer.__cause__ = ValueError(TOO_LONG)

@@ -26,7 +26,7 @@ def scores(model: torch.nn.Module) -> torch.Tensor:
 def apart(place: Path, name: str) -> float | None:
     CASES[name](place / name)
     reading = reading_of(place / name / "model", text=True)
-    if reading.config is None:
+    if not reading.left_out:
         return None
     view = lay_out(reading, place / name / "view")
     whole = AutoModelForImageTextToText.from_pretrained(place / name / "model", dtype=torch.float32)

@@ -39,6 +39,7 @@ from watcher.checkpoints.proof import INTERRUPTED, Finding, NeedsAnySign, NeedsN
 from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
 from watcher.checkpoints.trainer_state import parse_trainer_state
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
+from watcher.pointers import pointer_in
 
 JSON_LIMIT = 64 * 2**20
 """Longest configuration or index that is read, in bytes; the largest known index is under 10 MB."""
@@ -209,10 +210,15 @@ def _check_config(found: Checkpoint, listing: Listing) -> str | None:
         raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out)
     try:
         config = _read_object(found.path / listing.files[name].source)
+        said = None if adapter else pointer_in(config)
     except ValueError as error:
         detail = f"{name} in {found.name} is not whole ({error})."
         raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out) from None
-    return BaseName.of_adapter(config) if adapter else None
+    if adapter:
+        return BaseName.of_adapter(config)
+    if said:
+        raise Finding(Condition.UNSUPPORTED, Reason.OTHER_WEIGHTS, f"{name} in {found.name}: {said}.")
+    return None
 
 
 def _check_weights(found: Checkpoint, listing: Listing, *, settled: bool) -> tuple[FileStamp, ...]:

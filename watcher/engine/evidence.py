@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from watcher.base_models import snapshot_of
+from watcher.engine.protocol import Compared
 from watcher.engine.types import Setup
 from watcher.model import Reason, UimonError
 
@@ -43,6 +44,25 @@ class Parity:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """The last comparison, with this setup, of what an engine served of a model or of an adapter with the files: the
+    number of `parameters` of which every row lies in the files, the tensors of the files that the engine does not use,
+    and in a clause why nothing could be compared.
+    """
+
+    setup: Setup
+    adapter: bool
+    parameters: int
+    unused: tuple[str, ...] = ()
+    why_not: str = ""
+
+    @classmethod
+    def of(cls, setup: Setup, compared: Compared, *, adapter: bool) -> Served:
+        """The record of a comparison that found nothing strange."""
+        return cls(setup, adapter, compared.parameters, compared.unused, compared.why_not)
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """The base of a run's adapters: `digest` is over all bytes of its weight files (SHA-256, hex), `stamp` over their
     paths, sizes, times and inodes, which spare the reading where they are as they were. `origin` names it to people:
@@ -59,6 +79,7 @@ class _Content:
     parity: tuple[Parity, ...] = ()
     adapters: AdapterWay | None = None
     base: Base | None = None
+    served: tuple[Served, ...] = ()
 
 
 _CONTENT = TypeAdapter(_Content)
@@ -80,6 +101,18 @@ class Evidence:
         """Remember a comparison in place of an earlier one with the same setup."""
         others = tuple(p for p in self._content.parity if p.setup != parity.setup)
         self._write(replace(self._content, parity=(*others, parity)))
+
+    def note(self, served: Served) -> None:
+        """Remember what was compared in place of an earlier comparison with the same setup."""
+        if served not in self._content.served:
+            same = (served.setup, served.adapter)
+            others = tuple(known for known in self._content.served if (known.setup, known.adapter) != same)
+            self._write(replace(self._content, served=(*others, served)))
+
+    @property
+    def served(self) -> tuple[Served, ...]:
+        """What was compared, by setup."""
+        return self._content.served
 
     @property
     def adapters(self) -> AdapterWay | None:

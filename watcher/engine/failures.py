@@ -59,6 +59,8 @@ _NEXT = {
     Reason.GPU_MISSING: "Check `nvidia-smi` and CUDA_VISIBLE_DEVICES.",
 }
 _LONGEST = 400
+# vLLM goes on with a list of all the parameters that the class has.
+_NO_PLACE = re.compile(r"There is no module or parameter named '(?P<name>[^']+)' in (?P<kind>\w+)")
 _FITS = re.compile(r"estimated maximum model length is (\d+)")
 # Without these there is no engine at all, whatever the model.
 _ENGINES_OWN = frozenset({"vllm", "torch", "transformers", "tokenizers", "safetensors", "peft"})
@@ -97,11 +99,23 @@ def reason_of(error: BaseException, otherwise: Reason) -> Reason:
 
 def sentence_of(error: BaseException, reason: Reason, doing: str) -> str:
     """One line: what the host was doing, what was said, and the next step where one is known."""
+    if found := next(filter(None, (_NO_PLACE.search(str(cause)) for cause in _causes(error))), None):
+        return f"{doing}: {_without_place(found['name'], found['kind'])}"
     said = f"{type(error).__name__}: {cut(' '.join(str(error).split())) or 'no message'}"
     if reason is Reason.MODULE_MISSING:
         return needs(_module_behind(error) or "", doing, said)
     ways = (sign.way_out for cause in _causes(error) if (sign := _sign_in(f"{type(cause).__name__} {cause}".lower())))
     return f"{doing}: {said} {next(ways, None) or _NEXT.get(reason, '')}".strip()
+
+
+def _without_place(name: str, kind: str) -> str:
+    """The sentence's end for a tensor that vLLM's class of the model does not have."""
+    said = (
+        f"the checkpoint holds {name}, for which vLLM's {kind} has no place, so it cannot be served as it was trained. "
+    )
+    if name.split(".")[-1] == "lm_head":
+        return f"{said}This class takes the embedding for its output head: train with `tie_word_embeddings` true."
+    return f"{said}Save the model as the class has it, or evaluate it where vLLM has another class for it."
 
 
 def _module_behind(error: BaseException) -> str | None:

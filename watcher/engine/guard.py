@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from watcher.model import Reason, UimonError
+from watcher.pointers import pointer_in
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -129,7 +130,11 @@ def weight_files(path: Path) -> list[Path]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """`config.json` in `path`. Raises `UimonError` (`config_missing`) where there is none that can be read."""
+    """`config.json` in `path`.
+
+    Raises `UimonError`: `config_missing` where there is none that can be read; `other_weights` where it makes an engine
+    load anything but the weights beside it.
+    """
     file = path / "config.json"
     if not file.exists() and (path / "adapter_config.json").exists():
         # A second training over the first one's adapter: what it was trained over lies in no directory.
@@ -137,10 +142,13 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
     try:
         config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        pointer = pointer_in(config) if isinstance(config, dict) else None
+    except (OSError, ValueError, RecursionError) as error:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
+    if pointer:
+        raise UimonError(Reason.OTHER_WEIGHTS, f"{file}: {pointer}.")
     return config
 
 

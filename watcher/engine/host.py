@@ -139,7 +139,7 @@ class Host:
         self._loaded(self._engine, checked=checked)
 
     def _loaded(self, engine: Served, *, checked: bool = True) -> None:
-        self._outbox.put(LoadDone(engine.probe(), engine.setup, checked, engine.otherwise))
+        self._outbox.put(LoadDone(engine.probe(), engine.setup, checked, engine.otherwise, engine.compared))
 
     @property
     def _running(self) -> Served:

@@ -17,20 +17,21 @@ engine knows.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
-from watcher.engine.evidence import AdapterWay, Evidence, Parity
+from watcher.engine.evidence import AdapterWay, Evidence, Parity, Served
 from watcher.engine.guard import Fit, Inventory, cold_only, compare, is_mixture, read_inventory
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
 from watcher.engine.merge import Merge
 from watcher.engine.process import vllm_variables
-from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, LoadDone, Warm
+from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, Compared, LoadDone, Warm
 from watcher.engine.reader import Reader
 from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import EngineSettings, Setup, Swap
@@ -45,6 +46,10 @@ _PARITY_NATS = {"float32": 1e-4}
 _PARITY_NATS_16_BIT = 0.04
 _FRESH_EACH = "From now on each checkpoint gets a fresh engine; delete engine/evidence.json to have it tried again."
 
+# What is computed anew, is a mask, or is no part of answers to text: towers, and heads for further tokens.
+_IDLE = re.compile(
+    r"inv_freq|masked_bias|\.attn\.bias$|\.attention\.bias$|vis|audio|image|video|multi_?modal|projector|merger|mtp"
+)
 _UNCHECKED = "Only vLLM's own check looked for missing tensors: transformers cannot compare this kind of checkpoint."
 
 
@@ -55,6 +60,7 @@ class Live:
 
     `probe` belongs to the weights named by `digest`, `base_probe` to `origin` itself. `rank` is 0 without adapters.
     `sequences` is the engine's max_num_seqs. `checked`: that no tensor of `origin` is missing, by transformers.
+    `compared`: what the engine was found to serve of `origin`.
     """
 
     host: int
@@ -67,6 +73,7 @@ class Live:
     context: int | None
     sequences: int
     checked: bool = True
+    compared: Compared = field(default_factory=Compared)
     adapters: int = 0
 
 
@@ -127,10 +134,11 @@ class Loader:
             return self._noted(self._load_view(view, digest, *tokenizers, path))
 
     def _noted(self, way: Way) -> Way:
-        """The way, with a word about a fresh engine whose weights transformers could not compare."""
-        if way.swap != "cold" or self._now.checked:
+        """The way, with a word about a fresh engine whose weights could not be compared, or are not all in use."""
+        if way.swap != "cold":
             return way
-        return replace(way, note=f"{way.note} {_UNCHECKED}".strip())
+        words = [way.note, "" if self._now.checked else _UNCHECKED, _beside_the_files(self._now.compared)]
+        return replace(way, note=" ".join(filter(None, words)))
 
     def _load_view(self, path: Path, digest: str, *tokenizers: Path) -> Way:
         candidate = read_inventory(path)
@@ -140,20 +148,25 @@ class Loader:
             return way
         before = self._now
         try:
-            warm = self._probe(Warm(path, digest), self._settings.deadlines.warm, candidate.bytes).probe
+            done = self._probe(Warm(path, digest), self._settings.deadlines.warm, candidate.bytes)
         except UimonError as error:
             if error.reason is Reason.INTERRUPTED:
                 raise
             # A NaN, too, may be the change's and not the checkpoint's; the fresh engine tells.
             self._cold(candidate, digest, tokenizers=tokenizers)
             return Way("cold", f"The change in place failed ({error.sentence})", alarming=True)
+        warm, stale = done.probe, done.compared.strange
         assert warm is not None
         proved = self._evidence.parity(before.setup) is not None
         # Equal bytes have to give equal answers, and other bytes others.
-        if (digest == before.digest) == (warm == before.probe) and (proved or digest == before.digest):
+        unsurprising = (digest == before.digest) == (warm == before.probe)
+        if not stale and unsurprising and (proved or digest == before.digest):
             self._live = replace(before, digest=digest, probe=warm)
             return Way("warm")
         self._cold(candidate, digest, tokenizers=tokenizers)
+        if stale:
+            self._keep_parity(before, warm, equal=False)
+            return Way("cold", f"The change in place left {stale[0]} as it was. " + _FRESH_EACH, alarming=True)
         if warm == before.probe:
             # Either the trainer changed nothing that shows, or the old weights were still served. Both end here.
             return Way("cold", "The probe did not change with the weights; a fresh engine settled it.")
@@ -219,7 +232,9 @@ class Loader:
         assert self._hosting.pid is not None
         setup = replace(done.setup, environment=vllm_variables())
         self._live = Live(
-            self._hosting.pid, origin, setup, digest, done.probe, done.probe, rank, context, sequences, done.checked
+            *(self._hosting.pid, origin, setup, digest, done.probe, done.probe, rank, context, sequences),
+            checked=done.checked,
+            compared=done.compared,
         )
 
     # Adapters
@@ -357,12 +372,18 @@ class Loader:
         if reply.otherwise:
             self._hosting.close()
             raise UimonError(Reason.WEIGHTS_REFUSED, f"{where}: {reply.otherwise}, so it is not evaluated here.")
+        if reply.compared.strange and not isinstance(command, Warm):
+            self._hosting.close()
+            raise UimonError(Reason.OTHER_WEIGHTS, _foreign(where, reply.compared.strange))
         if reply.probe is None:
             # A NaN stays in the cache's memory and would come back under the next, healthy weights.
             self._hosting.close()
             raise UimonError(
                 Reason.NON_FINITE, f"{where}: the model answers with NaN or infinity; training has diverged here."
             )
+        if not reply.compared.strange:
+            adapter = isinstance(command, Adapter)
+            self._evidence.note(Served.of(reply.setup, reply.compared, adapter=adapter))
         return reply
 
     @property
@@ -393,6 +414,25 @@ def parity_tolerance(setup: Setup, moved: float) -> float:
     if setup.platform == "cpu":
         return 0.0
     return min(_PARITY_NATS.get(setup.dtype, _PARITY_NATS_16_BIT), _PARITY_SHARE * moved)
+
+
+def _beside_the_files(compared: Compared) -> str:
+    """A sentence where what is served was not compared with the files, or does not use all that they hold."""
+    if compared.why_not:
+        return f"What is served could not be compared with the files: {compared.why_not}."
+    trained = [name for name in compared.unused if not _IDLE.search(name)]
+    if not trained:
+        return ""
+    return f"vLLM does not use {len(trained)} tensors of the files ({trained[0]}, …)."
+
+
+def _foreign(where: object, strange: Sequence[str]) -> str:
+    """The sentence for weights that are served and lie in no file."""
+    more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+    return (
+        f"{where}: what vLLM serves as {strange[0]}{more} is not what the files hold, so no number would be theirs; "
+        "nothing is evaluated until another version of vLLM, or another way of saving, agrees with the files."
+    )
 
 
 def _distance(one: Probe, other: Probe) -> float:

@@ -35,6 +35,9 @@ _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
+    # Either would have another directory served than the one that is named.
+    "VLLM_MODEL_REDIRECT_PATH": "",
+    "VLLM_USE_MODELSCOPE": "0",
     "DO_NOT_TRACK": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONFAULTHANDLER": "1",
@@ -64,7 +67,9 @@ def host_environment(device_env: Mapping[str, str], cache: Path) -> dict[str, st
     if shutil.which((inherited.get("CXX") or "g++").split()[0]) is None:
         # vLLM lets torch compile some small functions; without a compiler the engine would not start.
         inherited.setdefault("TORCHDYNAMO_DISABLE", "1")
-    return {**inherited, **_ENVIRONMENT, **device_env}
+    # Whatever a checkpoint names that is on the hub is not on this machine either: bases are found by the parent.
+    hub = {"HF_HUB_CACHE": str(cache / "no-hub"), "HF_MODULES_CACHE": str(cache / "no-modules")}
+    return {**inherited, **_ENVIRONMENT, **hub, **device_env}
 
 
 class HostProcess:

@@ -108,6 +108,19 @@ class CheckDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What is served beside what lies in the files, see `fingerprints`: how many `parameters` were compared, which of
+    them are `strange` to the files, and which tensors of the files are `unused`. `why_not` says in a clause why nothing
+    could be compared.
+    """
+
+    parameters: int = 0
+    strange: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadDone:
     """Answers a load: the probe's log-probabilities, or None where one of them is not finite, and what serves them.
 
@@ -119,6 +132,7 @@ class LoadDone:
     setup: Setup
     checked: bool = True
     otherwise: str = ""
+    compared: Compared = Compared()
     op: Literal["load_done"] = "load_done"
 
 

@@ -60,8 +60,7 @@ class Reader:
         """
         place = self._place / "full"
         try:
-            reading = reading_of(path, text=not has_image_packages())
-            view = lay_out(reading, place, self._go_on) if reading.view else path
+            view = lay_out(reading_of(path, text=not has_image_packages()), place, self._go_on)
             with named_as(view, path):
                 yield view
         finally:
@@ -90,7 +89,7 @@ class Reader:
         if known is not None and (known.path, known.stamp) == (path, stamp) and known.view.is_dir():
             return known
         reading = reading_of(path, text=True)
-        view = lay_out(reading, self._place / "base", self._go_on) if reading.view else path
+        view = lay_out(reading, self._place / "base", self._go_on)
         self._base = BaseRead(path, stamp, view, reading.left_out)
         return self._base
 

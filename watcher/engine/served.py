@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from watcher.engine.adapters import WEIGHTS, plain_pairs
 from watcher.engine.failures import reason_of
+from watcher.engine.fingerprints import Comparison
+from watcher.engine.guard import read_header, weight_files
 from watcher.engine.probing import text_of
-from watcher.engine.protocol import MeasureDone
+from watcher.engine.protocol import Compared, MeasureDone
 from watcher.engine.tokenizers import load_tokenizer
 from watcher.engine.types import Generation, PromptSpec, Sampling, Setup
 from watcher.model import Reason, UimonError
@@ -102,6 +105,10 @@ class Served:
         self._arguments = arguments
         self._progress = progress
         self._lora: Any = None
+        self._source = Path(str(args["model"]))
+        # Only now: a change in place leaves the first directory here in some workers' configurations.
+        started = str(self._llm.llm_engine.vllm_config.model_config.model)
+        self._elsewhere = () if started == str(self._source) else (f"the model {started}",)
         self._version: str | None = None
         self._set_version(version)
 
@@ -144,11 +151,29 @@ class Served:
             return "vLLM's CPU build leaves out the correction bias by which this model chooses its experts"
         return ""
 
+    @property
+    def compared(self) -> Compared:
+        """What is served beside the files it should come from; of an adapter, once something was answered with it."""
+        config = self._llm.llm_engine.vllm_config
+        if config.model_config.quantization:
+            return Compared(why_not=f"the weights are quantized ({config.model_config.quantization})")
+        shards = int(config.parallel_config.tensor_parallel_size)
+        if self._lora is None:
+            files = [str(file) for file in weight_files(self._source)]
+            found = self._llm.collective_rpc("compare_with_files", kwargs={"files": files, "shards": shards})
+        else:
+            file = Path(self._lora.lora_path) / WEIGHTS
+            pairs = plain_pairs(file.parent, read_header(file)) or {}
+            asked = {"file": str(file), "scalings": {high: by for _, high, by in pairs.values()}, "shards": shards}
+            found = self._llm.collective_rpc("compare_adapter", kwargs=asked)
+        return _together(found, self._elsewhere)
+
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""
         # An absolute path: one that does not exist relative to the host would be taken for a model hub's name.
         self._llm.collective_rpc("reload_weights", kwargs={"weights_path": os.path.abspath(path)})  # noqa: PTH100
         self._llm.collective_rpc("refresh_tied_head")
+        self._source = path
         self._drop_cache()
         self._set_version(version)
 
@@ -275,6 +300,20 @@ class Served:
     def _scores(ids: Sequence[int], out: Any) -> list[float]:
         """The log-probability of each token but the first, given those before it."""
         return [float(out.prompt_logprobs[at][ids[at]].logprob) for at in range(1, len(ids))]
+
+
+def _together(found: Sequence[Comparison], strange: Sequence[str]) -> Compared:
+    """What all workers found, beside what is `strange` already. A tensor is unused where they have less than the whole
+    of it between them.
+    """
+    shares: dict[str, float] = {}
+    for one in found:
+        for name, share in one.shares.items():
+            shares[name] = shares.get(name, 0.0) + share
+    strange = (*strange, *sorted({name for one in found for name in one.strange}))
+    # Sums of shares, rounded.
+    unused = sorted(name for name, share in shares.items() if share < 1 - 1e-9)
+    return Compared(sum(one.compared for one in found), strange, tuple(unused))
 
 
 def _require_finite(path: Path) -> None:

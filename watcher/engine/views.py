@@ -1,13 +1,14 @@
-"""What an engine reads of a model's directory: the directory itself, or a view of it in the state directory.
+"""What an engine reads of a model's directory: a view of it in the state directory, and nothing else.
 
-A view is made where the directory as it is would be read wrongly, or not at all:
+A view holds the model's weights, the files that are known to belong to them, and a configuration without what points
+elsewhere (`pointers`). It is what the directory says but for these:
 
 - beside the model's weights there are others, which vLLM would read too (`consolidated.safetensors`, an adapter);
 - the names carry training's wrappers (`_orig_mod.`), see `naming`;
 - the output head has values of its own, which the configuration denies;
 - the text model inside a wrapper is asked for, see `textmodels`.
 
-A view holds links to files that are right as they are, and weight files with another header where names change. It
+Files that are right as they are are linked, and weight files are written with another header where names change. It
 has the name of the directory that it shows, and every reader (headers, vLLM, transformers, PEFT) reads the same view.
 The original is never touched.
 """
@@ -26,10 +27,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from watcher.engine.guard import INDEX, SINGLE, Inventory, Tensor, read_config, read_inventory, refuse
+from watcher.checkpoints.layout import ADAPTER_CONFIG, is_support
+from watcher.engine.guard import INDEX, Inventory, Tensor, read_config, read_inventory, refuse
 from watcher.engine.naming import collision, inner, unwrapped, wrappers_in
 from watcher.engine.textmodels import text_config, text_model, unfronted
 from watcher.model import Reason, UimonError
+from watcher.pointers import without_pointers
 
 # Bytes copied between two questions whether to go on.
 _CHUNK = 64 * 2**20
@@ -42,16 +45,13 @@ _PIECE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a directory's model is to be read: each tensor's name for the engine by its name on disk, the configuration
-    where it is another one, and whether a view is needed for that.
-
-    A tensor that has no name here is not read.
+    """How a directory's model is to be read: each tensor's name for the engine by its name on disk, and the
+    configuration. A tensor that has no name here is not read.
     """
 
     inventory: Inventory
     names: Mapping[str, str]
-    config: Mapping[str, Any] | None
-    view: bool
+    config: Mapping[str, Any]
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -78,15 +78,10 @@ def reading_of(path: Path, *, text: bool = False) -> Reading:
     inside = text_model(inventory.config, names.values()) if text else None
     if inside is not None:
         names = {name: inside.names[plain] for name, plain in names.items() if plain in inside.names}
-    config = inside.config if inside else None
-    if _is_untied(inventory, names, config or inventory.config):
-        config = _untied(config or inventory.config)
-    used = {tensor.file for tensor in inventory.tensors.values()}
-    others = {file.name for file in path.glob("*.safetensors")} - used
-    # vLLM follows an index even where the single file goes before it.
-    stale = (path / INDEX).exists() and used == {SINGLE}
-    changed = config is not None or any(old != new for old, new in names.items())
-    return Reading(inventory, names, config, bool(changed or others or stale))
+    config = inside.config if inside else inventory.config
+    if _is_untied(inventory, names, config):
+        config = _untied(config)
+    return Reading(inventory, names, without_pointers(config))
 
 
 def _embedded(names: Iterable[str], config: Mapping[str, Any]) -> list[str]:
@@ -152,9 +147,8 @@ def lay_out(reading: Reading, place: Path, go_on: Callable[[], None] = lambda: N
     _require_room(reading, place)
     try:
         target.mkdir(parents=True)
-        if reading.config is not None:
-            (target / "config.json").write_text(json.dumps(reading.config, indent=1))
-        link_others(source, target)
+        (target / "config.json").write_text(json.dumps(reading.config, indent=1))
+        link_others(source, target, ADAPTER_CONFIG)
         weight_map = {new: file for file in _files(reading) for new in _bring(reading, file, target, go_on)}
         if len(set(weight_map.values())) > 1:
             (target / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
@@ -266,10 +260,13 @@ def _bring(reading: Reading, file: str, target: Path, go_on: Callable[[], None])
     return {reading.names[name]: file for name in held if name in reading.names}
 
 
-def link_others(source: Path, target: Path) -> None:
-    """Link what may be read beside the weights, configurations and tokenizers, unless it is there already."""
+def link_others(source: Path, target: Path, *left_out: str) -> None:
+    """Link what may be read beside the weights, configurations and tokenizers, unless it is there already.
+
+    Only files that are known to belong to a model: libraries find more settings, adapters and code by name.
+    """
     for file in source.iterdir():
-        wanted = file.suffix in (".json", ".jinja", ".model", ".txt") and file.name != INDEX
+        wanted = is_support(file.name) and file.name not in left_out
         if wanted and file.is_file() and not (target / file.name).exists():
             (target / file.name).symlink_to(file.resolve())
 

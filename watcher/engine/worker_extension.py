@@ -1,14 +1,82 @@
-"""What uimon adds to vLLM's workers; named to vLLM by dotted path, so it is imported wherever a worker runs."""
+"""What uimon adds to vLLM's workers; named to vLLM by dotted path, so it is imported wherever a worker runs.
+
+In a worker, importing it has every weight matrix looked at (`fingerprints`) at the moment in which vLLM rearranges it
+for its kernels: on a CPU, and with experts on any device, nothing of the matrix can be read afterwards.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
+
+from watcher.engine.fingerprints import Comparison, Files, Part
+
+# By module: what was packed last, by the name of the parameter. The names inside it are filled in by whoever compares.
+_packed: WeakKeyDictionary[Any, dict[str, Part]] = WeakKeyDictionary()
+
+
+def _remember_what_is_packed(method: Any) -> None:
+    """Have `method.process_weights_after_loading` note what it is given before it packs it."""
+    pack = method.process_weights_after_loading
+
+    def noting(self: Any, layer: Any) -> None:
+        _packed[layer] = {
+            name: Part.of(name, parameter, padded=_is_padded(layer))
+            for name, parameter in layer.named_parameters(recurse=False)
+            if not parameter.is_meta
+        }
+        pack(self, layer)
+
+    method.process_weights_after_loading = noting
+
+
+def _remember_all() -> None:
+    """Have everything noted that cannot be read afterwards."""
+    from vllm.model_executor.layers.fused_moe.unquantized_fused_moe_method import UnquantizedFusedMoEMethod
+    from vllm.model_executor.layers.linear import UnquantizedLinearMethod
+    from vllm.model_executor.layers.vocab_parallel_embedding import UnquantizedEmbeddingMethod
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        _remember_what_is_packed(UnquantizedLinearMethod)
+        _remember_what_is_packed(UnquantizedEmbeddingMethod)
+    _remember_what_is_packed(UnquantizedFusedMoEMethod)
+
+
+def _is_padded(layer: Any) -> bool:
+    from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
+
+    return isinstance(layer, VocabParallelEmbedding)
+
+
+# Whoever reads this file for its documentation starts no engine.
+if "vllm.v1.worker.worker_base" in sys.modules:
+    _remember_all()
 
 
 class WorkerExtension:
     """Mixed into the worker class by vLLM; `self.model_runner` is the worker's."""
 
     model_runner: Any
+
+    def compare_with_files(self, files: list[str], shards: int) -> Comparison:
+        """Compare what this worker serves with the tensors of safetensors files; `shards` is the number of workers that
+        share the model.
+        """
+        parts = list(_served_parts(self.model_runner.get_model()))
+        return Files(parts, shards).compare(lambda: _tensors(files))
+
+    def compare_adapter(self, file: str, scalings: dict[str, float], shards: int) -> Comparison:
+        """Compare the adapter that is served with the tensors of its file, those in `scalings` times their number, as
+        vLLM keeps each lora_B.
+        """
+        parts = list(_adapter_parts(self.model_runner.get_model()))
+        dtype = next((part.dtype for part in parts), None)
+        return Files(parts, shards).compare(
+            lambda: ((n, t.to(dtype) * scalings.get(n, 1)) for n, t in _tensors([file]))
+        )
 
     def refresh_tied_head(self) -> int:
         """Bring an output head that shares the embedding's weight up to date; the number of heads refreshed.
@@ -54,3 +122,40 @@ class WorkerExtension:
             and bool(router.e_score_correction_bias.any())
             for router in routers.values()
         )
+
+
+def _served_parts(model: Any) -> Iterator[Part]:
+    """The rows of every parameter of a model: as they lie in memory, and as they were when they were packed."""
+    for front, module in model.named_modules():
+        # A wrapper for adapters stands between a module's name and its parameters.
+        name = front.replace(".base_layer", "")
+        packed = _packed.get(module, {})
+        for own, part in packed.items():
+            yield Part(f"{name}.{own}", part.columns, part.dtype, part.prints, part.padded)
+        for own, parameter in module.named_parameters(recurse=False):
+            if parameter.numel() and not (own in packed and _is_rearranged(module)):
+                yield Part.of(f"{name}.{own}", parameter, padded=_is_padded(module))
+
+
+def _is_rearranged(module: Any) -> bool:
+    """Whether the module's parameters no longer have the rows that were packed."""
+    return not _is_padded(module)
+
+
+def _adapter_parts(model: Any) -> Iterator[Part]:
+    """The rows of the one adapter that is served: each half of each module."""
+    for name, module in model.named_modules():
+        for half in ("lora_a_stacked", "lora_b_stacked"):
+            for at, stacked in enumerate(vars(module).get(half, ())):
+                yield Part.of(f"{name}.{half}.{at}", stacked, padded=True, longer=True)
+
+
+def _tensors(files: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    from safetensors import safe_open
+    from vllm.platforms import current_platform
+
+    device = current_platform.device_type
+    for file in files:
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118
+                yield name, tensors.get_tensor(name).to(device)

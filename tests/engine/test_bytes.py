@@ -1,0 +1,124 @@
+"""Nothing is served but the bytes of the files: rows that are compared, and files that name others."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import Shared
+from watcher.engine import Engine, EngineSettings
+from watcher.engine.evidence import Evidence
+from watcher.model import Kind, Reason, UimonError
+
+CHECKS = Path(__file__).with_name("fingerprint_checks.py")
+QKV = "layers.0.qkv"
+NAMES = [f"layers.0.{name}.weight" for name in "kqv"]
+
+
+def test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_is_named() -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, str(CHECKS)], capture_output=True, text=True, check=True, env=environment)
+    assert json.loads(done.stdout) == {
+        "fused": [[], []],
+        "another layer's": [["layers.1.qkv"], NAMES],
+        "one bit": [[QKV], ["layers.0.v.weight"]],
+        "a row that nobody wrote": [[QKV], ["layers.0.k.weight"]],
+        "left out": [[], ["layers.0.v.weight"]],
+        "two biases in one": [[], []],
+        "a stack of experts": [[], []],
+        "transposed": [[], []],
+        "half of the columns": [[], []],
+        "rounded": [[], []],
+        "padded": [[], []],
+        "decay": [[], []],
+        "adapter": [[], []],
+    }
+
+
+def decoy(tiny: Path, place: Path, source: str) -> Path:
+    """A checkpoint that names another model wherever that decides nothing, with other files that libraries look for."""
+    path = Path(shutil.copytree(tiny / source, place))
+    other = str(tiny / "untied-b")
+    config = json.loads((path / "config.json").read_text())
+    auto_map = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "acme/other--own.Model"}
+    named = {"_name_or_path": other, "name_or_path": other, "base_model_name_or_path": other, "auto_map": auto_map}
+    (path / "config.json").write_text(json.dumps({**config, **named, "draft_model": other, "mm_vision_tower": other}))
+    (path / "own.py").write_text("raise SystemExit('code of a checkpoint was run')\n")
+    (path / "adapter_config.json").write_text((tiny / "adapter-one" / "adapter_config.json").read_text())
+    shutil.copy(tiny / "adapter-one" / "adapter_model.safetensors", path)
+    shutil.copy(tiny / "untied-b" / "model.safetensors", path / "consolidated.safetensors")
+    (path / "hf_quant_config.json").write_text(json.dumps({"quantization": {"quant_algo": "FP8"}}))
+    (path / "params.json").write_text(json.dumps({"dim": 8, "n_layers": 1}))
+    (path / "pytorch_model.bin").write_bytes(b"no weights")
+    tokenizer = json.loads((path / "tokenizer_config.json").read_text())
+    told = {**tokenizer, "auto_map": {"AutoTokenizer": ["own.Tokenizer", None]}, "name_or_path": other}
+    (path / "tokenizer_config.json").write_text(json.dumps(told))
+    return path
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp_path: Path) -> None:
+    path = decoy(tiny, tmp_path / "decoy", "untied-a")
+    assert shared.outputs(shared.engine.load(path, "a", Kind.FULL)) == shared.fresh_a
+    served = Evidence(shared.engine._settings.state_dir / "evidence.json").served
+    own = [one for one in served if one.setup.architecture == "LlamaForCausalLM" and not one.adapter]
+    assert [(one.parameters, one.unused, one.why_not) for one in own] == [(23, (), "")]
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_a_base_that_names_others_is_merged_and_served_as_it_is(
+    settings: EngineSettings, tiny: Path, tmp_path: Path
+) -> None:
+    """Beside a base with an adapter of its own, transformers would load that over it."""
+    plain, path = tiny / "untied-a", decoy(tiny, tmp_path / "decoy", "untied-a")
+    adapter = Path(shutil.copytree(tiny / "adapter-two", tmp_path / "adapter"))
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "trainable_token_indices": None, "bias": "all"}))
+    probes = []
+    for name, base in (("plain", plain), ("decoy", path)):
+        with Engine(replace(settings, state_dir=tmp_path / name)) as engine:
+            loaded = engine.load(adapter, "one", Kind.ADAPTER, base)
+        assert "merged" in loaded.note
+        probes.append(loaded.probe)
+    assert probes[0] == probes[1]
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSettings, tiny: Path, tmp_path: Path) -> None:
+    view = tmp_path / "state" / "views" / "full" / "untied-a"
+    redirect = tmp_path / "redirect.json"
+    redirect.write_text(json.dumps({str(view): str(tiny / "untied-b")}))
+    # As if a configuration had a way that nobody knows: the engine's own environment, which nothing else sets.
+    elsewhere = {**settings.device_env, "VLLM_MODEL_REDIRECT_PATH": str(redirect)}
+    with Engine(replace(settings, state_dir=tmp_path / "state", device_env=elsewhere)) as engine:
+        with pytest.raises(UimonError) as caught:
+            engine.load(tiny / "untied-a", "a")
+        assert not engine.alive
+    assert caught.value.reason is Reason.OTHER_WEIGHTS
+    said = (
+        f"{tiny / 'untied-a'}: what vLLM serves as the model {tiny / 'untied-b'} and 14 more is not what the files hold"
+    )
+    assert str(caught.value).startswith(said)
+
+
+def test_a_redirection_of_the_users_environment_is_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from watcher.engine.process import host_environment
+
+    monkeypatch.setenv("VLLM_MODEL_REDIRECT_PATH", "/elsewhere")
+    monkeypatch.setenv("VLLM_USE_MODELSCOPE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", "/models")
+    given = host_environment({}, tmp_path)
+    assert (given["VLLM_MODEL_REDIRECT_PATH"], given["VLLM_USE_MODELSCOPE"]) == ("", "0")
+    assert given["HF_HUB_CACHE"] == str(tmp_path / "no-hub")
