@@ -229,6 +229,12 @@ class Ledger(LedgerReading):
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
 
+    def excuse(self, record: Record, reason: Reason, detail: str) -> None:
+        """What ended the attempts was none of this checkpoint's doing: it waits as if it had never been tried."""
+        with self.change() as db:
+            self.hand_back(record, reason, detail)
+            db.execute("UPDATE checkpoint SET attempts = 0 WHERE id = ? AND state = 'staged'", (record.id,))
+
     def evaluated(self, record: Record, evaluation: Evaluation, row: Row) -> bool:
         """The evaluation is whole: its metrics, samples and the row that is due, in one transaction.
 

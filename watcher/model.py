@@ -92,6 +92,7 @@ class Reason(StrEnum):
     STATE_DIR_BUSY = "state_dir_busy"
     STATE_DIR_UNUSABLE = "state_dir_unusable"
     INTERRUPTED = "interrupted"
+    EVALUATION_HUNG = "evaluation_hung"
 
 
 class UimonError(Exception):
