@@ -236,7 +236,8 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
         raise UimonError(Reason.CONFIG_INVALID, f"The configuration file {config} does not exist; check --config.")
 
     class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
+        # What is neither a file nor absent would be waited for, or be read for ever.
+        model_config = SettingsConfigDict(toml_file=path if path.is_file() else None)
 
     given = {name: value for name, value in flags.items() if value is not None}
     try:
