@@ -11,6 +11,8 @@ from watcher.ledger_rows import Evaluation, Record, to_evaluation, to_record, to
 from watcher.model import RowKind, State
 from watcher.training_log import LogSign, SignKind
 
+AWAY_KEY: Final = "engine_away"
+"""The ledger's name for since when the engine is away, in seconds since the epoch, and why (JSON; empty: it is not)."""
 LOG_SIGNS: Final = "log signs"
 """The ledger's name for what the trainer's log shows."""
 

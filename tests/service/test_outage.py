@@ -14,6 +14,7 @@ import pytest
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
 from watcher.engine.types import Loaded
+from watcher.ledger_reading import AWAY_KEY
 from watcher.model import Kind, Reason, State, UimonError
 from watcher.service import outage
 from watcher.service.health import Heartbeat, Pace, serving
@@ -74,7 +75,7 @@ def test_an_engine_that_is_away_costs_nothing(
         shutil.rmtree(path)
     loads = engine.loads
     wait_until(lambda: engine.loads > loads + 6)
-    assert json.loads(house.ledger.recall(outage.MEMORY_KEY) or "{}")["sentence"] == "No CUDA GPUs are available."
+    assert json.loads(house.ledger.recall(AWAY_KEY) or "{}")["sentence"] == "No CUDA GPUs are available."
     engine.down.clear()
     write_checkpoint(house.root, 100)
     thread.join(20)
@@ -82,7 +83,7 @@ def test_an_engine_that_is_away_costs_nothing(
     assert {r.attempts for r in house.ledger.records()} == {1}
     assert sum("The engine is away" in message for message in caplog.messages) == 1
     assert sum("The engine is well again" in message for message in caplog.messages) == 1
-    assert house.ledger.recall(outage.MEMORY_KEY) == ""
+    assert house.ledger.recall(AWAY_KEY) == ""
     assert service.heartbeat.away() == ""
 
 

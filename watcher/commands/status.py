@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,9 +15,12 @@ from scorers import grades
 from watcher.alerts.best import ORDER
 from watcher.commands.comparison import best_of, compared_with, criteria
 from watcher.commands.evidence import warnings_with_samples
+from watcher.durations import format_duration
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
+from watcher.ledger_reading import AWAY_KEY
 from watcher.model import Reason, RowKind, Target, UimonError
+from watcher.printable import printable
 from watcher.publish import RunRef
 from watcher.statedir import StateDir, default_state_dir
 
@@ -44,8 +48,10 @@ def run_status(
     best = best or best_by is not None
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
+    away: dict[str, Any] = json.loads(ledger.recall(AWAY_KEY) or "{}")
     if as_json:
         document: dict[str, Any] = {"checkpoints": rows, "warnings": warnings}
+        document |= {"engine_away": away} if away else {}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
         json.dump(document, sys.stdout, indent=2)
@@ -59,6 +65,9 @@ def run_status(
     console.print(checkpoint_table(rows))
     for note in (*document_notes(rows), *unevaluated_notes(rows), *warning_notes(warnings)):
         console.print(note)
+    if away:
+        ago = format_duration(max(0.0, time.time() - away["since"]))
+        console.print(printable(f"The engine has been away for {ago}; what waits is kept. {away['sentence']}"))
     if best:
         console.print(f"Best: {chosen.sentence}" if chosen else "Best: nothing is evaluated yet.", soft_wrap=True)
     if compared:

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\.(\d{1,9})\.")
 _LEAST_LAYERS, _LEAST_SIZE = 1024, 2**20
 _SIZE_FACTOR = 64
 """A configuration's size is at most so many times the longest side of a tensor: packed weights have eight to a word."""
-_LONGEST_CONTEXT = 2**25
+LONGEST_CONTEXT = 2**25
 """Tokens; three times that of the model with the longest context known. vLLM keeps a table of that many rows."""
 _DEEPEST = 4
 
@@ -41,7 +41,7 @@ def require_plausible(path: Path, config: Mapping[str, Any], tensors: Mapping[st
         if numbers and isinstance(stated, int) and stated > max(numbers) + 1:
             raise _refuse(path, "num_hidden_layers", stated, f"its tensors are those of {max(numbers) + 1} at most")
     for key, value in _values(config):
-        for pattern, most in ((_LAYERS, layers), (_SIZES, sizes), (_CONTEXT, _LONGEST_CONTEXT)):
+        for pattern, most in ((_LAYERS, layers), (_SIZES, sizes), (_CONTEXT, LONGEST_CONTEXT)):
             if pattern.fullmatch(key) and not 0 <= value <= most:
                 raise _refuse(path, key, value, f"with these tensors {most:,} is the most that can be")
 

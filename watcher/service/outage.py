@@ -25,6 +25,7 @@ from watcher.checkpoints.sharing import holds
 from watcher.durations import format_duration
 from watcher.engine.types import ContextTooLong, Loaded
 from watcher.ledger import Ledger, Record
+from watcher.ledger_reading import AWAY_KEY
 from watcher.model import Kind, Reason, State, UimonError
 from watcher.service.signals import log
 
@@ -46,8 +47,6 @@ END_LIMIT = 2 * LIMIT
 """Seconds after which a watch to which nothing more comes ends."""
 PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 """Seconds between two attempts while the engine is away; the last one again and again."""
-MEMORY_KEY = "engine_away"
-"""The ledger's note for `uimon status`: since when the engine is away, in seconds since the epoch, and why."""
 _WITNESSES = 3
 
 
@@ -98,7 +97,7 @@ class Outage:
         self._resume_at = 0.0
         self.away: Away | None = None
         """What is wrong; None while the engine is well, as far as anybody knows."""
-        ledger.remember(MEMORY_KEY, "")
+        ledger.remember(AWAY_KEY, "")
 
     @property
     def sentence(self) -> str:
@@ -145,7 +144,7 @@ class Outage:
         if self.away is not None:
             return
         self.away = Away(self._clock(), error.reason, error.sentence)
-        self._ledger.remember(MEMORY_KEY, json.dumps({"since": time.time(), "sentence": error.sentence}))
+        self._ledger.remember(AWAY_KEY, json.dumps({"since": time.time(), "sentence": error.sentence}))
         log.error(
             "The engine is away: another checkpoint fails as well. %s (%s) What waits is kept, and is tried again in "
             "%s, then less often.",
@@ -163,7 +162,7 @@ class Outage:
         if self.away is not None:
             log.warning("The engine is well again, after %s.", format_duration(round(self.seconds)))
             self.away = None
-            self._ledger.remember(MEMORY_KEY, "")
+            self._ledger.remember(AWAY_KEY, "")
 
     def acquit(self, record: Record) -> None:
         """The checkpoint is done with, one way or the other."""
