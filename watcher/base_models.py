@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import NoReturn, Self
 
+from watcher.files import read_text
 from watcher.model import Reason, UimonError
 
 MAIN = "main"
@@ -235,7 +236,7 @@ def _is_snapshot(place: Path, revision: str) -> bool:
     if len(revision) >= _SHORTEST_COMMIT and place.name.startswith(revision):
         return True
     try:
-        return (place.parent.parent / "refs" / revision).read_text().strip() == place.name
+        return read_text(place.parent.parent / "refs" / revision, 4096).strip() == place.name
     except (OSError, ValueError):
         return False
 

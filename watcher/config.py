@@ -249,7 +249,8 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
 
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return _settings_from(path)(**given)
+        # What is neither a file nor absent would be waited for, or be read for ever.
+        return _settings_from(path if path.is_file() else None)(**given)
     except ValidationError as error:
         raise UimonError(Reason.CONFIG_INVALID, _explain(error)) from None
     except SettingsError as error:
@@ -262,8 +263,8 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
 
 
 @cache
-def _settings_from(path: Path) -> type[Settings]:
-    """The settings that also read this file, where it is there. The file is read at each load, the model made once."""
+def _settings_from(path: Path | None) -> type[Settings]:
+    """The settings that also read this file. It is read at each load, the model made once."""
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from watcher.checkpoints import DirectoryWaker
 from watcher.doctor import EngineFacts, EngineProblem
+from watcher.engine.environment import engine_variables
 
 IMPORT_TIMEOUT_S = 180.0
 """Importing vLLM takes some 15 s, on a busy machine with a cold disk several times that."""
@@ -38,7 +39,7 @@ def probe_engine(python: str = sys.executable, timeout: float = IMPORT_TIMEOUT_S
     install = "Run `pip install 'uimon[gpu]'`, or `pip install 'uimon[cpu]'` without a GPU."
     if python == sys.executable and importlib.util.find_spec("vllm") is None:
         raise EngineProblem("vLLM is not installed here.", install)
-    environment = dict(os.environ, VLLM_LOGGING_LEVEL="ERROR", VLLM_NO_USAGE_STATS="1")
+    environment = {**engine_variables(os.environ), "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
     try:
         done = subprocess.run(
             [python, "-c", _IMPORT], capture_output=True, text=True, timeout=timeout, check=False, env=environment

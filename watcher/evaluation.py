@@ -88,8 +88,9 @@ class Context:
 
     `note` is told, in a sentence, how the weights got into the engine where that was not the usual way, and `warn`
     what a person should hear of once, though the evaluation goes on. `health` gives the `uimon/…` metrics that only the
-    service knows (queue, lag); it is asked once, at the end. `plugins` score beside uimon's own scorers; `theme` is
-    the one that the model writes against. `occurred` gives the rare counts that the run has had, which are charted from
+    service knows (queue, lag); it is asked once, at the end. `scoring` is told whenever scorers begin; what is reported
+    next ends it. `plugins` score beside uimon's own scorers; `theme` is the one that the model writes against.
+    `occurred` gives the rare counts that the run has had, which are charted from
     then on.
     """
 
@@ -100,6 +101,7 @@ class Context:
     warn: Callable[[str], None]
     interrupted: Callable[[], bool]
     health: Callable[[], dict[str, float]]
+    scoring: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
     timer: Callable[[], float] = time.monotonic
     plugins: tuple[scorers.Plugin, ...] = ()
@@ -119,6 +121,7 @@ def evaluate(
     loaded = _load(engine, suite, record, base, context)
     generated = _generate(engine, suite, record, context)
     measured = _measure(engine, suite, record, context)
+    context.scoring()
     metrics = sample_metrics([score for _, score in generated.scored], context.plugins, context.warn)
     perplexity = measured.perplexity
     engine_values = (perplexity.value, perplexity.nll_per_char, perplexity.skipped, suite.skipped)
@@ -206,6 +209,7 @@ def _generate(engine: Engine, suite: Suite, record: Record, context: Context) ->
     context.report(Progress(record.step, "generate", 0, total))
     for generation in engine.generate(suite.sampled, suite.sampling, suite.stop_ids):
         begun = context.timer()
+        context.scoring()
         answer = (generation.prompt_id, generation.text, generation.finish_reason)
         scored.append((generation, score_answer(*answer, context.plugins, context.theme)))
         scoring += context.timer() - begun

@@ -232,6 +232,12 @@ class Ledger(LedgerReading):
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
 
+    def excuse(self, record: Record, reason: Reason, detail: str) -> None:
+        """What ended the attempts was none of this checkpoint's doing: it waits as if it had never been tried."""
+        with self.change() as db:
+            self.hand_back(record, reason, detail)
+            db.execute("UPDATE checkpoint SET attempts = 0 WHERE id = ? AND state = 'staged'", (record.id,))
+
     def evaluated(self, record: Record, evaluation: Evaluation, row: Row, summary: Summarized | None = None) -> bool:
         """The evaluation is whole: its metrics, samples, summary and the row that is due, in one transaction.
 
@@ -279,7 +285,7 @@ class Ledger(LedgerReading):
             self._settle(checkpoint, State.EVALUATED)
             self.evaluated(self.record(checkpoint), evaluation, row)
             self.mark_exported(evaluation.uid)
-            self.outbox().note_attempt([row.uid], 0, now)
+            self.outbox().note_attempt([row.uid], 0, self._clock())
 
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint will not be evaluated unless somebody asks for it again."""

@@ -20,6 +20,8 @@ from watcher.ledger_rows import (
 from watcher.model import RowKind, State
 from watcher.training_log import LogSign, SignKind
 
+AWAY_KEY: Final = "engine_away"
+"""The ledger's name for since when the engine is away, in seconds since the epoch, and why (JSON; empty: it is not)."""
 LOG_SIGNS: Final = "log signs"
 """The ledger's name for what the trainer's log shows."""
 

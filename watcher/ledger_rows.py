@@ -139,6 +139,8 @@ class PackedList:
 
     def finalize(self) -> bytes:
         return packed(f"[{', '.join(self._texts)}]")
+
+
 EVALUATION_COLUMNS: Final = (
     "evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, checkpoint.seen_at"
 )

@@ -14,6 +14,9 @@ from pathlib import Path
 
 JsonScalar = str | int | float | bool | None
 
+LAST_STEP = 10**18 - 1
+"""The last step that can be one: what is more fits neither the ledger's integers nor the names of directories."""
+
 FINAL_NAME = "final"
 """The name of the model that a trainer saves into the run directory itself."""
 
@@ -95,6 +98,7 @@ class Reason(StrEnum):
     STATE_DIR_BUSY = "state_dir_busy"
     STATE_DIR_UNUSABLE = "state_dir_unusable"
     INTERRUPTED = "interrupted"
+    EVALUATION_HUNG = "evaluation_hung"
 
 
 class UimonError(Exception):
@@ -175,11 +179,14 @@ class LoggedStep:
 
 @dataclass(frozen=True, slots=True)
 class TrainerState:
-    """What `trainer_state.json` says: `log` holds every logged training step, in file order."""
+    """What `trainer_state.json` says: `log` holds every logged training step, in file order, but for those that are
+    `left_out`: the oldest of very many, and those whose step is beyond `LAST_STEP`.
+    """
 
     global_step: int
     max_steps: int
     log: tuple[LoggedStep, ...]
+    left_out: int = 0
 
     @property
     def final(self) -> bool:

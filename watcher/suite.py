@@ -16,13 +16,16 @@ from typing import Any, Protocol
 import scorers
 from scorers import Plugin, Theme
 from watcher.config import Settings
-from watcher.engine.tokenizer_files import TokenizerStamp, read_stamp
+from watcher.engine.tokenizer_files import TokenizerStamp
+from watcher.engine.tokenizer_stamp import StampReader
 from watcher.engine.types import Asked, PromptSpec, Rendered, Sampling
+from watcher.files import read_text
 from watcher.model import Reason, UimonError
 from watcher.validation import ValFile
 
 DEFAULT_MAX_TOKENS = 8192
 _READING = 2
+_STAMPS = StampReader()
 """Changes where the same file and settings would give other prompts or references than before."""
 
 _LOST_ENOUGH = 16
@@ -159,7 +162,7 @@ def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin], theme: T
     return asked | {
         "val": val.digest,
         "chat_template": _read_template(settings),
-        "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(read_stamp(settings.tokenizer))],
+        "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(_STAMPS.read(settings.tokenizer))],
         "scorers": scorers.versions(plugins, theme),
     }
 
@@ -258,7 +261,7 @@ def check_tokenizer(suite: Suite, name: str, path: Path) -> str:
     A checkpoint without a tokenizer is. Returns a sentence where only the chat template is another one, else an empty
     string: the prompts are ids and stay comparable. Raises `UimonError`: `tokenizer_mismatch`, `unreadable`.
     """
-    known, own = suite.tokenizer, read_stamp(path)
+    known, own = suite.tokenizer, _STAMPS.read(path)
     if known.vocabulary and own.vocabulary and known.vocabulary != own.vocabulary:
         sentence = (
             f"The tokenizer of {name} gives its token ids another meaning than the one that rendered the prompts: they "
@@ -274,7 +277,7 @@ def _read_template(settings: Settings) -> str | None:
     if settings.chat_template is None:
         return None
     try:
-        return settings.chat_template.read_text()
+        return read_text(settings.chat_template)
     except (OSError, UnicodeDecodeError) as error:
         sentence = f"The chat template {settings.chat_template} cannot be read ({error}); check --chat-template."
         raise UimonError(Reason.CHAT_TEMPLATE_MISSING, sentence) from None

@@ -306,8 +306,8 @@ class _Offsets:
         return len(self._wide[: 2 * offset].decode("utf-16-le", "replace"))
 
 
-# By process: a forked child makes its own and leaves its parent's alone, whose threads stayed behind. V8 ends when nobody
-# holds it.
+# By process: a forked child makes its own and leaves its parent's alone, whose threads stayed behind. V8 ends when
+# nobody holds it.
 _engines: dict[int, MiniRacer] = {}
 
 

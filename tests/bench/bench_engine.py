@@ -19,9 +19,9 @@ import pytest
 
 from tests.talks import talk
 from watcher.engine import Engine, EngineSettings, Generation, PromptSpec, Rendered, Sampling
+from watcher.engine.environment import host_environment
 from watcher.engine.guard import read_inventory
 from watcher.engine.launch import vllm_arguments
-from watcher.engine.process import host_environment
 from watcher.engine.served import sample_seed
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.evaluation import Context, Metrics, TableLimits, evaluate

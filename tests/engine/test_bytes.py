@@ -114,7 +114,7 @@ def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSetting
 def test_a_redirection_of_the_users_environment_is_not_passed_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from watcher.engine.process import host_environment
+    from watcher.engine.environment import host_environment
 
     monkeypatch.setenv("VLLM_MODEL_REDIRECT_PATH", "/elsewhere")
     monkeypatch.setenv("VLLM_USE_MODELSCOPE", "1")

@@ -9,15 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.talks import talk
 from watcher.engine import Conversation, Engine, EngineSettings, PromptSpec, Sampling
+from watcher.engine.environment import host_environment, vllm_variables
 from watcher.engine.failures import reason_of, sentence_of
-from watcher.engine.process import host_environment, vllm_variables
 from watcher.engine.protocol import (
     Channel,
     Failure,
@@ -30,7 +30,7 @@ from watcher.engine.protocol import (
 )
 from watcher.engine.types import Deadlines, Generation, Setup
 from watcher.model import Kind, Reason, UimonError
-from watcher.processes import await_group_end
+from watcher.processes import await_group_end, descendants
 
 SETUP = Setup("LlamaForCausalLM", "0.32.0", "cpu", "bfloat16", True, "", 1, "")
 PROMPT = PromptSpec("p", "ask «ü»", (1, 2), (3,), 4)
@@ -80,15 +80,38 @@ def test_silence_the_end_and_nonsense_are_told_apart(ends: tuple[Channel, socket
         near.receive(5.0)
 
 
+SECRETS = (
+    *("WANDB_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+    *("AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING", "GOOGLE_APPLICATION_CREDENTIALS"),
+    *("UIMON_WEBHOOK", "UIMON_ANYTHING", "GITHUB_PAT", "DATABASE_URL", "SLACK_HOOK", "KUBECONFIG", "PGPASSWORD"),
+    *("OPENAI_API_KEY", "NVIDIA_API_KEY", "VLLM_API_KEY", "S3_ACCESS_KEY_ID", "NGC_CLI_API_KEY", "VLLM_DB_PASSWORD"),
+    *("CUDA_REGISTRY_TOKEN", "SSH_AUTH_SOCK", "A_NAME_NOBODY_KNOWS"),
+)
+
+
 def test_the_host_gets_no_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "s3cret")
-    monkeypatch.setenv("HF_TOKEN", "s3cret")
-    monkeypatch.setenv("HTTPS_PROXY", "kept")
+    for name in SECRETS:
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:s3cret@proxy:3128")
+    environment = host_environment({}, tmp_path)
+    assert not [name for name, value in environment.items() if "s3cret" in value]
+
+
+def test_the_host_gets_what_an_engine_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    needed = (
+        *("HTTPS_PROXY", "HF_HOME", "LD_LIBRARY_PATH", "LC_ALL", "OMP_NUM_THREADS", "NCCL_SOCKET_IFNAME"),
+        *("TORCH_CUDA_ARCH_LIST", "VLLM_MULTI_STREAM_GEMM_TOKEN_THRESHOLD", "CUDA_HOME", "TRITON_CACHE_DIR"),
+    )
+    for name in needed:
+        monkeypatch.setenv(name, "kept")
+    # A trainer's own, with which vLLM would join the training.
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1")
     environment = host_environment({"CUDA_VISIBLE_DEVICES": "3"}, tmp_path)
-    assert "s3cret" not in environment.values()
-    assert environment["HTTPS_PROXY"] == "kept"
+    assert [environment[name] for name in needed] == ["kept"] * len(needed)
     assert environment["CUDA_VISIBLE_DEVICES"] == "3"
     assert environment["HF_HUB_OFFLINE"] == "1"
+    assert not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "LOCAL_RANK"} & environment.keys()
 
 
 def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -182,25 +205,63 @@ def test_an_adapter_without_a_base_is_named(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.BASE_MODEL_MISSING
 
 
+def until(ask: Callable[[], int]) -> int:
+    """What `ask` gives, once it gives anything."""
+    while not (found := ask()):
+        time.sleep(0.02)
+    return found
+
+
 STARTER = """
 import sys, time
 from pathlib import Path
 from watcher.engine import EngineSettings
 from watcher.engine.process import HostProcess
-print(HostProcess(EngineSettings(state_dir=Path(sys.argv[1]))).pid, flush=True)
+host = HostProcess(EngineSettings(state_dir=Path(sys.argv[1])))
+print(host.pid, flush=True)
 time.sleep(60)
 """
 
 
-def test_the_host_dies_with_its_killed_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("victims", ["parent", "guardian parent", "parent guardian", "host parent"])
+def test_the_host_dies_with_its_killed_parent(tmp_path: Path, victims: str) -> None:
     parent = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     host = int(parent.stdout.readline())
-    time.sleep(0.5)
-    parent.kill()
+    guardian = until(lambda: next(iter(descendants(host)), 0))
+    pids = {"parent": parent.pid, "guardian": guardian, "host": host}
+    for victim in victims.split():
+        os.kill(pids[victim], signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
     assert await_group_end(host, 5.0)
+
+
+# Nothing in the interpreter gets its turn within a match: neither a thread nor a handler of a signal.
+STEP = """
+import os, re, subprocess, sys, time
+from watcher.processes import tie_group_to
+tie_group_to(int(sys.argv[1]))
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print("stepping", flush=True)
+re.match("(a+)+$", "a" * 60 + "b")
+"""
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_group_ends_with_its_lifeline_in_the_middle_of_a_step(*, late: bool) -> None:
+    lifeline, ours = os.pipe()
+    command = [sys.executable, "-c", STEP, str(lifeline)]
+    if late:
+        os.close(ours)
+    with subprocess.Popen(command, pass_fds=(lifeline,), stdout=subprocess.PIPE, start_new_session=True) as step:
+        os.close(lifeline)
+        assert step.stdout is not None
+        if not late:
+            assert step.stdout.readline() == b"stepping\n"
+            os.close(ours)
+        assert await_group_end(step.pid, 30.0)
+        assert step.wait() == -signal.SIGKILL
 
 
 def test_a_host_outlives_the_thread_that_started_it(tmp_path: Path) -> None:

@@ -503,4 +503,88 @@ FAULTS = (
             "tests/engine/test_swap.py::test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again",
         ),
     ),
+    Fault(
+        52,
+        "a FIFO, socket, device or endless file in a base, adapter, checkpoint or as the validation file",
+        "mkfifo, a link to /dev/zero, a bound socket",
+        "named (unreadable, weights_refused, config_missing, val_missing); nothing waits",
+        (
+            "tests/test_files.py::test_what_is_no_regular_file_is_refused_at_once",
+            "tests/test_files.py::test_a_directory_with_a_special_file_is_refused_by_its_name",
+            "tests/test_files.py::test_a_validation_file_that_is_none_is_named",
+            "tests/engine/test_hostile_directories.py::test_a_special_file_in_a_base_is_named_and_never_waited_for",
+            "tests/engine/test_hostile_directories.py::test_a_special_file_in_an_adapter_is_named",
+        ),
+    ),
+    Fault(
+        53,
+        "sizes and numbers from files without bounds",
+        "a million layers, 2^63, 1e400, deep nesting, vocabularies and headers of many MB, packed gigabytes",
+        "named; the watcher stays small; other rows and checkpoints go on",
+        (
+            "tests/engine/test_hostile_directories.py::test_a_configuration_that_states_what_is_not_there_is_refused",
+            "tests/engine/test_hostile_directories.py::test_a_file_that_would_be_gigabytes_of_objects_costs_the_watcher_little",
+            "tests/engine/test_hostile_directories.py::test_no_json_file_of_a_checkpoint_raises_anything_but_a_named_refusal",
+            "tests/checkpoints/test_trainer_state.py::test_a_row_whose_step_can_be_none_is_left_out_and_counted",
+            "tests/test_files.py::test_json_that_costs_too_much_or_is_none_is_a_value_error",
+            "tests/test_files.py::test_a_packed_file_of_gigabytes_is_refused",
+        ),
+    ),
+    Fault(
+        54,
+        "secrets in the environment",
+        "keys of W&B, clouds, webhooks, and names that nobody knows",
+        "the engine's processes get none",
+        ("tests/engine/test_host_process.py::test_the_host_gets_no_secrets",),
+    ),
+    Fault(
+        55,
+        "the engine away for a while",
+        "every load fails for a time, with each reason",
+        "paused; copies kept; no checkpoint charged; said once",
+        (
+            "tests/service/test_outage.py::test_an_engine_that_is_away_costs_nothing",
+            "tests/service/test_outage.py::test_a_lone_checkpoint_waits_for_an_engine_that_was_well",
+        ),
+    ),
+    Fault(
+        56,
+        "a checkpoint that kills every engine",
+        "loads of it alone fail",
+        "failed after its attempts; holds up no other",
+        (
+            "tests/service/test_outage.py::test_a_bad_checkpoint_ends_after_its_attempts_and_holds_up_nothing",
+            "tests/service/test_outage.py::test_two_bad_ones_are_told_from_an_outage_by_what_comes_later",
+        ),
+    ),
+    Fault(
+        57,
+        "watcher and the engine's guardian killed together",
+        "SIGKILL of each and both, within a step that lets nothing else run",
+        "the engine's group is gone within seconds",
+        (
+            "tests/engine/test_host_process.py::test_the_host_dies_with_its_killed_parent",
+            "tests/engine/test_host_process.py::test_a_group_ends_with_its_lifeline_in_the_middle_of_a_step",
+        ),
+    ),
+    Fault(
+        58,
+        "a scorer of the user's hangs or dies",
+        "a regular expression without end, os._exit",
+        "that sample's figure fails and is named; the others stay",
+        (
+            "tests/test_plugins.py::test_one_that_hangs_or_dies_fails_for_that_sample_alone",
+            "tests/test_plugins.py::test_one_that_hangs_always_is_not_waited_for_again_and_again",
+        ),
+    ),
+    Fault(
+        59,
+        "the evaluation hangs",
+        "a phase without progress",
+        "/healthz 503; the service ends with evaluation_hung",
+        (
+            "tests/service/test_outage.py::test_an_evaluation_that_hangs_ends_the_service_and_says_where",
+            "tests/service/test_outage.py::test_the_health_says_what_hangs_and_that_the_engine_is_away",
+        ),
+    ),
 )

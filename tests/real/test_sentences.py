@@ -11,8 +11,9 @@ import pytest
 from tests.real.conftest import Make, Uimon
 from tests.service.conftest import House, house, write_checkpoint  # noqa: F401
 from watcher.engine.capacity import cpu_cache_gib
+from watcher.engine.environment import host_environment
 from watcher.engine.failures import fitting_context, missing_module, reason_of, sentence_of
-from watcher.engine.process import HostProcess, host_environment
+from watcher.engine.process import HostProcess
 from watcher.engine.protocol import Failure
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling

@@ -21,7 +21,6 @@ written, and no pickle (`training_args.bin`, `optimizer.pt`, `*.bin`) is ever op
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 from collections.abc import Callable
@@ -37,14 +36,10 @@ from watcher.checkpoints.discovery import counts_epochs, step_of
 from watcher.checkpoints.listing import Listing, read_listing, with_model_of
 from watcher.checkpoints.proof import INTERRUPTED, Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
 from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
-from watcher.checkpoints.trainer_state import parse_trainer_state
+from watcher.checkpoints.trainer_state import read_trainer_state
+from watcher.files import INDEX_LIMIT, SMALL_LIMIT, open_regular, parse_json, read_bytes
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
 from watcher.pointers import pointer_in
-
-JSON_LIMIT = 64 * 2**20
-"""Longest configuration or index that is read, in bytes; the largest known index is under 10 MB."""
-STATE_LIMIT = 512 * 2**20
-"""Longest `trainer_state.json` that is read, in bytes: some millions of logged steps."""
 
 
 def inspect(
@@ -275,7 +270,7 @@ def _indexed(found: Checkpoint, listing: Listing) -> list[str]:
     if layout.INDEX not in listing.files:
         raise _incomplete(f"{found.name} has {len(_shards(listing))} shards and no {layout.INDEX} yet.")
     try:
-        shards = _weight_map(_read_object(found.path / listing.files[layout.INDEX].source))
+        shards = _weight_map(_read_object(found.path / listing.files[layout.INDEX].source, INDEX_LIMIT))
     except ValueError as error:
         raise _incomplete(f"{layout.INDEX} in {found.name} is not whole ({error}).") from None
     for shard in shards:
@@ -308,7 +303,11 @@ def _trainer_state(path: Path, listing: Listing) -> TrainerState | None:
     """None where there is none. Raises ValueError where it is not whole."""
     if layout.TRAINER_STATE not in listing.files:
         return None
-    return parse_trainer_state(_read_bounded(path / listing.files[layout.TRAINER_STATE].source, STATE_LIMIT))
+    try:
+        with open_regular(path / listing.files[layout.TRAINER_STATE].source) as file:
+            return read_trainer_state(file)
+    except OSError as error:
+        raise _as_value(error) from None
 
 
 def _refuse_broken_state(error: str | None) -> None:
@@ -316,20 +315,19 @@ def _refuse_broken_state(error: str | None) -> None:
         raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error, way_out=INTERRUPTED)
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def _read_object(path: Path, limit: int = SMALL_LIMIT) -> dict[str, Any]:
     """A JSON file's object. Raises ValueError where it is none."""
     try:
-        parsed = json.loads(_read_bounded(path, JSON_LIMIT))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+        parsed = parse_json(read_bytes(path, limit))
+    except OSError as error:
+        raise _as_value(error) from None
     if not isinstance(parsed, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - a malformed file, not a programmer's wrong type
     return parsed
 
 
-def _read_bounded(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
-        text = file.read(limit + 1)
-    if len(text) > limit:
-        raise ValueError(f"longer than {limit:,} bytes")
-    return text
+def _as_value(error: OSError) -> ValueError:
+    """What a file is not, as one that is malformed; what else goes wrong is raised as it is."""
+    if error.errno in (errno.EINVAL, errno.EFBIG):
+        return ValueError(error.strerror)
+    raise error

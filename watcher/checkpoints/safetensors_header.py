@@ -7,17 +7,23 @@ follows, and the data has neither gaps nor a rest. So a file states its own leng
 
 from __future__ import annotations
 
-import json
+import errno
 import math
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
-HEADER_LIMIT = 100_000_000
-"""Longest header that is read, in bytes: the limit of the safetensors library itself."""
+from watcher.files import open_regular, parse_json
+
+HEADER_LIMIT = 16 * 2**20
+"""Longest header that is read, in bytes. The format allows 100 MB, which would be a million tensors in one file; a
+model of a trillion parameters has some hundred thousand in all, of 130 bytes each."""
+HEADER_VALUES = 1_000_000
+"""Most values in it: a tensor has eight."""
+NAME_LIMIT = 1024
+"""Longest name of a tensor, in characters."""
 
 LENGTH_BYTES = 8
 LFS_POINTER = b"version "
@@ -63,18 +69,20 @@ def read_header(path: Path) -> Header:
     Raises SafetensorsError where the file is cut off, too long, malformed, not a regular file, or has a hole;
     OSError where it cannot be read.
     """
-    # Without O_NONBLOCK, opening a named pipe of this name would wait for ever for a writer.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    try:
+        opened = open_regular(path)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise SafetensorsError("is not a regular file") from None
+        raise
+    with opened as file:
         header = _read(file)
         _refuse_hole(file.fileno(), header.size)
     return header
 
 
 def _read(file: BinaryIO) -> Header:
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise SafetensorsError("is not a regular file")
-    size = status.st_size
+    size = os.fstat(file.fileno()).st_size
     prefix = file.read(LENGTH_BYTES)
     if len(prefix) < LENGTH_BYTES:
         raise SafetensorsError(f"is {size} bytes long, too short for a header")
@@ -95,8 +103,8 @@ def _read(file: BinaryIO) -> Header:
 def parse_header(raw: bytes) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     """Tensors and metadata of a header's JSON. Raises SafetensorsError where it is not what the format allows."""
     try:
-        parsed = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError) as error:
+        parsed = parse_json(raw, HEADER_VALUES, _without_duplicates)
+    except ValueError as error:
         raise SafetensorsError(f"has a header that is no JSON ({error})") from None
     if not isinstance(parsed, dict):
         raise SafetensorsError("has a header that is no JSON object")
@@ -116,6 +124,10 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _tensor(name: str, entry: object) -> TensorInfo:
+    if len(name) > NAME_LIMIT:
+        raise SafetensorsError(
+            f"has a tensor whose name has {len(name):,} characters, more than the {NAME_LIMIT:,} allowed"
+        )
     if not isinstance(entry, dict):
         raise SafetensorsError(f"describes the tensor {name!r} by something that is no object")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")

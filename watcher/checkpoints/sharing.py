@@ -35,7 +35,7 @@ def require_unchanged(name: str, staged: Path, stamp: str) -> None:
     if not is_shared(staged):
         return
     try:
-        found = weights_stamp(stamp_of(file, file.name, file.stat()) for file in staged.glob("*.safetensors"))
+        found = _stamp_of(staged)
     except OSError as error:
         if error.errno not in VANISHED:
             sentence = f"{name} cannot be read where its trainer left it ({error.strerror})."
@@ -44,3 +44,18 @@ def require_unchanged(name: str, staged: Path, stamp: str) -> None:
         raise UimonError(Reason.DELETED, sentence) from None
     if found != stamp:
         raise UimonError(Reason.WEIGHTS_CHANGED, f"{name} was written again while it was used in place.")
+
+
+def holds(path: Path, stamp: str) -> bool:
+    """True where the weights in the directory `path` are those that were inspected: of a copy's files, whose stamp is
+    their own, it is only asked whether they are there.
+    """
+    try:
+        found = _stamp_of(path)
+    except OSError:
+        return False
+    return found == stamp or STAGE_NAME.fullmatch(path.name) is not None
+
+
+def _stamp_of(path: Path) -> str:
+    return weights_stamp(stamp_of(file, file.name, file.stat()) for file in path.glob("*.safetensors"))

@@ -22,7 +22,7 @@ from watcher.export import Exporter, parse_keep
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
 from watcher.model import LoggedStep, Reason, Target, UimonError
-from watcher.plugins import named_plugins, named_theme
+from watcher.plugins import end_plugins, isolated_plugins, named_theme
 from watcher.publish import (
     Claim,
     ClaimedPublisher,
@@ -69,7 +69,7 @@ def assembled(
     `run` is None where nothing is logged; the name of the `owner`'s run identifies it in the ledger and in uids.
     """
     # Before an engine is there; the evaluator loads them for itself.
-    named_plugins(settings.scorers)
+    end_plugins(isolated_plugins(settings.scorers))
     named_theme(settings.theme)
     # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
     state, name = StateDir(state_root.resolve()), owner.run

@@ -133,20 +133,20 @@ def _print(run: str, version: str, found: Sequence[Rescored], answer: TextIO, *,
         document = {"run": run, "scorers": version, "evaluations": [_plain(one) for one in found]}
         write_document(document, answer)
         return
-    from rich.table import Table
-
+    from watcher.columns import Cell, Column, Columns
     from watcher.render import metric
 
-    table = Table("step", "", *_SHOWN.values(), box=None, pad_edge=False, header_style="bold underline")
+    rows = []
     for one in found:
         before, now = one.origin.metrics, one.now.metrics if one.now else {}
         cells = []
         for name in _SHOWN:
             old, new = metric(name, before), metric(name, now)
-            changed = one.fate is Fate.RESCORED and old.plain != new.plain
-            cells.append(old + " → " + new if changed else new)
-        table.add_row(str(one.origin.step), str(one.fate), *cells)
-    Terminal(answer).print(table)
+            changed = one.fate is Fate.RESCORED and old.text != new.text
+            cells.append(replace(new, text=f"{old.text} → {new.text}") if changed else new)
+        rows.append([Cell(str(one.origin.step)), Cell(str(one.fate)), *cells])
+    columns = [Column(title) for title in ("step", "", *_SHOWN.values())]
+    Terminal(answer).print(Columns(columns, rows))
 
 
 def _plain(one: Rescored) -> dict[str, Any]:

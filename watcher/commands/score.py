@@ -19,10 +19,12 @@ from watcher.arguments import shown, trouble_of
 from watcher.commands.score_project import CODE_SUFFIXES, PROJECT_SUFFIXES, read_project, unread_of, unread_said, walk
 from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
+from watcher.files import read_bytes
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins, named_theme
 from watcher.printable import printable
 from watcher.terminal import sole_output, write_document
+from watcher.validation.files import FILE_LIMIT
 
 TEXT_SUFFIXES = frozenset((".md", ".txt"))
 ROWS_SUFFIXES = (".jsonl", ".ndjson")
@@ -234,8 +236,8 @@ def _holds_rows(file: Path, suffixes: Sequence[str] = ROWS_SUFFIXES) -> bool:
 def _text(file: Path) -> str:
     try:
         if CODE_SUFFIXES.get(file.suffix.lower()) is Language.HTML:
-            return _decoded(file.read_bytes())
-        return file.read_text("utf-8-sig", "replace")
+            return _decoded(read_bytes(file, FILE_LIMIT))
+        return read_bytes(file, FILE_LIMIT).decode("utf-8-sig", "replace")
     except OSError as error:
         _unreadable(error)
 

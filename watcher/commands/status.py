@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ from watcher.durations import format_duration
 from watcher.export import stored
 from watcher.ledger import Ledger
 from watcher.ledger_outbox import LedgerOutbox
+from watcher.ledger_reading import AWAY_KEY
 from watcher.model import Reason, RowKind, Target, UimonError
 from watcher.printable import printable, printable_document
 from watcher.publish import RunRef
@@ -50,9 +52,11 @@ def run_status(
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     kept = stored(ledger, state)
+    away: dict[str, Any] = json.loads(ledger.recall(AWAY_KEY) or "{}")
     if as_json:
         document: dict[str, Any] = {"checkpoints": with_grades(rows), "warnings": warnings}
         document |= {"unconfirmed": _unconfirmed(ledger), "stored": asdict(kept)}
+        document |= {"engine_away": away} if away else {}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
         write_document(document, sys.stdout)
@@ -64,6 +68,9 @@ def run_status(
     console.print(checkpoint_table(rows))
     for note in (*document_notes(rows), *unevaluated_notes(rows), *warning_notes(warnings)):
         console.print(note)
+    if away:
+        ago = format_duration(max(0.0, time.time() - away["since"]))
+        console.print(printable(f"The engine has been away for {ago}; what waits is kept. {away['sentence']}"))
     if best:
         sentence = printable(chosen.sentence) if chosen else "nothing is evaluated yet."
         console.print(f"Best: {sentence}", soft_wrap=True)

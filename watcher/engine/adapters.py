@@ -10,7 +10,6 @@ Not covered: the values, and tensors beside the LoRA pairs that the configuratio
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from watcher.engine.guard import Inventory, Tensor, read_header, refuse
+from watcher.files import open_regular, read_json
 from watcher.model import Reason, UimonError
 
 CONFIG = "adapter_config.json"
@@ -130,7 +130,7 @@ def engine_rank(rank: int) -> int:
 
 def is_untrained(adapter: AdapterInfo) -> bool:
     """True where every lora_B is zero, as LoRA starts out: such an adapter rightly changes nothing."""
-    with adapter.file.open("rb") as stream:
+    with open_regular(adapter.file) as stream:
         for name, tensor in adapter.tensors.items():
             if ".lora_B." in name:
                 stream.seek(tensor.begin)
@@ -168,7 +168,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     """The adapter's configuration with PEFT's defaults for the ranks and the start, the latter in lower case."""
     file = path / CONFIG
     try:
-        config = json.loads(file.read_text("utf-8"))
+        config = read_json(file)
     except (OSError, ValueError) as error:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable adapter configuration ({error}).") from error
     if not isinstance(config, dict):

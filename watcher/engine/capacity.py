@@ -122,8 +122,7 @@ def cache_elements(config: Mapping[str, Any], shards: int = 1) -> int:
     >>> cache_elements({"num_hidden_layers": 3, "hidden_size": 128, "num_attention_heads": 4})
     768
     """
-    text = config.get("text_config")
-    part = text if isinstance(text, Mapping) else config
+    part = text_part(config)
     if part.get("kv_lora_rank"):  # latent attention: one compressed vector in place of the heads
         return 0
     layers, heads, hidden = (_count(part, key) for key in ("num_hidden_layers", "num_attention_heads", "hidden_size"))
@@ -132,6 +131,12 @@ def cache_elements(config: Mapping[str, Any], shards: int = 1) -> int:
     head_dim = _count(part, "head_dim") or hidden // heads
     kv_heads = _count(part, "num_key_value_heads") or heads
     return 2 * layers * max(1, kv_heads // shards) * head_dim
+
+
+def text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a configuration says of the model of text, which may be one of several inside it."""
+    text = config.get("text_config")
+    return text if isinstance(text, Mapping) else config
 
 
 def _count(config: Mapping[str, Any], key: str) -> int:

@@ -23,6 +23,7 @@ from watcher.engine.adapters import CONFIG, KEY, WEIGHTS, is_targeted
 from watcher.engine.guard import Inventory, read_header, refuse
 from watcher.engine.naming import TRAINING_WRAPPERS, collision, inner, unwrapped, wrappers_in
 from watcher.engine.views import link_others, write_renamed
+from watcher.files import read_text
 
 # In memory each half of a pair has the adapter's name ("default"), which PEFT leaves out when it saves.
 _NAMED = re.compile(r"(?P<half>\.lora_[AB])\.[^.]+(?P<kind>\.(weight|bias))$")
@@ -110,7 +111,7 @@ def _write_config(path: Path, target: Path, meant: Mapping[str, str], base: Inve
 
     Which modules are adapted, and with what rank, is decided here by the trained names, as PEFT decided in training.
     """
-    text = (path / CONFIG).read_text("utf-8")
+    text = read_text(path / CONFIG)
     for word in TRAINING_WRAPPERS:
         # A rule may be a regular expression, with its dots escaped.
         text = re.sub(rf"\b{word}\\{{0,2}}\.", "", text) if word.startswith("_") else text

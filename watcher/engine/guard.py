@@ -10,8 +10,8 @@ Not covered: the values. A flipped bit passes here; the staging digest and the p
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +19,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.safetensors_header import HEADER_LIMIT, HEADER_VALUES
+from watcher.engine.plausible import require_plausible
+from watcher.files import INDEX_LIMIT, open_regular, parse_json, read_json, require_regular, whole
 from watcher.model import Reason, UimonError
 from watcher.pointers import pointer_in
 
@@ -34,8 +37,6 @@ _BITS = {
     **dict.fromkeys(("I64", "U64", "F64", "C64"), 64),
     **{"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6},
 }
-# The format's own limit on a header (100 MB); more is a damaged length field.
-_LARGEST_HEADER = 100_000_000
 # How the text begins that Git leaves in place of a large file where `git lfs` has not run (the Git LFS specification).
 _LFS_POINTER = b"version "
 
@@ -87,15 +88,15 @@ def read_header(file: Path) -> dict[str, Tensor]:
     Raises `UimonError` (`weights_refused`) where the file is truncated, longer than its header says, or damaged.
     """
     try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
             lead = stream.read(8)
             if lead == _LFS_POINTER:
                 raise refuse(f"{file}: it is a Git LFS pointer in place of the file; fetch that with `git lfs pull`.")
-            length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else _LARGEST_HEADER + 1
-            if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
+            length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else HEADER_LIMIT + 1
+            if not 2 <= length <= min(HEADER_LIMIT, size - 8):
                 raise refuse(f"{file}: the file is truncated or no safetensors file ({size} bytes); save it again.")
-            header = json.loads(stream.read(length))
+            header = parse_json(stream.read(length), HEADER_VALUES)
         tensors = {name: _tensor(file, 8 + length, entry) for name, entry in _entries(header).items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise refuse(f"{file}: the safetensors header cannot be read ({error}); save the checkpoint again.") from error
@@ -106,8 +107,9 @@ def read_header(file: Path) -> dict[str, Tensor]:
 def read_inventory(path: Path) -> Inventory:
     """What the full model in `path` holds, by the files that transformers would read: `weight_files`.
 
-    Raises `UimonError`: `weights_refused` where weight files are missing, damaged or contradict the index;
-    `config_missing` without a readable config.json.
+    Raises `UimonError`: `weights_refused` where weight files are missing, damaged or contradict the index, or the
+    configuration states sizes that none of them has; `config_missing` without a readable config.json; `unreadable`
+    where something in `path` is no regular file.
     """
     files, index = _weight_files(path)
     tensors: dict[str, Tensor] = {}
@@ -117,7 +119,10 @@ def read_inventory(path: Path) -> Inventory:
                 raise refuse(f"{path}: the tensor {name} is in {tensors[name].file} and again in {file.name}.")
             tensors[name] = tensor
     _check_index(path, index, tensors)
-    return Inventory(path, tensors, read_config(path), sum(file.stat().st_size for file in files))
+    config = read_config(path)
+    require_regular(path)
+    require_plausible(path, config, tensors)
+    return Inventory(path, tensors, config, sum(file.stat().st_size for file in files))
 
 
 def weight_files(path: Path) -> list[Path]:
@@ -141,13 +146,12 @@ def read_config(path: Path) -> dict[str, Any]:
         said = f"{path} is an adapter and no model: merge it into its own base (peft: merge_and_unload, then "
         raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
     try:
-        config = json.loads(file.read_text("utf-8"))
-        pointer = pointer_in(config) if isinstance(config, dict) else None
-    except (OSError, ValueError, RecursionError) as error:
+        config = read_json(file)
+    except (OSError, ValueError) as error:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
-    if pointer:
+    if pointer := pointer_in(config):
         raise UimonError(Reason.OTHER_WEIGHTS, f"{file}: {pointer}.")
     return config
 
@@ -217,13 +221,20 @@ def _entries(header: Any) -> dict[str, Any]:
 
 
 def _tensor(file: Path, start: int, entry: Mapping[str, Any]) -> Tensor:
-    begin, end = (int(offset) for offset in entry["data_offsets"])
-    shape = tuple(int(length) for length in entry["shape"])
+    begin, end = (_size(offset) for offset in entry["data_offsets"])
+    shape = tuple(_size(length) for length in entry["shape"])
     dtype = str(entry["dtype"])
     bits = _BITS.get(dtype)
     if bits is not None and (end - begin) * 8 != math.prod(shape) * bits:
         raise ValueError(f"{end - begin} bytes for a {dtype} tensor of shape {list(shape)}")
     return Tensor(file.name, dtype, shape, start + begin, start + end)
+
+
+def _size(value: Any) -> int:
+    size = whole(value, 2**63 - 1)
+    if size is None:
+        raise ValueError("a shape or an offset that is no number of bytes")
+    return size
 
 
 def _check_extent(file: Path, tensors: Mapping[str, Tensor], start: int, size: int) -> None:
@@ -258,7 +269,7 @@ def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:
 def _read_index(path: Path) -> dict[str, str]:
     """The index's tensor → file map."""
     try:
-        weight_map = json.loads((path / INDEX).read_text("utf-8"))["weight_map"]
+        weight_map = read_json(path / INDEX, INDEX_LIMIT)["weight_map"]
         index = {str(name): str(file) for name, file in weight_map.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise refuse(f"{path / INDEX}: cannot be read ({error}); save the checkpoint again.") from error

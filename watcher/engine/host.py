@@ -44,6 +44,7 @@ from watcher.engine.protocol import (
 from watcher.engine.served import Served
 from watcher.engine.views import configuration_of
 from watcher.model import Reason, UimonError
+from watcher.processes import tie_group_to
 
 _PROGRESS_SECONDS = 1.0
 _FLUSH_SECONDS = 10.0
@@ -173,14 +174,17 @@ def _context(request: Render) -> int:
 
 
 def _guard(lifeline: int, *others: int) -> None:
-    """Leave a process behind that kills this whole group when the parent is gone.
+    """Have this whole group killed when the parent is gone, also in the middle of a step, by two independent ways.
 
-    The kernel's own "die with your parent" reaches one process; vLLM's EngineCore would outlive it and keep the
-    GPU's memory. `lifeline` reads an end of file when the parent has ended, however it did. `others` are file
-    descriptors that the guardian must not hold open.
+    The kernel's own "die with your parent" reaches one process, and is asked by threads; vLLM's EngineCore would
+    outlive it and keep the GPU's memory. `lifeline` is a pipe that only the parent can write into: at its end the
+    kernel kills the group. Where it does not do that, a process that is left behind here reads the end and does.
+    `others` are file descriptors that the guardian must not hold open.
     """
+    tie_group_to(lifeline)
     if os.fork():
-        os.close(lifeline)
+        # Held open by both: as long as one of them lives, the kernel has whom to kill.
+        os.set_inheritable(lifeline, False)
         return
     for other in others:
         os.close(other)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from watcher.engine.adapters import adaptable_modules
-from watcher.engine.capacity import cpu_cache_gib, gpu_cache_bytes, sequences_at_once, weights_bytes
+from watcher.engine.capacity import cpu_cache_gib, gpu_cache_bytes, sequences_at_once, text_part, weights_bytes
 from watcher.engine.guard import Inventory
+from watcher.engine.plausible import LONGEST_CONTEXT
 from watcher.engine.textmodels import is_wrapper
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
+from watcher.files import whole
 from watcher.mounts import network_file_system
 
 # Log-probabilities of a whole prompt chunk are held in fp32 over the vocabulary: 2,048 tokens by 152,000 words are
@@ -51,11 +53,11 @@ def sequences_for(settings: EngineSettings, origin: Inventory, context: int | No
     else:
         weights = weights_bytes(origin.tensors.values(), settings.dtype)
         cache = gpu_cache_bytes(settings.gpu_bytes, share, weights, shards)
-    text = origin.config.get("text_config") or origin.config
+    stated = whole(text_part(origin.config).get("max_position_embeddings"), LONGEST_CONTEXT)
     return sequences_at_once(
         origin.config,
         cache_bytes=cache,
-        context=context or int(text.get("max_position_embeddings") or STEP_TOKENS),
+        context=context or stated or STEP_TOKENS,
         wanted=samples,
         shards=shards,
         dtype=settings.dtype,

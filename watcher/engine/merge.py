@@ -15,7 +15,8 @@ import sys
 import threading
 from pathlib import Path
 
-from watcher.engine.process import host_environment, new_log
+from watcher.engine.environment import host_environment
+from watcher.engine.process import new_log
 from watcher.engine.types import EngineSettings
 from watcher.model import Reason, UimonError
 

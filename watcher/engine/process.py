@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from watcher.engine.capacity import CPU_CACHE_GIB, CPU_CACHE_SPACE, steady_context
+from watcher.engine.capacity import steady_context
+from watcher.engine.environment import host_environment
 from watcher.engine.failures import LOOK_INTO_LOG, missing_module, needs
 from watcher.engine.protocol import Channel, Failure, Message, Progress, ProtocolError, Reply, Request
 from watcher.engine.types import ContextTooLong, EngineSettings
@@ -26,50 +26,7 @@ _TAIL_BYTES = 4096
 # vLLM logs the traceback of an import that failed in a process of its own inside another one.
 _IMPORTS_BYTES = 1 << 17
 _EXIT_SECONDS = 30.0
-_SECRET = re.compile(r"(_API_KEY|_TOKEN|_SECRET|_PASSWORD)$")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_ENVIRONMENT = {
-    # One process instead of three: the host is already a process of its own, starting is several times faster,
-    # and scheduling is deterministic.
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    # Either would have another directory served than the one that is named.
-    "VLLM_MODEL_REDIRECT_PATH": "",
-    "VLLM_USE_MODELSCOPE": "0",
-    "DO_NOT_TRACK": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONFAULTHANDLER": "1",
-    "PYTHONUNBUFFERED": "1",
-    "NO_COLOR": "1",
-    "VLLM_LOGGING_COLOR": "0",
-}
-
-
-def vllm_variables() -> tuple[str, ...]:
-    """The user's own variables for vLLM, `NAME=value`, without secrets and places of files."""
-    own = (
-        n for n in os.environ if n.startswith("VLLM_") and not _SECRET.search(n) and not n.endswith(("_ROOT", "_DIR"))
-    )
-    return tuple(f"{name}={os.environ[name]}" for name in sorted(own))
-
-
-def host_environment(device_env: Mapping[str, str], cache: Path) -> dict[str, str]:
-    """The host's environment: this process's without its secrets, uimon's settings, and `device_env` above all.
-
-    `cache` keeps what vLLM compiles, unless the user has a place for that.
-    """
-    inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    inherited.setdefault("VLLM_CACHE_ROOT", str(cache))
-    if not inherited.get(CPU_CACHE_SPACE, "").strip():
-        inherited[CPU_CACHE_SPACE] = str(CPU_CACHE_GIB)
-    if shutil.which((inherited.get("CXX") or "g++").split()[0]) is None:
-        # vLLM lets torch compile some small functions; without a compiler the engine would not start.
-        inherited.setdefault("TORCHDYNAMO_DISABLE", "1")
-    # Whatever a checkpoint names that is on the hub is not on this machine either: bases are found by the parent.
-    hub = {"HF_HUB_CACHE": str(cache / "no-hub"), "HF_MODULES_CACHE": str(cache / "no-modules")}
-    return {**inherited, **_ENVIRONMENT, **hub, **device_env}
 
 
 class HostProcess:
@@ -80,8 +37,8 @@ class HostProcess:
         self._gpu = settings.gpu_bytes is not None
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
-        # Nothing is ever written into it. Its end is ours alone, so the host's guardian reads an end of file when
-        # this process ends in whatever way, and kills the group.
+        # Nothing is ever written into it. Its end is ours alone, so the kernel kills the host's group, and where it
+        # cannot the host's guardian does, when this process ends in whatever way.
         guarded, lifeline = os.pipe()
         self._lifeline: int | None = lifeline
         command = [sys.executable, "-P", "-m", "watcher.engine.host"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from watcher.engine.capacity import text_part
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, demand
 from watcher.engine.loading import Loader
@@ -195,7 +196,7 @@ class Engine:
         """A model with fewer embeddings than the prompts were made for would end vLLM with an error about an index."""
         live = self._loader.live
         config = live.origin.config if live is not None else {}
-        size = (config.get("text_config") or config).get("vocab_size")
+        size = text_part(config).get("vocab_size")
         highest = max((prompt.highest for prompt in prompts), default=0)
         if isinstance(size, int) and highest >= size:
             raise UimonError(

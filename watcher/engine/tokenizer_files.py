@@ -18,6 +18,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
+from watcher.files import read_bytes, read_json, read_text
 from watcher.model import Reason, UimonError
 
 TOKENIZER_JSON = "tokenizer.json"
@@ -32,6 +33,11 @@ TOKENIZER_FILES = (
     "tekken.json",
 )
 """Each of them is a tokenizer's vocabulary; a directory without any has no tokenizer."""
+_VOCABULARY_FILES = (*TOKENIZER_FILES, "merges.txt", "added_tokens.json")
+TOKENIZER_LIMIT = 128 * 2**20
+"""Longest file of a tokenizer that is read, in bytes; the largest known ones have some 35 million."""
+TOKENIZER_VALUES = 8_000_000
+"""Most values in it; the largest known vocabularies with their merges have some 2 million."""
 # How a blank before a word is written in byte-level vocabularies, and in those of sentencepiece.
 _BYTE_BLANK, _PIECE_BLANK = "Ġ", "▁"
 
@@ -62,6 +68,13 @@ def read_stamp(path: Path) -> TokenizerStamp:
         raise UimonError(Reason.UNREADABLE, sentence) from None
 
 
+def stamped_files(path: Path) -> list[Path]:
+    """Every file of `path` that a stamp is made of, as far as it is there."""
+    names = (*_VOCABULARY_FILES, "tokenizer_config.json", "chat_template.jinja", PROCESSOR_TEMPLATE)
+    files = [path / name for name in names]
+    return [file for file in (*files, *sorted((path / "additional_chat_templates").glob("*"))) if file.is_file()]
+
+
 def _vocabulary(path: Path) -> str:
     tokenizer = read_object(path / TOKENIZER_JSON)
     tokens = _tokens(tokenizer)
@@ -70,8 +83,11 @@ def _vocabulary(path: Path) -> str:
         beside = {at: text for at, text in configured_tokens(path).items() if at not in tokens and text not in known}
         entries: list[Any] = sorted({**beside, **tokens}.items())
         return _digest(json.dumps(entries + _foreign_decoder(tokenizer, known)).encode())
-    names = (*TOKENIZER_FILES, "merges.txt", "added_tokens.json")
-    return _digest(b"\0".join((path / name).read_bytes() for name in sorted(names) if (path / name).is_file()))
+    return _digest(
+        b"\0".join(
+            read_bytes(path / name, TOKENIZER_LIMIT) for name in sorted(_VOCABULARY_FILES) if (path / name).is_file()
+        )
+    )
 
 
 def _tokens(tokenizer: Mapping[str, Any]) -> dict[int, str]:
@@ -136,7 +152,7 @@ def _template(path: Path) -> str:
     folder = path / "additional_chat_templates"
     for file in (folder / "default.jinja", path / "chat_template.jinja"):
         if file.is_file():
-            return file.read_text("utf-8", "replace")
+            return read_text(file, errors="replace")
     configured = "" if any(folder.glob("*.jinja")) else default_template(path / "tokenizer_config.json")
     return configured or default_template(path / PROCESSOR_TEMPLATE)
 
@@ -155,8 +171,8 @@ def default_template(file: Path) -> str:
 def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is no such file or it holds something else."""
     try:
-        value = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError, RecursionError):
+        value = read_json(file, TOKENIZER_LIMIT, TOKENIZER_VALUES)
+    except (FileNotFoundError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -31,6 +31,7 @@ from watcher.checkpoints.layout import ADAPTER_CONFIG, is_support
 from watcher.engine.guard import INDEX, Inventory, Tensor, read_config, read_inventory, refuse
 from watcher.engine.naming import collision, inner, unwrapped, wrappers_in
 from watcher.engine.textmodels import text_config, text_model, unfronted
+from watcher.files import open_regular
 from watcher.model import Reason, UimonError
 from watcher.pointers import without_pointers
 
@@ -121,7 +122,7 @@ def _equal(path: Path, one: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same bytes; their files are read up to the first difference."""
     if (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
-    with (path / one.file).open("rb") as first, (path / other.file).open("rb") as second:
+    with open_regular(path / one.file) as first, open_regular(path / other.file) as second:
         first.seek(one.begin)
         second.seek(other.begin)
         left = one.end - one.begin
@@ -206,7 +207,7 @@ def write_renamed(
         position = offsets[1]
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    with source.open("rb") as data, target.open("xb") as file:
+    with open_regular(source) as data, target.open("xb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         file.flush()
         for begin, end in _ranges((begin, end) for begin, end, _ in kept):

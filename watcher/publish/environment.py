@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import watcher
+from watcher.files import read_text
 from watcher.publish.run import CLOUD, normal_server
 from watcher.publish.wire import Limits
 from watcher.redaction import redactor
@@ -45,6 +46,8 @@ _NEVER = "86400"
 
 # A unix socket's path may have 107 characters; wandb-core adds about 40 to the temporary directory's.
 _SOCKET_ROOM = 60
+# A key has 40 characters or some more.
+_KEY_FILE = 65536
 
 
 def server_environment(environ: Mapping[str, str], server: str | None) -> dict[str, str]:
@@ -110,7 +113,7 @@ def key_from_file(environ: Mapping[str, str]) -> str | None:
     path = environ.get("WANDB_API_KEY_FILE")
     if environ.get("WANDB_API_KEY") or not path:
         return None
-    return Path(path).read_text(encoding="utf-8", errors="replace").strip() or None
+    return read_text(Path(path), _KEY_FILE, errors="replace").strip() or None
 
 
 def redact(text: str, environ: Mapping[str, str]) -> str:

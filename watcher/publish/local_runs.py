@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from watcher.files import read_tail
 from watcher.publish.run_file import run_of
 
 # What the SDK names a run's directory: when it began, and the run's id.
@@ -61,7 +62,7 @@ def with_project(run: LocalRun) -> LocalRun:
     entity, project = run_of(run.path / f"run-{run.run_id}.wandb")
     if entity is None or project is None:
         try:
-            text = (run.path / "logs" / "debug.log").read_text("utf-8", "replace")[-_LOG:]
+            text = read_tail(run.path / "logs" / "debug.log", _LOG).decode("utf-8", "replace")
         except OSError:
             text = ""
         found = re.findall(rf"finishing run ([^/\s]+)/([^/\s]+)/{re.escape(run.run_id)}\s", text)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from watcher.files import open_regular
+
 _IDENT = b":W&B"
 _FILE_HEADER = 7
 _BLOCK = 1 << 15
@@ -25,7 +27,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 def run_of(file: Path) -> tuple[str | None, str | None]:
     """The entity and project that a run's file names; None for each that it does not, or where it cannot be read."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             data = stream.read(_READ)
         for record in _records(data):
             if (run := dict(_fields(record)).get(_RUN)) is not None:

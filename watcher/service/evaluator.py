@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,10 @@ from watcher.engine.types import ContextTooLong
 from watcher.export import Exporter
 from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
-from watcher.plugins import named_plugins, named_theme
+from watcher.plugins import end_plugins, isolated_plugins, named_theme
 from watcher.service.failed_alert import failed_alert
+from watcher.service.health import Heartbeat
+from watcher.service.outage import Outage, may_be_engines
 from watcher.service.signals import Signals, log
 from watcher.service.suites import Engine as SuiteEngine
 from watcher.service.suites import SuiteInForce
@@ -73,6 +76,7 @@ class Evaluator:
         val: ValFile,
         resolve_base: Callable[[str | None, Path], Path],
         on_evaluated: Callable[[], None],
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
@@ -84,17 +88,25 @@ class Evaluator:
         self._resolve_base = resolve_base
         self._on_evaluated = on_evaluated
         self._policy = parse_policy(settings.policy)
-        self._plugins, self.theme = named_plugins(settings.scorers), named_theme(settings.theme)
+        self._plugins, self.theme = isolated_plugins(settings.scorers), named_theme(settings.theme)
         self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins, self.theme)
         self._warnings: set[str] = set()
         self._held: _Held | None = None
         self._evaluated = 0
+        self._pace = (heartbeat or Heartbeat(signals.clock)).pace
+        self.outage = Outage(engine, ledger, self._base_of, patient=not settings.once, clock=signals.clock)
 
     def run(self) -> None:
         """Evaluate what is staged, in the policy's order, until the service stops."""
+        try:
+            self._loop()
+        finally:
+            end_plugins(self._plugins)
+
+    def _loop(self) -> None:
         while not self._signals.stop.is_set():
             if not self.step():
-                self._signals.work.wait(1.0)
+                self._signals.work.wait(min(self.outage.pause_left or 1.0, 1.0))
                 self._signals.work.clear()
         self._look_after_held()
         if self._held is not None:
@@ -104,8 +116,9 @@ class Evaluator:
         """Evaluate one checkpoint; False where none is staged."""
         self._look_after_held()
         # What its writer has not finished is evaluated only while nothing else waits.
-        waiting = sorted(self._policy.in_order(self._ledger.records(State.STAGED)), key=lambda r: r.early)
-        if not waiting:
+        staged = self._policy.in_order(self._ledger.records(State.STAGED))
+        waiting = sorted(staged, key=lambda r: (r.early, self.outage.tried(r)))
+        if not waiting or self.outage.pause_left:
             return False
         record = self._ledger.begin(waiting[0])
         if record is None:
@@ -116,14 +129,17 @@ class Evaluator:
         except evaluation.Interrupted:
             self._hand_back(record)
         except UimonError as error:
-            self._failed(record, error, before)
+            self._settle_failure(record, error, before)
         except Exception as error:  # noqa: BLE001 (one checkpoint must not end the watch over all others)
             log.debug("The evaluation of %s ended unexpectedly.", record.name, exc_info=error)
             sentence = f"The evaluation ended unexpectedly ({type(error).__name__}: {error}); --debug shows where."
-            self._failed(record, UimonError(Reason.ENGINE_ERROR, sentence), before)
+            self._settle_failure(record, UimonError(Reason.ENGINE_ERROR, sentence), before)
         else:
+            self.outage.well(record)
+            self._pace.phase("write")
             self._commit(record, result, row)
         finally:
+            self._pace.rest()
             self._board.progress(None)
         return True
 
@@ -205,9 +221,20 @@ class Evaluator:
         self._discard_copy(record)
         return True
 
+    def _settle_failure(self, record: Record, error: UimonError, before: Reason | None) -> None:
+        """As `_failed`; where the service ends while another checkpoint is asked, this one is handed back."""
+        try:
+            self._failed(record, error, before)
+        except UimonError as stopped:
+            if stopped.reason is not Reason.INTERRUPTED:
+                raise
+            self._hand_back(record)
+
     def _failed(self, record: Record, error: UimonError, before: Reason | None) -> None:
         """Decide what becomes of `record` after `error`, `before` which its last attempt had ended with another."""
-        self._signals.news()
+        if self.outage.away is None:
+            # An engine that stays away is no news, or no watch over it would ever be idle.
+            self._signals.news()
         if not self._is_being_evaluated(record):
             self._drop(record)
         elif self._signals.stop.is_set():
@@ -219,18 +246,32 @@ class Evaluator:
             log.warning("%s: %s (%s) It is tried again once it is complete.", record.name, error.sentence, error.reason)
         elif error.reason is Reason.DELETED or (error.reason is Reason.WEIGHTS_CHANGED and _is_trainers(record)):
             self._lost(record, error)
+        elif self._is_engines(record, error, before):
+            self._ledger.excuse(record, error.reason, error.sentence)
+            self.outage.pause(error)
         elif _worth_another_try(record, error.reason, before):
             self._ledger.hand_back(record, error.reason, error.sentence)
             log.warning("%s: %s (%s) It is tried again.", record.name, error.sentence, error.reason)
         else:
-            self._ledger.failed(record, error.reason, error.sentence)
-            self._discard_copy(record)
-            log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
-            if error.reason is Reason.NON_FINITE:
-                self._on_evaluated()
-            else:
-                self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
-            self._signals.due.set()
+            self._fail(record, error)
+
+    def _is_engines(self, record: Record, error: UimonError, before: Reason | None) -> bool:
+        """Whether any other checkpoint would have failed alike: asked before one is given up, and while it is so."""
+        if self.outage.away is None and _worth_another_try(record, error.reason, before):
+            return False
+        self._pace.phase("load", _bytes_of(record))
+        return may_be_engines(error) and self.outage.is_engines(record)
+
+    def _fail(self, record: Record, error: UimonError) -> None:
+        self.outage.acquit(record)
+        self._ledger.failed(record, error.reason, error.sentence)
+        self._discard_copy(record)
+        log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
+        if error.reason is Reason.NON_FINITE:
+            self._on_evaluated()
+        else:
+            self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
+        self._signals.due.set()
 
     def _lost(self, record: Record, error: UimonError) -> None:
         """The trainer has taken back what was used in place; what it wrote instead is another checkpoint."""
@@ -261,7 +302,8 @@ class Evaluator:
         return evaluation.Context(
             run=self._run,
             table=evaluation.TableLimits(self._settings.table_rows, self._settings.table_kb * 1000),
-            report=self._board.progress,
+            report=lambda progress: self._report(progress, record),
+            scoring=lambda: self._pace.phase("score"),
             interrupted=self._signals.stop.is_set,
             note=lambda sentence: log.info("%s: %s", record.name, _own_path(sentence, record)),
             warn=lambda sentence: self._warn(record, _own_path(sentence, record)),
@@ -270,6 +312,10 @@ class Evaluator:
             theme=self.theme,
             occurred=self._ledger.occurred,
         )
+
+    def _report(self, progress: evaluation.Progress, record: Record) -> None:
+        self._board.progress(progress)
+        self._pace.phase(progress.phase, _bytes_of(record) if progress.phase == "load" else 0)
 
     def _warn(self, record: Record, sentence: str) -> None:
         """Say it once, not at each checkpoint that it holds for."""
@@ -295,6 +341,15 @@ class _Held:
     record: Record
     result: Evaluation
     row: Row
+
+
+def _bytes_of(record: Record) -> int:
+    """Bytes of the weights that the engine is given; 0 where they are gone."""
+    if record.stage is None:
+        return 0
+    with contextlib.suppress(OSError):
+        return sum(file.stat().st_size for file in record.stage.glob("*.safetensors"))
+    return 0
 
 
 def _is_trainers(record: Record) -> bool:

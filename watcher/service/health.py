@@ -1,5 +1,5 @@
-"""`/healthz`: whether the service's loop runs. It says nothing of W&B or of the trainer, whose troubles no restart of
-uimon mends.
+"""`/healthz`: whether the service's loop runs and its evaluator makes progress. An engine that is away is told, and is
+no fault of uimon's; of W&B and of the trainer it says nothing. No restart of uimon mends those.
 """
 
 from __future__ import annotations
@@ -23,12 +23,51 @@ class _Server6(ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
 
+_ALLOWED = {"load": 7200.0, "generate": 3600.0, "perplexity": 3600.0, "score": 300.0, "write": 300.0}
+"""Seconds without progress after which an evaluation counts as hung, by phase. The engine's own deadlines, which end
+what hangs in it, are shorter; those of scorers in other processes are, too."""
+_SLOWEST_LOAD = 5e6
+"""Bytes a second at which weights are read, at the least: a quarter of what the engine allows for, for it may read them
+more than once."""
+
+
+class Pace:
+    """What the evaluator is doing, and since when nothing was heard of it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._doing: tuple[str, float, float] | None = None
+
+    def phase(self, name: str, size: int = 0) -> None:
+        """The evaluator goes on: it begins, or continues, the phase `name`, which has `size` bytes to read."""
+        self._doing = (name, self._clock(), _ALLOWED[name] + size / _SLOWEST_LOAD)
+
+    def rest(self) -> None:
+        """It has nothing to do."""
+        self._doing = None
+
+    @property
+    def hung(self) -> str | None:
+        """The phase that has lasted too long; None while all goes well."""
+        doing = self._doing
+        return doing[0] if doing is not None and self._clock() - doing[1] > doing[2] else None
+
+    def to_dict(self) -> dict[str, str | float]:
+        """`phase` and its `seconds` without progress; empty where nothing is evaluated."""
+        doing = self._doing
+        return {} if doing is None else {"phase": doing[0], "seconds": round(self._clock() - doing[1], 1)}
+
+
 class Heartbeat:
-    """When the service's loop last ticked."""
+    """When the service's loop last ticked, the `pace` of its evaluator, and what tells why the engine is `away` (empty:
+    it is not).
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._beat_at = clock()
+        self.pace = Pace(clock)
+        self.away: Callable[[], str] = str
 
     def beat(self) -> None:
         """The loop goes on."""
@@ -85,11 +124,13 @@ def _handler(heartbeat: Heartbeat) -> type[BaseHTTPRequestHandler]:
         timeout = 10
 
         def do_GET(self) -> None:
-            age = heartbeat.age
-            alive = age < STALE_SECONDS
+            age, hung = heartbeat.age, heartbeat.pace.hung
+            alive = age < STALE_SECONDS and hung is None
             known = self.path.partition("?")[0] == "/healthz"
-            answer = json.dumps({"status": "ok" if alive else "hanging", "seconds_since_tick": round(age, 1)})
-            body = answer.encode() if known else b'{"error": "there is only /healthz here"}'
+            answer: dict[str, object] = {"status": "ok" if alive else "hanging", "seconds_since_tick": round(age, 1)}
+            told = {"evaluator": heartbeat.pace.to_dict(), "engine_away": heartbeat.away()}
+            answer |= {name: value for name, value in told.items() if value}
+            body = json.dumps(answer).encode() if known else b'{"error": "there is only /healthz here"}'
             self.send_response((200 if alive else 503) if known else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

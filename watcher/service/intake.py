@@ -15,7 +15,7 @@ from watcher.checkpoints.staging import stage, unstage
 from watcher.checkpoints.transfer import Way
 from watcher.crashpoint import crash_point
 from watcher.ledger import Ledger, Record
-from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition, Reason, Staged, State, UimonError
+from watcher.model import BASE_NAME, FINAL_NAME, LAST_STEP, Checkpoint, Condition, Reason, Staged, State, UimonError
 from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
@@ -124,6 +124,7 @@ class Intake:
         self._missing_said = False
         self._remembered = False
         self._disk_said = False
+        self._left_out_said = False
         self._search_at = 0.0
         self._search_pause = poll
         self.first_look: float | None = None
@@ -229,6 +230,7 @@ class Intake:
                 log.warning("%s skipped (%s): %s.", before.name, Reason.EARLIER_RUN, why)
                 self._discard(before)
                 before = self._ledger.record(before.id)
+        self._say_left_out(checkpoint)
         # Without the losses, which would be kept once more for every checkpoint of a long run.
         self._seen[checkpoint.name] = replace(checkpoint, trainer=None)
         record = self._ledger.sight(checkpoint, self._run, self._looked_at)
@@ -246,6 +248,14 @@ class Intake:
     def _mark_of(self, checkpoint: Checkpoint) -> str:
         """Empty for what each start reads: the models that lie beside the checkpoints, or stand for the base."""
         return "" if checkpoint.name in (BASE_NAME, FINAL_NAME) else self._source.mark(checkpoint.name)
+
+    def _say_left_out(self, checkpoint: Checkpoint) -> None:
+        """Say once that rows of the trainer's log are not taken."""
+        if checkpoint.trainer is not None and checkpoint.trainer.left_out and not self._left_out_said:
+            self._left_out_said = True
+            sentence = "%s: %d rows of log_history in its trainer_state.json are left out: a step has to be a whole "
+            sentence += "number from 0 to %d, and of very many rows the newest are taken."
+            log.warning(sentence, checkpoint.name, checkpoint.trainer.left_out, LAST_STEP)
 
     def _announce(self, before: Record | None, record: Record) -> None:
         """Say what has become of a checkpoint, once it is known whose it is."""

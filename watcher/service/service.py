@@ -18,7 +18,7 @@ from watcher.config import Settings
 from watcher.durations import format_duration
 from watcher.export import Exporter
 from watcher.ledger import Ledger, Record
-from watcher.model import State, UimonError
+from watcher.model import Reason, State, UimonError
 from watcher.publish import RunFacts, Settling
 from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.couriers import Channels
@@ -28,6 +28,7 @@ from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
 from watcher.service.history import LedgerHistory
 from watcher.service.intake import Intake, Source, Staging
+from watcher.service.outage import END_LIMIT
 from watcher.service.publisher import Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
@@ -113,7 +114,9 @@ class Service:
             val=val,
             resolve_base=parts.resolve_base,
             on_evaluated=lambda: self._warner.wake(),
+            heartbeat=self.heartbeat,
         )
+        self.heartbeat.away = lambda: self._evaluator.outage.sentence
         self._warner = Warner(
             parts.ledger,
             LedgerHistory(
@@ -160,6 +163,7 @@ class Service:
             thread.start()
         while not self.signals.stop.is_set() and not self._over():
             self.heartbeat.beat()
+            self._check_evaluator()
             self.signals.stop.wait(_TICK)
         self.signals.stop.set()
         self.signals.work.set()
@@ -233,6 +237,24 @@ class Service:
             return True
         return self._parts.ledger.newest_final() is not None or self.run_watch.ended_state is not None
 
+    def _check_evaluator(self) -> None:
+        """End what can go on no more: an evaluation that hangs, which no thread can be pulled out of, and an engine
+        that stays away from a run to which nothing more comes. What is staged stays for the next start.
+        """
+        away, seconds = self._evaluator.outage.away, self._evaluator.outage.seconds
+        if (phase := self.heartbeat.pace.hung) is not None:
+            sentence = f"The evaluation hangs ({phase}); start uimon again, which goes on with what is staged."
+            self._end(UimonError(Reason.EVALUATION_HUNG, sentence))
+        elif away is not None and seconds >= END_LIMIT and (self._settings.once or self._nothing_more()):
+            sentence = (
+                f"The engine has been away for {format_duration(END_LIMIT)}; what waits stays staged, and the next "
+            )
+            self._end(UimonError(away.reason, f"{sentence}start evaluates it. {away.sentence}"))
+
+    def _end(self, error: UimonError) -> None:
+        self._failure = self._failure or error
+        self.signals.stop.set()
+
     # When it is over.
 
     def _over(self) -> bool:
@@ -243,7 +265,7 @@ class Service:
         records = self._parts.ledger.records(State.COMPLETE, State.STAGED, State.EVALUATING)
         # What its writer has not finished is no checkpoint yet, and may never be one.
         open_states = {r.state for r in records if not r.early}
-        if open_states - {State.COMPLETE}:
+        if open_states - {State.COMPLETE} and self._evaluator.outage.away is None:
             return False
         # What is complete but cannot be copied, for want of disk, holds up every end but the one by idleness.
         reason = self._idle() if open_states else self._reason_to_end() or self._idle()

@@ -20,18 +20,20 @@ import sys
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
+from watcher.files import read_bytes
 from watcher.model import Reason, UimonError
 from watcher.validation.shapes import COLUMNS
 from watcher.validation.turns import is_conversation
 from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in, is_columnar
 
-_UNPACK: Final[Mapping[bytes, Callable[[bytes], bytes]]] = {
-    b"\x1f\x8b": gzip.decompress,
-    b"BZh": bz2.decompress,
-    b"\xfd7zXZ\x00": lzma.decompress,
+_UNPACK: Final[Mapping[bytes, Callable[[IO[bytes]], BufferedIOBase]]] = {
+    b"\x1f\x8b": lambda packed: gzip.GzipFile(fileobj=packed),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _FOREIGN: Final[Mapping[bytes, tuple[str, str]]] = {
     b"\x28\xb5\x2f\xfd": ("packed by zstd", "unpack it with `zstd -d`"),
@@ -48,6 +50,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SEPARATORS: Final = ("\t", ",", ";")
+
+
+FILE_LIMIT: Final = 256 * 2**20
+"""Longest file of rows or of code that is read, in bytes, packed or not."""
 
 
 class Unreadable(Exception):
@@ -97,7 +103,7 @@ def read_table(path: Path, columns: Collection[str] = COLUMNS) -> Table:
 
 def read_values(path: Path) -> Table:
     """The rows of a file, whatever JSON they are; none of an empty file. Raises Unreadable, and OSError."""
-    data = path.read_bytes()
+    data = read_bytes(path, FILE_LIMIT)
     digest = hashlib.sha256(data).hexdigest()
     content = _unpacked(data)
     if content.startswith(b"PAR1"):
@@ -165,9 +171,13 @@ def _unpacked(data: bytes) -> bytes:
     for magic, unpack in _UNPACK.items():
         if data.startswith(magic):
             try:
-                return unpack(data)
+                # No more than may be: a megabyte can be packed from gigabytes.
+                content = unpack(BytesIO(data)).read(FILE_LIMIT + 1)
             except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
                 raise Unreadable(f"is packed, and damaged ({error}); pack it anew") from None
+            if len(content) > FILE_LIMIT:
+                raise Unreadable(f"has more than {FILE_LIMIT / 2**20:.0f} MiB once it is unpacked; name a part of it")
+            return content
     return data
 
 
