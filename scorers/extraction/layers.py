@@ -22,7 +22,7 @@ _ESCAPED_SCRIPT = re.compile(r"=&gt;|&(?:#39|#x27|quot);| &gt; ")
 _STRING = re.compile(r'\s*"((?:[^"\\]|\\.)*+\\?)("?)\s*', re.DOTALL)
 _INSIDE_STRING = re.compile(r'(?:[^"\\\n]|\\.)*+\\?')
 # DeepSeek puts a token into the names of its tags: `<｜DSML｜invoke name="…">`.
-TOKEN_IN_TAG = re.compile(r"<(/?)[|｜]\w{2,20}[|｜](?=[a-z])")
+_TOKEN_IN_TAG = re.compile(r"(?<=<)(/?)[|｜]\w{2,20}[|｜](?=[a-z])")
 
 
 def plain(passage: Passage) -> tuple[Passage, Found] | None:
@@ -32,8 +32,8 @@ def plain(passage: Passage) -> tuple[Passage, Found] | None:
         return unescaped(passage), Found.ESCAPED
     if text.lstrip()[:1].isdigit() and (bare := unnumbered(passage.trimmed("\n"))).text != text:
         return bare, Found.FRAGMENT
-    if TOKEN_IN_TAG.search(text):
-        return passage.replaced(TOKEN_IN_TAG, lambda match: "<" + match[1]), Found.FRAGMENT
+    if holds_token_in_tag(text):
+        return passage.replaced(_TOKEN_IN_TAG, lambda match: match[1]), Found.FRAGMENT
     return _string(passage)
 
 
@@ -47,6 +47,12 @@ def _string(passage: Passage) -> tuple[Passage, Found] | None:
     if '\\"' in text and text.count("\\n") > 2 and _INSIDE_STRING.fullmatch(text, start, end):
         return decoded(passage, start, end, closed=False), Found.ESCAPED
     return None
+
+
+def holds_token_in_tag(text: str) -> bool:
+    """Whether some tag's name has a token in it."""
+    # Looked for by their first characters, which stand in hardly any text; the pattern is tried at every place.
+    return any(mark in text for mark in ("<|", "</|", "<｜", "</｜")) and _TOKEN_IN_TAG.search(text) is not None
 
 
 def is_escaped(text: str) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 
 from scorers.extraction.fences import Fence, Fences
-from scorers.extraction.layers import TOKEN_IN_TAG
+from scorers.extraction.layers import holds_token_in_tag
 from scorers.extraction.names import Hint
 from scorers.extraction.passage import Passage
 from scorers.extraction.reader import STARTER
@@ -46,7 +46,7 @@ def ordinary_fence(passage: Passage) -> Fence | None:
     # A line end before the first character of the code is that of the opening fence: there is no code.
     if closing <= start or text[closing - 1] != "\n" or not _BEHIND.match(text, end) or STARTER.search(text, end):
         return None
-    if "<" not in text or "~~~" in text or CHANNEL in text or TOKEN_IN_TAG.search(text):
+    if "<" not in text or "~~~" in text or CHANNEL in text or holds_token_in_tag(text):
         return None
     if begins_turn(text) or begins_thought(text) or holds_thought(text):
         return None

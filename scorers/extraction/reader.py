@@ -52,6 +52,9 @@ _MOST_BLOCKS = 300
 _MOST_COMPONENTS = 5
 # Tags that are no markup, and JSON without code, are looked at this often in one text; then they are text.
 _MOST_TAGS = 2_000
+# Characters that are looked through in vain for end tags: an answer needs a thousandth of this, and thousands of tags
+# that nobody closes would each be looked for to the end of the text.
+_MOST_SEARCHED = 200_000_000
 
 
 def read(passage: Passage, hint: Hint | None = None, depth: int = 0) -> list[Block]:
@@ -135,7 +138,7 @@ class _Reader:
         self._name = ""
         self._gaps: list[tuple[int, int]] = []
         self._markup_before = self._edits = False
-        self._tags = self._components = 0
+        self._tags = self._components = self._searched = 0
 
     def blocks(self) -> list[Block]:
         """All pieces of code, in order."""
@@ -301,7 +304,7 @@ class _Reader:
             return True
         if not tag.is_old and (not tag.is_talk or begins_code(self._text, tag.end)):
             return False
-        closing, end = closing_of(self._text, tag, tag.end)
+        closing, end = self._closing_of(tag, tag.end)
         if closing < 0:
             return False
         self._edits = self._edits or (tag.is_old and bool(self._text[tag.end : closing].strip(BLANK)))
@@ -312,10 +315,16 @@ class _Reader:
         """Whether an element that a page may have is one that an edit looks for: the next one says what by."""
         if not tag.is_old or tag.is_known:
             return False
-        end = closing_of(self._text, tag, tag.end)[1]
+        end = self._closing_of(tag, tag.end)[1]
         following = self._text[end : end + 300].lstrip(BLANK) if end >= 0 else ""
         by = tag_at(following, 0)
         return by is not None and by.is_new
+
+    def _closing_of(self, tag: Tag, start: int) -> tuple[int, int]:
+        """`closing_of`; -1 where too much was looked through in vain."""
+        found = closing_of(self._text, tag, start) if self._searched < _MOST_SEARCHED else (-1, -1)
+        self._searched += len(self._text) - start if found[0] < 0 else 0
+        return found
 
     def _skip(self, start: int, end: int) -> None:
         """Passes over text in which no code stands."""
@@ -324,7 +333,7 @@ class _Reader:
 
     def _wrapper(self, tag: Tag) -> None:
         after = self._content_end(tag)
-        closing, end = closing_of(self._text, tag, after)
+        closing, end = self._closing_of(tag, after)
         closed = closing >= 0
         stop = closing if closed else len(self._text)
         body = self._passage.part(tag.end, stop)
@@ -357,12 +366,12 @@ class _Reader:
         end = document_end(self._text, tag.end, len(self._text)) if begins_document(self._text, tag.end) else -1
         if end < 0:
             return tag.end
-        first = closing_of(self._text, tag, tag.end)[0]
+        first = self._closing_of(tag, tag.end)[0]
         # An end tag before the document's end is the wrapper's if none follows.
         return tag.end if 0 <= first < end and not self._closes_later(tag, end) else end
 
     def _closes_later(self, tag: Tag, end: int) -> bool:
-        return closing_of(self._text, tag, end)[0] >= 0
+        return self._closing_of(tag, end)[0] >= 0
 
     def _edit(self, match: re.Match[str]) -> None:
         begin = self._line(match.start("edit"))

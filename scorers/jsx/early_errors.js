@@ -49,6 +49,7 @@ globalThis.earlyErrors = (() => {
       // What is allowed here, and the labels and private names that are known.
       returns: false, awaits: goal !== 'script', yields: false, breaks: false, continues: false, labels: null,
       superProperty: false, superCall: false, newTarget: false, arguments: true, parameters: false, privates: null,
+      derived: false,
     }
     put(file.statements, start)
     while (waiting.length > 0 && errors.size < MAX_ERRORS) {
@@ -184,8 +185,7 @@ globalThis.earlyErrors = (() => {
 
     function inside(node, context) {
       forEachChild(node, collect)
-      put(found, context)
-      found.length = 0
+      while (found.length > 0) later(found.pop(), context)
     }
 
     // Declarations.
@@ -215,20 +215,19 @@ globalThis.earlyErrors = (() => {
       const within = {
         ...context, scope: scope('function', null), strict: context.strict || own,
         returns: true, awaits: has(node, K.AsyncKeyword), yields: node.asteriskToken !== undefined,
-        breaks: false, continues: false, labels: null, parameters: false,
+        breaks: false, continues: false, labels: null, parameters: false, derived: false,
       }
       if (!arrow) {
-        Object.assign(within, {
-          superProperty: method, superCall: kind === K.Constructor && context.derived === true, newTarget: true,
-          arguments: true,
-        })
+        within.superProperty = method
+        within.superCall = kind === K.Constructor && context.derived
+        within.newTarget = true
+        within.arguments = true
       }
-      delete within.derived
       if (kind === K.FunctionExpression && node.name) binding(node.name, within)
       parameters(node, within, arrow || method, own)
       if (body.kind === K.Block) put(body.statements, within)
       else put([body], within)
-      put(node.parameters, { ...within, parameters: true })
+      if (node.parameters.length > 0) put(node.parameters, { ...within, parameters: true })
     }
 
     function parameters(node, context, never, strict) {
@@ -285,7 +284,7 @@ globalThis.earlyErrors = (() => {
       return {
         ...context, scope: scope('function', null), returns: false, awaits: false, yields: false, breaks: false,
         continues: false, labels: null, superProperty: true, superCall: false, newTarget: true, arguments: false,
-        parameters: false, derived: undefined,
+        parameters: false, derived: false,
       }
     }
 

@@ -160,8 +160,11 @@ globalThis.readSource = (() => {
     const waiting = [[file, { kind: 'loose' }]]
     while (waiting.length > 0) {
       const [node, around] = waiting.pop()
-      if (node.kind === K.JsxElement) pair(node.openingElement.tagName, node.closingElement.tagName)
-      if (node.kind === K.JsxFragment) pair(node.openingFragment, node.closingFragment)
+      // Only of tags that do not match somebody asks for the other one.
+      if (!lintable) {
+        if (node.kind === K.JsxElement) pair(node.openingElement.tagName, node.closingElement.tagName)
+        if (node.kind === K.JsxFragment) pair(node.openingFragment, node.closingFragment)
+      }
       const inside = visit(node, around, found, code, shift)
       if (inside.length > 0) for (const entry of inside.reverse()) waiting.push(entry)
     }
