@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import LIMITS, PATH, RUN, MemoryStore, SeedRun, attempt, eval_row, history, uids
+from tests.publish.conftest import LIMITS, PATH, RUN, MemoryStore, SeedRun, eval_row, history, uids
 from watcher.demo.standin import ENTITY, Fault, Standin
 from watcher.model import Reason, Target
 from watcher.publish import (
@@ -115,7 +115,9 @@ def test_a_run_of_somebody_else_with_the_companions_id_is_left_alone(
 
 
 def attempt_at_companion(uimon: ClaimedPublisher, store: MemoryStore) -> PublishResult:
-    return attempt(uimon, store, Order(Target.COMPANION))
+    return uimon.publish(
+        store.due_rows(9), [], Order(Target.COMPANION), lambda uids, mark: store.note_attempt(uids, mark, 0.0)
+    )
 
 
 def test_an_id_that_wandb_does_not_give_out_is_passed_over(

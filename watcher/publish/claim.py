@@ -63,7 +63,7 @@ class Pauses:
 
     write: float = 10.0
     lag_of_marks: float = 5.0
-    lag: float = 600.0
+    lag: float = 765.0
     session: float = 240.0
     beat: float = 120.0
 

@@ -29,6 +29,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import wandb
@@ -132,47 +133,32 @@ def publish(
         position = reading.position_of(place.run)
         if order.target is Target.RUN and facts.state in ENDED and not order.ended:
             parent.say_left(facts.state)
+        commit = partial(parent.commit_mark, position, [row.uid for row in due])
         living = order.target is Target.RUN and facts.state not in ENDED
-        sent = _log_rows(place, due, alerts, position, parent, limits, living=living)
+        log = partial(_log_beside, limits=limits, say_left=parent.say_left) if living else _log
+        sent = log(place, due, alerts, commit)
         seen |= _read_back(place, due, position, limits)
         if place.summary is not None:
             _give_back_origin(place)
     answer = _answer(rows, due, alerts, seen, sent, place.url)
     # What an earlier ledger has sent may still be on its way; where nothing is there at all, there was no such ledger.
     surveyed = None if found is None or (found and order.hold) else tuple(found)
-    kept, claimed = _first_rows_kept(place, before), bool(order.claim and (due or alerts))
-    return published_message(replace(answer, found=surveyed, first_rows=kept, claimed=claimed))
-
-
-def _log_rows(
-    place: _Destination,
-    rows: Sequence[Row],
-    alerts: Sequence[Alert],
-    position: int,
-    parent: Parent,
-    limits: Limits,
-    *,
-    living: bool,
-) -> _Sent:
-    """Log the rows once the parent has committed the mark; `living`: the trainer's run, while its trainer lives."""
-
-    def commit() -> None:
-        if not parent.commit_mark(position, [row.uid for row in rows]):
-            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
-        crash_point("publish.before_log")
-
-    sent = _log_beside(place, rows, alerts, commit, limits, parent) if living else _log(place, rows, alerts, commit)
-    crash_point("publish.logged")
-    return sent
+    claimed = bool(order.claim and (due or alerts))
+    first_rows = _first_rows_kept(place, before)
+    return published_message(replace(answer, found=surveyed, first_rows=first_rows, claimed=claimed))
 
 
 def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
     """Which of the rows are in the run, whoever has sent them."""
     there = reading.survey(run)
-    delivered = tuple(row.uid for row in rows if there[row.uid])
-    copies = {uid: count for uid, count in there.items() if count > 1}
-    waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
-    return published_message(PublishResult(delivered, waiting, url=facts.url, copies=copies))
+    return published_message(
+        PublishResult(
+            tuple(row.uid for row in rows if there[row.uid]),
+            waiting=None if all(there[row.uid] for row in rows) else Reason.OTHER_PUBLISHER,
+            url=facts.url,
+            copies={row.uid: there[row.uid] for row in rows if there[row.uid] > 1},
+        )
+    )
 
 
 def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: Order, *, hold: bool) -> list[Row]:
@@ -311,12 +297,13 @@ def _log_beside(
     place: _Destination,
     rows: Sequence[Row],
     alerts: Sequence[Alert],
-    commit: Callable[[], None],
+    commit: Callable[[], bool],
+    *,
     limits: Limits,
-    parent: Parent,
+    say_left: Callable[[str], None],
 ) -> _Sent:
     """As `_log`, beside a trainer that lives; where it ends meanwhile, the run is ended as it has left it."""
-    with closing.StateWatch(place.ref, parent.say_left) as watch:
+    with closing.StateWatch(place.ref, say_left) as watch:
         sent = _log(place, rows, alerts, commit)
     if watch.left:
         try:
@@ -342,7 +329,7 @@ def close(ref: RunRef, state: str, limits: Limits) -> None:
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run),
     )
-    _log(place, (), (), lambda: None)
+    _log(place, (), (), lambda: True)
     _give_back_origin(place)
 
 
@@ -357,17 +344,19 @@ def end(ref: RunRef, state: str, since: float, limits: Limits) -> bool:
     return True
 
 
-def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], None]) -> _Sent:
-    """Join the run, `commit` the mark, log each row, leave. Until the commit nothing of a row can be in the run.
+def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], bool]) -> _Sent:
+    """Join the run, have the mark committed, log each row, leave. Until the commit nothing of a row can be in the run.
 
-    Raises `UimonError` where the run could not be joined, and what `commit` raises.
+    Raises `UimonError` where the run could not be joined, or the mark was not committed.
     """
     refused: dict[str, str] = {}
     ref = place.ref
     try:
         run = wandb.init(entity=ref.entity, project=ref.project, id=ref.run_id, **place.init)
         definitions.repeat(run, place.definitions)
-        commit()
+        if not commit():
+            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
+        crash_point("publish.before_log")
         for row in rows:
             try:
                 run.log(_content(row))
@@ -381,6 +370,7 @@ def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], comm
         said = leaving.leave(run, place.exit_code)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
+    crash_point("publish.logged")
     logged = [row.uid for row in rows if row.uid not in refused]
     return _Sent(refused, () if said.reached is None else logged[said.reached :])
 

@@ -62,7 +62,7 @@ def _ask(
     with tempfile.TemporaryDirectory(prefix="uimon-") as temporary:
         place = Path(temporary) if directory is None else directory
         with Session(place, timeout, limits or Limits(), variables) as session:
-            session.send({"task": task, "ref": asdict(ref), **details})
+            session.send({"task": task, "ref": asdict(ref), "limits": asdict(limits or Limits()), **details})
             answer = session.receive()
             if answer is None:
                 raise _silence(session, timeout)
@@ -158,9 +158,9 @@ class WandbPublisher:
         trainer has left it since this moment of W&B's clock. True where it was ended, False also where W&B is not to be
         had.
         """
-        details = {"state": state, "since": since, "limits": asdict(self._limits)}
+        where = (self._ref, self._timeout, self._directory, self._environ, self._limits)
         try:
-            answer = _ask("end", self._ref, self._timeout, self._directory, self._environ, self._limits, **details)
+            answer = _ask("end", *where, state=state, since=since)
         except (UimonError, OSError):
             return False
         return bool(answer["done"])

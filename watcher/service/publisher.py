@@ -154,8 +154,8 @@ class Publisher:
             # One that a session has just ended again, or that lives, is in no doubt.
             self._look(now=True)
             self._end.end()
-        targets = (self._ledger.outbox(target) for target in Target)
-        if outboxes.claim is not None and not any(row.attempts for outbox in targets for row in outbox.due_rows(-1)):
+        unseen = sum(self._ledger.outbox(target).unconfirmed()[0] for target in Target)
+        if outboxes.claim is not None and not unseen:
             outboxes.claim.release()
 
     def _worth_waiting(self, outboxes: Outboxes) -> float | None:
