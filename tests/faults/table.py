@@ -329,7 +329,7 @@ FAULTS = (
         ("tests/service/test_rescoring.py::test_an_evaluation_that_lacks_something_is_named_and_the_others_go_on",),
     ),
     Fault(
-        61,
+        33,
         "W&B shows rows late, each at its own time",
         "a reader that lags by 20 to 60 s; in a model by up to 12 min",
         "unconfirmed, looked for, sent once; other rows go on",
@@ -341,7 +341,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        62,
+        34,
         "the same, and killed right after the rows arrived, or before",
         "every order of lags, losses, refusals and kills (hypothesis)",
         "each row in the run once; the next start looks first",
@@ -352,7 +352,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        63,
+        35,
         "a row that W&B has lost",
         "killed between mark and log",
         "sent again after all the pauses, 12 min 45 s, and once",
@@ -362,7 +362,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        64,
+        36,
         "an answer lost, a request refused",
         "dropped after it was applied; 403, 503, nobody there",
         "not repeated by the SDK; what was surely not taken is sent at once",
@@ -373,7 +373,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        65,
+        37,
         "the ledger lost while rows are on their way",
         "a new ledger on the run, rows that show 50 s late",
         "held until they must have shown; sent once",
@@ -383,7 +383,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        66,
+        38,
         "joining costs the trainer its first rows",
         "one of them overwritten while uimon joins",
         "said; not joined again while it lives; companion",
@@ -393,7 +393,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        67,
+        39,
         "much to deliver at the exit",
         "1,000 rows, 40 s a batch, a limit of 60 s",
         "all delivered; the limit counts time without progress",
