@@ -83,8 +83,8 @@ class Reason(StrEnum):
     WANDB_UNREACHABLE = "wandb_unreachable"
     WANDB_REFUSED = "wandb_refused"
     NOT_DELIVERED = "not_delivered"
-    OTHER_PUBLISHER = "other_publisher"
     UNCONFIRMED = "unconfirmed"
+    OTHER_PUBLISHER = "other_publisher"
 
     # The service itself.
     CONFIG_INVALID = "config_invalid"

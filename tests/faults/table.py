@@ -32,6 +32,10 @@ _OUTBOX = "tests/publish/test_outbox.py"
 _PUBLISHER = "tests/publish/test_publisher.py"
 _WANDB = "tests/publish/test_faults.py"
 _TRUST = "tests/engine/test_trust.py"
+_CLAIM = "tests/publish/test_claim.py"
+_TWO = "tests/publish/test_two_uimons.py"
+_CLOSING = "tests/publish/test_closing.py"
+_SOAK = "tests/publish/test_soak.py"
 _LAG = "tests/publish/test_lag.py"
 _PROOF = "tests/publish/test_proof.py"
 _TRANSMISSION = "tests/publish/test_transmission.py"
@@ -330,6 +334,61 @@ FAULTS = (
     ),
     Fault(
         33,
+        "W&B shows rows late, and out of order, and loses answers, answers late or twice",
+        "the stand-in, 0 to 90 s, 5 % lost, with 100 kills, in three modes",
+        "every row once, the trainer's all there",
+        (
+            f"{_SOAK}::test_every_row_comes_once",
+            "tests/standin/test_store.py::test_random_lag_shows_lines_out_of_order_and_counts_what_is_shown",
+        ),
+    ),
+    Fault(
+        34,
+        "two uimons on one run",
+        "another state directory, at the same moment; one dies, one ends",
+        "one publishes, the other one names it and takes its rows for delivered",
+        (
+            f"{_CLAIM}::test_no_two_uimons_publish_at_once_and_none_before_the_others_rows_are_shown",
+            f"{_CLAIM}::test_rows_of_another_uimon_count_as_delivered_and_it_is_named",
+            f"{_TWO}::test_two_that_begin_at_once_bring_each_row_once_and_both_know_it",
+        ),
+    ),
+    Fault(
+        35,
+        "a copied state directory",
+        "copied with its ledger",
+        "another uimon",
+        (f"{_CLAIM}::test_id_outlives_the_ledger_and_not_a_copy_of_the_directory",),
+    ),
+    Fault(
+        36,
+        "the companion's id is somebody else's run",
+        "a living run of that id, with and without a mark",
+        "left alone; the next id is taken",
+        (f"{_TWO}::test_a_run_of_somebody_else_with_the_companions_id_is_left_alone",),
+    ),
+    Fault(
+        37,
+        "the companion's id is not given out",
+        "W&B refuses to make the run",
+        "the next id is taken",
+        (f"{_TWO}::test_an_id_that_wandb_does_not_give_out_is_passed_over",),
+    ),
+    Fault(
+        38,
+        "the trainer ends within a session",
+        "finished, failed, killed or resumed at each step, the session killed at each step",
+        "the run is left as the trainer left it",
+        (
+            "tests/service/test_run_end.py::test_run_is_left_as_its_trainer_left_it",
+            f"{_CLOSING}::test_end_that_a_session_sees_is_made_again_at_once",
+            f"{_CLOSING}::test_end_that_falls_between_a_look_and_a_post_is_made_up_for",
+            f"{_CLOSING}::test_how_a_run_had_ended_is_told_before_a_session_opens_it",
+            f"{_CLOSING}::test_run_of_a_trainer_that_was_killed_is_not_called_finished",
+        ),
+    ),
+    Fault(
+        39,
         "W&B shows rows late, each at its own time",
         "a reader that lags by 20 to 60 s; in a model by up to 12 min",
         "unconfirmed, looked for, sent once; other rows go on",
@@ -341,7 +400,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        34,
+        40,
         "the same, and killed right after the rows arrived, or before",
         "every order of lags, losses, refusals and kills (hypothesis)",
         "each row in the run once; the next start looks first",
@@ -352,7 +411,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        35,
+        41,
         "a row that W&B has lost",
         "killed between mark and log",
         "sent again after all the pauses, 12 min 45 s, and once",
@@ -362,7 +421,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        36,
+        42,
         "an answer lost, a request refused",
         "dropped after it was applied; 403, 503, nobody there",
         "not repeated by the SDK; what was surely not taken is sent at once",
@@ -373,7 +432,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        37,
+        43,
         "the ledger lost while rows are on their way",
         "a new ledger on the run, rows that show 50 s late",
         "held until they must have shown; sent once",
@@ -383,7 +442,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        38,
+        44,
         "joining costs the trainer its first rows",
         "one of them overwritten while uimon joins",
         "said; not joined again while it lives; companion",
@@ -393,7 +452,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        39,
+        45,
         "much to deliver at the exit",
         "1,000 rows, 40 s a batch, a limit of 60 s",
         "all delivered; the limit counts time without progress",

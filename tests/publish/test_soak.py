@@ -37,7 +37,7 @@ class Soak:
     seed: int
     uimons: int = 1
     checkpoints: int = 36
-    period: float = 6.0
+    period: float = 20.0
     kills: int = 100
 
     @property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import LIMITS, PATH, RUN, MemoryStore, SeedRun, eval_row, history, uids
+from tests.publish.conftest import LIMITS, PATH, RUN, MemoryStore, SeedRun, attempt, eval_row, history, uids
 from watcher.demo.standin import ENTITY, Fault, Standin
 from watcher.model import Reason, Target
 from watcher.publish import (
@@ -46,6 +47,8 @@ def deliver(uimon: ClaimedPublisher, store: MemoryStore, attempts: int) -> list[
             break
         outbox.retry_now()
         reasons.append(outbox.step().waiting)
+        if attempts > 1:
+            time.sleep(1.0)
     return reasons
 
 
@@ -73,6 +76,8 @@ def test_two_that_begin_at_once_bring_each_row_once_and_both_know_it(
     assert history(standin, COMPANION) == []
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(0)
 def test_one_that_has_ended_is_followed_by_another_at_once(
     standin: Standin, uimons: list[ClaimedPublisher], seed_run: SeedRun
 ) -> None:
@@ -115,9 +120,7 @@ def test_a_run_of_somebody_else_with_the_companions_id_is_left_alone(
 
 
 def attempt_at_companion(uimon: ClaimedPublisher, store: MemoryStore) -> PublishResult:
-    return uimon.publish(
-        store.due_rows(9), [], Order(Target.COMPANION), lambda uids, mark: store.note_attempt(uids, mark, 0.0)
-    )
+    return attempt(uimon, store, Order(Target.COMPANION))
 
 
 def test_an_id_that_wandb_does_not_give_out_is_passed_over(

@@ -29,15 +29,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.crashpoint import crash_point
-from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, RowKind, Table, Target, UimonError
-from watcher.publish import closing, definitions, joining, leaving, own_run, reading, searching
+from watcher.model import Alert, LoggedStep, Reason, Row, Target, UimonError
+from watcher.publish import closing, content, definitions, joining, leaving, own_run, reading, searching
 from watcher.publish.proof import Look, Verdict, judge
 from watcher.publish.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.publish.wire import Limits, Message, Order, PublishResult, published_message
@@ -45,10 +44,6 @@ from watcher.publish.wire import Limits, Message, Order, PublishResult, publishe
 _LABEL = "uimon"
 # W&B sends no alert with a title that the run had within this time: one raised just before a kill comes once.
 _SAME_ALERT_SECONDS = 24 * 3600
-_LONGEST_TITLE = 63
-"""W&B takes titles of less than 64 characters."""
-_SAMPLES_KEY = "eval/sample_generations"
-_X_AXIS = "train/global_step"
 
 
 class Parent(Protocol):
@@ -133,32 +128,47 @@ def publish(
         position = reading.position_of(place.run)
         if order.target is Target.RUN and facts.state in ENDED and not order.ended:
             parent.say_left(facts.state)
-        commit = partial(parent.commit_mark, position, [row.uid for row in due])
         living = order.target is Target.RUN and facts.state not in ENDED
-        log = partial(_log_beside, limits=limits, say_left=parent.say_left) if living else _log
-        sent = log(place, due, alerts, commit)
+        sent = _log_rows(place, due, alerts, position, parent, limits, living=living)
         seen |= _read_back(place, due, position, limits)
         if place.summary is not None:
             _give_back_origin(place)
     answer = _answer(rows, due, alerts, seen, sent, place.url)
     # What an earlier ledger has sent may still be on its way; where nothing is there at all, there was no such ledger.
     surveyed = None if found is None or (found and order.hold) else tuple(found)
-    claimed = bool(order.claim and (due or alerts))
-    first_rows = _first_rows_kept(place, before)
-    return published_message(replace(answer, found=surveyed, first_rows=first_rows, claimed=claimed))
+    kept, claimed = _first_rows_kept(place, before), bool(order.claim and (due or alerts))
+    return published_message(replace(answer, found=surveyed, first_rows=kept, claimed=claimed))
+
+
+def _log_rows(
+    place: _Destination,
+    rows: Sequence[Row],
+    alerts: Sequence[Alert],
+    position: int,
+    parent: Parent,
+    limits: Limits,
+    *,
+    living: bool,
+) -> _Sent:
+    """Log the rows once the parent has committed the mark; `living`: the trainer's run, while its trainer lives."""
+
+    def commit() -> None:
+        if not parent.commit_mark(position, [row.uid for row in rows]):
+            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
+        crash_point("publish.before_log")
+
+    sent = _log_beside(place, rows, alerts, commit, limits, parent) if living else _log(place, rows, alerts, commit)
+    crash_point("publish.logged")
+    return sent
 
 
 def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
     """Which of the rows are in the run, whoever has sent them."""
     there = reading.survey(run)
-    return published_message(
-        PublishResult(
-            tuple(row.uid for row in rows if there[row.uid]),
-            waiting=None if all(there[row.uid] for row in rows) else Reason.OTHER_PUBLISHER,
-            url=facts.url,
-            copies={row.uid: there[row.uid] for row in rows if there[row.uid] > 1},
-        )
-    )
+    delivered = tuple(row.uid for row in rows if there[row.uid])
+    copies = {uid: count for uid, count in there.items() if count > 1}
+    waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
+    return published_message(PublishResult(delivered, waiting, url=facts.url, copies=copies))
 
 
 def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: Order, *, hold: bool) -> list[Row]:
@@ -297,13 +307,12 @@ def _log_beside(
     place: _Destination,
     rows: Sequence[Row],
     alerts: Sequence[Alert],
-    commit: Callable[[], bool],
-    *,
+    commit: Callable[[], None],
     limits: Limits,
-    say_left: Callable[[str], None],
+    parent: Parent,
 ) -> _Sent:
     """As `_log`, beside a trainer that lives; where it ends meanwhile, the run is ended as it has left it."""
-    with closing.StateWatch(place.ref, say_left) as watch:
+    with closing.StateWatch(place.ref, parent.say_left) as watch:
         sent = _log(place, rows, alerts, commit)
     if watch.left:
         try:
@@ -329,7 +338,7 @@ def close(ref: RunRef, state: str, limits: Limits) -> None:
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run),
     )
-    _log(place, (), (), lambda: True)
+    _log(place, (), (), lambda: None)
     _give_back_origin(place)
 
 
@@ -344,43 +353,32 @@ def end(ref: RunRef, state: str, since: float, limits: Limits) -> bool:
     return True
 
 
-def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], bool]) -> _Sent:
-    """Join the run, have the mark committed, log each row, leave. Until the commit nothing of a row can be in the run.
+def _log(place: _Destination, rows: Sequence[Row], alerts: Sequence[Alert], commit: Callable[[], None]) -> _Sent:
+    """Join the run, `commit` the mark, log each row, leave. Until the commit nothing of a row can be in the run.
 
-    Raises `UimonError` where the run could not be joined, or the mark was not committed.
+    Raises `UimonError` where the run could not be joined, and what `commit` raises.
     """
     refused: dict[str, str] = {}
     ref = place.ref
     try:
         run = wandb.init(entity=ref.entity, project=ref.project, id=ref.run_id, **place.init)
         definitions.repeat(run, place.definitions)
-        if not commit():
-            raise UimonError(Reason.NOT_DELIVERED, "The mark was not committed, so nothing was logged.")
-        crash_point("publish.before_log")
+        commit()
         for row in rows:
             try:
-                run.log(_content(row))
+                run.log(content.of_row(row))
             except (TypeError, ValueError, wandb.Error) as error:
                 # One row that cannot be expressed must not hold back the others.
                 refused[row.uid] = f"{row.uid} ({error})"
         for alert in alerts:
-            run.alert(_title(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
+            run.alert(content.title_of(alert), alert.text, level=alert.level.upper(), wait_duration=_SAME_ALERT_SECONDS)
         if place.summary is not None:
             run.summary.update(place.summary)
         said = leaving.leave(run, place.exit_code)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
-    crash_point("publish.logged")
     logged = [row.uid for row in rows if row.uid not in refused]
     return _Sent(refused, () if said.reached is None else logged[said.reached :])
-
-
-def _title(alert: Alert) -> str:
-    """Both ends of a title that is too long: what happened is at its start, the step at its end."""
-    if len(alert.title) <= _LONGEST_TITLE:
-        return alert.title
-    half = _LONGEST_TITLE // 2
-    return f"{alert.title[:half]}…{alert.title[-half:]}"
 
 
 def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:
@@ -401,32 +399,3 @@ def _settings(limits: Limits, *, shared: bool, close: bool) -> wandb.Settings:
         x_disable_machine_info=True,
         x_save_requirements=False,
     )
-
-
-def _content(row: Row) -> dict[str, Any]:
-    """What is logged of a row: undefined values are left out, the axis and the uid are always there."""
-    content: dict[str, Any] = {key: value for key, value in row.values.items() if value is not None}
-    content[_X_AXIS] = row.step
-    content[f"{row.kind}/uid"] = row.uid
-    if row.table is not None and row.kind is RowKind.EVAL:
-        content[_SAMPLES_KEY] = _table(row.table)
-    return content
-
-
-def _table(table: Table) -> wandb.Table:
-    data = [[_encodable(cell) for cell in cells] for cells in table.rows]
-    columns = [{_type_of(cell) for cell in column if cell is not None} for column in zip(*data, strict=True)]
-    # The SDK refuses a column of mixed types unless told that they are meant.
-    mixed = any(len(types) > 1 for types in columns)
-    return wandb.Table(columns=list(table.columns), data=data, allow_mixed_types=mixed, log_mode="IMMUTABLE")
-
-
-def _encodable(cell: JsonScalar) -> JsonScalar:
-    """Models write lone surrogates now and then, which no file and no request can hold."""
-    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell
-
-
-def _type_of(cell: JsonScalar) -> str:
-    if isinstance(cell, bool):
-        return "boolean"
-    return "number" if isinstance(cell, int | float) else "string"

@@ -34,13 +34,13 @@ class Order:
     those that it does not find may still be on their way, and are not sent. `ended` is the state in which the trainer
     left the run, where a session that was killed has opened it again since.
 
-    `now` is the parent's clock (`proof.steady_clock`), by which the rows' sendings are judged with `patience`. `check`:
-    whether the trainer's first rows are still there after the run was joined is to be told. `spoiled`: they were not,
-    once.
-
     `claim` is the id of the uimon that asks (empty: nobody else can be at the run), whose mark has to be the one that
     `claim` of this package is about; `claim_within` its seconds for writing one. `look` asks only which of the rows are
     in the run, and nothing is written.
+
+    `now` is the parent's clock (`proof.steady_clock`), by which the rows' sendings are judged with `patience`. `check`:
+    whether the trainer's first rows are still there after the run was joined is to be told. `spoiled`: they were not,
+    once.
     """
 
     target: Target = Target.RUN
@@ -85,8 +85,8 @@ class PublishResult:
     those of which the session knows that W&B has not got them. `copies`: how often the run holds each row that it holds
     more than once. `alerted`: the keys of the alerts that were raised. `found`: with an order to survey, the uids of
     all rows that were there before; None where some may not have shown yet. `first_rows`: with an order to check,
-    whether the trainer's first rows are still there; None where there is nothing to compare yet. `claimed`: the
-    claim was this uimon's.
+    whether the trainer's first rows are still there; None where there is nothing to compare yet. `claimed`: the claim
+    was this uimon's.
     """
 
     delivered: tuple[str, ...]
