@@ -142,8 +142,9 @@ def test_a_damaged_ledger_is_set_aside_and_made_anew_from_the_json_lines(tmp_pat
     assert [(row.uid, row.values["eval/perplexity"]) for row in rows] == [(uid, 3.0) for uid in UIDS]
     assert rows[0].table is not None
     assert rows[0].table.rows[0][2] == "a page"
-    # What W&B has is found before anything is sent.
+    # What W&B has is found before anything is sent, and what it does not show yet is waited for.
     assert ledger.outbox().surveyed is False
+    assert all(row.sent is not None for row in rows)
     # Nothing is exported a second time, and a checkpoint that is still there is known by its weights.
     assert Exporter(ledger, state).export() == 0
     again = ledger.sight(found(50, written=50), "run")

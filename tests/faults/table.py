@@ -41,6 +41,11 @@ _SOAK = "tests/publish/test_soak.py"
 _HERE = "tests/faults/test_table.py"
 _BYTES = "tests/engine/test_bytes.py"
 _POINTERS = "tests/checkpoints/test_pointers.py"
+_LAG = "tests/publish/test_lag.py"
+_PROOF = "tests/publish/test_proof.py"
+_TRANSMISSION = "tests/publish/test_transmission.py"
+_PUBLISHING = "tests/service/test_publishing.py"
+_LEDGER_OUTBOX = "tests/test_ledger_outbox.py"
 
 FAULTS = (
     Fault(
@@ -585,6 +590,81 @@ FAULTS = (
         (
             "tests/service/test_outage.py::test_an_evaluation_that_hangs_ends_the_service_and_says_where",
             "tests/service/test_outage.py::test_the_health_says_what_hangs_and_that_the_engine_is_away",
+        ),
+    ),
+    Fault(
+        60,
+        "W&B shows rows late, each at its own time",
+        "a reader that lags by 20 to 60 s; in a model by up to 12 min",
+        "unconfirmed, looked for, sent once; other rows go on",
+        (
+            f"{_LAG}::test_rows_that_show_late_are_sent_once_and_delivered_when_they_show",
+            f"{_PUBLISHER}::test_row_that_shows_late_is_found_and_not_sent_again",
+            f"{_PROOF}::test_other_rows_go_on_while_one_is_unconfirmed",
+            f"{_PROOF}::test_what_a_look_makes_of_a_row",
+        ),
+    ),
+    Fault(
+        61,
+        "the same, and killed right after the rows arrived, or before",
+        "every order of lags, losses, refusals and kills (hypothesis)",
+        "each row in the run once; the next start looks first",
+        (
+            f"{_PROOF}::test_whatever_happens_each_row_is_in_the_run_once",
+            f"{_PROOF}::test_a_start_looks_for_what_may_have_been_sent_before_it_sends_any_of_it",
+            f"{_LEDGER_OUTBOX}::test_a_row_that_was_sent_is_unconfirmed_until_it_is_seen_or_known_not_to_be_sent",
+        ),
+    ),
+    Fault(
+        62,
+        "a row that W&B has lost",
+        "killed between mark and log",
+        "sent again after all the pauses, 12 min 45 s, and once",
+        (
+            f"{_PROOF}::test_an_honest_loss_is_sent_again_within_a_quarter_of_an_hour",
+            f"{_LAG}::test_an_honest_loss_is_sent_again_after_the_pauses_and_not_before",
+        ),
+    ),
+    Fault(
+        63,
+        "an answer lost, a request refused",
+        "dropped after it was applied; 403, 503, nobody there",
+        "not repeated by the SDK; what was surely not taken is sent at once",
+        (
+            f"{_PUBLISHER}::test_a_lost_response_makes_nobody_send_the_rows_again",
+            f"{_TRANSMISSION}::test_only_what_the_log_says_plainly_is_proven",
+            f"{_WANDB}::test_a_stream_that_is_refused_delivers_nothing_and_is_sent_once_afterwards",
+        ),
+    ),
+    Fault(
+        64,
+        "the ledger lost while rows are on their way",
+        "a new ledger on the run, rows that show 50 s late",
+        "held until they must have shown; sent once",
+        (
+            f"{_LAG}::test_a_lost_ledger_doubles_nothing_that_shows_late",
+            f"{_PROOF}::test_after_a_lost_ledger_rows_wait_until_what_was_sent_before_it_has_shown",
+        ),
+    ),
+    Fault(
+        65,
+        "joining costs the trainer its first rows",
+        "one of them overwritten while uimon joins",
+        "said; not joined again while it lives; companion",
+        (
+            f"{_LAG}::test_a_trainer_that_loses_its_first_rows_when_it_is_joined_is_noticed_in_the_same_session",
+            f"{_PUBLISHING}::test_a_run_whose_trainer_has_lost_its_first_rows_is_not_joined_again",
+        ),
+    ),
+    Fault(
+        66,
+        "much to deliver at the exit",
+        "1,000 rows, 40 s a batch, a limit of 60 s",
+        "all delivered; the limit counts time without progress",
+        (
+            f"{_PUBLISHING}::test_the_drains_limit_counts_time_without_progress_and_progress_is_said",
+            f"{_PUBLISHING}::test_rows_that_do_not_show_end_the_drain_and_are_named",
+            "tests/test_status_command.py::test_unconfirmed_rows_are_counted_with_their_age",
         ),
     ),
 )

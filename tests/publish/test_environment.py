@@ -29,7 +29,10 @@ def test_session_knows_the_server_and_nothing_of_the_trainers_run(tmp_path: Path
     }
     assert not {"WANDB_SERVICE", "WANDB_MODE", "WANDB_RUN_ID", "WANDB_X_LABEL"} & set(session)
     assert session["WANDB_DIR"] == session["WANDB_CACHE_DIR"] == str(tmp_path)
-    assert session["WANDB_X_FILE_STREAM_RETRY_MAX"] == "3"
+    assert session["WANDB_X_FILE_TRANSFER_RETRY_MAX"] == session["WANDB_X_GRAPHQL_RETRY_MAX"] == "3"
+    # Rows are appended: their requests are not repeated as long as a session lives.
+    assert session["WANDB_X_FILE_STREAM_RETRY_MAX"] == "1"
+    assert float(session["WANDB_X_FILE_STREAM_RETRY_WAIT_MIN_SECONDS"]) > 3_600
 
 
 def test_relative_paths_still_lead_to_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,16 @@ def test_a_shared_run_that_has_ended_is_joined() -> None:
     assert outcomes(facts, settled=True) == (Session.JOIN, Session.JOIN, Session.JOIN)
 
 
+@pytest.mark.parametrize("mode", ["auto", "shared"])
+def test_a_run_that_joining_has_spoiled_is_joined_only_after_its_end(mode: Mode) -> None:
+    ended = replace(THERE, state="finished")
+    with pytest.raises(Deferred, match="not joined again"):
+        decide(REF, THERE, mode, settled=False, spoiled=True)
+    with pytest.raises(Deferred):
+        decide(REF, ended, mode, settled=False, spoiled=True)
+    assert decide(REF, ended, mode, settled=True, spoiled=True) is Session.JOIN
+
+
 def test_what_to_set_for_live_rows_is_said() -> None:
     with pytest.raises(Deferred, match="WANDB_MODE=shared WANDB_RUN_ID=abc"):
         decide(REF, replace(THERE, writer=Writer.DEFAULT), "auto", settled=False)

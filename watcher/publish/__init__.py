@@ -5,9 +5,9 @@ What holds, whatever dies when:
 - Nothing is written next to a trainer that is not in W&B's shared mode, since that costs the trainer rows: rows
   wait until its run has ended, and are shown in a companion run of uimon's own meanwhile.
 - A row counts as published only after it was read back from the run by its uid.
-- A row is looked for before it is sent again, so a crash or an outage leaves it in the run once. Once is W&B's
-  to keep, too: a lost response makes the SDK repeat a request, and what the server does with the repetition is
-  its own; `PublishResult.copies` counts rows that the run holds more than once.
+- A row that may have been sent is sent again only once it is proven not to be in the run (`proof`, `transmission`), so
+  neither a crash nor an outage nor a W&B that shows rows late doubles it. The SDK repeats no request that holds rows.
+  A proxy on the way may: `PublishResult.copies` counts rows that the run holds more than once.
 - One uimon at a time publishes into a run (`claim`), and a companion is only a run that uimon made (`own_run`).
 - The W&B SDK runs only in short-lived sessions of their own; this package's parent side never imports it.
 

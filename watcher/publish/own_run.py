@@ -2,7 +2,8 @@
 
 A run is uimon's own where its job type is uimon's and its configuration names, under `uimon`, the trainer's run that it
 stands beside: W&B's words for a run that somebody else gave the same id differ. Of an id that is taken by such a run
-nothing is read further and nothing written: the next one of `<id>-uimon`, `<id>-uimon-2` … is.
+nothing is read further and nothing written: the next one of `<id>-uimon`, `<id>-uimon-2` … is. All of them are looked
+at before one is made, so that two uimons of which W&B refuses one an id agree on a run all the same.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ JOB_TYPE = "eval"
 _KEY = "uimon"
 _NAMES = 5
 """Ids that are tried for a run of uimon's own."""
+_SHOWN = 3.0
+"""Seconds after which W&B shows a run that somebody has just made."""
 
 # As the SDK's own, whose public API does not tell whether a run was made by it.
 _MAKE = """
@@ -61,26 +64,31 @@ def obtain(ref: RunRef, facts: RunFacts) -> OwnRun:
 
     Raises `UimonError` where W&B cannot be asked, refuses, or all ids are somebody else's.
     """
+    ids, free = list(_ids(ref)), []
+    for own in ids:
+        run = reading.load(own)
+        if run is None:
+            free.append(own)
+        elif _is_own(run, facts):
+            return OwnRun(own, run)
     refusal = UimonError(
         Reason.WANDB_REFUSED,
-        f"The ids {ref.companion.run_id} to {ref.companion.run_id}-{_NAMES} are runs of somebody else's: rename one.",
+        f"The ids {ids[0].run_id} to {ids[-1].run_id} are runs of somebody else's: rename one of them.",
     )
-    for own in _ids(ref):
-        run, made = reading.load(own), False
-        if run is None:
-            try:
-                made = _make(own, facts)
-            except UimonError as error:
-                if error.reason is not Reason.WANDB_REFUSED:
-                    raise
-                # An id of a run that was deleted is not given out again.
-                refusal = error
-                continue
-            run = reading.load(own)
-            if run is None:
-                raise UimonError(Reason.NOT_DELIVERED, f"W&B does not show run {own.name} yet; it is tried again.")
-        if _is_own(run, facts):
+    for own in free:
+        try:
+            made = _make(own, facts)
+        except UimonError as error:
+            if error.reason is not Reason.WANDB_REFUSED:
+                raise
+            # An id of a run that was deleted is not given out again; one that another uimon has just made is there.
+            refusal, made = error, False
+            time.sleep(_SHOWN)
+        run = reading.load(own)
+        if run is not None and _is_own(run, facts):
             return OwnRun(own, run, made)
+        if made:
+            raise UimonError(Reason.NOT_DELIVERED, f"W&B does not show run {own.name} yet; it is tried again.")
     raise refusal
 
 

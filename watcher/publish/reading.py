@@ -34,6 +34,8 @@ _OUTAGE_WORDS = (
     "HTTP 5",
     "HTTP 429",
     "EOF",
+    # Its own process, which may be killed as any other.
+    "service process is not running",
 )
 
 _STEP, _LOSS, _RATE, _NORM = "train/global_step", "train/loss", "train/learning_rate", "train/grad_norm"
