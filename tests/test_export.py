@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.test_ledger_rebuild import LIMITS, RUN, evaluate, facts, uid_of
+from watcher.commands.status import run_status
 from watcher.export import Exporter, parse_keep
 from watcher.ledger import Ledger
 from watcher.ledger_rebuild import open_ledger
-from watcher.model import Reason, RowKind, UimonError
+from watcher.model import Reason, Row, RowKind, UimonError
 from watcher.plugins import named_theme
 from watcher.rescoring import Fate, Rescorer
 from watcher.statedir import StateDir
@@ -116,3 +118,33 @@ def test_answers_take_a_fraction_of_their_size_in_the_ledger(state: StateDir, le
     ((_, stored),) = ledger.with_samples()
     assert stored < state.samples.stat().st_size / 4
     assert ledger.samples(uid(10))[0]["completion"] == page
+
+
+def test_what_is_scored_anew_takes_no_place_of_what_was_drawn(state: StateDir, ledger: Ledger) -> None:
+    train(ledger, Exporter(ledger, state), STEPS[:3])
+    for old in ledger.evaluations():
+        anew = replace(old, uid=f"anew {old.uid}", origin=old.uid, samples=ledger.samples(old.uid))
+        assert ledger.rescored_as(anew, Row(anew.uid, RowKind.EVAL, anew.step, {}))
+    Exporter(ledger, state, 2).export()
+    made = {evaluation.uid: evaluation for evaluation in ledger.evaluations()}
+    assert [(made[uid].step, bool(made[uid].origin)) for uid, _ in ledger.with_samples()] == [
+        (20, False),
+        (30, False),
+        (20, True),
+        (30, True),
+    ]
+
+
+def test_status_shows_no_figure_that_is_not_what_was_written(
+    state: StateDir, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(ledger, Exporter(ledger, state), (10,))
+    ledger.close()
+    assert run_status(None, state.root, as_json=True) == 0
+    shown = json.loads(capsys.readouterr().out)["stored"]
+    assert (shown["evaluations"], shown["with_answers"]) == (1, 1)
+    assert shown["jsonl_bytes"] == state.samples.stat().st_size + state.evaluations.stat().st_size
+    state.ledger.write_bytes(state.ledger.read_bytes().replace(b'"eval/perplexity": 3.0', b'"eval/perplexity": 4.0'))
+    with pytest.raises(UimonError, match="`uimon watch` makes it anew") as caught:
+        run_status(None, state.root, as_json=True)
+    assert caught.value.reason is Reason.LEDGER_DAMAGED

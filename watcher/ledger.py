@@ -337,11 +337,13 @@ class Ledger(LedgerReading):
             db.execute("UPDATE evaluation SET exported = ? WHERE uid = ?", (int(exported), uid))
 
     def drop_samples(self, newest: int) -> int:
-        """Drop the samples of all evaluations but the `newest`; how many they were is still known, and each row that is
-        due keeps its table. Returns of how many evaluations they were.
+        """Drop the samples of all evaluations but the `newest` that an engine made, and what was scored anew of those;
+        how many they were is still known, and each row that is due keeps its table. Returns of how many evaluations
+        they were.
         """
         with self.change() as db:
-            kept = "SELECT uid FROM evaluation ORDER BY rowid DESC LIMIT ?"
+            made = "SELECT uid FROM evaluation WHERE origin IS NULL ORDER BY rowid DESC LIMIT ?"
+            kept = f"SELECT uid FROM evaluation WHERE COALESCE(origin, uid) IN ({made})"
             query = f"UPDATE answers SET body = x'' WHERE length(body) > 0 AND uid NOT IN ({kept})"
             return db.execute(query, (newest,)).rowcount
 

@@ -17,7 +17,7 @@ from watcher.commands.watch import say_undelivered
 from watcher.config import Settings, load_settings
 from watcher.display import showing
 from watcher.evaluation import TableLimits
-from watcher.export import Exporter
+from watcher.export import Exporter, parse_keep
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins, named_theme
@@ -86,6 +86,7 @@ def _opened(state: StateDir, *, dry_run: bool) -> Iterator[Ledger]:
     try:
         ledger = Ledger(state.ledger, read_only=lease is None)
         try:
+            ledger.require_whole()
             yield ledger
         finally:
             ledger.close()
@@ -113,7 +114,7 @@ def _said(rescored: Iterator[Rescored], *, dry_run: bool) -> Iterator[Rescored]:
 
 def _deliver(settings: Settings, ledger: Ledger, state: StateDir) -> bool:
     """Bring into the run what is due; False where a row could not be delivered that should be there now."""
-    Exporter(ledger, state).export()
+    Exporter(ledger, state, parse_keep(settings.keep_samples)).export()
     mode, name = ledger.recall("wandb") or "off", ledger.recall("run")
     if mode == "off" or name is None or ledger.outbox().empty:
         return True

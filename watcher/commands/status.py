@@ -47,6 +47,7 @@ def run_status(
     """
     state = find_state(run, state_dir)
     ledger = Ledger(state.ledger, read_only=True)
+    ledger.require_figures_whole()
     rows, warnings = ledger.status(), warnings_with_samples(ledger)
     best = best or best_by is not None
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
