@@ -177,3 +177,25 @@ def test_a_checkpoint_that_it_called_unfinished_gets_its_reason(
     service = house.service(idle_exit=1.5)
     service.run()
     assert house.states()[-1] == ((60, "failed", Reason.WEIGHTS_MISSING) if gone else (60, "published", None))
+
+
+def shape(path: Path) -> dict[str, object]:
+    """The tables with their columns, and the indexes with theirs."""
+    with sqlite3.connect(path) as db:
+        names = db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+        info = {"table": "table_info", "index": "index_info"}
+        return {
+            name: sorted(
+                map(str, (row[1:] if kind == "table" else row for row in db.execute(f"PRAGMA {info[kind]}({name})")))
+            )
+            for kind, name in names
+        }
+
+
+def test_what_an_older_ledger_becomes_is_what_a_fresh_one_is(tmp_path: Path) -> None:
+    older, fresh = tmp_path / "older", tmp_path / "fresh"
+    with sqlite3.connect(older) as db:
+        db.executescript(SCHEMA)
+    for path in (older, fresh):
+        Ledger(path).close()
+    assert shape(older) == shape(fresh)

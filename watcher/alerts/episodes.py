@@ -162,7 +162,6 @@ class Replay:
         order = {rule: place for place, rule in enumerate(Rule)}
         return tuple(sorted(alarms, key=lambda alarm: (alarm.step, order[alarm.rule])))
 
-
     def _take_looks(self, history: History, wanted: set[Rule]) -> None:
         marks = [0, *look_marks(history)]
         if not self._rules or len(marks) <= self._taken or marks[self._taken] != self._mark:
