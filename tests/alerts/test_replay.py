@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scorers.sample import Outcome
-from tests.alerts.making import entry_of, made, page
-from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Replay, episodes, evaluate
+from tests.alerts.making import made, page
+from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Replay, entry_of, episodes, evaluate
 from watcher.alerts.history import View, views
 
 PAGES = 12
 SETTINGS = AlertSettings(settled_step=100, least_pages=8, plateau_steps=150, stuck_steps=150)
-LOOKS = (
+LOOKS: tuple[dict[str, Any], ...] = (
     {},
     {"hue": "blue"},
     {"neutral": "gray"},
@@ -31,8 +32,7 @@ LOOKS = (
 def drawn(kind: int, broken: int) -> Entry:
     """Twelve pages that look like `LOOKS[kind]`, the last `broken` of which do not parse."""
     pages = [
-        page(i, kind, Outcome.VALID if i < PAGES - broken else Outcome.INVALID, **LOOKS[kind])  # type: ignore[arg-type]
-        for i in range(PAGES)
+        page(i, kind, Outcome.VALID if i < PAGES - broken else Outcome.INVALID, **LOOKS[kind]) for i in range(PAGES)
     ]
     return entry_of(made(1, pages))
 

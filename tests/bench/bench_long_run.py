@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.alerts.making import entry_of, made, page
+from tests.alerts.making import made, page
 from tests.service.test_long_run import test_three_starts_over_three_thousand_checkpoints_are_light as measure_starts
-from watcher.alerts import AlertSettings, Arrival, Entry, History, Replay
+from watcher.alerts import AlertSettings, Arrival, Entry, History, Replay, entry_of
 
 _LOOKS = 3000
 

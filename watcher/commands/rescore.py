@@ -128,20 +128,21 @@ def _print(run: str, version: str, found: Sequence[Rescored], *, as_json: bool) 
         sys.stdout.write("\n")
         return
     from rich.console import Console
-    from rich.table import Table
 
+    from watcher.columns import Cell, Column, Columns
     from watcher.render import metric
 
-    table = Table("step", "", *_SHOWN.values(), box=None, pad_edge=False, header_style="bold underline")
+    rows = []
     for one in found:
         before, now = one.origin.metrics, one.now.metrics if one.now else {}
         cells = []
         for name in _SHOWN:
             old, new = metric(name, before), metric(name, now)
-            changed = one.fate is Fate.RESCORED and old.plain != new.plain
-            cells.append(old + " → " + new if changed else new)
-        table.add_row(str(one.origin.step), str(one.fate), *cells)
-    Console().print(table)
+            changed = one.fate is Fate.RESCORED and old.text != new.text
+            cells.append(Cell(f"{old.text} → {new.text}", new.style) if changed else new)
+        rows.append([Cell(str(one.origin.step)), Cell(str(one.fate)), *cells])
+    columns = [Column("step"), Column("", elastic=True), *map(Column, _SHOWN.values())]
+    Console().print(Columns(columns, rows))
 
 
 def _plain(one: Rescored) -> dict[str, Any]:
