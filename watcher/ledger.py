@@ -20,6 +20,9 @@ What a crash leaves, and what the next start makes of it:
 
 A checkpoint during whose evaluation the process died `MAX_ATTEMPTS` times is `failed(engine_died)`.
 
+What the early warnings need of an evaluation (`summary`), and what was read of a complete checkpoint (`sighting`), is
+kept so that a start over thousands of them reads neither samples nor logs; both can be made anew from those.
+
 A checkpoint of another training is `skipped(earlier_run)`: it is in no lag, and never the final one; its losses are not
 in the ledger. Each start finds anew whose a checkpoint is that is complete, and not staged yet. `retry` of its step
 takes it into this run, without its log, as `--adopt-earlier` does with all, and that is remembered; `retry all` leaves

@@ -17,7 +17,7 @@ from watcher.ledger_rows import (
     to_status,
     unpacked,
 )
-from watcher.model import RowKind, State
+from watcher.model import FINAL_NAME, RowKind, State
 from watcher.training_log import LogSign, SignKind
 
 AWAY_KEY: Final = "engine_away"
@@ -58,6 +58,13 @@ class LedgerReading(LedgerFile):
         with self._lock:
             rows = self._db.execute(f"SELECT * FROM checkpoint {where} ORDER BY step, id", states).fetchall()
         return [to_record(row) for row in rows]
+
+    def steps(self, *states: State, besides: int) -> list[int]:
+        """The steps of checkpoints in these states, without one of them and without the model in the run directory."""
+        query = f"SELECT step FROM checkpoint WHERE state IN ({','.join('?' * len(states))}) AND id != ? AND name != ?"
+        with self._lock:
+            rows = self._db.execute(query, (*states, besides, FINAL_NAME)).fetchall()
+        return [int(row["step"]) for row in rows]
 
     def state_counts(self) -> dict[State, int]:
         """How many checkpoints are in each state, without those of an earlier run."""

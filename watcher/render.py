@@ -1,4 +1,4 @@
-"""How checkpoints and metrics look in a terminal. Everything shown is `Text` or `Cell`; nothing acts as markup."""
+"""How checkpoints and metrics look in a terminal. All that is shown is `Text` or `Cell`: nothing acts as markup."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover
 from watcher.checkpoints.deeper import name_links, name_others
 from watcher.checkpoints.layout import may_hold_model
 from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
+from watcher.checkpoints.watch import NEWEST
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition
 from watcher.mounts import renumbers_files
 
@@ -61,16 +62,19 @@ class DirectorySource:
         self._base = Found(0, BASE_NAME, baseline) if baseline is not None else None
         self._known: dict[str, _Known] = {}
         self._names: set[str] = set()
+        self._newest: Sequence[Path] | None = None
         self._looks = 0
         self._renumbered = False
 
     def look(self) -> Iterator[Checkpoint] | None:
         """Every checkpoint that changed since the last look; None while the directory does not exist."""
+        self._newest = None
         found = self._found()
         if found is None:
             # What comes back, as on a disk that is mounted again, is looked into anew.
             self._known.clear()
             return None
+        self._newest = [place.path for place in found[-NEWEST:]]
         places = [*([self._base] if self._base else []), *found]
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
@@ -116,7 +120,7 @@ class DirectorySource:
 
     def wait(self, timeout: float) -> None:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
-        self._waker.wait(timeout)
+        self._waker.wait(timeout, self._newest)
 
     def _found(self) -> Sequence[Found] | None:
         # Unlike Path.is_dir, this is False and no error where the file system does not answer.

@@ -19,7 +19,6 @@ class Fault:
     outcome: str
     tests: tuple[str, ...]
 
-
 _INSPECTION = "tests/checkpoints/test_inspection.py"
 _STAGING = "tests/checkpoints/test_staging.py"
 _WATCH = "tests/checkpoints/test_watch.py"
@@ -46,6 +45,7 @@ _PROOF = "tests/publish/test_proof.py"
 _TRANSMISSION = "tests/publish/test_transmission.py"
 _PUBLISHING = "tests/service/test_publishing.py"
 _LEDGER_OUTBOX = "tests/test_ledger_outbox.py"
+_RESTART = "tests/service/test_restart.py"
 
 FAULTS = (
     Fault(
@@ -666,5 +666,43 @@ FAULTS = (
             f"{_PUBLISHING}::test_rows_that_do_not_show_end_the_drain_and_are_named",
             "tests/test_status_command.py::test_unconfirmed_rows_are_counted_with_their_age",
         ),
+    ),
+    Fault(
+        67,
+        "a restart over thousands of evaluated checkpoints",
+        "a ledger, and directories with the log of all steps",
+        "no stored sample is read, and of each training one log; what was written over is evaluated",
+        (
+            f"{_RESTART}::test_a_start_reads_no_stored_sample_and_the_longest_log_alone",
+            f"{_RESTART}::test_what_was_written_over_while_nobody_watched_is_evaluated",
+            f"{_RESTART}::test_where_the_longest_log_is_no_whole_one_the_others_are_read",
+            f"{_RESTART}::test_another_training_is_told_by_logs_that_were_not_read_again",
+            "tests/service/test_long_run.py::test_three_starts_over_three_thousand_checkpoints_are_light",
+        ),
+    ),
+    Fault(
+        68,
+        "what the warnings keep of an evaluation is missing, damaged or of other definitions",
+        "deleted, a bit flipped, another version; SIGTERM while samples are read once more",
+        "made anew from the samples, once; a stop does not wait for it",
+        (
+            f"{_RESTART}::test_what_is_stored_is_what_the_samples_say",
+            f"{_RESTART}::test_a_stored_entry_is_read_back_as_it_was_and_a_damaged_one_is_not_read",
+            f"{_RESTART}::test_whoever_stops_the_service_does_not_wait_for_samples_to_be_read_once_more",
+        ),
+    ),
+    Fault(
+        69,
+        "thousands of looks of the warnings",
+        "histories that go on, go back, and are evaluated late or twice",
+        "running sums give what is found from scratch",
+        ("tests/alerts/test_replay.py::test_what_grew_is_what_is_found_from_scratch",),
+    ),
+    Fault(
+        70,
+        "the live display with thousands of checkpoints",
+        "nothing changes",
+        "nothing is read, nothing is drawn",
+        ("tests/test_display.py::test_what_has_not_changed_is_neither_read_nor_drawn_again",),
     ),
 )

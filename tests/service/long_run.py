@@ -1,4 +1,7 @@
-"""A run of thousands of evaluated checkpoints, made quickly: `python -m tests.service.long_run PLACE COUNT`.
+"""A run of thousands of evaluated checkpoints, made quickly, and starts over it.
+
+    python -m tests.service.long_run make PLACE COUNT
+    python -m tests.service.long_run restart PLACE     one start, with a checkpoint more; prints its figures as JSON
 
 The service itself evaluates the first ones, with an engine that writes whole pages; the others are put into the ledger
 by its own methods with the samples of those, so that suites, sizes and rows are what a run would have left.
@@ -10,6 +13,8 @@ import json
 import random
 import struct
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -35,6 +40,8 @@ EVALUATED = 16
 INTERVAL = 50
 LOGGED = 2
 """Rows that the trainer logs between two checkpoints."""
+SETTLE_S, IDLE_S = 15.0, 60.0
+"""How long a start is left alone after its evaluation, and how long it is then watched doing nothing."""
 _TABLE = TableLimits(8, 400_000)
 
 
@@ -140,5 +147,44 @@ def _evaluated(house: House, number: int, drawn: Evaluation, summary: Summary | 
     ledger.sightings().keep(seen)
 
 
+def restart(place: Path) -> dict[str, float]:
+    """One start of the service with a new checkpoint in its directory, until it has been idle for `IDLE_S`.
+
+    Seconds from the opening of the ledger, by the clock and of a core; MiB of resident memory; the part of a core that
+    the idle service takes; seconds that it takes to stop.
+    """
+    with ExitStack() as closing:
+        began, busy = time.perf_counter(), time.process_time()
+        house = open_house(place, closing)
+        save(house.root, 1 + len(list(house.root.iterdir())))
+        service = house.service(samples=SAMPLES, poll=5.0)
+        thread = threading.Thread(target=service.run)
+        thread.start()
+        while not house.engine.loaded:
+            time.sleep(0.01)
+        found = {
+            "first evaluation s": time.perf_counter() - began,
+            "first evaluation core s": time.process_time() - busy,
+        }
+        time.sleep(SETTLE_S)
+        found |= {"memory MiB": _memory("VmRSS")}
+        since, busy = time.perf_counter(), time.process_time()
+        time.sleep(IDLE_S)
+        found["idle core"] = (time.process_time() - busy) / (time.perf_counter() - since)
+        since = time.perf_counter()
+        service.stop()
+        thread.join()
+        found |= {"stop s": time.perf_counter() - since, "memory peak MiB": _memory("VmHWM")}
+        return {name: round(value, 4) for name, value in found.items()}
+
+
+def _memory(name: str) -> float:
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) / 1024
+
+
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), int(sys.argv[2]))
+    if sys.argv[1] == "make":
+        make(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        json.dump(restart(Path(sys.argv[2])), sys.stdout)

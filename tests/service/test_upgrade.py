@@ -177,3 +177,27 @@ def test_a_checkpoint_that_it_called_unfinished_gets_its_reason(
     service = house.service(idle_exit=1.5)
     service.run()
     assert house.states()[-1] == ((60, "failed", Reason.WEIGHTS_MISSING) if gone else (60, "published", None))
+
+
+def shape(path: Path) -> dict[str, list[str]]:
+    """The tables with their columns, and the indexes with theirs."""
+    with sqlite3.connect(path) as db:
+        names = db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+        columns = {
+            # Where a column stands in its table says nothing; an index keeps the order of its columns.
+            name: db.execute(f"PRAGMA {'table_info' if kind == 'table' else 'index_info'}({name})").fetchall()
+            for kind, name in names
+        }
+    return {
+        name: sorted(str(row[1:]) for row in columns[name]) if kind == "table" else [row[2] for row in columns[name]]
+        for kind, name in names
+    }
+
+
+def test_what_an_older_ledger_becomes_is_what_a_fresh_one_is(tmp_path: Path) -> None:
+    older, fresh = tmp_path / "older", tmp_path / "fresh"
+    with sqlite3.connect(older) as db:
+        db.executescript(SCHEMA)
+    for path in (older, fresh):
+        Ledger(path).close()
+    assert shape(older) == shape(fresh)

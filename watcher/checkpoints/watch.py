@@ -78,9 +78,11 @@ class DirectoryWaker:
         self._watches: dict[Path, tuple[Identity, ObservedWatch]] = {}
         self._degraded = False
 
-    def wait(self, timeout: float) -> bool:
-        """True where something woke it, False where `timeout` seconds passed."""
-        self._follow()
+    def wait(self, timeout: float, places: Sequence[Path] | None = None) -> bool:
+        """True where something woke it, False where `timeout` seconds passed. `places` are the checkpoints that are
+        there, by step, where the caller has just listed them.
+        """
+        self._follow(places)
         if not self._flag.wait(timeout):
             return False
         time.sleep(SETTLE_S)
@@ -108,7 +110,7 @@ class DirectoryWaker:
     ) -> None:
         self.close()
 
-    def _follow(self) -> None:
+    def _follow(self, places: Sequence[Path] | None) -> None:
         """Brings the watches in line with the directories that are there now."""
         if not self._degraded and (kind := network_file_system(self._root)):
             self._say(
@@ -116,7 +118,8 @@ class DirectoryWaker:
                 "writes; uimon looks at the directory at each poll."
             )
         try:
-            targets = self._targets()
+            listed = self._listed() if places is None else places
+            targets = {} if listed is None else self._targets(listed)
             self._drop(targets)
             for path, identity in targets.items():
                 if path not in self._watches:
@@ -128,13 +131,15 @@ class DirectoryWaker:
         except OSError as error:
             self._say_degraded(error)
 
-    def _targets(self) -> dict[Path, Identity]:
+    def _listed(self) -> list[Path] | None:
         try:
-            newest = [found.path for found in discover(self._root, self._namings)[-NEWEST:]]
+            return [found.path for found in discover(self._root, self._namings)]
         except UimonError:
-            return {}  # the service's own look says what is wrong with the directory
+            return None  # the service's own look says what is wrong with the directory
+
+    def _targets(self, places: Sequence[Path]) -> dict[Path, Identity]:
         targets: dict[Path, Identity] = {}
-        for path in (self._root, *newest):
+        for path in (self._root, *places[-NEWEST:]):
             try:
                 status = path.stat()
             except FileNotFoundError:

@@ -146,7 +146,7 @@ def _print(run: str, version: str, found: Sequence[Rescored], answer: TextIO, *,
             changed = one.fate is Fate.RESCORED and old.text != new.text
             cells.append(replace(new, text=f"{old.text} → {new.text}") if changed else new)
         rows.append([Cell(str(one.origin.step)), Cell(str(one.fate)), *cells])
-    columns = [Column(title) for title in ("step", "", *_SHOWN.values())]
+    columns = [Column("step"), Column("", elastic=True), *map(Column, _SHOWN.values())]
     Terminal(answer).print(Columns(columns, rows))
 
 

@@ -360,8 +360,7 @@ class Intake:
     def _is_due(self, record: Record) -> bool:
         if not self._policy.every or record.name == FINAL_NAME:
             return True
-        taken = [r.step for r in self._ledger.records(*_TAKEN) if r.id != record.id and r.name != FINAL_NAME]
-        return self._policy.is_due(record, taken)
+        return self._policy.is_due(record, self._ledger.steps(*_TAKEN, besides=record.id))
 
     def _stage(self, record: Record, checkpoint: Checkpoint) -> None:
         staged = self._bring(record, checkpoint)
