@@ -124,7 +124,7 @@ def refused_or_taken(name: str, value: Any) -> None:
             (lambda text: RunRef.parse(text, environ={}), chosen.run_id),
         ):
             if text is not None:
-                read(text)  # type: ignore[operator]
+                read(text)
     except UimonError as error:
         said = printable(error.sentence)
     else:
@@ -140,7 +140,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-OTHERS = ("a\0b", math.inf, -math.inf, math.nan, 10**400, -1, [], {}, [[]], {"a": "\0"}, b"\xff")
+OTHERS: tuple[Any, ...] = ("a\0b", math.inf, -math.inf, math.nan, 10**400, -1, [], {}, [[]], {"a": "\0"}, b"\xff")
 """What only a configuration file, or nothing at all, can hold."""
 TOML = ("inf", "nan", '"\\u0000"', "[]", "{}", "9" * 400, "2026-01-01", "[[[1]]]", "1e400")
 
@@ -178,7 +178,7 @@ STOP = {
     "status": ["--state-dir", "nothing"],
     "retry": ["1", "--state-dir", "nothing"],
     "rescore": ["--state-dir", "nothing"],
-    "doctor": ["--val-format", "nothing"],
+    "doctor": ["--config", "nothing"],
     "demo": ["--collapse", "nothing"],
 }
 
@@ -234,6 +234,6 @@ def test_a_value_out_of_range_is_named_with_its_setting_and_the_range() -> None:
         ({"on_alert": "a\0b"}, "no text or path holds a NUL"),
     ):
         with pytest.raises(UimonError, match=re.escape(said)) as caught:
-            load_settings(flags)  # type: ignore[arg-type]
+            load_settings(flags)
         assert caught.value.reason is Reason.CONFIG_INVALID
     assert json.dumps(load_settings({"seed": -5}).seed) == "-5"
