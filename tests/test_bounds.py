@@ -178,7 +178,7 @@ STOP = {
     "status": ["--state-dir", "nothing"],
     "retry": ["1", "--state-dir", "nothing"],
     "rescore": ["--state-dir", "nothing"],
-    "doctor": ["--val-format", "nothing"],
+    "doctor": ["--config", "nothing"],
     "demo": ["--collapse", "nothing"],
 }
 

@@ -195,8 +195,8 @@ class Settings(BaseSettings):
     grace: Annotated[float, BeforeValidator(parse_duration), of(BOUNDS["grace"])] = 120.0
     """How long after the run's end at W&B a last checkpoint is waited for."""
     drain_timeout: Annotated[float, BeforeValidator(parse_duration), of(BOUNDS["drain_timeout"])] = 60.0
-    """How long the exit waits for a webhook, and then for rows that are not yet in the run: for so long none of them
-    gets on. Both stay in the ledger."""
+    """How long the exit waits for a webhook and a command, and at the same time for rows that are not yet in the run:
+    for so long none of them gets on. What the webhook and the run have not got by then stays in the ledger."""
     webhook: Annotated[SecretStr, AfterValidator(_require_address)] | None = None
     """Address that is sent each early warning as JSON by POST, with a `text` as Slack shows it, and again when it is
     over."""

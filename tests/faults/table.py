@@ -46,6 +46,7 @@ _TRANSMISSION = "tests/publish/test_transmission.py"
 _PUBLISHING = "tests/service/test_publishing.py"
 _LEDGER_OUTBOX = "tests/test_ledger_outbox.py"
 _RESTART = "tests/service/test_restart.py"
+_CHANNELS = "tests/service/test_channels.py"
 
 FAULTS = (
     Fault(
@@ -704,5 +705,73 @@ FAULTS = (
         "nothing changes",
         "nothing is read, nothing is drawn",
         ("tests/test_display.py::test_what_has_not_changed_is_neither_read_nor_drawn_again",),
+    ),
+    Fault(
+        71,
+        "webhook that stalls",
+        "accepts and hangs, drips, resets, never ends, its name server hangs",
+        "refused at one deadline for the whole request; tried again; nobody else waits",
+        (
+            f"{_CHANNELS}::test_a_receiver_that_stalls_costs_one_deadline",
+            f"{_CHANNELS}::test_an_answer_that_never_ends_is_an_answer",
+            f"{_CHANNELS}::test_a_name_server_that_hangs_ends_with_the_process_that_asks_it",
+        ),
+    ),
+    Fault(
+        72,
+        "a channel that stalls: W&B, webhook, command",
+        "each in turn, and all at once",
+        "the others are told, looks go on, the end says what is left",
+        (
+            f"{_CHANNELS}::test_a_channel_that_stalls_holds_up_no_other_and_not_the_end",
+            f"{_CHANNELS}::test_a_look_goes_on_while_every_channel_stalls",
+        ),
+    ),
+    Fault(
+        73,
+        "a command that cannot be stopped",
+        "ignores signals, forks, prints without end",
+        "killed with all that it started; the end of its output is quoted",
+        (f"{_CHANNELS}::test_a_command_that_ignores_signals_and_forks_and_prints_without_end_is_killed",),
+    ),
+    Fault(
+        74,
+        "standard error that nobody reads",
+        "full pipe, stopped terminal, reader gone, full disk",
+        "whoever logs goes on; what is left out is counted; the process ends",
+        (
+            "tests/test_outlet.py::test_a_full_pipe_holds_up_nobody_and_what_is_left_out_is_counted",
+            "tests/test_outlet.py::test_a_reader_that_is_gone_and_a_full_disk_hold_up_nobody",
+            "tests/test_outlet.py::test_what_is_logged_while_nobody_reads_costs_its_thread_nothing",
+            "tests/test_outlet.py::test_a_live_display_waits_for_no_terminal",
+            "tests/test_outlet.py::test_a_process_ends_although_nobody_reads_what_it_says",
+        ),
+    ),
+    Fault(
+        75,
+        "names, completions, exceptions that steer or forge",
+        "escape sequences, line ends, bidi and zero-width marks, surrogates",
+        "visible escapes at each edge; code in W&B's table stays code",
+        (
+            "tests/test_printable.py::test_each_known_attack_is_stopped_at_each_edge",
+            "tests/test_printable.py::test_nothing_hostile_passes_any_edge",
+        ),
+    ),
+    Fault(
+        76,
+        "a plug-in that prints",
+        "print, descriptor, another program, at its import and the end",
+        "standard output holds the answer alone",
+        ("tests/test_sole_output.py::test_the_answer_is_alone_on_standard_output",),
+    ),
+    Fault(
+        77,
+        "settings and arguments out of all bounds",
+        "infinite, NaN, huge, negative, empty, overlong, not UTF-8, NUL",
+        "one sentence that names it, exit code 2",
+        (
+            "tests/test_bounds.py::test_no_value_of_a_setting_is_a_traceback",
+            "tests/test_bounds.py::test_no_argument_of_a_command_is_a_traceback",
+        ),
     ),
 )

@@ -90,6 +90,7 @@ class Courier:
         self._wake = threading.Event()
         self._finishing = threading.Event()
         self._deadline = math.inf
+        self._pending = False
         self._thread = threading.Thread(target=self._live, name=self.channel, daemon=True)
 
     def start(self) -> None:
@@ -113,10 +114,19 @@ class Courier:
 
     def step(self) -> None:
         """Pass on what is due now."""
-        self._attempts.make(self._pass_on)
+        self._attempts.make(self._round)
 
-    def say_left(self) -> None:
+    def leave(self) -> None:
         """Say what was not passed on."""
+        self._attempts.make(self._say_left)
+
+    def _round(self) -> None:
+        # Also where this fails there is something to come back for.
+        self._pending = True
+        self._pass_on()
+        self._pending = bool(self._due(early=True))
+
+    def _say_left(self) -> None:
         raise NotImplementedError
 
     def _begin(self) -> None:
@@ -135,7 +145,7 @@ class Courier:
             if last:
                 self._attempts.make(self._drain)
                 return
-            self._wake.wait(_PAUSE if self._due(early=True) else None)
+            self._wake.wait(_PAUSE if self._pending else None)
             self._wake.clear()
 
     def _due(self, *, early: bool = False) -> list[Notice]:
@@ -152,7 +162,7 @@ class WebhookCourier(Courier):
         self._webhook = webhook
         self._retries = retries
 
-    def say_left(self) -> None:
+    def _say_left(self) -> None:
         for notice in self._due(early=True):
             log.error(
                 "The webhook was not told that alarm %s was %s; the next start tries again.", notice.key, notice.event
@@ -203,7 +213,7 @@ class CommandCourier(Courier):
         self._publish = publish
         self._running = ""
 
-    def say_left(self) -> None:
+    def _say_left(self) -> None:
         if running := self._running:
             log.error("The command for alarm %s still runs; it is left to itself.", running)
 

@@ -102,7 +102,7 @@ class Warner:
         until = max(self._deadline, time.monotonic() + _LEAVE_SECONDS)
         for courier in self._couriers:
             courier.join(max(0.0, until - time.monotonic()))
-            courier.say_left()
+            courier.leave()
 
     def step(self) -> None:
         """One look, and whatever is due to be passed on, one channel after the other."""
