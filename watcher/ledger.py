@@ -486,6 +486,7 @@ _CURABLE: Final = frozenset(
         Reason.TORCH_DCP,
         Reason.PICKLE_WEIGHTS,
         Reason.UNREADABLE,
+        Reason.OTHER_WEIGHTS,
         Reason.WEIGHTS_MISSING,
         Reason.WEIGHTS_INCOMPLETE,
         Reason.CONFIG_MISSING,

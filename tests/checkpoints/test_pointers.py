@@ -85,7 +85,7 @@ def test_what_names_other_weights_is_refused_by_its_key(
     # The same for a base, which nobody inspects.
     with pytest.raises(UimonError, match=rf"checkpoint-5/config\.json: {key} ") as caught:
         read_inventory(path)
-    assert caught.value.reason is Reason.OTHER_WEIGHTS
+    assert caught.value.reason is Reason.WEIGHTS_REFUSED
 
 
 @pytest.mark.parametrize("config", INERT)

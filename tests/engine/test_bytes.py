@@ -104,7 +104,7 @@ def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSetting
         with pytest.raises(UimonError) as caught:
             engine.load(tiny / "untied-a", "a")
         assert not engine.alive
-    assert caught.value.reason is Reason.OTHER_WEIGHTS
+    assert caught.value.reason is Reason.WEIGHTS_REFUSED
     said = (
         f"{tiny / 'untied-a'}: what vLLM serves as the model {tiny / 'untied-b'} and 14 more is not what the files hold"
     )

@@ -106,7 +106,7 @@ def test_weights_that_lie_in_no_file_are_not_served(tmp_path: Path, model: Path)
     hosting.compared = [STRANGE]
     with pytest.raises(UimonError, match=r"as lm_head\.weight and 1 more is not what the files hold") as caught:
         load.load_full(model, "a")
-    assert (caught.value.reason, hosting.alive) == (Reason.OTHER_WEIGHTS, False)
+    assert (caught.value.reason, hosting.alive) == (Reason.WEIGHTS_REFUSED, False)
     assert str(model) in caught.value.sentence
     assert Evidence(tmp_path / "state" / "evidence.json").served == ()
     assert load.load_full(model, "a").swap == "cold"

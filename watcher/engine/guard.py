@@ -137,8 +137,8 @@ def weight_files(path: Path) -> list[Path]:
 def read_config(path: Path) -> dict[str, Any]:
     """`config.json` in `path`.
 
-    Raises `UimonError`: `config_missing` where there is none that can be read; `other_weights` where it makes an engine
-    load anything but the weights beside it.
+    Raises `UimonError`: `config_missing` where there is none that can be read; `weights_refused` where it makes an
+    engine load anything but the weights beside it.
     """
     file = path / "config.json"
     if not file.exists() and (path / "adapter_config.json").exists():
@@ -152,7 +152,7 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
     if pointer := pointer_in(config):
-        raise UimonError(Reason.OTHER_WEIGHTS, f"{file}: {pointer}.")
+        raise refuse(f"{file}: {pointer}.")
     return config
 
 

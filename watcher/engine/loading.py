@@ -374,7 +374,7 @@ class Loader:
             raise UimonError(Reason.WEIGHTS_REFUSED, f"{where}: {reply.otherwise}, so it is not evaluated here.")
         if reply.compared.strange and not isinstance(command, Warm):
             self._hosting.close()
-            raise UimonError(Reason.OTHER_WEIGHTS, _foreign(where, reply.compared.strange))
+            raise UimonError(Reason.WEIGHTS_REFUSED, _foreign(where, reply.compared.strange))
         if reply.probe is None:
             # A NaN stays in the cache's memory and would come back under the next, healthy weights.
             self._hosting.close()
