@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from watcher.board import Board
 from watcher.columns import Cell, Column, Columns
@@ -16,6 +16,7 @@ from watcher.display import Display
 from watcher.evaluation import Progress
 from watcher.ledger import Ledger
 from watcher.model import Checkpoint, Condition, FileStamp
+from watcher.terminal import Terminal
 
 
 @pytest.fixture
@@ -48,7 +49,9 @@ def test_what_has_not_changed_is_neither_read_nor_drawn_again(ledger: Ledger, mo
     monkeypatch.setattr(Ledger, "status", counted)
     for step in range(50, 5050, 50):
         seen(ledger, step)
-    board, display = Board(lambda: 0.0), Display("run", Path("/c"), Console(file=io.StringIO(), height=20))
+    console = Terminal(file=io.StringIO())
+    console.size = ConsoleDimensions(80, 20)
+    board, display = Board(lambda: 0.0), Display("run", Path("/c"), console)
     with display.following(ledger, board):
         moment = display.moment
         assert "100 waiting" in shown(display)
