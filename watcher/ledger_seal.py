@@ -32,6 +32,8 @@ def seal_all(db: sqlite3.Connection) -> None:
 def keep_sealed(db: sqlite3.Connection) -> None:
     """Whatever this connection changes, its tables' seals go with it."""
     db.create_function("line_sum", -1, _line_sum, deterministic=True)
+    # The triggers are the connection's own, and a container may have no place for temporary files.
+    db.execute("PRAGMA temp_store = MEMORY")
     # Else a row that INSERT OR REPLACE takes away would leave no trace.
     db.execute("PRAGMA recursive_triggers = ON")
     for table in _tables(db):
