@@ -424,3 +424,33 @@ def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(tmp_path: Path) -
     with closing(Ledger(path)) as ledger, pytest.raises(UimonError, match="table evaluation") as caught:
         ledger.require_whole()
     assert caught.value.reason is Reason.LEDGER_DAMAGED
+
+
+@pytest.mark.soak
+def test_a_byte_that_changes_in_the_journal_of_a_crash_costs_nothing(tmp_path: Path) -> None:
+    state, copy = StateDir(tmp_path / "a"), StateDir(tmp_path / "b")
+    state.root.mkdir()
+    with closing(Ledger(state.ledger)) as ledger:
+        ledger.remember("run", RUN)
+        ledger.outbox().found_by_survey([])
+        for step, digest in DONE:
+            evaluate(ledger, step, digest)
+        Exporter(ledger, state).export()
+        left = {file.name: file.read_bytes() for file in state.root.iterdir()}
+    dice = random.Random(0)
+    for _ in range(FLIPS):
+        shutil.rmtree(copy.root, ignore_errors=True)
+        copy.root.mkdir()
+        for name, data in left.items():
+            (copy.root / name).write_bytes(data)
+        hit = copy.root / dice.choice(("ledger.sqlite3-wal", "ledger.sqlite3-wal", "ledger.sqlite3-shm"))
+        changed = bytearray(left[hit.name])
+        changed[dice.randrange(len(changed))] ^= 1 << dice.randrange(8)
+        hit.write_bytes(changed)
+        said: list[str] = []
+        with closing(open_ledger(copy, RUN, LIMITS, said.append)) as ledger:
+            found = [(e.step, e.digest, dict(e.metrics), len(ledger.samples(e.uid))) for e in ledger.evaluations()]
+            assert found == WHOLE
+            assert [row.uid for row in ledger.outbox().due_rows(99) if row.kind is RowKind.EVAL] == UIDS
+            # Whatever is lost may be that a row was sent.
+            assert ledger.outbox().surveyed is not bool(said)

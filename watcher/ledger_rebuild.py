@@ -151,8 +151,9 @@ def _files_of(ledger: Path) -> list[Path]:
 
 def _set_aside(ledger: Path) -> str:
     """Move the ledger, whatever state it is in, to a name of its own, which is returned; empty where there is none."""
+    there = ledger.exists()
     moved = [set_aside(file).name for file in _files_of(ledger) if file.exists()]
-    return moved[0] if moved else ""
+    return moved[0] if there else ""
 
 
 def _catch_up(ledger: Ledger, state: StateDir, lines: _Lines, table: TableLimits, say: Callable[[str], None]) -> None:
