@@ -250,8 +250,8 @@ def _detail(count: int, absent: Sequence[str], unsent: Sequence[str], sent: _Sen
         return f"W&B did not take {len(unsent)} of {count} rows; they are tried again."
     if absent:
         return (
-            f"{len(absent)} of {count} rows may be in the run, and W&B does not show them yet; they are looked for, and "
-            "sent only once it is certain that they are not there."
+            f"{len(absent)} of {count} rows may be in the run, and W&B does not show them yet; they are looked for, "
+            "and sent only once it is certain that they are not there."
         )
     return ""
 
