@@ -150,7 +150,7 @@ class Publisher:
         """Leave the run as its trainer has, and let another uimon publish at once, unless it could not see yet what was
         sent, and would send it again.
         """
-        if not self._hasty:
+        if self._end.in_doubt and not self._hasty:
             # One that a session has just ended again, or that lives, is in no doubt.
             self._look(now=True)
             self._end.end()

@@ -37,6 +37,11 @@ class RunEnd:
         self._end = end
         self._heard: float | None = None
 
+    @property
+    def in_doubt(self) -> bool:
+        """True where a session may have left the run open."""
+        return bool(self._ledger.recall(OPENED))
+
     def opening(self, heartbeat: float | None, ended: str | None) -> None:
         """A session may open the run, of which W&B last heard at `heartbeat`, and which its trainer has left as `ended`
         (None: it has not).
@@ -44,12 +49,12 @@ class RunEnd:
         self._heard = None
         if ended and not self._ledger.recall(ENDED_AS):
             self._ledger.remember(ENDED_AS, ended)
-        if not self._ledger.recall(OPENED):
+        if not self.in_doubt:
             self._ledger.remember(OPENED, repr(heartbeat or 0.0))
 
     def look(self, facts: RunFacts | None) -> None:
         """What W&B says of the run, now and then."""
-        if facts is None or not facts.exists or not self._ledger.recall(OPENED):
+        if facts is None or not facts.exists or not self.in_doubt:
             return
         state = facts.state or ""
         if state in ENDED and (state != "crashed" or self._ledger.recall(ENDED_AS) == state):
