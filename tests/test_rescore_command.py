@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.publish.conftest import PROJECT, RUN, SeedRun, environ, history, seed_run, standin
+from tests.publish.conftest import PROJECT, RUN, SeedRun, environ, history, let_time_pass, seed_run, standin
 from tests.service.conftest import ScriptedEngine, write_checkpoint
 from tests.test_evaluation import Heard, suite
 from tests.test_ledger import change_samples
@@ -189,6 +189,7 @@ def test_wherever_it_is_killed_the_next_one_leaves_every_row_in_the_run_once(
     killed = uimon("rescore", "--state-dir", state.root, "--drain-timeout", "5s", environ=environ, crash_at=point)
     # At two of the points not the command dies, but its session with W&B.
     assert killed.returncode == -signal.SIGKILL or point in ("publish.before_log", "publish.logged"), killed.stderr
+    let_time_pass(state.ledger)
     rescore(state, environ)
     rescore(state, environ)
     known = evaluations(state)

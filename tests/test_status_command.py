@@ -29,3 +29,4 @@ def test_unconfirmed_rows_are_counted_with_their_age(tmp_path: Path, capsys: pyt
     shown = " ".join(capsys.readouterr().out.split())
     assert "train rows: 0 in the run, 3 wait (unconfirmed)." in shown
     assert "Unconfirmed: 2 rows were sent, the first 11 min" in shown
+    assert "before they are sent again." in shown

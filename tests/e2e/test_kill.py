@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import ROOT, Uimon, assert_unharmed, history, trainer_steps, uids
-from tests.publish.conftest import Trainer
+from tests.publish.conftest import Trainer, let_time_pass
 from watcher.crashpoint import POINTS
 from watcher.demo.standin import Standin
+from watcher.statedir import StateDir
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -75,6 +76,7 @@ def test_a_killed_watcher_goes_on_where_it_was(
     uimon.assert_alone()
     assert uimon.status()[0]["state"] == LEFT.get(point, uimon.status()[0]["state"])
     trainer.log(10)
+    let_time_pass(StateDir(uimon.state).ledger)
 
     code, _, log = uimon.run(*command)
     trainer.log(10)

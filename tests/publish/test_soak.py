@@ -87,7 +87,9 @@ class Uimon:
     def resent(self, arrived: dict[str, float]) -> list[float]:
         """For each row that was sent more than once: the seconds, unshortened, from the first time to its arrival."""
         sent: dict[str, list[float]] = defaultdict(list)
-        lines = (self.state / "marks.jsonl").read_text().splitlines()
+        marks = self.state / "marks.jsonl"
+        # One that only ever found the other's rows has sent none.
+        lines = marks.read_text().splitlines() if marks.exists() else []
         for names, at, target in map(json.loads, lines):
             for uid in names if target == "run" else ():
                 sent[uid].append(at)

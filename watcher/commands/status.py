@@ -99,15 +99,19 @@ def _unconfirmed(ledger: Ledger) -> dict[str, Any]:
 
 
 def unconfirmed_sentence(rows: int, since: float | None) -> str:
-    """What is to be said of rows that may be in the run; `since`: when the first of them was sent.
+    """What is to be said of rows that may be in the run; `since`: when the first of them was sent, None where another
+    ledger may have sent them.
 
     >>> unconfirmed_sentence(2, None)
-    'Unconfirmed: 2 rows were sent and W&B does not show them yet; they are looked for before they are sent again.'
+    'Unconfirmed: 2 rows may have been sent before this ledger was made; they are looked for before they are sent.'
     """
-    age = "" if since is None else f", the first {format_duration(max(0.0, time.time() - since))} ago"
+    if since is None:
+        sent = "may have been sent before this ledger was made"
+        return f"Unconfirmed: {rows} rows {sent}; they are looked for before they are sent."
+    age = format_duration(max(0.0, time.time() - since))
     return (
-        f"Unconfirmed: {rows} rows were sent{age} and W&B does not show them yet; they are looked for before they are "
-        "sent again."
+        f"Unconfirmed: {rows} rows were sent, the first {age} ago, and W&B does not show them yet; they are looked for "
+        "before they are sent again."
     )
 
 

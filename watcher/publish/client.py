@@ -119,7 +119,8 @@ def publish(
     found = reading.survey(place.run) if order.survey else None
     look = reading.look(place.run, rows, order.now, order.patience)
     seen = look.seen | (found or Counter())
-    due = _due(rows, seen, look, order, hold=order.hold and bool(found))
+    hold = order.hold and _has_others(found, rows)
+    due = _due(rows, seen, look, order, hold=hold)
     before = _first_lines(place) if order.check and (due or alerts) else None
     sent = _Sent()
     if due or alerts:
@@ -134,8 +135,7 @@ def publish(
         if place.summary is not None:
             _give_back_origin(place)
     answer = _answer(rows, due, alerts, seen, sent, place.url)
-    # What an earlier ledger has sent may still be on its way; where nothing is there at all, there was no such ledger.
-    surveyed = None if found is None or (found and order.hold) else tuple(found)
+    surveyed = None if found is None or hold else tuple(found)
     kept, claimed = _first_rows_kept(place, before), bool(order.claim and (due or alerts))
     return published_message(replace(answer, found=surveyed, first_rows=kept, claimed=claimed))
 
@@ -169,6 +169,12 @@ def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Mess
     copies = {uid: count for uid, count in there.items() if count > 1}
     waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
     return published_message(PublishResult(delivered, waiting, url=facts.url, copies=copies))
+
+
+def _has_others(found: Counter[str] | None, rows: Sequence[Row]) -> bool:
+    """Whether rows are there that this ledger has not sent: then an earlier one has, and more may be on their way."""
+    own = {row.uid for row in rows if row.attempts}
+    return bool(found and found.keys() - own)
 
 
 def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: Order, *, hold: bool) -> list[Row]:
@@ -244,8 +250,8 @@ def _detail(count: int, absent: Sequence[str], unsent: Sequence[str], sent: _Sen
         return f"W&B did not take {len(unsent)} of {count} rows; they are tried again."
     if absent:
         return (
-            f"{len(absent)} of {count} rows were sent and W&B does not show them yet; they are looked for, and sent "
-            "again only once it is certain that they are not there."
+            f"{len(absent)} of {count} rows may be in the run, and W&B does not show them yet; they are looked for, "
+            "and sent only once it is certain that they are not there."
         )
     return ""
 
