@@ -123,6 +123,7 @@ def left_as_it_was(how: End, when: str, killed: str, *, restarted: bool, seen: b
     if when == "before":
         run.trainer_ends(how)
     watcher.opening(run.facts().heartbeat, None)
+    watcher.opened()
     run.now += 1
     for step in session(run, memory, seen=seen):
         if step == killed:
@@ -164,3 +165,29 @@ def test_nothing_is_ended_that_no_session_has_opened() -> None:
         watcher.look(run.facts())
     watcher.end()
     assert run.state == "running"
+
+
+def test_attempts_that_are_deferred_do_not_put_off_the_end_of_a_run_that_a_killed_session_left_open() -> None:
+    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run.alive = False
+    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    for _ in range(3):
+        watcher.opening(run.facts().heartbeat, None)
+        watcher.look(run.facts())
+        run.wait(30)
+    assert (run.state, memory.recall("opened")) == ("finished", "")
+
+
+def test_posts_of_a_session_are_no_sign_of_the_trainers_life() -> None:
+    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run.alive = False
+    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    for _ in range(2):
+        watcher.opening(run.facts().heartbeat, None)
+        run.now += 1
+        run.post()
+        watcher.opened()
+        watcher.look(run.facts())
+    run.wait(30)
+    watcher.look(run.facts())
+    assert run.state == "finished"

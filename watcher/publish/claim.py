@@ -34,6 +34,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from watcher.model import Alert, Reason, Row, Target, UimonError
+from watcher.publish.proof import Patience
 from watcher.publish.wire import Message, Order, PublishResult
 
 OnMark = Callable[[Sequence[str], int], None]
@@ -63,7 +64,7 @@ class Pauses:
 
     write: float = 10.0
     lag_of_marks: float = 5.0
-    lag: float = 765.0
+    lag: float = Patience().seconds
     session: float = 240.0
     beat: float = 120.0
 

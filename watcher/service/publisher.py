@@ -209,7 +209,10 @@ class Publisher:
     def _step_into_the_run(self, outbox: Outbox) -> OutboxReport:
         """A session opens the run; killed, it leaves one whose state no longer tells how it had ended."""
         self._end.opening(self._watch.heartbeat, self._watch.ended_state)
-        return outbox.step()
+        report = outbox.step()
+        if report.waiting is not Reason.DEFERRED:
+            self._end.opened()
+        return report
 
     def _say(self, report: OutboxReport, target: Target) -> None:
         """Say why rows wait once, not at each attempt."""

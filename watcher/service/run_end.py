@@ -46,11 +46,14 @@ class RunEnd:
         """A session may open the run, of which W&B last heard at `heartbeat`, and which its trainer has left as `ended`
         (None: it has not).
         """
-        self._heard = None
         if ended and not self._ledger.recall(ENDED_AS):
             self._ledger.remember(ENDED_AS, ended)
         if not self.in_doubt:
             self._ledger.remember(OPENED, repr(heartbeat or 0.0))
+
+    def opened(self) -> None:
+        """A session may have opened the run: its own posts count as heartbeats, too."""
+        self._heard = None
 
     def look(self, facts: RunFacts | None) -> None:
         """What W&B says of the run, now and then."""
