@@ -189,7 +189,7 @@ TableKb = Annotated[str | None, _number("table_kb", "Size of that table at most"
 TableRows = Annotated[str | None, _number("table_rows", "Rows of eval/sample_generations a checkpoint", "8", _SERVICE)]
 DrainTimeout = Annotated[
     str | None,
-    _number("drain_timeout", "How long the exit waits while W&B takes nothing", "60s", _SERVICE, "TIME"),
+    _number("drain_timeout", "The exit waits this long without progress", "60s", _SERVICE, "TIME"),
 ]
 ConfigFile = Annotated[Path | None, _option("Settings as TOML. [default: ./uimon.toml if there is one]", _SERVICE)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]

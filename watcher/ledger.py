@@ -342,12 +342,15 @@ class Ledger(LedgerReading):
     def drop_samples(self, newest: int) -> int:
         """Drop the samples of all evaluations but the `newest` that an engine made, and what was scored anew of those;
         how many they were is still known, and each row that is due keeps its table. Returns of how many evaluations
-        they were.
+        they were. What the warnings keep of samples is not dropped, and what they have not looked at stays.
         """
         with self.change() as db:
             made = "SELECT uid FROM evaluation WHERE origin IS NULL ORDER BY rowid DESC LIMIT ?"
             kept = f"SELECT uid FROM evaluation WHERE COALESCE(origin, uid) IN ({made})"
-            query = f"UPDATE answers SET body = x'' WHERE length(body) > 0 AND uid NOT IN ({kept})"
+            summed = "SELECT uid FROM summary"
+            query = (
+                f"UPDATE answers SET body = x'' WHERE length(body) > 0 AND uid NOT IN ({kept}) AND uid IN ({summed})"
+            )
             return db.execute(query, (newest,)).rowcount
 
     # What is due.

@@ -91,7 +91,7 @@ class LedgerOutbox:
         sent.
         """
         with self._ledger.change() as db:
-            db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
+            db.execute("DELETE FROM meta WHERE key IN (?, ?)", (self._surveyed, self._survey_began))
 
     # What is due.
 
