@@ -126,7 +126,7 @@ def _texts(value: Any) -> list[str]:
 
 
 @given(hostile_text)
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_hostile_passes_any_edge(text: str) -> None:
     _through_the_edges(text)
 
@@ -139,7 +139,7 @@ def test_ten_thousand_hostile_texts_pass_no_edge(text: str) -> None:
 
 
 @given(st.one_of(hostile_text, hostile_text.map(lambda text: text * 2000)))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_passed_once_passes_unchanged(text: str) -> None:
     for gate in (printable, printable_block, encodable):
         assert gate(gate(text)) == gate(text)
