@@ -6,7 +6,8 @@ trainer saves its whole log with each checkpoint, so that a start that read all 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 
 from watcher.ledger_outbox import Transactions
 
@@ -32,11 +33,10 @@ class LedgerSightings:
     def __init__(self, ledger: Transactions) -> None:
         self._ledger = ledger
 
-    def keep(self, seen: Sighting) -> None:
-        """Keep a sighting in place of any earlier one of this name."""
-        values = (seen.name, seen.step, seen.mark, seen.written, seen.training, seen.first, seen.last)
+    def keep(self, seen: Iterable[Sighting]) -> None:
+        """Keep sightings, each in place of any earlier one of its name."""
         with self._ledger.change() as db:
-            db.execute("INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            db.executemany("INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?)", map(astuple, seen))
 
     def evaluated(self) -> list[Sighting]:
         """Those whose newest record is of an evaluated checkpoint, by step."""

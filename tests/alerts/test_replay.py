@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -15,6 +18,9 @@ from scorers.sample import Outcome
 from tests.alerts.making import made, page
 from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Replay, entry_of, episodes, evaluate
 from watcher.alerts.history import View, views
+from watcher.alerts.measures import Measure
+from watcher.alerts.running import curve, parsed, since
+from watcher.alerts.track import Track
 
 PAGES = 12
 SETTINGS = AlertSettings(settled_step=100, least_pages=8, plateau_steps=150, stuck_steps=150)
@@ -105,3 +111,75 @@ def test_the_made_histories_raise_alarms_of_many_rules() -> None:
     collect()
     assert {"colors_collapsed", "validity_dropped", "samples_alike", "classes_narrow"} <= seen
     assert len(seen) >= 8
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.lists(st.integers(0, 17), max_size=6)), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_running_sums_are_those_of_the_entries(changes: list[tuple[int, list[int]]]) -> None:
+    """Entries are cut off at a place and others come in theirs, as when the trainer goes back."""
+    track = Track()
+    entries: tuple[Entry, ...] = ()
+    for number, (place, added) in enumerate(changes):
+        fresh = [
+            replace(
+                drawn(kind % 6, (0, 1, 4)[kind // 6]),
+                step=50 * at,
+                uid=f"{number} {at}",
+                metrics={"eval/perplexity": (None, 2.0 + kind, 3.0)[kind % 3]},
+            )
+            for at, kind in enumerate(added, min(place, len(entries)) + 1)
+        ]
+        entries = (*entries[:place], *fresh)
+        if entries:
+            view = View(entries, (), {}, track)
+            check_since(view)
+            check_parsed(view)
+            check_curve(view)
+
+
+def check_since(view: View) -> None:
+    for measure, sign, good in ((Measure.COLOR_ENTROPY, -1, 2.5), (Measure.DARK, 1, 0.6)):
+        series = since(view, measure, sign, good, 0.7, 8)
+        known = [e for e in view.entries if measure in e.measures and e.measures[measure].pages >= 8]
+        assert series.known == known
+        for newest in (1, 2, 0):
+            pages = [e for e in known[: len(known) - newest] if e.validity >= 0.7]
+            first = next((i for i, e in enumerate(pages) if sign * (e.measures[measure].value - good) <= 0), len(pages))
+            stretch = series.before(newest)
+            assert list(stretch) == pages[first:]
+            if stretch:
+                found = series.average(stretch)
+                assert found.value == pytest.approx(fmean(e.measures[measure].value for e in stretch), rel=1e-14)
+                columns = zip(*(e.measures[measure].without for e in stretch), strict=True)
+                assert list(found.without) == pytest.approx([fmean(column) for column in columns], rel=1e-14)
+
+
+def check_parsed(view: View) -> None:
+    series = parsed(view, 0.9, 100)
+    good = next((i for i, e in enumerate(view.entries) if e.validity >= 0.9), None)
+    settled = next((i for i, e in enumerate(view.entries) if e.step >= 100), None)
+    assert (series.good, series.settled) == (good, settled)
+    for newest in (1, 2):
+        start = len(view.entries) if good is settled is None else settled if good is None else good
+        stretch = series.before(newest)
+        assert tuple(stretch) == view.entries[start : max(0, len(view.entries) - newest)]
+        if stretch:
+            flags = [[outcome is Outcome.VALID for outcome in e.outcomes] for e in stretch]
+            assert list(series.by_position(stretch)) == [sum(column) for column in zip(*flags, strict=True)]
+            assert series.validity(stretch) == sum(map(sum, flags)) / sum(map(len, flags))
+
+
+def check_curve(view: View) -> None:
+    found = curve(view)
+    known = [(e, math.log(e.perplexity)) for e in view.entries if e.perplexity is not None]
+    assert (found.known, found.logs) == ([e for e, _ in known], [log for _, log in known])
+    bends = found.logs
+    for _ in range(3):
+        bends = [later - earlier for earlier, later in pairwise(bends)]
+    assert found.bends == bends
+    assert found.levels == [fmean(pair) for pair in pairwise(found.logs)]
+    for earlier in range(2, len(known) + 1):
+        levels = found.levels[: earlier - 1]
+        assert found.lowest_level(earlier) == levels.index(min(levels))
+    values = [e.perplexity for e in view.entries if e.perplexity is not None]
+    assert found.lowest[-1] == min(values, default=math.inf)

@@ -144,7 +144,7 @@ def _evaluated(house: House, number: int, drawn: Evaluation, summary: Summary | 
     )  # fmt: skip
     ledger.evaluated(record, made, eval_row(made, _TABLE), summary)
     seen = Sighting(record.name, record.step, source.mark(path.name), path.stat().st_mtime, "t", 25, record.step)
-    ledger.sightings().keep(seen)
+    ledger.sightings().keep([seen])
 
 
 def restart(place: Path) -> dict[str, float]:

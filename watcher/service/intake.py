@@ -15,6 +15,7 @@ from watcher.checkpoints.staging import stage, unstage
 from watcher.checkpoints.transfer import Way
 from watcher.crashpoint import crash_point
 from watcher.ledger import Ledger, Record
+from watcher.ledger_sightings import Sighting
 from watcher.model import BASE_NAME, FINAL_NAME, LAST_STEP, Checkpoint, Condition, Reason, Staged, State, UimonError
 from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.failed_alert import failed_alert
@@ -121,8 +122,8 @@ class Intake:
         self._begun_early: set[tuple[str, str]] = set()
         self._seen: dict[str, Checkpoint] = {}
         self._looked_at = time.time()
+        self._noted: list[Sighting] = []
         self._missing_said = False
-        self._remembered = False
         self._disk_said = False
         self._left_out_said = False
         self._search_at = 0.0
@@ -145,11 +146,16 @@ class Intake:
     def step(self) -> None:
         """One look at the directory, and what is complete is staged."""
         self._looked_at = time.time()
-        self._remember()
+        if self.first_look is None:
+            self._remember()
         seen = self._look()
         if seen is not None:
             self.first_look = self.first_look or self._looked_at
             noted = [news for checkpoint in seen if (news := self._take_note(checkpoint)) is not None]
+            # All at once: a first look may find thousands.
+            if self._noted:
+                self._ledger.sightings().keep(self._noted)
+                self._noted.clear()
             names = self._source.names()
             self.there = frozenset(names) if names is not None else self.there | self._seen.keys()
             if names is not None:
@@ -170,9 +176,6 @@ class Intake:
 
     def _remember(self) -> None:
         """Before the first look: what was evaluated and has not changed since is not read again."""
-        if self._remembered:
-            return
-        self._remembered = True
         with contextlib.suppress(UimonError, OSError):  # the look itself says what is wrong with the directory
             seen = self._ledger.sightings().evaluated()
             same = self._source.unchanged({one.name: one.mark for one in seen})
@@ -235,7 +238,7 @@ class Intake:
         self._seen[checkpoint.name] = replace(checkpoint, trainer=None)
         record = self._ledger.sight(checkpoint, self._run, self._looked_at)
         if checkpoint.condition is Condition.COMPLETE and (mark := self._mark_of(checkpoint)):
-            self._ledger.sightings().keep(self._belonging.sighting(checkpoint.name, mark))
+            self._noted.append(self._belonging.sighting(checkpoint.name, mark))
         self._signals.due.set()
         if before is not None and before.early:
             self._settle_early(before, record)
