@@ -14,7 +14,10 @@ import pytest
 
 from tests.engine.conftest import Shared
 from watcher.engine import Engine, EngineSettings
+from watcher.engine.environment import host_environment
 from watcher.engine.evidence import Evidence
+from watcher.engine.merge import Merge
+from watcher.engine.reader import Reader
 from watcher.model import Kind, Reason, UimonError
 
 CHECKS = Path(__file__).with_name("fingerprint_checks.py")
@@ -73,23 +76,18 @@ def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp
     assert [(one.parameters, one.unused, one.why_not) for one in own] == [(23, (), "")]
 
 
-@pytest.mark.engine
+@pytest.mark.soak
 @pytest.mark.timeout(300)
-def test_a_base_that_names_others_is_merged_and_served_as_it_is(
-    settings: EngineSettings, tiny: Path, tmp_path: Path
-) -> None:
+def test_a_base_that_names_others_is_merged_as_it_is(tiny: Path, tmp_path: Path, settings: EngineSettings) -> None:
     """Beside a base with an adapter of its own, transformers would load that over it."""
-    plain, path = tiny / "untied-a", decoy(tiny, tmp_path / "decoy", "untied-a")
-    adapter = Path(shutil.copytree(tiny / "adapter-two", tmp_path / "adapter"))
-    config = json.loads((adapter / "adapter_config.json").read_text())
-    (adapter / "adapter_config.json").write_text(json.dumps({**config, "trainable_token_indices": None, "bias": "all"}))
-    probes = []
-    for name, base in (("plain", plain), ("decoy", path)):
-        with Engine(replace(settings, state_dir=tmp_path / name)) as engine:
-            loaded = engine.load(adapter, "one", Kind.ADAPTER, base)
-        assert "merged" in loaded.note
-        probes.append(loaded.probe)
-    assert probes[0] == probes[1]
+    merged = []
+    for name, base in (("plain", tiny / "untied-a"), ("decoy", decoy(tiny, tmp_path / "decoy", "untied-a"))):
+        target = tmp_path / "merged" / name
+        own = replace(settings, state_dir=tmp_path / name)
+        with Reader(own.state_dir / "views", lambda: None).adapter(tiny / "adapter-two", base) as read:
+            Merge(read.origin.path, tiny / "adapter-two", target, own, read.origin.bytes).run()
+        merged.append((target / "model.safetensors").read_bytes())
+    assert merged[0] == merged[1]
 
 
 @pytest.mark.engine
@@ -114,8 +112,6 @@ def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSetting
 def test_a_redirection_of_the_users_environment_is_not_passed_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from watcher.engine.environment import host_environment
-
     monkeypatch.setenv("VLLM_MODEL_REDIRECT_PATH", "/elsewhere")
     monkeypatch.setenv("VLLM_USE_MODELSCOPE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", "/models")

@@ -497,7 +497,7 @@ FAULTS = (
         (
             f"{_POINTERS}::test_what_decides_nothing_is_accepted_and_kept_from_the_engine",
             f"{_BYTES}::test_names_that_decide_nothing_change_no_bit",
-            f"{_BYTES}::test_a_base_that_names_others_is_merged_and_served_as_it_is",
+            f"{_BYTES}::test_a_base_that_names_others_is_merged_as_it_is",
         ),
     ),
     Fault(

@@ -156,7 +156,8 @@ class Served:
         """What is served beside the files it should come from; of an adapter, once something was answered with it."""
         config = self._llm.llm_engine.vllm_config
         if config.model_config.quantization:
-            return Compared(why_not=f"the weights are quantized ({config.model_config.quantization})")
+            why_not = f"the weights are quantized ({config.model_config.quantization})"
+            return Compared(strange=self._elsewhere, why_not=why_not)
         shards = int(config.parallel_config.tensor_parallel_size)
         if self._lora is None:
             files = [str(file) for file in weight_files(self._source)]
