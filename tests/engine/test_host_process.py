@@ -306,3 +306,35 @@ def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
         (logs / f"engine-{number:03}.log").touch()
     HostProcess(EngineSettings(state_dir=tmp_path)).kill()
     assert len(list(logs.glob("engine-*.log"))) == 8
+
+
+GENERATING = """
+import sys
+from pathlib import Path
+from watcher.engine import Engine, EngineSettings, PromptSpec, Sampling
+model, state = map(Path, sys.argv[1:])
+engine = Engine(EngineSettings(state_dir=state, max_num_seqs=8, max_model_len=256, nice=0, dtype="auto"))
+engine.load(model, "a")
+prompts = [PromptSpec(f"p{n}", "x", tuple(range(1, 50)), (3,), 4) for n in range(200)]
+samples = engine.generate(prompts, Sampling(max_tokens=200, temperature=0.0, top_p=1.0, seed=0), ())
+next(samples)
+print(engine.pid, flush=True)
+for _ in samples:
+    pass
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("victims", ["parent", "guardian parent", "host parent"])
+def test_a_generating_engine_dies_with_its_killed_parent(tiny: Path, tmp_path: Path, victims: str) -> None:
+    command = [sys.executable, "-c", GENERATING, str(tiny / "untied-a"), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        host = int(parent.stdout.readline())
+        guardian = descendants(host)[0]
+        pids = {"parent": parent.pid, "guardian": guardian, "host": host}
+        for victim in victims.split():
+            os.kill(pids[victim], signal.SIGKILL)
+        assert await_group_end(host, 5.0)
