@@ -4,7 +4,8 @@ It is told from all others at once, so that none of what other shapes need has t
 as by `reader`. The proof that this says the same as the long way, rule by rule:
 
 - Talk holds words and the marks of sentences and lists alone: no tag, bracket, quote or back quote, and no dot before a
-  letter. So it names no file, and only `STARTER` can find code in it. It begins like no turn and no thought.
+  letter. So it names no file, and only `STARTER` can find code in it. It begins like no turn, no thought and no
+  numbered line.
 - The text has two runs of back quotes, each at the beginning of its line, and none of tildes. So every special token
   stands in the code, and a token in a closed block ends no turn.
 - Nothing in the code looks like the beginning or the end of a thought, or like a token inside of a tag.
@@ -24,7 +25,7 @@ from scorers.extraction.reasoning import begins_thought, holds_thought
 from scorers.extraction.special import CHANNEL, begins_turn
 
 _TALK = r"(?:[\w \n,;:!?'’“”()*#&%+/，。：！、（）-]|\.(?!\w))*+"
-_OPENING = re.compile(rf"(?!\s|\d){_TALK}^(?P<fence>```(?P<word>html|jsx|tsx)\n)", re.MULTILINE)
+_OPENING = re.compile(rf"(?!\s){_TALK}^(?P<fence>```(?P<word>html|jsx|tsx)\n)", re.MULTILINE)
 _BEHIND = re.compile(rf"(?:\n{_TALK})?\Z")
 
 
@@ -38,7 +39,7 @@ def ordinary_fence(passage: Passage) -> Fence | None:
     """
     text = passage.text
     opening = _OPENING.match(text)
-    if opening is None or STARTER.search(text, 0, opening.start("fence")):
+    if opening is None or text[0].isdigit() or STARTER.search(text, 0, opening.start("fence")):
         return None
     start, hint = opening.end(), Hint(opening["word"])
     closing = text.find("```", start)
