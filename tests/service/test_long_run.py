@@ -13,7 +13,7 @@ import pytest
 CHECKPOINTS = 3000
 STARTS = 3
 LIMITS = {"first evaluation core s": 2.0, "memory peak MiB": 150.0, "idle core": 0.005, "status core s": 1.0}
-"""Of a core, not of the clock: whatever else the machine does, these stay what they are."""
+"""On a machine that has nothing else to do: with many neighbors the same work takes more of a core, too."""
 
 
 def _run(*arguments: str) -> str:
