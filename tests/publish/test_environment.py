@@ -20,6 +20,10 @@ def test_session_knows_the_server_and_nothing_of_the_trainers_run(tmp_path: Path
         "WANDB_RUN_ID": "trainer",
         "WANDB_X_LABEL": "trainer",
         "WANDB_DIR": "/home/trainer",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "UIMON_WEBHOOK": "s",
+        "HF_TOKEN": "s",
+        "HTTPS_PROXY": "http://user:password@proxy",
     }
     session = session_environment(environ, tmp_path, Limits(retries=3))
     assert {key: session[key] for key in ("PATH", "WANDB_BASE_URL", "WANDB_API_KEY")} == {
@@ -28,6 +32,8 @@ def test_session_knows_the_server_and_nothing_of_the_trainers_run(tmp_path: Path
         "WANDB_API_KEY": "k",
     }
     assert not {"WANDB_SERVICE", "WANDB_MODE", "WANDB_RUN_ID", "WANDB_X_LABEL"} & set(session)
+    assert "s" not in session.values()
+    assert session["HTTPS_PROXY"] == "http://user:password@proxy"
     assert session["WANDB_DIR"] == session["WANDB_CACHE_DIR"] == str(tmp_path)
     assert session["WANDB_X_FILE_TRANSFER_RETRY_MAX"] == session["WANDB_X_GRAPHQL_RETRY_MAX"] == "3"
     # Rows are appended: their requests are not repeated as long as a session lives.

@@ -17,7 +17,7 @@ from watcher.redaction import redactor
 # The variables of W&B that say where the server is and who we are. All others are dropped: beside a trainer
 # they describe the trainer's run (WANDB_NAME, WANDB_NOTES, WANDB_RESUME, WANDB_MODE, WANDB_X_LABEL …) and
 # would rewrite it, and WANDB_SERVICE would make the session a client of the trainer's own W&B process.
-_KEPT = frozenset(
+_WANDB = frozenset(
     {
         "WANDB_BASE_URL",
         "WANDB_APP_URL",
@@ -36,6 +36,17 @@ _KEPT = frozenset(
         "WANDB_ERROR_REPORTING",
     }
 )
+# What a program needs to run and to reach a server; the keys of clouds, of webhooks and of whatever else are none of
+# W&B's business. The last one is for the tests of this project.
+_ORDINARY = """
+    PATH HOME USER LOGNAME SHELL TMPDIR TMP TEMP TZ LANG LANGUAGE LC_ALL LC_CTYPE LD_LIBRARY_PATH LD_PRELOAD
+    PYTHONHOME PYTHONUSERBASE PYTHONNOUSERSITE PYTHONWARNINGS PYTHONDONTWRITEBYTECODE VIRTUAL_ENV CONDA_PREFIX
+    XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR NETRC
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
+    SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
+    UIMON_CRASH_AT
+"""
+_KEPT = _WANDB | frozenset(_ORDINARY.split())
 _PATHS = frozenset(
     {"WANDB_API_KEY_FILE", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_CREDENTIALS_FILE", "WANDB_CONFIG_DIR", "NETRC"}
 )
@@ -81,7 +92,7 @@ def has_login(environ: Mapping[str, str], server: str) -> bool:
 
 def session_environment(environ: Mapping[str, str], directory: Path, limits: Limits) -> dict[str, str]:
     """The variables for a session that may leave files in `directory` only, and that gives up after `limits`."""
-    kept = {name: value for name, value in environ.items() if not name.startswith("WANDB") or name in _KEPT}
+    kept = {name: value for name, value in environ.items() if name in _KEPT}
     # A session works in a directory of its own, where a relative path would lead elsewhere.
     kept.update({name: str(Path(kept[name]).absolute()) for name in _PATHS & kept.keys()})
     bounds = {
