@@ -130,7 +130,7 @@ Settle = Annotated[
 TableKb = Annotated[int | None, _option("Size of that table at most, in kB. [default: 1000]", _SERVICE)]
 TableRows = Annotated[int | None, _option("Rows of eval/sample_generations a checkpoint. [default: 8]", _SERVICE)]
 DrainTimeout = Annotated[
-    str | None, _option("How long the exit waits while W&B takes nothing. [default: 60s]", _SERVICE, metavar="TIME")
+    str | None, _option("The exit waits this long without progress. [default: 60s]", _SERVICE, metavar="TIME")
 ]
 ConfigFile = Annotated[Path | None, _option("Settings as TOML. [default: ./uimon.toml if there is one]", _SERVICE)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
