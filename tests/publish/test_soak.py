@@ -157,8 +157,9 @@ def test_every_row_comes_once(
     print(
         f"\n{soak}: {len(counts)} of {2 * soak.checkpoints} rows, {sum(counts.values()) - len(counts)} doubled; "
         f"{len(steps)} of {len(logged)} trainer rows; {sum(u.starts for u in uimons)} starts; {took:.0f} s; run "
-        f"{run.state}; {len(resent)} rows sent again, after {patience(1).seconds:.0f} s or more of 1:1 time: "
-        f"{resent[0] if resent else 0:.0f} to {resent[-1] if resent else 0:.0f} s"
+        f"{run.state}; {len(resent)} rows sent again {resent[0] if resent else 0:.0f} to "
+        f"{resent[-1] if resent else 0:.0f} s of 1:1 time after they were first attempted (at least "
+        f"{patience(1).seconds:.0f} s where W&B may have had them, sooner where it is known not to)"
     )
     assert counts == dict.fromkeys(of_all(soak.checkpoints), 1)
     assert steps == set(logged)
