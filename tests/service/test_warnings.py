@@ -6,7 +6,7 @@ import json
 import random
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -250,7 +250,7 @@ class Broken:
 
     read_by: list[str] = field(default_factory=list)
 
-    def read(self, *, ended: bool) -> None:
+    def read(self, *, ended: bool, hurry: Callable[[], bool]) -> None:
         self.read_by.append("warner")
         raise ZeroDivisionError
 
