@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.publish.conftest import eval_row
-from watcher.model import Alert, Reason, Row, Target
+from watcher.model import Alert, AlertLevel, Reason, Row, Target
 from watcher.publish import Claim, ClaimedPublisher, Order, PublishResult, publisher_id
 from watcher.publish.claim import Mark, Move, Pauses, Seen, next_mark
 
@@ -198,9 +198,13 @@ def test_rows_of_another_uimon_count_as_delivered_and_it_is_named() -> None:
     second = publisher.publish([eval_row(10), eval_row(20)], alerts, Order(), lambda uids, mark: None)
     assert (second.waiting, second.delivered) == (Reason.OTHER_PUBLISHER, ("eval-10",))
     assert "uimon (b on host gpu-7)" in second.detail
+    assert "takes over after 3 min 30 s of its silence" in second.detail
     assert run.orders[-1].look
     companion = publisher.publish([eval_row(10)], alerts, Order(Target.COMPANION), lambda uids, mark: None)
     assert (companion.waiting, len(run.orders)) == (Reason.OTHER_PUBLISHER, 2)
+    # Its own alerts are raised by the one that publishes, which has the same.
+    alone = publisher.publish([], [Alert("k", AlertLevel.WARN, "t", "x")], Order(), lambda uids, mark: None)
+    assert (alone.waiting, alone.alerted, len(run.orders)) == (Reason.OTHER_PUBLISHER, (), 2)
     wandb[0] = Mark("a", "here", 1, free=False)
     publisher.claim.contend()
     run.refuse = False
