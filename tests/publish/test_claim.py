@@ -233,7 +233,7 @@ def test_idle_uimon_shows_a_sign_of_life_now_and_then_but_only_once_it_has_publi
     assert len(moves) == 2
 
 
-def test_id_outlives_the_ledger_and_not_a_copy_of_the_directory(tmp_path: Path) -> None:
+def test_id_outlives_the_ledger_and_another_mode_and_not_a_copy_of_the_directory(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     mine = publisher_id(state)
@@ -242,5 +242,7 @@ def test_id_outlives_the_ledger_and_not_a_copy_of_the_directory(tmp_path: Path) 
     copy = shutil.copytree(state, tmp_path / "copy")
     assert (copy / "publisher").read_text() == (state / "publisher").read_text()
     assert publisher_id(copy) != mine
+    # As a volume's owner and group are set when it is mounted.
+    (state / "publisher").chmod(0o660)
     state.rename(tmp_path / "moved")
     assert publisher_id(tmp_path / "moved") == mine
