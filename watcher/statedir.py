@@ -93,7 +93,7 @@ class StateDir:
         for directory in (self.engine, self.stage, self.root / "wandb"):
             if directory.exists():
                 yield directory
-        for pattern in ("ledger.sqlite3*", "evaluations.jsonl*", "samples.jsonl*", "lock"):
+        for pattern in ("ledger.sqlite3*", "evaluations.jsonl*", "samples.jsonl*", "lock", "publisher"):
             yield from self.root.glob(pattern)
 
 
