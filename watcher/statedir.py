@@ -14,13 +14,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 from watcher.model import Reason, UimonError
 from watcher.mounts import local_alternative, memory_file_system, nearest, network_file_system
-
-_OWNER_ONLY: Final = 0o077
-"""What nobody else may do, as a umask."""
+from watcher.umask import OWNER_ONLY, close_to_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class StateDir:
         """
         self._require_local()
         # The engine's process and W&B's make files of their own, and inherit this.
-        os.umask(_OWNER_ONLY)
+        close_to_others()
         try:
             for directory in (self.root, self.engine):
                 directory.mkdir(parents=True, exist_ok=True)
@@ -85,8 +83,8 @@ class StateDir:
         own = self.lock.exists() or self.ledger.exists() or not any(p for p in self.root.iterdir() if p != self.engine)
         for path in (*((self.root,) if own else ()), *self._left()):
             status = path.lstat()
-            if status.st_uid == os.geteuid() and status.st_mode & _OWNER_ONLY and not path.is_symlink():
-                path.chmod(status.st_mode & 0o777 & ~_OWNER_ONLY)
+            if status.st_uid == os.geteuid() and status.st_mode & OWNER_ONLY and not path.is_symlink():
+                path.chmod(status.st_mode & 0o777 & ~OWNER_ONLY)
 
     def _left(self) -> Iterator[Path]:
         """What uimon has made in it. What lies in the directories here is closed with them."""
