@@ -399,9 +399,12 @@ def test_a_ledger_of_an_earlier_version_gets_the_schema_of_a_new_one(tmp_path: P
     assert schema_of(old) == schema_of(new)
 
 
-def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(tmp_path: Path) -> None:
+def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="uimon")
     path = tmp_path / "ledger.sqlite3"
-    samples = [{"prompt": f"p{i}", "completion": "ü" * i} for i in range(12)]
+    samples = [{"prompt": f"p{i}", "completion": "ü" * 500 * i} for i in range(12)]
     table = {"columns": ["a"], "rows": [["b"]]}
     with closing(sqlite3.connect(path)) as db:
         db.executescript(VERSION_1)
@@ -418,7 +421,9 @@ def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(tmp_path: Path) -
         ledger.require_whole()
         assert [list(ledger.samples(uid)) for uid in ("a", "b")] == [samples, samples]
         assert [row.table for row in ledger.outbox().due_rows(9)] == [Table(("a",), (("b",),))]
+    assert f"{path} is brought into this version's form" in caplog.text
     with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA freelist_count").fetchone() == (0,), "what is not needed is given back"
         db.execute("UPDATE evaluation SET at = 2.0")
         db.commit()
     with closing(Ledger(path)) as ledger, pytest.raises(UimonError, match="table evaluation") as caught:

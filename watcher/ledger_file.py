@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -14,6 +15,8 @@ from typing import Final
 from watcher.ledger_rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, PackedList, packed
 from watcher.ledger_seal import committed_frames, keep_sealed, require_whole, seal_all
 from watcher.model import Reason, UimonError
+
+log = logging.getLogger("uimon")
 
 # What is no fault of the file. Names of columns, or text, that are not what they were have other codes, or none.
 _OTHERS: Final = frozenset(
@@ -122,8 +125,16 @@ class LedgerFile:
                 "wrote it, or another --state-dir.",
             )
         elif version < SCHEMA_VERSION:
+            log.info("%s is brought into this version's form, which takes minutes for a gigabyte.", self.path)
             self._migrate(version)
+            self._give_back()
         keep_sealed(self._db)
+
+    def _give_back(self) -> None:
+        """Give back to the disk what the earlier form took; where there is no room to do it, it is used up later."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _migrate(self, version: int) -> None:
         # What is damaged has to be found before it is sealed as what it is.
