@@ -14,6 +14,7 @@ import pytest
 
 import scorers
 from tests.test_ledger import found, stage
+from watcher.alerts.stored import summary_of
 from watcher.evaluation import TableLimits
 from watcher.export import Exporter
 from watcher.ledger import Evaluation, Ledger
@@ -96,10 +97,12 @@ def evaluate(ledger: Ledger, step: int, digest: str, run: str = RUN) -> None:
     record = ledger.begin(stage(ledger, step, digest, written=step))
     assert record is not None
     uid = uid_of(step, digest, run)
-    sample = {"prompt": "a page", "completion": COMPLETION, "finish_reason": "stop", "score": SCORE}
+    sample = {
+        "prompt_id": "1", "prompt": "a page", "completion": COMPLETION, "finish_reason": "stop", "score": SCORE,
+    }  # fmt: skip
     evaluation = Evaluation(uid, step, "suite", {"eval/perplexity": 3.0}, (sample,), float(step), record.name, digest)
     values: dict[str, JsonScalar] = {"eval/uid": uid, "train/global_step": step}
-    ledger.evaluated(record, evaluation, Row(uid, RowKind.EVAL, step, values))
+    ledger.evaluated(record, evaluation, Row(uid, RowKind.EVAL, step, values), summary_of(evaluation))
 
 
 def filled(state: StateDir, run: str = RUN) -> None:
