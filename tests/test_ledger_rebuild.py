@@ -22,6 +22,7 @@ from watcher.ledger_rebuild import open_ledger
 from watcher.ledger_rows import MIGRATIONS
 from watcher.model import JsonScalar, Reason, Row, RowKind, Staged, State, Table, UimonError, row_uid
 from watcher.statedir import StateDir
+from watcher.statehome import owner_of
 
 LIMITS = TableLimits(8, 1_000_000)
 SCORE = scorers.score_sample(scorers.Completion('<p class="p-4">x')).to_dict()
@@ -351,6 +352,17 @@ def test_a_sample_with_a_changed_byte_is_not_taken_back(tmp_path: Path) -> None:
     state.ledger.unlink()
     with closing(open_ledger(state, RUN, LIMITS, lambda _: None)) as ledger:
         assert [count for *_, count in facts(ledger)] == [0, 1]
+
+
+def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    data = state.ledger.read_bytes()
+    assert data.count(b"CREATE TABLE meta") == 1
+    state.ledger.write_bytes(data.replace(b"CREATE TABLE meta", b"CR\xe9ATE TABLE meta"[:17]))
+    assert owner_of(state) is None
+    with closing(open_ledger(state, RUN, LIMITS, lambda _: None)) as ledger:
+        assert facts(ledger) == WHOLE
 
 
 FLIPS = 200

@@ -32,6 +32,8 @@ _OTHERS: Final = frozenset(
 )
 
 
+FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite's failures arrive as: where one quotes a damaged schema, Python cannot read its words."""
 _LARGE: Final = frozenset({"answers", "row", "outbox"})
 """The tables that hold nearly all bytes, or nearly all lines."""
 
@@ -202,7 +204,7 @@ class _Access:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._lock.release()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, FAILURES):
             with _explained(self._path):
                 raise error
 
@@ -212,10 +214,13 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's failures into sentences."""
     try:
         yield
-    except sqlite3.Error as error:
+    except FAILURES as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
+            sentence = (
+                f"The disk of {path.parent} is full or fails ({error}): free some space, or look into the system's log; "
+                "nothing that was committed is lost."
+            )
             raise UimonError(Reason.DISK_FULL, sentence) from error
         if code in _OTHERS:
             sentence = (

@@ -14,11 +14,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from watcher.model import Reason, UimonError
 from watcher.mounts import local_alternative, memory_file_system, nearest, network_file_system
 from watcher.umask import OWNER_ONLY, close_to_others
+
+STAYS: Final = (
+    "It stays on this machine: on another one uimon evaluates anew what is still there, and sends no row twice; to go on "
+    "there, copy the directory when uimon has ended."
+)
+"""What a state directory on a machine's own disk means where the next start may be on another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class StateDir:
 
     def _require_local(self) -> None:
         if kind := network_file_system(nearest(self.root)):
-            raise UimonError(Reason.STATE_DIR_UNUSABLE, f"{not_local(self.root, kind)} {elsewhere(self.root)}")
+            sentence = f"{not_local(self.root, kind)} {elsewhere(self.root)} {STAYS}"
+            raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
 
     def _tighten(self) -> None:
         """Take from others what an earlier version has left to them. A directory that is more than a state directory
