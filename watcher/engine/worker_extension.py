@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 
 from watcher.engine.fingerprints import Comparison, Files, Part
 
+# What vLLM's latent attention (MLA) cuts out of kv_b_proj, transposed by heads; that is compared itself.
+_DERIVED = ("W_UK_T", "W_UV", "W_K", "W_V")
 # By module: what was packed last, by the name of the parameter. The names inside it are filled in by whoever compares.
 _packed: WeakKeyDictionary[Any, dict[str, Part]] = WeakKeyDictionary()
 
@@ -133,7 +135,7 @@ def _served_parts(model: Any) -> Iterator[Part]:
         for own, part in packed.items():
             yield Part(f"{name}.{own}", part.columns, part.dtype, part.prints, part.padded)
         for own, parameter in module.named_parameters(recurse=False):
-            if parameter.numel() and not (own in packed and _is_rearranged(module)):
+            if parameter.numel() and not own.startswith(_DERIVED) and not (own in packed and _is_rearranged(module)):
                 yield Part.of(f"{name}.{own}", parameter, padded=_is_padded(module))
 
 
