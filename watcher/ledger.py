@@ -59,6 +59,7 @@ from watcher.model import (
     State,
     Target,
 )
+from watcher.printable import printable
 from watcher.training_log import LogFacts, measured, read_log
 
 __all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
@@ -483,7 +484,8 @@ class Ledger(LedgerReading):
     def _settle(self, checkpoint_id: int, state: State, reason: Reason | None = None, detail: str = "") -> None:
         self._db.execute(
             "UPDATE checkpoint SET state = ?, reason = ?, detail = ?, changed_at = ? WHERE id = ?",
-            (state, reason, detail, self._clock(), checkpoint_id),
+            # A sentence may quote what no database can hold, and be as long as the file that it quotes.
+            (state, reason, printable(detail), self._clock(), checkpoint_id),
         )
 
 

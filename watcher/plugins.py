@@ -1,25 +1,30 @@
 """How samples are scored: the plug-in scorers that `--scorer` names, and the theme of `--theme`.
 
 A watch runs for days, so its scorers live in processes of their own (see `plugin_host`): one that hangs is killed after
-a while, and fails for that sample alone; `uimon score`, which somebody sits before, runs them as they are.
+a while, and fails for that sample alone; `uimon score`, which somebody sits before, runs them as they are. What such a
+process prints goes into the log, line by line: a scorer may print what a model wrote.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from scorers import Completion, Plugin, Sample, ScorerError, Theme, ThemeError, given_theme, load_plugins
 from watcher.model import Reason, UimonError
+
+log = logging.getLogger("uimon")
 
 _MEASURE_SECONDS = 30.0
 """Longest time for one sample; a page of some thousand tokens is measured in milliseconds."""
@@ -28,6 +33,7 @@ _OTHER_SECONDS = 60.0
 _HANGS = 3
 """So often in a row a scorer may hang: a whole set of samples that each take half a minute would hold up the watch."""
 _LONGEST_ANSWER = 16 * 2**20
+_LONGEST_LINE = 4096
 
 
 def named_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
@@ -131,8 +137,10 @@ class Remote:
                 pass_fds=(theirs.fileno(), lifeline),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
             )
+            threading.Thread(target=_log_lines, args=(self._process.stderr, self._text), daemon=True).start()
         finally:
             theirs.close()
             os.close(lifeline)
@@ -195,6 +203,14 @@ class IsolatedPlugin(Plugin):
                 sentence = f"The scorer {self.name} failed on {len(errors)} of {len(found)} samples ({errors[0]})."
             return {f"eval/{self.name}/failed": failed}, sentence
         return dict(said["metrics"]), str(said["failure"])
+
+
+def _log_lines(stream: IO[bytes], scorer: str) -> None:
+    """Take down what a scorer prints, until its process and all that it has started have ended."""
+    with stream:
+        while line := stream.readline(_LONGEST_LINE):
+            if said := line.decode(errors="replace").rstrip():
+                log.info("The scorer %s prints: %s", scorer, said)
 
 
 def _isolated(text: str) -> Plugin:

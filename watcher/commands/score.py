@@ -22,6 +22,7 @@ from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.files import read_bytes
 from watcher.model import Reason, UimonError
 from watcher.plugins import named_plugins, named_theme
+from watcher.outlet import tell
 from watcher.printable import printable
 from watcher.terminal import sole_output, write_document
 from watcher.validation.files import FILE_LIMIT
@@ -168,7 +169,7 @@ def _missing_said(missing: Sequence[Missing]) -> str:
 
 
 def _say(sentence: str) -> None:
-    print(f"uimon: {printable(sentence)}", file=sys.stderr)
+    tell(printable(f"uimon: {sentence}"))
 
 
 def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, Any]:
