@@ -62,6 +62,7 @@ class DirectorySource:
         self._base = Found(0, BASE_NAME, baseline) if baseline is not None else None
         self._known: dict[str, _Known] = {}
         self._names: set[str] = set()
+        self._came: set[str] = set()
         self._newest: Sequence[Path] | None = None
         self._looks = 0
         self._renumbered = False
@@ -76,6 +77,7 @@ class DirectorySource:
             return None
         self._newest = [place.path for place in found[-NEWEST:]]
         places = [*([self._base] if self._base else []), *found]
+        self._came = {place.name for place in places} - self._names if self._looks else set()
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
         return self._changed(places)
@@ -113,11 +115,6 @@ class DirectorySource:
         self._known |= same
         return frozenset(same)
 
-    def at(self, name: str) -> Checkpoint | None:
-        """A checkpoint that is there, as it stands."""
-        place = next((place for place in self._found() or () if place.name == name), None)
-        return None if place is None else self._inspect(place, 0.0)
-
     def wait(self, timeout: float) -> None:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
         self._waker.wait(timeout, self._newest)
@@ -144,7 +141,9 @@ class DirectorySource:
             idle = known is not None and now - known.since >= LONG_SILENCE_S and (number + self._looks) % _TURNS
             below = known.below if known is not None and idle else self._below(place)
             if known is None or (known.glance, known.below) != (glance, below):
-                silence = _silence(place.path, glance + below) if known is None else 0.0
+                # What was not there a look ago is new, whatever its writer's clock says.
+                timed = known is None and place.name not in self._came
+                silence = _silence(place.path, glance + below) if timed else 0.0
                 known = self._known[place.name] = _Known(glance, now - silence, below=below)
             found = _unless_downloading(self._inspect(place, now - known.since), known.below, now - known.since)
             if found.condition is Condition.COMPLETE:
@@ -202,10 +201,6 @@ class ListSource:
     def unchanged(self, marks: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG002
         """Each is looked at whenever it is named."""
         return frozenset()
-
-    def at(self, name: str) -> Checkpoint | None:
-        """A checkpoint that was named."""
-        return self._known.get(name)
 
     def elsewhere(self) -> str:
         """Those that were named are all."""
@@ -277,9 +272,10 @@ def _unless_downloading(found: Checkpoint, below: Glance, quiet: float) -> Check
 
 
 def _silence(path: Path, glance: Glance) -> float:
-    """For how many seconds nothing has changed in a directory that is seen for the first time.
+    """For how many seconds nothing has changed in a directory that was there when uimon came.
 
-    By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts.
+    By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts. Where they are
+    further apart, and the writer's is behind, what is half written is taken for abandoned until it grows.
     """
     try:
         # What is empty has no other time than its own.
