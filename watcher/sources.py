@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect
-from watcher.checkpoints.deeper import name_links, name_others
+from watcher.checkpoints.deeper import name_links, name_numberless, name_others
 from watcher.checkpoints.layout import may_hold_model
 from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
 from watcher.checkpoints.watch import NEWEST
@@ -87,11 +87,12 @@ class DirectorySource:
         return self._names
 
     def elsewhere(self) -> str:
-        """What else is there that is not evaluated, in a sentence: links beside the checkpoints, and without one what
-        the directory is instead, or where deeper down some are; else empty.
+        """What else is there that is not evaluated, in a sentence: links and numbers that are no steps beside the
+        checkpoints, and without one what the directory is instead, or where deeper down some are; else empty.
         """
-        say = name_links if self._names - {BASE_NAME} else name_others
-        return say(self._root, self._namings)
+        if not self._names - {BASE_NAME}:
+            return name_others(self._root, self._namings)
+        return name_links(self._root, self._namings) or name_numberless(self._root, self._namings)
 
     def again(self, name: str) -> None:
         """Look at this checkpoint once more, whatever has changed in it."""
