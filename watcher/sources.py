@@ -116,6 +116,11 @@ class DirectorySource:
         self._known |= same
         return frozenset(same)
 
+    def at(self, name: str) -> Checkpoint | None:
+        """A checkpoint that is there, as it stands."""
+        place = next((place for place in self._found() or () if place.name == name), None)
+        return None if place is None else self._inspect(place, 0.0)
+
     def wait(self, timeout: float) -> None:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
         self._waker.wait(timeout, self._newest)
@@ -202,6 +207,10 @@ class ListSource:
     def unchanged(self, marks: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG002
         """Each is looked at whenever it is named."""
         return frozenset()
+
+    def at(self, name: str) -> Checkpoint | None:
+        """A checkpoint that was named."""
+        return self._known.get(name)
 
     def elsewhere(self) -> str:
         """Those that were named are all."""

@@ -51,6 +51,10 @@ class Source(Protocol):
         """
         ...
 
+    def at(self, name: str) -> Checkpoint | None:
+        """One checkpoint as it stands; None where there is none of this name."""
+        ...
+
     def elsewhere(self) -> str:
         """Names what else is there and is not evaluated, in a sentence; else empty."""
         ...
