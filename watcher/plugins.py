@@ -1,8 +1,7 @@
 """How samples are scored: the plug-in scorers that `--scorer` names, and the theme of `--theme`.
 
-A watch runs for days, so its scorers live in processes of their own (see `plugin_host`): one that hangs is killed after
-a while, and fails for that sample alone; `uimon score`, which somebody sits before, runs them as they are. What such a
-process prints goes into the log, line by line: a scorer may print what a model wrote.
+Scorers live in processes of their own (see `plugin_host`): one that hangs is killed after a while, and fails for that
+sample alone. What such a process prints goes into the log, line by line: a scorer may print what a model wrote.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from scorers import Completion, Plugin, Sample, ScorerError, Theme, ThemeError, given_theme, load_plugins
+from scorers import Completion, Plugin, Sample, Theme, ThemeError, given_theme
 from watcher.model import Reason, UimonError
 
 log = logging.getLogger("uimon")
@@ -36,16 +36,10 @@ _LONGEST_ANSWER = 16 * 2**20
 _LONGEST_LINE = 4096
 
 
-def named_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
-    """The plug-ins of these names or places. Raises UimonError(CONFIG_INVALID) for one that cannot be loaded."""
-    try:
-        return load_plugins(named)
-    except ScorerError as error:
-        raise UimonError(Reason.CONFIG_INVALID, str(error)) from error
-
-
 def isolated_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
-    """As `named_plugins`, each in a process of its own, which `end_plugins` ends, and the end of this one."""
+    """The plug-ins of these names or places, each in a process of its own, which `end_plugins` ends, or this one's end.
+    Raises UimonError(CONFIG_INVALID) for one that cannot be loaded.
+    """
     plugins = tuple(map(_isolated, named))
     names = [plugin.name for plugin in plugins]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
@@ -62,6 +56,16 @@ def end_plugins(plugins: Iterable[Plugin]) -> None:
             plugin.remote.end()
 
 
+@contextmanager
+def plugged(named: Iterable[str]) -> Iterator[tuple[Plugin, ...]]:
+    """`isolated_plugins`, which end with the context."""
+    plugins = isolated_plugins(named)
+    try:
+        yield plugins
+    finally:
+        end_plugins(plugins)
+
+
 def named_theme(named: Sequence[str]) -> Theme | None:
     """The theme of `shadcn` and files; None for none. Raises UimonError(CONFIG_INVALID) for one that is of no use."""
     try:
@@ -75,11 +79,15 @@ class PluginDied(Exception):
 
 
 class Remote:
-    """A scorer in its own process, which is started when it is needed. Use from one thread at a time."""
+    """A scorer in its own process, which is started when it is needed. Use from one thread at a time.
+
+    A fork of this process starts one of its own: two that talk to the same one would read each other's answers.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
         self._hangs = 0
         said = self._start()
         self.name, self.version = str(said["name"]), str(said["version"])
@@ -90,6 +98,8 @@ class Remote:
         if self._hangs >= _HANGS:
             raise PluginDied(f"it hung {_HANGS} times in a row and is not asked again")
         try:
+            if self._owner != os.getpid():
+                self._owner, self._process = os.getpid(), None
             if self._process is None:
                 self._start()
             self._socket.settimeout(seconds)
