@@ -34,6 +34,7 @@ _HANGS = 3
 """So often in a row a scorer may hang: a whole set of samples that each take half a minute would hold up the watch."""
 _LONGEST_ANSWER = 16 * 2**20
 _LONGEST_LINE = 4096
+_LAST_WORDS_SECONDS = 1.0
 
 
 def isolated_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
@@ -133,6 +134,8 @@ class Remote:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # Longer only where somebody outside of its group holds on to its standard error.
+        self._hearer.join(_LAST_WORDS_SECONDS)
 
     def _start(self) -> dict[str, Any]:
         """What the new process says of the scorer. Raises UimonError(CONFIG_INVALID) where it cannot be loaded."""
@@ -150,7 +153,8 @@ class Remote:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            threading.Thread(target=_log_lines, args=(self._process.stderr, self._text), daemon=True).start()
+            self._hearer = threading.Thread(target=_log_lines, args=(self._process.stderr, self._text), daemon=True)
+            self._hearer.start()
         finally:
             theirs.close()
             os.close(lifeline)

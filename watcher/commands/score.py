@@ -10,6 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -89,13 +90,22 @@ def _score(
     as_json: bool,
 ) -> int:
     given = named_theme(theme)
-    with plugged(scorers) as plugins:
+    with _heard(scorers), plugged(scorers) as plugins:
         report, missing = _report(paths, plugins, key, given, project=project)
     if as_json:
         write_document(as_plain(report, missing), answer)
     else:
         show(report, answer)
     return 1 if report.failures else 0
+
+
+def _heard(scorers: Sequence[str]) -> AbstractContextManager[None]:
+    """What plug-ins print is shown."""
+    if not scorers:
+        return nullcontext()
+    from watcher.display import log_lines
+
+    return log_lines()
 
 
 def _report(
