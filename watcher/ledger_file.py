@@ -201,7 +201,8 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's failures into sentences."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # The words of SQLite's own errors may quote damaged bytes, which Python cannot decode.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
