@@ -61,9 +61,7 @@ class SlowTracker:
         uids = [row.uid for row in rows]
         patience = order.patience
         if due := [
-            row.uid
-            for row in rows
-            if row.sent is None or (self.forgets and patience.is_over(row.sent, order.now))
+            row.uid for row in rows if row.sent is None or (self.forgets and patience.is_over(row.sent, order.now))
         ]:
             on_mark(due, len(self.taken))
             self.taken += due

@@ -106,7 +106,9 @@ def unconfirmed_sentence(rows: int, since: float | None) -> str:
     >>> unconfirmed_sentence(2, None).partition("; ")[0]
     'Unconfirmed: 2 rows may have been sent before this ledger was made'
     """
-    once = f"once W&B has not shown them for {format_duration(Patience().seconds)}; `--drain-timeout 15m` waits for that"
+    once = (
+        f"once W&B has not shown them for {format_duration(Patience().seconds)}; `--drain-timeout 15m` waits for that"
+    )
     if since is None:
         sent = "may have been sent before this ledger was made"
         return f"Unconfirmed: {rows} rows {sent}; they are looked for, and sent {once}."
