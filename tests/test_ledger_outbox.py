@@ -87,15 +87,21 @@ def test_of_two_marks_the_smaller_one_stays(ledger: Ledger) -> None:
     assert [(row.mark, row.attempts) for row in ledger.outbox().due_rows(9)] == [(12, 3)]
 
 
+def test_a_ledger_made_anew_is_known_to_be_until_a_survey_has_found_what_is_there(ledger: Ledger) -> None:
+    told = [ledger.outbox().rebuilt]
+    ledger.outbox().survey_again()
+    told.append(ledger.outbox().rebuilt)
+    ledger.outbox().found_by_survey([])
+    told.append(ledger.outbox().rebuilt)
+    assert told == [False, True, False]
+
+
 def test_rows_that_a_survey_found_are_delivered_whenever_they_become_due(ledger: Ledger) -> None:
     add(ledger, eval_row(10), eval_row(20))
     outbox = ledger.outbox()
     assert ledger.outbox().surveyed is False
-    assert not outbox.rebuilt
     outbox.survey_again()
-    assert outbox.rebuilt
     outbox.found_by_survey(["eval-10", "uid"])
-    assert not outbox.rebuilt
     assert ledger.outbox().surveyed
     assert not ledger.outbox(Target.COMPANION).surveyed
     assert due(ledger) == ["eval-20"]

@@ -148,9 +148,7 @@ def description(ref: RunRef, facts: RunFacts) -> dict[str, Any]:
 
 
 def _ids(ref: RunRef) -> Iterator[RunRef]:
-    yield ref.companion
-    for number in range(2, _NAMES + 1):
-        yield replace(ref.companion, run_id=f"{ref.companion.run_id}-{number}")
+    yield from (ref.companion(number) for number in range(1, _NAMES + 1))
 
 
 def _is_own(run: PublicRun, facts: RunFacts) -> bool:
