@@ -23,6 +23,7 @@ from tests.service.conftest import House, write_checkpoint
 from watcher import sources
 from watcher.alerts import AlertSettings, History
 from watcher.alerts.stored import VERSION, EntryError, packed, summary_of, unpacked, whole_entry
+from watcher.checkpoints import inspect
 from watcher.ledger import Evaluation, Ledger
 from watcher.model import Row, RowKind
 from watcher.service import intake
@@ -85,7 +86,7 @@ def test_a_first_look_that_is_cut_short_keeps_what_it_has_read(
     with house.ledger.change() as db:
         db.execute("DELETE FROM sighting")
     monkeypatch.setattr(intake, "_KEPT_TOGETHER", 3)
-    inspect, left = sources.inspect, iter(range(8))
+    left = iter(range(8))
 
     def cut_short(*args: Any, **named: Any) -> Any:
         if next(left, None) is None:
@@ -93,9 +94,9 @@ def test_a_first_look_that_is_cut_short_keeps_what_it_has_read(
         return inspect(*args, **named)
 
     monkeypatch.setattr(sources, "inspect", cut_short)
+    service = house.service(once=True)
+    service.run_watch.asked.set()
     with pytest.raises(KeyboardInterrupt), caplog.at_level("INFO", logger="uimon"):
-        service = house.service(once=True)
-        service.run_watch.asked.set()
         service._intake.step()
     assert len(house.ledger.sightings().evaluated()) == 6
     assert caplog.text.count("The logs of many checkpoints are read") == 1
