@@ -62,7 +62,9 @@ def _trouble_of_path(path: Path) -> str:
 def require_utf8(path: Path) -> None:
     """Raises UimonError(CONFIG_INVALID) for a directory that neither the ledger nor W&B can name."""
     if not _is_utf8(str(path)):
-        sentence = f"The path {path} is not UTF-8, so that neither the ledger nor W&B can name it; rename the directory."
+        sentence = (
+            f"The path {path} is not UTF-8, so that neither the ledger nor W&B can name it; rename the directory."
+        )
         raise UimonError(Reason.CONFIG_INVALID, sentence)
 
 

@@ -114,7 +114,9 @@ def _each(value: Any, gate: Callable[[str], str]) -> Any:
 
 
 def _escaped(
-    text: str, kept: frozenset[str] = frozenset(), escape: Callable[[str], str] = lambda character: ascii(character)[1:-1]
+    text: str,
+    kept: frozenset[str] = frozenset(),
+    escape: Callable[[str], str] = lambda character: ascii(character)[1:-1],
 ) -> str:
     # Most texts have nothing to escape, and each character of them is one of few.
     if all(character in kept or _is_seen(character) for character in set(text)):

@@ -21,8 +21,8 @@ from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.files import read_bytes
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins, named_theme
 from watcher.outlet import tell
+from watcher.plugins import named_plugins, named_theme
 from watcher.printable import printable
 from watcher.terminal import sole_output, write_document
 from watcher.validation.files import FILE_LIMIT

@@ -167,7 +167,11 @@ def _handler(heartbeat: Heartbeat) -> type[BaseHTTPRequestHandler]:
             answer: dict[str, object] = {"status": "ok" if alive else "hanging", "seconds_since_tick": round(age, 1)}
             told = {"evaluator": heartbeat.pace.to_dict(), "engine_away": heartbeat.away()}
             answer |= {name: value for name, value in told.items() if value}
-            body = json.dumps(printable_document(answer)).encode() if known else b'{"error": "there is only /healthz here"}'
+            body = (
+                json.dumps(printable_document(answer)).encode()
+                if known
+                else b'{"error": "there is only /healthz here"}'
+            )
             self.send_response((200 if alive else 503) if known else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
