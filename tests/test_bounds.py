@@ -27,10 +27,12 @@ from watcher.cli import app
 from watcher.commands.validation import choice_of
 from watcher.config import Settings, load_settings
 from watcher.engine.gpu import choose_gpu
+from watcher.export import parse_keep
 from watcher.model import Reason, UimonError
 from watcher.printable import LINE, printable
 from watcher.publish import RunRef
 from watcher.service.health import parse_address
+from watcher.statehome import Owner, default_state_dir
 
 NUMBERS = ("inf", "-inf", "nan", "1e300", "-1", "9" * 400, "9" * 5000, "0x10", "1e-400", "٣", "1_000", "", " ", "true")
 TIMES = ("99999999999d", "infd", "-1s", "1e9h", "9" * 400 + "d")
@@ -118,6 +120,8 @@ def refused_or_taken(name: str, value: Any) -> None:
         parse_policy(chosen.policy)
         choice_of(chosen)
         choose_gpu(chosen.gpu, False, None, None, chosen.tensor_parallel)
+        parse_keep(chosen.keep_samples)
+        default_state_dir(Owner(chosen.run_name or "run", chosen.project or "", chosen.entity or ""))
         for read, text in (
             (parse_address, chosen.serve),
             (naming_of, chosen.pattern),
@@ -196,7 +200,7 @@ def test_every_command_is_tried() -> None:
 def test_no_argument_of_a_command_is_a_traceback(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for option in options_of(command):
-        for value in some_of(HOSTILE, option, 24):
+        for value in some_of(HOSTILE, option, 42):
             refused(command, option, value)
 
 
@@ -223,7 +227,7 @@ def refused(command: str, option: str, value: str) -> None:
 
 
 def test_a_value_out_of_range_is_named_with_its_setting_and_the_range() -> None:
-    for flags, said in (
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
         ({"poll": "99999999999d"}, "The setting poll cannot be '99999999999d': give 0.01s to 1d."),
         ({"disk_floor_gb": "inf"}, "The setting disk_floor_gb cannot be 'inf': give 0 to 1000000 GB."),
         ({"stage_budget_gb": "1e300"}, "The setting stage_budget_gb cannot be '1e300': give more than 0, at most"),
@@ -232,8 +236,21 @@ def test_a_value_out_of_range_is_named_with_its_setting_and_the_range() -> None:
         ({"state_dir": "a" * 256}, "a name in a path has at most 255 bytes"),
         ({"system": "\udcff"}, "it is not UTF-8"),
         ({"on_alert": "a\0b"}, "no text or path holds a NUL"),
-    ):
+        ({"alerts": 1}, "The setting alerts cannot be 1: give a table."),
+        ({"alerts": {"silence": "x"}}, "The setting alerts.silence cannot be 'x': give a list."),
+        ({"alerts": {"silences": []}}, "There is no setting called 'alerts.silences'; README.md lists them."),
+        ({"webhook": "https://h/ x"}, "give an address"),
+        ({"webhook": "https://h:99999/"}, "give an address"),
+        ({"webhook": "https://h/\n"}, "give an address"),
+    )
+    for flags, said in wrong:
         with pytest.raises(UimonError, match=re.escape(said)) as caught:
             load_settings(flags)
         assert caught.value.reason is Reason.CONFIG_INVALID
     assert json.dumps(load_settings({"seed": -5}).seed) == "-5"
+
+
+def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UIMON_ALERTS", "loud")
+    with pytest.raises(UimonError, match="UIMON_ALERTS cannot be read; give its value as JSON"):
+        load_settings({})

@@ -152,8 +152,10 @@ def test_a_ledger_of_another_run_is_refused(tmp_path: Path, val: Path) -> None:
 
 
 def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
-    result = uimon("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2", cwd=tmp_path)
+    given = ("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2")
+    result = uimon(*given, cwd=tmp_path, UIMON_SAMPELS="8")
     assert "does not exist yet; waiting for it" in result.stderr
+    assert "The environment has UIMON_SAMPELS, and there is no such setting" in result.stderr
     assert result.returncode == 0
 
 

@@ -69,7 +69,7 @@ def test_bad_files_and_environment_are_named(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(UimonError, match="does not exist"):
         load_settings({}, tmp_path / "nothing.toml")
     monkeypatch.setenv("UIMON_CHAT_TEMPLATE_KWARGS", "{")
-    with pytest.raises(UimonError, match="chat_template_kwargs"):
+    with pytest.raises(UimonError, match="UIMON_CHAT_TEMPLATE_KWARGS"):
         load_settings({})
 
 

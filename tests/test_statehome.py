@@ -50,6 +50,14 @@ def unlogged(root: Path) -> Owner:
     return owner_for(None, root.name, root)
 
 
+@pytest.mark.parametrize("run", ["a/" * 3000, "c" * 500, "ü" * 150])
+def test_a_run_of_any_length_has_a_directory(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    place = default_state_dir(Owner(run, "project"))
+    place.mkdir(parents=True)
+    assert default_state_dir(Owner(f"{run}x", "project")) != place
+
+
 def test_two_trainings_that_are_not_logged_never_meet(home: Path, tmp_path: Path) -> None:
     first, second = unlogged(tmp_path / "a" / "ckpts"), unlogged(tmp_path / "b" / "ckpts")
     assert default_state_dir(first) != default_state_dir(second)

@@ -6,6 +6,8 @@ Every field's docstring is its documentation: what it means, its unit, and how i
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -46,11 +48,13 @@ def _names(value: Any) -> Any:
 
 def _require_address(value: SecretStr) -> SecretStr:
     """Raises ValueError for what is no address of a web server; its own text stays out of the message."""
+    address = value.get_secret_value()
     try:
-        parts = urlsplit(value.get_secret_value())
+        parts = urlsplit(address)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+        is_one = False
+    if not is_one or not address.isprintable() or " " in address:
         raise ValueError("give an address that begins with https:// or http://")
     return value
 
@@ -254,12 +258,27 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
     except ValidationError as error:
         raise UimonError(Reason.CONFIG_INVALID, _explain(error)) from None
     except SettingsError as error:
-        raise UimonError(Reason.CONFIG_INVALID, f"The environment cannot be read: {error}.") from None
+        named = re.search('field "(.*?)"', str(error))
+        variable = f"UIMON_{named[1].upper()}" if named else "The environment"
+        raise UimonError(Reason.CONFIG_INVALID, f"{variable} cannot be read; give its value as JSON.") from None
     except (OSError, ValueError) as error:
         raise UimonError(Reason.CONFIG_INVALID, f"{path} cannot be read as TOML: {error}.") from None
     except RecursionError:
         sentence = "The settings are nested too deeply to be read; give fewer levels of brackets."
         raise UimonError(Reason.CONFIG_INVALID, sentence) from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none, as a slip of the pen leaves them.
+
+    >>> unknown_variables({"UIMON_SAMPELS": "8", "UIMON_SAMPLES": "8", "UIMON_PORT_80_TCP": "x", "UIMON_ALERT": "x"})
+    ['UIMON_SAMPELS']
+    """
+    known = {f"UIMON_{name.upper()}" for name in Settings.model_fields}
+    # What uimon gives to commands, and Kubernetes to the pods beside a service of this name.
+    others = re.compile("UIMON_(ALERT|ALERT_RULE|ALERT_LEVEL|CRASH_AT|SERVICE_.*|PORT|PORT_.*)")
+    named = (name for name in environ if name.upper().startswith("UIMON_"))
+    return sorted(name for name in named if name.upper() not in known and not others.fullmatch(name.upper()))
 
 
 @cache
@@ -272,15 +291,24 @@ def _settings_from(path: Path | None) -> type[Settings]:
     return FromFile
 
 
+_KINDS = {
+    **dict.fromkeys(("list_type", "tuple_type"), "give a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "give a table"),
+    "string_type": "give a text",
+}
+"""What is to be given, by pydantic's name for what is wrong."""
+
+
 def _explain(error: ValidationError) -> str:
     """One sentence for the first thing that is wrong; the rest would only bury it."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"There is no setting called {name!r}; `uimon watch --help` lists them."
+        lists = "README.md" if name.startswith("alerts.") else "`uimon watch --help`"
+        return f"There is no setting called {name!r}; {lists} lists them."
     if name == "webhook":
         return f"The setting webhook cannot be used: {first['msg'].removeprefix('Value error, ')}."
-    trouble = first["msg"].removeprefix("Value error, ").rstrip(".")
+    trouble = _KINDS.get(first["type"]) or first["msg"].removeprefix("Value error, ").rstrip(".")
     bound = BOUNDS.get(name)
     allowed = f"; {bound.said} are allowed" if bound and bound.said not in trouble else ""
     return f"The setting {name} cannot be {shown(first['input'])}: {trouble}{allowed}."

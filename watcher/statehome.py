@@ -26,6 +26,8 @@ from watcher.statedir import StateDir
 
 ROOT: Final = "root"
 """The ledger's name for the checkpoint directory whose results it holds."""
+_LONGEST: Final = 200
+"""Bytes of a run's part of a directory's name, which may have 255 with the hashes behind it."""
 _KEYS: Final = ("run", "project", "entity", "server", ROOT)
 
 
@@ -68,7 +70,10 @@ def safe_name(run: str) -> str:
     >>> safe_name("../a b")
     '_a_b'
     """
-    return re.sub(r"[^\w.-]", "_", run).lstrip(".") or "run"
+    name = re.sub(r"[^\w.-]", "_", run).lstrip(".") or "run"
+    if len(data := name.encode()) <= _LONGEST:
+        return name
+    return f"{data[:_LONGEST].decode(errors='ignore')}-{short_hash(run)}"
 
 
 def short_hash(*parts: str) -> str:

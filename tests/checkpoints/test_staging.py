@@ -321,3 +321,11 @@ def test_a_writer_racing_with_the_copy_never_gets_a_mixture_through(make: Make, 
         stop.set()
         writer.join()
     assert "copied" in outcomes
+
+
+def test_what_is_no_stage_directory_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file/below", Path("/sys/none/stage")):
+        with pytest.raises(UimonError, match=r"cannot be used .*choose another --stage-dir"):
+            clear_stale(place, set())
+    assert clear_stale(tmp_path / "none/stage", set()) == []

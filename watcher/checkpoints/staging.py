@@ -156,14 +156,21 @@ def unstage(path: Path) -> None:
 def clear_stale(stage_dir: Path, keep: set[Path]) -> list[Path]:
     """Removes the copies that no checkpoint of the ledger owns, as a crash leaves them; says which.
 
-    Only names that `stage` gives are touched: whatever else lies there is not uimon's.
+    Only names that `stage` gives are touched: whatever else lies there is not uimon's. Raises
+    UimonError(STATE_DIR_UNUSABLE) where the directory can be neither made nor used: later each checkpoint would be
+    failed for that.
     """
-    with contextlib.suppress(FileNotFoundError):
+    try:
+        stage_dir.mkdir(parents=True, exist_ok=True)
+        if not os.access(stage_dir, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         stale = [p for p in stage_dir.iterdir() if STAGE_NAME.fullmatch(p.name) and p not in keep]
-        for path in stale:
-            unstage(path)
-        return sorted(stale)
-    return []
+    except OSError as error:
+        sentence = f"The stage directory {stage_dir} cannot be used ({error.strerror}); choose another --stage-dir."
+        raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from None
+    for path in stale:
+        unstage(path)
+    return sorted(stale)
 
 
 def _require_outside(checkpoint: Checkpoint, stage_dir: Path) -> None:

@@ -15,7 +15,7 @@ from watcher.commands.assemble import Assembled, assembled, owner_for
 from watcher.commands.chosen_run import Chosen, choose_run, said
 from watcher.commands.status import with_grades
 from watcher.commands.validation import validation_file
-from watcher.commands.watch import outcome, run_service, say_read
+from watcher.commands.watch import outcome, run_service, say_read, say_unknown
 from watcher.config import load_settings
 from watcher.display import showing
 from watcher.model import Checkpoint, Condition, Reason, UimonError
@@ -52,6 +52,7 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         closing.enter_context(said(chosen))
         source = ListSource(checkpoints)
         parts = closing.enter_context(assembled(settings, run, owner, val, source, state_root))
+        say_unknown()
         say_read(val)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)

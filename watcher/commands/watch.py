@@ -19,7 +19,7 @@ from watcher.commands.assemble import Assembled, assembled, owner_for
 from watcher.commands.chosen_run import choose_run, in_its_project, said
 from watcher.commands.status import unconfirmed_sentence
 from watcher.commands.validation import validation_file
-from watcher.config import Settings, load_settings
+from watcher.config import Settings, load_settings, unknown_variables
 from watcher.display import showing
 from watcher.export import parse_keep
 from watcher.ledger import Ledger
@@ -68,12 +68,19 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
         for note in notes:
             log.warning("%s", note)
+        say_unknown()
         say_read(val)
         if settings.adopt_earlier:
             log.info("All that lies there is evaluated for run %s, whichever training left it (--adopt-earlier).", name)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         return outcome(parts, logged=run is not None) if finished else 1
+
+
+def say_unknown() -> None:
+    """Name what looks like a setting in the environment and is none."""
+    for name in unknown_variables(os.environ):
+        log.warning("The environment has %s, and there is no such setting; `uimon watch --help` lists them.", name)
 
 
 def say_read(val: ValFile) -> None:
