@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scorers import Completion, Plugin, load_plugins, report, score_sample
+from scorers import Completion, Plugin, load_plugins, report, score, score_sample
 from watcher.model import Reason, UimonError
 from watcher.plugins import IsolatedPlugin, end_plugins, isolated_plugins
 
@@ -47,6 +47,13 @@ def plugin(named: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugin]:
     (plugin,) = isolated_plugins([named])
     yield plugin
     end_plugins([plugin])
+
+
+def test_forks_of_this_process_ask_processes_of_their_own(plugin: Plugin) -> None:
+    texts = ["a" * length for length in range(1, 41)]
+    samples = score([Completion(text) for text in texts], (plugin,), workers=2).samples
+    assert [sample.extras["own"]["value"][0] for sample in samples] == [len(text) for text in texts]
+    assert measured(plugin, "abc") == [{"value": [3, False, 0, True]}]
 
 
 def measured(plugin: Plugin, *texts: str) -> list[dict[str, object]]:

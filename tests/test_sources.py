@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
+
+import pytest
 
 from tests.service.conftest import write_checkpoint
 from watcher.checkpoints import DirectoryWaker
@@ -51,6 +54,32 @@ def test_what_was_written_long_ago_is_not_waited_for(tmp_path: Path) -> None:
     for file in path.iterdir():
         os.utime(file, (1000, 1000))
     assert Run(tmp_path).look() == {"step_5": ("complete", 5)}
+
+
+@pytest.mark.parametrize("apart", [-86_400, 86_400])
+def test_a_trainers_clock_decides_nothing(tmp_path: Path, apart: int) -> None:
+    """Neither is half a checkpoint taken for a whole one, nor a whole one waited for without end."""
+    run = Run(tmp_path)
+    assert run.look() == {}
+
+    def write(path: Path, value: int, at: float) -> None:
+        for file in write_checkpoint(path.parent, 5, value=value).iterdir():
+            os.utime(file, (at, at))
+
+    there = time.time() + apart
+    for name, at in (("model.safetensors", there), ("config.json", there)):
+        source = write_checkpoint(tmp_path / "elsewhere", 7) / name
+        os.utime(source, (at, at))
+        (tmp_path / "step_7").mkdir(exist_ok=True)
+        source.rename(tmp_path / "step_7" / name)
+    write(tmp_path / "checkpoint-5", 1, there)
+    assert run.look() == {"step_7": ("partial", 7), "checkpoint-5": ("complete", 5)}
+    # Its weights are written again, and then its state.
+    write(tmp_path / "checkpoint-5", 2, there + 10)
+    os.utime(tmp_path / "checkpoint-5" / "trainer_state.json", (there, there))
+    assert run.look(1) == {"step_7": ("partial", 7), "checkpoint-5": ("partial", 5)}
+    os.utime(tmp_path / "checkpoint-5" / "trainer_state.json", (there + 11, there + 11))
+    assert run.look(60) == {"step_7": ("complete", 7), "checkpoint-5": ("complete", 5)}
 
 
 def test_a_model_in_the_run_directory_is_seen_whatever_its_age(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from watcher.config import Settings
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Rendered
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins, named_theme
+from watcher.plugins import end_plugins, isolated_plugins, named_theme
 from watcher.suite import Suite, build_suite, check_tokenizer, earlier_digests, request_digest
 from watcher.validation import ValFile, load_val
 
@@ -161,7 +161,8 @@ def test_plug_ins_and_their_versions_are_part_of_the_request_and_the_suite(tmp_p
             f"class Own:\n    name, version = 'own', {version!r}\n"
             "    def measure(self, completion, sample): ...\n    def aggregate(self, measurements): ...\n"
         )
-        plugins = named_plugins(named)
+        plugins = isolated_plugins(named)
+        end_plugins(plugins)
         suite = build_suite(asked(scorers=named), val, ScriptedEngine(), first, None, plugins)
         assert Suite.from_json(suite.to_json()).digest == suite.digest
         return request_digest(asked(scorers=named), val, plugins), suite.digest
@@ -202,5 +203,5 @@ def test_a_theme_that_is_not_there_is_a_wrong_configuration() -> None:
 
 def test_a_plug_in_that_is_not_there_is_a_wrong_configuration() -> None:
     with pytest.raises(UimonError, match="no scorer called nothing") as caught:
-        named_plugins(["nothing"])
+        isolated_plugins(["nothing"])
     assert caught.value.reason is Reason.CONFIG_INVALID

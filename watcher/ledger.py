@@ -38,7 +38,7 @@ from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
 from watcher.ledger_outbox import LedgerOutbox
-from watcher.ledger_reading import LOG_SIGNS, LedgerReading
+from watcher.ledger_reading import LOG_SIGNS, RESTORED, LedgerReading
 from watcher.ledger_rows import (
     Evaluation,
     Record,
@@ -290,6 +290,12 @@ class Ledger(LedgerReading):
             self.evaluated(self.record(checkpoint), evaluation, row)
             self.mark_exported(evaluation.uid)
             self.outbox().note_attempt([row.uid], 0, self._clock())
+
+    def note_restored(self) -> None:
+        """All evaluations that are here come from an earlier ledger: what it warned of was told."""
+        with self.change() as db:
+            place = db.execute("SELECT COALESCE(MAX(rowid), 0) FROM evaluation").fetchone()[0]
+            self.remember(RESTORED, str(place))
 
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint will not be evaluated unless somebody asks for it again."""

@@ -1,8 +1,7 @@
 """How samples are scored: the plug-in scorers that `--scorer` names, and the theme of `--theme`.
 
-A watch runs for days, so its scorers live in processes of their own (see `plugin_host`): one that hangs is killed after
-a while, and fails for that sample alone; `uimon score`, which somebody sits before, runs them as they are. What such a
-process prints goes into the log, line by line: a scorer may print what a model wrote.
+Scorers live in processes of their own (see `plugin_host`): one that hangs is killed after a while, and fails for that
+sample alone. What such a process prints goes into the log, line by line: a scorer may print what a model wrote.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from scorers import Completion, Plugin, Sample, ScorerError, Theme, ThemeError, given_theme, load_plugins
+from scorers import Completion, Plugin, Sample, Theme, ThemeError, given_theme
 from watcher.model import Reason, UimonError
 
 log = logging.getLogger("uimon")
@@ -34,18 +34,13 @@ _HANGS = 3
 """So often in a row a scorer may hang: a whole set of samples that each take half a minute would hold up the watch."""
 _LONGEST_ANSWER = 16 * 2**20
 _LONGEST_LINE = 4096
-
-
-def named_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
-    """The plug-ins of these names or places. Raises UimonError(CONFIG_INVALID) for one that cannot be loaded."""
-    try:
-        return load_plugins(named)
-    except ScorerError as error:
-        raise UimonError(Reason.CONFIG_INVALID, str(error)) from error
+_LAST_WORDS_SECONDS = 1.0
 
 
 def isolated_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
-    """As `named_plugins`, each in a process of its own, which `end_plugins` ends, and the end of this one."""
+    """The plug-ins of these names or places, each in a process of its own, which `end_plugins` ends, or this one's end.
+    Raises UimonError(CONFIG_INVALID) for one that cannot be loaded.
+    """
     plugins = tuple(map(_isolated, named))
     names = [plugin.name for plugin in plugins]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
@@ -62,6 +57,16 @@ def end_plugins(plugins: Iterable[Plugin]) -> None:
             plugin.remote.end()
 
 
+@contextmanager
+def plugged(named: Iterable[str]) -> Iterator[tuple[Plugin, ...]]:
+    """`isolated_plugins`, which end with the context."""
+    plugins = isolated_plugins(named)
+    try:
+        yield plugins
+    finally:
+        end_plugins(plugins)
+
+
 def named_theme(named: Sequence[str]) -> Theme | None:
     """The theme of `shadcn` and files; None for none. Raises UimonError(CONFIG_INVALID) for one that is of no use."""
     try:
@@ -75,11 +80,15 @@ class PluginDied(Exception):
 
 
 class Remote:
-    """A scorer in its own process, which is started when it is needed. Use from one thread at a time."""
+    """A scorer in its own process, which is started when it is needed. Use from one thread at a time.
+
+    A fork of this process starts one of its own: two that talk to the same one would read each other's answers.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
         self._hangs = 0
         said = self._start()
         self.name, self.version = str(said["name"]), str(said["version"])
@@ -90,6 +99,8 @@ class Remote:
         if self._hangs >= _HANGS:
             raise PluginDied(f"it hung {_HANGS} times in a row and is not asked again")
         try:
+            if self._owner != os.getpid():
+                self._owner, self._process = os.getpid(), None
             if self._process is None:
                 self._start()
             self._socket.settimeout(seconds)
@@ -123,6 +134,8 @@ class Remote:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # Longer only where somebody outside of its group holds on to its standard error.
+        self._hearer.join(_LAST_WORDS_SECONDS)
 
     def _start(self) -> dict[str, Any]:
         """What the new process says of the scorer. Raises UimonError(CONFIG_INVALID) where it cannot be loaded."""
@@ -140,7 +153,8 @@ class Remote:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            threading.Thread(target=_log_lines, args=(self._process.stderr, self._text), daemon=True).start()
+            self._hearer = threading.Thread(target=_log_lines, args=(self._process.stderr, self._text), daemon=True)
+            self._hearer.start()
         finally:
             theirs.close()
             os.close(lifeline)

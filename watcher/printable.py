@@ -104,6 +104,9 @@ def printable_document(document: Any, limit: int = BLOCK) -> Any:
 
 
 def _each(value: Any, gate: Callable[[str], str]) -> Any:
+    # Most values of thousands of checkpoints are numbers.
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, str):
         return gate(value)
     if isinstance(value, Mapping):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect
-from watcher.checkpoints.deeper import name_links, name_others
+from watcher.checkpoints.deeper import name_links, name_numberless, name_others
 from watcher.checkpoints.layout import may_hold_model
 from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
 from watcher.checkpoints.watch import NEWEST
@@ -62,6 +62,7 @@ class DirectorySource:
         self._base = Found(0, BASE_NAME, baseline) if baseline is not None else None
         self._known: dict[str, _Known] = {}
         self._names: set[str] = set()
+        self._came: set[str] = set()
         self._newest: Sequence[Path] | None = None
         self._looks = 0
         self._renumbered = False
@@ -76,6 +77,7 @@ class DirectorySource:
             return None
         self._newest = [place.path for place in found[-NEWEST:]]
         places = [*([self._base] if self._base else []), *found]
+        self._came = {place.name for place in places} - self._names if self._looks else set()
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
         return self._changed(places)
@@ -85,11 +87,12 @@ class DirectorySource:
         return self._names
 
     def elsewhere(self) -> str:
-        """What else is there that is not evaluated, in a sentence: links beside the checkpoints, and without one what
-        the directory is instead, or where deeper down some are; else empty.
+        """What else is there that is not evaluated, in a sentence: links and numbers that are no steps beside the
+        checkpoints, and without one what the directory is instead, or where deeper down some are; else empty.
         """
-        say = name_links if self._names - {BASE_NAME} else name_others
-        return say(self._root, self._namings)
+        if not self._names - {BASE_NAME}:
+            return name_others(self._root, self._namings)
+        return name_links(self._root, self._namings) or name_numberless(self._root, self._namings)
 
     def again(self, name: str) -> None:
         """Look at this checkpoint once more, whatever has changed in it."""
@@ -144,7 +147,9 @@ class DirectorySource:
             idle = known is not None and now - known.since >= LONG_SILENCE_S and (number + self._looks) % _TURNS
             below = known.below if known is not None and idle else self._below(place)
             if known is None or (known.glance, known.below) != (glance, below):
-                silence = _silence(place.path, glance + below) if known is None else 0.0
+                # What was not there a look ago is new, whatever its writer's clock says.
+                timed = known is None and place.name not in self._came
+                silence = _silence(place.path, glance + below) if timed else 0.0
                 known = self._known[place.name] = _Known(glance, now - silence, below=below)
             found = _unless_downloading(self._inspect(place, now - known.since), known.below, now - known.since)
             if found.condition is Condition.COMPLETE:
@@ -277,9 +282,10 @@ def _unless_downloading(found: Checkpoint, below: Glance, quiet: float) -> Check
 
 
 def _silence(path: Path, glance: Glance) -> float:
-    """For how many seconds nothing has changed in a directory that is seen for the first time.
+    """For how many seconds nothing has changed in a directory that was there when uimon came.
 
-    By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts.
+    By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts. Where they are
+    further apart, and the writer's is behind, what is half written is taken for abandoned until it grows.
     """
     try:
         # What is empty has no other time than its own.

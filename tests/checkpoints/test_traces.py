@@ -34,7 +34,7 @@ from watcher.sources import DirectorySource
 TRACES = Path(__file__).with_name("traces")
 SPAN_S = 280.0
 """Over how many seconds before now the writer's times are spread: a replay takes moments where a training takes hours,
-and less than `REWRITE_GRACE_S`, so that nothing counts as an old copy."""
+and less than `LONG_SILENCE_S`, so that nothing counts as an old copy."""
 LAST_STEP = 3
 NEEDED = re.compile(r"(safetensors|config|index|tokenizer|template|special_tokens_map)[^/]*$")
 """In the names of files that an engine or its tokenizer reads."""

@@ -146,6 +146,25 @@ def test_the_slurm_job_puts_the_key_on_no_command_line(tmp_path: Path) -> None:
     assert f"--state-dir /var/tmp/uimon-{os.geteuid()}/ui-7 " in (tmp_path / "argv").read_text()
 
 
+def test_the_slurm_jobs_ledger_lies_on_the_node_and_goes_to_the_next_one(tmp_path: Path) -> None:
+    """A stand-in for uimon counts its starts in its state directory; what it finds there is the newest."""
+    (tmp_path / "key").write_text("secret-key")
+    (tmp_path / "srun").write_text('#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
+    (tmp_path / "python").write_text("#!/bin/bash\n")
+    start = 'mkdir -p "$6"\necho start >>"$6/ledger.sqlite3-wal"\n[[ $FAIL ]] && kill $PPID\nexit 0\n'
+    (tmp_path / "uimon").write_text(f"#!/bin/bash\n{start}")
+    for name in ("srun", "python", "uimon"):
+        (tmp_path / name).chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "WANDB_API_KEY_FILE": str(tmp_path / "key")}
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "8"}
+    kept = tmp_path / ".local/state/uimon/ui-7/ledger.sqlite3-wal"
+    for node, fails in (("a", ""), ("b", ""), ("a", "yes"), ("a", "")):
+        local = {"LOCAL_STATE": str(tmp_path / node), "FAIL": fails}
+        subprocess.run(["bash", DOCKER / "slurm.sbatch"], cwd=tmp_path, env={**path, **slurm, **local}, check=not fails)
+        time.sleep(0.01)
+    assert kept.read_text().split() == ["start"] * 4
+
+
 def test_trainer_and_uimon_get_a_gpu_each() -> None:
     gpus = [
         device["device_ids"]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from watcher.engine.fingerprints import Files, Part
+from watcher.engine.worker_extension import _loaded
 
 
 def matrix(rows: int, columns: int, seed: int, dtype: torch.dtype = torch.bfloat16) -> Any:
@@ -36,6 +38,21 @@ def flipped(tensor: Any) -> Any:
     return changed
 
 
+def experts_made_longer() -> list[list[str]]:
+    """Two experts of 3 rows by 6 that a kernel wants to be 4 long, beside memory that holds anything."""
+    files = {f"layers.0.experts.{at}.{way}": matrix(3, 6, 40 + at) for at, way in enumerate(("gate", "up"))}
+    files["layers.0.experts.0.down"] = matrix(6, 3, 42)
+    layer = SimpleNamespace(
+        moe_config=SimpleNamespace(intermediate_size_per_partition=4, intermediate_size_per_partition_unpadded=3)
+    )
+    gate, up, down = files.values()
+    w13 = torch.cat([gate, matrix(1, 6, 50), up, matrix(1, 6, 51)])[None]
+    w2 = torch.cat([down, matrix(6, 1, 52)], 1)[None]
+    held = {"w13_weight": w13, "w2_weight": w2, "w13_bias": torch.arange(8).bfloat16()[None]}
+    assert _loaded(layer, "w13_bias", held["w13_bias"]).tolist() == [[0, 1, 2, 4, 5, 6]]
+    return compared([part(name, _loaded(layer, name, held[name])) for name in ("w13_weight", "w2_weight")], files)
+
+
 def results() -> dict[str, list[list[str]]]:
     """By a name for each comparison."""
     q, k, v, o = (matrix(*shape, seed) for seed, shape in enumerate(((8, 6), (4, 6), (4, 6), (6, 8))))
@@ -54,20 +71,20 @@ def results() -> dict[str, list[list[str]]]:
         "left out": compared([part("qk", torch.cat([q, k]))], files),
         "two biases in one": compared([part("b", bias)], {"layers.0.q.b": bias[:8], "layers.0.k.b": bias[8:]}),
         "a stack of experts": compared([part("w", torch.stack(list(experts.values())))], experts),
+        "experts made longer": experts_made_longer(),
         "transposed": compared([part("o", o)], {"layers.0.o.weight": o.t().contiguous()}),
         "half of the columns": compared([part("o", o[:, 4:].contiguous())], {"layers.0.o.weight": o}, 2),
         "rounded": compared([part("q", exact["layers.0.q.weight"].bfloat16())], exact),
-        "padded": compared([part("q", torch.cat([q, torch.zeros_like(k)]), padded=True)], {"layers.0.q.weight": q}),
+        "padded": compared([part("q", torch.cat([q, torch.zeros_like(k)]), vocabulary=True)], {"layers.0.q.weight": q}),
         "decay": compared([part("A", -decay["layers.0.A_log"].exp())], decay),
         "adapter": compared(
             [
                 part(
                     "a",
                     torch.cat([adapter["layers.0.q.lora_A.weight"], torch.zeros(6, 6).bfloat16()]),
-                    padded=True,
                     longer=True,
                 ),
-                part("b", longer, padded=True, longer=True),
+                part("b", longer, longer=True),
             ],
             adapter,
         ),

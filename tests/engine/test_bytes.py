@@ -36,6 +36,7 @@ def test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_
         "left out": [[], ["layers.0.v.weight"]],
         "two biases in one": [[], []],
         "a stack of experts": [[], []],
+        "experts made longer": [[], []],
         "transposed": [[], []],
         "half of the columns": [[], []],
         "rounded": [[], []],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,13 @@ class ScriptedHosting:
 def loader(place: Path, answers: Sequence[Answer], swap: SwapPolicy = "auto") -> tuple[Loader, ScriptedHosting]:
     hosting = ScriptedHosting(list(answers))
     return Loader(EngineSettings(state_dir=place / "state", swap=swap), hosting), hosting  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def no_variables_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those for vLLM are a part of the setup."""
+    for name in [name for name in os.environ if name.startswith("VLLM_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -133,6 +141,10 @@ def test_weights_that_a_swap_left_behind_end_swapping(tmp_path: Path, model: Pat
             Compared(why_not="the weights are quantized (fp8)"),
             "could not be compared with the files: the weights are q",
         ),
+        (
+            Compared(9, (), ("model.layers.0.o.weight",), other_forms=("model.layers.*.o.weight",)),
+            "vLLM keeps model.layers.*.o.weight in a form of its own, which cannot be compared",
+        ),
     ],
 )
 def test_what_was_compared_is_kept_and_what_was_not_is_said(
@@ -144,7 +156,9 @@ def test_what_was_compared_is_kept_and_what_was_not_is_said(
     assert note in said
     assert bool(note) == bool(said)
     known = Evidence(tmp_path / "state" / "evidence.json").served
-    assert known == (Served(SETUP, False, compared.parameters, compared.unused, compared.why_not),)
+    assert known == (
+        Served(SETUP, False, compared.parameters, compared.unused, compared.why_not, compared.other_forms),
+    )
 
 
 def test_a_nan_in_a_fresh_engine_is_the_checkpoints(tmp_path: Path, model: Path) -> None:

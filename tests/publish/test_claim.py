@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.publish.conftest import eval_row
-from watcher.model import Alert, Reason, Row, Target
+from watcher.model import Alert, AlertLevel, Reason, Row, Target
 from watcher.publish import Claim, ClaimedPublisher, Order, PublishResult, publisher_id
 from watcher.publish.claim import Mark, Move, Pauses, Seen, next_mark
 
@@ -191,26 +191,33 @@ class Run:
 def test_rows_of_another_uimon_count_as_delivered_and_it_is_named() -> None:
     run = Run({"eval-10"}, refuse=True)
     wandb = [Mark("b", "gpu-7", 3, free=False)]
-    publisher = ClaimedPublisher(run, Claim("a", lambda _: Seen(wandb[0]), PAUSES, clock=lambda: 0.0), lambda: 0.0)
+    publisher = ClaimedPublisher(run, Claim("a", lambda _: Seen(wandb[0]), PAUSES, clock=lambda: 0.0))
     alerts: list[Alert] = []
     first = publisher.publish([eval_row(10), eval_row(20)], alerts, Order(), lambda uids, mark: None)
     assert (first.waiting, first.delivered) == (Reason.OTHER_PUBLISHER, ())
     second = publisher.publish([eval_row(10), eval_row(20)], alerts, Order(), lambda uids, mark: None)
     assert (second.waiting, second.delivered) == (Reason.OTHER_PUBLISHER, ("eval-10",))
     assert "uimon (b on host gpu-7)" in second.detail
+    assert "takes over after 3 min 30 s of its silence" in second.detail
     assert run.orders[-1].look
     companion = publisher.publish([eval_row(10)], alerts, Order(Target.COMPANION), lambda uids, mark: None)
     assert (companion.waiting, len(run.orders)) == (Reason.OTHER_PUBLISHER, 2)
+    # Its own alerts are raised by the one that publishes, which has the same.
+    alone = publisher.publish([], [Alert("k", AlertLevel.WARN, "t", "x")], Order(), lambda uids, mark: None)
+    assert (alone.waiting, alone.alerted, len(run.orders)) == (Reason.OTHER_PUBLISHER, (), 2)
     wandb[0] = Mark("a", "here", 1, free=False)
     publisher.claim.contend()
     run.refuse = False
-    assert publisher.publish([eval_row(20)], alerts, Order(), lambda uids, mark: None).found == ("eval-10",)
+    new = Order(survey=True, hold=True)
+    assert publisher.publish([eval_row(20)], alerts, new, lambda uids, mark: None).found == ("eval-10",)
+    # What the other one has sent has shown by now.
+    assert not run.orders[-1].hold
     assert [order.survey for order in run.orders] == [False, False, True]
     publisher.publish([eval_row(30)], alerts, Order(), lambda uids, mark: None)
     assert not run.orders[-1].survey
 
 
-def test_idle_uimon_shows_a_sign_of_life_now_and_then_but_only_once_it_has_published() -> None:
+def test_idle_uimon_shows_a_sign_of_life_now_and_then() -> None:
     moves: list[Move] = []
     now = 0.0
 
@@ -219,17 +226,43 @@ def test_idle_uimon_shows_a_sign_of_life_now_and_then_but_only_once_it_has_publi
         return Seen(Mark("a", "h", len(moves) + 1, free=False))
 
     claim = Claim("a", move, PAUSES, clock=lambda: now)
-    now = 100.0
-    claim.tend()
-    assert moves == []
     claim.beaten()
-    for moment in (110.0, 129.0, 131.0, 140.0, 162.0):
+    for moment in (10.0, 29.0, 31.0, 40.0, 62.0):
         now = moment
         claim.tend()
     assert len(moves) == 2
 
 
-def test_id_outlives_the_ledger_and_not_a_copy_of_the_directory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("theirs", [False, True])
+def test_idle_uimon_takes_a_mark_that_was_given_back_before_its_first_row_is_due(theirs: bool) -> None:
+    mark = Mark("b" if theirs else "", "h", 5)
+    now, moves = 0.0, 0
+
+    def move(move: Move) -> Seen:
+        nonlocal mark, moves
+        moves += 1
+        mark = next_mark(mark, move, "h") or mark
+        return Seen(mark)
+
+    claim = Claim("a", move, PAUSES, clock=lambda: now)
+    while now < 100.0:
+        claim.tend()
+        now += 1.0
+        if now < PAUSES.short:
+            assert mark.beats != 1
+    # One look tells that another one has it: that one is not asked after before a row is due.
+    assert (claim.held, moves == 1) == (not theirs, theirs)
+
+
+def test_idle_uimon_asks_once_for_a_mark_that_nobody_has_made() -> None:
+    moves: list[Move] = []
+    claim = Claim("a", lambda move: moves.append(move), PAUSES)
+    for _ in range(3):
+        claim.tend()
+    assert (len(moves), claim.held) == (1, True)
+
+
+def test_id_outlives_the_ledger_and_another_mode_and_not_a_copy_of_the_directory(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     mine = publisher_id(state)
@@ -238,5 +271,7 @@ def test_id_outlives_the_ledger_and_not_a_copy_of_the_directory(tmp_path: Path) 
     copy = shutil.copytree(state, tmp_path / "copy")
     assert (copy / "publisher").read_text() == (state / "publisher").read_text()
     assert publisher_id(copy) != mine
+    # As a volume's owner and group are set when it is mounted.
+    (state / "publisher").chmod(0o660)
     state.rename(tmp_path / "moved")
     assert publisher_id(tmp_path / "moved") == mine

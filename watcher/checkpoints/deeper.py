@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ SIBLINGS = 50
 """Of the directories in one place so many are read with their level, and so many more with each level below it: a
 thousand samples side by side do not keep the walk from what lies beside them."""
 
+_LONG_NUMBER = re.compile(r"[0-9]{19,}")
 NAMED = 3
 """Directories that a sentence names."""
 
@@ -74,7 +76,12 @@ def name_others(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
     """For a directory without a checkpoint: what it is instead, or which directories hold some, in a sentence; empty
     where there is nothing to say.
     """
-    return name_itself(root, namings) or name_links(root, namings) or name_runs(root, runs_below(root, namings))
+    return (
+        name_itself(root, namings)
+        or name_links(root, namings)
+        or name_numberless(root, namings)
+        or name_runs(root, runs_below(root, namings))
+    )
 
 
 def name_links(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
@@ -89,6 +96,23 @@ def name_links(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
         f"{root / links[0]}{more} is a link, which uimon does not follow: {way}, or evaluate it with "
         f"`uimon eval {shlex.quote(str(target))}`."
     )
+
+
+def name_numberless(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+    """Which directories in `root` are called as the checkpoint of a step that is none, in a sentence; empty without."""
+    folder = _read(_Folder(root, 0))
+    found = [name for name in (folder.folders if folder else []) if _has_too_many_digits(name, namings)]
+    if not found:
+        return ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return (
+        f"{root / found[0]}{more} is called after a step of more than 18 digits, which no training reaches, so it is "
+        "not evaluated: give it the name of its own step."
+    )
+
+
+def _has_too_many_digits(name: str, namings: Sequence[Naming]) -> bool:
+    return not _is_checkpoint(name, namings) and _is_checkpoint(_LONG_NUMBER.sub("1", name), namings)
 
 
 def name_runs(root: Path, runs: Sequence[Path]) -> str:

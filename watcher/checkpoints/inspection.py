@@ -22,8 +22,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -50,7 +48,6 @@ def inspect(
     epochs: bool = False,
     inside: str = "",
     quiet: float = 0.0,
-    now: Callable[[], float] = time.time,
 ) -> Checkpoint:
     """What the checkpoint directory `path` is at this moment. Reads only; never raises for what it finds on disk.
 
@@ -58,7 +55,7 @@ def inspect(
     `trainer_state.json`, unless its naming (`confirmed`, `epochs`, see `Naming`) says otherwise. Without it the
     directory stands alone: its step is the one in its name, else the one in its `trainer_state.json`, else 0.
     `inside`: the folder of the checkpoint in which the model lies, where the user names it.
-    `quiet`: for how many seconds nothing in it has changed. `now` gives the time in seconds since the epoch.
+    `quiet`: for how many seconds nothing in it has changed.
 
     A directory that vanishes, before or while it is read, is `GONE`; one that may not be read is `UNSUPPORTED` with
     the reason `unreadable`.
@@ -71,7 +68,7 @@ def inspect(
         if step is None:
             proof: Proof = NeedsNone(counts_epochs(path.name))
         elif confirmed:
-            proof = NeedsTrainerState(now, quiet)
+            proof = NeedsTrainerState(quiet)
         else:
             proof = NeedsAnySign(quiet, epochs)
         return _judge(blank, _of_model(path, listing, inside), proof, named=named)

@@ -20,7 +20,7 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,13 +32,11 @@ DETAIL_LIMIT = 1000
 """Longest `detail`, in characters."""
 MTIME_SLACK_S = 2.0
 """Coarsest timestamps of a file system in use (FAT's), in seconds."""
-REWRITE_GRACE_S = 300.0
-"""How long, in seconds, weights newer than `trainer_state.json` count as a checkpoint that is being written again.
-After it they are taken for a copy, which a file manager or download wrote in an order of its own."""
-
 QUIET_S = 60.0
 """How long, in seconds, nothing may have changed in a directory that tells in no other way that it is whole. A trainer
-that writes a checkpoint is never silent for as long within one directory."""
+that writes a checkpoint is never silent for as long within one directory. Weights newer than `trainer_state.json` count
+as a checkpoint that is being written again until then; after it they are taken for a copy, which a file manager or
+download wrote in an order of its own."""
 LONG_SILENCE_S = 600.0
 """How long, in seconds, nothing may have changed where the state is missing, until its writer counts as interrupted:
 a trainer may gather a large optimizer for minutes before it writes it."""
@@ -120,7 +118,6 @@ class NeedsNone:
 class NeedsTrainerState:
     """Hugging Face's Trainer, which writes `trainer_state.json` last; `quiet` seconds have passed without a change."""
 
-    now: Callable[[], float]
     quiet: float = 0.0
     takes_the_states_step: bool = False
 
@@ -142,9 +139,7 @@ class NeedsTrainerState:
             detail = f"{layout.TRAINER_STATE} in {found.name} states step {found.trainer.global_step}."
             way_out = "give the directory the name of its own step"
             raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail, way_out=way_out)
-        written = _written_at(found)
-        rewritten = _is_older(files[layout.TRAINER_STATE], written) and self.now() - written < REWRITE_GRACE_S
-        if rewritten and self.quiet < QUIET_S:
+        if _is_older(files[layout.TRAINER_STATE], _written_at(found)) and self.quiet < QUIET_S:
             detail = f"{found.name} is being written again: its weights are newer than its {layout.TRAINER_STATE}."
             raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)
 

@@ -20,7 +20,7 @@ from watcher.evaluation import TableLimits
 from watcher.export import Exporter, parse_keep
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
-from watcher.plugins import named_plugins, named_theme
+from watcher.plugins import named_theme, plugged
 from watcher.publish import RunRef, Settling
 from watcher.rescoring import Fate, Rescored, Rescorer
 from watcher.service.publisher import Publisher
@@ -58,9 +58,12 @@ def run_rescore(
 def _rescore(
     run: str | None, step: str, settings: Settings, answer: TextIO, *, dry_run: bool, as_json: bool, debug: bool
 ) -> int:
-    plugins, theme = named_plugins(settings.scorers), named_theme(settings.theme)
-    state = find_state(run, settings.state_dir)
-    with showing(state.root.name, state.root, debug=debug), _opened(state, dry_run=dry_run) as ledger:
+    theme, state = named_theme(settings.theme), find_state(run, settings.state_dir)
+    with (
+        showing(state.root.name, state.root, debug=debug),
+        plugged(settings.scorers) as plugins,
+        _opened(state, dry_run=dry_run) as ledger,
+    ):
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)
         rescorer = Rescorer(ledger, plugins, theme, table, log.warning, keep=not dry_run)
         found = list(_said(rescorer.rescore(None if step == "all" else int(step)), dry_run=dry_run))

@@ -10,11 +10,12 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from scorers import Completion, Issue, Language, Report, Sample, grades, score
+from scorers import Completion, Issue, Language, Plugin, Report, Sample, Theme, grades, score
 from watcher.arguments import shown, trouble_of
 from watcher.commands.score_project import CODE_SUFFIXES, PROJECT_SUFFIXES, read_project, unread_of, unread_said, walk
 from watcher.commands.score_report import show
@@ -22,7 +23,7 @@ from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.files import read_bytes
 from watcher.model import Reason, UimonError
 from watcher.outlet import tell
-from watcher.plugins import named_plugins, named_theme
+from watcher.plugins import named_theme, plugged
 from watcher.printable import printable
 from watcher.terminal import sole_output, write_document
 from watcher.validation.files import FILE_LIMIT
@@ -88,7 +89,29 @@ def _score(
     project: bool,
     as_json: bool,
 ) -> int:
-    plugins, given = named_plugins(scorers), named_theme(theme)
+    given = named_theme(theme)
+    with _heard(scorers), plugged(scorers) as plugins:
+        report, missing = _report(paths, plugins, key, given, project=project)
+    if as_json:
+        write_document(as_plain(report, missing), answer)
+    else:
+        show(report, answer)
+    return 1 if report.failures else 0
+
+
+def _heard(scorers: Sequence[str]) -> AbstractContextManager[None]:
+    """What plug-ins print is shown."""
+    if not scorers:
+        return nullcontext()
+    from watcher.display import log_lines
+
+    return log_lines()
+
+
+def _report(
+    paths: Sequence[str], plugins: Sequence[Plugin], key: str | None, theme: Theme | None, *, project: bool
+) -> tuple[Report, tuple[Missing, ...]]:
+    """The report on what the arguments hold, and the rows without a completion."""
     read = _joined(read_completions(path, key, project=project) for path in paths)
     if read.missing and not read.completions:
         said = _missing_said([replace(row, place=row.source) for row in read.missing])
@@ -97,12 +120,7 @@ def _score(
     for note in read.notes:
         _say(note)
     workers = len(os.sched_getaffinity(0)) if len(read.completions) >= _MANY else 1
-    report = score(read.completions, plugins, workers, theme=given)
-    if as_json:
-        write_document(as_plain(report, read.missing), answer)
-    else:
-        show(report, answer)
-    return 1 if report.failures else 0
+    return score(read.completions, plugins, workers, theme=theme), read.missing
 
 
 def read_completions(path: str, key: str | None = None, *, project: bool = False) -> Read:

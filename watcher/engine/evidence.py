@@ -47,7 +47,8 @@ class Parity:
 class Served:
     """The last comparison, with this setup, of what an engine served of a model or of an adapter with the files: the
     number of `parameters` of which every row lies in the files, the tensors of the files that the engine does not use,
-    and in a clause why nothing could be compared.
+    in a clause why nothing could be compared, and the kinds of parameters that were not because this engine keeps them
+    in `other_forms`.
     """
 
     setup: Setup
@@ -55,11 +56,12 @@ class Served:
     parameters: int
     unused: tuple[str, ...] = ()
     why_not: str = ""
+    other_forms: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, setup: Setup, compared: Compared, *, adapter: bool) -> Served:
         """The record of a comparison that found nothing strange."""
-        return cls(setup, adapter, compared.parameters, compared.unused, compared.why_not)
+        return cls(setup, adapter, compared.parameters, compared.unused, compared.why_not, compared.other_forms)
 
 
 @dataclass(frozen=True, slots=True)

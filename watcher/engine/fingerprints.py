@@ -11,7 +11,8 @@ A fingerprint is the sum of a row's bit patterns times random numbers, modulo 2^
 Wegman 1979). The numbers are drawn anew in each process: no file can be made to match. Zeros behind a row, by which
 vLLM pads, do not change it.
 
-Not covered: the order of rows, which the probe looks at, and quantized weights, which are no longer the file's.
+Not covered: the order of rows, which the probe looks at, quantized weights, which are no longer the file's, and what an
+engine keeps in a form of its own (`forms`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from watcher.engine.forms import Found
+
+# Numbers that are looked at together: beside an engine that has filled a GPU there is room for little.
 _PIECE = 1 << 18
 # Bytes that are multiplied at once: half of a product's, so that the difference of two words never vanishes in it.
 _WORD = 4
@@ -50,19 +54,21 @@ def rows_of(tensor: Any) -> Any:
     return tensor.reshape(-1, tensor.shape[-1] if tensor.ndim > 1 else 1)
 
 
-def fingerprints(matrix: Any) -> Any:
-    """One number of 64 bits for each row of a matrix of two dimensions, on the CPU."""
+def fingerprints(matrix: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """One number of 64 bits for each row of a matrix of two dimensions, on the CPU: of the row as it is in `dtype`,
+    computed on `device`; both are the matrix's own without.
+    """
     import torch
 
-    each = max(1, _WORD // matrix.element_size())
-    bits = torch.nn.functional.pad(_bits(matrix), (0, -matrix.shape[1] % each)).view(torch.int32)
-    factors = _factors(bits.shape[1], bits.device)
     pieces = []
-    for piece in bits.split(max(1, _PIECE // max(1, bits.shape[1]))):
-        wide = piece.to(torch.int64)
+    for rows in matrix.split(max(1, _PIECE // max(1, matrix.shape[1]))):
+        piece = rows.to(device=device or matrix.device, dtype=dtype or matrix.dtype)
+        each = max(1, _WORD // piece.element_size())
+        wide = torch.nn.functional.pad(_bits(piece), (0, -piece.shape[1] % each)).view(torch.int32).to(torch.int64)
+        factors = _factors(wide.shape[1], wide.device)
         # A GPU has no product of matrices for integers; on a CPU it is five times as fast as the sum.
-        pieces.append((wide * factors).sum(1) if wide.is_cuda else wide @ factors)
-    return torch.cat(pieces).cpu() if pieces else torch.empty(0, dtype=torch.int64)
+        pieces.append((wide @ factors if wide.is_cpu else (wide * factors).sum(1)).cpu())
+    return torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.int64)
 
 
 def _bits(matrix: Any) -> Any:
@@ -88,20 +94,27 @@ def _factors(count: int, device: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of one served parameter. `padded`: it may have rows of zeros which no file has."""
+    """The rows of one served parameter of a size in `bytes`. `padded`: it may have rows of zeros which no file has.
+    `vocabulary`: it has a row for each token.
+    """
 
     name: str
     columns: int
     dtype: Any
     prints: Any
+    bytes: int
     padded: bool = False
+    vocabulary: bool = False
 
     @classmethod
-    def of(cls, name: str, tensor: Any, *, padded: bool = False, longer: bool = False) -> Part:
-        """The part that a tensor of a model is; `longer`: its rows may have zeros behind."""
+    def of(cls, name: str, tensor: Any, *, vocabulary: bool = False, longer: bool = False) -> Part:
+        """The part that a tensor of a model is; `longer`: its rows may have zeros behind, and there may be more rows.
+        So may in the vocabulary's matrices.
+        """
         rows = rows_of(tensor.detach())
         columns = ANY_WIDTH if longer else int(rows.shape[1])
-        return cls(name, columns, tensor.dtype, fingerprints(rows), padded)
+        prints = fingerprints(rows)
+        return cls(name, columns, tensor.dtype, prints, tensor.nbytes, vocabulary or longer, vocabulary)
 
     @property
     def place(self) -> Place:
@@ -111,21 +124,28 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of it. `strange`: served parameters with rows that no file has. `shares`: for each tensor of the files
-    the share of its rows that are served, from 0 to 1.
+    """What came of it: what was `found` of each served parameter, and in `shares` for each tensor of the files the
+    share of its rows that are served, from 0 to 1.
     """
 
-    compared: int
-    strange: tuple[str, ...]
-    shares: Mapping[str, float]
+    found: tuple[Found, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def strange(self) -> tuple[str, ...]:
+        """The served parameters with rows that no file has, by name."""
+        return tuple(sorted(one.name for one in self.found if one.strange))
 
 
 @dataclass(slots=True)
 class Files:
-    """The fingerprints of the files' tensors, made once for each way in which a parameter may hold them."""
+    """The fingerprints of the files' tensors, made once for each way in which a parameter may hold them, on a `device`
+    (None: where they are). `shards`: the workers that share a matrix.
+    """
 
     parts: Iterable[Part]
     shards: int = 1
+    device: str | None = None
     _known: dict[tuple[Place, Any], list[Any]] = field(default_factory=dict)
     _served: dict[Place, list[Part]] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
@@ -136,18 +156,16 @@ class Files:
             self._served.setdefault(part.place, []).append(part)
         for name, tensor in tensors():
             self._take(name, tensor)
-        strange = self._strange()
-        if strange:
-            layers = {layer_of(part.name) for part in strange}
+        found = self._found()
+        if layers := {layer_of(one.name) for one in found if one.strange}:
             for name, tensor in tensors():
                 if layer_of(name) in layers and tensor.ndim > 1:
                     self._take(name, tensor.transpose(-1, -2))
                 elif name.endswith("A_log") and layer_of(name) in layers:
                     # Mamba's decay, which vLLM keeps as it is used.
                     self._take(name, -tensor.float().exp())
-            strange = self._strange()
-        count = sum(map(len, self._served.values()))
-        return Comparison(count, tuple(sorted(part.name for part in strange)), dict(self._shares))
+            found = self._found()
+        return Comparison(tuple(found), dict(self._shares))
 
     def _take(self, name: str, tensor: Any) -> None:
         """Remember the rows of one tensor in every type and width in which its layer serves something."""
@@ -157,21 +175,22 @@ class Files:
             for place in ((layer, width), (layer, ANY_WIDTH)):
                 served = self._served.get(place, [])
                 for dtype in {part.dtype for part in served}:
-                    for piece in rows.to(dtype).split(width, 1):
-                        prints = fingerprints(piece)
+                    for piece in rows.split(width, 1):
+                        prints = fingerprints(piece, dtype=dtype, device=self.device)
                         self._known.setdefault((place, dtype), []).append(prints)
                         held = _held(prints, [part.prints for part in served if part.dtype == dtype])
                         self._shares[name] = max(self._shares[name], float(held.double().mean()))
 
-    def _strange(self) -> list[Part]:
-        strange = []
-        for part in (part for parts in self._served.values() for part in parts):
-            held = _held(part.prints, self._known.get((part.place, part.dtype), []))
-            if part.padded:
-                held |= part.prints == 0
-            if not bool(held.all()):
-                strange.append(part)
-        return strange
+    def _found(self) -> list[Found]:
+        return [self._find(part) for parts in self._served.values() for part in parts]
+
+    def _find(self, part: Part) -> Found:
+        held = _held(part.prints, self._known.get((part.place, part.dtype), []))
+        zeros = part.prints == 0
+        if part.padded:
+            held |= zeros
+        strange, rows = int((~held).sum()), int((~zeros | ~held).sum())
+        return Found(part.name, rows, strange, part.bytes, part.vocabulary, part.columns == 1)
 
 
 def _widths(columns: int, shards: int) -> Iterator[int]:

@@ -10,18 +10,15 @@ Not covered: the values. A flipped bit passes here; the staging digest and the p
 
 from __future__ import annotations
 
-import math
-import os
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from watcher.checkpoints.safetensors_header import HEADER_LIMIT, HEADER_VALUES
+from watcher.checkpoints.safetensors_header import SafetensorsError, read_copied_header
 from watcher.engine.plausible import require_plausible
-from watcher.files import INDEX_LIMIT, open_regular, parse_json, read_json, require_regular, whole
+from watcher.files import INDEX_LIMIT, read_json, require_regular
 from watcher.model import Reason, UimonError
 from watcher.pointers import pointer_in
 
@@ -29,16 +26,6 @@ INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 # Written by the trainer's library or by the way of saving; they do not change what the engine computes.
 VOLATILE_CONFIG = frozenset({"_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache"})
-# Bits per element of the types that safetensors knows.
-_BITS = {
-    **dict.fromkeys(("BOOL", "I8", "U8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
-    **dict.fromkeys(("I16", "U16", "F16", "BF16"), 16),
-    **dict.fromkeys(("I32", "U32", "F32"), 32),
-    **dict.fromkeys(("I64", "U64", "F64", "C64"), 64),
-    **{"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6},
-}
-# How the text begins that Git leaves in place of a large file where `git lfs` has not run (the Git LFS specification).
-_LFS_POINTER = b"version "
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +75,16 @@ def read_header(file: Path) -> dict[str, Tensor]:
     Raises `UimonError` (`weights_refused`) where the file is truncated, longer than its header says, or damaged.
     """
     try:
-        with open_regular(file) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            lead = stream.read(8)
-            if lead == _LFS_POINTER:
-                raise refuse(f"{file}: it is a Git LFS pointer in place of the file; fetch that with `git lfs pull`.")
-            length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else HEADER_LIMIT + 1
-            if not 2 <= length <= min(HEADER_LIMIT, size - 8):
-                raise refuse(f"{file}: the file is truncated or no safetensors file ({size} bytes); save it again.")
-            header = parse_json(stream.read(length), HEADER_VALUES)
-        tensors = {name: _tensor(file, 8 + length, entry) for name, entry in _entries(header).items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise refuse(f"{file}: the safetensors header cannot be read ({error}); save the checkpoint again.") from error
-    _check_extent(file, tensors, 8 + length, size)
-    return tensors
+        header = read_copied_header(file)
+    except SafetensorsError as error:
+        raise refuse(f"{file}: it {error}; fetch it or save it again.") from None
+    except OSError as error:
+        raise refuse(f"{file}: its header cannot be read ({error}); fetch it or save it again.") from error
+    start = header.data_start
+    return {
+        name: Tensor(file.name, tensor.dtype, tensor.shape, start + tensor.begin, start + tensor.end)
+        for name, tensor in header.tensors.items()
+    }
 
 
 def read_inventory(path: Path) -> Inventory:
@@ -147,11 +130,12 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
     try:
         config = read_json(file)
+        pointer = pointer_in(config) if isinstance(config, dict) else None
     except (OSError, ValueError) as error:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
-    if pointer := pointer_in(config):
+    if pointer:
         raise refuse(f"{file}: {pointer}.")
     return config
 
@@ -212,40 +196,6 @@ def is_mixture(config: Mapping[str, Any]) -> bool:
 def _is_hybrid(config: Mapping[str, Any]) -> bool:
     words = ("mamba", "ssm_", "hybrid_override", "linear_num_", "time_mix", "rglru")
     return any(key.startswith(words) for key in config) or "mamba" in str(config.get("model_type", ""))
-
-
-def _entries(header: Any) -> dict[str, Any]:
-    if not isinstance(header, dict):
-        raise TypeError("the header is no JSON object")
-    return {name: entry for name, entry in header.items() if name != "__metadata__"}
-
-
-def _tensor(file: Path, start: int, entry: Mapping[str, Any]) -> Tensor:
-    begin, end = (_size(offset) for offset in entry["data_offsets"])
-    shape = tuple(_size(length) for length in entry["shape"])
-    dtype = str(entry["dtype"])
-    bits = _BITS.get(dtype)
-    if bits is not None and (end - begin) * 8 != math.prod(shape) * bits:
-        raise ValueError(f"{end - begin} bytes for a {dtype} tensor of shape {list(shape)}")
-    return Tensor(file.name, dtype, shape, start + begin, start + end)
-
-
-def _size(value: Any) -> int:
-    size = whole(value, 2**63 - 1)
-    if size is None:
-        raise ValueError("a shape or an offset that is no number of bytes")
-    return size
-
-
-def _check_extent(file: Path, tensors: Mapping[str, Tensor], start: int, size: int) -> None:
-    """Refuse a file whose tensors do not fill it exactly: the format allows neither holes nor a tail."""
-    position = start
-    for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.begin, tensor.end)):
-        if tensor.begin != position:
-            raise refuse(f"{file}: the tensors overlap or leave a hole at byte {position}; save the checkpoint again.")
-        position = tensor.end
-    if position != size:
-        raise refuse(f"{file}: {size} bytes on disk, {position} by its header; the file is truncated or not finished.")
 
 
 def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:

@@ -420,6 +420,10 @@ def _beside_the_files(compared: Compared) -> str:
     """A sentence where what is served was not compared with the files, or does not use all that they hold."""
     if compared.why_not:
         return f"What is served could not be compared with the files: {compared.why_not}."
+    if compared.other_forms:
+        # Which tensors those are made of, nobody can tell, so of none it can be said that it is not used.
+        kinds = ", ".join(compared.other_forms)
+        return f"vLLM keeps {kinds} in a form of its own, which cannot be compared with the files; all else is theirs."
     trained = [name for name in compared.unused if not _IDLE.search(name)]
     if not trained:
         return ""

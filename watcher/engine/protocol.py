@@ -111,13 +111,14 @@ class CheckDone:
 class Compared:
     """What is served beside what lies in the files, see `fingerprints`: how many `parameters` were compared, which of
     them are `strange` to the files, and which tensors of the files are `unused`. `why_not` says in a clause why nothing
-    could be compared.
+    could be compared. `other_forms` are kinds of parameters that were not, see `forms`.
     """
 
     parameters: int = 0
     strange: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     why_not: str = ""
+    other_forms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

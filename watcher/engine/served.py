@@ -12,6 +12,7 @@ from typing import Any
 from watcher.engine.adapters import WEIGHTS, plain_pairs
 from watcher.engine.failures import reason_of
 from watcher.engine.fingerprints import Comparison
+from watcher.engine.forms import kind_of, other_forms
 from watcher.engine.guard import read_header, weight_files
 from watcher.engine.probing import text_of
 from watcher.engine.protocol import Compared, MeasureDone
@@ -105,6 +106,8 @@ class Served:
         self._arguments = arguments
         self._progress = progress
         self._lora: Any = None
+        # What this engine keeps in another form than the files; None until the weights that it started with were seen.
+        self._forms: frozenset[str] | None = None
         self._source = Path(str(args["model"]))
         # Only now: a change in place leaves the first directory here in some workers' configurations.
         started = str(self._llm.llm_engine.vllm_config.model_config.model)
@@ -162,12 +165,15 @@ class Served:
         if self._lora is None:
             files = [str(file) for file in weight_files(self._source)]
             found = self._llm.collective_rpc("compare_with_files", kwargs={"files": files, "shards": shards})
+            if self._forms is None:
+                self._forms = other_forms(part for one in found for part in one.found)
+            forms = self._forms
         else:
             file = Path(self._lora.lora_path) / WEIGHTS
             pairs = plain_pairs(file.parent, read_header(file)) or {}
             asked = {"file": str(file), "scalings": {high: by for _, high, by in pairs.values()}, "shards": shards}
-            found = self._llm.collective_rpc("compare_adapter", kwargs=asked)
-        return _together(found, self._elsewhere)
+            found, forms = self._llm.collective_rpc("compare_adapter", kwargs=asked), frozenset()
+        return _together(found, self._elsewhere, forms)
 
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""
@@ -303,18 +309,19 @@ class Served:
         return [float(out.prompt_logprobs[at][ids[at]].logprob) for at in range(1, len(ids))]
 
 
-def _together(found: Sequence[Comparison], strange: Sequence[str]) -> Compared:
-    """What all workers found, beside what is `strange` already. A tensor is unused where they have less than the whole
-    of it between them.
+def _together(found: Sequence[Comparison], elsewhere: Sequence[str], forms: frozenset[str]) -> Compared:
+    """What all workers found, beside what is strange already. A tensor is unused where they have less than the whole
+    of it between them. What is in one of the `forms` was not compared.
     """
     shares: dict[str, float] = {}
     for one in found:
         for name, share in one.shares.items():
             shares[name] = shares.get(name, 0.0) + share
-    strange = (*strange, *sorted({name for one in found for name in one.strange}))
     # Sums of shares, rounded.
     unused = sorted(name for name, share in shares.items() if share < 1 - 1e-9)
-    return Compared(sum(one.compared for one in found), strange, tuple(unused))
+    compared = [part for one in found for part in one.found if kind_of(part.name) not in forms]
+    strange = (*elsewhere, *sorted({part.name for part in compared if part.strange}))
+    return Compared(len(compared), strange, tuple(unused), other_forms=tuple(sorted(forms)))
 
 
 def _require_finite(path: Path) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from watcher.engine.fingerprints import Comparison, Files, Part
 
+# What vLLM's latent attention (MLA) cuts out of kv_b_proj, transposed by heads; that is compared itself.
+_DERIVED = ("W_UK_T", "W_UV", "W_K", "W_V")
 # By module: what was packed last, by the name of the parameter. The names inside it are filled in by whoever compares.
 _packed: WeakKeyDictionary[Any, dict[str, Part]] = WeakKeyDictionary()
 
@@ -23,7 +26,7 @@ def _remember_what_is_packed(method: Any) -> None:
 
     def noting(self: Any, layer: Any) -> None:
         _packed[layer] = {
-            name: Part.of(name, parameter, padded=_is_padded(layer))
+            name: Part.of(name, _loaded(layer, name, parameter), vocabulary=_is_vocabulary(layer))
             for name, parameter in layer.named_parameters(recurse=False)
             if not parameter.is_meta
         }
@@ -45,7 +48,25 @@ def _remember_all() -> None:
     _remember_what_is_packed(UnquantizedFusedMoEMethod)
 
 
-def _is_padded(layer: Any) -> bool:
+def _loaded(layer: Any, name: str, parameter: Any) -> Any:
+    """What of a parameter of experts the files are loaded into.
+
+    For some kernels (FlashInfer TRTLLM, AITER) experts are made longer than the files', and what is beside those is
+    memory that nobody has written.
+    """
+    sizes = getattr(layer, "moe_config", None)
+    own, made = (getattr(sizes, f"intermediate_size_per_partition{end}", None) for end in ("_unpadded", ""))
+    if own is None or made is None or own >= made:
+        return parameter
+    if name == "w2_weight":
+        return parameter[..., :own]
+    if name in ("w13_weight", "w13_bias"):
+        halves = parameter.unflatten(1, (-1, made))
+        return halves[:, :, :own].flatten(1, 2)
+    return parameter
+
+
+def _is_vocabulary(layer: Any) -> bool:
     from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
 
     return isinstance(layer, VocabParallelEmbedding)
@@ -66,7 +87,7 @@ class WorkerExtension:
         share the model.
         """
         parts = list(_served_parts(self.model_runner.get_model()))
-        return Files(parts, shards).compare(lambda: _tensors(files))
+        return Files(parts, shards, _device()).compare(lambda: _tensors(files))
 
     def compare_adapter(self, file: str, scalings: dict[str, float], shards: int) -> Comparison:
         """Compare the adapter that is served with the tensors of its file, those in `scalings` times their number, as
@@ -74,7 +95,7 @@ class WorkerExtension:
         """
         parts = list(_adapter_parts(self.model_runner.get_model()))
         dtype = next((part.dtype for part in parts), None)
-        return Files(parts, shards).compare(
+        return Files(parts, shards, _device()).compare(
             lambda: ((n, t.to(dtype) * scalings.get(n, 1)) for n, t in _tensors([file]))
         )
 
@@ -131,15 +152,15 @@ def _served_parts(model: Any) -> Iterator[Part]:
         name = front.replace(".base_layer", "")
         packed = _packed.get(module, {})
         for own, part in packed.items():
-            yield Part(f"{name}.{own}", part.columns, part.dtype, part.prints, part.padded)
+            yield replace(part, name=f"{name}.{own}")
         for own, parameter in module.named_parameters(recurse=False):
-            if parameter.numel() and not (own in packed and _is_rearranged(module)):
-                yield Part.of(f"{name}.{own}", parameter, padded=_is_padded(module))
+            if parameter.numel() and not own.startswith(_DERIVED) and not (own in packed and _is_rearranged(module)):
+                yield Part.of(f"{name}.{own}", parameter, vocabulary=_is_vocabulary(module))
 
 
 def _is_rearranged(module: Any) -> bool:
     """Whether the module's parameters no longer have the rows that were packed."""
-    return not _is_padded(module)
+    return not _is_vocabulary(module)
 
 
 def _adapter_parts(model: Any) -> Iterator[Part]:
@@ -147,15 +168,19 @@ def _adapter_parts(model: Any) -> Iterator[Part]:
     for name, module in model.named_modules():
         for half in ("lora_a_stacked", "lora_b_stacked"):
             for at, stacked in enumerate(vars(module).get(half, ())):
-                yield Part.of(f"{name}.{half}.{at}", stacked, padded=True, longer=True)
+                yield Part.of(f"{name}.{half}.{at}", stacked, longer=True)
+
+
+def _device() -> str:
+    from vllm.platforms import current_platform
+
+    return str(current_platform.device_type)
 
 
 def _tensors(files: Iterable[str]) -> Iterator[tuple[str, Any]]:
     from safetensors import safe_open
-    from vllm.platforms import current_platform
 
-    device = current_platform.device_type
     for file in files:
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118
-                yield name, tensors.get_tensor(name).to(device)
+                yield name, tensors.get_tensor(name)
