@@ -760,14 +760,20 @@ FAULTS = (
         (
             "tests/test_printable.py::test_each_known_attack_is_stopped_at_each_edge",
             "tests/test_printable.py::test_nothing_hostile_passes_any_edge",
+            "tests/publish/test_jsonl.py::test_a_line_steers_no_terminal_and_is_read_back_exactly",
+            "tests/service/test_hostile_checkpoints.py::"
+            "test_hostile_checkpoints_are_named_and_nothing_of_them_leaves_raw",
         ),
     ),
     Fault(
         76,
         "a plug-in that prints",
         "print, descriptor, another program, at its import and the end",
-        "standard output holds the answer alone",
-        ("tests/test_sole_output.py::test_the_answer_is_alone_on_standard_output",),
+        "standard output holds the answer alone; in a watch it is lines of the log",
+        (
+            "tests/test_sole_output.py::test_the_answer_is_alone_on_standard_output",
+            "tests/service/test_plugins.py::test_what_a_plug_in_prints_is_a_line_of_the_log",
+        ),
     ),
     Fault(
         77,
@@ -777,6 +783,29 @@ FAULTS = (
         (
             "tests/test_bounds.py::test_no_value_of_a_setting_is_a_traceback",
             "tests/test_bounds.py::test_no_argument_of_a_command_is_a_traceback",
+            f"{_STAGING}::test_what_is_no_stage_directory_is_refused_in_a_sentence",
+        ),
+    ),
+    Fault(
+        78,
+        "clients that hold on to /healthz",
+        "eighty that say nothing or drip; some that are reset",
+        "the next one is answered; sixteen threads at most; no traceback",
+        (
+            "tests/service/test_health.py::test_clients_that_say_nothing_are_bounded_and_hold_up_nobody",
+            "tests/service/test_health.py::test_a_client_that_goes_away_leaves_no_traceback",
+        ),
+    ),
+    Fault(
+        79,
+        "secrets in what is said",
+        "keys, tokens, headers, addresses with passwords, in sentences and exceptions",
+        "***; digests, uids and paths stay",
+        (
+            "tests/test_printable.py::test_a_secret_is_known_by_its_shape",
+            "tests/test_printable.py::test_a_secret_is_known_by_what_stands_before_it",
+            "tests/test_printable.py::test_what_is_no_secret_stays",
+            "tests/publish/test_environment.py::test_key_is_redacted",
         ),
     ),
 )

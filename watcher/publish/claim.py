@@ -270,7 +270,7 @@ class ClaimedPublisher:
             return self._look(rows, order, on_mark)
         order = replace(order, claim=self.claim.me, claim_within=self.claim.write)
         if self.claim.waited and order.target is Target.RUN:
-            # Whatever an earlier one has sent has shown by then: a mark is given back when it has, or waited for so long.
+            # What an earlier one has sent has shown by then: a mark is given back when it has, or waited for so long.
             order = replace(order, survey=True, hold=False)
         result = self.publisher.publish(rows, alerts, order, on_mark)
         if result.waiting is Reason.OTHER_PUBLISHER:

@@ -32,6 +32,8 @@ MOST_CLIENTS: Final = 16
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # With the default of 5, a probe beside many others waits for seconds until its connection is tried again.
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._clients: list[socket.socket] = []
