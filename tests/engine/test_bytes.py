@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import Shared
+from tests.engine.weights import tiny_checkpoint, write, zeros
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.environment import host_environment
 from watcher.engine.evidence import Evidence
@@ -65,6 +66,32 @@ def decoy(tiny: Path, place: Path, source: str) -> Path:
     told = {**tokenizer, "auto_map": {"AutoTokenizer": ["own.Tokenizer", None]}, "name_or_path": other}
     (path / "tokenizer_config.json").write_text(json.dumps(told))
     return path
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        {"speculators_config": {"verifier": {"name_or_path": "acme/other"}}, "speculators_model_type": "eagle3"},
+        {"model_type": "medusa"},
+        {"architectures": ["EagleLlamaForCausalLM"]},
+        {"attn_implementation": "acme/kernels"},
+        {"text_config": {"text_model_id": "acme/other"}},
+    ],
+)
+def test_what_names_another_model_starts_no_engine(tmp_path: Path, pointer: dict[str, object]) -> None:
+    path, base = tiny_checkpoint(tmp_path / "model", **pointer), tiny_checkpoint(tmp_path / "base", **pointer)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "target_modules": "q_proj"}))
+    write(adapter / "adapter_model.safetensors", {f"q.lora_{half}.weight": zeros(4, 8) for half in "AB"})
+    with Engine(EngineSettings(state_dir=tmp_path / "state")) as engine:
+        for loaded, kind, over in ((path, Kind.FULL, None), (adapter, Kind.ADAPTER, base)):
+            with pytest.raises(UimonError) as caught:
+                engine.load(loaded, "a", kind, over)
+            assert caught.value.reason is Reason.WEIGHTS_REFUSED
+            assert str((over or loaded) / "config.json") in caught.value.sentence
+        assert not engine.alive
+    assert not list(tmp_path.rglob("engine-*.log"))
 
 
 @pytest.mark.engine
