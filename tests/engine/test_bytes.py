@@ -95,7 +95,7 @@ def test_what_names_another_model_starts_no_engine(tmp_path: Path, pointer: dict
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp_path: Path) -> None:
     path = decoy(tiny, tmp_path / "decoy", "untied-a")
     assert shared.outputs(shared.engine.load(path, "a", Kind.FULL)) == shared.fresh_a
@@ -104,7 +104,7 @@ def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_base_that_names_others_is_merged_as_it_is(tiny: Path, tmp_path: Path, settings: EngineSettings) -> None:
     """Beside a base with an adapter of its own, transformers would load that over it."""
     merged = []
@@ -118,7 +118,7 @@ def test_a_base_that_names_others_is_merged_as_it_is(tiny: Path, tmp_path: Path,
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSettings, tiny: Path, tmp_path: Path) -> None:
     view = tmp_path / "state" / "views" / "full" / "untied-a"
     redirect = tmp_path / "redirect.json"
