@@ -38,6 +38,7 @@ def test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_
         "two biases in one": [[], []],
         "a stack of experts": [[], []],
         "experts made longer": [[], []],
+        "a buffer": [[], []],
         "transposed": [[], []],
         "half of the columns": [[], []],
         "rounded": [[], []],

@@ -18,8 +18,8 @@ from watcher.files import whole
 from watcher.model import LAST_STEP, LoggedStep, TrainerState
 
 ROWS_LIMIT = 120_000
-"""Most rows of the log that are kept, the newest: some 250 bytes each, of two checkpoints at a time. Earlier checkpoints
-held the others."""
+"""Most rows of the log that are kept, the newest: some 250 bytes each, of two checkpoints at a time. Earlier ones held
+the others."""
 STATE_LIMIT = 2**30
 """Longest file that is read, in bytes: some millions of logged steps."""
 _PIECE = 2**20
