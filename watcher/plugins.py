@@ -26,6 +26,8 @@ _MEASURE_SECONDS = 30.0
 """Longest time for one sample; a page of some thousand tokens is measured in milliseconds."""
 _OTHER_SECONDS = 60.0
 """Longest time for the start with its imports, and for the aggregate of all samples."""
+_END_SECONDS = 2.0
+"""Longest time for its end, after which it is killed."""
 _HANGS = 3
 """So often in a row a scorer may hang: a whole set of samples that each take half a minute would hold up the watch."""
 _LONGEST_ANSWER = 16 * 2**20
@@ -124,6 +126,10 @@ class Remote:
         if process is None:
             return
         self._socket.close()
+        # It may have something to write or to say as it ends; its number stays its own until it is waited for.
+        deadline = time.monotonic() + _END_SECONDS
+        while not _has_ended(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
         os.close(self._lifeline)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -206,6 +212,10 @@ class IsolatedPlugin(Plugin):
                 sentence = f"The scorer {self.name} failed on {len(errors)} of {len(found)} samples ({errors[0]})."
             return {f"eval/{self.name}/failed": failed}, sentence
         return dict(said["metrics"]), str(said["failure"])
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _isolated(text: str) -> Plugin:
