@@ -38,7 +38,7 @@ def require_plausible(path: Path, config: Mapping[str, Any], tensors: Mapping[st
     sizes, layers = max(_LEAST_SIZE, _SIZE_FACTOR * side), max(_LEAST_LAYERS, len(tensors))
     for text in (config, config.get("text_config")):
         stated = text.get("num_hidden_layers") if isinstance(text, dict) else None
-        if numbers and isinstance(stated, int) and stated > max(numbers) + 1:
+        if numbers and isinstance(stated, int) and not 0 <= stated <= max(numbers) + 1:
             raise _refuse(path, "num_hidden_layers", stated, f"its tensors are those of {max(numbers) + 1} at most")
     for key, value in _values(config):
         for pattern, most in ((_LAYERS, layers), (_SIZES, sizes), (_CONTEXT, LONGEST_CONTEXT)):
