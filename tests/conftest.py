@@ -25,6 +25,15 @@ def vllm_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def own_umask() -> Iterator[None]:
+    """The umask that a state directory sets for its process ends with the test."""
+    before = os.umask(0)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 class _OneEngine(LoadFileScheduling):  # type: ignore[misc]
     """A file's tests stay with one worker, and all files that start engines with the same one: two engines on two cores
     would run into their timeouts."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_ledger_rebuild import LIMITS, RUN, evaluate, facts, uid_of
+from watcher.alerts.stored import summary_of
 from watcher.commands.status import run_status
 from watcher.export import Exporter, parse_keep
 from watcher.ledger import Ledger
@@ -124,7 +125,7 @@ def test_what_is_scored_anew_takes_no_place_of_what_was_drawn(state: StateDir, l
     train(ledger, Exporter(ledger, state), STEPS[:3])
     for old in ledger.evaluations():
         anew = replace(old, uid=f"anew {old.uid}", origin=old.uid, samples=ledger.samples(old.uid))
-        assert ledger.rescored_as(anew, Row(anew.uid, RowKind.EVAL, anew.step, {}))
+        assert ledger.rescored_as(anew, Row(anew.uid, RowKind.EVAL, anew.step, {}), summary_of(anew))
     Exporter(ledger, state, 2).export()
     made = {evaluation.uid: evaluation for evaluation in ledger.evaluations()}
     assert [(made[uid].step, bool(made[uid].origin)) for uid, _ in ledger.with_samples()] == [

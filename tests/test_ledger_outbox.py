@@ -12,6 +12,7 @@ import pytest
 from tests.publish.conftest import eval_row, train_row
 from tests.test_ledger import commit, stage
 from watcher.ledger import Ledger
+from watcher.ledger_rows import unpacked
 from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Sending, State, Target
 
 
@@ -170,7 +171,12 @@ def test_a_ledger_of_version_5_takes_what_was_attempted_for_sent_now(tmp_path: P
     fresh.outbox().rows_published(["eval-20"])
     fresh.close()
     with sqlite3.connect(path) as db:
-        schema = db.execute("SELECT sql FROM sqlite_master WHERE name = 'outbox'").fetchone()[0]
+        db.executescript(
+            "DROP TABLE answers; DROP TABLE seal; DROP TABLE summary; DROP TABLE sighting; DROP INDEX checkpoint_final;"
+            "CREATE TABLE sample (uid TEXT, position INTEGER, body TEXT, PRIMARY KEY (uid, position));"
+        )
+        bodies = db.execute("SELECT body, uid FROM row").fetchall()
+        db.executemany("UPDATE row SET body = ? WHERE uid = ?", [(unpacked(body), uid) for body, uid in bodies])
         for column in ("sent_first", "sent_last", "looks", "look_at"):
             db.execute(f"ALTER TABLE outbox DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 5")
@@ -183,9 +189,3 @@ def test_a_ledger_of_version_5_takes_what_was_attempted_for_sent_now(tmp_path: P
     assert before - 1 <= rows["eval-10"].first_at == rows["eval-10"].last_at <= time.time()
     assert ledger.outbox().unconfirmed()[0] == 1
     ledger.close()
-    with sqlite3.connect(path) as db:
-        columns = {row[1:4] for row in db.execute("PRAGMA table_info(outbox)")}
-        db.execute("ALTER TABLE outbox RENAME TO migrated")
-        db.execute(schema)
-        assert {row[1:4] for row in db.execute("PRAGMA table_info(outbox)")} == columns
-    db.close()

@@ -14,6 +14,7 @@ import pytest
 
 import scorers
 from tests.test_ledger import found, stage
+from watcher.alerts.stored import summary_of
 from watcher.evaluation import TableLimits
 from watcher.export import Exporter
 from watcher.ledger import Evaluation, Ledger
@@ -21,6 +22,7 @@ from watcher.ledger_rebuild import open_ledger
 from watcher.ledger_rows import MIGRATIONS
 from watcher.model import JsonScalar, Reason, Row, RowKind, Staged, State, Table, UimonError, row_uid
 from watcher.statedir import StateDir
+from watcher.statehome import owner_of
 
 LIMITS = TableLimits(8, 1_000_000)
 SCORE = scorers.score_sample(scorers.Completion('<p class="p-4">x')).to_dict()
@@ -96,10 +98,12 @@ def evaluate(ledger: Ledger, step: int, digest: str, run: str = RUN) -> None:
     record = ledger.begin(stage(ledger, step, digest, written=step))
     assert record is not None
     uid = uid_of(step, digest, run)
-    sample = {"prompt": "a page", "completion": COMPLETION, "finish_reason": "stop", "score": SCORE}
+    sample = {
+        "prompt_id": "1", "prompt": "a page", "completion": COMPLETION, "finish_reason": "stop", "score": SCORE,
+    }  # fmt: skip
     evaluation = Evaluation(uid, step, "suite", {"eval/perplexity": 3.0}, (sample,), float(step), record.name, digest)
     values: dict[str, JsonScalar] = {"eval/uid": uid, "train/global_step": step}
-    ledger.evaluated(record, evaluation, Row(uid, RowKind.EVAL, step, values))
+    ledger.evaluated(record, evaluation, Row(uid, RowKind.EVAL, step, values), summary_of(evaluation))
 
 
 def filled(state: StateDir, run: str = RUN) -> None:
@@ -350,6 +354,17 @@ def test_a_sample_with_a_changed_byte_is_not_taken_back(tmp_path: Path) -> None:
         assert [count for *_, count in facts(ledger)] == [0, 1]
 
 
+def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    data = state.ledger.read_bytes()
+    assert data.count(b"CREATE TABLE meta") == 1
+    state.ledger.write_bytes(data.replace(b"CREATE TABLE meta", b"CR\xe9ATE TABLE meta"[:17]))
+    assert owner_of(state) is None
+    with closing(open_ledger(state, RUN, LIMITS, lambda _: None)) as ledger:
+        assert facts(ledger) == WHOLE
+
+
 FLIPS = 200
 
 
@@ -399,9 +414,12 @@ def test_a_ledger_of_an_earlier_version_gets_the_schema_of_a_new_one(tmp_path: P
     assert schema_of(old) == schema_of(new)
 
 
-def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(tmp_path: Path) -> None:
+def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="uimon")
     path = tmp_path / "ledger.sqlite3"
-    samples = [{"prompt": f"p{i}", "completion": "ü" * i} for i in range(12)]
+    samples = [{"prompt": f"p{i}", "completion": "ü" * 500 * i} for i in range(12)]
     table = {"columns": ["a"], "rows": [["b"]]}
     with closing(sqlite3.connect(path)) as db:
         db.executescript(VERSION_1)
@@ -418,7 +436,9 @@ def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(tmp_path: Path) -
         ledger.require_whole()
         assert [list(ledger.samples(uid)) for uid in ("a", "b")] == [samples, samples]
         assert [row.table for row in ledger.outbox().due_rows(9)] == [Table(("a",), (("b",),))]
+    assert f"{path} is brought into this version's form" in caplog.text
     with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA freelist_count").fetchone() == (0,), "what is not needed is given back"
         db.execute("UPDATE evaluation SET at = 2.0")
         db.commit()
     with closing(Ledger(path)) as ledger, pytest.raises(UimonError, match="table evaluation") as caught:

@@ -77,6 +77,79 @@ def test_secrets_never_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     assert redactor({})("sha256 " + "0a" * 32) == "sha256 " + "0a" * 32
 
 
+SECRETS = (
+    "wandb_v1_" + "aB3" * 20,
+    "local-" + "0f" * 20,
+    "hf_" + "a" * 34,
+    "ghp_" + "a" * 36,
+    "github_pat_" + "a1" * 20,
+    "glpat-" + "a1" * 10,
+    "sk-ant-api03-" + "a" * 40,
+    "AKIAIOSFODNN7EXAMPLE",
+    "ASIAIOSFODNN7EXAMPLE",
+    "AIza" + "a1-_" * 8 + "abc",
+    "xoxb-0123456789-abc",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-def",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+)
+IN_CONTEXT = (
+    ("http://", "user:p@ss", "@proxy:3128"),
+    ("http://", "only-a-token", "@proxy:3128"),
+    ("redis://", ":password", "@host/0"),
+    ("https://hooks.slack.com/", "services/T00/B00/XXXX", ""),
+    ("https://discord.com/api/webhooks/", "123456/abc-def", ""),
+    ("https://x.webhook.office.com/", "webhookb2/1@2/IncomingWebhook/3/4", ""),
+    ("Authorization: Bearer ", "abcdef0123456789", ""),
+    ("{'authorization': 'Basic ", "dXNlcjpwYXNzd29yZA==", "'}"),
+    ("sent with Bearer ", "abcdef.0123456789", ""),
+    ("X-Api-Key: ", "0123456789abcdef", ""),
+    ("https://h/x?a=1&access_token=", "abcdef123456", "&b=2"),
+    ("https://s3/x?X-Amz-Signature=", "0a" * 32, ""),
+    ("WANDB_API_KEY=", "0f" * 20, " python train.py"),
+    ("aws_secret_access_key = ", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""),
+    ('{"password": "', "hunter2*hunter2", '"}'),
+)
+NO_SECRETS = (
+    "0a" * 20,
+    "sha256 " + "0a" * 32,
+    "sk-loading-spinner-container-large",
+    "eos_token: '<|im_end|>', pad_token = <|endoftext|>",
+    "max_tokens=8192 tokenizer=/models/tokenizer",
+    '<input type="password" placeholder="Password">',
+    "WANDB_API_KEY_FILE=/run/secrets/wandb_key",
+    "Bearer of bad news",
+    "https://unpkg.com/@scope/package@1.0",
+    "--secret id=pip.conf",
+)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_is_known_by_its_shape(secret: str) -> None:
+    assert printable_block(f"ValueError('{secret}')") == "ValueError('***')"
+
+
+@pytest.mark.parametrize(("before", "secret", "behind"), IN_CONTEXT)
+def test_a_secret_is_known_by_what_stands_before_it(before: str, secret: str, behind: str) -> None:
+    shown = printable(f"{before}{secret}{behind}")
+    assert shown == f"{before}***{behind}"
+    assert printable(shown) == shown
+
+
+@pytest.mark.parametrize("text", NO_SECRETS)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redactor({})(text) == text
+
+
+@pytest.mark.parametrize("name", ["MY_API_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD", "DB_PASS", "SLACK_WEBHOOK_URL"])
+def test_what_a_variable_calls_a_secret_never_passes(name: str) -> None:
+    assert redactor({name: "a value of it"})("x a value of it y") == "x *** y"
+
+
+@pytest.mark.parametrize("name", ["WANDB_API_KEY_FILE", "PATH", "PWD", "TOKENIZERS_PARALLELISM", "UIMON_VAL_KEYS"])
+def test_what_a_variable_says_otherwise_passes(name: str) -> None:
+    assert redactor({name: "a value of it"})("x a value of it y") == "x a value of it y"
+
+
 def _record(text: str) -> logging.LogRecord:
     error = ValueError(text)
     return logging.LogRecord("uimon", logging.ERROR, "", 0, "%s failed: %s", (text, text), (ValueError, error, None))
@@ -156,6 +229,8 @@ def test_nothing_is_printed_beside_the_gate() -> None:
     """Consoles and documents are made in one place each; the others are a picture and programs that speak to uimon."""
     beside = re.compile(r"(?<!\w)Console\(|json\.dump\([^)]*sys\.stdout|(?<![\w.])print\(")
     allowed = {
+        "client.py",
+        "leaving.py",
         "terminal.py",
         "picture.py",
         "posting.py",
@@ -163,7 +238,8 @@ def test_nothing_is_printed_beside_the_gate() -> None:
         "readback.py",
         "process.py",
         "searching.py",
-        "score.py",
+        "client.py",
+        "leaving.py",
     }
     found = {
         (file.name, match[0])

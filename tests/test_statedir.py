@@ -16,7 +16,7 @@ from watcher.doctor import Status, check_state_dir
 from watcher.export import Exporter
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
-from watcher.statedir import Lease, StateDir, set_aside
+from watcher.statedir import STAYS, Lease, StateDir, set_aside
 
 
 @pytest.fixture(autouse=True)
@@ -84,8 +84,11 @@ def test_a_state_directory_on_other_machines_disks_is_refused_with_a_local_one(
     with pytest.raises(UimonError, match=rf"{place} lies on .* \({kind}\).*--state-dir /") as caught:
         StateDir(place).create()
     assert caught.value.reason is Reason.STATE_DIR_UNUSABLE
+    assert STAYS in caught.value.sentence
     assert not place.exists()
-    assert check_state_dir(place, None).status is Status.PROBLEM
+    check = check_state_dir(place, None)
+    assert check.status is Status.PROBLEM
+    assert " ".join(filter(None, (check.sentence, check.next_step))) == caught.value.sentence
     StateDir(tmp_path / "here").create()
 
 

@@ -59,6 +59,15 @@ def _trouble_of_path(path: Path) -> str:
     return f"a path has at most {LONGEST_PATH} bytes" if sum(names) + len(names) > LONGEST_PATH else ""
 
 
+def require_utf8(path: Path) -> None:
+    """Raises UimonError(CONFIG_INVALID) for a directory that neither the ledger nor W&B can name."""
+    if not _is_utf8(str(path)):
+        sentence = (
+            f"The path {path} is not UTF-8, so that neither the ledger nor W&B can name it; rename the directory."
+        )
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+
+
 def shown(value: object) -> str:
     """A value for a sentence: a number as it is, a text in quotes; a long one shows its beginning.
 

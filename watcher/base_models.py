@@ -67,7 +67,10 @@ class BaseName:
         name, revision = config.get("base_model_name_or_path"), config.get("revision")
         if not isinstance(name, str) or not name:
             return None
+        # JSON can hold lone surrogates, which no path and no database can.
+        name = name.encode(errors="backslashreplace").decode()
         pinned = revision if isinstance(revision, str) and revision not in ("", MAIN) else ""
+        pinned = pinned.encode(errors="backslashreplace").decode()
         return f"{name}@{pinned or MAIN}" if pinned or "@" in name else name
 
     @property

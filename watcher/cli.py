@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from functools import partial
 from pathlib import Path
@@ -538,6 +539,10 @@ def _tell(sentence: str) -> None:
 
 def main() -> None:
     """The `uimon` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # In a locale without UTF-8, a dash or a foreign letter would be a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="uimon")
     finally:

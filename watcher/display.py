@@ -164,25 +164,49 @@ def showing(run: str, place: Path, *, debug: bool = False, as_json: bool = False
     What nobody reads holds up nobody; the end waits `watcher.outlet.LAST_SECONDS` for it.
     """
     formatter = _JsonFormatter() if as_json else _TextFormatter(_LINE, _TIME)
+    with _outlet(formatter) as outlet:
+        console = Terminal(file=outlet)
+        display = Display(run, place, console)
+        if not console.is_terminal or not outlet.isatty() or as_json:
+            with _logged(logging.StreamHandler(outlet), formatter, debug=debug):
+                yield display
+            return
+        with (
+            _logged(_ConsoleHandler(console), formatter, debug=debug),
+            _Live(outlet, console, display.render) as screen,
+            _drawn(screen, display),
+        ):
+            yield display
+
+
+@contextmanager
+def log_lines() -> Iterator[None]:
+    """Send uimon's log to standard error, as `showing` does, without a display."""
+    formatter = _TextFormatter(_LINE, _TIME)
+    with _outlet(formatter) as outlet, _logged(logging.StreamHandler(outlet), formatter):
+        yield
+
+
+@contextmanager
+def _outlet(formatter: logging.Formatter) -> Iterator[Outlet]:
     outlet = Outlet(sys.stderr, lambda count: f"{formatter.format(_left_out(count))}\n")
-    console = Terminal(file=outlet)
-    display = Display(run, place, console)
-    live = console.is_terminal and outlet.isatty() and not as_json
-    handler: logging.Handler = _ConsoleHandler(console) if live else logging.StreamHandler(outlet)
+    try:
+        yield outlet
+    finally:
+        outlet.finish()
+
+
+@contextmanager
+def _logged(handler: logging.Handler, formatter: logging.Formatter, *, debug: bool = False) -> Iterator[None]:
     handler.setFormatter(formatter)
     logger = logging.getLogger("uimon")
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.addHandler(handler)
     logger.propagate = False
     try:
-        if live:
-            with _Live(outlet, console, display.render) as screen, _drawn(screen, display):
-                yield display
-        else:
-            yield display
+        yield
     finally:
         logger.removeHandler(handler)
-        outlet.finish()
 
 
 def _left_out(count: int) -> logging.LogRecord:

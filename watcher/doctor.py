@@ -22,7 +22,7 @@ from watcher.checkpoints.proof import QUIET_S
 from watcher.engine.gpu import GpuChoice
 from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
 from watcher.mounts import nearest, network_file_system
-from watcher.statedir import elsewhere, in_memory, not_local
+from watcher.statedir import STAYS, elsewhere, in_memory, not_local
 
 OLDEST_PYTHON = (3, 11)
 GUARDED_VLLM = "0.32."
@@ -313,7 +313,7 @@ def check_state_dir(state_dir: Path, root: Path | None) -> Check:
         return Check(name, Status.PROBLEM, said, "Name another with --state-dir.")
     existing = nearest(state_dir)
     if kind := network_file_system(existing):
-        return Check(name, Status.PROBLEM, not_local(state_dir, kind), elsewhere(state_dir))
+        return Check(name, Status.PROBLEM, not_local(state_dir, kind), f"{elsewhere(state_dir)} {STAYS}")
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         why = "is not a directory" if not existing.is_dir() else "cannot be written"
         said = f"The state directory {state_dir} cannot be used: {existing} {why}."

@@ -96,11 +96,13 @@ class Exporter:
     def _already_written(self) -> set[tuple[str, int]]:
         """Lines that an earlier process wrote before it could say so in the ledger: behind what that knows of."""
         if self._written is None:
+            # Of thousands of evaluations few are due.
+            due = {evaluation.uid for evaluation in self._ledger.evaluations(exported=False)}
             self._written = {
                 (str(line["uid"]), int(line.get("position", -1)))
                 for file in (self._state.samples, self._state.evaluations)
                 for line in read_records(file, self._known(file))
-                if line is not None and "uid" in line
+                if line is not None and line.get("uid") in due
             }
         return self._written
 

@@ -38,7 +38,7 @@ from typing import Final
 
 from watcher.ledger_alarms import LedgerAlarms
 from watcher.ledger_outbox import LedgerOutbox
-from watcher.ledger_reading import LOG_SIGNS, LedgerReading
+from watcher.ledger_reading import LOG_SIGNS, RESTORED, LedgerReading
 from watcher.ledger_rows import (
     Evaluation,
     Record,
@@ -59,6 +59,7 @@ from watcher.model import (
     State,
     Target,
 )
+from watcher.printable import printable
 from watcher.training_log import LogFacts, measured, read_log
 
 __all__ = ["MAX_ATTEMPTS", "Evaluation", "Ledger", "Record"]
@@ -290,6 +291,12 @@ class Ledger(LedgerReading):
             self.mark_exported(evaluation.uid)
             self.outbox().note_attempt([row.uid], 0, self._clock())
 
+    def note_restored(self) -> None:
+        """All evaluations that are here come from an earlier ledger: what it warned of was told."""
+        with self.change() as db:
+            place = db.execute("SELECT COALESCE(MAX(rowid), 0) FROM evaluation").fetchone()[0]
+            self.remember(RESTORED, str(place))
+
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint will not be evaluated unless somebody asks for it again."""
         with self.change():
@@ -477,7 +484,8 @@ class Ledger(LedgerReading):
     def _settle(self, checkpoint_id: int, state: State, reason: Reason | None = None, detail: str = "") -> None:
         self._db.execute(
             "UPDATE checkpoint SET state = ?, reason = ?, detail = ?, changed_at = ? WHERE id = ?",
-            (state, reason, detail, self._clock(), checkpoint_id),
+            # A sentence may quote what no database can hold, and be as long as the file that it quotes.
+            (state, reason, printable(detail), self._clock(), checkpoint_id),
         )
 
 

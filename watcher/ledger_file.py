@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -14,6 +15,8 @@ from typing import Final
 from watcher.ledger_rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, PackedList, packed
 from watcher.ledger_seal import committed_frames, keep_sealed, require_whole, seal_all
 from watcher.model import Reason, UimonError
+
+log = logging.getLogger("uimon")
 
 # What is no fault of the file. Names of columns, or text, that are not what they were have other codes, or none.
 _OTHERS: Final = frozenset(
@@ -29,6 +32,8 @@ _OTHERS: Final = frozenset(
 )
 
 
+FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite's failures arrive as: where one quotes a damaged schema, Python cannot read its words."""
 _LARGE: Final = frozenset({"answers", "row", "outbox"})
 """The tables that hold nearly all bytes, or nearly all lines."""
 
@@ -122,8 +127,16 @@ class LedgerFile:
                 "wrote it, or another --state-dir.",
             )
         elif version < SCHEMA_VERSION:
+            log.info("%s is brought into this version's form, which takes minutes for a gigabyte.", self.path)
             self._migrate(version)
+            self._give_back()
         keep_sealed(self._db)
+
+    def _give_back(self) -> None:
+        """Give back to the disk what the earlier form took; where there is no room to do it, it is used up later."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _migrate(self, version: int) -> None:
         # What is damaged has to be found before it is sealed as what it is.
@@ -191,7 +204,7 @@ class _Access:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._lock.release()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, FAILURES):
             with _explained(self._path):
                 raise error
 
@@ -201,10 +214,13 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's failures into sentences."""
     try:
         yield
-    except sqlite3.Error as error:
+    except FAILURES as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            sentence = f"The disk of {path.parent} is full: free some space; nothing that was committed is lost."
+            sentence = (
+                f"The disk of {path.parent} is full or fails ({error}): free some space, or look into the system's log; "
+                "nothing that was committed is lost."
+            )
             raise UimonError(Reason.DISK_FULL, sentence) from error
         if code in _OTHERS:
             sentence = (

@@ -22,6 +22,8 @@ from watcher.training_log import LogSign, SignKind
 
 AWAY_KEY: Final = "engine_away"
 """The ledger's name for since when the engine is away, in seconds since the epoch, and why (JSON; empty: it is not)."""
+RESTORED: Final = "restored"
+"""The ledger's name for the place of the last evaluation that came from an earlier ledger."""
 LOG_SIGNS: Final = "log signs"
 """The ledger's name for what the trainer's log shows."""
 
@@ -119,11 +121,24 @@ class LedgerReading(LedgerFile):
         with self._lock:
             return frozenset(row["uid"] for row in self._db.execute(f"SELECT uid FROM evaluation {where}").fetchall())
 
-    def rescored(self) -> frozenset[str]:
-        """The uids of the evaluations whose samples were drawn by another one, and scored anew."""
+    def of_the_past(self) -> frozenset[str]:
+        """The uids of the evaluations that brought no news: their samples were drawn by another one and scored anew, or
+        an earlier ledger had them.
+        """
+        query = "SELECT uid FROM evaluation WHERE origin IS NOT NULL OR rowid <= ?"
+        place = int(self.recall(RESTORED) or 0)
         with self._lock:
-            rows = self._db.execute("SELECT uid FROM evaluation WHERE origin IS NOT NULL").fetchall()
-        return frozenset(row["uid"] for row in rows)
+            return frozenset(row["uid"] for row in self._db.execute(query, (place,)).fetchall())
+
+    def restored_step(self) -> int:
+        """The largest step of which an earlier ledger had an evaluation; -1 where there was none."""
+        query = (
+            "SELECT COALESCE(MAX(step), -1) FROM checkpoint JOIN evaluation ON checkpoint.id = evaluation.checkpoint "
+            "WHERE evaluation.rowid <= ?"
+        )
+        place = int(self.recall(RESTORED) or 0)
+        with self._lock:
+            return int(self._db.execute(query, (place,)).fetchone()[0])
 
     def occurred(self) -> frozenset[str]:
         """The rare counts that were above 0 in an evaluation of this run."""

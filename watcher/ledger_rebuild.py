@@ -138,7 +138,7 @@ def _made_anew(state: StateDir, run: str, table: TableLimits, say: Callable[[str
     moved = f"It was set aside as {aside}, and a" if aside else "A"
     say(
         f"{lost} {moved} new ledger was made of {state.evaluations.name}: {len(lines.evaluations)} evaluations are "
-        f"kept, and checkpoints that are still there are read again.{gone}"
+        f"kept, and checkpoints that are still there are read again. Early warnings of them are not told again.{gone}"
     )
     _mend_lines(ledger, state, lines, say)
     return ledger
@@ -167,7 +167,8 @@ def _catch_up(ledger: Ledger, state: StateDir, lines: _Lines, table: TableLimits
     why = "its journal is damaged or gone" if ledger.behind else "it is an older one than they are"
     say(
         f"The ledger {ledger.path} lacks what was done last ({why}): {len(lines.evaluations)} evaluations were taken "
-        f"from {state.evaluations.name}, and W&B is asked for the rows that it has."
+        f"from {state.evaluations.name}, and W&B is asked for the rows that it has. Early warnings of what "
+        "was evaluated before are not told again."
     )
 
 
@@ -201,6 +202,7 @@ def _restore(ledger: Ledger, state: StateDir, evaluations: Collection[Evaluation
         whole = replace(evaluation, samples=tuple(sample for _, sample in sorted(samples.items())))
         occurred |= {name for name, value in whole.metrics.items() if value and scorers.is_rare(name)}
         ledger.restore(whole, _row(whole, table, occurred))
+    ledger.note_restored()
 
 
 def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -1,26 +1,31 @@
 """How samples are scored: the plug-in scorers that `--scorer` names, and the theme of `--theme`.
 
 Scorers live in processes of their own (see `plugin_host`): one that hangs is killed after a while, and fails for that
-sample alone.
+sample alone. What such a process prints goes into the log, line by line: a scorer may print what a model wrote.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from scorers import Completion, Plugin, Sample, Theme, ThemeError, given_theme
 from watcher.model import Reason, UimonError
+from watcher.printable import printable
+
+log = logging.getLogger("uimon")
 
 _MEASURE_SECONDS = 30.0
 """Longest time for one sample; a page of some thousand tokens is measured in milliseconds."""
@@ -31,6 +36,8 @@ _END_SECONDS = 2.0
 _HANGS = 3
 """So often in a row a scorer may hang: a whole set of samples that each take half a minute would hold up the watch."""
 _LONGEST_ANSWER = 16 * 2**20
+_LONGEST_LINE = 4096
+_LAST_WORDS_SECONDS = 1.0
 
 
 def isolated_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
@@ -85,6 +92,7 @@ class Remote:
         self._text = text
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
+        self._forked = False
         self._hangs = 0
         said = self._start()
         self.name, self.version = str(said["name"]), str(said["version"])
@@ -96,7 +104,7 @@ class Remote:
             raise PluginDied(f"it hung {_HANGS} times in a row and is not asked again")
         try:
             if self._owner != os.getpid():
-                self._owner, self._process = os.getpid(), None
+                self._owner, self._process, self._forked = os.getpid(), None, True
             if self._process is None:
                 self._start()
             self._socket.settimeout(seconds)
@@ -134,6 +142,8 @@ class Remote:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # Longer only where somebody outside of its group holds on to its standard error.
+        self._hearer.join(_LAST_WORDS_SECONDS)
 
     def _start(self) -> dict[str, Any]:
         """What the new process says of the scorer. Raises UimonError(CONFIG_INVALID) where it cannot be loaded."""
@@ -148,8 +158,12 @@ class Remote:
                 pass_fds=(theirs.fileno(), lifeline),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
             )
+            heard = (self._process.stderr, self._text, _write if self._forked else _log)
+            self._hearer = threading.Thread(target=_log_lines, args=heard, daemon=True)
+            self._hearer.start()
         finally:
             theirs.close()
             os.close(lifeline)
@@ -216,6 +230,24 @@ class IsolatedPlugin(Plugin):
 
 def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _log_lines(stream: IO[bytes], scorer: str, say: Callable[[str], None]) -> None:
+    """Take down what a scorer prints, until its process and all that it has started have ended."""
+    with stream:
+        while line := stream.readline(_LONGEST_LINE):
+            if said := line.decode(errors="replace").rstrip():
+                say(f"The scorer {scorer} prints: {said}")
+
+
+def _log(sentence: str) -> None:
+    log.info("%s", sentence)
+
+
+def _write(sentence: str) -> None:
+    """For a fork: the log's locks may be held by threads that it does not have."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{printable(sentence)}\n".encode())
 
 
 def _isolated(text: str) -> Plugin:

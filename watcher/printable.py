@@ -15,6 +15,9 @@ Text passes the gate where it leaves, so that no sentence has to think of it.
 | NUL, lone surrogates | `\x00`, `\ud800` | `\x00`, `\ud800` | U+FFFD |
 | secrets (`watcher.redaction`) | `***` | `***` | as it is |
 
+Data for machines, the JSON lines of the state directory, holds code as it is and yet steers no terminal that shows the
+file: what would not pass is written as JSON's own escape there (`inert_json`), which reads back as it was.
+
 Letters of every script, combining marks, emoji and spaces of any width pass. A joiner (U+200C, U+200D) passes between
 two characters from U+0590 on, as in Persian and in emoji that are made of several; a variation selector passes behind
 a character that can have one. The backslash passes, so that what passed once is not changed by passing again.
@@ -22,6 +25,7 @@ a character that can have one. The backslash passes, so that what passed once is
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -78,6 +82,15 @@ def inert(text: str) -> str:
     return _escaped(text, _KEPT_OF_BLOCK)
 
 
+def inert_json(text: str) -> str:
+    """A JSON text that means the same, in which each character that steers, hides or forges is written as its escape.
+
+    >>> inert_json('{"a": "\x9b\u202e\U000e0041é"}')
+    '{"a": "\\\\u009b\\\\u202e\\\\udb40\\\\udc41é"}'
+    """
+    return _escaped(text, escape=lambda character: json.dumps(character)[1:-1])
+
+
 def printable_document(document: Any, limit: int = BLOCK) -> Any:
     """A document of plain values (as for JSON), each text in it, names of entries included, fit for one line of at most
     `limit` characters.
@@ -91,6 +104,9 @@ def printable_document(document: Any, limit: int = BLOCK) -> Any:
 
 
 def _each(value: Any, gate: Callable[[str], str]) -> Any:
+    # Most values of thousands of checkpoints are numbers.
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, str):
         return gate(value)
     if isinstance(value, Mapping):
@@ -100,15 +116,20 @@ def _each(value: Any, gate: Callable[[str], str]) -> Any:
     return value
 
 
-def _escaped(text: str, kept: frozenset[str] = frozenset()) -> str:
-    if text.isascii() and text.isprintable():
+def _escaped(
+    text: str,
+    kept: frozenset[str] = frozenset(),
+    escape: Callable[[str], str] = lambda character: ascii(character)[1:-1],
+) -> str:
+    # Most texts have nothing to escape, and each character of them is one of few.
+    if all(character in kept or _is_seen(character) for character in set(text)):
         return text
     shown: list[str] = []
     # The character before, where it passed.
     before = ""
     for place, character in enumerate(text):
         passes = character in kept or _passes(before, character, text[place + 1 : place + 2])
-        shown.append(character if passes else ascii(character)[1:-1])
+        shown.append(character if passes else escape(character))
         before = character if passes else ""
     return "".join(shown)
 

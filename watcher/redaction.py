@@ -7,21 +7,46 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 _WORDS: Final = frozenset(
-    {"KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "WEBHOOK"}
+    {"KEY", "APIKEY", "TOKEN", "PAT", "SECRET", "PASS", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "WEBHOOK"}
 )
-"""A variable with one of these words in its name holds a secret, unless its last word is one of `_PLACES`."""
+"""A variable with one of these words in its name, or one that ends in PASSWORD, holds a secret, unless its last word is
+one of `_PLACES`."""
 _PLACES: Final = frozenset({"FILE", "PATH", "DIR"})
 _LEAST: Final = 8
 """Shorter values are switches, as `false`; they occur in ordinary sentences."""
+_NAMED: Final = (
+    r"password|passwd|passphrase|client[_-]?secret|(?:api|access|account|private|secret)[_-]?key"
+    r"|x-[\w-]{0,40}(?:key|token)|(?:access|auth|api|bearer|refresh|secret|session|hf|hub)[_-]?token"
+)
+"""What a secret is called where it is given. A bare `token` is none: tokenizers have many of that name."""
 _SHAPES: Final = re.compile(
-    r"\b(?:hf_[A-Za-z0-9]{20,}|wandb_v\d_[A-Za-z0-9_]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}"
-    r"|AKIA[A-Z0-9]{16}|xox[abprs]-[A-Za-z0-9-]{10,})"
-    r"|(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"
+    r"\b(?:hf_[A-Za-z0-9]{20,}|wandb_v\d_[A-Za-z0-9_]{20,}|local-[0-9a-f]{40}\b|gh[pousr]_[A-Za-z0-9]{20,}"
+    r"|github_pat_\w{20,}|glpat-[\w-]{20,}|sk-(?=[\w-]*\d)[\w-]{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{35}"
+    r"|xox[abeprs]-[A-Za-z0-9-]{10,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?)"
+    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
+    # The user and password of a URL, up to the last `@` before its path.
+    r"|(?<=://)[^\s/?#]{1,512}(?=@)"
     r"|(?<=hooks\.slack\.com/)[\w/-]{8,}"
     r"|(?<=/api/webhooks/)[\w/-]{8,}"
+    r"|(?<=\.webhook\.office\.com/)[^\s\"'<>]{8,}"
+    r"|(?<=\bBearer )[\w.~+/=-]{16,}"
+    r"|(?i:(?P<header>\bauthorization[\"']{0,2}\s{0,3}[:=]\s{0,3}[\"']?(?:(?:bearer|basic|token)\s{1,3})?))"
+    r"(?!\*\*\*)[^\s\"']{8,}"
+    r"|(?i:(?P<query>[?&][\w-]{0,40}(?:token|key|secret|password|sig|signature)=))(?!\*\*\*)[^\s&\"'<>]{6,}"
+    rf"|(?i:(?P<name>(?:{_NAMED})[\"']{{0,2}}\s{{0,3}}[:=]\s{{0,3}}[\"']?))(?!\*\*\*)[^\s\"'<>]{{8,}}"
 )
-"""Tokens of Hugging Face, W&B, GitHub, OpenAI, AWS and Slack, the user and password of a URL, and the paths of
-webhooks at Slack and Discord. A digest has none of these shapes."""
+"""Tokens of Hugging Face, W&B, GitHub, GitLab, OpenAI, AWS, Google and Slack, JSON web tokens, private keys, the user
+and password of a URL, the paths of webhooks at Slack, Discord and Teams, and what a header, a query or an assignment
+calls a secret. A digest, a uid and a class name have none of these shapes; a bare key of 40 hexadecimal digits has that
+of a commit, so it is known by its variable alone."""
+
+_MARKS: Final = (
+    *("key", "token", "secret", "pass", "auth", "bearer ", "sig", "://", "hooks", "webhook", "eyj", "-----begin "),
+    *("hf_", "wandb_v", "local-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "glpat-", "sk-", "akia", "asia"),
+    *("aiza", "xox"),
+)
+"""One of these is in all that has one of the shapes: to look for shapes takes a microsecond for each character, and a
+status of thousands of checkpoints is to come at once."""
 
 
 def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
@@ -36,11 +61,18 @@ def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
     values = re.compile("|".join(map(re.escape, reversed(held)))) if held else None
 
     def redacted(text: str) -> str:
-        return _SHAPES.sub("***", values.sub("***", text) if values else text)
+        known = values.sub("***", text) if values else text
+        lowered = known.lower()
+        return _SHAPES.sub(_masked, known) if any(mark in lowered for mark in _MARKS) else known
 
     return redacted
 
 
+def _masked(found: re.Match[str]) -> str:
+    """What stands before a secret says what it is."""
+    return f"{found['header'] or found['query'] or found['name'] or ''}***"
+
+
 def _holds_one(name: str) -> bool:
     words = name.upper().split("_")
-    return words[-1] not in _PLACES and not _WORDS.isdisjoint(words)
+    return words[-1] not in _PLACES and (words[-1].endswith("PASSWORD") or not _WORDS.isdisjoint(words))

@@ -18,9 +18,13 @@ from typing import IO, Final
 
 from watcher.model import Reason, UimonError
 from watcher.mounts import local_alternative, memory_file_system, nearest, network_file_system
+from watcher.umask import OWNER_ONLY, close_to_others
 
-_OWNER_ONLY: Final = 0o077
-"""What nobody else may do, as a umask."""
+STAYS: Final = (
+    "It stays on this machine: on another one uimon evaluates anew what is still there, and sends no row twice; to go on "
+    "there, copy the directory when uimon has ended."
+)
+"""What a state directory on a machine's own disk means where the next start may be on another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class StateDir:
         """
         self._require_local()
         # The engine's process and W&B's make files of their own, and inherit this.
-        os.umask(_OWNER_ONLY)
+        close_to_others()
         try:
             for directory in (self.root, self.engine):
                 directory.mkdir(parents=True, exist_ok=True)
@@ -76,7 +80,8 @@ class StateDir:
 
     def _require_local(self) -> None:
         if kind := network_file_system(nearest(self.root)):
-            raise UimonError(Reason.STATE_DIR_UNUSABLE, f"{not_local(self.root, kind)} {elsewhere(self.root)}")
+            sentence = f"{not_local(self.root, kind)} {elsewhere(self.root)} {STAYS}"
+            raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
 
     def _tighten(self) -> None:
         """Take from others what an earlier version has left to them. A directory that is more than a state directory
@@ -85,15 +90,15 @@ class StateDir:
         own = self.lock.exists() or self.ledger.exists() or not any(p for p in self.root.iterdir() if p != self.engine)
         for path in (*((self.root,) if own else ()), *self._left()):
             status = path.lstat()
-            if status.st_uid == os.geteuid() and status.st_mode & _OWNER_ONLY and not path.is_symlink():
-                path.chmod(status.st_mode & 0o777 & ~_OWNER_ONLY)
+            if status.st_uid == os.geteuid() and status.st_mode & OWNER_ONLY and not path.is_symlink():
+                path.chmod(status.st_mode & 0o777 & ~OWNER_ONLY)
 
     def _left(self) -> Iterator[Path]:
         """What uimon has made in it. What lies in the directories here is closed with them."""
         for directory in (self.engine, self.stage, self.root / "wandb"):
             if directory.exists():
                 yield directory
-        for pattern in ("ledger.sqlite3*", "evaluations.jsonl*", "samples.jsonl*", "lock"):
+        for pattern in ("ledger.sqlite3*", "evaluations.jsonl*", "samples.jsonl*", "lock", "publisher"):
             yield from self.root.glob(pattern)
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from watcher.ledger_file import FAILURES
 from watcher.model import Reason, UimonError
 from watcher.statedir import StateDir
 
@@ -127,7 +128,7 @@ def owner_of(state: StateDir) -> Owner | None:
         with closing(sqlite3.connect(f"{state.ledger.resolve().as_uri()}?mode=ro", uri=True)) as db:
             known = dict(db.execute("SELECT key, value FROM meta"))
             checkpoints = db.execute("SELECT name, path FROM checkpoint").fetchall()
-    except sqlite3.Error:
+    except FAILURES:
         return None
     run, project, entity, server, root = (str(known.get(key) or "") for key in _KEYS)
     if not run:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 MAX_VALUE_LENGTH = 2_000
+# What a `style=` mostly has at most. Pages repeat them, so that what they say is remembered.
+_SHORT = 200
 
 # Unclosed comments run to the end of the text, so that no part is searched twice.
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)")
@@ -15,13 +18,22 @@ _BOUNDARY = re.compile(r"[;{}]")
 _BRACE = re.compile(r"[{}]")
 
 
-def declarations(css: str) -> Iterator[tuple[str, str]]:
+def declarations(css: str) -> Iterable[tuple[str, str]]:
     """Every `property: value` of a style sheet or a `style=` attribute, properties in lower case.
 
     >>> list(declarations("a:hover { color: red; --x: 1px } /* b { color: blue } */"))
     [('a', 'hover'), ('color', 'red'), ('--x', '1px')]
     """
-    for piece in _BOUNDARY.split(_COMMENT.sub(" ", css)):
+    return _of_short(css) if len(css) <= _SHORT else _declarations(css)
+
+
+@lru_cache(maxsize=1 << 12)
+def _of_short(css: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_declarations(css))
+
+
+def _declarations(css: str) -> Iterator[tuple[str, str]]:
+    for piece in _BOUNDARY.split(without_comments(css)):
         name, colon, value = piece.partition(":")
         words = name.split()
         if colon and len(words) == 1:

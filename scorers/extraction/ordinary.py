@@ -9,7 +9,8 @@ as by `reader`. The proof that this says the same as the long way, rule by rule:
 - The text has two runs of back quotes, each at the beginning of its line, and none of tildes. So every special token
   stands in the code, and a token in a closed block ends no turn.
 - Nothing in the code looks like the beginning or the end of a thought, or like a token inside of a tag.
-- The closing fence stands in no literal of the code.
+- The closing fence stands in no literal of the code. One of markup would end behind it, with a bracket, which talk does
+  not hold; scripts are looked through.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 
 from scorers.extraction.fences import Fence, Fences
 from scorers.extraction.layers import holds_token_in_tag
+from scorers.extraction.look import begins_module
 from scorers.extraction.names import Hint
 from scorers.extraction.passage import Passage
 from scorers.extraction.reader import STARTER
@@ -51,6 +53,7 @@ def ordinary_fence(passage: Passage) -> Fence | None:
         return None
     if begins_turn(text) or begins_thought(text) or holds_thought(text):
         return None
-    if Fences(passage).in_literal(closing, start, hint):
+    is_script = hint.word != "html" or begins_module(text, start)
+    if is_script and Fences(passage).in_literal(closing, start, hint):
         return None
     return Fence(hint, passage.part(start, closing).closed(), opening.start("fence"), end, outer=False)

@@ -59,6 +59,8 @@ _PARENTS: dict[str, frozenset[str]] = {
 }
 _ENDS_P = BLOCKS | HEADINGS | {"p", "form", "li", "dd", "dt", "table", "hr"}
 _NOT_IN_ITSELF = frozenset(("a", "button", "form", "nobr"))
+# What rules end, move or drop nothing but an open paragraph for; most elements of a page.
+_BLOCKS_ALONE = _ENDS_P - HEADINGS - _PARENTS.keys() - _NOT_IN_ITSELF - _SPECIAL
 _NOT_IN_SVG = BREAKOUT | RAW_TEXT | SVG_INTEGRATION | {"font", "html", "math"}
 
 
@@ -90,7 +92,13 @@ def is_ordinary(code: str) -> bool:
                 svg = 0
         elif kind is start:
             name, closed = token.tag or "", token.self_closing
-            if name in _NOT_IN_SVG if svg else not _fits(name, top, stack, skeleton):
+            if svg:
+                fits = name not in _NOT_IN_SVG
+            elif name in _BLOCKS_ALONE and top not in _CHILDREN:
+                fits = "p" not in stack
+            else:
+                fits = _fits(name, top, stack, skeleton)
+            if not fits:
                 return False
             if top is _START:
                 stack[0] = top = _PAGE if name == "html" else ""

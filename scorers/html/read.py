@@ -160,14 +160,15 @@ class _Found:
                 self.tags.append(tag)
                 screen = False
                 for name, value in attributes:
-                    use = _use(name) if len(name) <= _MAX_NAME else None
-                    if use is None:
-                        continue
-                    text = value or ""
-                    self._take(use, text)
-                    if use.handler:
-                        self.handlers.append(Handler(name, text, token.line, token.col + 1))
-                    screen = screen or (name == "class" and _is_screen(text))
+                    # Most attributes are of this one, and need no look at what others may hold.
+                    if name == "class":
+                        self.class_names += (value or "").split()
+                        screen = screen or _is_screen(value or "")
+                    elif len(name) <= _MAX_NAME and (use := _use(name)) is not None:
+                        text = value or ""
+                        self._take(use, text)
+                        if use.handler:
+                            self.handlers.append(Handler(name, text, token.line, token.col + 1))
                 if tag == "link":
                     self._link(dict(attributes))
                 if self.descending and tag not in _UNSEEN:

@@ -25,6 +25,19 @@ globalThis.earlyErrors = (() => {
     K.FunctionDeclaration, K.FunctionExpression, K.ArrowFunction, K.MethodDeclaration, K.Constructor, K.GetAccessor,
     K.SetAccessor,
   ])
+  // A context with some of its fields changed. Field by field, because engines spread a copy of a copy slowly.
+  function like(context, changes) {
+    const {
+      scope, top, strict, returns, awaits, yields, breaks, continues, labels, superProperty, superCall, newTarget,
+      arguments: named, parameters, privates, derived, namespace,
+    } = context
+    const copy = {
+      scope, top, strict, returns, awaits, yields, breaks, continues, labels, superProperty, superCall, newTarget,
+      arguments: named, parameters, privates, derived, namespace,
+    }
+    return Object.assign(copy, changes)
+  }
+
   function isStrict(statements) {
     for (const { kind, expression } of statements ?? []) {
       if (kind !== K.ExpressionStatement || expression.kind !== K.StringLiteral) return false
@@ -49,7 +62,7 @@ globalThis.earlyErrors = (() => {
       // What is allowed here, and the labels and private names that are known.
       returns: false, awaits: goal !== 'script', yields: false, breaks: false, continues: false, labels: null,
       superProperty: false, superCall: false, newTarget: false, arguments: true, parameters: false, privates: null,
-      derived: false,
+      derived: false, namespace: false,
     }
     put(file.statements, start)
     while (waiting.length > 0 && errors.size < MAX_ERRORS) {
@@ -94,7 +107,7 @@ globalThis.earlyErrors = (() => {
         if (around.top) for (const name of declared(node)) types.add(textOf(name))
         return
       }
-      const context = around.top || around.namespace ? { ...around, top: false, namespace: false } : around
+      const context = around.top || around.namespace ? like(around, { top: false, namespace: false }) : around
       if (FUNCTIONS.has(kind)) return functionLike(node, context)
       if (LOOPS.has(kind)) return loop(node, context)
       switch (kind) {
@@ -125,7 +138,7 @@ globalThis.earlyErrors = (() => {
         case K.CatchClause:
           return caught(node, context)
         case K.SwitchStatement:
-          return put([node.expression, node.caseBlock], { ...context, breaks: true })
+          return put([node.expression, node.caseBlock], like(context, { breaks: true }))
         case K.IfStatement:
           for (const branch of [node.thenStatement, node.elseStatement]) if (branch) single(branch, context, false)
           return inside(node, context)
@@ -212,11 +225,11 @@ globalThis.earlyErrors = (() => {
       const arrow = kind === K.ArrowFunction
       const method = METHODS.has(kind)
       const own = isStrict(body.statements)
-      const within = {
-        ...context, scope: scope('function', null), strict: context.strict || own,
+      const within = like(context, {
+        scope: scope('function', null), strict: context.strict || own,
         returns: true, awaits: has(node, K.AsyncKeyword), yields: node.asteriskToken !== undefined,
         breaks: false, continues: false, labels: null, parameters: false, derived: false,
-      }
+      })
       if (!arrow) {
         within.superProperty = method
         within.superCall = kind === K.Constructor && context.derived
@@ -227,7 +240,7 @@ globalThis.earlyErrors = (() => {
       parameters(node, within, arrow || method, own)
       if (body.kind === K.Block) put(body.statements, within)
       else put([body], within)
-      if (node.parameters.length > 0) put(node.parameters, { ...within, parameters: true })
+      if (node.parameters.length > 0) put(node.parameters, like(within, { parameters: true }))
     }
 
     function parameters(node, context, never, strict) {
@@ -251,17 +264,17 @@ globalThis.earlyErrors = (() => {
     }
 
     function classLike(node, context) {
-      const strict = { ...context, strict: true }
+      const strict = like(context, { strict: true })
       if (node.kind === K.ClassDeclaration && node.name) declare(node.name, 'class', strict)
       else if (node.name) binding(node.name, strict)
       const heritage = (node.heritageClauses ?? []).filter(({ token }) => token === K.ExtendsKeyword)
       const privates = { names: names.privateNames(node.members), outer: context.privates }
-      const member = { ...strict, privates }
+      const member = like(strict, { privates })
       const derived = heritage.length > 0
       names.constructors(node.members)
       const members = []
       for (const entry of node.members) {
-        if (FUNCTIONS.has(entry.kind)) members.push([entry, { ...member, derived }])
+        if (FUNCTIONS.has(entry.kind)) members.push([entry, like(member, { derived })])
         else if (entry.kind === K.PropertyDeclaration) members.push(...property(entry, member))
         else if (entry.kind === K.ClassStaticBlockDeclaration) members.push([entry.body, initial(member)])
       }
@@ -275,29 +288,29 @@ globalThis.earlyErrors = (() => {
       if (name === 'prototype' && has(node, K.StaticKeyword)) report('class_member', node.name, name)
       const found = (node.modifiers ?? []).map((modifier) => [modifier, context])
       if (node.name.kind === K.ComputedPropertyName) found.push([node.name, context])
-      if (node.initializer) found.push([node.initializer, { ...initial(context), awaits: context.awaits }])
+      if (node.initializer) found.push([node.initializer, like(initial(context), { awaits: context.awaits })])
       return found
     }
 
     // Where the value of a field is computed, and in a static block.
     function initial(context) {
-      return {
-        ...context, scope: scope('function', null), returns: false, awaits: false, yields: false, breaks: false,
+      return like(context, {
+        scope: scope('function', null), returns: false, awaits: false, yields: false, breaks: false,
         continues: false, labels: null, superProperty: true, superCall: false, newTarget: true, arguments: false,
         parameters: false, derived: false,
-      }
+      })
     }
 
     // Statements.
 
     function block(node, context) {
       const own = scope(context.strict ? 'strict' : 'block', context.scope)
-      put(node.statements ?? node.clauses, { ...context, scope: own })
+      put(node.statements ?? node.clauses, like(context, { scope: own }))
     }
 
     // The name that is caught stands in the block's own scope: `catch (e) { let e }`.
     function caught({ variableDeclaration, block: { statements } }, context) {
-      const within = { ...context, scope: scope(context.strict ? 'strict' : 'block', context.scope) }
+      const within = like(context, { scope: scope(context.strict ? 'strict' : 'block', context.scope) })
       put(statements, within)
       if (variableDeclaration === undefined) return
       const { name } = variableDeclaration
@@ -307,13 +320,13 @@ globalThis.earlyErrors = (() => {
 
     function namespace({ body }, context) {
       if (body === undefined) return
-      const within = { ...initial(context), awaits: context.awaits, namespace: true }
-      put(body.statements ?? [body], { ...within, superProperty: false, newTarget: false, arguments: true })
+      const within = like(initial(context), { awaits: context.awaits, namespace: true })
+      put(body.statements ?? [body], like(within, { superProperty: false, newTarget: false, arguments: true }))
     }
 
     function loop(node, context) {
-      const own = { ...context, scope: scope('block', context.scope) }
-      const within = { ...own, breaks: true, continues: true }
+      const own = like(context, { scope: scope('block', context.scope) })
+      const within = like(own, { breaks: true, continues: true })
       const { initializer, statement } = node
       single(statement, context, true)
       put([statement], within)
@@ -350,7 +363,7 @@ globalThis.earlyErrors = (() => {
       let { statement } = node
       while (statement.kind === K.LabeledStatement) ({ statement } = statement)
       single(node.statement, context, false)
-      put([node.statement], { ...context, labels: { name, loops: LOOPS.has(statement.kind), outer: context.labels } })
+      put([node.statement], like(context, { labels: { name, loops: LOOPS.has(statement.kind), outer: context.labels } }))
     }
 
     function label(name, context) {

@@ -3,10 +3,9 @@
 The verdict is the compiler's because the parser is (`typescript_parser.js`); what stands in the tree is collected
 beside it (`reader.js`), so that code is parsed once for both, and what engines and bundlers refuse of code that parses
 is looked for in the same tree (`early_errors.js`). Whether a page's script compiles is asked of V8 itself
-(`scripts.js`). Nothing is ever run. Each process has one engine, made on first use: V8 does not survive a fork, but a
-child makes its own.
+(`scripts.js`). Nothing is ever run.
 
-Bounds: `MAX_CHARACTERS` of code; `MAX_MEMORY` bytes of heap; a number of tokens in proportion to the length that the
+Bounds: `MAX_CHARACTERS` of code; `v8.MAX_MEMORY` bytes of heap; a number of tokens in proportion to the length that the
 parser may read, looking ahead and coming back (`reader.js`): unlike a clock, it says the same on a busy machine. Code
 that nests too deeply for the stack (about 1,000 brackets, 2,000 elements) is read up to where it fits.
 
@@ -17,31 +16,21 @@ maintainer; tree-sitter-typescript 0.23.2 with tag names compared differs on 204
 
 from __future__ import annotations
 
-import atexit
-import ctypes
 import json
-import os
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scorers.contents import Ground
-
-if TYPE_CHECKING:
-    from py_mini_racer import MiniRacer
+from scorers.jsx import v8
 
 # A completion of 128k tokens stays below this.
 MAX_CHARACTERS = 600_000
 # Stands in `Source.markup` for what a script puts into it (a character for private use).
 HOLE = "\ue000"
-# Ends a fault of the engine, not a text: what the other bounds let through takes a few seconds of CPU time.
-MAX_SECONDS = 600.0
-MAX_MEMORY = 180 << 20
 # Far above what a component holds; a parser is started for each.
 MAX_PIECES = 20_000
 
@@ -204,22 +193,23 @@ def _called(function: str, *arguments: Any) -> str:
     """What a function of the engine answers to values that JSON knows.
 
     As one text to evaluate: a call by its parts goes to V8's thread and back for each of them. Raises what
-    `MiniRacer.eval` raises.
+    `v8.evaluate` raises.
     """
     written = ", ".join(map(json.dumps, arguments))
-    return str(_engine().eval(f"{function}({written})", timeout_sec=MAX_SECONDS))
+    return str(v8.evaluate(f"{function}({written})"))
 
 
 def _asked(function: str, *arguments: Any) -> str | None:
     """What a function of the engine answers; None where its memory or its time came to an end."""
-    from py_mini_racer import JSEvalException, JSTimeoutException
+    from py_mini_racer import JSEvalException
 
     try:
         return _called(function, *arguments)
-    except JSEvalException as error:
-        if not isinstance(error, JSTimeoutException):
-            # A heap that was full once refuses everything from then on.
-            _close()
+    except TimeoutError:
+        return None
+    except JSEvalException:
+        # A heap that was full once refuses everything from then on.
+        v8.close()
         return None
 
 
@@ -229,10 +219,10 @@ def _uncompiled(code: str, kind: Kind) -> ParseError:
 
     try:
         _called("compileScript", code, kind.value)
-    except JSEvalException as error:
+    except (JSEvalException, TimeoutError) as error:
         found = _REFUSAL.match(str(error))
         if found is None:
-            _close()
+            v8.close()
         else:
             # V8 puts two lines before the body of a function; scripts.js puts another one before a module.
             line = int(found["line"]) - (3 if kind is Kind.MODULE else 2)
@@ -304,48 +294,3 @@ class _Offsets:
         if self._wide is None:
             return min(offset, self._length)
         return len(self._wide[: 2 * offset].decode("utf-16-le", "replace"))
-
-
-# By process: a forked child makes its own and leaves its parent's alone, whose threads stayed behind. V8 ends when
-# nobody holds it.
-_engines: dict[int, MiniRacer] = {}
-
-
-def _abandon() -> None:
-    """In a forked child: its parent's engines must never be freed, because that waits for threads it does not have."""
-    for engine in _engines.values():
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
-
-
-os.register_at_fork(after_in_child=_abandon)
-
-
-def _close() -> None:
-    """Ends this process's V8; while the interpreter is torn down, its threads would no longer answer."""
-    engine = _engines.pop(os.getpid(), None)
-    if engine is not None:
-        engine.close()
-
-
-def _engine() -> MiniRacer:
-    process = os.getpid()
-    if process not in _engines:
-        # Where an event loop runs, an engine made there would live on that loop and wait for itself.
-        with ThreadPoolExecutor(1) as thread:
-            _engines[process] = thread.submit(_make_engine).result()
-        atexit.register(_close)
-    return _engines[process]
-
-
-# In the order in which they use one another.
-_FILES = ("typescript_parser", "early_names", "early_errors", "scripts", "names", "colors", "reader", "pieces")
-
-
-def _make_engine() -> MiniRacer:
-    from py_mini_racer import MiniRacer
-
-    v8 = MiniRacer()
-    v8.set_hard_memory_limit(MAX_MEMORY)
-    for name in _FILES:
-        v8.eval(files("scorers.jsx").joinpath(f"{name}.js").read_text("utf-8"))
-    return v8

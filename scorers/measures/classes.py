@@ -43,9 +43,13 @@ def count_classes(page: Page) -> ClassCount:
             utility = parse_utility(name, additions)
             if utility is not None:
                 parsed[name] = utility
-    utilities = Counter({name: count for name, count in names.items() if name in parsed})
-    utilities.update({name: count for name, count in loose.items() if name in parsed})
-    others = Counter({name: count for name, count in names.items() if name not in parsed})
+    utilities: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for name, count in names.items():
+        (utilities if name in parsed else others)[name] = count
+    for name, count in loose.items():
+        if name in parsed:
+            utilities[name] += count
     tokens = utilities.total() + others.total()
     if page.mentions is None:
         return ClassCount(utilities, parsed, tokens, others)

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scorers.css.palette import UNRESOLVED, Color, named, palette
 from scorers.css.values import colors_in, is_colored, takes_color
@@ -118,7 +119,7 @@ def utility_colors(utility: Utility, theme: Theme) -> Iterable[Color]:
         css = css.replace("_", " ")
         return colors_in(css, theme.variables, colored=is_colored(name)) if takes_color(name) else ()
     value = utility.value
-    if not value or not _COLOR_ROOT.fullmatch(utility.root):
+    if not value or not _has_color(utility.root):
         return ()
     if value.startswith(("[", "(")):
         return colors_in(_arbitrary_css(value), theme.variables, colored="shadow" not in utility.root)
@@ -126,6 +127,12 @@ def utility_colors(utility: Utility, theme: Theme) -> Iterable[Color]:
         return (named(value),)
     color = theme.color(value)
     return () if color is None else (color,)
+
+
+@lru_cache(maxsize=1 << 12)
+def _has_color(root: str) -> bool:
+    """Whether the value of such a utility may be a color."""
+    return _COLOR_ROOT.fullmatch(root) is not None
 
 
 def _arbitrary_css(value: str) -> str:

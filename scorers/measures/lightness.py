@@ -45,6 +45,7 @@ _SWITCH = "dark"
 _OVER = frozenset(("fixed", "absolute"))
 _BEHIND = re.compile(r"-z-")
 _FAINT = re.compile(r"(?:^|\s)opacity-(\d{1,3})(?=\s|$)")
+_PAINTING = ("bg-", "from-", "via-", "to-")
 _BACKGROUND_OPACITY = re.compile(r"bg-opacity-(\d+)")
 # From one brace or semicolon to the next, so that no part is searched twice.
 _RULE = re.compile(r"(?:^|(?<=[{};]))([^{};]{1,2000})\{([^{}]*)(?=\}|$)")
@@ -141,9 +142,10 @@ def _background(ground: Ground, theme: Theme, rules: Sequence[_Rule], least: int
 def _of_classes(names: Sequence[str], theme: Theme, least: int) -> list[Color]:
     plain: list[Color] = []
     stops: list[Color] = []
+    names = [name for name in names if name.startswith(_PAINTING)]
     dimmed = next((int(found[1]) for name in names if (found := _BACKGROUND_OPACITY.fullmatch(name))), _OPAQUE)
     for name in names:
-        utility = parse_utility(name, theme.additions) if name.startswith(("bg-", "from-", "via-", "to-")) else None
+        utility = parse_utility(name, theme.additions)
         if utility is None or _opacity(utility, dimmed) < least:
             continue
         (plain if utility.root.startswith("bg") else stops).extend(utility_colors(utility, theme))
@@ -183,6 +185,8 @@ def _names_of(ground: Ground) -> set[str]:
 
 def _css_of(ground: Ground, rules: Sequence[_Rule], *, switched: bool) -> Iterator[str]:
     """The declarations that an element has, those that win first."""
+    if not rules:
+        return
     own = _names_of(ground)
     for rule in rules:
         if rule.tag in ("", "*", ground.tag) and rule.names <= own and (switched or not rule.dark):
@@ -191,13 +195,12 @@ def _css_of(ground: Ground, rules: Sequence[_Rule], *, switched: bool) -> Iterat
 
 def _rules(sheets: Sequence[str], grounds: Iterable[Ground]) -> list[_Rule]:
     """The rules that say something of the background of such elements, the one that wins first."""
-    known = {".dark"}.union(*map(_names_of, grounds))
+    sheets = [sheet for sheet in sheets if _may_paint(sheet)]
+    known = {".dark"}.union(*map(_names_of, grounds)) if sheets else set()
     found: list[tuple[tuple[int, int, int, int], _Rule]] = []
     for sheet in sheets:
-        if "background" not in sheet and "@apply" not in sheet:
-            continue
         for prelude, css in _RULE.findall(without_blocks(sheet, "@media")):
-            if "background" not in css and "@apply" not in css:
+            if not _may_paint(css):
                 continue
             for selector in prelude.split(",")[:20]:
                 # Most rules of a page are about other elements.
@@ -208,6 +211,10 @@ def _rules(sheets: Sequence[str], grounds: Iterable[Ground]) -> list[_Rule]:
                     weight = ids, len(rule.names) - ids + rule.dark, rule.tag not in ("", "*"), len(found)
                     found.append((weight, rule))
     return [rule for _, rule in sorted(found, key=lambda entry: entry[0], reverse=True)]
+
+
+def _may_paint(css: str) -> bool:
+    return "background" in css or "@apply" in css
 
 
 def _simple(selector: str, css: str) -> _Rule | None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from scorers.extraction import Found
 
@@ -224,6 +225,7 @@ def _with_companions(info: MetricInfo) -> Iterator[MetricInfo]:
 METRICS: Mapping[str, MetricInfo] = MappingProxyType(
     {info.name: info for base in _INFOS for info in _with_companions(base)}
 )
+_GRADED: Final = tuple((name, info) for name, info in METRICS.items() if info.bands or info.document_bands)
 
 
 def grade_of(name: str, metrics: Mapping[str, float | None]) -> Grade | None:
@@ -245,8 +247,8 @@ def grades(metrics: Mapping[str, float | None]) -> dict[str, dict[str, str | Non
     """
     return {
         name: {"grade": _word(grade_of(name, metrics)), "document": _word(info.document_grade(metrics[name]))}
-        for name, info in METRICS.items()
-        if (info.bands or info.document_bands) and metrics.get(name) is not None
+        for name, info in _GRADED
+        if metrics.get(name) is not None
     }
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.making import alarms, entry, healthy
+from watcher import umask
 from watcher.alerts import Alarm, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
+from watcher.statedir import StateDir
 
 SECRET = "T0/B0/s3cr3t"
 
@@ -105,6 +107,19 @@ def test_a_command_gets_the_alarm_on_its_input_and_in_its_environment(tmp_path: 
     assert given["key"] == alarm.key
     assert json.loads((tmp_path / "variable").read_text()) == given
     assert (tmp_path / "STOP").exists()
+
+
+def test_a_commands_files_are_the_users(tmp_path: Path, alarm: Alarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o022)
+    monkeypatch.setattr(umask, "_started_with", None)
+    try:
+        for _ in range(2):
+            StateDir(tmp_path / "state").create()
+        assert Command(f"echo told > {tmp_path}/for-others").run(alarm, "run-1") is None
+        (tmp_path / "own").touch()
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("for-others", "own")] == [0o644, 0o600]
 
 
 def test_a_command_that_fails_is_quoted_and_nothing_else_happens(alarm: Alarm) -> None:

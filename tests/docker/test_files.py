@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -111,19 +113,56 @@ def test_pin_says_so_where_the_registry_names_no_digest(tmp_path: Path) -> None:
     assert not done.stdout
 
 
+def slurm_job(place: Path, **programs: str) -> subprocess.Popen[bytes]:
+    """`docker/slurm.sbatch` with a stand-in for `srun` that writes down what it was started with, and these programs."""
+    (place / "key").write_text("secret-key")
+    srun = 'echo "$*" >>argv\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"'
+    for name, text in {"srun": srun, **programs}.items():
+        (place / name).write_text(f"#!/bin/bash\n{text}\n")
+        (place / name).chmod(0o755)
+    path = {"PATH": f"{place}:/usr/bin:/bin", "HOME": str(place), "WANDB_API_KEY_FILE": str(place / "key")}
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "8"}
+    return subprocess.Popen(["bash", DOCKER / "slurm.sbatch"], cwd=place, env={**path, **slurm})
+
+
+def test_at_the_limit_the_slurm_job_asks_the_trainer_alone_to_end_and_waits_for_uimon(tmp_path: Path) -> None:
+    trainer = "trap 'echo saved >>has; exit 3' TERM\necho up >>has\nwhile :; do sleep .05; done"
+    uimon = "until grep -q saved has; do sleep .05; done\necho evaluated >>has"
+    job = slurm_job(tmp_path, python=trainer, uimon=uimon)
+    while not (tmp_path / "has").exists():
+        time.sleep(0.05)
+    job.terminate()
+    assert job.wait(30) == 3
+    assert (tmp_path / "has").read_text().split() == ["up", "saved", "evaluated"]
+
+
 def test_the_slurm_job_puts_the_key_on_no_command_line(tmp_path: Path) -> None:
-    """Run with a stand-in for `srun` that writes down what it was started with, and what the task then has."""
+    """Neither the trainer's nor uimon's; the trainer has it all the same."""
+    said = {name: f'echo "$*" >>argv\necho "{name} $WANDB_API_KEY" >>has' for name in ("python", "uimon")}
+    assert slurm_job(tmp_path, **said).wait(30) == 0
+    assert "secret-key" not in (tmp_path / "argv").read_text()
+    assert set((tmp_path / "has").read_text().splitlines()) == {"python secret-key", "uimon "}
+    # $HOME mostly lies on a file server, where uimon refuses to keep its ledger.
+    assert f"--state-dir /var/tmp/uimon-{os.geteuid()}/ui-7 " in (tmp_path / "argv").read_text()
+
+
+def test_the_slurm_jobs_ledger_lies_on_the_node_and_goes_to_the_next_one(tmp_path: Path) -> None:
+    """A stand-in for uimon counts its starts in its state directory; what it finds there is the newest."""
     (tmp_path / "key").write_text("secret-key")
-    (tmp_path / "srun").write_text('#!/bin/bash\necho "$*" >>argv\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
-    for name in ("python", "uimon"):
-        (tmp_path / name).write_text(f'#!/bin/bash\necho "$*" >>argv\necho "{name} $WANDB_API_KEY" >>has\n')
+    (tmp_path / "srun").write_text('#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
+    (tmp_path / "python").write_text("#!/bin/bash\n")
+    start = 'mkdir -p "$6"\necho start >>"$6/ledger.sqlite3-wal"\n[[ $FAIL ]] && kill $PPID\nexit 0\n'
+    (tmp_path / "uimon").write_text(f"#!/bin/bash\n{start}")
     for name in ("srun", "python", "uimon"):
         (tmp_path / name).chmod(0o755)
     path = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "WANDB_API_KEY_FILE": str(tmp_path / "key")}
     slurm = {"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "8"}
-    subprocess.run(["bash", DOCKER / "slurm.sbatch"], cwd=tmp_path, env={**path, **slurm}, check=True)
-    assert "secret-key" not in (tmp_path / "argv").read_text()
-    assert set((tmp_path / "has").read_text().splitlines()) == {"python secret-key", "uimon "}
+    kept = tmp_path / ".local/state/uimon/ui-7/ledger.sqlite3-wal"
+    for node, fails in (("a", ""), ("b", ""), ("a", "yes"), ("a", "")):
+        local = {"LOCAL_STATE": str(tmp_path / node), "FAIL": fails}
+        subprocess.run(["bash", DOCKER / "slurm.sbatch"], cwd=tmp_path, env={**path, **slurm, **local}, check=not fails)
+        time.sleep(0.01)
+    assert kept.read_text().split() == ["start"] * 4
 
 
 def test_trainer_and_uimon_get_a_gpu_each() -> None:
@@ -221,6 +260,14 @@ def test_every_kubernetes_container_is_hardened_and_has_limits() -> None:
             assert (context["capabilities"], context["allowPrivilegeEscalation"]) == ({"drop": ["ALL"]}, False)
             assert context.get("readOnlyRootFilesystem", False) or container["name"] == "trainer"
             assert container["resources"]["limits"]["memory"]
+
+
+def test_kubernetes_restarts_a_uimon_that_hangs_and_none_that_only_starts_slowly() -> None:
+    uimon = pods()[1]["containers"][0]
+    port = int(next(e["value"] for e in uimon["env"] if e["name"] == "UIMON_SERVE").rpartition(":")[2])
+    for probe in (uimon["startupProbe"], uimon["livenessProbe"]):
+        assert probe["httpGet"] == {"path": "/healthz", "port": port}
+    assert uimon["startupProbe"]["periodSeconds"] * uimon["startupProbe"]["failureThreshold"] >= 600
 
 
 def test_the_containers_of_the_kubernetes_pods_share_a_run_and_the_checkpoints() -> None:

@@ -367,7 +367,7 @@ FAULTS = (
         "a copied state directory",
         "copied with its ledger",
         "another uimon",
-        (f"{_CLAIM}::test_id_outlives_the_ledger_and_not_a_copy_of_the_directory",),
+        (f"{_CLAIM}::test_id_outlives_the_ledger_and_another_mode_and_not_a_copy_of_the_directory",),
     ),
     Fault(
         36,

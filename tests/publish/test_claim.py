@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.publish.conftest import eval_row
-from watcher.model import Alert, Reason, Row, Target
+from watcher.model import Alert, AlertLevel, Reason, Row, Target
 from watcher.publish import Claim, ClaimedPublisher, Order, PublishResult, publisher_id
 from watcher.publish.claim import Mark, Move, Pauses, Seen, next_mark
 
@@ -198,9 +198,13 @@ def test_rows_of_another_uimon_count_as_delivered_and_it_is_named() -> None:
     second = publisher.publish([eval_row(10), eval_row(20)], alerts, Order(), lambda uids, mark: None)
     assert (second.waiting, second.delivered) == (Reason.OTHER_PUBLISHER, ("eval-10",))
     assert "uimon (b on host gpu-7)" in second.detail
+    assert "takes over after 3 min 30 s of its silence" in second.detail
     assert run.orders[-1].look
     companion = publisher.publish([eval_row(10)], alerts, Order(Target.COMPANION), lambda uids, mark: None)
     assert (companion.waiting, len(run.orders)) == (Reason.OTHER_PUBLISHER, 2)
+    # Its own alerts are raised by the one that publishes, which has the same.
+    alone = publisher.publish([], [Alert("k", AlertLevel.WARN, "t", "x")], Order(), lambda uids, mark: None)
+    assert (alone.waiting, alone.alerted, len(run.orders)) == (Reason.OTHER_PUBLISHER, (), 2)
     wandb[0] = Mark("a", "here", 1, free=False)
     publisher.claim.contend()
     run.refuse = False
@@ -229,7 +233,7 @@ def test_idle_uimon_shows_a_sign_of_life_now_and_then_but_only_once_it_has_publi
     assert len(moves) == 2
 
 
-def test_id_outlives_the_ledger_and_not_a_copy_of_the_directory(tmp_path: Path) -> None:
+def test_id_outlives_the_ledger_and_another_mode_and_not_a_copy_of_the_directory(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     mine = publisher_id(state)
@@ -238,5 +242,7 @@ def test_id_outlives_the_ledger_and_not_a_copy_of_the_directory(tmp_path: Path) 
     copy = shutil.copytree(state, tmp_path / "copy")
     assert (copy / "publisher").read_text() == (state / "publisher").read_text()
     assert publisher_id(copy) != mine
+    # As a volume's owner and group are set when it is mounted.
+    (state / "publisher").chmod(0o660)
     state.rename(tmp_path / "moved")
     assert publisher_id(tmp_path / "moved") == mine

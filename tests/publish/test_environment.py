@@ -62,12 +62,13 @@ def test_explicit_key_goes_before_the_key_file(tmp_path: Path) -> None:
     assert key_from_file({}) is None
 
 
+@pytest.mark.parametrize("environ", [{}, {"WANDB_API_KEY": "0123456789" * 4}])
 @pytest.mark.parametrize("key", ["0123456789" * 4, "wandb_v1_" + "aB3" * 20, "local-" + "f0" * 20])
-def test_key_is_redacted(key: str) -> None:
-    text = redact(f"POST failed for {key}: 401", {"WANDB_API_KEY": key})
-    assert text == "POST failed for ***: 401"
+def test_key_is_redacted(key: str, environ: dict[str, str]) -> None:
+    """Also where no variable holds it: `wandb login` keeps it in a file."""
+    assert redact(f"POST failed for {key}: 401", environ) == "POST failed for ***: 401"
 
 
-def test_path_is_not_taken_for_a_key() -> None:
-    path = "/state/" + "a" * 50 + "/x"
-    assert redact(path, {}) == path
+@pytest.mark.parametrize("text", ["/state/" + "a" * 50 + "/x", "0a" * 32, "run " + "my_long_name_of_a_run_" * 3])
+def test_paths_digests_and_long_names_are_not_taken_for_keys(text: str) -> None:
+    assert redact(text, {}) == text

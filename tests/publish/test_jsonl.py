@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from watcher.publish.jsonl import append_records, read_records
+from tests.hostile import hostile_text, may_leave
+from watcher.publish.jsonl import _line, append_records, parse_record, read_records
 
 
 def test_appended_records_are_read_in_order(tmp_path: Path) -> None:
@@ -35,6 +39,16 @@ def test_lone_surrogate_of_a_models_output_survives(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     append_records(path, [{"code": "a\udc80b"}])
     assert list(read_records(path)) == [{"code": "a\udc80b"}]
+
+
+@given(st.one_of(hostile_text, st.text()))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_line_steers_no_terminal_and_is_read_back_exactly(text: str) -> None:
+    # JSON has no way to write a high and a low surrogate side by side that are not one character.
+    record = {"uid": "u", "completion": re.sub("[\ud800-\udbff](?=[\udc00-\udfff])", "", text)}
+    line = _line(record)
+    assert may_leave(line.decode().removesuffix("\n"))
+    assert parse_record(line) == record
 
 
 def test_undefined_numbers_are_refused_and_nothing_is_written(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_table_with_undecodable_text_and_mixed_cells_is_published(
     odd = Table(("a", "b"), (("x\udc80y", 1), ("", "one"), (None, True)))
     assert attempt(publisher, MemoryStore([replace(eval_row(50), table=odd)])).waiting is None
     table = json.loads(run.files[history(standin)[-1]["eval/sample_generations"]["path"]])
-    assert table["data"] == [["x?y", 1], ["", "one"], [None, True]]
+    assert table["data"] == [["x\ufffdy", 1], ["", "one"], [None, True]]
 
 
 def test_default_mode_trainer_is_not_joined_and_loses_nothing(

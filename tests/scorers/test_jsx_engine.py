@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorers.jsx import engine
+from scorers.jsx import v8
 from scorers.jsx.check import check_jsx
 from scorers.jsx.engine import MAX_CHARACTERS, Kind, read_source
 
@@ -86,12 +86,12 @@ def test_any_text_has_a_verdict_as_a_script_and_as_a_module(pieces: list[str]) -
 
 
 def test_no_clock_decides() -> None:
-    assert engine.MAX_SECONDS >= 600
+    assert v8.MAX_SECONDS >= 600
 
 
 def test_a_heap_that_is_full_is_replaced() -> None:
     read_source("1")
-    engine._engines[os.getpid()].set_hard_memory_limit(40 << 20)
+    v8._engines[os.getpid()][0].set_hard_memory_limit(40 << 20)
     assert _issues("<a>{b}</a>;" * 50_000) == ["too_complex"]
     assert _issues(BROKEN + "// after it") == ["mismatched_tag"]
 
@@ -112,6 +112,24 @@ def test_threads_and_event_loops_share_the_engine() -> None:
     assert asyncio.run(inside()) == ["mismatched_tag"]
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(len, pool.map(_issues, [f"{BROKEN}// {n}" for n in range(20)]))) == {1}
+
+
+def test_what_takes_too_long_is_ended_and_the_engine_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert v8.evaluate("1 + 1") == 2
+    with monkeypatch.context() as short:
+        short.setattr(v8, "MAX_SECONDS", 0.2)
+        with pytest.raises(TimeoutError):
+            v8.evaluate("for (;;) {}")
+    assert v8.evaluate("1 + 1") == 2
+
+
+def test_an_event_loop_goes_on_where_it_was() -> None:
+    async def inside() -> int:
+        assert v8.evaluate("1 + 1") == 2
+        # Neither the running loop nor its tasks may have been mistaken for the engine's.
+        return await asyncio.create_task(asyncio.sleep(0, result=3))
+
+    assert asyncio.run(inside()) == 3
 
 
 def test_a_forked_child_makes_its_own_engine() -> None:

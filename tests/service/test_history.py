@@ -14,6 +14,7 @@ from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.test_ledger import change_samples
 from watcher.alerts import History
 from watcher.engine.types import Generation, PromptSpec, Sampling
+from watcher.export import Exporter
 from watcher.service.history import LedgerHistory
 from watcher.sources import DirectorySource
 
@@ -129,3 +130,17 @@ def test_an_evaluation_that_lacks_a_sample_is_left_out_and_that_is_said_once(
     train(house, (300,))
     assert [entry.step for entry in history.read(ended=False).entries] == [200, 300]
     assert caplog.text.count("Early warnings leave step 100 out") == 2  # by this history, and by the service's own
+
+
+def test_samples_that_the_warnings_cannot_read_are_not_kept_for_them(house: House) -> None:
+    train(house, (100, 200))
+    unreadable = house.ledger.evaluations()[0].uid
+    change_samples(house.ledger, unreadable, lambda samples: [{**sample, "score": None} for sample in samples])
+    with house.ledger.change() as db:
+        db.execute("DELETE FROM summary")
+    Exporter(house.ledger, house.state, 0).export()
+    assert len(house.ledger.with_samples()) == 2, "what they have not looked at stays"
+    for _ in range(2):
+        assert [entry.step for entry in LedgerHistory(house.ledger).read(ended=False).entries] == [200]
+        Exporter(house.ledger, house.state, 0).export()
+        assert house.ledger.with_samples() == []

@@ -158,10 +158,12 @@ def test_each_version_is_evaluated_once_and_nothing_grows(
 
     records = [record for record in house.ledger.records() if record.state is not State.SEEN]
     states = Counter(str(record.state) for record in records)
-    growth = [size for done, size, _ in sizes if done >= min(100, checkpoints // 2)]
+    # Until then the service opens what it needs, and readings meet the writers' own files.
+    settled = [each for each in sizes if each[0] >= min(100, checkpoints // 2)]
+    growth, opened = [size for _, size, _ in settled], [count for _, _, count in settled]
     print(
         f"\n{len(written)} versions written, {dict(states)}; memory "
-        f"{growth[0] / 1e6:.1f} → {growth[-1] / 1e6:.1f} MB, file descriptors {sizes[0][2]} → {sizes[-1][2]}"
+        f"{growth[0] / 1e6:.1f} → {growth[-1] / 1e6:.1f} MB, file descriptors {opened[0]} → {opened[-1]}"
     )
     # A version that was written over, or deleted, before it could be copied is on record or was never complete.
     assert set(states) <= {"published", "skipped"}
@@ -172,7 +174,7 @@ def test_each_version_is_evaluated_once_and_nothing_grows(
     still_there = {name for name in newest if (house.root / name).exists()}
     assert still_there <= {record.name for record in records if record.state is State.PUBLISHED}
     assert growth[-1] <= 1.05 * growth[0]
-    assert sizes[-1][2] <= sizes[0][2] + 2
+    assert opened[-1] <= opened[0] + 2
     assert list(house.state.stage.glob("*")) == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
+from tests.service.test_service import wait_until
 from watcher.model import Row, RowKind
 
 
@@ -44,3 +45,21 @@ def test_a_failing_plug_in_is_named_once_and_the_checkpoint_is_published(
     said = [r.getMessage() for r in caplog.records if "scorer own failed on 2 of 2 samples" in r.getMessage()]
     assert len(said) == 1
     assert said[0].startswith("checkpoint-40: ")
+
+
+def test_what_a_plug_in_prints_is_a_line_of_the_log(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As it is, the model's text would steer the terminal or break a log of JSON objects."""
+    own = tmp_path / "own.py"
+    own.write_text(
+        "import os, sys\nclass Own:\n    name, version = 'own', '1'\n"
+        "    def measure(self, completion, sample):\n        print('\\x1b[31m' + completion.text)\n        return 1\n"
+        "    def aggregate(self, measurements):\n"
+        "        os.write(2, b'torn'); sys.stdout.flush(); return {'sum': float(len(measurements))}\n"
+    )
+    with caplog.at_level("INFO", "uimon"):
+        assert evaluated(house, f"{own}:Own").values["eval/own/sum"] == 2
+        wait_until(lambda: "torn" in caplog.text)
+    assert f"The scorer {own}:Own prints: \x1b[31m```html" in [r.getMessage() for r in caplog.records]
+    assert "```html" not in "".join(capfd.readouterr())

@@ -33,11 +33,16 @@ class Clock:
 
 @dataclass
 class SlowTracker:
-    """Each session takes `seconds`; of what it is sent, it shows all rows, or none where it `lags`."""
+    """Each session takes `seconds`; of what it is sent, it shows all rows, none where it `lags`, and takes none where it
+    `refuses`.
+    """
 
     clock: Clock
     seconds: float
     lags: bool = False
+    refuses: bool = False
+    forgets: bool = False
+    while_sending: Callable[[], None] = lambda: None
     first_rows: bool | None = None
     sessions: list[Order] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
@@ -54,10 +59,16 @@ class SlowTracker:
         if order.spoiled and order.target is Target.RUN:
             return PublishResult((), Reason.DEFERRED, "it was spoiled")
         uids = [row.uid for row in rows]
-        if due := [row.uid for row in rows if row.sent is None]:
+        patience = order.patience
+        if due := [
+            row.uid for row in rows if row.sent is None or (self.forgets and patience.is_over(row.sent, order.now))
+        ]:
             on_mark(due, len(self.taken))
             self.taken += due
             self.clock.now += self.seconds
+            self.while_sending()
+        if self.refuses:
+            return PublishResult((), Reason.NOT_DELIVERED, "W&B did not take them", unsent=tuple(uids))
         if self.lags:
             return PublishResult((), Reason.UNCONFIRMED, absent=tuple(uids))
         return PublishResult(tuple(uids), first_rows=self.first_rows)
@@ -109,6 +120,39 @@ def test_rows_that_do_not_show_end_the_drain_and_are_named(ledger: Ledger, caplo
     assert say_undelivered(ledger)
     assert "300 rows (0 of them evaluations) wait in the ledger (unconfirmed)" in caplog.text
     assert "Unconfirmed: 300 rows were sent" in caplog.text
+
+
+def test_rows_that_are_refused_again_and_again_end_the_drain(ledger: Ledger) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=1.0, refuses=True)
+    ledger.outbox().add_rows([train_row(1)])
+    tracker.while_sending = lambda: pytest.fail("the drain does not end") if clock.now > 2_000 else None
+    publisher(ledger, tracker, clock).deliver(60.0)
+    assert 50.0 < clock.now - 1_000.0 <= 61.0
+    assert len(tracker.taken) > 1
+
+
+def test_a_row_that_is_lost_again_and_again_ends_the_drain(ledger: Ledger) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=1.0, lags=True, forgets=True)
+    ledger.outbox().add_rows([train_row(1)])
+    tracker.while_sending = lambda: pytest.fail("the drain does not end") if clock.now > 20_000 else None
+    publisher(ledger, tracker, clock).deliver(1_000.0)
+    assert 900.0 < clock.now - 1_000.0 <= 1_001.0
+    assert tracker.taken == ["train-1", "train-1"]
+
+
+@pytest.mark.parametrize("hasty", [False, True])
+def test_a_session_with_rows_on_their_way_is_not_cut_off_unless_in_haste(ledger: Ledger, hasty: bool) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=500.0)
+    ledger.outbox().add_rows([train_row(1)])
+    slow, left = publisher(ledger, tracker, clock), []
+    slow.finish(60.0, hasty=hasty)
+    tracker.while_sending = lambda: left.append(slow.seconds_left)
+    slow.run()
+    assert left == [-440.0 if hasty else 60.0]
+    assert ledger.outbox().empty
 
 
 def test_a_run_whose_trainer_has_lost_its_first_rows_is_not_joined_again(

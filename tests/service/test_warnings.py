@@ -20,6 +20,8 @@ from watcher.commands.evidence import warnings_with_samples
 from watcher.commands.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
+from watcher.evaluation import TableLimits
+from watcher.ledger_rebuild import open_ledger
 from watcher.model import AlertLevel, RowKind
 from watcher.service.couriers import Channels
 
@@ -79,6 +81,35 @@ def test_a_collapse_is_warned_of_once_in_wandb_across_restarts(
     assert caplog.text.count("Blue and purple take over the pages (blue_purple_takeover") == 1
     assert "Likely cause: The model returns to" in caplog.text
     assert "What to do:" in caplog.text
+
+
+def test_what_was_told_before_the_ledger_was_lost_is_not_told_again(
+    house: House, engine: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor is a later one held back."""
+    engine.healed_after = 5
+    said: list[str] = []
+    with Receiver() as receiver, caplog.at_level("INFO", logger="uimon"):
+        train(house, (*HEALTHY, *SICK), webhook=receiver.url)
+        raised, alerts = [event["rule"] for event in receiver.taken], len(house.tracker.alerts)
+        assert "blue_purple_takeover" in raised
+        before = rules(house)
+        house.ledger.close()
+        for file in house.state.root.glob("ledger.sqlite3*"):
+            file.unlink()
+        house.ledger = open_ledger(house.state, "run", TableLimits(8, 400_000), said.append)
+        caplog.clear()
+        train(house, (), webhook=receiver.url)
+        assert rules(house) == before
+        train(house, (600, 700), webhook=receiver.url)
+        assert [event["rule"] for event in receiver.taken] == raised
+        assert {alert.title.split(":")[0] for alert in house.tracker.alerts[alerts:]} == {"Over"}
+        assert "Likely cause:" not in caplog.text
+        assert rules(house) == set()
+        engine.blue_after, engine.healed_after = 7, 99
+        train(house, (800, 900), webhook=receiver.url)
+    assert "blue_purple_takeover" in [event["rule"] for event in receiver.taken[len(raised) :]]
+    assert "Early warnings of them are not told again" in said[0]
 
 
 def test_what_is_well_again_is_over_and_said(house: House, engine: Writer) -> None:

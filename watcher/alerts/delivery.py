@@ -24,6 +24,7 @@ from watcher.alerts.episodes import Alarm
 from watcher.durations import format_duration
 from watcher.printable import printable, printable_block, printable_document
 from watcher.processes import kill_family
+from watcher.umask import users
 
 ENVIRONMENT = "UIMON_ALERT"
 """The variable in which a command finds the alarm, as JSON; with `_RULE` and `_LEVEL` behind it, those alone."""
@@ -97,7 +98,8 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A line for the shell, run for each alarm with the alarm as JSON on standard input and in `UIMON_ALERT`.
+    """A line for the shell, run for each alarm with the alarm as JSON on standard input and in `UIMON_ALERT`, under the
+    umask that uimon was started with: its files are the user's.
 
     After `timeout` seconds it is killed with all that it has started, whatever signals they ignore. What it leaves in
     the background when it ends is left alone; that should not print where this process has ended before it.
@@ -133,6 +135,7 @@ class Command:
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
+            umask=users(),
         )
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int | None:

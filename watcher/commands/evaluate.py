@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from watcher.arguments import require_utf8
 from watcher.base_models import resolve_base
 from watcher.checkpoints import inspect
 from watcher.commands.assemble import Assembled, assembled, owner_for
@@ -61,6 +62,7 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
 
 def _checkpoint(path: Path) -> Checkpoint:
     """A checkpoint named by the user; one that is partial cannot be waited for here."""
+    require_utf8(path)
     found = inspect(path)
     if found.condition is Condition.GONE:
         raise UimonError(Reason.CHECKPOINTS_MISSING, f"{path} does not exist; name a checkpoint directory.")

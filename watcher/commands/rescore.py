@@ -60,8 +60,8 @@ def _rescore(
 ) -> int:
     theme, state = named_theme(settings.theme), find_state(run, settings.state_dir)
     with (
-        plugged(settings.scorers) as plugins,
         showing(state.root.name, state.root, debug=debug),
+        plugged(settings.scorers) as plugins,
         _opened(state, dry_run=dry_run) as ledger,
     ):
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)

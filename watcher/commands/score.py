@@ -10,6 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -21,6 +22,7 @@ from watcher.commands.score_report import show
 from watcher.commands.score_rows import CHAT, OWN, Missing, completions_of
 from watcher.files import read_bytes
 from watcher.model import Reason, UimonError
+from watcher.outlet import tell
 from watcher.plugins import named_theme, plugged
 from watcher.printable import printable
 from watcher.terminal import sole_output, write_document
@@ -88,13 +90,22 @@ def _score(
     as_json: bool,
 ) -> int:
     given = named_theme(theme)
-    with plugged(scorers) as plugins:
+    with _heard(scorers), plugged(scorers) as plugins:
         report, missing = _report(paths, plugins, key, given, project=project)
     if as_json:
         write_document(as_plain(report, missing), answer)
     else:
         show(report, answer)
     return 1 if report.failures else 0
+
+
+def _heard(scorers: Sequence[str]) -> AbstractContextManager[None]:
+    """What plug-ins print is shown."""
+    if not scorers:
+        return nullcontext()
+    from watcher.display import log_lines
+
+    return log_lines()
 
 
 def _report(
@@ -176,7 +187,7 @@ def _missing_said(missing: Sequence[Missing]) -> str:
 
 
 def _say(sentence: str) -> None:
-    print(f"uimon: {printable(sentence)}", file=sys.stderr)
+    tell(printable(f"uimon: {sentence}"))
 
 
 def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, Any]:

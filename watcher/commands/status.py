@@ -24,6 +24,7 @@ from watcher.ledger_reading import AWAY_KEY
 from watcher.model import Reason, RowKind, Target, UimonError
 from watcher.printable import printable, printable_document
 from watcher.publish import RunRef
+from watcher.publish.proof import Patience
 from watcher.statedir import StateDir
 from watcher.terminal import Terminal, write_document
 
@@ -102,16 +103,19 @@ def unconfirmed_sentence(rows: int, since: float | None) -> str:
     """What is to be said of rows that may be in the run; `since`: when the first of them was sent, None where another
     ledger may have sent them.
 
-    >>> unconfirmed_sentence(2, None)
-    'Unconfirmed: 2 rows may have been sent before this ledger was made; they are looked for before they are sent.'
+    >>> unconfirmed_sentence(2, None).partition("; ")[0]
+    'Unconfirmed: 2 rows may have been sent before this ledger was made'
     """
+    once = (
+        f"once W&B has not shown them for {format_duration(Patience().seconds)}; `--drain-timeout 15m` waits for that"
+    )
     if since is None:
         sent = "may have been sent before this ledger was made"
-        return f"Unconfirmed: {rows} rows {sent}; they are looked for before they are sent."
+        return f"Unconfirmed: {rows} rows {sent}; they are looked for, and sent {once}."
     age = format_duration(max(0.0, time.time() - since))
     return (
-        f"Unconfirmed: {rows} rows were sent, the first {age} ago, and W&B does not show them yet; they are looked for "
-        "before they are sent again."
+        f"Unconfirmed: {rows} rows were sent, the first {age} ago, and W&B does not show them yet; they are looked for, "
+        f"and sent again {once}."
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from watcher.arguments import require_utf8
 from watcher.base_models import resolve_base
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspect, naming_of
 from watcher.checkpoints.policy import parse_policy
@@ -44,6 +45,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
         )
     root = ckpts.resolve()
+    require_utf8(root)
     chosen = in_its_project(choose_run(settings, root), settings)
     run = chosen.run
     name = run.run_id if run else settings.run_name or root.name

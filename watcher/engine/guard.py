@@ -130,11 +130,12 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
     try:
         config = read_json(file)
+        pointer = pointer_in(config) if isinstance(config, dict) else None
     except (OSError, ValueError) as error:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
-    if pointer := pointer_in(config):
+    if pointer:
         raise refuse(f"{file}: {pointer}.")
     return config
 

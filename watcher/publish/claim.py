@@ -33,6 +33,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from watcher.durations import format_duration
 from watcher.model import Alert, Reason, Row, Target, UimonError
 from watcher.publish.proof import Patience
 from watcher.publish.wire import Message, Order, PublishResult
@@ -197,12 +198,14 @@ class Claim:
         mark = self._mark or Mark()
         if mark.writer in ("", self.me):
             return (
-                "This uimon takes over publishing into the run, and waits until no other one can be at it; "
-                "evaluation goes on."
+                f"This uimon takes over publishing into the run in {format_duration(self._left())}, when no other one "
+                "can be at it; evaluation goes on."
             )
+        silence = format_duration(self._pauses.quiet + self._pauses.long)
         return (
             f"Another uimon ({mark.writer} on host {mark.host}) publishes into this run: rows that it sends are not "
-            "sent again, evaluation goes on; stop one of the two."
+            "sent again, evaluation goes on; stop one of the two. Where that one was killed, this one takes over after "
+            f"{silence} of its silence, if it runs for so long (`--drain-timeout 30m` waits for that)."
         )
 
     def _left(self) -> float:
@@ -265,7 +268,7 @@ class ClaimedPublisher:
         return result
 
     def _look(self, rows: Sequence[Row], order: Order, on_mark: OnMark) -> PublishResult:
-        if order.target is Target.COMPANION:
+        if order.target is Target.COMPANION or not rows:
             return PublishResult((), Reason.OTHER_PUBLISHER, self.claim.sentence())
         result = self.publisher.publish(rows, (), replace(order, look=True), on_mark)
         return replace(result, detail=self.claim.sentence()) if result.waiting is Reason.OTHER_PUBLISHER else result

@@ -50,8 +50,8 @@ _KEPT = _WANDB | frozenset(_ORDINARY.split())
 _PATHS = frozenset(
     {"WANDB_API_KEY_FILE", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_CREDENTIALS_FILE", "WANDB_CONFIG_DIR", "NETRC"}
 )
-# W&B keys are at least 40 of these; anything that long in a message is no use to a reader anyway.
-_KEY_LIKE = re.compile(r"(?<![\w/])[A-Za-z0-9_]{40,}(?![\w/])")
+# A key that `wandb login` left has this shape, and no variable holds it. A digest of a checkpoint is longer.
+_KEY_LIKE = re.compile(r"(?<![\w/])[0-9a-f]{40}(?![\w/])")
 
 _NEVER = "86400"
 
@@ -133,5 +133,4 @@ def redact(text: str, environ: Mapping[str, str]) -> str:
     >>> redact("refused: " + "0123456789" * 4, {})
     'refused: ***'
     """
-    key = environ.get("WANDB_API_KEY")
-    return _KEY_LIKE.sub("***", redactor(environ)(text.replace(key, "***") if key else text))
+    return _KEY_LIKE.sub("***", redactor(environ)(text))

@@ -1,5 +1,7 @@
 """JSON lines on disk: one record a line, whole or not there. The last key of each line, `crc`, is the CRC-32 of what is
 before it, so that a line that has changed since is told from a whole one.
+
+A line holds what models wrote, exactly, and may yet be shown by `cat`: see `inert_json`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from watcher.printable import inert_json
 
 _CRC: Final = re.compile(rb', "crc": "([0-9a-f]{8})"\}\s*\Z')
 
@@ -67,8 +71,7 @@ def parse_record(line: bytes) -> dict[str, Any] | None:
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    # Models write lone surrogates now and then; so escaped they are JSON's own way to write them.
-    body = json.dumps(record, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")[:-1]
+    body = inert_json(json.dumps(record, ensure_ascii=False, allow_nan=False)).encode()[:-1]
     return body + b', "crc": "%08x"}\n' % zlib.crc32(body)
 
 

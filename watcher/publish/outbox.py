@@ -144,7 +144,7 @@ class OutboxReport:
 
     `copies`: how often the run holds each row that it holds more than once. `first_rows`: whether the trainer's first
     rows are still there after the run was joined; None where that is not known. `moved`: a row has got further, also
-    one that was sent and is not seen yet.
+    one that W&B was given for the first time and that is not seen yet.
     """
 
     attempted: bool
@@ -192,7 +192,7 @@ class Outbox:
         self._failures = 0
         self._not_before = self._clock()
         self._gathered_at: float | None = None
-        self._sent = False
+        self._noted: set[str] = set()
         self._last = OutboxReport(attempted=False)
         store.look_now(self._clock())
 
@@ -207,6 +207,11 @@ class Outbox:
         return max(0.0, self._not_before - self._clock())
 
     @property
+    def sending(self) -> bool:
+        """True where the step that goes on, or the last one, had rows on their way to W&B."""
+        return bool(self._noted)
+
+    @property
     def ready(self) -> bool:
         """True where a step would do something now."""
         return self.next_attempt_in <= 0 and any(self._batch_at(self._clock()))
@@ -219,7 +224,7 @@ class Outbox:
         rows, alerts = self._batch_at(now)
         if not rows and not alerts:
             return OutboxReport(attempted=False)
-        self._gathered_at, self._sent = None, False
+        self._gathered_at, self._noted = None, set()
         order = self._full_order(now)
         result = self._publisher.publish(rows, alerts, order, self._note)
         crash_point("publish.before_commit")
@@ -235,7 +240,7 @@ class Outbox:
             result.copies,
             self.next_attempt_in,
             result.first_rows,
-            moved=bool(result.delivered) or self._sent,
+            moved=self._has_moved(rows, result),
         )
         return self._last
 
@@ -267,8 +272,13 @@ class Outbox:
         hold = survey and now - self._store.survey_began(now) < self._patience.seconds
         return replace(self._order(), survey=survey, hold=hold, now=now, patience=self._patience)
 
+    def _has_moved(self, rows: Sequence[Row], result: PublishResult) -> bool:
+        """Sending a row again is no progress: what W&B refuses or never shows would keep the last attempts going."""
+        given = self._noted.difference(result.unsent)
+        return bool(result.delivered) or any(row.uid in given and not row.attempts for row in rows)
+
     def _note(self, uids: Sequence[str], mark: int) -> None:
-        self._sent = True
+        self._noted.update(uids)
         self._store.note_attempt(uids, mark, self._clock())
 
     def _commit(self, rows: Sequence[Row], order: Order, result: PublishResult) -> None:

@@ -1,5 +1,9 @@
 """`/healthz`: whether the service's loop runs and its evaluator makes progress. An engine that is away is told, and is
 no fault of uimon's; of W&B and of the trainer it says nothing. No restart of uimon mends those.
+
+Whoever reaches the port may ask. At most `MOST_CLIENTS` are listened to at a time: one more, and the one that has been
+there longest is dropped, so that clients which connect and say nothing neither fill the process with threads nor keep a
+probe from its answer.
 """
 
 from __future__ import annotations
@@ -9,17 +13,51 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
 
 from watcher.arguments import whole_number
 from watcher.model import Reason, UimonError
+from watcher.printable import printable_document
+from watcher.service.signals import log
 
 STALE_SECONDS = 30.0
 """The loop ticks four times a second, so that a silence this long means that it hangs."""
 
 
-class _Server6(ThreadingHTTPServer):
+MOST_CLIENTS: Final = 16
+"""A probe takes milliseconds, and there are one or two who ask."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._clients: list[socket.socket] = []
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._clients.append(request)
+            if len(self._clients) > MOST_CLIENTS:
+                # Its thread reads the end of the request, and ends.
+                with suppress(OSError):
+                    self._clients.pop(0).shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock, suppress(ValueError):
+            self._clients.remove(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that went away before it had its answer is nothing to print a traceback for."""
+        log.debug("A client of /healthz got no answer.", exc_info=True)
+
+
+class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
@@ -103,12 +141,11 @@ def serving(address: str | None, heartbeat: Heartbeat) -> Iterator[int | None]:
         return
     try:
         host, port = parse_address(address)
-        kind = _Server6 if ":" in host else ThreadingHTTPServer
+        kind = _Server6 if ":" in host else _Server
         server = kind((host, port), _handler(heartbeat))
     except (OSError, OverflowError) as error:
         sentence = f"--serve {address} cannot be used ({error}); choose another address, or leave it out."
         raise UimonError(Reason.CONFIG_INVALID, sentence) from None
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.2,), name="health", daemon=True)
     thread.start()
     try:
@@ -130,7 +167,11 @@ def _handler(heartbeat: Heartbeat) -> type[BaseHTTPRequestHandler]:
             answer: dict[str, object] = {"status": "ok" if alive else "hanging", "seconds_since_tick": round(age, 1)}
             told = {"evaluator": heartbeat.pace.to_dict(), "engine_away": heartbeat.away()}
             answer |= {name: value for name, value in told.items() if value}
-            body = json.dumps(answer).encode() if known else b'{"error": "there is only /healthz here"}'
+            body = (
+                json.dumps(printable_document(answer)).encode()
+                if known
+                else b'{"error": "there is only /healthz here"}'
+            )
             self.send_response((200 if alive else 503) if known else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -161,6 +161,9 @@ class LedgerHistory:
             entry = self._entry(evaluation, body)
         except (scorers.SampleError, KeyError, ValueError) as error:
             self._unreadable.append((evaluation.step, str(error)))
+            if body is None:
+                # Looked at, so that its samples need not be kept for the warnings.
+                self._store(evaluation.uid, b"")
         else:
             # The same in every entry of a suite, so kept once.
             prompts = self._prompts.setdefault(entry.prompts, entry.prompts)
@@ -173,9 +176,12 @@ class LedgerHistory:
             with suppress(EntryError):
                 return unpacked(body, evaluation, metrics)
         entry = whole_entry(replace(evaluation, samples=self._ledger.samples(evaluation.uid)))
-        if not self._ledger.read_only:
-            self._ledger.summaries().keep(evaluation.uid, Summary(VERSION, packed(entry)))
+        self._store(evaluation.uid, packed(entry))
         return replace(entry, metrics=metrics)
+
+    def _store(self, uid: str, body: bytes) -> None:
+        if not self._ledger.read_only:
+            self._ledger.summaries().keep(uid, Summary(VERSION, body))
 
     def _say_unreadable(self) -> None:
         """One line, however many there are: samples may be gone by intent."""

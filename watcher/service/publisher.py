@@ -64,6 +64,7 @@ class Publisher:
         self._deadline = float("inf")
         self._said_at = float("-inf")
         self._hasty = False
+        self._at: Outbox | None = None
         self._said: dict[Target, Reason | None] = {}
         self._companion_said = False
         self._end = RunEnd(ledger, outboxes.end if outboxes else None)
@@ -86,7 +87,12 @@ class Publisher:
 
     @property
     def seconds_left(self) -> float:
-        """Until when the last attempts may go on as it looks now, in seconds; it grows with all that gets on."""
+        """Until when the last attempts may go on as it looks now, in seconds; it grows with all that gets on. A session
+        that has rows on their way ends by itself: cut off, nobody would know whether they are there.
+        """
+        at = self._at
+        if at is not None and at.sending and not self._hasty:
+            return self._within
         return self._deadline - self._signals.clock()
 
     def deliver(self, within: float) -> None:
@@ -171,6 +177,7 @@ class Publisher:
 
     def _publish(self, outbox: Outbox, target: Target) -> None:
         self._board.update(publishing=True)
+        self._at = outbox
         report = self._step_into_the_run(outbox) if target is Target.RUN else outbox.step()
         counts = self._ledger.outbox().counts().values()
         self._board.update(publishing=False, due=sum(due for due, _ in counts))
@@ -182,6 +189,7 @@ class Publisher:
         if target is Target.RUN:
             self._note_first_rows(report)
             self._note_progress(report, sum(sent for _, sent in counts), sum(map(sum, counts)))
+        self._at = None
 
     def _note_progress(self, report: OutboxReport, delivered: int, known: int) -> None:
         """What gets on puts off the end of the last attempts; how far it is, is said now and then while much is due."""

@@ -156,11 +156,15 @@ class Warner:
         return {a.key for a in known if a.rule in self._silence or (a.uid and a.uid not in watched)}
 
     def _quiet(self, alarms: Iterable[Alarm]) -> set[str]:
-        """Keys of what began at an evaluation whose samples were scored anew: it tells of the past, of which people
-        heard then, as it was scored then.
+        """Keys of what tells of the past, of which people have heard: it began at an evaluation whose samples were
+        scored anew, or within what an earlier ledger had. What time alone shows is told as of now.
         """
-        rescored = self._ledger.rescored()
-        return {alarm.key for alarm in alarms if alarm.uid in rescored}
+        past, step = self._ledger.of_the_past(), self._ledger.restored_step()
+        return {
+            alarm.key
+            for alarm in alarms
+            if alarm.uid in past or (not alarm.uid and alarm.step <= step and alarm.rule not in TIMED)
+        }
 
 
 def _couriers(ledger: Ledger, channels: Channels, run: str, publish: Callable[[], None] | None) -> tuple[Courier, ...]:
