@@ -297,3 +297,14 @@ def test_a_full_disk_is_named_and_nothing_committed_is_lost(ledger: Ledger) -> N
         see_many(ledger)
     assert caught.value.reason is Reason.DISK_FULL
     assert ledger.records()[0].state is State.STAGED
+
+
+def test_words_of_sqlite_that_quote_damaged_bytes_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    Ledger(path).close()
+    # A table's name, which SQLite quotes where it does not understand its schema.
+    damaged = path.read_bytes().replace(b"tablesuitesuite", b"tablesu\xe9tesuite")
+    path.write_bytes(damaged.replace(b"CREATE TABLE suite", b"CREATE TABL3 suite"))
+    with pytest.raises(UimonError) as caught:
+        Ledger(path)
+    assert caught.value.reason is Reason.LEDGER_DAMAGED

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.publish.conftest import eval_row, train_row
 from tests.test_ledger import commit, stage
+from tests.test_ledger_rebuild import VERSION_1
 from watcher.ledger import Ledger
-from watcher.ledger_rows import unpacked
+from watcher.ledger_rows import MIGRATIONS
 from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Sending, State, Target
 
 
@@ -85,10 +87,20 @@ def test_of_two_marks_the_smaller_one_stays(ledger: Ledger) -> None:
     assert [(row.mark, row.attempts) for row in ledger.outbox().due_rows(9)] == [(12, 3)]
 
 
+def test_a_ledger_made_anew_is_known_to_be_until_a_survey_has_found_what_is_there(ledger: Ledger) -> None:
+    told = [ledger.outbox().rebuilt]
+    ledger.outbox().survey_again()
+    told.append(ledger.outbox().rebuilt)
+    ledger.outbox().found_by_survey([])
+    told.append(ledger.outbox().rebuilt)
+    assert told == [False, True, False]
+
+
 def test_rows_that_a_survey_found_are_delivered_whenever_they_become_due(ledger: Ledger) -> None:
     add(ledger, eval_row(10), eval_row(20))
     outbox = ledger.outbox()
     assert ledger.outbox().surveyed is False
+    outbox.survey_again()
     outbox.found_by_survey(["eval-10", "uid"])
     assert ledger.outbox().surveyed
     assert not ledger.outbox(Target.COMPANION).surveyed
@@ -165,27 +177,20 @@ def test_a_row_that_was_sent_is_unconfirmed_until_it_is_seen_or_known_not_to_be_
 
 def test_a_ledger_of_version_5_takes_what_was_attempted_for_sent_now(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
-    fresh = Ledger(path)
-    add(fresh, eval_row(10), eval_row(20), eval_row(30))
-    fresh.outbox().note_attempt(["eval-10", "eval-20"], 7, 100.0)
-    fresh.outbox().rows_published(["eval-20"])
-    fresh.close()
-    with sqlite3.connect(path) as db:
-        db.executescript(
-            "DROP TABLE answers; DROP TABLE seal; DROP TABLE summary; DROP TABLE sighting; DROP INDEX checkpoint_final;"
-            "CREATE TABLE sample (uid TEXT, position INTEGER, body TEXT, PRIMARY KEY (uid, position));"
-        )
-        bodies = db.execute("SELECT body, uid FROM row").fetchall()
-        db.executemany("UPDATE row SET body = ? WHERE uid = ?", [(unpacked(body), uid) for body, uid in bodies])
-        for column in ("sent_first", "sent_last", "looks", "look_at"):
-            db.execute(f"ALTER TABLE outbox DROP COLUMN {column}")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(VERSION_1)
+        for version in range(1, 5):
+            db.executescript(MIGRATIONS[version])
+        # Of those that came with version 1, "a" is published, and "b" was attempted.
+        db.execute("INSERT INTO row SELECT 'c', kind, 70, body, created_at FROM row WHERE uid = 'b'")
+        db.execute("INSERT INTO outbox (uid, target, kind, step) VALUES ('c', 'run', 'eval', 70)")
         db.execute("PRAGMA user_version = 5")
-    db.close()
+        db.commit()
     before = time.time()
-    ledger = Ledger(path)
-    rows = {row.uid: row.sent for row in ledger.outbox().due_rows(9)}
-    assert rows["eval-30"] is None
-    assert rows["eval-10"] is not None
-    assert before - 1 <= rows["eval-10"].first_at == rows["eval-10"].last_at <= time.time()
-    assert ledger.outbox().unconfirmed()[0] == 1
-    ledger.close()
+    with closing(Ledger(path)) as ledger:
+        rows = {row.uid: row.sent for row in ledger.outbox().due_rows(9)}
+        assert rows.keys() == {"b", "c"}
+        assert rows["c"] is None
+        assert rows["b"] is not None
+        assert before - 1 <= rows["b"].first_at == rows["b"].last_at <= time.time()
+        assert ledger.outbox().unconfirmed()[0] == 1

@@ -218,8 +218,8 @@ def _explained(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             sentence = (
-                f"The disk of {path.parent} is full or fails ({error}): free some space, or look into the system's log; "
-                "nothing that was committed is lost."
+                f"The disk of {path.parent} is full or fails ({error}): free some space, or look into the "
+                "system's log; nothing that was committed is lost."
             )
             raise UimonError(Reason.DISK_FULL, sentence) from error
         if code in _OTHERS:

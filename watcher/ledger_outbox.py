@@ -88,10 +88,11 @@ class LedgerOutbox:
 
     def survey_again(self) -> None:
         """Rows may have been sent of which this ledger does not know: what is there is looked for before anything is
-        sent.
+        sent, and where nothing is, it may still be on its way.
         """
         with self._ledger.change() as db:
             db.execute("DELETE FROM meta WHERE key IN (?, ?)", (self._surveyed, self._survey_began))
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, 'yes')", (self._rebuilt,))
 
     # What is due.
 
@@ -199,6 +200,12 @@ class LedgerOutbox:
         with self._ledger.read() as db:
             return db.execute("SELECT 1 FROM meta WHERE key = ?", (self._surveyed,)).fetchone() is not None
 
+    @property
+    def rebuilt(self) -> bool:
+        """True where a ledger that was lost has sent rows of which this one does not know."""
+        with self._ledger.read() as db:
+            return db.execute("SELECT 1 FROM meta WHERE key = ?", (self._rebuilt,)).fetchone() is not None
+
     def survey_began(self, now: float) -> float:
         """When this ledger first asked what was in the run before it; `now`, where it has not asked yet."""
         with self._ledger.change() as db:
@@ -211,12 +218,17 @@ class LedgerOutbox:
         with self._ledger.change() as db:
             db.executemany("INSERT OR IGNORE INTO found VALUES (?, ?)", [(uid, self._target) for uid in uids])
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, 'yes')", (self._surveyed,))
+            db.execute("DELETE FROM meta WHERE key = ?", (self._rebuilt,))
             due = {row.uid for row in self.due_rows(-1)}
             self.rows_published([uid for uid in uids if uid in due])
 
     @property
     def _surveyed(self) -> str:
         return f"surveyed {self._target}"
+
+    @property
+    def _rebuilt(self) -> str:
+        return f"rebuilt {self._target}"
 
     @property
     def _survey_began(self) -> str:

@@ -126,6 +126,8 @@ def _made_anew(state: StateDir, run: str, table: TableLimits, say: Callable[[str
     making = Ledger(draft)
     with making.change():
         _restore(making, state, lines.evaluations.values(), table)
+        for target in Target:
+            making.outbox(target).survey_again()
     making.close()
     draft.rename(state.ledger)
     ledger = Ledger(state.ledger)

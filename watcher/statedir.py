@@ -21,8 +21,8 @@ from watcher.mounts import local_alternative, memory_file_system, nearest, netwo
 from watcher.umask import OWNER_ONLY, close_to_others
 
 STAYS: Final = (
-    "It stays on this machine: on another one uimon evaluates anew what is still there, and sends no row twice; to go on "
-    "there, copy the directory when uimon has ended."
+    "It stays on this machine: on another one uimon evaluates anew what is still there, and sends no row twice; to go "
+    "on there, copy the directory when uimon has ended."
 )
 """What a state directory on a machine's own disk means where the next start may be on another machine."""
 

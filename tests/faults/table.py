@@ -675,6 +675,9 @@ FAULTS = (
         (
             f"{_PUBLISHING}::test_the_drains_limit_counts_time_without_progress_and_progress_is_said",
             f"{_PUBLISHING}::test_rows_that_do_not_show_end_the_drain_and_are_named",
+            f"{_PUBLISHING}::test_rows_that_are_refused_again_and_again_end_the_drain",
+            f"{_PUBLISHING}::test_a_row_that_is_lost_again_and_again_ends_the_drain",
+            f"{_PUBLISHING}::test_a_session_with_rows_on_their_way_is_not_cut_off_unless_in_haste",
             "tests/test_status_command.py::test_unconfirmed_rows_are_counted_with_their_age",
         ),
     ),

@@ -194,6 +194,7 @@ class MemoryStore:
         self.rows = {row.uid: row for row in rows}
         self.published: list[str] = []
         self.found: list[str] | None = []
+        self.rebuilt = False
         self.copies: dict[str, int] = {}
         self.alerts: list[Alert] = []
         self.raised: list[str] = []

@@ -191,7 +191,7 @@ class Run:
 def test_rows_of_another_uimon_count_as_delivered_and_it_is_named() -> None:
     run = Run({"eval-10"}, refuse=True)
     wandb = [Mark("b", "gpu-7", 3, free=False)]
-    publisher = ClaimedPublisher(run, Claim("a", lambda _: Seen(wandb[0]), PAUSES, clock=lambda: 0.0), lambda: 0.0)
+    publisher = ClaimedPublisher(run, Claim("a", lambda _: Seen(wandb[0]), PAUSES, clock=lambda: 0.0))
     alerts: list[Alert] = []
     first = publisher.publish([eval_row(10), eval_row(20)], alerts, Order(), lambda uids, mark: None)
     assert (first.waiting, first.delivered) == (Reason.OTHER_PUBLISHER, ())
@@ -208,13 +208,16 @@ def test_rows_of_another_uimon_count_as_delivered_and_it_is_named() -> None:
     wandb[0] = Mark("a", "here", 1, free=False)
     publisher.claim.contend()
     run.refuse = False
-    assert publisher.publish([eval_row(20)], alerts, Order(), lambda uids, mark: None).found == ("eval-10",)
+    new = Order(survey=True, hold=True)
+    assert publisher.publish([eval_row(20)], alerts, new, lambda uids, mark: None).found == ("eval-10",)
+    # What the other one has sent has shown by now.
+    assert not run.orders[-1].hold
     assert [order.survey for order in run.orders] == [False, False, True]
     publisher.publish([eval_row(30)], alerts, Order(), lambda uids, mark: None)
     assert not run.orders[-1].survey
 
 
-def test_idle_uimon_shows_a_sign_of_life_now_and_then_but_only_once_it_has_published() -> None:
+def test_idle_uimon_shows_a_sign_of_life_now_and_then() -> None:
     moves: list[Move] = []
     now = 0.0
 
@@ -223,14 +226,40 @@ def test_idle_uimon_shows_a_sign_of_life_now_and_then_but_only_once_it_has_publi
         return Seen(Mark("a", "h", len(moves) + 1, free=False))
 
     claim = Claim("a", move, PAUSES, clock=lambda: now)
-    now = 100.0
-    claim.tend()
-    assert moves == []
     claim.beaten()
-    for moment in (110.0, 129.0, 131.0, 140.0, 162.0):
+    for moment in (10.0, 29.0, 31.0, 40.0, 62.0):
         now = moment
         claim.tend()
     assert len(moves) == 2
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_idle_uimon_takes_a_mark_that_was_given_back_before_its_first_row_is_due(theirs: bool) -> None:
+    mark = Mark("b" if theirs else "", "h", 5)
+    now, moves = 0.0, 0
+
+    def move(move: Move) -> Seen:
+        nonlocal mark, moves
+        moves += 1
+        mark = next_mark(mark, move, "h") or mark
+        return Seen(mark)
+
+    claim = Claim("a", move, PAUSES, clock=lambda: now)
+    while now < 100.0:
+        claim.tend()
+        now += 1.0
+        if now < PAUSES.short:
+            assert mark.beats != 1
+    # One look tells that another one has it: that one is not asked after before a row is due.
+    assert (claim.held, moves == 1) == (not theirs, theirs)
+
+
+def test_idle_uimon_asks_once_for_a_mark_that_nobody_has_made() -> None:
+    moves: list[Move] = []
+    claim = Claim("a", lambda move: moves.append(move), PAUSES)
+    for _ in range(3):
+        claim.tend()
+    assert (len(moves), claim.held) == (1, True)
 
 
 def test_id_outlives_the_ledger_and_another_mode_and_not_a_copy_of_the_directory(tmp_path: Path) -> None:

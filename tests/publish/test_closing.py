@@ -55,7 +55,7 @@ def session(ref: RunRef, environ: dict[str, str], tmp_path: Path, left: list[str
     return WandbPublisher(ref, tmp_path / "sessions", 45, LIMITS, environ, left.append)
 
 
-@pytest.mark.parametrize("how", ["finished", "failed"])
+@pytest.mark.parametrize("how", [pytest.param("finished", marks=pytest.mark.soak), "failed"])
 def test_end_that_a_session_sees_is_made_again_at_once(
     standin: Standin, session: WandbPublisher, seed_run: SeedRun, left: list[str], how: str
 ) -> None:
@@ -94,7 +94,7 @@ def test_end_that_falls_between_a_look_and_a_post_is_made_up_for(
     assert uids(history(standin)) == ["eval-10"]
 
 
-@pytest.mark.parametrize("point", ["publish.before_log", "publish.logged"])
+@pytest.mark.parametrize("point", [pytest.param("publish.before_log", marks=pytest.mark.soak), "publish.logged"])
 def test_how_a_run_had_ended_is_told_before_a_session_opens_it(
     standin: Standin,
     ref: RunRef,

@@ -130,7 +130,7 @@ def test_a_living_default_mode_trainer_is_shown_in_a_companion_and_not_touched(
     assert state["runs"][PATH]["states"] == ["running", "finished"]
 
 
-@pytest.mark.parametrize("end", ["finished", "crashed"])
+@pytest.mark.parametrize("end", ["finished", pytest.param("crashed", marks=pytest.mark.soak)])
 def test_all_rows_go_into_the_run_once_it_has_ended_and_nothing_of_the_trainers_changes(
     standin: Standin, publisher: WandbPublisher, start_trainer: StartTrainer, end: str
 ) -> None:

@@ -100,8 +100,10 @@ def test_a_crashed_run_has_to_be_silent_for_longer(
 
 
 def test_a_companions_id_is_never_longer_than_wandb_allows() -> None:
-    assert REF.companion.run_id == "abc-uimon"
-    assert len(replace(REF, run_id="x" * 128).companion.run_id) == 128
+    assert REF.companion().run_id == "abc-uimon"
+    ids = [replace(REF, run_id="x" * 128).companion(number).run_id for number in (1, 2, 5)]
+    assert [len(run_id) for run_id in ids] == [128] * 3
+    assert ids[1].endswith("x-uimon-2")
 
 
 def begin(place: Path, name: str) -> None:

@@ -31,6 +31,27 @@ class Clock:
         return time.time() + self.ahead
 
 
+def test_a_ledger_lost_before_its_first_rows_show_has_none_of_them_sent_again(
+    standin: Standin, ref: RunRef, environ: dict[str, str], tmp_path: Path, seed_run: SeedRun
+) -> None:
+    seed_run()
+    clock = Clock()
+    standin.store.clock = clock
+    standin.set_read_lag(60.0)
+    publisher = WandbPublisher(ref, tmp_path / "sessions", timeout=45, limits=ONE_LOOK, environ=environ)
+    for life in ("lost", "rebuilt"):
+        ledger = Ledger(tmp_path / f"{life}.sqlite3")
+        ledger.outbox().add_rows([eval_row(10)])
+        if life == "rebuilt":
+            ledger.outbox().survey_again()
+        outbox = Outbox(ledger.outbox(), publisher, clock=clock, gather=0.0)
+        assert outbox.step().waiting is Reason.UNCONFIRMED
+    clock.ahead += 70.0
+    outbox.hurry()
+    assert outbox.step().published == ("eval-10",)
+    assert uids(history(standin)) == ["eval-10"]
+
+
 @pytest.mark.parametrize("target", [Target.RUN, pytest.param(Target.COMPANION, marks=pytest.mark.soak)])
 def test_rows_that_show_late_are_sent_once_and_delivered_when_they_show(
     standin: Standin, ref: RunRef, environ: dict[str, str], tmp_path: Path, seed_run: SeedRun, target: Target

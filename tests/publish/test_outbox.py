@@ -157,7 +157,14 @@ def published(ledger: Path) -> bool:
         opened.close()
 
 
-@pytest.mark.parametrize("point", ["publish.before_log", "publish.logged", "publish.before_commit"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("publish.before_log", marks=pytest.mark.soak),
+        pytest.param("publish.logged", marks=pytest.mark.soak),
+        "publish.before_commit",
+    ],
+)
 def test_watcher_killed_at_any_point_leaves_each_row_once(
     standin: Standin, environ: dict[str, str], tmp_path: Path, seed_run: SeedRun, point: str
 ) -> None:

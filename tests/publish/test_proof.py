@@ -224,10 +224,11 @@ def test_what_a_session_knows_not_to_be_sent_is_sent_again_at_once() -> None:
     assert outbox.step().published == ("train-1",)
 
 
-def test_after_a_lost_ledger_rows_wait_until_what_was_sent_before_it_has_shown() -> None:
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_after_a_lost_ledger_rows_wait_until_what_was_sent_before_it_has_shown(rebuilt: bool) -> None:
     clock = Clock()
     store = MemoryStore([train_row(1), train_row(2)])
-    store.found = None
+    store.found, store.rebuilt = None, rebuilt
     orders: list[Order] = []
 
     class Lost:
@@ -244,3 +245,4 @@ def test_after_a_lost_ledger_rows_wait_until_what_was_sent_before_it_has_shown()
         clock.now += 1.0
     assert [order.survey for order in orders] == [True] * len(orders)
     assert [order.hold for order in orders] == [True] * 6 + [False] * (len(orders) - 6)
+    assert [order.lost for order in orders] == [rebuilt] * 6 + [False] * (len(orders) - 6)

@@ -139,7 +139,10 @@ def test_row_of_a_missing_run_waits_and_creates_nothing(standin: Standin, publis
     assert standin.state()["runs"] == {}
 
 
-@pytest.mark.parametrize(("before", "after"), [("finished", "finished"), ("crashed", "failed"), ("failed", "failed")])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("finished", "finished"), ("crashed", "failed"), pytest.param("failed", "failed", marks=pytest.mark.soak)],
+)
 def test_run_that_had_ended_is_not_left_running(
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun, before: str, after: str
 ) -> None:

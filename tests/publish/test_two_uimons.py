@@ -95,8 +95,11 @@ def test_one_that_has_ended_is_followed_by_another_at_once(
 
 @pytest.mark.parametrize(
     "theirs",
-    [{}, {"uimon": {"value": {"beside": f"{PATH}-else"}}}, {"uimon": {"value": "mine"}}],
-    ids=["no mark", "beside another run", "a word of theirs"],
+    [
+        pytest.param({}, id="no mark", marks=pytest.mark.soak),
+        pytest.param({"uimon": {"value": {"beside": f"{PATH}-else"}}}, id="beside another run"),
+        pytest.param({"uimon": {"value": "mine"}}, id="a word of theirs", marks=pytest.mark.soak),
+    ],
 )
 def test_a_run_of_somebody_else_with_the_companions_id_is_left_alone(
     standin: Standin, ref: RunRef, uimons: list[ClaimedPublisher], seed_run: SeedRun, theirs: dict[str, object]

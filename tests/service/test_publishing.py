@@ -33,8 +33,8 @@ class Clock:
 
 @dataclass
 class SlowTracker:
-    """Each session takes `seconds`; of what it is sent, it shows all rows, none where it `lags`, and takes none where it
-    `refuses`.
+    """Each session takes `seconds`; of what it is sent, it shows all rows, or none where it `lags`; where it `refuses`
+    it takes none, and where it `forgets` it loses what it took.
     """
 
     clock: Clock

@@ -23,8 +23,10 @@ from tests.service.conftest import House, write_checkpoint
 from watcher import sources
 from watcher.alerts import AlertSettings, History
 from watcher.alerts.stored import VERSION, EntryError, packed, summary_of, unpacked, whole_entry
+from watcher.checkpoints import inspect
 from watcher.ledger import Evaluation, Ledger
 from watcher.model import Row, RowKind
+from watcher.service import intake
 from watcher.service.history import Hurried, LedgerHistory
 
 MANY = 12
@@ -75,6 +77,29 @@ def test_a_start_reads_no_stored_sample_and_the_longest_log_alone(
     assert len(house.engine.loaded) == MANY + 1
     # The exporter writes those of the new one.
     assert len({uid for _, uid in samples}) == 1
+
+
+def test_a_first_look_that_is_cut_short_keeps_what_it_has_read(
+    restarted: tuple[House, list[Any], list[Any]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house, _, _ = restarted
+    with house.ledger.change() as db:
+        db.execute("DELETE FROM sighting")
+    monkeypatch.setattr(intake, "_KEPT_TOGETHER", 3)
+    left = iter(range(8))
+
+    def cut_short(*args: Any, **named: Any) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return inspect(*args, **named)
+
+    monkeypatch.setattr(sources, "inspect", cut_short)
+    service = house.service(once=True)
+    service.run_watch.asked.set()
+    with pytest.raises(KeyboardInterrupt), caplog.at_level("INFO", logger="uimon"):
+        service._intake.step()
+    assert len(house.ledger.sightings().evaluated()) == 6
+    assert caplog.text.count("The logs of many checkpoints are read") == 1
 
 
 def test_what_was_written_over_while_nobody_watched_is_evaluated(

@@ -12,6 +12,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from watcher.files import whole
@@ -181,6 +182,7 @@ def _logged(row: object) -> LoggedStep | None:
     return LoggedStep(step, loss, gradient, rate, epoch, any(map(_is_reward, row)))
 
 
+@lru_cache(maxsize=256)
 def _is_reward(key: object) -> bool:
     """Whether a key of the log is one of those that TRL's trainers of preferences and policies have beside the loss.
 

@@ -114,8 +114,8 @@ def unconfirmed_sentence(rows: int, since: float | None) -> str:
         return f"Unconfirmed: {rows} rows {sent}; they are looked for, and sent {once}."
     age = format_duration(max(0.0, time.time() - since))
     return (
-        f"Unconfirmed: {rows} rows were sent, the first {age} ago, and W&B does not show them yet; they are looked for, "
-        f"and sent again {once}."
+        f"Unconfirmed: {rows} rows were sent, the first {age} ago, and W&B does not show them yet; they are looked "
+        f"for, and sent again {once}."
     )
 
 

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from watcher.durations import format_duration
@@ -150,6 +150,8 @@ class Claim:
         self._since = 0.0
         self._late = False
         self._beaten = 0.0
+        self._not_before = clock()
+        self._looked = False
         self.held = True
         """Until a session was told otherwise: the first one makes the claim."""
         self.waited = False
@@ -163,6 +165,7 @@ class Claim:
     def lost(self) -> None:
         """A session was told that the mark is not this uimon's."""
         self.held = False
+        self._not_before = self._clock()
 
     def beaten(self) -> None:
         """A session has shown a sign of life."""
@@ -173,9 +176,23 @@ class Claim:
         self.waited = False
 
     def tend(self) -> None:
-        """Show a sign of life where it is time to."""
-        if self.held and self._mark is not None and self._clock() - self._beaten >= self._pauses.beat:
+        """Show a sign of life where it is time to. At the start, take the mark where nobody has it: until the first row
+        is due it is this uimon's then.
+        """
+        if self._mark is None:
+            if not self._looked:
+                self.pursue()
+        elif not self.held and self._mark.writer in ("", self.me):
+            self.pursue()
+        elif self.held and self._clock() - self._beaten >= self._pauses.beat:
             self._note(self._move(Move(self.me, self.write)))
+
+    def pursue(self) -> None:
+        """One step towards the mark, where the last one was long enough ago."""
+        if self._clock() < self._not_before:
+            return
+        self._looked = True
+        self._not_before = self._clock() + self.contend()
 
     def contend(self) -> float:
         """One step towards the mark; the seconds until the next one may help, 0 where it is this uimon's."""
@@ -244,22 +261,21 @@ class ClaimedPublisher:
 
     publisher: Publishing
     claim: Claim
-    clock: Callable[[], float] = time.monotonic
-    _not_before: float = field(default=0.0, init=False)
 
     def publish(self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: OnMark) -> PublishResult:
         """As `WandbPublisher.publish`; `other_publisher` is why rows wait that another uimon has to send."""
-        if not self.claim.held and self.clock() >= self._not_before:
-            self._not_before = self.clock() + self.claim.contend()
+        if not self.claim.held:
+            self.claim.pursue()
         if not self.claim.held:
             return self._look(rows, order, on_mark)
         order = replace(order, claim=self.claim.me, claim_within=self.claim.write)
         if self.claim.waited and order.target is Target.RUN:
-            order = replace(order, survey=True)
+            # Whatever an earlier one has sent has shown by then: a mark is given back when it has, or waited for so long.
+            order = replace(order, survey=True, hold=False)
         result = self.publisher.publish(rows, alerts, order, on_mark)
         if result.waiting is Reason.OTHER_PUBLISHER:
             self.claim.lost()
-            self._not_before = self.clock() + self.claim.contend()
+            self.claim.pursue()
             return replace(result, detail=self.claim.sentence())
         if result.claimed:
             self.claim.beaten()

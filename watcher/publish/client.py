@@ -119,7 +119,7 @@ def publish(
     found = reading.survey(place.run) if order.survey else None
     look = reading.look(place.run, rows, order.now, order.patience)
     seen = look.seen | (found or Counter())
-    hold = order.hold and _has_others(found, rows)
+    hold = order.hold and (order.lost or _has_others(found, rows))
     due = _due(rows, seen, look, order, hold=hold)
     before = _first_lines(place) if order.check and (due or alerts) else None
     sent = _Sent()

@@ -14,16 +14,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
-from watcher.model import UimonError
 from watcher.publish import reading
 from watcher.publish.run import ENDED, RunRef
 
 PAUSE = 0.2
 """Seconds between two looks at the state: so long an end can go unseen."""
+# The state alone: five times a second all that W&B knows of a run would be much to ask for.
+_STATE = """
+query Run($project: String!, $entity: String!, $name: String!) {
+    project(name: $project, entityName: $entity) { run(name: $name) { state } }
+}
+"""
 _LAST_UPLOAD = "config.yaml"
 _SLACK = 2.0
 """W&B tells whole seconds."""
@@ -52,21 +58,25 @@ class StateWatch:
         self._thread.join()
 
     def _look(self) -> None:
+        api: wandb.Api | None = None
         while not self.left and not self._over.is_set():
-            state = state_of(self._ref)
+            try:
+                api = api or reading.connect()
+                state = _state_of(api, self._ref)
+            except reading.FAILURES:
+                state = ""
             if state in ENDED:
                 self.left = state
                 self._say_left(state)
             self._over.wait(PAUSE)
 
 
-def state_of(ref: RunRef) -> str:
-    """The run's state in W&B's word; empty where W&B does not tell."""
-    try:
-        run = reading.load(ref)
-    except UimonError:
-        return ""
-    return "" if run is None else run.state
+def _state_of(api: wandb.Api, ref: RunRef) -> str:
+    """The run's state in W&B's word; empty where W&B does not tell. Raises as the SDK does."""
+    variables = {"project": ref.project, "entity": ref.entity, "name": ref.run_id}
+    answer: dict[str, Any] = api._service_api.execute_graphql(_STATE, variables)
+    run = (answer.get("project") or {}).get("run") or {}
+    return str(run.get("state") or "")
 
 
 def left_since(run: PublicRun, since: float) -> bool:

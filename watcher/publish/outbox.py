@@ -78,6 +78,11 @@ class OutboxStore(Protocol):
         """True once it is known which rows were in the run before this store was made."""
         ...
 
+    @property
+    def rebuilt(self) -> bool:
+        """True where a store that was lost may have sent rows of which this one does not know."""
+        ...
+
     def survey_began(self, now: float) -> float:
         """When this store first asked what was in the run before it; `now`, where it has not asked yet."""
         ...
@@ -270,7 +275,8 @@ class Outbox:
         """Where the rows may go, and what is known of those that may be there."""
         survey = not self._store.surveyed
         hold = survey and now - self._store.survey_began(now) < self._patience.seconds
-        return replace(self._order(), survey=survey, hold=hold, now=now, patience=self._patience)
+        lost = hold and self._store.rebuilt
+        return replace(self._order(), survey=survey, hold=hold, lost=lost, now=now, patience=self._patience)
 
     def _has_moved(self, rows: Sequence[Row], result: PublishResult) -> bool:
         """Sending a row again is no progress: what W&B refuses or never shows would keep the last attempts going."""

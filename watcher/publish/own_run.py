@@ -64,13 +64,10 @@ def obtain(ref: RunRef, facts: RunFacts) -> OwnRun:
 
     Raises `UimonError` where W&B cannot be asked, refuses, or all ids are somebody else's.
     """
-    ids, free = list(_ids(ref)), []
-    for own in ids:
-        run = reading.load(own)
-        if run is None:
-            free.append(own)
-        elif _is_own(run, facts):
-            return OwnRun(own, run)
+    found, free = _find(ref, facts)
+    if found is not None:
+        return found
+    ids = list(_ids(ref))
     refusal = UimonError(
         Reason.WANDB_REFUSED,
         f"The ids {ids[0].run_id} to {ids[-1].run_id} are runs of somebody else's: rename one of them.",
@@ -90,6 +87,18 @@ def obtain(ref: RunRef, facts: RunFacts) -> OwnRun:
         if made:
             raise UimonError(Reason.NOT_DELIVERED, f"W&B does not show run {own.name} yet; it is tried again.")
     raise refusal
+
+
+def _find(ref: RunRef, facts: RunFacts) -> tuple[OwnRun | None, list[RunRef]]:
+    """The run of uimon's own, if there is one, and the ids of no run at all that were looked at until then."""
+    free = []
+    for own in _ids(ref):
+        run = reading.load(own)
+        if run is None:
+            free.append(own)
+        elif _is_own(run, facts):
+            return OwnRun(own, run), free
+    return None, free
 
 
 def hold(ref: RunRef, facts: RunFacts, writer: str, within: float, closing: wandb.Settings) -> OwnRun:
@@ -115,13 +124,17 @@ def hold(ref: RunRef, facts: RunFacts, writer: str, within: float, closing: wand
 
 
 def contend(ref: RunRef, move: Move) -> Seen | None:
-    """Make `move`, and answer what the mark is then; None where the trainer's run does not exist."""
+    """Make `move`, and answer what the mark is then; None where the trainer's run does not exist, or none of uimon's
+    own beside it: who makes that, publishes first.
+    """
     trainers = reading.load(ref)
     if trainers is None:
         return None
     facts = reading.facts_of(trainers)
     began = time.monotonic()
-    own = obtain(resolved(ref, facts), facts)
+    own, _ = _find(resolved(ref, facts), facts)
+    if own is None:
+        return None
     mark = own.mark
     wanted = next_mark(mark, move, _host())
     if wanted is None or time.monotonic() - began > move.write:
@@ -148,9 +161,7 @@ def description(ref: RunRef, facts: RunFacts) -> dict[str, Any]:
 
 
 def _ids(ref: RunRef) -> Iterator[RunRef]:
-    yield ref.companion
-    for number in range(2, _NAMES + 1):
-        yield replace(ref.companion, run_id=f"{ref.companion.run_id}-{number}")
+    yield from (ref.companion(number) for number in range(1, _NAMES + 1))
 
 
 def _is_own(run: PublicRun, facts: RunFacts) -> bool:

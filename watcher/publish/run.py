@@ -87,14 +87,14 @@ class RunRef:
             server and _behind(server, variables),
         )
 
-    @property
-    def companion(self) -> Self:
-        """The run of uimon's own that shows what may not go into this one yet.
+    def companion(self, number: int = 1) -> Self:
+        """A run of uimon's own that shows what may not go into this one yet; there are several names for it.
 
-        >>> RunRef("team", "ui", "abc").companion.run_id
-        'abc-uimon'
+        >>> RunRef("team", "ui", "abc").companion().run_id, RunRef("team", "ui", "abc").companion(2).run_id
+        ('abc-uimon', 'abc-uimon-2')
         """
-        return replace(self, run_id=f"{self.run_id[: _RUN_ID_CHARS - len(_COMPANION)]}{_COMPANION}")
+        suffix = _COMPANION if number == 1 else f"{_COMPANION}-{number}"
+        return replace(self, run_id=f"{self.run_id[: _RUN_ID_CHARS - len(suffix)]}{suffix}")
 
     @property
     def name(self) -> str:

@@ -32,8 +32,9 @@ class Order:
     """Where rows are to go, and what is known of it: `mode` is the user's word for how the trainer's run may be
     joined, `settled` is True where that run has ended, and was seen ended for long enough. `survey` asks which rows
     of uimon's are there already, which somebody who has lost the ledger does not know; `hold`: where there are some
-    that this ledger has not sent, those that it does not find may still be on their way, and are not sent. `ended` is
-    the state in which the trainer left the run, where a session that was killed has opened it again since.
+    that this ledger has not sent, those that it does not find may still be on their way, and are not sent; `lost`: a
+    ledger that was lost may have sent some, whether any is there or not. `ended` is the state in which the trainer left
+    the run, where a session that was killed has opened it again since.
 
     `claim` is the id of the uimon that asks (empty: nobody else can be at the run), whose mark has to be the one that
     `claim` of this package is about; `claim_within` its seconds for writing one. `look` asks only which of the rows are
@@ -50,6 +51,7 @@ class Order:
     survey: bool = False
     ended: str = ""
     hold: bool = False
+    lost: bool = False
     now: float = 0.0
     patience: Patience = field(default_factory=Patience)
     check: bool = False

@@ -26,6 +26,8 @@ _OPEN = (State.SEEN, State.COMPLETE, State.STAGED, State.EVALUATING)
 # What the policy counts as evaluated, or to be.
 _TAKEN = (State.COMPLETE, State.STAGED, State.EVALUATING, State.EVALUATED, State.PUBLISHED)
 
+_KEPT_TOGETHER = 100
+"""So many sightings of one look are kept in one transaction."""
 _LONGEST_PAUSE = 300.0
 """Longest pause, in seconds, between two searches for checkpoints that lie elsewhere."""
 
@@ -123,6 +125,7 @@ class Intake:
         self._seen: dict[str, Checkpoint] = {}
         self._looked_at = time.time()
         self._noted: list[Sighting] = []
+        self._many_said = False
         self._missing_said = False
         self._disk_said = False
         self._left_out_said = False
@@ -152,10 +155,7 @@ class Intake:
         if seen is not None:
             self.first_look = self.first_look or self._looked_at
             noted = [news for checkpoint in seen if (news := self._take_note(checkpoint)) is not None]
-            # All at once: a first look may find thousands.
-            if self._noted:
-                self._ledger.sightings().keep(self._noted)
-                self._noted.clear()
+            self._keep_noted()
             names = self._source.names()
             self.there = frozenset(names) if names is not None else self.there | self._seen.keys()
             if names is not None:
@@ -181,6 +181,17 @@ class Intake:
             same = self._source.unchanged({one.name: one.mark for one in seen})
             for name in self._belonging.restore([one for one in seen if one.name in same], self._source.at):
                 self._source.again(name)
+
+    def _keep_noted(self) -> None:
+        if self._noted:
+            self._ledger.sightings().keep(self._noted)
+            self._noted.clear()
+
+    def _say_many(self) -> None:
+        """Say once that a look takes long."""
+        if not self._many_said:
+            self._many_said = True
+            log.info("The logs of many checkpoints are read, minutes for thousands; the next start reads what changes.")
 
     def _look_elsewhere(self) -> None:
         """Say once where checkpoints are, if there are none here: trainers make directories of their own, also after
@@ -239,6 +250,11 @@ class Intake:
         record = self._ledger.sight(checkpoint, self._run, self._looked_at)
         if checkpoint.condition is Condition.COMPLETE and (mark := self._mark_of(checkpoint)):
             self._noted.append(self._belonging.sighting(checkpoint.name, mark))
+            # A first look may find thousands: each in a transaction of its own takes long, and a start that is ended
+            # before it is through would lose all that it has read.
+            if len(self._noted) >= _KEPT_TOGETHER:
+                self._keep_noted()
+                self._say_many()
         self._signals.due.set()
         if before is not None and before.early:
             self._settle_early(before, record)
