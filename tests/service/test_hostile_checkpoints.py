@@ -124,5 +124,5 @@ def test_a_directory_that_cannot_be_named_is_refused(tmp_path: Path) -> None:
     (tmp_path / NOT_UTF8).mkdir()
     (tmp_path / "link").symlink_to(tmp_path / NOT_UTF8)
     for place in (NOT_UTF8, "link"):
-        with pytest.raises(UimonError, match="is not UTF-8.*rename the directory"):
+        with pytest.raises(UimonError, match=r"is not UTF-8.*rename the directory"):
             run_watch(tmp_path / place, {"wandb": "off"}, None, debug=False)
