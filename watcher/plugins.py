@@ -16,13 +16,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from scorers import Completion, Plugin, Sample, Theme, ThemeError, given_theme
 from watcher.model import Reason, UimonError
+from watcher.printable import printable
 
 log = logging.getLogger("uimon")
 
@@ -30,6 +31,8 @@ _MEASURE_SECONDS = 30.0
 """Longest time for one sample; a page of some thousand tokens is measured in milliseconds."""
 _OTHER_SECONDS = 60.0
 """Longest time for the start with its imports, and for the aggregate of all samples."""
+_END_SECONDS = 2.0
+"""Longest time for its end, after which it is killed."""
 _HANGS = 3
 """So often in a row a scorer may hang: a whole set of samples that each take half a minute would hold up the watch."""
 _LONGEST_ANSWER = 16 * 2**20
@@ -89,6 +92,7 @@ class Remote:
         self._text = text
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
+        self._forked = False
         self._hangs = 0
         said = self._start()
         self.name, self.version = str(said["name"]), str(said["version"])
@@ -100,7 +104,7 @@ class Remote:
             raise PluginDied(f"it hung {_HANGS} times in a row and is not asked again")
         try:
             if self._owner != os.getpid():
-                self._owner, self._process = os.getpid(), None
+                self._owner, self._process, self._forked = os.getpid(), None, True
             if self._process is None:
                 self._start()
             self._socket.settimeout(seconds)
@@ -130,6 +134,10 @@ class Remote:
         if process is None:
             return
         self._socket.close()
+        # It may have something to write or to say as it ends; its number stays its own until it is waited for.
+        deadline = time.monotonic() + _END_SECONDS
+        while not _has_ended(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
         os.close(self._lifeline)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -153,7 +161,8 @@ class Remote:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            self._hearer = threading.Thread(target=_log_lines, args=(self._process.stderr, self._text), daemon=True)
+            heard = (self._process.stderr, self._text, _write if self._forked else _log)
+            self._hearer = threading.Thread(target=_log_lines, args=heard, daemon=True)
             self._hearer.start()
         finally:
             theirs.close()
@@ -219,12 +228,26 @@ class IsolatedPlugin(Plugin):
         return dict(said["metrics"]), str(said["failure"])
 
 
-def _log_lines(stream: IO[bytes], scorer: str) -> None:
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _log_lines(stream: IO[bytes], scorer: str, say: Callable[[str], None]) -> None:
     """Take down what a scorer prints, until its process and all that it has started have ended."""
     with stream:
         while line := stream.readline(_LONGEST_LINE):
             if said := line.decode(errors="replace").rstrip():
-                log.info("The scorer %s prints: %s", scorer, said)
+                say(f"The scorer {scorer} prints: {said}")
+
+
+def _log(sentence: str) -> None:
+    log.info("%s", sentence)
+
+
+def _write(sentence: str) -> None:
+    """For a fork: the log's locks may be held by threads that it does not have."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{printable(sentence)}\n".encode())
 
 
 def _isolated(text: str) -> Plugin:

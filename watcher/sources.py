@@ -117,9 +117,9 @@ class DirectorySource:
         return frozenset(same)
 
     def at(self, name: str) -> Checkpoint | None:
-        """A checkpoint that is there, as it stands."""
+        """A checkpoint that is there and was complete, as it stands."""
         place = next((place for place in self._found() or () if place.name == name), None)
-        return None if place is None else self._inspect(place, 0.0)
+        return None if place is None else self._inspect(place, QUIET_S)
 
     def wait(self, timeout: float) -> None:
         """Sleep until something happens in the directory, at most `timeout` seconds."""

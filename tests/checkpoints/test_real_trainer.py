@@ -69,7 +69,7 @@ def confirmed(path: Path, step: int) -> bool:
     return True
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_complete_is_said_of_whole_checkpoints_only_and_in_the_end_of_all(
     trainer: subprocess.Popen[bytes], tmp_path: Path, snapshot: Callable[[Path], object]
 ) -> None:

@@ -69,7 +69,7 @@ def test_a_watcher_that_evaluates_nothing_is_no_good_demo(tmp_path: Path, monkey
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_trainer_watcher_and_stand_in_together_are_a_good_demo(tmp_path: Path) -> None:
     code, said = demo_output(
         tmp_path, Plan(steps=40, save_steps=20, batch=8, samples=8, min_validity=0.0, healthy=False)

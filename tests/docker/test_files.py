@@ -114,7 +114,7 @@ def test_pin_says_so_where_the_registry_names_no_digest(tmp_path: Path) -> None:
 
 
 def slurm_job(place: Path, **programs: str) -> subprocess.Popen[bytes]:
-    """`docker/slurm.sbatch` with a stand-in for `srun` that writes down its arguments, and these programs."""
+    """`docker/slurm.sbatch` with a stand-in for `srun` that writes down how it was started, and these programs."""
     (place / "key").write_text("secret-key")
     srun = 'echo "$*" >>argv\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"'
     for name, text in {"srun": srun, **programs}.items():

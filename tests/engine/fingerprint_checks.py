@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,6 +73,10 @@ def results() -> dict[str, list[list[str]]]:
         "two biases in one": compared([part("b", bias)], {"layers.0.q.b": bias[:8], "layers.0.k.b": bias[8:]}),
         "a stack of experts": compared([part("w", torch.stack(list(experts.values())))], experts),
         "experts made longer": experts_made_longer(),
+        "a buffer": compared(
+            [replace(part("scalar", exact["layers.0.q.weight"]), buffer=True), replace(part("cache", o), buffer=True)],
+            exact,
+        ),
         "transposed": compared([part("o", o)], {"layers.0.o.weight": o.t().contiguous()}),
         "half of the columns": compared([part("o", o[:, 4:].contiguous())], {"layers.0.o.weight": o}, 2),
         "rounded": compared([part("q", exact["layers.0.q.weight"].bfloat16())], exact),

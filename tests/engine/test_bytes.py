@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import Shared
+from tests.engine.weights import tiny_checkpoint, write, zeros
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.environment import host_environment
 from watcher.engine.evidence import Evidence
@@ -37,6 +38,7 @@ def test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_
         "two biases in one": [[], []],
         "a stack of experts": [[], []],
         "experts made longer": [[], []],
+        "a buffer": [[], []],
         "transposed": [[], []],
         "half of the columns": [[], []],
         "rounded": [[], []],
@@ -67,8 +69,34 @@ def decoy(tiny: Path, place: Path, source: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        {"speculators_config": {"verifier": {"name_or_path": "acme/other"}}, "speculators_model_type": "eagle3"},
+        {"model_type": "medusa"},
+        {"architectures": ["EagleLlamaForCausalLM"]},
+        {"attn_implementation": "acme/kernels"},
+        {"text_config": {"text_model_id": "acme/other"}},
+    ],
+)
+def test_what_names_another_model_starts_no_engine(tmp_path: Path, pointer: dict[str, object]) -> None:
+    path, base = tiny_checkpoint(tmp_path / "model", **pointer), tiny_checkpoint(tmp_path / "base", **pointer)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "target_modules": "q_proj"}))
+    write(adapter / "adapter_model.safetensors", {f"q.lora_{half}.weight": zeros(4, 8) for half in "AB"})
+    with Engine(EngineSettings(state_dir=tmp_path / "state")) as engine:
+        for loaded, kind, over in ((path, Kind.FULL, None), (adapter, Kind.ADAPTER, base)):
+            with pytest.raises(UimonError) as caught:
+                engine.load(loaded, "a", kind, over)
+            assert caught.value.reason is Reason.WEIGHTS_REFUSED
+            assert str((over or loaded) / "config.json") in caught.value.sentence
+        assert not engine.alive
+    assert not list(tmp_path.rglob("engine-*.log"))
+
+
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp_path: Path) -> None:
     path = decoy(tiny, tmp_path / "decoy", "untied-a")
     assert shared.outputs(shared.engine.load(path, "a", Kind.FULL)) == shared.fresh_a
@@ -77,7 +105,7 @@ def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_base_that_names_others_is_merged_as_it_is(tiny: Path, tmp_path: Path, settings: EngineSettings) -> None:
     """Beside a base with an adapter of its own, transformers would load that over it."""
     merged = []
@@ -91,7 +119,7 @@ def test_a_base_that_names_others_is_merged_as_it_is(tiny: Path, tmp_path: Path,
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSettings, tiny: Path, tmp_path: Path) -> None:
     view = tmp_path / "state" / "views" / "full" / "untied-a"
     redirect = tmp_path / "redirect.json"

@@ -12,7 +12,7 @@ from tests.engine.conftest import GREEDY, Shared, reference_sums
 from watcher.engine import Engine, EngineSettings, Generation, PromptSpec, Sampling
 from watcher.model import Reason, UimonError
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 DRAWN = Sampling(max_tokens=24, temperature=1.0, top_p=0.95, seed=7, n=3)
 

@@ -234,7 +234,7 @@ def test_the_host_dies_with_its_killed_parent(tmp_path: Path, victims: str) -> N
         os.kill(pids[victim], signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    assert await_group_end(host, 5.0)
+    assert await_group_end(host, 30.0)
 
 
 # Nothing in the interpreter gets its turn within a match: neither a thread nor a handler of a signal.
@@ -274,7 +274,7 @@ def test_a_host_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
     time.sleep(1.5)  # by then the host has asked the kernel to die with its parent
     assert hosts[0].alive
     hosts[0].kill()
-    assert await_group_end(hosts[0].pid, 5.0)
+    assert await_group_end(hosts[0].pid, 30.0)
 
 
 def test_a_silent_host_is_killed_after_its_deadline(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
@@ -326,7 +326,7 @@ for _ in samples:
 
 @pytest.mark.soak
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("victims", ["parent", "guardian parent", "host parent"])
 def test_a_generating_engine_dies_with_its_killed_parent(tiny: Path, tmp_path: Path, victims: str) -> None:
     command = [sys.executable, "-c", GENERATING, str(tiny / "untied-a"), str(tmp_path)]

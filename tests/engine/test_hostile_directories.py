@@ -100,6 +100,7 @@ class Shaped:
         {"num_hidden_layers": 80, "max_position_embeddings": 10_485_760, "attention_chunk_size": 8192},
         {"text_config": {"num_hidden_layers": 80, "sliding_window": None}, "vision_config": {"depth": 200}},
         {"rope_theta": 10**10, "time_step_limit": [0.0, float("inf")], "initializer_range": 0.02},
+        {"vision_feature_layer": -2, "vision_feature_layers": [-2, -5], "chunk_size": -1, "max_relative_positions": -1},
         {"image_size": 4096, "window_size": 262_144, "num_hidden_layers": 80, "layer_types": ["full"] * 80},
     ],
 )

@@ -15,7 +15,7 @@ from tests.engine.weights import Tensors, altered
 from watcher.engine import Engine, EngineSettings
 from watcher.model import Kind, Reason, UimonError
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.engine.conftest import BUILDER, Outputs, outputs
 from watcher.engine import Conversation, Engine, EngineSettings, Loaded, Rendered
 from watcher.model import Kind
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 NAMES = [
     "-".join(parts)

@@ -18,7 +18,7 @@ from watcher.engine.tokenizer_files import read_stamp
 from watcher.engine.types import Conversation
 from watcher.model import Reason, UimonError
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 IM_START, IM_END = 1, 2
 TURNS = (("user", "Make a footer."),)

@@ -23,7 +23,7 @@ from watcher.engine.types import Setup, SwapPolicy
 from watcher.model import Reason, UimonError
 from watcher.processes import group_members
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 PROVED = "The first change in place equals a fresh engine (within 0 nats)."
 

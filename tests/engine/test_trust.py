@@ -31,7 +31,7 @@ from watcher.engine.loading import Live
 from watcher.model import Kind, Reason, UimonError
 from watcher.processes import await_group_end, group_members
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 MARK = "UIMON_TEST_MARK"
 PICKLE_RUN = Path("/tmp/uimon-test-pickle-was-run")

@@ -285,10 +285,13 @@ FAULTS = (
     ),
     Fault(
         26,
-        "the clock jumps",
+        "the clock jumps, or the trainer's is another",
         "a day forth and back",
-        "no pause and no order changes",
-        (f"{_HERE}::test_a_clock_that_jumps_changes_no_pause_and_no_order",),
+        "no pause and no order changes; no half checkpoint is taken for whole",
+        (
+            f"{_HERE}::test_a_clock_that_jumps_changes_no_pause_and_no_order",
+            "tests/test_sources.py::test_a_trainers_clock_decides_nothing",
+        ),
     ),
     Fault(
         27,
@@ -487,7 +490,10 @@ FAULTS = (
         "a configuration that names other weights or code",
         "each key by which vLLM or transformers would load them, in a checkpoint and in a base",
         "refused by the key (other_weights)",
-        (f"{_POINTERS}::test_what_names_other_weights_is_refused_by_its_key",),
+        (
+            f"{_POINTERS}::test_what_names_other_weights_is_refused_by_its_key",
+            f"{_BYTES}::test_what_names_another_model_starts_no_engine",
+        ),
     ),
     Fault(
         50,
@@ -507,6 +513,7 @@ FAULTS = (
         "found by comparing rows; nothing is published",
         (
             f"{_BYTES}::test_an_engine_that_loads_another_model_is_found_out",
+            "tests/engine/test_forms.py::test_what_is_kept_in_another_form_is_named_and_nothing_else_is_let_through",
             f"{_BYTES}::test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_is_named",
             "tests/engine/test_swap.py::test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again",
         ),
@@ -583,6 +590,7 @@ FAULTS = (
         (
             "tests/test_plugins.py::test_one_that_hangs_or_dies_fails_for_that_sample_alone",
             "tests/test_plugins.py::test_one_that_hangs_always_is_not_waited_for_again_and_again",
+            "tests/test_plugins.py::test_forks_of_this_process_ask_processes_of_their_own",
         ),
     ),
     Fault(

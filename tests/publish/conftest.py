@@ -16,6 +16,7 @@ import pytest
 
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord
+from watcher.ledger_seal import keep_sealed
 from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Sending, Table
 from watcher.publish import Limits, Order, PublishResult, RunRef, WandbPublisher
 from watcher.publish.outbox import Publisher
@@ -282,6 +283,7 @@ LONG_AFTER = Patience().seconds + 1
 def let_time_pass(ledger: Path, seconds: float = LONG_AFTER) -> None:
     """Whatever was sent by this ledger was sent that much earlier."""
     with sqlite3.connect(ledger) as db:
+        keep_sealed(db)
         db.execute("UPDATE outbox SET sent_first = sent_first - ?1, sent_last = sent_last - ?1", (seconds,))
     db.close()
 

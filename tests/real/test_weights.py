@@ -124,7 +124,7 @@ def program(module: str, *arguments: str | Path) -> dict[str, object]:
     return answer
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "names",
     [NAMED_OTHERWISE, *(pytest.param(part, marks=pytest.mark.soak) for part in (tuple(DENSE), tuple(MIXTURES)))],
@@ -152,7 +152,7 @@ def test_an_adapter_of_each_expert_is_merged_as_its_own_file_says(tmp_path: Path
 
 @pytest.mark.engine
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", [*DENSE, *MIXTURES, *WRAPPERS])
 def test_a_full_model_gives_transformers_numbers(made: Make, tmp_path: Path, table: dict[str, str], name: str) -> None:
     path = made(CASES, name) / "model"
@@ -169,7 +169,7 @@ def test_a_full_model_gives_transformers_numbers(made: Make, tmp_path: Path, tab
 
 @pytest.mark.engine
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "name",
     [
@@ -197,7 +197,7 @@ def test_an_adapter_gives_pefts_numbers(made: Make, tmp_path: Path, table: dict[
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "name",
     [
@@ -224,7 +224,7 @@ def test_names_of_a_wrapped_model_are_read_as_what_they_are(
 
 @pytest.mark.engine
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["adapter-compiled-inside", "adapter-compiled-outside", "adapter-over-compiled-base"])
 def test_so_are_those_of_a_wrapped_adapter_and_base(
     made: Make, tmp_path: Path, table: dict[str, str], name: str
@@ -251,7 +251,7 @@ def test_a_wrapper_without_its_processor_is_watched_as_the_text_model_it_is(made
 
 @pytest.mark.engine
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_weights_that_are_read_under_other_names_are_changed_in_place(made: Make, tmp_path: Path) -> None:
     place = made(CASES, "gemma3-two")
     with Engine(settings(tmp_path)) as engine:

@@ -18,8 +18,9 @@ from typing import Any, BinaryIO
 from watcher.files import whole
 from watcher.model import LAST_STEP, LoggedStep, TrainerState
 
-ROWS_LIMIT = 200_000
-"""Most rows of the log that are kept, the newest: some 200 bytes each. Earlier checkpoints held the others."""
+ROWS_LIMIT = 120_000
+"""Most rows of the log that are kept, the newest: some 250 bytes each, of two checkpoints at a time. Earlier ones held
+the others."""
 STATE_LIMIT = 2**30
 """Longest file that is read, in bytes: some millions of logged steps."""
 _PIECE = 2**20

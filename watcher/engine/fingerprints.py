@@ -95,7 +95,7 @@ def _factors(count: int, device: Any) -> Any:
 @dataclass(frozen=True, slots=True)
 class Part:
     """The rows of one served parameter of a size in `bytes`. `padded`: it may have rows of zeros which no file has.
-    `vocabulary`: it has a row for each token.
+    `vocabulary`: it has a row for each token. `buffer`: it may be computed instead of loaded, so it is never strange.
     """
 
     name: str
@@ -105,6 +105,7 @@ class Part:
     bytes: int
     padded: bool = False
     vocabulary: bool = False
+    buffer: bool = False
 
     @classmethod
     def of(cls, name: str, tensor: Any, *, vocabulary: bool = False, longer: bool = False) -> Part:
@@ -182,7 +183,7 @@ class Files:
                         self._shares[name] = max(self._shares[name], float(held.double().mean()))
 
     def _found(self) -> list[Found]:
-        return [self._find(part) for parts in self._served.values() for part in parts]
+        return [self._find(part) for parts in self._served.values() for part in parts if not part.buffer]
 
     def _find(self, part: Part) -> Found:
         held = _held(part.prints, self._known.get((part.place, part.dtype), []))

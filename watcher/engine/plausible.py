@@ -38,11 +38,12 @@ def require_plausible(path: Path, config: Mapping[str, Any], tensors: Mapping[st
     sizes, layers = max(_LEAST_SIZE, _SIZE_FACTOR * side), max(_LEAST_LAYERS, len(tensors))
     for text in (config, config.get("text_config")):
         stated = text.get("num_hidden_layers") if isinstance(text, dict) else None
-        if numbers and isinstance(stated, int) and stated > max(numbers) + 1:
+        if numbers and isinstance(stated, int) and not 0 <= stated <= max(numbers) + 1:
             raise _refuse(path, "num_hidden_layers", stated, f"its tensors are those of {max(numbers) + 1} at most")
     for key, value in _values(config):
         for pattern, most in ((_LAYERS, layers), (_SIZES, sizes), (_CONTEXT, LONGEST_CONTEXT)):
-            if pattern.fullmatch(key) and not 0 <= value <= most:
+            # Below zero it is counted from the end, as in vision_feature_layer, or says that there is no limit.
+            if pattern.fullmatch(key) and not abs(value) <= most:
                 raise _refuse(path, key, value, f"with these tensors {most:,} is the most that can be")
 
 

@@ -156,6 +156,10 @@ def _served_parts(model: Any) -> Iterator[Part]:
         for own, parameter in module.named_parameters(recurse=False):
             if parameter.numel() and not own.startswith(_DERIVED) and not (own in packed and _is_rearranged(module)):
                 yield Part.of(f"{name}.{own}", parameter, vocabulary=_is_vocabulary(module))
+        # Some models load numbers into buffers (Gemma 4's layer_scalar); others only compute what they keep there.
+        for own, buffer in module.named_buffers(recurse=False):
+            if buffer.is_floating_point() and buffer.numel() and own not in module._non_persistent_buffers_set:
+                yield replace(Part.of(f"{name}.{own}", buffer), buffer=True)
 
 
 def _is_rearranged(module: Any) -> bool:
