@@ -26,7 +26,7 @@ from scorers.tailwind.utility import MAX_NAME_LENGTH
 from scorers.verdict import Verdict, as_script_errors
 
 # Changes whenever the same completion may get other measurements.
-VERSION = "3"
+VERSION = "4"
 
 MAX_ERRORS = 20
 # Far above what a page uses (hundreds); keeps a stored sample small whatever a model writes.
