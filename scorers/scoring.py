@@ -18,7 +18,7 @@ from scorers.metrics.aggregation import Metrics, aggregate
 from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
-from scorers.position import Lines
+from scorers.position import Lines, Position
 from scorers.sample import Completion, Issue, Language, Outcome, Sample
 from scorers.source import SourceFile
 from scorers.tailwind.theme import Theme
@@ -26,7 +26,7 @@ from scorers.tailwind.utility import MAX_NAME_LENGTH
 from scorers.verdict import Verdict, as_script_errors
 
 # Changes whenever the same completion may get other measurements.
-VERSION = "3"
+VERSION = "4"
 
 MAX_ERRORS = 20
 # Far above what a page uses (hundreds); keeps a stored sample small whatever a model writes.
@@ -231,15 +231,22 @@ def _errors(text: str | None, extraction: Extraction, cut: bool, verdicts: Seque
     for file, verdict in zip(extraction.files, verdicts, strict=True):
         inside = Lines(file.code)
         lines = whole or inside
+        place = partial(_place_of, file, inside, lines)
         for issue in (*verdict.issues, *verdict.script_errors, *(verdict.early_errors or ())):
-            at = lines.position(file.places(inside.offset(issue.position)))
-            errors.append(Issue(issue.code, at.line, at.column, issue.message, file.name))
+            moved = issue.moved(place)
+            at = moved.position
+            errors.append(Issue(moved.code, at.line, at.column, moved.message, file.name))
         if cut and file.cut:
             end = lines.position(file.places(len(file.code)))
             errors.insert(
                 0, Issue("truncated", end.line, end.column, "the token limit cut the code off here", file.name)
             )
     return tuple(errors[:MAX_ERRORS])
+
+
+def _place_of(file: SourceFile, inside: Lines, lines: Lines, place: Position) -> Position:
+    """Where a place in a file's code lies in the text that `lines` are of."""
+    return lines.position(file.places(inside.offset(place)))
 
 
 def _most(counts: Counter[str]) -> tuple[tuple[str, int], ...]:

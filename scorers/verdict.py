@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from scorers.position import Position
 
 MAX_ISSUES = 100
+_PLACE = re.compile(r"(?<=\bline )(\d+)(?:(, column )(\d+))?")
+# What others say, with the code's own words in it.
+_QUOTED = re.compile(r"(?:script-)?(?:ts\d+|error)")
 
 
 @dataclass(frozen=True, slots=True)
 class SyntaxIssue:
-    """One reason why code does not parse, placed in the code itself."""
+    """One reason why code does not parse, placed in the code itself, as is what the message says of another place:
+    `line 3`, or `line 3, column 7`."""
 
     code: str
     position: Position
     message: str
+
+    def moved(self, place: Callable[[Position], Position]) -> SyntaxIssue:
+        """The issue where the code stands in another text; `place` says what becomes of a place.
+
+        >>> issue = SyntaxIssue("unclosed", Position(2, 1), "`<p>` opened here is closed by `</b>` at line 3")
+        >>> issue.moved(lambda at: at.inside(Position(5, 10))).message
+        '`<p>` opened here is closed by `</b>` at line 7'
+        """
+        if _QUOTED.fullmatch(self.code):
+            return replace(self, position=place(self.position))
+
+        def named(match: re.Match[str]) -> str:
+            at = place(Position(int(match[1]), int(match[3] or 1)))
+            return f"{at.line}, column {at.column}" if match[3] else str(at.line)
+
+        return replace(self, position=place(self.position), message=_PLACE.sub(named, self.message))
 
 
 @dataclass(frozen=True, slots=True)

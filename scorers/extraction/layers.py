@@ -52,6 +52,8 @@ def _string(passage: Passage) -> tuple[Passage, Found] | None:
 def holds_token_in_tag(text: str) -> bool:
     """Whether some tag's name has a token in it."""
     # Looked for by their first characters, which stand in hardly any text; the pattern is tried at every place.
+    if "|" not in text and "｜" not in text:
+        return False
     return any(mark in text for mark in ("<|", "</|", "<｜", "</｜")) and _TOKEN_IN_TAG.search(text) is not None
 
 

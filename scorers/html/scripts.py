@@ -129,7 +129,7 @@ def _placed(verdict: Verdict, origin: Position) -> Verdict:
     """A verdict on a script, with its places on the page."""
 
     def moved(issues: Sequence[SyntaxIssue]) -> Iterator[SyntaxIssue]:
-        return (replace(issue, position=issue.position.inside(origin)) for issue in issues)
+        return (issue.moved(lambda place: place.inside(origin)) for issue in issues)
 
     early = None if verdict.early_errors is None else tuple(moved(verdict.early_errors))
     return replace(verdict, issues=tuple(moved(verdict.issues)), early_errors=early)

@@ -52,8 +52,9 @@ def fingerprint(code: str) -> str:
 
 def shape(tags: Sequence[str]) -> tuple[int, ...]:
     """The smallest hashes of the 5-grams of a page's tags, in order; a shorter page is one gram."""
-    grams = {" ".join(tags[i : i + GRAM]) for i in range(max(1, len(tags) - GRAM + 1))} if tags else set()
-    return _smallest({zlib.crc32(gram.encode()) for gram in grams})
+    following = (tags[start:] for start in range(GRAM))
+    grams = set(map(" ".join, zip(*following, strict=False))) if len(tags) >= GRAM else {" ".join(tags)} - {""}
+    return _smallest(set(map(zlib.crc32, map(str.encode, grams))))
 
 
 def word_grams(code: str) -> tuple[int, tuple[int, ...]]:

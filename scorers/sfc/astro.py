@@ -15,7 +15,7 @@ from scorers.contents import Contents
 from scorers.jsx.check import check_jsx
 from scorers.jsx.engine import Piece, check_pieces
 from scorers.jsx.read import read_jsx
-from scorers.position import Lines, shown
+from scorers.position import Lines, Position, shown
 from scorers.reading import Reading
 from scorers.sfc.astro_rewriting import Rewritten, as_tsx
 from scorers.sfc.component import UNREAD
@@ -47,13 +47,17 @@ def _markup_issues(code: str, written: Rewritten, lines: Lines) -> list[SyntaxIs
     """The issues of the TSX, in the component. What an earlier one makes of the fragments around and of the end of the
     text is left out."""
     inside = Lines(written.code)
+
+    def place(written_at: Position) -> Position:
+        return lines.position(min(written.places(inside.offset(written_at)), len(code)))
+
     own: list[SyntaxIssue] = []
     others: list[SyntaxIssue] = []
     for issue in check_jsx(written.code).issues:
         offset = inside.offset(issue.position)
         at = min(written.places(offset), len(code))
         derived = offset in written.ours or at == len(code)
-        (others if derived else own).append(SyntaxIssue(issue.code, lines.position(at), issue.message))
+        (others if derived else own).append(issue.moved(place))
     unclosed = [
         SyntaxIssue("unclosed", lines.position(at), f"`<{shown(name)}>` opened here is never closed")
         for name, at in written.unclosed[:MAX_ISSUES]

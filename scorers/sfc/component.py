@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from scorers.contents import Contents
-from scorers.jsx.engine import ParseError, Piece, check_pieces
+from scorers.jsx.check import verdict_of
+from scorers.jsx.engine import Kind, ParseError, Piece, check_pieces, read_source
 from scorers.jsx.read import read_jsx
 from scorers.position import Lines, shown
 from scorers.reading import Reading
@@ -25,6 +26,7 @@ _MAX_MESSAGE = 200
 # Of issues; what is left open is collected from the innermost element on, and shown from the outermost.
 _MAX_COLLECTED = 10_000
 _TAG = re.compile(r"[A-Za-z][\w-]*(?::[A-Za-z][\w-]*)?|[A-Za-z]\w*(?:\.[A-Za-z]\w*)+")
+_UNDEFINED = "early_undefined_export"
 _PROP = re.compile(r"[A-Za-z][\w-]*")
 # Code between pieces is kept as it is; a piece that parses stands between these.
 _AROUND = {
@@ -141,11 +143,26 @@ class Component:
         self._close()
         contents = read_jsx(self._as_tsx(found))
         sheets, inline = (*contents.sheets, *self.sheets), (*contents.inline, *self.inline)
-        return Reading(self._verdict(), replace(contents, sheets=sheets, inline=inline, has_all_css=False))
+        verdict = replace(self._verdict(), early_errors=self._early_errors(found))
+        return Reading(verdict, replace(contents, sheets=sheets, inline=inline, has_all_css=False))
 
     def _verdict(self) -> Verdict:
         issues = sorted(self._issues)[:MAX_ISSUES]
         return Verdict(tuple(SyntaxIssue(code, self._lines.position(at), text) for at, code, text in issues), self.soft)
+
+    def _early_errors(self, errors: Sequence[ParseError | None]) -> tuple[SyntaxIssue, ...] | None:
+        """Those of the scripts that parse, each for itself; None without one. The compiler declares names of its own,
+        so that an export of an unknown one is none."""
+        looked = [self._pieces[number] for _, number in self._scripts if errors[number] is None]
+        found = [issue for place in looked for issue in self._early_errors_of(place) if issue.code != _UNDEFINED]
+        return tuple(found) if looked else None
+
+    def _early_errors_of(self, script: _Place) -> Iterable[SyntaxIssue]:
+        typed = self.typed if script.typed is None else script.typed
+        kind = Kind.TSX if script.shape == "jsxModule" else Kind.TS if typed else Kind.JS
+        origin = self._lines.position(script.at)
+        issues = verdict_of(script.code, read_source(script.code, kind)).early_errors or ()
+        return (issue.moved(lambda place: place.inside(origin)) for issue in issues)
 
     def _as_tsx(self, errors: Sequence[ParseError | None]) -> str:
         scripts = [code for code, piece in self._scripts if errors[piece] is None]

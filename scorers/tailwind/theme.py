@@ -121,7 +121,8 @@ def read_theme(
     ({'sea': '#00f', 'brand': 'red'}, ['max-tablet', 'min-tablet', 'tablet'], True)
     """
     reading = _Reading()
-    for style in styles:
+    # Of the styles of its elements, a page repeats most.
+    for style in dict.fromkeys(styles):
         reading.style(style)
     for name, value in variables:
         reading.variable(name, value)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion
-from scorers.extraction import extract
+from scorers.extraction import extract, reader
+from scorers.extraction.wrappers import Tag, closing_of
 
 SIZE = 60_000
 LOOPS = (
@@ -94,3 +95,19 @@ def test_a_loop_is_read_in_bounded_time(piece: str) -> None:
 def test_any_mixture_is_read_and_every_file_stands_in_the_text(text: str, truncated: bool) -> None:
     for file in extract(Completion(text, truncated=truncated)).files:
         assert all(0 <= file.places(offset) <= len(text) for offset in range(len(file.code) + 1))
+
+
+@pytest.mark.parametrize("piece", ["<old_str>a\n", "<old_string>x<p>\n", "<explanation>x<p>y\n", "<note>x<p>"])
+def test_end_tags_that_never_come_are_looked_for_up_to_a_bound(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
+    looked: list[int] = []
+
+    def counted(text: str, tag: Tag, start: int) -> tuple[int, int]:
+        looked.append(len(text) - start)
+        return closing_of(text, tag, start)
+
+    monkeypatch.setattr(reader, "closing_of", counted)
+    monkeypatch.setattr(reader, "_MOST_SEARCHED", 100_000)
+    text = piece * 1_500
+    extract(Completion(text))
+    # In each of the texts that stand in one another, the last look may go beyond it.
+    assert 100_000 < sum(looked) < 10 * (100_000 + len(text))

@@ -1,6 +1,7 @@
 """One completion from text to sample: outcomes, hostile text, storage, and what the former callback got wrong."""
 
 import json
+import re
 import time
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion, Language, Outcome, Sample, SampleError, aggregate, score, score_sample
+from scorers.position import Position
 from scorers.scoring import MAX_DISTINCT, MAX_ERRORS
+from scorers.verdict import SyntaxIssue
 
 PAGE = '<!DOCTYPE html>\n<html><head><meta></head><body><img src="a"><div class="p-4">Hi</div></body></html>'
 OPEN = PAGE.removesuffix("</div></body></html>")
@@ -47,6 +50,36 @@ def test_each_completion_has_the_outcome_that_its_code_earned(text: str, truncat
 def test_errors_are_placed_in_the_completion_and_not_in_the_code() -> None:
     sample = score_sample(Completion("Here:\r\n\r\n```html\r\n<main>\r\n  <b>x</i>\r\n</main>\r\n```"))
     assert [(e.line, e.column) for e in sample.errors] == [(5, 3), (5, 7)]
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "said"),
+    [
+        ("html", "<a>\n<a></a>", "line {1}, column 1"),
+        ("html", "<ul>\n<li>\n</div></ul>", ""),
+        ("html", "<div>\n</section>\n<p>x</p>\n</main></div>", ""),
+        ("html", "<p>x</p>\n<script type='module'>\nlet a\nlet a\n</script>", "line {3}"),
+        ("html", "<p>x</p>\n<script type='text/babel'>\nconst a = <b>\n</i>\n</script>", "line {4}"),
+        ("tsx", "let a\nlet b = <p/>\nlet a", "line {1}"),
+        ("tsx", "const a = <b>\n</i>", "line {2}"),
+        ("vue", "<template>\n<div>\n</template>", "line {3}"),
+        ("astro", "---\nlet a\n---\n<b>\n</i>", "line {5}"),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "Here it is.\n\nA page:\n"])
+def test_what_a_message_says_of_a_further_place_is_of_the_completion_too(
+    language: str, code: str, said: str, before: str
+) -> None:
+    sample = score_sample(Completion(f"{before}```{language}\n{code}\n```\n"))
+    first = 2 + before.count("\n")
+    expected = re.sub(r"\{(\d+)\}", lambda match: str(first - 1 + int(match[1])), said)
+    assert sample.errors
+    assert sample.errors[0].message.endswith(expected)
+
+
+def test_a_place_in_what_others_say_is_not_touched() -> None:
+    issue = SyntaxIssue("script-error", Position(1, 1), "Invalid regular expression: / line 5(/: Unterminated group")
+    assert issue.moved(lambda at: at.inside(Position(9, 1))).message == issue.message
 
 
 def test_the_cut_comes_first_and_errors_are_bounded() -> None:

@@ -414,3 +414,30 @@ def test_a_megabyte_of_one_piece_is_broken(language: Language, piece: str) -> No
 def test_code_that_keeps_the_parser_looking_ahead_is_given_up() -> None:
     assert _codes(Language.VUE, f"<script>{'export ' * 60_000}</script>") == ["too_complex"]
     assert _codes(Language.VUE, "<script>let a = 1</script>") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "found"),
+    [
+        (
+            Language.VUE,
+            "<script setup>\nlet a\n\nlet a\n</script>\n<template><p /></template>",
+            [("early_redeclared", 4)],
+        ),
+        (Language.VUE, "<script setup lang='ts'>\nlet a: number\nreturn\n</script>", [("early_return", 3)]),
+        (
+            Language.VUE,
+            "<script>\nlet a\n</script>\n<script setup>\nconst b\n</script>",
+            [("early_const_without_value", 5)],
+        ),
+        (Language.SVELTE, "<script>\n  const a = 1; let a\n</script>\n<p>{a}</p>", [("early_redeclared", 2)]),
+        # Names that the compiler declares, and its labels.
+        (Language.SVELTE, "<script>\n$: a = 1\n$: b = a\nexport { a }\n</script>", []),
+        (Language.VUE, "<script setup lang='ts'>\nawait load()\nfunction f(): void\nfunction f() {}\n</script>", []),
+        (Language.VUE, "<template><p /></template>", None),
+        (Language.VUE, "<script>let a = b c</script>", None),
+    ],
+)
+def test_scripts_have_early_errors(language: Language, code: str, found: list[tuple[str, int]] | None) -> None:
+    errors = READERS[language](code).verdict.early_errors
+    assert (None if errors is None else [(error.code, error.position.line) for error in errors]) == found
