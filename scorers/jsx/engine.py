@@ -203,14 +203,16 @@ def _asked(function: str, *arguments: Any) -> str | None:
     """What a function of the engine answers; None where its memory or its time came to an end."""
     from py_mini_racer import JSEvalException
 
-    try:
-        return _called(function, *arguments)
-    except TimeoutError:
-        return None
-    except JSEvalException:
-        # A heap that was full once refuses everything from then on.
-        v8.close()
-        return None
+    # What earlier code left in the heap must not decide what is said of this one, so a new heap is asked as well.
+    for _ in range(2):
+        try:
+            return _called(function, *arguments)
+        except TimeoutError:
+            return None
+        except JSEvalException:
+            # A heap that was full once refuses everything from then on.
+            v8.close()
+    return None
 
 
 def _uncompiled(code: str, kind: Kind) -> ParseError:

@@ -20,10 +20,15 @@ pytest.importorskip("accelerate")
 safetensors = pytest.importorskip("safetensors")
 
 TRAINER = """
-import sys, warnings, torch
+import sys, time, warnings, torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
 torch.set_num_threads(1)
+class OnSlowDisk(Trainer):
+    # Of what is written, the trainer's state comes last; whoever looks must get a turn before it.
+    def _save_optimizer_and_scheduler(self, output_dir):
+        super()._save_optimizer_and_scheduler(output_dir)
+        time.sleep(0.2)
 data = [{"input_ids": [1, 2, 3, 4], "labels": [1, 2, 3, 4]}] * 4
 for kind in ("full", "adapter"):
     model = LlamaForCausalLM(LlamaConfig(vocab_size=512, hidden_size=256, intermediate_size=512, num_hidden_layers=4,
@@ -33,7 +38,7 @@ for kind in ("full", "adapter"):
     arguments = TrainingArguments(output_dir=f"{sys.argv[1]}/{kind}", max_steps=9, save_steps=1, save_total_limit=2,
                                   logging_steps=1, per_device_train_batch_size=1, report_to=[], use_cpu=True,
                                   disable_tqdm=True)
-    Trainer(model=model, args=arguments, train_dataset=data).train()
+    OnSlowDisk(model=model, args=arguments, train_dataset=data).train()
 """
 
 

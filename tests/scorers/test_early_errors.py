@@ -3,6 +3,7 @@
 import pytest
 
 from scorers import Completion, Language, Outcome, score_sample
+from scorers.jsx import v8
 from scorers.jsx.check import check_jsx
 from scorers.jsx.engine import Kind
 
@@ -141,4 +142,10 @@ def test_long_and_deep_code_ends(piece: str) -> None:
 def test_many_variables_in_deep_blocks_end() -> None:
     depth = 200
     code = "{" * depth + "".join(f"var a{n};" for n in range(40_000)) + "}" * depth
+    assert _early(code) == []
+
+
+def test_what_earlier_code_left_in_the_heap_decides_nothing() -> None:
+    code = "{" * 200 + "".join(f"var a{n};" for n in range(40_001)) + "}" * 200
+    v8.evaluate("globalThis.left = Array.from({ length: 2400 }, (_, n) => new Array(9000).fill(n)); 0")
     assert _early(code) == []
