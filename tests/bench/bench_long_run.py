@@ -27,6 +27,7 @@ def test_replay(kind: str) -> None:
     )
 
 
+@pytest.mark.timeout(0)
 def test_starts(tmp_path: Path) -> None:
     measure_starts(tmp_path)
 
