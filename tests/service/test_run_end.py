@@ -153,6 +153,21 @@ def test_a_watcher_that_ends_makes_up_for_it_at_its_exit() -> None:
     run.trainer_ends(End.FINISHED)
     run.post()
     watcher.end()
+    watcher.look(run.facts())
+    assert (run.state, memory.recall("opened")) == ("finished", "")
+
+
+def test_an_end_that_was_lost_on_its_way_is_told_again() -> None:
+    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run.alive = False
+    lost = iter([True, True])
+    watcher = RunEnd(memory, lambda state, since: next(lost, False) or run.end(state, since))  # type: ignore[arg-type]
+    watcher.opening(run.facts().heartbeat, None)
+    run.post()
+    watcher.opened()
+    for _ in range(5):
+        watcher.look(run.facts())
+        run.wait(30)
     assert (run.state, memory.recall("opened")) == ("finished", "")
 
 
@@ -175,6 +190,26 @@ def test_attempts_that_are_deferred_do_not_put_off_the_end_of_a_run_that_a_kille
         watcher.opening(run.facts().heartbeat, None)
         watcher.look(run.facts())
         run.wait(30)
+    assert (run.state, memory.recall("opened")) == ("finished", "")
+
+
+@pytest.mark.parametrize("late", [[5], [5, 40], [20, 35, 50]])
+def test_late_posts_of_a_killed_session_are_no_sign_of_the_trainers_life(late: list[int]) -> None:
+    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run.alive = False
+    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    watcher.opening(run.facts().heartbeat, None)
+    run.post()
+    watcher.opened()
+    watcher.look(run.facts())
+    began = run.now
+    for seconds in late:
+        run.now = began + seconds
+        run.post()
+        watcher.look(run.facts())
+    for _ in range(2):
+        run.wait(30)
+        watcher.look(run.facts())
     assert (run.state, memory.recall("opened")) == ("finished", "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from math import fsum
 
 from watcher.alerts.counts import LOOKS
 from watcher.alerts.finding import SHOWN, Finding, percent, steps_of
@@ -304,4 +304,4 @@ def _all(channel: Channel, entries: Sequence[Entry]) -> list[Jackknifed]:
 
 
 def _mean(channel: Channel, entries: Sequence[Entry]) -> float:
-    return fmean(_of(channel, entry).value for entry in entries)
+    return fsum([_of(channel, entry).value for entry in entries]) / len(entries)

@@ -131,19 +131,19 @@ def discover(root: Path, namings: Sequence[Naming] = NAMINGS) -> tuple[Found, ..
             Reason.UNREADABLE, f"{root} cannot be listed ({error.strerror}); check its permissions and the mount."
         ) from None
     known = tuple(namings)
-    found = [found for name in folders if (found := _found(root, name, known))]
-    found += _in_newest_swift_run(root, folders, known)
-    found.sort(key=lambda item: item.step)
+    found = list(_found(root, folders, known))
+    if (run := _newest_swift_run(folders)) is not None:
+        found = _by_step([*found, *_in_swift_run(root, run, known)])
     if found and _is_model(names):
         found.append(Found(found[-1].step, FINAL_NAME, root, confirmed=False, epochs=True))
     return tuple(found)
 
 
-def _list(root: Path) -> tuple[set[str], list[str]]:
+def _list(root: Path) -> tuple[set[str], tuple[str, ...]]:
     """The names of files and of real directories in `root`."""
     with os.scandir(root) as entries:
         kinds = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    return {name for name, folder in kinds if not folder}, sorted(name for name, folder in kinds if folder)
+    return {name for name, folder in kinds if not folder}, tuple(sorted(name for name, folder in kinds if folder))
 
 
 def _match(name: str, namings: Sequence[Naming]) -> tuple[Naming, int] | None:
@@ -153,27 +153,35 @@ def _match(name: str, namings: Sequence[Naming]) -> tuple[Naming, int] | None:
     return None
 
 
-# A directory of thousands of checkpoints is listed every few seconds, and nearly all of its names were there before.
-@lru_cache(maxsize=2**16)
-def _found(root: Path, name: str, namings: tuple[Naming, ...], prefix: str = "") -> Found | None:
-    matched = _match(name, namings)
-    if matched is None:
-        return None
-    naming, step = matched
-    return Found(step, f"{prefix}{name}", root / name, naming.confirmed, naming.epochs, naming.inside)
+# A directory of thousands of checkpoints is listed every few seconds, and mostly has the names that it had before.
+@lru_cache(maxsize=8)
+def _found(root: Path, folders: tuple[str, ...], namings: tuple[Naming, ...], prefix: str = "") -> tuple[Found, ...]:
+    found = []
+    for name in folders:
+        if (matched := _match(name, namings)) is not None:
+            naming, step = matched
+            path = root / name
+            found.append(Found(step, f"{prefix}{name}", path, naming.confirmed, naming.epochs, naming.inside))
+    return tuple(_by_step(found))
 
 
-def _in_newest_swift_run(root: Path, folders: Sequence[str], namings: tuple[Naming, ...]) -> list[Found]:
-    """The checkpoints of ms-swift's last start: it gives each start a directory, and earlier ones are other runs."""
+def _by_step(found: list[Found]) -> list[Found]:
+    return sorted(found, key=lambda item: item.step)
+
+
+@lru_cache(maxsize=8)
+def _newest_swift_run(folders: tuple[str, ...]) -> str | None:
+    """The directory of ms-swift's last start: it gives each start one, and earlier ones are other runs."""
     runs = [(int(match["version"]), name) for name in folders if (match := _SWIFT_RUN.fullmatch(name))]
-    if not runs:
-        return []
-    newest = max(runs)[1]
+    return max(runs)[1] if runs else None
+
+
+def _in_swift_run(root: Path, run: str, namings: tuple[Naming, ...]) -> tuple[Found, ...]:
     try:
-        _, inner = _list(root / newest)
+        _, inner = _list(root / run)
     except OSError:
-        return []  # deleted or closed in between: the next look tells
-    return [found for name in inner if (found := _found(root / newest, name, namings, f"{newest}/"))]
+        return ()  # deleted or closed in between: the next look tells
+    return _found(root / run, inner, namings, f"{run}/")
 
 
 def _is_model(names: set[str]) -> bool:

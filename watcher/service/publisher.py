@@ -19,6 +19,8 @@ from watcher.service.signals import Signals, log
 # Waiting longer at the exit does not help against these.
 _NOT_BY_WAITING = frozenset({Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED})
 _TICK = 1.0
+_TRIES = 3
+"""Attempts at the exit to end a run that a session left open."""
 FIRST_ROWS = "first rows"
 """The ledger's name for what became of the trainer's first rows when uimon joined its run: `KEPT` or `LOST`."""
 KEPT, LOST = "kept", "lost"
@@ -156,10 +158,14 @@ class Publisher:
         """Leave the run as its trainer has, and let another uimon publish at once, unless it could not see yet what was
         sent, and would send it again.
         """
-        if self._end.in_doubt and not self._hasty:
+        for _ in range(0 if self._hasty else _TRIES):
+            if not self._end.in_doubt:
+                break
             # One that a session has just ended again, or that lives, is in no doubt.
             self._look(now=True)
-            self._end.end()
+            if not self._end.in_doubt or not self._end.end():
+                break
+            self._look(now=True)
         unseen = sum(self._ledger.outbox(target).unconfirmed()[0] for target in Target)
         if outboxes.claim is not None and not unseen:
             outboxes.claim.release()

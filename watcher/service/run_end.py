@@ -6,16 +6,17 @@ since when (`OPENED`), and how the trainer had left it, where that is known (`EN
 
 | W&B says                                         | then                                                           |
 |--------------------------------------------------|----------------------------------------------------------------|
-| another heartbeat since the first look after it  | the trainer lives: nothing is in doubt                         |
+| heartbeats go on for longer than late posts take | the trainer lives: nothing is in doubt                         |
 | finished, failed or killed                       | the trainer, or a session, has said so: the same               |
-| running or crashed, and no other heartbeat       | ended as the trainer left it: by what a session saw, else      |
-|                                                  | `finished` where the trainer has left it since; looked at      |
+| running or crashed, no heartbeat between two     | ended as the trainer left it: by what a session saw, else      |
+| looks                                            | `finished` where the trainer has left it since; looked at      |
 |                                                  | again otherwise: W&B calls one that was killed crashed         |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from watcher.ledger import Ledger
 from watcher.publish import RunFacts
@@ -25,6 +26,10 @@ ENDED_AS = "ended as"
 """The ledger's name for the state in which the trainer left its run, kept while a session may have it open."""
 OPENED = "opened"
 """The ledger's name for W&B's time of the last heartbeat before a session opened the run; empty: there is no doubt."""
+LATE: Final = 75.0
+"""Seconds of W&B's clock after the first look within which a heartbeat may be that of a session which is gone: requests
+of a killed one are under way for a minute at most, for which servers and proxies hold them. The SDK's is every 30 s.
+"""
 
 
 class RunEnd:
@@ -35,6 +40,7 @@ class RunEnd:
     def __init__(self, ledger: Ledger, end: Callable[[str, float], bool] | None) -> None:
         self._ledger = ledger
         self._end = end
+        self._first: float | None = None
         self._heard: float | None = None
 
     @property
@@ -53,7 +59,7 @@ class RunEnd:
 
     def opened(self) -> None:
         """A session may have opened the run: its own posts count as heartbeats, too."""
-        self._heard = None
+        self._first = self._heard = None
 
     def look(self, facts: RunFacts | None) -> None:
         """What W&B says of the run, now and then."""
@@ -62,20 +68,23 @@ class RunEnd:
         state = facts.state or ""
         if state in ENDED and (state != "crashed" or self._ledger.recall(ENDED_AS) == state):
             self._settled()
-        elif self._heard is None:
-            self._heard = facts.heartbeat
-        elif facts.heartbeat is not None and facts.heartbeat > self._heard:
+        elif self._first is None or self._heard is None:
+            self._first = self._heard = facts.heartbeat
+        elif facts.heartbeat is None or facts.heartbeat <= self._heard:
+            self.end()
+        elif facts.heartbeat - self._first > LATE:
             self._settled()
         else:
-            self.end()
+            self._heard = facts.heartbeat
 
-    def end(self) -> None:
-        """End the run where it is known how its trainer left it; at the exit nothing more is waited for."""
+    def end(self) -> bool:
+        """End the run where it is known how its trainer left it; true where that was tried. Whether it came to be is
+        for the next look to see: what says so may have been lost on its way.
+        """
         opened, state = self._ledger.recall(OPENED), self._ledger.recall(ENDED_AS) or ""
-        if self._end and opened and (state or float(opened)) and self._end(state, float(opened)):
-            self._settled()
+        return bool(self._end and opened and (state or float(opened)) and self._end(state, float(opened)))
 
     def _settled(self) -> None:
-        self._heard = None
+        self._first = self._heard = None
         self._ledger.remember(OPENED, "")
         self._ledger.remember(ENDED_AS, "")

@@ -35,7 +35,7 @@ from watcher.service.signals import Signals, log
 from watcher.service.warner import Warner
 from watcher.validation import ValFile
 
-_TICK = 0.25
+_TICK = 0.5
 _JOIN_SECONDS = 30.0
 _ORIGIN_SECONDS = 75.0
 """How long the first look waits for W&B's answer, which is given up itself after a minute."""
