@@ -386,7 +386,7 @@ FAULTS = (
     Fault(
         38,
         "the trainer ends within a session",
-        "finished, failed, killed or resumed at each step, the session killed at each step; its end lost, its posts late",
+        "finished, failed, killed or resumed at each step, the session killed at each; its end lost, its posts late",
         "the run is left as the trainer left it",
         (
             "tests/service/test_run_end.py::test_run_is_left_as_its_trainer_left_it",
