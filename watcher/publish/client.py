@@ -116,10 +116,13 @@ def publish(
     else:
         session = joining.decide(ref, facts, order.mode, settled=order.settled, spoiled=order.spoiled)
         place = _trainers_run(ref, run, facts, session, order, limits)
-    found = reading.survey(place.run) if order.survey else None
+    survey = reading.survey(place.run, order.now) if order.survey else None
+    found = None if survey is None else survey.seen
     look = reading.look(place.run, rows, order.now, order.patience)
     seen = look.seen | (found or Counter())
-    hold = order.hold and (order.lost or _has_others(found, rows))
+    # Pages that W&B's own last step contradicts prove nothing of any row.
+    doubtful = order.lost or _has_others(found, rows) or (survey is not None and not survey.agrees)
+    hold = order.hold and doubtful
     due = _due(rows, seen, look, order, hold=hold)
     before = _first_lines(place) if order.check and (due or alerts) else None
     sent = _Sent()
@@ -164,7 +167,7 @@ def _log_rows(
 
 def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
     """Which of the rows are in the run, whoever has sent them."""
-    there = reading.survey(run)
+    there = reading.shown(run)
     delivered = tuple(row.uid for row in rows if there[row.uid])
     copies = {uid: count for uid, count in there.items() if count > 1}
     waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
