@@ -290,6 +290,7 @@ FAULTS = (
         "no pause and no order changes; no half checkpoint is taken for whole",
         (
             f"{_HERE}::test_a_clock_that_jumps_changes_no_pause_and_no_order",
+            f"{_PROOF}::test_a_clock_that_is_set_between_two_starts_shortens_no_pause",
             "tests/test_sources.py::test_a_trainers_clock_decides_nothing",
         ),
     ),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.publish.conftest import MemoryStore, train_row
+from watcher.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Sending
-from watcher.publish import Order, Outbox, PublishResult
+from watcher.publish import Order, Outbox, PublishResult, proof, steady_clock
 from watcher.publish.proof import Look, Patience, Verdict, judge
 
 PATIENCE = Patience()
@@ -246,3 +249,18 @@ def test_after_a_lost_ledger_rows_wait_until_what_was_sent_before_it_has_shown(r
     assert [order.survey for order in orders] == [True] * len(orders)
     assert [order.hold for order in orders] == [True] * 6 + [False] * (len(orders) - 6)
     assert [order.lost for order in orders] == [rebuilt] * 6 + [False] * (len(orders) - 6)
+
+
+@pytest.mark.parametrize("shift", [-86_400.0, 3_600.0])
+def test_a_clock_that_is_set_between_two_starts_shortens_no_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    before = steady_clock(ledger)()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + shift)
+    assert 0.0 <= steady_clock(ledger)() - before < 60.0
+    # Another machine, or another boot, has nothing else to go by.
+    monkeypatch.setattr(proof, "_boot", lambda: "another")
+    assert steady_clock(ledger)() - before == pytest.approx(shift, abs=60.0)
+    ledger.close()

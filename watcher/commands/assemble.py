@@ -35,6 +35,7 @@ from watcher.publish import (
     logged_steps,
     missing_run,
     publisher_id,
+    steady_clock,
 )
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service
@@ -201,9 +202,10 @@ def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir
             spoiled=first_rows == LOST,
         )
 
+    clock = steady_clock(ledger)
     return Outboxes(
-        Outbox(ledger.outbox(), publisher, order=order),
-        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
+        Outbox(ledger.outbox(), publisher, order=order, clock=clock),
+        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), clock=clock),
         claim,
         wandb.end,
     )
