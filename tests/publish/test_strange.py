@@ -62,3 +62,24 @@ def test_an_answer_that_does_not_say_whether_a_run_was_made_sends_nothing(
     answers["UpsertBucket"] = make
     assert attempt(publisher, store, Order(claim="me")).delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10"]
+
+
+def test_a_trainers_first_rows_that_a_reading_leaves_out_or_shows_completed_are_not_gone(
+    standin: Standin, publisher: WandbPublisher, seed_run: SeedRun, answers: dict[str, Answer]
+) -> None:
+    log(standin, seed_run(lines=3), {"loss": 1.0, "grads": {"_type": "histogram", "bins": [0]}})
+    whole, readings = answers["HistoryPage"], 0
+
+    def changing(variables: Mapping[str, Any]) -> Any:
+        nonlocal readings
+        readings += 1
+        lines = [json.loads(line) for line in whole(variables)["project"]["run"]["history"]]
+        for line in lines:
+            if "grads" in line:
+                line["grads"]["reading"] = readings
+        shown = lines[1:] if readings == 2 else lines[::-1]
+        return {"project": {"run": {"history": [json.dumps(line) for line in shown]}}}
+
+    answers["HistoryPage"] = changing
+    assert attempt(publisher, MemoryStore([eval_row(10)]), Order(check=True)).first_rows is True
+    assert readings == 3

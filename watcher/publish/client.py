@@ -139,7 +139,7 @@ def publish(
             _give_back_origin(place)
     answer = _answer(rows, due, alerts, seen, sent, place.url)
     surveyed = None if found is None or hold else tuple(found)
-    kept, claimed = _first_rows_kept(place, before), bool(order.claim and (due or alerts))
+    kept, claimed = _first_rows_kept(place, before, limits), bool(order.claim and (due or alerts))
     return published_message(replace(answer, found=surveyed, first_rows=kept, claimed=claimed))
 
 
@@ -193,12 +193,12 @@ def _first_lines(place: _Destination) -> Counter[str] | None:
     return None if place.run is None or not place.joins else reading.first_lines(place.run)
 
 
-def _first_rows_kept(place: _Destination, before: Counter[str] | None) -> bool | None:
+def _first_rows_kept(place: _Destination, before: Counter[str] | None, limits: Limits) -> bool | None:
     """Whether all of the trainer's first lines are still there; None where there were none, or W&B does not say."""
     if not before or place.run is None:
         return None
     try:
-        return not before - reading.first_lines(place.run)
+        return reading.are_there(place.run, before, limits)
     except UimonError:
         return None
 

@@ -37,7 +37,6 @@ from typing import Protocol
 
 from watcher.model import Row, Sending
 
-
 _CLOCK = "clock"
 """The memory's name for the time of the boot, in seconds since the epoch, and the id of that boot."""
 

@@ -188,16 +188,31 @@ def read_back(run: PublicRun, rows: Sequence[Row], position: int, limits: Limits
 
 
 def first_lines(run: PublicRun) -> Counter[str]:
-    """The lines of other writers among the first `FIRST_LINES` of the run, without their numbers."""
+    """The lines of other writers among the first `FIRST_LINES` of the run, without their numbers, and without nested
+    values: W&B completes those of tables, files and histograms after it has taken them.
+    """
     try:
         lines = list(run.scan_history(max_step=FIRST_LINES, use_cache=False))
     except FAILURES as error:
         raise explain(error) from error
     theirs = [line for line in lines if not any(f"{kind}/uid" in line for kind in RowKind)]
-    return Counter(
-        json.dumps({name: value for name, value in line.items() if name != "_step"}, sort_keys=True, default=repr)
-        for line in theirs
-    )
+    return Counter(json.dumps(_plain(line), sort_keys=True, default=repr) for line in theirs)
+
+
+def are_there(run: PublicRun, lines: Counter[str], limits: Limits) -> bool:
+    """Whether these are still among the first lines, read until they are or `limits.polls` readings are done: a reading
+    may show less than the one before. Raises `UimonError` where W&B cannot be asked.
+    """
+    for attempt in range(limits.polls):
+        if attempt:
+            time.sleep(limits.poll_pause)
+        if not lines - first_lines(run):
+            return True
+    return False
+
+
+def _plain(line: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in line.items() if name != "_step" and not isinstance(value, dict | list)}
 
 
 def explain(error: Exception) -> UimonError:
