@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.publish.conftest import MemoryStore, train_row
+from watcher import clock as clock_of_machine
+from watcher.clock import steady_clock
 from watcher.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Sending
-from watcher.publish import Order, Outbox, PublishResult, proof, steady_clock
+from watcher.publish import Order, Outbox, PublishResult
 from watcher.publish.proof import Look, Patience, Verdict, judge
 
 PATIENCE = Patience()
@@ -261,6 +263,6 @@ def test_a_clock_that_is_set_between_two_starts_shortens_no_pause(
     monkeypatch.setattr(time, "time", lambda: now + shift)
     assert 0.0 <= steady_clock(ledger)() - before < 60.0
     # Another machine, or another boot, has nothing else to go by.
-    monkeypatch.setattr(proof, "_boot", lambda: "another")
+    monkeypatch.setattr(clock_of_machine, "_boot", lambda: "another")
     assert steady_clock(ledger)() - before == pytest.approx(shift, abs=60.0)
     ledger.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from watcher.base_models import resolve_base
 from watcher.board import Board
 from watcher.checkpoints.belonging import RunLog
+from watcher.clock import steady_clock
 from watcher.config import Settings
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
@@ -35,7 +36,6 @@ from watcher.publish import (
     logged_steps,
     missing_run,
     publisher_id,
-    steady_clock,
 )
 from watcher.publish.wire import LOGGED_STEPS
 from watcher.service import Parts, Service

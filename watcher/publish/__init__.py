@@ -18,7 +18,6 @@ from watcher.publish.claim import Claim, ClaimedPublisher
 from watcher.publish.identity import publisher_id
 from watcher.publish.joining import Settling
 from watcher.publish.outbox import Backoff, Outbox, OutboxReport, OutboxStore
-from watcher.publish.proof import steady_clock
 from watcher.publish.publisher import WandbPublisher, inspect_run, logged_steps
 from watcher.publish.run import RunFacts, RunRef, missing_run
 from watcher.publish.wire import Limits, Order, PublishResult
@@ -41,5 +40,4 @@ __all__ = [
     "logged_steps",
     "missing_run",
     "publisher_id",
-    "steady_clock",
 ]

@@ -21,9 +21,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from watcher.clock import steady_clock
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, Reason, Row
-from watcher.publish.proof import Patience, steady_clock
+from watcher.publish.proof import Patience
 from watcher.publish.wire import Order, PublishResult
 
 

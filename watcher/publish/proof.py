@@ -1,4 +1,4 @@
-"""Whether a row that was sent is lost: decided on what several readings of the run have shown, never on one.
+"""Whether a row that was sent is lost: decided on what several readings of the run have shown, never on one. Pure.
 
 W&B takes a row at once and shows it later: mostly within a second, now and then after a minute or more, each row for
 itself and in no order. So a row has one of these states from the moment at which it may have been sent:
@@ -20,37 +20,19 @@ that time what it has taken. A row that it shows later still is in the run twice
 No order is made use of. That a later row of the same session is there proves nothing where each row is shown at its own
 time; and a session whose request fails sends nothing after it, so that no later row of it would ever show.
 
-Times are seconds since the epoch, counted by the machine's clock since its boot (`steady_clock`): a clock that is set
+Times are seconds since the epoch, counted by the machine's clock since its boot (`watcher.clock`): a clock that is set
 shortens no pause, also where it is set between two processes.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
-from pathlib import Path
-from typing import Protocol
 
 from watcher.model import Row, Sending
-
-_CLOCK = "clock"
-"""The memory's name for the time of the boot, in seconds since the epoch, and the id of that boot."""
-
-
-class Memory(Protocol):
-    """The ledger, as far as the clock needs it."""
-
-    def recall(self, key: str) -> str | None:
-        """A small fact kept earlier."""
-        ...
-
-    def remember(self, key: str, value: str) -> None:
-        """Keep a small fact under a name."""
-        ...
 
 
 class Verdict(StrEnum):
@@ -129,32 +111,3 @@ def judge(row: Row, look: Look, patience: Patience) -> Verdict:
     if row.sent is None or (look.agrees and patience.is_over(row.sent, look.at)):
         return Verdict.LOST
     return Verdict.UNCONFIRMED
-
-
-def steady_clock(memory: Memory | None = None) -> Callable[[], float]:
-    """Seconds since the epoch, counted from now on by the machine's clock since its boot.
-
-    With a `memory`, all processes of one boot count on from what the first of them took for now: a clock that is set
-    forward while none runs would make rows that were just sent look long overdue.
-    """
-    boot = _boot()
-    began = time.time() - _since_boot()
-    if memory is not None and boot:
-        kept, _, kept_boot = (memory.recall(_CLOCK) or "").partition(" ")
-        if kept_boot == boot:
-            began = float(kept)
-        else:
-            memory.remember(_CLOCK, f"{began!r} {boot}")
-    return lambda: began + _since_boot()
-
-
-def _since_boot() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _boot() -> str:
-    """Which boot of which machine this is; empty where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
