@@ -830,6 +830,13 @@ FAULTS = (
     ),
     Fault(
         81,
+        "a session that sends at the end of a long life",
+        "230 s from the mark to the request, then shown late; the watcher killed with it",
+        "waited for from the session's end, sent once",
+        (f"{_PROOF}::test_what_a_long_session_sends_at_its_end_is_waited_for_from_then_on",),
+    ),
+    Fault(
+        82,
         "the trainer's first rows seem to be gone",
         "a reading that leaves one out, lines out of order, nested values that W&B completes",
         "read again; only rows that stay away are gone",

@@ -76,6 +76,7 @@ class Wandb:
     lags: list[float]
     lines: list[tuple[str, float]] = field(default_factory=list)
     sendings: list[tuple[str, float]] = field(default_factory=list)
+    before_sending: float = 0.0
 
     def next_fate(self) -> str:
         return self.fates.pop(0) if self.fates else "arrives"
@@ -109,6 +110,7 @@ class Wandb:
         if fate == "killed before" and due:
             raise KeyboardInterrupt
         unsent = due if fate == "refused" else []
+        self.clock.now += self.before_sending if due else 0.0
         for number, uid in enumerate(due):
             if fate not in ("refused", "lost") and not (fate == "half" and number % 2):
                 self.take(uid)
@@ -168,6 +170,21 @@ def test_an_honest_loss_is_sent_again_within_a_quarter_of_an_hour(fate: str) -> 
     assert not more
     assert at - 1_000.0 <= (900.0 if fate != "killed after" else 0.0)
     assert at - 1_000.0 >= (600.0 if fate != "killed after" else 0.0)
+
+
+@pytest.mark.parametrize("fate", ["arrives", "killed after"])
+def test_what_a_long_session_sends_at_its_end_is_waited_for_from_then_on(fate: str) -> None:
+    clock = Clock()
+    wandb = Wandb(clock, [fate], [PATIENCE.seconds - 10], before_sending=230.0)
+    store = MemoryStore([train_row(1)])
+    outbox = Outbox(store, wandb, clock=clock, gather=0.0)
+    while not store.published:
+        try:
+            outbox.step()
+        except KeyboardInterrupt:
+            outbox = Outbox(store, wandb, clock=clock, gather=0.0)
+        clock.now += 1.0
+    assert len(wandb.sendings) == 1
 
 
 def test_other_rows_go_on_while_one_is_unconfirmed() -> None:

@@ -14,7 +14,8 @@ The two ways: a scan by the row's own key, and the pages of the history without 
 step contradicts neither: it may not tell of lines after the row's mark while the pages show none.
 
 Looks come after growing pauses (`Patience`), by default 15, 30, 60, 120, 240 and 300 s after one another, which is
-12 min 45 s in all: so long takes a row that really was lost until it is sent again. What is assumed: W&B shows within
+12 min 45 s in all, counted from the end of the session that may have sent it: so long takes a row that really was lost
+until it is sent again. What is assumed: W&B shows within
 that time what it has taken. A row that it shows later still is in the run twice, and is named then.
 
 No order is made use of. That a later row of the same session is there proves nothing where each row is shown at its own
