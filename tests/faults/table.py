@@ -845,4 +845,11 @@ FAULTS = (
             "test_a_trainers_first_rows_that_a_reading_leaves_out_or_shows_completed_are_not_gone",
         ),
     ),
+    Fault(
+        83,
+        "a run that was deleted and made again under its id",
+        "W&B tells another moment at which it was made",
+        "named once, with how many rows it may lack; they are not mixed into what may be another training",
+        (f"{_PUBLISHING}::test_a_run_that_was_made_anew_under_its_id_is_named_once",),
+    ),
 )
