@@ -170,8 +170,11 @@ def test_a_row_that_was_sent_is_unconfirmed_until_it_is_seen_or_known_not_to_be_
     assert [row.uid for row in outbox.due_rows(9, 114.0)] == ["eval-20"]
     outbox.look_now(50.0)
     assert [(row.uid, row.sent) for row in outbox.due_rows(9, 50.0)][:1] == [("eval-10", Sending(50.0, 50.0, looks=1))]
-    outbox.note_attempt(["eval-10"], 9, 900.0)
-    assert outbox.due_rows(1)[0].sent == Sending(50.0, 900.0)
+    outbox.note_attempt(["eval-10"], 9, 900.0, until=1_140.0)
+    assert outbox.due_rows(1, 900.0)[0].sent == Sending(50.0, 1_140.0)
+    outbox.sending_over(930.0)
+    outbox.sending_over(990.0)
+    assert outbox.due_rows(1)[0].sent == Sending(50.0, 930.0)
     ledger.close()
 
 

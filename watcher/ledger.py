@@ -36,6 +36,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from watcher.clock import steady_clock
 from watcher.ledger_alarms import LedgerAlarms
 from watcher.ledger_outbox import LedgerOutbox
 from watcher.ledger_reading import LOG_SIGNS, RESTORED, LedgerReading
@@ -277,7 +278,7 @@ class Ledger(LedgerReading):
                 return
             if evaluation.origin and self.rescored_as(evaluation, row):
                 self.mark_exported(evaluation.uid)
-                self.outbox().note_attempt([row.uid], 0, self._clock())
+                self.outbox().note_attempt([row.uid], 0, steady_clock(self)())
                 return
             # Where its origin is lost, its samples are all that is known of the checkpoint.
             evaluation = replace(evaluation, origin="")
@@ -289,7 +290,7 @@ class Ledger(LedgerReading):
             self._settle(checkpoint, State.EVALUATED)
             self.evaluated(self.record(checkpoint), evaluation, row)
             self.mark_exported(evaluation.uid)
-            self.outbox().note_attempt([row.uid], 0, self._clock())
+            self.outbox().note_attempt([row.uid], 0, steady_clock(self)())
 
     def note_restored(self) -> None:
         """All evaluations that are here come from an earlier ledger: what it warned of was told."""

@@ -122,18 +122,18 @@ class LedgerOutbox:
             ).fetchall()
         return [to_row(row) for row in rows]
 
-    def note_attempt(self, uids: Sequence[str], mark: int, at: float) -> None:
+    def note_attempt(self, uids: Sequence[str], mark: int, at: float, until: float | None = None) -> None:
         """Before anything is sent: these rows cannot be in the run's history before position `mark`, and may be there
-        from the time `at` on.
+        from the time `at` on; whoever sends them has ended by `until` (None: has ended).
 
         Of two attempts' marks the smaller one stays, because what the first one sent may show up late.
         """
         with self._ledger.change() as db:
             db.executemany(
                 "UPDATE outbox SET mark = MIN(COALESCE(mark, ?1), ?1), attempts = attempts + 1, looks = 0, "
-                "sent_first = COALESCE(sent_first, ?4), sent_last = ?4, look_at = ?4, reason = ?5 "
+                "sent_first = COALESCE(sent_first, ?4), sent_last = ?6, look_at = ?4, reason = ?5 "
                 "WHERE uid = ?2 AND target = ?3",
-                [(mark, uid, self._target, at, Reason.UNCONFIRMED) for uid in uids],
+                [(mark, uid, self._target, at, Reason.UNCONFIRMED, at if until is None else until) for uid in uids],
             )
 
     def rows_absent(self, uids: Sequence[str], look_at: float) -> None:
@@ -152,13 +152,19 @@ class LedgerOutbox:
             )
 
     def look_now(self, now: float) -> None:
-        """All rows that wait for their next look are to be looked for now. What was sent later than that was sent by a
-        clock that was ahead, which would keep it unconfirmed until that time has come.
+        """All rows that wait for their next look are to be looked for now; nobody sends any."""
+        with self._ledger.change() as db:
+            self.sending_over(now)
+            db.execute(f"UPDATE outbox SET look_at = MIN(look_at, ?2) WHERE {_DUE}", (self._target, now))
+
+    def sending_over(self, now: float) -> None:
+        """Nobody sends any more: whatever may have been sent was sent by now. Also what a clock that was ahead tells
+        would keep a row unconfirmed until that time has come.
         """
         with self._ledger.change() as db:
             db.execute(
-                "UPDATE outbox SET look_at = MIN(look_at, ?2), sent_first = MIN(sent_first, ?2), "
-                f"sent_last = MIN(sent_last, ?2) WHERE {_DUE} AND look_at IS NOT NULL",
+                "UPDATE outbox SET sent_first = MIN(sent_first, ?2), sent_last = MIN(sent_last, ?2) "
+                f"WHERE {_DUE} AND sent_last > ?2",
                 (self._target, now),
             )
 

@@ -290,6 +290,7 @@ FAULTS = (
         "no pause and no order changes; no half checkpoint is taken for whole",
         (
             f"{_HERE}::test_a_clock_that_jumps_changes_no_pause_and_no_order",
+            f"{_PROOF}::test_a_clock_that_is_set_between_two_starts_shortens_no_pause",
             "tests/test_sources.py::test_a_trainers_clock_decides_nothing",
         ),
     ),
@@ -817,5 +818,40 @@ FAULTS = (
             "tests/test_printable.py::test_what_is_no_secret_stays",
             "tests/publish/test_environment.py::test_key_is_redacted",
         ),
+    ),
+    Fault(
+        80,
+        "readings of the run that differ, answers without content",
+        "a scan by key that leaves rows out, another's values under uimon's keys, a run that may have been made",
+        "found by the other reading; nothing is sent twice",
+        (
+            "tests/publish/test_strange.py::"
+            "test_a_lost_ledgers_rows_are_not_sent_again_where_the_scan_by_key_is_a_sample",
+            "tests/publish/test_strange.py::test_an_answer_that_does_not_say_whether_a_run_was_made_sends_nothing",
+        ),
+    ),
+    Fault(
+        81,
+        "a session that sends at the end of a long life",
+        "230 s from the mark to the request, then shown late; the watcher killed with it",
+        "waited for from the session's end, sent once",
+        (f"{_PROOF}::test_what_a_long_session_sends_at_its_end_is_waited_for_from_then_on",),
+    ),
+    Fault(
+        82,
+        "the trainer's first rows seem to be gone",
+        "a reading that leaves one out, lines out of order, nested values that W&B completes",
+        "read again; only rows that stay away are gone",
+        (
+            "tests/publish/test_strange.py::"
+            "test_a_trainers_first_rows_that_a_reading_leaves_out_or_shows_completed_are_not_gone",
+        ),
+    ),
+    Fault(
+        83,
+        "a run that was deleted and made again under its id",
+        "W&B tells another moment at which it was made",
+        "named once, with how many rows it may lack; they are not mixed into what may be another training",
+        (f"{_PUBLISHING}::test_a_run_that_was_made_anew_under_its_id_is_named_once",),
     ),
 )

@@ -227,11 +227,11 @@ class MemoryStore:
         due = [row for uid, row in self.rows.items() if uid not in self.published]
         return [row for row in due if now is None or self.look_at.get(row.uid, now) <= now][:limit]
 
-    def note_attempt(self, uids: Sequence[str], mark: int, at: float) -> None:
+    def note_attempt(self, uids: Sequence[str], mark: int, at: float, until: float | None = None) -> None:
         self.marks.append((tuple(uids), mark))
         for uid in uids:
             row = self.rows[uid]
-            sent = Sending(row.sent.first_at if row.sent else at, at)
+            sent = Sending(row.sent.first_at if row.sent else at, at if until is None else until)
             lowest = mark if row.mark is None else min(mark, row.mark)
             self.rows[uid] = replace(row, mark=lowest, attempts=row.attempts + 1, sent=sent)
             self.look_at[uid] = at
@@ -250,6 +250,12 @@ class MemoryStore:
 
     def look_now(self, now: float) -> None:
         self.look_at = dict.fromkeys(self.look_at, now)
+        self.sending_over(now)
+
+    def sending_over(self, now: float) -> None:
+        for uid, row in self.rows.items():
+            if row.sent:
+                self.rows[uid] = replace(row, sent=replace(row.sent, last_at=min(row.sent.last_at, now)))
 
     def survey_began(self, now: float) -> float:
         if self.began is None:

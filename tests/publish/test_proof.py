@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.publish.conftest import MemoryStore, train_row
+from watcher import clock as clock_of_machine
+from watcher.clock import steady_clock
+from watcher.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Sending
 from watcher.publish import Order, Outbox, PublishResult
 from watcher.publish.proof import Look, Patience, Verdict, judge
@@ -71,6 +76,7 @@ class Wandb:
     lags: list[float]
     lines: list[tuple[str, float]] = field(default_factory=list)
     sendings: list[tuple[str, float]] = field(default_factory=list)
+    before_sending: float = 0.0
 
     def next_fate(self) -> str:
         return self.fates.pop(0) if self.fates else "arrives"
@@ -104,6 +110,7 @@ class Wandb:
         if fate == "killed before" and due:
             raise KeyboardInterrupt
         unsent = due if fate == "refused" else []
+        self.clock.now += self.before_sending if due else 0.0
         for number, uid in enumerate(due):
             if fate not in ("refused", "lost") and not (fate == "half" and number % 2):
                 self.take(uid)
@@ -163,6 +170,21 @@ def test_an_honest_loss_is_sent_again_within_a_quarter_of_an_hour(fate: str) -> 
     assert not more
     assert at - 1_000.0 <= (900.0 if fate != "killed after" else 0.0)
     assert at - 1_000.0 >= (600.0 if fate != "killed after" else 0.0)
+
+
+@pytest.mark.parametrize("fate", ["arrives", "killed after"])
+def test_what_a_long_session_sends_at_its_end_is_waited_for_from_then_on(fate: str) -> None:
+    clock = Clock()
+    wandb = Wandb(clock, [fate], [PATIENCE.seconds - 10], before_sending=230.0)
+    store = MemoryStore([train_row(1)])
+    outbox = Outbox(store, wandb, clock=clock, gather=0.0)
+    while not store.published:
+        try:
+            outbox.step()
+        except KeyboardInterrupt:
+            outbox = Outbox(store, wandb, clock=clock, gather=0.0)
+        clock.now += 1.0
+    assert len(wandb.sendings) == 1
 
 
 def test_other_rows_go_on_while_one_is_unconfirmed() -> None:
@@ -246,3 +268,18 @@ def test_after_a_lost_ledger_rows_wait_until_what_was_sent_before_it_has_shown(r
     assert [order.survey for order in orders] == [True] * len(orders)
     assert [order.hold for order in orders] == [True] * 6 + [False] * (len(orders) - 6)
     assert [order.lost for order in orders] == [rebuilt] * 6 + [False] * (len(orders) - 6)
+
+
+@pytest.mark.parametrize("shift", [-86_400.0, 3_600.0])
+def test_a_clock_that_is_set_between_two_starts_shortens_no_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    before = steady_clock(ledger)()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + shift)
+    assert 0.0 <= steady_clock(ledger)() - before < 60.0
+    # Another machine, or another boot, has nothing else to go by.
+    monkeypatch.setattr(clock_of_machine, "_boot", lambda: "another")
+    assert steady_clock(ledger)() - before == pytest.approx(shift, abs=60.0)
+    ledger.close()

@@ -81,9 +81,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made.close()
 
 
-def publisher(ledger: Ledger, tracker: SlowTracker, clock: Clock) -> Publisher:
+def publisher(ledger: Ledger, tracker: SlowTracker, clock: Clock, made: float | None = None) -> Publisher:
     signals = Signals(clock)
-    watch = RunWatch(lambda: RunFacts(True, "running", Writer.SHARED), Settling(), clock)
+    watch = RunWatch(lambda: RunFacts(True, "running", Writer.SHARED, begun=made), Settling(), clock)
 
     def order() -> Order:
         first_rows = ledger.recall(FIRST_ROWS)
@@ -182,3 +182,15 @@ def test_trainers_rows_that_are_still_there_are_checked_once(ledger: Ledger) -> 
         ledger.outbox().add_rows([train_row(step)])
         publisher(ledger, tracker, clock).deliver(5.0)
     assert [(order.check, order.spoiled) for order in tracker.sessions] == [(True, False), (False, False)]
+
+
+def test_a_run_that_was_made_anew_under_its_id_is_named_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    tracker = SlowTracker(clock, seconds=1.0)
+    said = []
+    for step, made in ((1, 100.0), (2, 100.0), (3, 500.0), (4, 500.0)):
+        ledger.outbox().add_rows([train_row(step)])
+        publisher(ledger, tracker, clock, made).deliver(5.0)
+        said.append(sum("made anew under its id: the 2 rows" in record.getMessage() for record in caplog.records))
+    assert said == [0, 0, 1, 1]
+    assert tracker.taken == ["train-1", "train-2", "train-3", "train-4"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from watcher.base_models import resolve_base
 from watcher.board import Board
 from watcher.checkpoints.belonging import RunLog
+from watcher.clock import steady_clock
 from watcher.config import Settings
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
@@ -201,9 +202,10 @@ def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir
             spoiled=first_rows == LOST,
         )
 
+    clock = steady_clock(ledger)
     return Outboxes(
-        Outbox(ledger.outbox(), publisher, order=order),
-        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION)),
+        Outbox(ledger.outbox(), publisher, order=order, clock=clock),
+        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), clock=clock),
         claim,
         wandb.end,
     )

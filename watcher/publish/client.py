@@ -116,10 +116,13 @@ def publish(
     else:
         session = joining.decide(ref, facts, order.mode, settled=order.settled, spoiled=order.spoiled)
         place = _trainers_run(ref, run, facts, session, order, limits)
-    found = reading.survey(place.run) if order.survey else None
+    survey = reading.survey(place.run, order.now) if order.survey else None
+    found = None if survey is None else survey.seen
     look = reading.look(place.run, rows, order.now, order.patience)
     seen = look.seen | (found or Counter())
-    hold = order.hold and (order.lost or _has_others(found, rows))
+    # Pages that W&B's own last step contradicts prove nothing of any row.
+    doubtful = order.lost or _has_others(found, rows) or (survey is not None and not survey.agrees)
+    hold = order.hold and doubtful
     due = _due(rows, seen, look, order, hold=hold)
     before = _first_lines(place) if order.check and (due or alerts) else None
     sent = _Sent()
@@ -136,7 +139,7 @@ def publish(
             _give_back_origin(place)
     answer = _answer(rows, due, alerts, seen, sent, place.url)
     surveyed = None if found is None or hold else tuple(found)
-    kept, claimed = _first_rows_kept(place, before), bool(order.claim and (due or alerts))
+    kept, claimed = _first_rows_kept(place, before, limits), bool(order.claim and (due or alerts))
     return published_message(replace(answer, found=surveyed, first_rows=kept, claimed=claimed))
 
 
@@ -164,7 +167,7 @@ def _log_rows(
 
 def _looked(run: PublicRun | None, rows: Sequence[Row], facts: RunFacts) -> Message:
     """Which of the rows are in the run, whoever has sent them."""
-    there = reading.survey(run)
+    there = reading.shown(run)
     delivered = tuple(row.uid for row in rows if there[row.uid])
     copies = {uid: count for uid, count in there.items() if count > 1}
     waiting = Reason.OTHER_PUBLISHER if len(delivered) < len(rows) else None
@@ -190,12 +193,12 @@ def _first_lines(place: _Destination) -> Counter[str] | None:
     return None if place.run is None or not place.joins else reading.first_lines(place.run)
 
 
-def _first_rows_kept(place: _Destination, before: Counter[str] | None) -> bool | None:
+def _first_rows_kept(place: _Destination, before: Counter[str] | None, limits: Limits) -> bool | None:
     """Whether all of the trainer's first lines are still there; None where there were none, or W&B does not say."""
     if not before or place.run is None:
         return None
     try:
-        return not before - reading.first_lines(place.run)
+        return reading.are_there(place.run, before, limits)
     except UimonError:
         return None
 

@@ -21,9 +21,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from watcher.clock import steady_clock
 from watcher.crashpoint import crash_point
 from watcher.model import Alert, Reason, Row
-from watcher.publish.proof import Patience, steady_clock
+from watcher.publish.proof import Patience
 from watcher.publish.wire import Order, PublishResult
 
 
@@ -41,9 +42,9 @@ class OutboxStore(Protocol):
         """
         ...
 
-    def note_attempt(self, uids: Sequence[str], mark: int, at: float) -> None:
-        """Remember, before they are logged, that these rows are attempted with `mark`, and may be in the run from the
-        time `at` on; counts the attempt.
+    def note_attempt(self, uids: Sequence[str], mark: int, at: float, until: float | None = None) -> None:
+        """Remember, before they are logged, that these rows are attempted with `mark`, and may be sent from the time
+        `at` on, at the latest at `until` (None: at `at`); counts the attempt.
         """
         ...
 
@@ -56,9 +57,11 @@ class OutboxStore(Protocol):
         ...
 
     def look_now(self, now: float) -> None:
-        """Whatever waits for its next look is looked for with the next step. What was sent later than `now` was sent by
-        a clock that was ahead: it counts as sent now.
-        """
+        """Whatever waits for its next look is looked for with the next step; with `sending_over`."""
+        ...
+
+    def sending_over(self, now: float) -> None:
+        """Nothing is being sent: what may have been sent later than `now` counts as sent now."""
         ...
 
     def rows_published(self, uids: Sequence[str]) -> None:
@@ -169,7 +172,8 @@ class Outbox:
     `order` says where the rows may go now; it is asked at each step. `clock` counts seconds since the epoch and never
     goes back; `chance` is here for tests. `batch` rows at most go into one session: evaluations first, then training
     rows. Each session joins the run once, so what becomes due within `gather` seconds goes into one. `patience` says
-    when a row that was sent and is not seen is looked for, and when it is lost.
+    when a row that was sent and is not seen is looked for, and when it is lost. `session`: the longest life of one, in
+    seconds: the row that it sends last counts as sent at its end, also where this process dies with it.
     """
 
     def __init__(
@@ -182,6 +186,7 @@ class Outbox:
         gather: float = 5.0,
         backoff: Backoff | None = None,
         patience: Patience | None = None,
+        session: float = 240.0,
         clock: Callable[[], float] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -192,6 +197,7 @@ class Outbox:
         self._gather = gather
         self._backoff = backoff or Backoff()
         self._patience = patience or Patience()
+        self._session = session
         self._clock = clock or steady_clock()
         self._chance = chance
         self._failures = 0
@@ -285,9 +291,11 @@ class Outbox:
 
     def _note(self, uids: Sequence[str], mark: int) -> None:
         self._noted.update(uids)
-        self._store.note_attempt(uids, mark, self._clock())
+        now = self._clock()
+        self._store.note_attempt(uids, mark, now, now + self._session)
 
     def _commit(self, rows: Sequence[Row], order: Order, result: PublishResult) -> None:
+        self._store.sending_over(self._clock())
         if result.delivered:
             self._store.rows_published(result.delivered)
         if result.found is not None:

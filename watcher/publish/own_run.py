@@ -187,7 +187,9 @@ def _make(own: RunRef, facts: RunFacts) -> bool:
         answer: dict[str, Any] = reading.connect()._service_api.execute_graphql(_MAKE, variables)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
-    return bool(answer["upsertBucket"].get("inserted"))
+    if not isinstance(made := answer.get("upsertBucket"), dict):
+        raise UimonError(Reason.NOT_DELIVERED, f"W&B does not say whether it made run {own.name}; it is tried again.")
+    return bool(made.get("inserted"))
 
 
 def _write(own: OwnRun, mark: Mark) -> None:

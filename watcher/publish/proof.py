@@ -14,21 +14,21 @@ The two ways: a scan by the row's own key, and the pages of the history without 
 step contradicts neither: it may not tell of lines after the row's mark while the pages show none.
 
 Looks come after growing pauses (`Patience`), by default 15, 30, 60, 120, 240 and 300 s after one another, which is
-12 min 45 s in all: so long takes a row that really was lost until it is sent again. What is assumed: W&B shows within
+12 min 45 s in all, counted from the end of the session that may have sent it: so long takes a row that really was lost
+until it is sent again. What is assumed: W&B shows within
 that time what it has taken. A row that it shows later still is in the run twice, and is named then.
 
 No order is made use of. That a later row of the same session is there proves nothing where each row is shown at its own
 time; and a session whose request fails sends nothing after it, so that no later row of it would ever show.
 
-Times are seconds since the epoch that a process counts by its monotonic clock from its start on (`steady_clock`): a
-clock that is set while it runs shortens no pause.
+Times are seconds since the epoch, counted by the machine's clock since its boot (`watcher.clock`): a clock that is set
+shortens no pause, also where it is set between two processes.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
@@ -112,9 +112,3 @@ def judge(row: Row, look: Look, patience: Patience) -> Verdict:
     if row.sent is None or (look.agrees and patience.is_over(row.sent, look.at)):
         return Verdict.LOST
     return Verdict.UNCONFIRMED
-
-
-def steady_clock() -> Callable[[], float]:
-    """Seconds since the epoch, counted from now on by the monotonic clock."""
-    began = time.time() - time.monotonic()
-    return lambda: began + time.monotonic()

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -34,6 +34,8 @@ _OUTAGE_WORDS = (
     "HTTP 5",
     "HTTP 429",
     "EOF",
+    # A page of some proxy's in the place of an answer.
+    "invalid character",
     # Its own process, which may be killed as any other.
     "service process is not running",
 )
@@ -153,8 +155,17 @@ def look(run: PublicRun | None, rows: Iterable[Row], now: float, patience: Patie
     return Look(now, start, keyed, paged, lines, end - 1)
 
 
-def survey(run: PublicRun | None) -> Counter[str]:
-    """How often the run holds each of uimon's rows, by uid; reads the whole run."""
+def survey(run: PublicRun | None, now: float) -> Look:
+    """What the whole run shows of uimon's rows, by key and by pages: what neither shows is sent at once."""
+    if run is None:
+        return Look(now, 0, {}, {})
+    keyed = _keyed(run, RowKind, 0)
+    paged, lines = _paged(run, 0)
+    return Look(now, 0, keyed, paged, lines, position_of(run) - 1)
+
+
+def shown(run: PublicRun | None) -> Counter[str]:
+    """How often a scan by key shows each of uimon's rows in the whole run."""
     return Counter() if run is None else _keyed(run, RowKind, 0)
 
 
@@ -177,16 +188,31 @@ def read_back(run: PublicRun, rows: Sequence[Row], position: int, limits: Limits
 
 
 def first_lines(run: PublicRun) -> Counter[str]:
-    """The lines of other writers among the first `FIRST_LINES` of the run, without their numbers."""
+    """The lines of other writers among the first `FIRST_LINES` of the run, without their numbers, and without nested
+    values: W&B completes those of tables, files and histograms after it has taken them.
+    """
     try:
         lines = list(run.scan_history(max_step=FIRST_LINES, use_cache=False))
     except FAILURES as error:
         raise explain(error) from error
     theirs = [line for line in lines if not any(f"{kind}/uid" in line for kind in RowKind)]
-    return Counter(
-        json.dumps({name: value for name, value in line.items() if name != "_step"}, sort_keys=True, default=repr)
-        for line in theirs
-    )
+    return Counter(json.dumps(_plain(line), sort_keys=True, default=repr) for line in theirs)
+
+
+def are_there(run: PublicRun, lines: Counter[str], limits: Limits) -> bool:
+    """Whether these are still among the first lines, read until they are or `limits.polls` readings are done: a reading
+    may show less than the one before. Raises `UimonError` where W&B cannot be asked.
+    """
+    for attempt in range(limits.polls):
+        if attempt:
+            time.sleep(limits.poll_pause)
+        if not lines - first_lines(run):
+            return True
+    return False
+
+
+def _plain(line: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in line.items() if name != "_step" and not isinstance(value, dict | list)}
 
 
 def explain(error: Exception) -> UimonError:
@@ -216,7 +242,7 @@ def _keyed(run: PublicRun, kinds: Iterable[RowKind], position: int) -> Counter[s
         key = f"{kind}/uid"
         try:
             # The SDK's cache would show yesterday's history; a scan by key skips the trainer's rows.
-            seen.update(line[key] for line in run.scan_history(keys=[key], min_step=position, use_cache=False))
+            seen.update(_uids(run.scan_history(keys=[key], min_step=position, use_cache=False), (key,)))
         except FAILURES as error:
             raise explain(error) from error
     return seen
@@ -229,10 +255,15 @@ def _paged(run: PublicRun, position: int) -> tuple[Counter[str], int]:
     try:
         for line in run.scan_history(min_step=position, use_cache=False):
             lines += 1
-            seen.update(line[key] for kind in RowKind if (key := f"{kind}/uid") in line)
+            seen.update(_uids((line,), [f"{kind}/uid" for kind in RowKind]))
     except FAILURES as error:
         raise explain(error) from error
     return seen, lines
+
+
+def _uids(lines: Iterable[Mapping[str, object]], keys: Sequence[str]) -> Iterator[str]:
+    """The uids in a run's lines; whatever else somebody has logged under these keys is no row of uimon's."""
+    return (uid for line in lines for key in keys if isinstance(uid := line.get(key), str))
 
 
 def _writer(run: PublicRun) -> Writer:

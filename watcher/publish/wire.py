@@ -40,7 +40,7 @@ class Order:
     `claim` of this package is about; `claim_within` its seconds for writing one. `look` asks only which of the rows are
     in the run, and nothing is written.
 
-    `now` is the parent's clock (`proof.steady_clock`), by which the rows' sendings are judged with `patience`. `check`:
+    `now` is the parent's clock (`watcher.clock`), by which the rows' sendings are judged with `patience`. `check`:
     whether the trainer's first rows are still there after the run was joined is to be told. `spoiled`: they were not,
     once.
     """

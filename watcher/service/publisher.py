@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from watcher.board import Board
 from watcher.ledger import Ledger
 from watcher.model import Reason, Target
+from watcher.publish import RunFacts
 from watcher.publish.claim import Claim
 from watcher.publish.outbox import Outbox, OutboxReport
 from watcher.service.run_end import RunEnd
@@ -24,6 +25,8 @@ _TRIES = 3
 FIRST_ROWS = "first rows"
 """The ledger's name for what became of the trainer's first rows when uimon joined its run: `KEPT` or `LOST`."""
 KEPT, LOST = "kept", "lost"
+RUN_MADE = "run made"
+"""The ledger's name for when W&B's run was made, in seconds since the epoch by W&B's clock."""
 _SAY_EVERY = 10.0
 
 
@@ -125,8 +128,25 @@ class Publisher:
         """
         facts = self._watch.look(now=now)
         self._end.look(facts)
+        self._note_made(facts)
         if is_default(facts) and (doubted := self._ledger.outbox().doubt()):
             log.warning("The run goes on in W&B's default mode; %d rows in it are looked for again later.", doubted)
+
+    def _note_made(self, facts: RunFacts | None) -> None:
+        """A run that was deleted and made again under its id is another one, and may be another training's: what the
+        earlier one had is not sent into it unasked.
+        """
+        if facts is None or facts.begun is None or (known := self._ledger.recall(RUN_MADE)) == repr(facts.begun):
+            return
+        self._ledger.remember(RUN_MADE, repr(facts.begun))
+        delivered = sum(sent for _, sent in self._ledger.outbox().counts().values())
+        if known is not None and delivered:
+            log.error(
+                "W&B's run was made anew under its id: the %d rows that were delivered until now may not be in it, and "
+                "are not sent again, since it may be another training's. If it is this one's, start uimon with another "
+                "--state-dir: it evaluates what is still there, and sends what the run lacks.",
+                delivered,
+            )
 
     def _step(self, outboxes: Outboxes) -> None:
         """One batch into the run, or into its companion, where something is due and the time has come."""
