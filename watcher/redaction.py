@@ -21,8 +21,8 @@ _NAMED: Final = (
 """What a secret is called where it is given. A bare `token` is none: tokenizers have many of that name."""
 _SHAPES: Final = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{20,}|wandb_v\d_[A-Za-z0-9_]{20,}|local-[0-9a-f]{40}\b|gh[pousr]_[A-Za-z0-9]{20,}"
-    r"|github_pat_\w{20,}|glpat-[\w-]{20,}|sk-(?=[\w-]*\d)[\w-]{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{35}"
-    r"|xox[abeprs]-[A-Za-z0-9-]{10,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?)"
+    r"|github_pat_\w{20,}|glpat-[\w-]{20,}|sk-(?=[\w-]{0,200}\d)[\w-]{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{35}"
+    r"|xox[abeprs]-[A-Za-z0-9-]{10,}|eyJ[\w-]{8,2000}\.eyJ[\w-]{8,}(?:\.[\w-]*)?)"
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
     # The user and password of a URL, up to the last `@` before its path.
     r"|(?<=://)[^\s/?#]{1,512}(?=@)"
