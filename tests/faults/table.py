@@ -807,7 +807,7 @@ FAULTS = (
     Fault(
         79,
         "secrets in what is said",
-        "keys, tokens, headers, addresses with passwords, in sentences and exceptions; 200,000 characters of beginnings",
+        "keys, tokens, headers, addresses with passwords, in sentences and exceptions; very many beginnings of them",
         "***, at once; digests, uids and paths stay",
         (
             "tests/test_printable.py::test_a_secret_is_known_by_its_shape",
@@ -815,6 +815,16 @@ FAULTS = (
             "tests/test_printable.py::test_what_is_no_secret_stays",
             "tests/test_printable.py::test_what_begins_like_many_secrets_takes_no_longer_than_other_text",
             "tests/publish/test_environment.py::test_key_is_redacted",
+        ),
+    ),
+    Fault(
+        80,
+        "standard streams that are closed or full",
+        "`>&-`, `2>&-`, /dev/full",
+        "the same exit code, no file of ours in their place; a sentence and exit code 1 where the answer is lost",
+        (
+            "tests/test_sole_output.py::test_closed_streams_are_no_files_of_ours_and_change_no_exit_code",
+            "tests/test_sole_output.py::test_an_answer_that_cannot_be_written_is_a_sentence",
         ),
     ),
 )
