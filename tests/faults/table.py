@@ -435,6 +435,7 @@ FAULTS = (
         "set aside and written anew from the ledger; with both damaged, what is lost is said",
         (
             f"{_REBUILD}::test_json_lines_that_are_not_what_the_ledger_has_are_written_anew",
+            f"{_REBUILD}::test_a_line_without_a_sum_that_no_ledger_can_hold_is_damage",
             f"{_REBUILD}::test_samples_that_are_gone_are_written_anew",
             f"{_REBUILD}::test_where_both_are_damaged_what_is_lost_is_said",
         ),
