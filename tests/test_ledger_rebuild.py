@@ -342,7 +342,14 @@ def test_a_line_without_a_sum_that_no_ledger_can_hold_is_damage(
 ) -> None:
     state = StateDir(tmp_path)
     filled(state)
-    line = {"suite": "suite", "name": "checkpoint-9", "digest": "cc", "metrics": {}, "at": 1.0, "step": 9} | changed
+    line: dict[str, Any] = {
+        "suite": "suite",
+        "name": "checkpoint-9",
+        "digest": "cc",
+        "metrics": {},
+        "at": 1.0,
+        "step": 9,
+    } | changed
     line["uid"] = row_uid(RowKind.EVAL, RUN, line["step"], "cc", "suite")
     with state.evaluations.open("a") as file:
         file.write(f"{json.dumps(line)}\n{'[' * 100_000}\n")
