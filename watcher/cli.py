@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from functools import partial
@@ -550,7 +551,7 @@ def main() -> None:
         app(prog_name="uimon")
     except OSError as error:
         # Those of files and directories name them.
-        if error.filename is not None:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             raise
         _tell(f"The answer cannot be written ({error.strerror}); free some space, or send standard output elsewhere.")
         sys.exit(1)

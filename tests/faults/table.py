@@ -828,4 +828,11 @@ FAULTS = (
             "tests/test_sole_output.py::test_an_answer_that_cannot_be_written_is_a_sentence",
         ),
     ),
+    Fault(
+        81,
+        "a user without a home directory",
+        "HOME unset and no entry for the user; ~ of a user who is not there",
+        "a sentence that names what to give; W&B's key and a base model are looked for elsewhere",
+        (f"{_HOME}::test_a_user_without_a_home_is_told_what_to_name",),
+    ),
 )
