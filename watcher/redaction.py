@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 _WORDS: Final = frozenset(
     {"KEY", "APIKEY", "TOKEN", "PAT", "SECRET", "PASS", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "WEBHOOK"}
@@ -56,7 +59,8 @@ def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
     >>> said("refused: a-local-key-of-mine, https://me:hunter2@host/x")
     'refused: ***, https://***@host/x'
     """
-    held = sorted({value for name, value in environ.items() if _holds_one(name) and len(value) >= _LEAST}, key=len)
+    values_held = (value.strip() for name, value in environ.items() if _holds_one(name))
+    held = sorted({form for value in values_held if len(value) >= _LEAST for form in _forms(value)}, key=len)
     # The longest first: a secret may be the beginning of another.
     values = re.compile("|".join(map(re.escape, reversed(held)))) if held else None
 
@@ -71,6 +75,18 @@ def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
 def _masked(found: re.Match[str]) -> str:
     """What stands before a secret says what it is."""
     return f"{found['header'] or found['query'] or found['name'] or ''}***"
+
+
+@lru_cache(maxsize=256)
+def _forms(value: str) -> frozenset[str]:
+    """A secret as it is, and as exceptions, JSON and addresses quote it."""
+    quoted = (
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
+    )
+    return frozenset((value, *quoted))
 
 
 def _holds_one(name: str) -> bool:
