@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -320,6 +322,43 @@ def test_json_lines_that_are_not_what_the_ledger_has_are_written_anew(
     assert said in heard[0]
     assert state.evaluations.read_text() == whole
     assert len(list(tmp_path.glob("evaluations.jsonl.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"step": step} for step in (math.inf, 2**70, -5, True)),
+        *({"at": at} for at in (math.nan, 10**400, "soon", None)),
+        *(
+            {"metrics": metrics}
+            for metrics in ({"a": math.inf}, {"a": 10**400}, {"a": "1"}, {"a\ud800": 1}, [["a", 1]])
+        ),
+        *({"name": name} for name in ("\ud800", "a\0b", None)),
+    ],
+)
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_line_without_a_sum_that_no_ledger_can_hold_is_damage(
+    tmp_path: Path, changed: dict[str, Any], lost: bool
+) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    line: dict[str, Any] = {
+        "suite": "suite",
+        "name": "checkpoint-9",
+        "digest": "cc",
+        "metrics": {},
+        "at": 1.0,
+        "step": 9,
+    } | changed
+    line["uid"] = row_uid(RowKind.EVAL, RUN, line["step"], "cc", "suite")
+    with state.evaluations.open("a") as file:
+        file.write(f"{json.dumps(line)}\n{'[' * 100_000}\n")
+    if lost:
+        state.ledger.unlink()
+    said: list[str] = []
+    with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
+        assert facts(ledger) == WHOLE
+    assert "2 lines that cannot be read" in said[-1]
 
 
 def test_samples_that_are_gone_are_written_anew(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 NOISY = """
@@ -39,3 +42,33 @@ def test_the_answer_is_alone_on_standard_output(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["metrics"]["eval/noisy/mean"] == 1.0
     for said in ("imported", "descriptor", "measures", "first stream", "program", "aggregates"):
         assert said in done.stderr, said
+
+
+def _shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = f"{sys.executable} -c 'from watcher.cli import main; main()' {line}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("score page.html >&-", 0), ("status --state-dir none 2>&-", 2), ("status --state-dir none <&- >&- 2>&-", 2)],
+)
+def test_closed_streams_are_no_files_of_ours_and_change_no_exit_code(tmp_path: Path, line: str, code: int) -> None:
+    (tmp_path / "page.html").write_text("<p>a</p>")
+    done = _shell(line, tmp_path)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["--help", "score page.html", "score page.html --json"])
+def test_an_answer_that_cannot_be_written_is_a_sentence(tmp_path: Path, line: str) -> None:
+    (tmp_path / "page.html").write_text("<p>a</p>")
+    done = _shell(f"{line} >/dev/full", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "uimon: The answer cannot be written (No space left on device); free some space, or send standard output "
+        "elsewhere."
+    )

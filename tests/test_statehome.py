@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.test_ledger import found
+from watcher.base_models import resolve_base
 from watcher.commands.assemble import _require_same_run, _take_down, owner_for
 from watcher.ledger import Ledger
 from watcher.model import Reason, UimonError
 from watcher.publish import RunRef
+from watcher.publish.environment import has_login
 from watcher.statedir import StateDir
 from watcher.statehome import Owner, default_state_dir, find_state, owner_of
 
@@ -56,6 +58,20 @@ def test_a_run_of_any_length_has_a_directory(run: str, tmp_path: Path, monkeypat
     place = default_state_dir(Owner(run, "project"))
     place.mkdir(parents=True)
     assert default_state_dir(Owner(f"{run}x", "project")) != place
+
+
+def test_a_user_without_a_home_is_told_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    with pytest.raises(UimonError, match="set HOME, or name a --state-dir") as caught:
+        find_state("run")
+    assert caught.value.reason is Reason.STATE_DIR_UNUSABLE
+    # Where its key for W&B would lie, and a base model of somebody who is not there, are asked for, too.
+    assert has_login({"NETRC": "~nobody-of-this-name/netrc"}, "https://api.wandb.ai") is False
+    assert has_login({}, "https://api.wandb.ai") is False
+    with pytest.raises(UimonError, match="~nobody-of-this-name/m"):
+        resolve_base(None, "~nobody-of-this-name/m")
 
 
 def test_two_trainings_that_are_not_logged_never_meet(home: Path, tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def resolve_base(
     """
     own = BaseName.parse(named) if named else None
     if configured:
-        text = str(Path(configured).expanduser()) if configured[0] == "~" else configured
+        # Unlike Path.expanduser, this is no error for a user that is not there.
+        text = os.path.expanduser(configured)  # noqa: PTH111
         return _users(BaseName.parse(text), own, say)
     if own is None:
         raise UimonError(Reason.BASE_MODEL_MISSING, "The adapter does not name its base model; name it with --base.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from functools import partial
@@ -539,13 +540,20 @@ def _tell(sentence: str) -> None:
 
 def main() -> None:
     """The `uimon` command."""
+    from watcher.outlet import nothing_more, open_missing
+
+    open_missing()
     for stream in (sys.stdout, sys.stderr):
         # In a locale without UTF-8, a dash or a foreign letter would be a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="uimon")
+    except OSError as error:
+        # Those of files and directories name them.
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        _tell(f"The answer cannot be written ({error.strerror}); free some space, or send standard output elsewhere.")
+        sys.exit(1)
     finally:
-        from watcher.outlet import nothing_more
-
         nothing_more()

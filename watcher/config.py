@@ -249,7 +249,8 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
     """
     path = config or DEFAULT_FILE
     if config is not None and not config.is_file():
-        raise UimonError(Reason.CONFIG_INVALID, f"The configuration file {config} does not exist; check --config.")
+        why = "is no file" if config.exists() else "does not exist"
+        raise UimonError(Reason.CONFIG_INVALID, f"The configuration file {config} {why}; check --config.")
 
     given = {name: value for name, value in flags.items() if value is not None}
     try:

@@ -13,19 +13,25 @@ A ledger that lacks something may not know of rows that were sent either: the ru
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import scorers
 from scorers.sample import SampleError
+from watcher.arguments import trouble_of
 from watcher.evaluation import TableLimits, eval_row
 from watcher.export import Exporter, ranges_of
+from watcher.files import whole
 from watcher.ledger import Evaluation, Ledger
-from watcher.model import Reason, Row, RowKind, Target, UimonError, row_uid
+from watcher.model import LAST_STEP, Reason, Row, RowKind, Target, UimonError, row_uid
 from watcher.publish.jsonl import parse_record, read_records
 from watcher.statedir import StateDir, set_aside
+
+_MOST_SAMPLES: Final = 2**31
+"""Of one evaluation, far above what the settings allow."""
 
 
 @dataclass(slots=True)
@@ -201,9 +207,9 @@ def _restore(ledger: Ledger, state: StateDir, evaluations: Collection[Evaluation
     occurred = set(ledger.occurred())
     for evaluation in evaluations:
         samples = dict(_samples(state.samples, places.get(evaluation.uid, ())))
-        whole = replace(evaluation, samples=tuple(sample for _, sample in sorted(samples.items())))
-        occurred |= {name for name, value in whole.metrics.items() if value and scorers.is_rare(name)}
-        ledger.restore(whole, _row(whole, table, occurred))
+        full = replace(evaluation, samples=tuple(sample for _, sample in sorted(samples.items())))
+        occurred |= {name for name, value in full.metrics.items() if value and scorers.is_rare(name)}
+        ledger.restore(full, _row(full, table, occurred))
     ledger.note_restored()
 
 
@@ -216,9 +222,10 @@ def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[
             file.seek(offset)
             for line in file.read(length).splitlines():
                 record = parse_record(line)
-                if record is not None and isinstance(record.get("position"), int):
+                position = whole(record.get("position"), _MOST_SAMPLES) if record is not None else None
+                if record is not None and position is not None:
                     yield (
-                        record["position"],
+                        position,
                         {key: value for key, value in record.items() if key not in ("uid", "step", "position")},
                     )
 
@@ -231,22 +238,20 @@ def _row(evaluation: Evaluation, table: TableLimits, occurred: Collection[str]) 
         return eval_row(replace(evaluation, samples=()), table, occurred)
 
 
-def _evaluation(line: dict[str, Any]) -> Evaluation | None:
-    """A line of `evaluations.jsonl`; None where it lacks something."""
-    try:
-        metrics = dict(line["metrics"])
-        if not all(value is None or isinstance(value, int | float) for value in metrics.values()):
-            return None
-        return Evaluation(
-            str(line["uid"]),
-            int(line["step"]),
-            str(line["suite"]),
-            metrics,
-            (),
-            float(line["at"]),
-            str(line["name"]),
-            str(line["digest"]),
-            origin=str(line.get("origin") or ""),
-        )
-    except (KeyError, TypeError, ValueError):
+def _evaluation(line: Mapping[str, Any]) -> Evaluation | None:
+    """A line of `evaluations.jsonl`; None where it lacks something, or holds what the ledger cannot."""
+    step, metrics, at = whole(line.get("step"), LAST_STEP), line.get("metrics"), line.get("at")
+    texts: list[Any] = [line.get(key) for key in ("uid", "suite", "name", "digest")]
+    texts.append(line.get("origin") or "")
+    if step is None or at is None or not isinstance(metrics, Mapping) or not _is_number(at):
         return None
+    if not all(isinstance(text, str) and not trouble_of(text) for text in (*texts, *metrics)):
+        return None
+    if not all(value is None or _is_number(value) for value in metrics.values()):
+        return None
+    uid, suite, name, digest, origin = texts
+    return Evaluation(uid, step, suite, metrics, (), float(at), name, digest, origin=origin)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max

@@ -8,7 +8,6 @@ the queue is full, the newest texts are left out, and their number is said in th
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import select
@@ -138,8 +137,23 @@ def tell(sentence: str) -> None:
     outlet.finish()
 
 
+def open_missing() -> None:
+    """A standard stream that was closed before the start (`>&-`) leads nowhere. Else the next file that is opened gets
+    its number, and with it what others write there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode))
+
+
 def nothing_more() -> None:
     """The answer on standard output is given: what a plug-in prints while the process ends goes to standard error."""
-    with contextlib.suppress(BrokenPipeError):
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What has found no place there has none on standard error either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.stdout.flush()
     os.dup2(2, 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 _WORDS: Final = frozenset(
     {"KEY", "APIKEY", "TOKEN", "PAT", "SECRET", "PASS", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "WEBHOOK"}
@@ -21,8 +24,8 @@ _NAMED: Final = (
 """What a secret is called where it is given. A bare `token` is none: tokenizers have many of that name."""
 _SHAPES: Final = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{20,}|wandb_v\d_[A-Za-z0-9_]{20,}|local-[0-9a-f]{40}\b|gh[pousr]_[A-Za-z0-9]{20,}"
-    r"|github_pat_\w{20,}|glpat-[\w-]{20,}|sk-(?=[\w-]*\d)[\w-]{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{35}"
-    r"|xox[abeprs]-[A-Za-z0-9-]{10,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?)"
+    r"|github_pat_\w{20,}|glpat-[\w-]{20,}|sk-(?=[\w-]{0,200}\d)[\w-]{20,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{35}"
+    r"|xox[abeprs]-[A-Za-z0-9-]{10,}|eyJ[\w-]{8,2000}\.eyJ[\w-]{8,}(?:\.[\w-]*)?)"
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
     # The user and password of a URL, up to the last `@` before its path.
     r"|(?<=://)[^\s/?#]{1,512}(?=@)"
@@ -56,7 +59,8 @@ def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
     >>> said("refused: a-local-key-of-mine, https://me:hunter2@host/x")
     'refused: ***, https://***@host/x'
     """
-    held = sorted({value for name, value in environ.items() if _holds_one(name) and len(value) >= _LEAST}, key=len)
+    values_held = (value.strip() for name, value in environ.items() if _holds_one(name))
+    held = sorted({form for value in values_held if len(value) >= _LEAST for form in _forms(value)}, key=len)
     # The longest first: a secret may be the beginning of another.
     values = re.compile("|".join(map(re.escape, reversed(held)))) if held else None
 
@@ -71,6 +75,18 @@ def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
 def _masked(found: re.Match[str]) -> str:
     """What stands before a secret says what it is."""
     return f"{found['header'] or found['query'] or found['name'] or ''}***"
+
+
+@lru_cache(maxsize=256)
+def _forms(value: str) -> frozenset[str]:
+    """A secret as it is, and as exceptions, JSON and addresses quote it."""
+    quoted = (
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
+    )
+    return frozenset((value, *quoted))
 
 
 def _holds_one(name: str) -> bool:

@@ -82,8 +82,14 @@ def short_hash(*parts: str) -> str:
 
 
 def state_home() -> Path:
-    """`$XDG_STATE_HOME/uimon`, by default `~/.local/state/uimon`."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "uimon"
+    """`$XDG_STATE_HOME/uimon`, by default `~/.local/state/uimon`. Raises UimonError(STATE_DIR_UNUSABLE) for a user
+    without a home, as a container's may be.
+    """
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "uimon"
+    except RuntimeError:
+        sentence = f"User {os.geteuid()} has no home directory for the state; set HOME, or name a --state-dir."
+        raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from None
 
 
 def default_state_dir(owner: Owner, say: Callable[[str], None] = lambda _: None) -> Path:

@@ -19,7 +19,6 @@ class Fault:
     outcome: str
     tests: tuple[str, ...]
 
-
 _INSPECTION = "tests/checkpoints/test_inspection.py"
 _STAGING = "tests/checkpoints/test_staging.py"
 _WATCH = "tests/checkpoints/test_watch.py"
@@ -438,6 +437,7 @@ FAULTS = (
         "set aside and written anew from the ledger; with both damaged, what is lost is said",
         (
             f"{_REBUILD}::test_json_lines_that_are_not_what_the_ledger_has_are_written_anew",
+            f"{_REBUILD}::test_a_line_without_a_sum_that_no_ledger_can_hold_is_damage",
             f"{_REBUILD}::test_samples_that_are_gone_are_written_anew",
             f"{_REBUILD}::test_where_both_are_damaged_what_is_lost_is_said",
         ),
@@ -810,12 +810,14 @@ FAULTS = (
     Fault(
         79,
         "secrets in what is said",
-        "keys, tokens, headers, addresses with passwords, in sentences and exceptions",
-        "***; digests, uids and paths stay",
+        "keys, tokens, headers, addresses with passwords, in sentences and exceptions; very many beginnings of them",
+        "***, at once; digests, uids and paths stay",
         (
             "tests/test_printable.py::test_a_secret_is_known_by_its_shape",
             "tests/test_printable.py::test_a_secret_is_known_by_what_stands_before_it",
+            "tests/test_printable.py::test_the_value_of_a_variable_is_known_however_it_is_quoted",
             "tests/test_printable.py::test_what_is_no_secret_stays",
+            "tests/test_printable.py::test_what_begins_like_many_secrets_takes_no_longer_than_other_text",
             "tests/publish/test_environment.py::test_key_is_redacted",
         ),
     ),
@@ -853,5 +855,22 @@ FAULTS = (
         "W&B tells another moment at which it was made",
         "named once, with how many rows it may lack; they are not mixed into what may be another training",
         (f"{_PUBLISHING}::test_a_run_that_was_made_anew_under_its_id_is_named_once",),
+    ),
+    Fault(
+        84,
+        "standard streams that are closed or full",
+        "`>&-`, `2>&-`, /dev/full",
+        "the same exit code, no file of ours in their place; a sentence and exit code 1 where the answer is lost",
+        (
+            "tests/test_sole_output.py::test_closed_streams_are_no_files_of_ours_and_change_no_exit_code",
+            "tests/test_sole_output.py::test_an_answer_that_cannot_be_written_is_a_sentence",
+        ),
+    ),
+    Fault(
+        85,
+        "a user without a home directory",
+        "HOME unset and no entry for the user; ~ of a user who is not there",
+        "a sentence that names what to give; W&B's key and a base model are looked for elsewhere",
+        (f"{_HOME}::test_a_user_without_a_home_is_told_what_to_name",),
     ),
 )

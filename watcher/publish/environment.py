@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import netrc
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,10 +82,11 @@ def server_environment(environ: Mapping[str, str], server: str | None) -> dict[s
 
 def has_login(environ: Mapping[str, str], server: str) -> bool:
     """Whether `wandb login` has left a key for this server, in the netrc file."""
-    home = Path(environ.get("HOME") or "~").expanduser()
-    file = Path(environ["NETRC"]).expanduser() if environ.get("NETRC") else home / ".netrc"
+    # Unlike Path.expanduser, this is no error for a user without a home.
+    home = os.path.expanduser(environ.get("HOME") or "~")  # noqa: PTH111
+    file = os.path.expanduser(environ.get("NETRC") or f"{home}/.netrc")  # noqa: PTH111
     try:
-        hosts = netrc.netrc(str(file)).hosts
+        hosts = netrc.netrc(file).hosts
     except (OSError, netrc.NetrcParseError):
         return False
     return any(normal_server(f"https://{host}") == server or host == urlsplit(server).netloc for host in hosts)

@@ -62,7 +62,7 @@ def parse_record(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or ("crc" in record and sealed is None):
         return None

@@ -68,13 +68,13 @@ def _ask(
 ) -> Message:
     """What a session answers to one question."""
     variables = server_environment(os.environ if environ is None else environ, ref.server)
-    with tempfile.TemporaryDirectory(prefix="uimon-") as temporary:
-        place = Path(temporary) if directory is None else directory
-        with Session(place, timeout, limits or Limits(), variables) as session:
-            session.send({"task": task, "ref": asdict(ref), "limits": asdict(limits or Limits()), **details})
-            answer = session.receive()
-            if answer is None:
-                raise _silence(session, timeout)
+    with ExitStack() as closing:
+        place = directory or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-")))
+        session = closing.enter_context(Session(place, timeout, limits or Limits(), variables))
+        session.send({"task": task, "ref": asdict(ref), "limits": asdict(limits or Limits()), **details})
+        answer = session.receive()
+        if answer is None:
+            raise _silence(session, timeout)
     if answer["event"] == "error":
         raise UimonError(Reason(answer["reason"]), answer["sentence"])
     return answer
