@@ -168,9 +168,11 @@ def test_a_tied_head_has_the_shape_of_the_embeddings(tmp_path: Path) -> None:
 def test_a_quantized_base_is_refused_where_its_weights_have_to_be_known(tmp_path: Path, how: str) -> None:
     settings = None if how == "packed" else {"quant_method": how}
     path = tiny_checkpoint(tmp_path / "plain", quantization_config=settings)
-    if how == "packed":
-        name = "model.layers.0.self_attn.q_proj.weight"
-        path = altered(path, tmp_path / "packed", lambda tensors: tensors.update({name: ("U8", [32, 1], bytes(32))}))
+    module = "model.layers.0.self_attn.q_proj"
+    packed = {f"{module}.weight": ("U8", [32, 1], bytes(32))}
+    if how == "fp8":
+        packed = {f"{module}.weight": ("F8_E4M3", [8, 8], bytes(64)), f"{module}.weight_scale": zeros(1)}
+    path = altered(path, tmp_path / "packed", lambda tensors: tensors.update(packed))
     quantized = read_inventory(path)
     sentence = refusal(adapter(tmp_path / "x", pairs(), use_dora=True), quantized, Reason.ADAPTER_UNSUPPORTED)
     assert "name the unquantized model with --base" in sentence

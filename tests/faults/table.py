@@ -817,4 +817,15 @@ FAULTS = (
             "tests/publish/test_environment.py::test_key_is_redacted",
         ),
     ),
+    Fault(
+        80,
+        "a configuration and files that disagree on whether the weights are quantized",
+        "fp8, mxfp4, gptq or awq said of plain tensors; scales that nothing announces; a scale that is missing",
+        "refused by name (weights_refused) before an engine hears of it",
+        (
+            "tests/engine/test_quantized.py::test_what_contradicts_is_refused_by_name",
+            "tests/engine/test_quantized.py::test_what_agrees_is_accepted",
+            "tests/engine/test_quantized.py::test_no_contradiction_comes_near_an_engine",
+        ),
+    ),
 )
