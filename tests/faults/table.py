@@ -516,6 +516,7 @@ FAULTS = (
             "tests/engine/test_forms.py::test_what_is_kept_in_another_form_is_named_and_nothing_else_is_let_through",
             f"{_BYTES}::test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_is_named",
             "tests/engine/test_swap.py::test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again",
+            "tests/engine/test_loading.py::test_a_tensor_that_a_swap_passed_over_gets_a_fresh_engine",
         ),
     ),
     Fault(
