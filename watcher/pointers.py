@@ -19,6 +19,8 @@ refused |
 another model | refused |
 | `architectures` Eagle…, …MTP, Medusa…, …DraftModel, …DSparkModel | vllm/model_executor/models/registry.py \
 `_SPECULATIVE_DECODING_MODELS`: drafters, which take layers of another model | refused |
+| `architectures` and `model_type` of two models | transformers/models/auto/auto_factory.py builds by the latter, \
+vllm/model_executor/models/registry.py by the former: the same tensors, another function | refused (`completeness`) |
 | `configuration_files` | transformers/configuration_utils.py `get_config_dict`: another file is read in place of \
 config.json, by version | refused |
 | `transformers_weights` | transformers/modeling_utils.py: another weight file than the model's | refused |

@@ -493,6 +493,7 @@ FAULTS = (
         (
             f"{_POINTERS}::test_what_names_other_weights_is_refused_by_its_key",
             f"{_BYTES}::test_what_names_another_model_starts_no_engine",
+            f"{_BYTES}::test_a_class_of_another_model_is_refused",
         ),
     ),
     Fault(
