@@ -19,6 +19,8 @@ refused |
 another model | refused |
 | `architectures` Eagle…, …MTP, Medusa…, …DraftModel, …DSparkModel | vllm/model_executor/models/registry.py \
 `_SPECULATIVE_DECODING_MODELS`: drafters, which take layers of another model | refused |
+| `architectures` and `model_type` of two models | transformers/models/auto/auto_factory.py builds by the latter, \
+vllm/model_executor/models/registry.py by the former: the same tensors, another function | refused (`completeness`) |
 | `configuration_files` | transformers/configuration_utils.py `get_config_dict`: another file is read in place of \
 config.json, by version | refused |
 | `transformers_weights` | transformers/modeling_utils.py: another weight file than the model's | refused |
@@ -37,6 +39,8 @@ nobody in these versions | left |
 uimon names the file itself (`tokenizers`) | left |
 | `vocab_file`, `tokenizer_file`, `merges_file` in tokenizer_config.json | transformers/tokenization_utils_base.py \
 `_from_pretrained`: the directory's own file goes before | left |
+| `audio_tokenizer` in processor_config.json | transformers/processing_utils.py `get_processor_dict`: a model that \
+turns sound into tokens, of which no text has any | left |
 | `custom_generate`, assistant models in generation_config.json | transformers' own `generate`, which is never called |\
  left |
 | `hf_quant_config.json` | config.py `get_config`: quantization that config.json does not know of | never seen |

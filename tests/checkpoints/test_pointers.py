@@ -64,7 +64,7 @@ INERT: list[dict[str, Any]] = [
     {"speculators_config": None, "configuration_files": [], "transformers_weights": None, "text_model_id": None},
     {"architectures": ["Eagle2_5_VLForConditionalGeneration"]},
     {"num_nextn_predict_layers": 1, "mtp_num_hidden_layers": 1},
-    {"mm_vision_tower": "openai/clip", "draft_model": "acme/draft", "quantization_config": {"quant_method": "fp8"}},
+    {"mm_vision_tower": "openai/clip", "draft_model": "acme/draft", "quantization_config": {"quant_method": "quark"}},
 ]
 
 

@@ -55,7 +55,23 @@ def test_a_sound_adapter_tells_its_largest_rank(tmp_path: Path, base: Inventory)
 def test_a_rank_that_is_not_the_configurations_is_refused(tmp_path: Path, base: Inventory) -> None:
     said = refusal(adapter(tmp_path / "x", pairs(rank=2)), base, Reason.WEIGHTS_REFUSED)
     assert "[2, 8], but only [4, 8] would fit" in said
-    assert "no numbers" in refusal(adapter(tmp_path / "y", pairs(), r="many"), base, Reason.CONFIG_MISSING)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("r", value) for value in ("many", 0, -4, True, 2**70, [4])),
+        *(("lora_alpha", value) for value in ("x", None, False, float("nan"), 1e308, [8])),
+        *((f"{kind}_pattern", value) for kind in ("rank", "alpha") for value in ("x", [1], {"q_proj": "x"}, {"(": 1})),
+        *((f"{kind}_modules", value) for kind in ("target", "exclude") for value in (5, True, ["q", 3], {"a": 1})),
+        *(("layers_to_transform", value) for value in (1.5, True, "1", [0, "1"], {"a": 1})),
+    ],
+)
+def test_a_value_that_peft_would_not_read_is_refused_by_its_key(
+    tmp_path: Path, base: Inventory, key: str, value: object
+) -> None:
+    said = refusal(adapter(tmp_path / "x", pairs(), **{key: value}), base, Reason.CONFIG_MISSING)
+    assert f"adapter_config.json: {key} has a value" in said
 
 
 @pytest.mark.parametrize(
@@ -152,9 +168,11 @@ def test_a_tied_head_has_the_shape_of_the_embeddings(tmp_path: Path) -> None:
 def test_a_quantized_base_is_refused_where_its_weights_have_to_be_known(tmp_path: Path, how: str) -> None:
     settings = None if how == "packed" else {"quant_method": how}
     path = tiny_checkpoint(tmp_path / "plain", quantization_config=settings)
-    if how == "packed":
-        name = "model.layers.0.self_attn.q_proj.weight"
-        path = altered(path, tmp_path / "packed", lambda tensors: tensors.update({name: ("U8", [32, 1], bytes(32))}))
+    module = "model.layers.0.self_attn.q_proj"
+    packed = {f"{module}.weight": ("U8", [32, 1], bytes(32))}
+    if how == "fp8":
+        packed = {f"{module}.weight": ("F8_E4M3", [8, 8], bytes(64)), f"{module}.weight_scale": zeros(1)}
+    path = altered(path, tmp_path / "packed", lambda tensors: tensors.update(packed))
     quantized = read_inventory(path)
     sentence = refusal(adapter(tmp_path / "x", pairs(), use_dora=True), quantized, Reason.ADAPTER_UNSUPPORTED)
     assert "name the unquantized model with --base" in sentence

@@ -95,6 +95,36 @@ def test_what_names_another_model_starts_no_engine(tmp_path: Path, pointer: dict
     assert not list(tmp_path.rglob("engine-*.log"))
 
 
+TWO_MODELS = """
+import json, sys
+from pathlib import Path
+from watcher.engine.completeness import check_complete
+from watcher.model import UimonError
+path, said = Path(sys.argv[1]), {}
+held = json.loads((path / "config.json").read_text())
+for kind, named in json.loads(sys.argv[2]):
+    (path / "config.json").write_text(json.dumps({**held, "model_type": kind, "architectures": named}))
+    try:
+        check_complete(path)
+    except UimonError as error:
+        said[f"{kind} {named[0]}"] = error.sentence
+json.dump(said, sys.stdout)
+"""
+
+
+def test_a_class_of_another_model_is_refused(tmp_path: Path) -> None:
+    """It may have the same tensors and compute otherwise: Gemma scales its embeddings, Llama does not."""
+    path = tiny_checkpoint(tmp_path / "model")
+    others = [("gemma", ["LlamaForCausalLM"]), ("llama", ["MistralForCausalLM"])]
+    own = [("llama", ["LlamaForCausalLM"]), ("llama", ["UnknownForCausalLM"]), ("kimi_k2", ["DeepseekV3ForCausalLM"])]
+    command = [sys.executable, "-c", TWO_MODELS, str(path), json.dumps(others + own)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    said = json.loads(done.stdout)
+    refused = {name for name, sentence in said.items() if "which of the two was trained" in sentence}
+    assert refused == {"gemma LlamaForCausalLM", "llama MistralForCausalLM"}
+
+
 @pytest.mark.engine
 @pytest.mark.timeout(900)
 def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp_path: Path) -> None:

@@ -132,6 +132,20 @@ def test_weights_that_a_swap_left_behind_end_swapping(tmp_path: Path, model: Pat
     assert hosting.asked == [Cold, Warm, Cold, Cold]
 
 
+def test_a_tensor_that_a_swap_passed_over_gets_a_fresh_engine(tmp_path: Path, model: Path) -> None:
+    """A head that was tied at the start, since it equaled the embeddings, and has values of its own afterwards."""
+    Evidence(tmp_path / "state" / "evidence.json").keep(PROVED)
+    load, hosting = loader(tmp_path, [(1.0,), (2.0,), (3.0,), (4.0,)])
+    idle, passed = Compared(9, unused=("mtp.weight",)), Compared(9, unused=("lm_head.weight", "mtp.weight"))
+    hosting.compared = [idle, passed, idle, idle]
+    load.load_full(model, "a")
+    way = load.load_full(model, "b")
+    assert (way.swap, way.alarming) == ("cold", False)
+    assert way.note.startswith("The change in place passed over lm_head.weight; a fresh engine settled it.")
+    assert load.load_full(model, "c").swap == "warm"
+    assert hosting.asked == [Cold, Warm, Cold, Warm]
+
+
 @pytest.mark.parametrize(
     ("compared", "note"),
     [

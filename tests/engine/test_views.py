@@ -215,7 +215,7 @@ def test_a_text_model_that_was_saved_under_its_wrappers_names_gets_its_own(tmp_p
 @pytest.mark.parametrize(
     "config",
     [
-        {"quantization_config": {"quant_method": "gptq"}},
+        {"quantization_config": {"quant_method": "compressed-tensors"}},
         {"text_config": {"model_type": "something_else"}},
     ],
 )

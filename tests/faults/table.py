@@ -496,6 +496,7 @@ FAULTS = (
         (
             f"{_POINTERS}::test_what_names_other_weights_is_refused_by_its_key",
             f"{_BYTES}::test_what_names_another_model_starts_no_engine",
+            f"{_BYTES}::test_a_class_of_another_model_is_refused",
         ),
     ),
     Fault(
@@ -519,6 +520,7 @@ FAULTS = (
             "tests/engine/test_forms.py::test_what_is_kept_in_another_form_is_named_and_nothing_else_is_let_through",
             f"{_BYTES}::test_rows_are_found_however_they_are_put_together_and_what_is_not_the_files_is_named",
             "tests/engine/test_swap.py::test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again",
+            "tests/engine/test_loading.py::test_a_tensor_that_a_swap_passed_over_gets_a_fresh_engine",
         ),
     ),
     Fault(
@@ -543,6 +545,7 @@ FAULTS = (
             "tests/engine/test_hostile_directories.py::test_a_configuration_that_states_what_is_not_there_is_refused",
             "tests/engine/test_hostile_directories.py::test_a_file_that_would_be_gigabytes_of_objects_costs_the_watcher_little",
             "tests/engine/test_hostile_directories.py::test_no_json_file_of_a_checkpoint_raises_anything_but_a_named_refusal",
+            "tests/engine/test_adapters.py::test_a_value_that_peft_would_not_read_is_refused_by_its_key",
             "tests/checkpoints/test_trainer_state.py::test_a_row_whose_step_can_be_none_is_left_out_and_counted",
             "tests/test_files.py::test_json_that_costs_too_much_or_is_none_is_a_value_error",
             "tests/test_files.py::test_a_packed_file_of_gigabytes_is_refused",
@@ -872,5 +875,16 @@ FAULTS = (
         "HOME unset and no entry for the user; ~ of a user who is not there",
         "a sentence that names what to give; W&B's key and a base model are looked for elsewhere",
         (f"{_HOME}::test_a_user_without_a_home_is_told_what_to_name",),
+    ),
+    Fault(
+        86,
+        "a configuration and files that disagree on whether the weights are quantized",
+        "fp8, mxfp4, gptq or awq said of plain tensors; scales that nothing announces; a scale that is missing",
+        "refused by name (weights_refused) before an engine hears of it",
+        (
+            "tests/engine/test_quantized.py::test_what_contradicts_is_refused_by_name",
+            "tests/engine/test_quantized.py::test_what_agrees_is_accepted",
+            "tests/engine/test_quantized.py::test_no_contradiction_comes_near_an_engine",
+        ),
     ),
 )

@@ -52,6 +52,10 @@ _UNDERSTOOD = (
     "modules_to_save rank_pattern runtime_config target_modules target_parameters trainable_token_indices use_dora "
     "use_rslora"
 )
+# Which modules are adapted.
+_MODULES = ("target_modules", "exclude_modules", "layers_to_transform")
+# Far above any rank and any factor: beyond it a number would only overflow.
+_MOST = 2**31
 # Ways to start that leave the base as it is, and those that take something out of it which PEFT computes again from
 # base and configuration (exact in fp32; after training in bf16, as exact as one rounding). The others (randomized
 # SVD: 8 nats off on small models; data; quantization) cannot be repeated.
@@ -153,7 +157,7 @@ def plain_pairs(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Pair] | 
         return None
     pairs: dict[str, Pair] = {}
     for module in modules:
-        rank, alpha = _rank(config, module), _own(config.get("alpha_pattern"), module, config.get("lora_alpha", 8))
+        rank, alpha = _rank(config, module), _own(config["alpha_pattern"], module, config["lora_alpha"])
         front = f"base_model.model.{module}"
         scaling = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
         pairs[module] = f"{front}.lora_A.weight", f"{front}.lora_B.weight", scaling
@@ -173,11 +177,38 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable adapter configuration ({error}).") from error
     if not isinstance(config, dict):
         raise UimonError(Reason.CONFIG_MISSING, f"{file}: the adapter configuration is no JSON object.")
-    rank, own = config.get("r", 8), config.get("rank_pattern") or {}
-    if not isinstance(own, dict) or not all(isinstance(number, int) for number in (rank, *own.values())):
-        raise UimonError(Reason.CONFIG_MISSING, f"{file}: the adapter's ranks are no numbers.")
+    ranks, alphas = config.get("rank_pattern") or {}, config.get("alpha_pattern") or {}
+    config = {"r": 8, "lora_alpha": 8, **config, "rank_pattern": ranks, "alpha_pattern": alphas}
+    for key in ("r", "lora_alpha", "rank_pattern", "alpha_pattern", *_MODULES):
+        if not _is_sound(key, config.get(key)):
+            raise UimonError(
+                Reason.CONFIG_MISSING, f"{file}: {key} has a value that PEFT gives no meaning; save the adapter again."
+            )
     start = str(config.get("init_lora_weights", True)).lower()
-    return {**config, "r": rank, "rank_pattern": own, "init_lora_weights": start}
+    return {**config, "init_lora_weights": start}
+
+
+def _is_sound(key: str, value: Any) -> bool:
+    """Whether a value of the configuration is of the kind that PEFT's `LoraConfig` has there."""
+    match key:
+        case "r":
+            return type(value) is int and 1 <= value <= _MOST
+        case "lora_alpha":
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST
+        case "rank_pattern" | "alpha_pattern":
+            of = "r" if key == "rank_pattern" else "lora_alpha"
+            return isinstance(value, dict) and all(_is_pattern(k) and _is_sound(of, v) for k, v in value.items())
+    layers = key == "layers_to_transform"
+    each = value if isinstance(value, list) else [] if value is None else [value]
+    return all(type(one) is int if layers else isinstance(one, str) for one in each)
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
 
 
 def _check_possible(path: Path, config: Mapping[str, Any]) -> None:
@@ -299,9 +330,9 @@ def _rank(config: Mapping[str, Any], module: str) -> int:
     return int(_own(config["rank_pattern"], module, config["r"]))
 
 
-def _own(pattern: Mapping[str, Any] | None, module: str, usual: Any) -> Any:
+def _own(pattern: Mapping[str, Any], module: str, usual: Any) -> Any:
     """What a pattern of the configuration gives the module, else what is usual."""
-    own = (value for key, value in (pattern or {}).items() if _matches(rf"(.*\.)?({key})", module))
+    own = (value for key, value in pattern.items() if _matches(rf"(.*\.)?({key})", module))
     return next(own, usual)
 
 

@@ -33,6 +33,7 @@ def check_complete(path: Path) -> bool:
     inventory = read_inventory(path)
     config = _config(path)
     kind = _model_class(config)
+    _require_one_model(path, config, kind)
     if config is None or kind is None:
         return False
     quantized = getattr(config, "quantization_config", None) is not None
@@ -89,6 +90,25 @@ def _model_class(config: Any) -> Any:
     except (KeyError, ImportError):
         return None
     return found[0] if isinstance(found, tuple) else found
+
+
+def _require_one_model(path: Path, config: Any, kind: Any) -> None:
+    """Refuse a configuration whose `model_type` and `architectures` are two language models.
+
+    transformers' Auto classes build the one and vLLM the other, which may have the same tensors and compute otherwise.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    # A text model inside a wrapper has a configuration of its own there.
+    if kind is None or any(isinstance(part, kind.config_class) for part in (config, *vars(config).values())):
+        return
+    due = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    if isinstance(due, type) and MODEL_FOR_CAUSAL_LM_MAPPING.get(kind.config_class, None) is kind:
+        raise refuse(
+            f"{path / 'config.json'}: architectures says {kind.__name__}, and model_type {config.model_type} is "
+            f"{due.__name__}, so nothing says which of the two was trained; save the checkpoint with its own "
+            "configuration."
+        )
 
 
 def _load_headers(kind: Any, config: Any, shapes: Shapes) -> tuple[Any, bool]:

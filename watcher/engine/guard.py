@@ -18,6 +18,7 @@ from typing import Any
 
 from watcher.checkpoints.safetensors_header import SafetensorsError, read_copied_header
 from watcher.engine.plausible import require_plausible
+from watcher.engine.quantized import require_agreement
 from watcher.files import INDEX_LIMIT, read_json, require_regular
 from watcher.model import Reason, UimonError
 from watcher.pointers import pointer_in
@@ -91,8 +92,8 @@ def read_inventory(path: Path) -> Inventory:
     """What the full model in `path` holds, by the files that transformers would read: `weight_files`.
 
     Raises `UimonError`: `weights_refused` where weight files are missing, damaged or contradict the index, or the
-    configuration states sizes that none of them has; `config_missing` without a readable config.json; `unreadable`
-    where something in `path` is no regular file.
+    configuration states sizes that none of them has, or quantizes them otherwise; `config_missing` without a readable
+    config.json; `unreadable` where something in `path` is no regular file.
     """
     files, index = _weight_files(path)
     tensors: dict[str, Tensor] = {}
@@ -105,6 +106,7 @@ def read_inventory(path: Path) -> Inventory:
     config = read_config(path)
     require_regular(path)
     require_plausible(path, config, tensors)
+    require_agreement(path, config, tensors)
     return Inventory(path, tensors, config, sum(file.stat().st_size for file in files))
 
 

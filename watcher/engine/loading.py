@@ -157,16 +157,20 @@ class Loader:
             return Way("cold", f"The change in place failed ({error.sentence})", alarming=True)
         warm, stale = done.probe, done.compared.strange
         assert warm is not None
+        # A head that equaled the embeddings at the start was given up for them, and is passed over ever after.
+        passed_over = sorted(set(done.compared.unused) - set(before.compared.unused))
         proved = self._evidence.parity(before.setup) is not None
         # Equal bytes have to give equal answers, and other bytes others.
         unsurprising = (digest == before.digest) == (warm == before.probe)
-        if not stale and unsurprising and (proved or digest == before.digest):
+        if not stale and not passed_over and unsurprising and (proved or digest == before.digest):
             self._live = replace(before, digest=digest, probe=warm)
             return Way("warm")
         self._cold(candidate, digest, tokenizers=tokenizers)
         if stale:
             self._keep_parity(before, warm, equal=False)
             return Way("cold", f"The change in place left {stale[0]} as it was. " + _FRESH_EACH, alarming=True)
+        if passed_over:
+            return Way("cold", f"The change in place passed over {passed_over[0]}; a fresh engine settled it.")
         if warm == before.probe:
             # Either the trainer changed nothing that shows, or the old weights were still served. Both end here.
             return Way("cold", "The probe did not change with the weights; a fresh engine settled it.")
