@@ -19,6 +19,7 @@ class Fault:
     outcome: str
     tests: tuple[str, ...]
 
+
 _INSPECTION = "tests/checkpoints/test_inspection.py"
 _STAGING = "tests/checkpoints/test_staging.py"
 _WATCH = "tests/checkpoints/test_watch.py"
