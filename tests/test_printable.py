@@ -176,7 +176,7 @@ def _through_the_edges(text: str) -> None:
     assert may_leave(line, lines=True)
     first, *traceback = line.split("\n")
     assert first.startswith("ERROR ")
-    assert all(inner.startswith("    ") or not inner for inner in traceback)
+    assert all(inner.startswith("    ") or not inner.strip() for inner in traceback)
     message = json.loads(_JsonFormatter().format(_record(text)))
     assert may_leave(message["message"])
     assert may_leave(message["traceback"], lines=True)

@@ -1,4 +1,4 @@
-"""A scorer of the user's in a process of its own: `python -m watcher.plugin_host NAME --socket N --lifeline N`.
+"""A scorer of the user's in a process of its own: `python -m watcher.plugin_host --socket N --lifeline N -- NAME`.
 
 User code may hang, and a thread that hangs cannot be ended; within a regular expression it even stops all others. A
 process can be killed. It ends with its parent. What it prints goes to the standard error, for the standard output may

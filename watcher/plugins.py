@@ -149,8 +149,9 @@ class Remote:
         """What the new process says of the scorer. Raises UimonError(CONFIG_INVALID) where it cannot be loaded."""
         self._socket, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
-        command = [sys.executable, "-P", "-m", "watcher.plugin_host", self._text]
-        command += ["--socket", str(theirs.fileno()), "--lifeline", str(lifeline)]
+        command = [sys.executable, "-P", "-m", "watcher.plugin_host"]
+        # Behind two dashes a name that begins with one is no option.
+        command += ["--socket", str(theirs.fileno()), "--lifeline", str(lifeline), "--", self._text]
         self._rest = b""
         try:
             self._process = subprocess.Popen(

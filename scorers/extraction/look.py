@@ -31,6 +31,8 @@ _IN_EXPRESSION = re.compile(
     r"(?:\breturn\b|=>|\s\?|&&|\|\||\?\?|\brender\(|\bdefault\b|\b(?:const|let|var)\s++[\w$]++\s*+(?::[^=\n]{0,80})?=)"
     r"\s*+\(?\s*+<(?:[A-Za-z]|>)|[({\[:?,=]\s*+<[A-Z][\w.]*(?:\s|/?>)"
 )
+# The first element of a component, in the parentheses that stand around it: a cast of TypeScript stands in none.
+_RETURNED = re.compile(r"(?:\breturn|=>)\s*+\(\s*+<(?:[A-Za-z][\w.-]*+(?:\s|$)|[a-z][\w-]*+>|>)")
 CSS = re.compile(
     r"(?:@(?:import|tailwind|layer|theme|apply|media|charset|font-face|keyframes|config|plugin|source|use|custom-variant|"
     r"variant|utility|supports|property|container)\b|[.#:*\[]?[\w*:.#\[\]=\"'~^$| >+,()\\-]{0,300}\{\s*"
@@ -136,6 +138,11 @@ def _begins_astro(code: str) -> bool:
 def has_tags(code: str) -> bool:
     """Whether a script holds JSX, or HTML in its strings."""
     return _IN_SCRIPT.search(code) is not None
+
+
+def begins_element(code: str) -> bool:
+    """Whether a component's first element begins, whether it ends or not."""
+    return _RETURNED.search(code) is not None
 
 
 def has_markup(code: str) -> bool:

@@ -16,7 +16,15 @@ from itertools import islice
 
 from scorers.extraction.blocks import BEGUN, Block
 from scorers.extraction.found import Found
-from scorers.extraction.look import TAG, begins_document, begins_markup, begins_module, has_tags, language_of
+from scorers.extraction.look import (
+    TAG,
+    begins_document,
+    begins_element,
+    begins_markup,
+    begins_module,
+    has_tags,
+    language_of,
+)
 from scorers.extraction.names import extension
 from scorers.extraction.passage import BLANK
 from scorers.sample import Language
@@ -155,11 +163,11 @@ def _page(pieces: list[_Piece]) -> _Piece | None:
 
 
 def _script(pieces: list[_Piece], truncated: bool) -> _Piece | None:
-    """The script that is the page where there is no other: it writes HTML, or the text was cut in it before its first
-    tag."""
+    """The script that is the page where there is no other: it writes HTML, or the text ends in it, within its first
+    element or cut before that."""
     for piece in reversed(pieces):
-        cut = truncated and piece.block.passage.open
-        if piece.language in _SCRIPTS | _COMPONENTS and (cut or has_tags(piece.code)):
+        ends = piece.block.passage.open and (truncated or begins_element(piece.code))
+        if piece.language in _SCRIPTS | _COMPONENTS and (ends or has_tags(piece.code)):
             language = {Language.TS: Language.TSX, Language.JS: Language.JSX}.get(piece.language, piece.language)
             return replace(piece, language=language)
     return None

@@ -12,6 +12,7 @@ MODULE = (
     'import {\n  useState,\n} from "react";\n\ninterface Props {\n  a: string\n}\n\n'
     "const A = ({ a }: Props) => {\n  return <p>{a}</p>;\n};\n\nexport default A;"
 )
+BEGUN = "export default function A() {\n  return (\n    <p classNa"
 
 SHAPES: dict[str, tuple[str, str, Found, Language]] = {
     "fenced with prose": (f"Sure:\n\n```html\n{DOCUMENT}\n```\n\nEnjoy!", DOCUMENT, Found.FENCE, Language.HTML),
@@ -28,6 +29,8 @@ SHAPES: dict[str, tuple[str, str, Found, Language]] = {
     "unclosed fence": (f"```html\n{FRAGMENT}\n<p>mo", f"{FRAGMENT}\n<p>mo", Found.FENCE_OPEN, Language.HTML),
     "unclosed fence, closed page": (f"```html\n{DOCUMENT}\nThis is <b>a", DOCUMENT, Found.FENCE_OPEN, Language.HTML),
     "truncated document": (DOCUMENT[:40], DOCUMENT[:40], Found.DOCUMENT, Language.HTML),
+    "component that ends in its first tag": (BEGUN, BEGUN, Found.MODULE, Language.TSX),
+    "that in a fence": (f"```tsx\n{BEGUN}", BEGUN, Found.FENCE_OPEN, Language.TSX),
     "shell and style fences too": (
         f"```bash\nnpm i\n```\n```css\na > b {{}}\n```\n```html\n{FRAGMENT}\n```\n```js\nlet a = 1\n```",
         FRAGMENT,

@@ -173,7 +173,8 @@ def test_each_version_is_evaluated_once_and_nothing_grows(
     newest = dict(written)
     still_there = {name for name in newest if (house.root / name).exists()}
     assert still_there <= {record.name for record in records if record.state is State.PUBLISHED}
-    assert growth[-1] <= 1.05 * growth[0]
+    # What the early warnings keep of each evaluation, some kilobytes, is all that grows with them.
+    assert growth[-1] <= 1.05 * growth[0] + 10_000 * states["published"]
     assert opened[-1] <= opened[0] + 2
     assert list(house.state.stage.glob("*")) == []
 
