@@ -159,6 +159,12 @@ def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
     assert result.returncode == 0
 
 
+def test_a_missing_directory_is_refused_where_nothing_is_waited_for(tmp_path: Path, val: Path) -> None:
+    result = uimon("watch", "ckpt", "--wandb", "off", "--once", cwd=tmp_path)
+    assert "ckpt does not exist" in sentence(result)
+    assert result.returncode == 2
+
+
 def test_a_checkpoint_that_cannot_be_evaluated_is_named_with_its_converter_and_exit_code_1(
     tmp_path: Path, val: Path
 ) -> None:

@@ -44,6 +44,9 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             Reason.CHECKPOINTS_MISSING,
             f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
         )
+    if settings.once and not ckpts.exists():
+        sentence = f"{ckpts} does not exist; name the directory with the checkpoints, or wait for it without --once."
+        raise UimonError(Reason.CHECKPOINTS_MISSING, sentence)
     root = ckpts.resolve()
     require_utf8(root)
     chosen = in_its_project(choose_run(settings, root), settings)
