@@ -11,6 +11,7 @@ import pytest
 from tests.publish.conftest import train_row
 from watcher.commands.status import run_status
 from watcher.ledger import Ledger
+from watcher.model import UimonError
 from watcher.statedir import StateDir
 
 
@@ -30,3 +31,9 @@ def test_unconfirmed_rows_are_counted_with_their_age(tmp_path: Path, capsys: pyt
     assert "train rows: 0 in the run, 3 wait (unconfirmed)." in shown
     assert "Unconfirmed: 2 rows were sent, the first 11 min" in shown
     assert "sent again once W&B has not shown them for 12 min 45 s; `--drain-timeout 15m` waits for that." in shown
+
+
+def test_a_lost_ledger_beside_its_lines_is_called_lost(tmp_path: Path) -> None:
+    StateDir(tmp_path).evaluations.write_text("{}\n")
+    with pytest.raises(UimonError, match="is lost; `uimon watch` makes it anew"):
+        run_status(None, tmp_path, as_json=False)

@@ -162,6 +162,8 @@ def find_state(run: str | None, state_dir: Path | None) -> StateDir:
         state = _newest()
     if not state.ledger.is_file():
         sentence = f"There is no ledger in {state.root}; name the run, or its --state-dir."
+        if state.evaluations.is_file():
+            sentence = f"The ledger in {state.root} is lost; `uimon watch` makes it anew from {state.evaluations.name}."
         raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
     return state
 
