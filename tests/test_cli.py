@@ -129,6 +129,7 @@ def test_a_second_watcher_is_told_who_has_the_state_directory(tmp_path: Path, va
     state = StateDir(tmp_path / "state")
     state.create()
     lease = Lease(state)
+    (tmp_path / "ckpts").mkdir()
     result = uimon("watch", "ckpts", "--wandb", "off", "--state-dir", "state", "--once", cwd=tmp_path)
     lease.release()
     assert result.returncode == 2
