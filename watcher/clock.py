@@ -29,23 +29,23 @@ def steady_clock(memory: Memory | None = None) -> Callable[[], float]:
     With a `memory`, all processes of one boot count on from what the first of them took for now: a clock that is set
     forward while none runs would make rows that were just sent look long overdue.
     """
-    boot = _boot()
-    began = time.time() - _since_boot()
+    boot = boot_id()
+    began = time.time() - _sinceboot_id()
     if memory is not None and boot:
         kept, _, kept_boot = (memory.recall(_CLOCK) or "").partition(" ")
         if kept_boot == boot:
             began = float(kept)
         else:
             memory.remember(_CLOCK, f"{began!r} {boot}")
-    return lambda: began + _since_boot()
+    return lambda: began + _sinceboot_id()
 
 
-def _since_boot() -> float:
+def _sinceboot_id() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _boot() -> str:
-    """Which boot of which machine this is; empty where the system does not say."""
+def boot_id() -> str:
+    """Changes when the machine starts again; empty where the system does not say."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -280,6 +280,6 @@ def test_a_clock_that_is_set_between_two_starts_shortens_no_pause(
     monkeypatch.setattr(time, "time", lambda: now + shift)
     assert 0.0 <= steady_clock(ledger)() - before < 60.0
     # Another machine, or another boot, has nothing else to go by.
-    monkeypatch.setattr(clock_of_machine, "_boot", lambda: "another")
+    monkeypatch.setattr(clock_of_machine, "boot_id", lambda: "another")
     assert steady_clock(ledger)() - before == pytest.approx(shift, abs=60.0)
     ledger.close()

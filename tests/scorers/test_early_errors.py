@@ -147,5 +147,5 @@ def test_many_variables_in_deep_blocks_end() -> None:
 
 def test_what_earlier_code_left_in_the_heap_decides_nothing() -> None:
     code = "{" * 200 + "".join(f"var a{n};" for n in range(40_001)) + "}" * 200
-    v8.evaluate("globalThis.left = Array.from({ length: 2400 }, (_, n) => new Array(9000).fill(n)); 0")
+    v8.evaluate("globalThis.left = Array.from({ length: 4200 }, (_, n) => new Array(9000).fill(n)); 0")
     assert _early(code) == []

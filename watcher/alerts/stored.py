@@ -71,10 +71,8 @@ def unpacked(body: bytes, evaluation: Evaluated, metrics: Mapping[str, float | N
     try:
         line, _, rest = zlib.decompress(body).partition(b"\n")
         head = json.loads(line)
-        outcomes = tuple(map(_OUTCOMES.__getitem__, head["outcomes"]))
-        looping = [False] * len(outcomes)
-        for place in head["looping"]:
-            looping[place] = True
+        outcomes = tuple(_OUTCOMES[value] for value in head["outcomes"])
+        looping = set(head["looping"])
         return Entry(
             uid=evaluation.uid,
             step=evaluation.step,
@@ -82,11 +80,11 @@ def unpacked(body: bytes, evaluation: Evaluated, metrics: Mapping[str, float | N
             metrics=metrics,
             prompts=tuple(map(intern, head["prompts"])),
             outcomes=outcomes,
-            looping=tuple(looping),
+            looping=tuple(place in looping for place in range(len(outcomes))),
             valid=outcomes.count(Outcome.VALID),
             measures=_measures(head["measures"], rest, len(outcomes)),
         )
-    except (zlib.error, KeyError, IndexError, TypeError, ValueError) as error:
+    except (zlib.error, KeyError, TypeError, ValueError) as error:
         raise EntryError(str(error)) from None
 
 

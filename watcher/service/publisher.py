@@ -179,13 +179,11 @@ class Publisher:
         sent, and would send it again.
         """
         for _ in range(0 if self._hasty else _TRIES):
-            if not self._end.in_doubt:
-                break
-            # One that a session has just ended again, or that lives, is in no doubt.
-            self._look(now=True)
+            if self._end.in_doubt:
+                # One that a session has just ended again, or that lives, is in no doubt.
+                self._look(now=True)
             if not self._end.in_doubt or not self._end.end():
                 break
-            self._look(now=True)
         unseen = sum(self._ledger.outbox(target).unconfirmed()[0] for target in Target)
         if outboxes.claim is not None and not unseen:
             outboxes.claim.release()

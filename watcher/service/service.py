@@ -14,6 +14,7 @@ from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sharing import require_unchanged
 from watcher.checkpoints.staging import STAGE_NAME, clear_stale, digest_of, free_bytes
+from watcher.clock import boot_id
 from watcher.config import Settings
 from watcher.durations import format_duration
 from watcher.export import Exporter
@@ -216,7 +217,7 @@ class Service:
 
     def _recover(self) -> None:
         ledger = self._parts.ledger
-        boot = _boot_id()
+        boot = boot_id()
         same_boot = ledger.recall("boot") == boot
         for record in ledger.recover(lambda r: _is_whole(r, reread=not same_boot)):
             log.error("%s failed: %s.", record.name, record.detail)
@@ -356,11 +357,3 @@ def _is_whole(record: Record, *, reread: bool) -> bool:
         return not reread or digest_of(record.stage) == record.digest
     except (OSError, UimonError):
         return False
-
-
-def _boot_id() -> str:
-    """Changes when the machine starts again, empty where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
