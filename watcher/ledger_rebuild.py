@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -245,12 +246,20 @@ def _evaluation(line: Mapping[str, Any]) -> Evaluation | None:
     texts.append(line.get("origin") or "")
     if step is None or at is None or not isinstance(metrics, Mapping) or not _is_number(at):
         return None
-    if not all(isinstance(text, str) and not trouble_of(text) for text in (*texts, *metrics)):
+    if not all(isinstance(text, str) and not trouble_of(text) for text in texts):
+        return None
+    if not all(map(_is_metric, metrics)):
         return None
     if not all(value is None or _is_number(value) for value in metrics.values()):
         return None
     uid, suite, name, digest, origin = texts
     return Evaluation(uid, step, suite, metrics, (), float(at), name, digest, origin=origin)
+
+
+# The same hundred names stand in each of thousands of lines.
+@lru_cache(maxsize=1024)
+def _is_metric(name: str) -> bool:
+    return not trouble_of(name)
 
 
 def _is_number(value: Any) -> bool:

@@ -22,11 +22,11 @@ _DEEPEST, _MOST = 6, 5000
 """Levels below a checkpoint, and entries in them, that are looked at for a writer that is not done."""
 _DOWNLOADS = ".cache/huggingface/download"
 """Where `hf download --local-dir` lets files grow, below that directory, before it puts them in their place."""
-_RECENT = 100
+_RECENT = 25
 """So many of the newest checkpoints are looked into at each look."""
-_TURNS = 12
+_TURNS = 24
 """Of the complete ones before them one in so many, in turn: a run of 10,000 checkpoints costs little to watch, and a
-step that its trainer writes again is seen within a minute at the usual five seconds a look."""
+step that its trainer writes again is seen within two minutes at the usual five seconds a look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What TypeScript's parser accepts and every engine refuses, and what only looks like it."""
 
 import pytest
+from py_mini_racer import JSEvalException
 
 from scorers import Completion, Language, Outcome, score_sample
 from scorers.jsx import v8
@@ -147,5 +148,13 @@ def test_many_variables_in_deep_blocks_end() -> None:
 
 def test_what_earlier_code_left_in_the_heap_decides_nothing() -> None:
     code = "{" * 200 + "".join(f"var a{n};" for n in range(40_001)) + "}" * 200
+    # By itself this fits into an empty heap; beside it, the code does not.
+    v8.close()
     v8.evaluate("globalThis.left = Array.from({ length: 4200 }, (_, n) => new Array(9000).fill(n)); 0")
     assert _early(code) == []
+
+
+def test_a_heap_that_was_full_decides_nothing() -> None:
+    with pytest.raises(JSEvalException):
+        v8.evaluate("globalThis.left = []; for (;;) left.push(new Array(9000).fill(1))")
+    assert _early("const a = 1; const a = 2") == ["redeclared"]

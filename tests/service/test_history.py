@@ -15,6 +15,7 @@ from tests.test_ledger import change_samples
 from watcher.alerts import History
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.export import Exporter
+from watcher.service import warner
 from watcher.service.history import LedgerHistory
 from watcher.sources import DirectorySource
 
@@ -52,9 +53,30 @@ def test_no_time_says_anything_before_the_first_look(house: House, monkeypatch: 
 
     monkeypatch.setattr(LedgerHistory, "read", noted)
     monkeypatch.setattr(DirectorySource, "look", slow)
+    monkeypatch.setattr(warner, "_PAUSE", 0.5)
     train(house, (600, 700))
     assert house.ledger.alarms().all() == []
     assert not read[-1]
+
+
+def test_a_long_history_is_read_after_the_first_look(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    look, reader = DirectorySource.look, LedgerHistory.read
+
+    def noted(self: LedgerHistory, *, ended: bool, hurry: Callable[[], bool]) -> History:
+        order.append("history")
+        return reader(self, ended=ended, hurry=hurry)
+
+    def slow(self: DirectorySource) -> object:
+        time.sleep(0.3)
+        order.append("look")
+        return look(self)
+
+    monkeypatch.setattr(LedgerHistory, "read", noted)
+    monkeypatch.setattr(DirectorySource, "look", slow)
+    train(house, (100,))
+    assert order[0] == "look"
+    assert "history" in order
 
 
 def test_a_silence_is_told_once_across_a_restart_that_finds_nothing_new(house: House) -> None:

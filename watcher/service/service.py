@@ -129,6 +129,7 @@ class Service:
             run=run,
             ended=self._nothing_more,
             publish=parts.outboxes and self.signals.due.set,
+            looked=self.signals.looked,
         )
         self._publisher = Publisher(
             parts.outboxes and parts.outboxes(self.run_watch),

@@ -23,17 +23,18 @@ from watcher.service.history import Hurried, LedgerHistory
 from watcher.service.signals import log
 
 _LEAST_PAUSE: Final = 1.0
-_PAUSE: Final = 30.0
+_PAUSE: Final = 60.0
 """Longest time, in seconds, between two looks: what time alone shows (a silent trainer) needs no more."""
 TIMED: Final = (Rule.FALLING_BEHIND, Rule.TRAINER_SILENT)
 _LEVELS: Final = {AlertLevel.INFO: logging.INFO, AlertLevel.WARN: logging.WARNING, AlertLevel.ERROR: logging.ERROR}
+_TICK: Final = 0.2
 _LEAVE_SECONDS: Final = 1.0
 """How long, in seconds, the end waits for a channel that is amidst something when there is no time to try again."""
 
 
 class Warner:
     """Looks for warnings. `ended` tells that no further checkpoint will come; `publish` wakes whoever brings what is
-    due to W&B, and is None where nobody does.
+    due to W&B, and is None where nobody does. `looked` is set once the directory was looked at.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Warner:
         run: str,
         ended: Callable[[], bool],
         publish: Callable[[], None] | None = None,
+        looked: threading.Event | None = None,
     ) -> None:
         self._ledger = ledger
         self._history = history
+        self._looked = looked
         self._silence = settings.silence
         self._replay = Replay(settings)
         self._events = channels.events
@@ -81,6 +84,7 @@ class Warner:
         """
         for courier in self._couriers:
             courier.start()
+        self._await_look()
         while True:
             last = self._finishing.is_set()
             self._attempts.make(self._look)
@@ -94,6 +98,15 @@ class Warner:
             self._wake.clear()
         self.looked_last.set()
         self._part()
+
+    def _await_look(self) -> None:
+        """Let the first checkpoint go first: to read a long history takes a second of a core. A directory that is not
+        there, or takes minutes to read, holds up no warning.
+        """
+        until = time.monotonic() + _PAUSE
+        while self._looked is not None and not self._finishing.is_set() and time.monotonic() < until:
+            if self._looked.wait(_TICK):
+                return
 
     def _part(self) -> None:
         """Give each channel the same time to end, and say what it leaves."""
