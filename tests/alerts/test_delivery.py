@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.making import alarms, entry, healthy
-from watcher import umask
 from watcher.alerts import Alarm, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
-from watcher.statedir import StateDir
+from watcher.ledger.state_dir import StateDir
+from watcher.system import umask
 
 SECRET = "T0/B0/s3cr3t"
 

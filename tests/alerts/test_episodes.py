@@ -28,7 +28,7 @@ from watcher.alerts import (
 )
 from watcher.alerts.episodes import DETECTORS
 from watcher.alerts.history import current, views
-from watcher.doctor import check_samples
+from watcher.doctor.checks import check_samples
 from watcher.model import AlertLevel
 
 RUN = [*healthy([100, 150, 200, 250]), entry(300, bad=range(20))]

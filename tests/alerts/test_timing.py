@@ -10,7 +10,7 @@ import pytest
 
 from tests.alerts.making import alarms, made
 from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Rule, entry_of, evaluate
-from watcher.training_log import LogSign, SignKind
+from watcher.checkpoints.training_log import LogSign, SignKind
 
 
 def entry(step: int, *, seen_at: float = 0.0, at: float | None = None, uid: str = "") -> Entry:

@@ -20,14 +20,14 @@ import pytest
 from tests.talks import talk
 from watcher.engine import Engine, EngineSettings, Generation, PromptSpec, Rendered, Sampling
 from watcher.engine.environment import host_environment
-from watcher.engine.guard import read_inventory
+from watcher.engine.host.served import sample_seed
 from watcher.engine.launch import vllm_arguments
-from watcher.engine.served import sample_seed
-from watcher.engine.tokenizer_files import TokenizerStamp
-from watcher.evaluation import Context, Metrics, TableLimits, evaluate
-from watcher.ledger import Record
+from watcher.engine.model_files.guard import read_inventory
+from watcher.engine.model_files.tokenizer_files import TokenizerStamp
+from watcher.evaluation.evaluate import Context, Metrics, TableLimits, evaluate
+from watcher.evaluation.suite import Suite
+from watcher.ledger.ledger import Record
 from watcher.model import Kind, State
-from watcher.suite import Suite
 
 pytestmark = pytest.mark.engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from watcher.ledger import Ledger
+from watcher.ledger.ledger import Ledger
 from watcher.model import Checkpoint, Condition, FileStamp, LoggedStep, TrainerState
 
 _CHECKPOINTS = 10_000

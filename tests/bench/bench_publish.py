@@ -15,11 +15,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import PATH, RUN, MemoryStore, SeedRun, attempt, environ, eval_row, ref, seed_run, standin
+from tests.trackers.wandb.conftest import (
+    PATH,
+    RUN,
+    MemoryStore,
+    SeedRun,
+    attempt,
+    environ,
+    eval_row,
+    ref,
+    seed_run,
+    standin,
+)
 from watcher.demo.standin import Standin
-from watcher.evaluation import TABLE_CODE_CHARS, TABLE_COLUMNS
+from watcher.evaluation.evaluate import TABLE_CODE_CHARS, TABLE_COLUMNS
 from watcher.model import JsonScalar, Row, RowKind, Table
-from watcher.publish import Limits, Order, RunRef, WandbPublisher
+from watcher.trackers.wandb import Limits, Order, RunRef, WandbPublisher
 
 __all__ = ["environ", "ref", "seed_run", "standin"]
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.service.conftest import write_checkpoint
 from watcher.checkpoints import DirectoryWaker
+from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import Condition
-from watcher.sources import DirectorySource
 
 _CHECKPOINTS = 60
 _POLL = 1.0

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 
 from tests.engine.weights import tiny_checkpoint
-from watcher import pointers
-from watcher.checkpoints import inspect
-from watcher.engine.guard import read_inventory
+from watcher.checkpoints import inspect, pointers
+from watcher.checkpoints.pointers import POINTERS, TAKEN_OUT, pointer_in, without_pointers
+from watcher.engine.model_files.guard import read_inventory
 from watcher.model import Condition, Reason, UimonError
-from watcher.pointers import POINTERS, TAKEN_OUT, pointer_in, without_pointers
 
 SPECULATORS = {
     "speculators_model_type": "eagle3",
@@ -132,7 +131,7 @@ CONFIGS = """
 import json
 from tests.real.making import tokenizer
 from tests.real.model_families import DENSE, MIXTURES
-from watcher.pointers import pointer_in
+from watcher.checkpoints.pointers import pointer_in
 tokens = tokenizer()
 made = {name: make(tokens).to_dict() for name, make in {**DENSE, **MIXTURES}.items()}
 print(json.dumps({"refused": [name for name in made if pointer_in(made[name])], "count": len(made)}))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from watcher.checkpoints import inspect, stage, unstage
-from watcher.checkpoints import transfer as module
-from watcher.checkpoints.sharing import is_shared, require_unchanged, way_of
-from watcher.checkpoints.staging import digest_of, held_bytes
-from watcher.checkpoints.transfer import SharingRefused, Way
+from watcher.checkpoints.staging import transfer as module
+from watcher.checkpoints.staging.sharing import is_shared, require_unchanged, way_of
+from watcher.checkpoints.staging.stage import digest_of, held_bytes
+from watcher.checkpoints.staging.transfer import SharingRefused, Way
 from watcher.model import Reason, UimonError
 
 Make = Any
@@ -146,7 +146,7 @@ def test_the_next_way_is_tried_where_the_file_system_refuses_one(
     def refuse(way: Way, *_: object) -> None:
         raise SharingRefused("Invalid cross-device link")
 
-    monkeypatch.setattr("watcher.checkpoints.staging.share", refuse)
+    monkeypatch.setattr("watcher.checkpoints.staging.stage.share", refuse)
     staged = stage(inspect(checkpoint, 5), stage_dir, ways=(Way.REFLINK, Way.COPY))
     assert not is_shared(staged.path)
     assert [p.name for p in stage_dir.iterdir()] == [staged.path.name]

@@ -28,8 +28,8 @@ import pytest
 from tests.checkpoints.conftest import safetensors_bytes, state_bytes
 from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect, naming_of
 from watcher.checkpoints.proof import MARKERS, QUIET_S
+from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import Checkpoint, Condition, Kind, Reason
-from watcher.sources import DirectorySource
 
 TRACES = Path(__file__).with_name("traces")
 SPAN_S = 280.0

@@ -14,8 +14,8 @@ from tests.checkpoints.conftest import safetensors_bytes, state_bytes
 from watcher.checkpoints import DirectoryWaker, discover, inspect, naming_of, stage
 from watcher.checkpoints.deeper import DIRECTORIES, models_below, name_links, name_others, runs_below
 from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
+from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import Checkpoint, Condition, Kind, Reason
-from watcher.sources import DirectorySource
 
 Make = Any
 EMPTY = safetensors_bytes({})

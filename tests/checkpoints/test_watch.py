@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from watcher.checkpoints import DirectoryWaker, discover, inspect
-from watcher.checkpoints import watch as module
+from watcher.checkpoints.sources import waker as module
 from watcher.model import Condition
 
 Make = Any

@@ -9,7 +9,7 @@ from rich.console import Console
 from watcher.demo.check import check
 from watcher.demo.standin import Standin, standin_environment
 from watcher.demo.verdict import Plan
-from watcher.statedir import StateDir
+from watcher.ledger.state_dir import StateDir
 
 
 def test_a_run_that_cannot_be_read_is_a_failure_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from watcher.config import Settings
 from watcher.demo.standin import DUMMY_KEY
+from watcher.settings.config import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from watcher.demo.standin import ENTITY, Standin, standin_environment
-from watcher.processes import kill_family
+from watcher.system.processes import kill_family
 
 PROJECT = "ui"
 RUN = "run-1"
 PATH = f"{ENTITY}/{PROJECT}/{RUN}"
 ROOT = Path(__file__).parents[2]
-UIMON = (sys.executable, "-c", "from watcher.cli import main; main()")
+UIMON = (sys.executable, "-c", "from watcher.cli.app import main; main()")
 
 History = list[dict[str, Any]]
 

@@ -14,8 +14,8 @@ import pytest
 from tests.e2e.conftest import PATH, RUN, StartTraining, Uimon, assert_unharmed, history, trainer_steps, uids
 from tests.e2e.trainer_variants import STUCK, Ending
 from watcher.demo.standin import Standin
-from watcher.processes import kill_family
-from watcher.publish.run import ENDED
+from watcher.system.processes import kill_family
+from watcher.trackers.wandb.run import ENDED
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import ROOT, Uimon, assert_unharmed, history, trainer_steps, uids
-from tests.publish.conftest import Trainer, let_time_pass
-from watcher.crashpoint import POINTS
+from tests.trackers.wandb.conftest import Trainer, let_time_pass
 from watcher.demo.standin import Standin
-from watcher.statedir import StateDir
+from watcher.ledger.state_dir import StateDir
+from watcher.system.crashpoint import POINTS
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 

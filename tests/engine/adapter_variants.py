@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.engine.weights import Tensors, altered
-from watcher.engine.adapters import CONFIG, WEIGHTS
+from watcher.engine.model_files.adapters import CONFIG, WEIGHTS
 from watcher.model import Reason
 
 Change = Callable[[Tensors], object]

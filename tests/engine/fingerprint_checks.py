@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from watcher.engine.fingerprints import Files, Part
-from watcher.engine.worker_extension import _loaded
+from watcher.engine.host.fingerprints import Files, Part
+from watcher.engine.host.worker_extension import _loaded
 
 
 def matrix(rows: int, columns: int, seed: int, dtype: torch.dtype = torch.bfloat16) -> Any:

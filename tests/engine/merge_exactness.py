@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.engine.adapter_variants import VARIANTS, WITH_BIASES, Variant, broken, trained
 from tests.engine.tiny_models import model, save
-from watcher.engine.merging import merge
+from watcher.engine.host.merging import merge
 from watcher.model import UimonError
 
 

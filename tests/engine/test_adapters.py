@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.weights import Tensors, altered, tiny_checkpoint, write, zeros
-from watcher.engine.adapters import check_adapter, engine_rank, is_untrained
-from watcher.engine.guard import Inventory, read_inventory
+from watcher.engine.model_files.adapters import check_adapter, engine_rank, is_untrained
+from watcher.engine.model_files.guard import Inventory, read_inventory
 from watcher.model import Reason, UimonError
 
 PREFIX = "base_model.model.model.layers"

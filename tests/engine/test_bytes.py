@@ -18,7 +18,7 @@ from watcher.engine import Engine, EngineSettings
 from watcher.engine.environment import host_environment
 from watcher.engine.evidence import Evidence
 from watcher.engine.merge import Merge
-from watcher.engine.reader import Reader
+from watcher.engine.model_files.reader import Reader
 from watcher.model import Kind, Reason, UimonError
 
 CHECKS = Path(__file__).with_name("fingerprint_checks.py")
@@ -98,7 +98,7 @@ def test_what_names_another_model_starts_no_engine(tmp_path: Path, pointer: dict
 TWO_MODELS = """
 import json, sys
 from pathlib import Path
-from watcher.engine.completeness import check_complete
+from watcher.engine.host.completeness import check_complete
 from watcher.model import UimonError
 path, said = Path(sys.argv[1]), {}
 held = json.loads((path / "config.json").read_text())

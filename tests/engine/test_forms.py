@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from watcher.engine.fingerprints import Comparison
-from watcher.engine.forms import Found, kind_of, other_forms
-from watcher.engine.served import _together
+from watcher.engine.host.fingerprints import Comparison
+from watcher.engine.host.served import _together
+from watcher.engine.model_files.forms import Found, kind_of, other_forms
 
 EMBEDDING = Found("model.embed_tokens.weight", 100, 0, 6_000, vocabulary=True)
 HEAD = Found("lm_head.weight", 100, 0, 6_000, vocabulary=True)

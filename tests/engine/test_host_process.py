@@ -30,7 +30,7 @@ from watcher.engine.protocol import (
 )
 from watcher.engine.types import Deadlines, Generation, Setup
 from watcher.model import Kind, Reason, UimonError
-from watcher.processes import await_group_end, descendants
+from watcher.system.processes import await_group_end, descendants
 
 SETUP = Setup("LlamaForCausalLM", "0.32.0", "cpu", "bfloat16", True, "", 1, "")
 PROMPT = PromptSpec("p", "ask «ü»", (1, 2), (3,), 4)
@@ -240,7 +240,7 @@ def test_the_host_dies_with_its_killed_parent(tmp_path: Path, victims: str) -> N
 # Nothing in the interpreter gets its turn within a match: neither a thread nor a handler of a signal.
 STEP = """
 import os, re, subprocess, sys, time
-from watcher.processes import tie_group_to
+from watcher.system.processes import tie_group_to
 tie_group_to(int(sys.argv[1]))
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print("stepping", flush=True)

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from tests.engine.weights import tiny_checkpoint
 from watcher.checkpoints.inspection import inspect
 from watcher.engine import EngineSettings
-from watcher.engine.adapters import check_adapter
-from watcher.engine.guard import cold_only, compare, read_inventory
 from watcher.engine.launch import sequences_for, vllm_arguments
-from watcher.engine.plausible import require_plausible
-from watcher.engine.tokenizer_files import read_stamp
-from watcher.engine.tokenizer_stamp import StampReader
-from watcher.engine.views import reading_of
+from watcher.engine.model_files.adapters import check_adapter
+from watcher.engine.model_files.guard import cold_only, compare, read_inventory
+from watcher.engine.model_files.plausible import require_plausible
+from watcher.engine.model_files.tokenizer_files import read_stamp
+from watcher.engine.model_files.tokenizer_stamp import StampReader
+from watcher.engine.model_files.views import reading_of
 from watcher.model import Checkpoint, Reason, UimonError
 
 NAMES = ("config.json", "model.safetensors", "tokenizer.json", "generation_config.json", "model.safetensors.index.json")
@@ -113,7 +113,7 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 from watcher.checkpoints.inspection import inspect
-from watcher.engine.tokenizer_stamp import StampReader
+from watcher.engine.model_files.tokenizer_stamp import StampReader
 from watcher.model import UimonError
 path = Path(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -177,7 +177,7 @@ def test_the_stamp_of_a_large_vocabulary_is_that_of_its_files_and_read_once(
     (path / "tokenizer.json").write_text(json.dumps(text))
     stamps = StampReader()
     assert stamps.read(path) == read_stamp(path)
-    monkeypatch.setattr("watcher.engine.tokenizer_stamp._from_process", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr("watcher.engine.model_files.tokenizer_stamp._from_process", lambda _: pytest.fail("read again"))
     assert stamps.read(path) == read_stamp(path)
 
 

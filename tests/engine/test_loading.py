@@ -13,8 +13,8 @@ import pytest
 
 from tests.engine.weights import tiny_checkpoint, write, zeros
 from watcher.engine.evidence import Evidence, Parity, Served
-from watcher.engine.guard import read_inventory
 from watcher.engine.loading import Loader, Way
+from watcher.engine.model_files.guard import read_inventory
 from watcher.engine.protocol import Cold, Compared, LoadDone, Reply, Request, Warm
 from watcher.engine.types import EngineSettings, Setup, SwapPolicy
 from watcher.model import Reason, UimonError

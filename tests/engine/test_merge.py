@@ -19,10 +19,10 @@ import pytest
 
 from tests.engine.adapter_variants import VARIANTS, WITH_BIASES
 from watcher.engine import Deadlines, EngineSettings
-from watcher.engine.guard import Fit, compare, read_config, read_inventory
 from watcher.engine.merge import Merge
+from watcher.engine.model_files.guard import Fit, compare, read_config, read_inventory
 from watcher.model import Reason, UimonError
-from watcher.processes import descendants, group_members
+from watcher.system.processes import descendants, group_members
 
 pytestmark = pytest.mark.timeout(180)
 ROOT = Path(__file__).parents[2]
@@ -198,7 +198,7 @@ def test_nothing_outlives_a_parent_that_was_killed(measured: Measured, tiny: Pat
 
 BUSY = """
 import threading, torch
-from watcher.engine.merging import end_with_parent
+from watcher.engine.host.merging import end_with_parent
 threading.Thread(target=end_with_parent, daemon=True).start()
 matrix = torch.randn(1500, 1500)
 print("busy", flush=True)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.engine.weights import altered, tiny_checkpoint, zeros
-from watcher.engine.guard import Tensor, read_inventory
-from watcher.engine.quantized import require_agreement
+from watcher.engine.model_files.guard import Tensor, read_inventory
+from watcher.engine.model_files.quantized import require_agreement
 from watcher.model import Reason, UimonError
 
 PLAIN = {"model.embed_tokens.weight": "BF16", "model.position_ids": "I64"}

@@ -13,8 +13,8 @@ import pytest
 
 from tests.talks import talk
 from watcher.engine import Engine, EngineSettings
-from watcher.engine.prompts import _vocabulary_size
-from watcher.engine.tokenizer_files import read_stamp
+from watcher.engine.host.prompts import _vocabulary_size
+from watcher.engine.model_files.tokenizer_files import read_stamp
 from watcher.engine.types import Conversation
 from watcher.model import Reason, UimonError
 

@@ -16,12 +16,12 @@ from tests.engine.conftest import GREEDY, Shared, outputs
 from tests.engine.weights import Tensors, altered, tiny_checkpoint
 from watcher.engine import Deadlines, Engine, EngineSettings, Generation
 from watcher.engine.evidence import Evidence
-from watcher.engine.guard import read_inventory
 from watcher.engine.launch import vllm_arguments
 from watcher.engine.loading import Live, Loader
+from watcher.engine.model_files.guard import read_inventory
 from watcher.engine.types import Setup, SwapPolicy
 from watcher.model import Reason, UimonError
-from watcher.processes import group_members
+from watcher.system.processes import group_members
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -56,8 +56,8 @@ def test_swapped_in_tied_checkpoints_answer_exactly_as_fresh_engines(
 
 
 EXTENSION = """
-from watcher.engine.fingerprints import Comparison
-from watcher.engine.worker_extension import WorkerExtension as Own
+from watcher.engine.host.fingerprints import Comparison
+from watcher.engine.host.worker_extension import WorkerExtension as Own
 
 class WorkerExtension(Own):
     def refresh_tied_head(self):

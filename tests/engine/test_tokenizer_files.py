@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from watcher.engine.tokenizer_files import TokenizerStamp, has_tokenizer, read_stamp
+from watcher.engine.model_files.tokenizer_files import TokenizerStamp, has_tokenizer, read_stamp
 from watcher.model import Reason, UimonError
 
 BPE = {

@@ -29,7 +29,7 @@ from tests.engine.conftest import GREEDY, Outputs, all_reference_sums, outputs
 from watcher.engine import Conversation, Deadlines, Engine, EngineSettings, Generation, Loaded, Rendered
 from watcher.engine.loading import Live
 from watcher.model import Kind, Reason, UimonError
-from watcher.processes import await_group_end, group_members
+from watcher.system.processes import await_group_end, group_members
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.engine.weights import Tensors, altered, read, split, tiny_checkpoint, write, zeros
-from watcher.engine.adapters import check_adapter
-from watcher.engine.fitting import Fitted, fit_adapter
-from watcher.engine.guard import read_config, read_inventory
-from watcher.engine.views import Reading, configuration_of, lay_out, named_as, reading_of
+from watcher.engine.model_files.adapters import check_adapter
+from watcher.engine.model_files.fitting import Fitted, fit_adapter
+from watcher.engine.model_files.guard import read_config, read_inventory
+from watcher.engine.model_files.views import Reading, configuration_of, lay_out, named_as, reading_of
 from watcher.model import Reason, UimonError
 
 WEIGHTS = "model.safetensors"

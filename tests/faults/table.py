@@ -23,29 +23,29 @@ class Fault:
 _INSPECTION = "tests/checkpoints/test_inspection.py"
 _STAGING = "tests/checkpoints/test_staging.py"
 _WATCH = "tests/checkpoints/test_watch.py"
-_LEDGER = "tests/test_ledger.py"
-_REBUILD = "tests/test_ledger_rebuild.py"
-_HOME = "tests/test_statehome.py"
-_STATE_DIR = "tests/test_statedir.py"
+_LEDGER = "tests/ledger/test_ledger.py"
+_REBUILD = "tests/ledger/test_rebuild.py"
+_HOME = "tests/ledger/test_state_home.py"
+_STATE_DIR = "tests/ledger/test_state_dir.py"
 _SERVICE = "tests/service/test_service.py"
 _STAGE = "tests/service/test_stage.py"
 _EARLY = "tests/service/test_early.py"
-_OUTBOX = "tests/publish/test_outbox.py"
-_PUBLISHER = "tests/publish/test_publisher.py"
-_WANDB = "tests/publish/test_faults.py"
+_OUTBOX = "tests/trackers/wandb/test_outbox.py"
+_PUBLISHER = "tests/trackers/wandb/test_publisher.py"
+_WANDB = "tests/trackers/wandb/test_faults.py"
 _TRUST = "tests/engine/test_trust.py"
-_CLAIM = "tests/publish/test_claim.py"
-_TWO = "tests/publish/test_two_uimons.py"
-_CLOSING = "tests/publish/test_closing.py"
-_SOAK = "tests/publish/test_soak.py"
+_CLAIM = "tests/trackers/wandb/test_claim.py"
+_TWO = "tests/trackers/wandb/test_two_uimons.py"
+_CLOSING = "tests/trackers/wandb/test_closing.py"
+_SOAK = "tests/trackers/wandb/test_soak.py"
 _HERE = "tests/faults/test_table.py"
 _BYTES = "tests/engine/test_bytes.py"
 _POINTERS = "tests/checkpoints/test_pointers.py"
-_LAG = "tests/publish/test_lag.py"
-_PROOF = "tests/publish/test_proof.py"
-_TRANSMISSION = "tests/publish/test_transmission.py"
+_LAG = "tests/trackers/wandb/test_lag.py"
+_PROOF = "tests/trackers/wandb/test_proof.py"
+_TRANSMISSION = "tests/trackers/wandb/test_transmission.py"
 _PUBLISHING = "tests/service/test_publishing.py"
-_LEDGER_OUTBOX = "tests/test_ledger_outbox.py"
+_LEDGER_OUTBOX = "tests/ledger/test_outbox.py"
 _RESTART = "tests/service/test_restart.py"
 _CHANNELS = "tests/service/test_channels.py"
 
@@ -291,7 +291,7 @@ FAULTS = (
         (
             f"{_HERE}::test_a_clock_that_jumps_changes_no_pause_and_no_order",
             f"{_PROOF}::test_a_clock_that_is_set_between_two_starts_shortens_no_pause",
-            "tests/test_sources.py::test_a_trainers_clock_decides_nothing",
+            "tests/checkpoints/test_sources.py::test_a_trainers_clock_decides_nothing",
         ),
     ),
     Fault(
@@ -326,14 +326,14 @@ FAULTS = (
         "anything dies at any time",
         "60 kills, 3 outages at random",
         "30 of 30 evaluations once, no trainer row lost",
-        ("tests/publish/test_chaos.py::test_nothing_is_lost_or_doubled_whatever_dies",),
+        ("tests/trackers/wandb/test_chaos.py::test_nothing_is_lost_or_doubled_whatever_dies",),
     ),
     Fault(
         31,
         "`uimon rescore` killed, or its session with W&B",
         "SIGKILL at each of its points",
         "what was committed stays; the next one does the rest, each row once in the run",
-        ("tests/test_rescore_command.py::test_wherever_it_is_killed_the_next_one_leaves_every_row_in_the_run_once",),
+        ("tests/cli/test_rescore.py::test_wherever_it_is_killed_the_next_one_leaves_every_row_in_the_run_once",),
     ),
     Fault(
         32,
@@ -485,8 +485,8 @@ FAULTS = (
         "five checkpoints, two kept",
         "every figure and row stays; `uimon rescore` names the others",
         (
-            "tests/test_export.py::test_the_newest_samples_are_kept_and_every_figure_and_row",
-            "tests/test_export.py::test_what_was_not_kept_cannot_be_scored_anew_and_that_is_said",
+            "tests/ledger/test_export.py::test_the_newest_samples_are_kept_and_every_figure_and_row",
+            "tests/ledger/test_export.py::test_what_was_not_kept_cannot_be_scored_anew_and_that_is_said",
         ),
     ),
     Fault(
@@ -530,9 +530,9 @@ FAULTS = (
         "mkfifo, a link to /dev/zero, a bound socket",
         "named (unreadable, weights_refused, config_missing, val_missing); nothing waits",
         (
-            "tests/test_files.py::test_what_is_no_regular_file_is_refused_at_once",
-            "tests/test_files.py::test_a_directory_with_a_special_file_is_refused_by_its_name",
-            "tests/test_files.py::test_a_validation_file_that_is_none_is_named",
+            "tests/system/test_files.py::test_what_is_no_regular_file_is_refused_at_once",
+            "tests/system/test_files.py::test_a_directory_with_a_special_file_is_refused_by_its_name",
+            "tests/system/test_files.py::test_a_validation_file_that_is_none_is_named",
             "tests/engine/test_hostile_directories.py::test_a_special_file_in_a_base_is_named_and_never_waited_for",
             "tests/engine/test_hostile_directories.py::test_a_special_file_in_an_adapter_is_named",
         ),
@@ -548,8 +548,8 @@ FAULTS = (
             "tests/engine/test_hostile_directories.py::test_no_json_file_of_a_checkpoint_raises_anything_but_a_named_refusal",
             "tests/engine/test_adapters.py::test_a_value_that_peft_would_not_read_is_refused_by_its_key",
             "tests/checkpoints/test_trainer_state.py::test_a_row_whose_step_can_be_none_is_left_out_and_counted",
-            "tests/test_files.py::test_json_that_costs_too_much_or_is_none_is_a_value_error",
-            "tests/test_files.py::test_a_packed_file_of_gigabytes_is_refused",
+            "tests/system/test_files.py::test_json_that_costs_too_much_or_is_none_is_a_value_error",
+            "tests/system/test_files.py::test_a_packed_file_of_gigabytes_is_refused",
         ),
     ),
     Fault(
@@ -595,9 +595,9 @@ FAULTS = (
         "a regular expression without end, os._exit",
         "that sample's figure fails and is named; the others stay",
         (
-            "tests/test_plugins.py::test_one_that_hangs_or_dies_fails_for_that_sample_alone",
-            "tests/test_plugins.py::test_one_that_hangs_always_is_not_waited_for_again_and_again",
-            "tests/test_plugins.py::test_forks_of_this_process_ask_processes_of_their_own",
+            "tests/evaluation/test_plugins.py::test_one_that_hangs_or_dies_fails_for_that_sample_alone",
+            "tests/evaluation/test_plugins.py::test_one_that_hangs_always_is_not_waited_for_again_and_again",
+            "tests/evaluation/test_plugins.py::test_forks_of_this_process_ask_processes_of_their_own",
         ),
     ),
     Fault(
@@ -685,7 +685,7 @@ FAULTS = (
             f"{_PUBLISHING}::test_rows_that_are_refused_again_and_again_end_the_drain",
             f"{_PUBLISHING}::test_a_row_that_is_lost_again_and_again_ends_the_drain",
             f"{_PUBLISHING}::test_a_session_with_rows_on_their_way_is_not_cut_off_unless_in_haste",
-            "tests/test_status_command.py::test_unconfirmed_rows_are_counted_with_their_age",
+            "tests/cli/test_status.py::test_unconfirmed_rows_are_counted_with_their_age",
         ),
     ),
     Fault(
@@ -724,7 +724,7 @@ FAULTS = (
         "the live display with thousands of checkpoints",
         "nothing changes",
         "nothing is read, nothing is drawn",
-        ("tests/test_display.py::test_what_has_not_changed_is_neither_read_nor_drawn_again",),
+        ("tests/report/test_live.py::test_what_has_not_changed_is_neither_read_nor_drawn_again",),
     ),
     Fault(
         71,
@@ -760,11 +760,11 @@ FAULTS = (
         "full pipe, stopped terminal, reader gone, full disk",
         "whoever logs goes on; what is left out is counted; the process ends",
         (
-            "tests/test_outlet.py::test_a_full_pipe_holds_up_nobody_and_what_is_left_out_is_counted",
-            "tests/test_outlet.py::test_a_reader_that_is_gone_and_a_full_disk_hold_up_nobody",
-            "tests/test_outlet.py::test_what_is_logged_while_nobody_reads_costs_its_thread_nothing",
-            "tests/test_outlet.py::test_a_live_display_waits_for_no_terminal",
-            "tests/test_outlet.py::test_a_process_ends_although_nobody_reads_what_it_says",
+            "tests/output/test_outlet.py::test_a_full_pipe_holds_up_nobody_and_what_is_left_out_is_counted",
+            "tests/output/test_outlet.py::test_a_reader_that_is_gone_and_a_full_disk_hold_up_nobody",
+            "tests/output/test_outlet.py::test_what_is_logged_while_nobody_reads_costs_its_thread_nothing",
+            "tests/output/test_outlet.py::test_a_live_display_waits_for_no_terminal",
+            "tests/output/test_outlet.py::test_a_process_ends_although_nobody_reads_what_it_says",
         ),
     ),
     Fault(
@@ -773,9 +773,9 @@ FAULTS = (
         "escape sequences, line ends, bidi and zero-width marks, surrogates",
         "visible escapes at each edge; code in W&B's table stays code",
         (
-            "tests/test_printable.py::test_each_known_attack_is_stopped_at_each_edge",
-            "tests/test_printable.py::test_nothing_hostile_passes_any_edge",
-            "tests/publish/test_jsonl.py::test_a_line_steers_no_terminal_and_is_read_back_exactly",
+            "tests/output/test_printable.py::test_each_known_attack_is_stopped_at_each_edge",
+            "tests/output/test_printable.py::test_nothing_hostile_passes_any_edge",
+            "tests/ledger/test_jsonl.py::test_a_line_steers_no_terminal_and_is_read_back_exactly",
             "tests/service/test_hostile_checkpoints.py::"
             "test_hostile_checkpoints_are_named_and_nothing_of_them_leaves_raw",
         ),
@@ -786,7 +786,7 @@ FAULTS = (
         "print, descriptor, another program, at its import and the end",
         "standard output holds the answer alone; in a watch it is lines of the log",
         (
-            "tests/test_sole_output.py::test_the_answer_is_alone_on_standard_output",
+            "tests/output/test_sole_output.py::test_the_answer_is_alone_on_standard_output",
             "tests/service/test_plugins.py::test_what_a_plug_in_prints_is_a_line_of_the_log",
         ),
     ),
@@ -796,8 +796,8 @@ FAULTS = (
         "infinite, NaN, huge, negative, empty, overlong, not UTF-8, NUL",
         "one sentence that names it, exit code 2",
         (
-            "tests/test_bounds.py::test_no_value_of_a_setting_is_a_traceback",
-            "tests/test_bounds.py::test_no_argument_of_a_command_is_a_traceback",
+            "tests/settings/test_bounds.py::test_no_value_of_a_setting_is_a_traceback",
+            "tests/settings/test_bounds.py::test_no_argument_of_a_command_is_a_traceback",
             f"{_STAGING}::test_what_is_no_stage_directory_is_refused_in_a_sentence",
         ),
     ),
@@ -817,12 +817,12 @@ FAULTS = (
         "keys, tokens, headers, addresses with passwords, in sentences and exceptions; very many beginnings of them",
         "***, at once; digests, uids and paths stay",
         (
-            "tests/test_printable.py::test_a_secret_is_known_by_its_shape",
-            "tests/test_printable.py::test_a_secret_is_known_by_what_stands_before_it",
-            "tests/test_printable.py::test_the_value_of_a_variable_is_known_however_it_is_quoted",
-            "tests/test_printable.py::test_what_is_no_secret_stays",
-            "tests/test_printable.py::test_what_begins_like_many_secrets_takes_no_longer_than_other_text",
-            "tests/publish/test_environment.py::test_key_is_redacted",
+            "tests/output/test_printable.py::test_a_secret_is_known_by_its_shape",
+            "tests/output/test_printable.py::test_a_secret_is_known_by_what_stands_before_it",
+            "tests/output/test_printable.py::test_the_value_of_a_variable_is_known_however_it_is_quoted",
+            "tests/output/test_printable.py::test_what_is_no_secret_stays",
+            "tests/output/test_printable.py::test_what_begins_like_many_secrets_takes_no_longer_than_other_text",
+            "tests/trackers/wandb/test_environment.py::test_key_is_redacted",
         ),
     ),
     Fault(
@@ -831,9 +831,9 @@ FAULTS = (
         "a scan by key that leaves rows out, another's values under uimon's keys, a run that may have been made",
         "found by the other reading; nothing is sent twice",
         (
-            "tests/publish/test_strange.py::"
+            "tests/trackers/wandb/test_strange.py::"
             "test_a_lost_ledgers_rows_are_not_sent_again_where_the_scan_by_key_is_a_sample",
-            "tests/publish/test_strange.py::test_an_answer_that_does_not_say_whether_a_run_was_made_sends_nothing",
+            "tests/trackers/wandb/test_strange.py::test_an_answer_that_does_not_say_whether_a_run_was_made_sends_nothing",
         ),
     ),
     Fault(
@@ -849,7 +849,7 @@ FAULTS = (
         "a reading that leaves one out, lines out of order, nested values that W&B completes",
         "read again; only rows that stay away are gone",
         (
-            "tests/publish/test_strange.py::"
+            "tests/trackers/wandb/test_strange.py::"
             "test_a_trainers_first_rows_that_a_reading_leaves_out_or_shows_completed_are_not_gone",
         ),
     ),
@@ -866,8 +866,8 @@ FAULTS = (
         "`>&-`, `2>&-`, /dev/full",
         "the same exit code, no file of ours in their place; a sentence and exit code 1 where the answer is lost",
         (
-            "tests/test_sole_output.py::test_closed_streams_are_no_files_of_ours_and_change_no_exit_code",
-            "tests/test_sole_output.py::test_an_answer_that_cannot_be_written_is_a_sentence",
+            "tests/output/test_sole_output.py::test_closed_streams_are_no_files_of_ours_and_change_no_exit_code",
+            "tests/output/test_sole_output.py::test_an_answer_that_cannot_be_written_is_a_sentence",
         ),
     ),
     Fault(

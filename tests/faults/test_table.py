@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.faults.table import FAULTS
-from tests.publish.conftest import MemoryStore, eval_row
-from tests.publish.test_outbox import ScriptedPublisher, all_of, none_because
 from tests.service.conftest import House, house, write_checkpoint
-from watcher.ledger import Ledger
+from tests.trackers.wandb.conftest import MemoryStore, eval_row
+from tests.trackers.wandb.test_outbox import ScriptedPublisher, all_of, none_because
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason, UimonError
-from watcher.publish import Backoff, Outbox
-from watcher.statedir import Lease, StateDir
+from watcher.trackers.wandb import Backoff, Outbox
 
 __all__ = ["house"]
 
@@ -61,7 +61,7 @@ def test_a_lease_ends_with_its_holder_however_that_ends(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
     state.create()
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom watcher.statedir import Lease, StateDir\n"
+        "import os, sys\nfrom pathlib import Path\nfrom watcher.ledger.state_dir import Lease, StateDir\n"
         f"lease = Lease(StateDir(Path({str(tmp_path)!r})))\nos.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -9

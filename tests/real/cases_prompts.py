@@ -301,7 +301,7 @@ def _by_uimon(place: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The prompts that uimon renders of the same rows, read from a file."""
     from dataclasses import asdict
 
-    from watcher.engine.prompts import render
+    from watcher.engine.host.prompts import render
     from watcher.engine.protocol import Render
     from watcher.validation import choose, load_val
 

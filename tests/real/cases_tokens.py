@@ -257,8 +257,8 @@ def added(token: str, number: int) -> dict[str, Any]:
 
 def look(path: Path) -> dict[str, Any]:
     """What uimon makes of a tokenizer and of difficult texts, beside what the file's own library makes of them."""
-    from watcher.engine.probing import HARD_TEXTS, PLAIN_TEXTS, text_of
-    from watcher.engine.tokenizers import load_tokenizer, open_tokenizer
+    from watcher.engine.host.probing import HARD_TEXTS, PLAIN_TEXTS, text_of
+    from watcher.engine.host.tokenizers import load_tokenizer, open_tokenizer
     from watcher.model import UimonError
 
     try:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-UIMON = (sys.executable, "-c", "from watcher.cli import main; main()")
+UIMON = (sys.executable, "-c", "from watcher.cli.app import main; main()")
 FEW = ("--samples", "4", "--max-tokens", "16", "--temperature", "0")
 """What keeps an evaluation short."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from tests.real.cases_weights import CASES
-from watcher.engine.merging import merge
+from watcher.engine.host.merging import merge
 from watcher.model import UimonError
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from unittest import mock
 
 from tests.real.cases_weights import CASES
-from watcher.engine import completeness
-from watcher.engine.guard import Inventory, read_inventory
+from watcher.engine.host import completeness
+from watcher.engine.model_files.guard import Inventory, read_inventory
 from watcher.model import UimonError
 
 

@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.real.conftest import Uimon
-from watcher.commands.assemble import _require_same_run, _take_down, owner_for
-from watcher.commands.chosen_run import choose_run, in_its_project, said
-from watcher.config import load_settings
+from watcher.cli.chosen_run import choose_run, in_its_project, said
 from watcher.demo.standin import DUMMY_KEY, ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord
-from watcher.ledger import Ledger
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_dir import StateDir
 from watcher.model import Reason, Row, RowKind, UimonError
-from watcher.publish import Limits, Order, RunRef, WandbPublisher, inspect_run, missing_run
-from watcher.publish.environment import server_environment
-from watcher.publish.local_runs import local_runs, with_project
-from watcher.publish.run_file import run_of
-from watcher.statedir import StateDir
+from watcher.service.assembly import _require_same_run, _take_down, owner_for
+from watcher.settings.config import load_settings
+from watcher.trackers.wandb import Limits, Order, RunRef, WandbPublisher, inspect_run, missing_run
+from watcher.trackers.wandb.environment import server_environment
+from watcher.trackers.wandb.local_runs import local_runs, with_project
+from watcher.trackers.wandb.run_file import run_of
 
 LIMITS = Limits(retries=1, wait_min=0.1, wait_max=0.2, request=10.0, init=10.0, polls=4, poll_pause=0.25)
 OTHER_KEY = "otherkey".ljust(40, "0")

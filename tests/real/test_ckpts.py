@@ -1,7 +1,7 @@
 """Whose checkpoint it is, whether it is finished, and what its trainer's log says: `uimon` on whole directories.
 
 The rules themselves are held by tests/service/test_whose.py, tests/checkpoints/test_unusable.py and
-tests/test_training_log.py, without an engine.
+tests/checkpoints/test_training_log.py, without an engine.
 """
 
 from __future__ import annotations

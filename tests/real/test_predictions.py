@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scorers import Completion
-from watcher.cli import app
-from watcher.commands.score import read_completions
+from watcher.cli.app import app
+from watcher.cli.score.command import read_completions
 from watcher.model import UimonError
 
 PAGE = "<div class='bg-blue-500 p-4'>hello</div>"

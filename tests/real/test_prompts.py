@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.real.conftest import Make, Uimon
-from watcher.commands.validation import validation_file
-from watcher.config import Settings
-from watcher.doctor import Status, check_val
+from watcher.cli.validation import validation_file
+from watcher.doctor.checks import Status, check_val
+from watcher.settings.config import Settings
 
 Tokens = dict[str, tuple[list[tuple[list[int], list[int]]], list[dict[str, Any]]]]
 

@@ -13,13 +13,13 @@ from tests.service.conftest import House, house, write_checkpoint  # noqa: F401
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.environment import host_environment
 from watcher.engine.failures import fitting_context, missing_module, reason_of, sentence_of
+from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.process import HostProcess
 from watcher.engine.protocol import Failure
-from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
-from watcher.ledger import Ledger
+from watcher.evaluation.suite import Suite, shortened
+from watcher.ledger.ledger import Ledger
 from watcher.model import Reason, State, UimonError
-from watcher.suite import Suite, shortened
 
 CASES = "tests.real.cases_sentences"
 

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from tests.real.cases_weights import CASES
-from watcher.engine.views import lay_out, reading_of
+from watcher.engine.model_files.views import lay_out, reading_of
 
 
 def scores(model: torch.nn.Module) -> torch.Tensor:

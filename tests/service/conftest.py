@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from watcher.base_models import resolve_base
-from watcher.board import Board
 from watcher.checkpoints import DirectoryWaker, free_bytes
-from watcher.config import Settings
-from watcher.engine.tokenizer_files import read_stamp
+from watcher.checkpoints.base_models import resolve_base
+from watcher.checkpoints.sources.local import DirectorySource
+from watcher.engine.model_files.tokenizer_files import read_stamp
 from watcher.engine.types import (
     Asked,
     Generation,
@@ -27,17 +26,18 @@ from watcher.engine.types import (
     Rendered,
     Sampling,
 )
-from watcher.export import Exporter
-from watcher.ledger import Ledger
+from watcher.ledger.export import Exporter
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_dir import StateDir
 from watcher.model import Alert, Kind, Reason, Row, Target, UimonError
-from watcher.publish import Order, Outbox, PublishResult, RunFacts
-from watcher.publish.outbox import Backoff
-from watcher.publish.run import Writer
 from watcher.service import Parts, Service
+from watcher.service.board import Board
 from watcher.service.publisher import Outboxes
 from watcher.service.run_watch import RunWatch
-from watcher.sources import DirectorySource
-from watcher.statedir import StateDir
+from watcher.settings.config import Settings
+from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts
+from watcher.trackers.wandb.outbox import Backoff
+from watcher.trackers.wandb.run import Writer
 from watcher.validation import load_val
 
 PAGE = '```html\n<div class="bg-teal-500 p-4"><br>Hello</div>\n```'

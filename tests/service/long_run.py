@@ -25,16 +25,16 @@ from tests.bench.alert_pages import page, theme
 from tests.service.conftest import House, ScriptedEngine
 from watcher.alerts.stored import Summary, summary_of
 from watcher.checkpoints.discovery import Found
-from watcher.checkpoints.staging import digest_of
+from watcher.checkpoints.sources.local import DirectorySource
+from watcher.checkpoints.staging.stage import digest_of
 from watcher.engine.types import Generation, PromptSpec, Sampling
-from watcher.evaluation import TableLimits, eval_row
-from watcher.export import Exporter
-from watcher.ledger import Evaluation
-from watcher.ledger_rebuild import open_ledger
-from watcher.ledger_sightings import Sighting
+from watcher.evaluation.evaluate import TableLimits, eval_row
+from watcher.ledger.export import Exporter
+from watcher.ledger.ledger import Evaluation
+from watcher.ledger.rebuild import open_ledger
+from watcher.ledger.sightings import Sighting
+from watcher.ledger.state_dir import StateDir
 from watcher.model import RowKind, Staged, Target, row_uid
-from watcher.sources import DirectorySource
-from watcher.statedir import StateDir
 
 SAMPLES = 64
 EVALUATED = 16

@@ -17,13 +17,13 @@ import pytest
 
 from tests.service.conftest import House
 from tests.service.test_passing_on import alarm
-from watcher import posting
 from watcher.alerts import Alarm, AlertSettings
 from watcher.alerts.delivery import Command, Refusal, Webhook
-from watcher.board import Board
+from watcher.service.board import Board
 from watcher.service.couriers import Channels
 from watcher.service.history import LedgerHistory
 from watcher.service.warner import Warner
+from watcher.system import posting
 
 
 @dataclass

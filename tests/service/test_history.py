@@ -10,14 +10,14 @@ from functools import partial
 
 import pytest
 
+from tests.ledger.test_ledger import change_samples
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
-from tests.test_ledger import change_samples
 from watcher.alerts import History
+from watcher.checkpoints.sources.local import DirectorySource
 from watcher.engine.types import Generation, PromptSpec, Sampling
-from watcher.export import Exporter
+from watcher.ledger.export import Exporter
 from watcher.service import warner
 from watcher.service.history import LedgerHistory
-from watcher.sources import DirectorySource
 
 HOUR = 3600.0
 

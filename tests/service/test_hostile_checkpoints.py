@@ -17,11 +17,11 @@ import pytest
 
 from tests.hostile import may_leave
 from tests.service.conftest import House, write_checkpoint
-from watcher.base_models import BaseName
-from watcher.commands.status import run_status
-from watcher.commands.watch import run_watch
-from watcher.display import _JsonFormatter, _TextFormatter
+from watcher.checkpoints.base_models import BaseName
+from watcher.cli.status import run_status
+from watcher.cli.watch import run_watch
 from watcher.model import Reason, UimonError
+from watcher.report.live import _JsonFormatter, _TextFormatter
 
 EVIL = "\x1b[31m\r\n2026-11-28 12:00:00 ERROR forged\u202e\x9b2J\u2028"
 """What a file's name can hold."""

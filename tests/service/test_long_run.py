@@ -23,8 +23,8 @@ def _run(*arguments: str) -> str:
 def _status(state: Path, *options: str) -> tuple[float, float]:
     """Seconds of `uimon status` without the start of Python: by the clock, and of a core."""
     program = (
-        "import sys, time; from pathlib import Path; from watcher.commands.status import run_status; "
-        "import rich.console, watcher.render; began = time.perf_counter(), time.process_time(); "
+        "import sys, time; from pathlib import Path; from watcher.cli.status import run_status; "
+        "import rich.console, watcher.report.terminal; began = time.perf_counter(), time.process_time(); "
         f"run_status(None, Path({str(state)!r}), best='best' in sys.argv, as_json='json' in sys.argv); "
         "print(time.perf_counter() - began[0], time.process_time() - began[1], file=sys.stderr)"
     )

@@ -23,7 +23,7 @@ import pytest
 
 from tests.service.conftest import House
 from watcher.model import Row, RowKind, State
-from watcher.publish import PublishResult
+from watcher.trackers.wandb import PublishResult
 
 _KEEP = 40
 

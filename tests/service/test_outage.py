@@ -14,7 +14,7 @@ import pytest
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
 from watcher.engine.types import Loaded
-from watcher.ledger_reading import AWAY_KEY
+from watcher.ledger.reading import AWAY_KEY
 from watcher.model import Kind, Reason, State, UimonError
 from watcher.service import outage
 from watcher.service.health import Heartbeat, Pace, serving

@@ -9,8 +9,8 @@ import pytest
 from tests.service.conftest import House, write_checkpoint
 from watcher.alerts import Alarm, AlertSettings, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
-from watcher.board import Board
 from watcher.model import AlertLevel
+from watcher.service.board import Board
 from watcher.service.couriers import Channels
 from watcher.service.history import LedgerHistory
 from watcher.service.warner import Warner

@@ -12,8 +12,8 @@ import pytest
 
 import scorers
 from tests.service.conftest import House, write_checkpoint
-from watcher.config import Settings
 from watcher.model import RowKind
+from watcher.settings.config import Settings
 
 # A suite as version 0.1.0 wrote it, before prompts had anything but these.
 BODY: dict[str, Any] = {

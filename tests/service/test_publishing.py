@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.publish.conftest import train_row
-from watcher.board import Board
-from watcher.commands.watch import say_undelivered
-from watcher.ledger import Ledger
+from tests.trackers.wandb.conftest import train_row
+from watcher.cli.watch import say_undelivered
+from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Target
-from watcher.publish import Order, Outbox, PublishResult, RunFacts, Settling
-from watcher.publish.run import Writer
+from watcher.service.board import Board
 from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals
+from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts, Settling
+from watcher.trackers.wandb.run import Writer
 
 
 @dataclass

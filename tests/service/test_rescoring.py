@@ -14,19 +14,19 @@ import pytest
 import scorers
 from scorers.extraction import Found
 from scorers.plugins.loader import load_plugins
+from tests.ledger.test_ledger import change_samples
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_warnings import PAGES, Writer, rules
-from tests.test_ledger import change_samples
 from watcher.engine.types import Generation, PromptSpec, Rendered, Sampling
-from watcher.evaluation import TableLimits
-from watcher.export import Exporter
-from watcher.ledger import Ledger
-from watcher.ledger_rebuild import open_ledger
+from watcher.evaluation.evaluate import TableLimits
+from watcher.evaluation.plugins import named_theme
+from watcher.evaluation.rescoring import Fate, Rescored, Rescorer
+from watcher.ledger.export import Exporter
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.rebuild import open_ledger
+from watcher.ledger.state_dir import StateDir
 from watcher.model import Reason, RowKind
-from watcher.plugins import named_theme
-from watcher.rescoring import Fate, Rescored, Rescorer
 from watcher.service.history import LedgerHistory
-from watcher.statedir import StateDir
 
 TABLE = TableLimits(8, 1_000_000)
 ANSWERS = (

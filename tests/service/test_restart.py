@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from scorers.sample import Outcome
 from tests.alerts.making import made, page
 from tests.service.conftest import House, write_checkpoint
-from watcher import sources
 from watcher.alerts import AlertSettings, History
 from watcher.alerts.stored import VERSION, EntryError, packed, summary_of, unpacked, whole_entry
 from watcher.checkpoints import inspect
-from watcher.ledger import Evaluation, Ledger
+from watcher.checkpoints.sources import local as sources
+from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.model import Row, RowKind
 from watcher.service import intake
 from watcher.service.history import Hurried, LedgerHistory

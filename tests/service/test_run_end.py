@@ -1,7 +1,7 @@
 """The trainer's end and a session, in every order: the run is left as the trainer left it.
 
-The model has one run at W&B, a trainer, and sessions that do what `watcher.publish.client` does, step by step; the
-watcher's part is the real one. The client's own part is in tests/publish/test_closing.py.
+The model has one run at W&B, a trainer, and sessions that do what `watcher.trackers.wandb.client` does, step by step;
+the watcher's part is the real one. The client's own part is in tests/trackers/wandb/test_closing.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from enum import StrEnum
 
 import pytest
 
-from watcher.publish import RunFacts
-from watcher.publish.run import ENDED, Writer
 from watcher.service.run_end import ENDED_AS, RunEnd
+from watcher.trackers.wandb import RunFacts
+from watcher.trackers.wandb.run import ENDED, Writer
 
 
 class End(StrEnum):

@@ -13,10 +13,10 @@ import pytest
 from tests.service.conftest import House, write_checkpoint
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, State, UimonError
-from watcher.publish import PublishResult
-from watcher.publish.run import Writer
 from watcher.service import Service
 from watcher.service.run_end import ENDED_AS
+from watcher.trackers.wandb import PublishResult
+from watcher.trackers.wandb.run import Writer
 
 
 def run_in_thread(service: Service) -> threading.Thread:

@@ -12,8 +12,8 @@ import pytest
 from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
 from watcher.checkpoints import inspect
-from watcher.checkpoints.sharing import way_of
-from watcher.checkpoints.transfer import Way
+from watcher.checkpoints.staging.sharing import way_of
+from watcher.checkpoints.staging.transfer import Way
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, State, UimonError
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
-from watcher.ledger import Ledger
-from watcher.ledger_rows import train_row
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.rows import train_row
 from watcher.model import Reason, RowKind
 
-# Version 3, as it was made; what `watcher.ledger_rows` says must not matter here.
+# Version 3, as it was made; what `watcher.ledger.rows` says must not matter here.
 SCHEMA = """
 PRAGMA user_version = 3;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);

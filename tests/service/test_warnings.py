@@ -16,13 +16,13 @@ import pytest
 
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from watcher.alerts.delivery import Webhook
-from watcher.commands.evidence import warnings_with_samples
-from watcher.commands.status import run_status
+from watcher.cli.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
 from watcher.engine.types import Generation, PromptSpec, Sampling
-from watcher.evaluation import TableLimits
-from watcher.ledger_rebuild import open_ledger
+from watcher.evaluation.evaluate import TableLimits
+from watcher.ledger.rebuild import open_ledger
 from watcher.model import AlertLevel, RowKind
+from watcher.results.evidence import warnings_with_samples
 from watcher.service.couriers import Channels
 
 PAGES = 64

@@ -15,12 +15,12 @@ import pytest
 from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
 from watcher.checkpoints.belonging import RunLog
-from watcher.config import Settings
+from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import FINAL_NAME, LoggedStep, Reason, RowKind
-from watcher.publish import RunFacts
-from watcher.publish.run import Writer
 from watcher.service import Parts, Service
-from watcher.sources import DirectorySource
+from watcher.settings.config import Settings
+from watcher.trackers.wandb import RunFacts
+from watcher.trackers.wandb.run import Writer
 
 HOUR = 3600.0
 NOW = time.time()

@@ -11,10 +11,10 @@ from operator import gt, lt
 from types import MappingProxyType
 
 from scorers.sample import Outcome
-from watcher.alerts.counts import first_answers
-from watcher.alerts.finding import percent
 from watcher.alerts.history import Entry
 from watcher.alerts.measures import Measure
+from watcher.alerts.rules.counts import first_answers
+from watcher.alerts.rules.finding import percent
 from watcher.alerts.statistics import Stratum, difference, worse_by_chance
 
 LEVEL = 0.05

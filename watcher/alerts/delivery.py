@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from watcher import posting
 from watcher.alerts.episodes import Alarm
-from watcher.durations import format_duration
-from watcher.printable import printable, printable_block, printable_document
-from watcher.processes import kill_family
-from watcher.umask import users
+from watcher.output.printable import printable, printable_block, printable_document
+from watcher.settings.durations import format_duration
+from watcher.system import posting
+from watcher.system.processes import kill_family
+from watcher.system.umask import users
 
 ENVIRONMENT = "UIMON_ALERT"
 """The variable in which a command finds the alarm, as JSON; with `_RULE` and `_LEVEL` behind it, those alone."""

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from watcher.alerts import collapse, counts, curves, variety
 from watcher.alerts.catalog import MEANINGS, Rule
-from watcher.alerts.finding import Detector, Finding
 from watcher.alerts.history import History, View, look_marks, views
+from watcher.alerts.rules import collapse, counts, curves, variety
+from watcher.alerts.rules.finding import Detector, Finding
+from watcher.alerts.rules.timing import log_signs, non_finite_signs, waiting_signs
 from watcher.alerts.settings import AlertSettings
-from watcher.alerts.timing import log_signs, non_finite_signs, waiting_signs
 from watcher.alerts.track import Track
 from watcher.model import Alert, AlertLevel
 
@@ -45,7 +45,7 @@ DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
         Rule.REPEATS_ITSELF: counts.repeats_itself,
     }
 )
-"""The rules that look at evaluations; those about time, NaN and the trainer's log are in `watcher.alerts.timing`."""
+"""The rules that look at evaluations; `watcher.alerts.rules.timing` has those about time, NaN and the trainer's log."""
 
 
 _OF_CURVES = frozenset({Rule.OVERFITTING, Rule.DIVERGING, Rule.PERPLEXITY_HIGH, Rule.PROGRESSION_MISSED})

@@ -20,7 +20,7 @@ from scorers.sample import Outcome, Sample, SampleError
 from watcher.alerts.measures import Measure, measure
 from watcher.alerts.statistics import Jackknifed
 from watcher.alerts.track import Track
-from watcher.training_log import LogSign
+from watcher.checkpoints.training_log import LogSign
 
 PERPLEXITY = "eval/perplexity"
 

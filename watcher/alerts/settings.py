@@ -14,9 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag,
 
 from scorers import METRICS
 from watcher.alerts.catalog import Rule
-from watcher.bounds import YEAR
-from watcher.durations import parse_duration
-from watcher.validators import within
+from watcher.settings.bounds import YEAR
+from watcher.settings.durations import parse_duration
+from watcher.settings.validators import within
 
 Share = Annotated[float, within(0, 1)]
 Bits = Annotated[float, within(0, 64)]

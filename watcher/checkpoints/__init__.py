@@ -2,8 +2,8 @@
 
 from watcher.checkpoints.discovery import NAMINGS, Found, Naming, discover, naming_of, step_of
 from watcher.checkpoints.inspection import inspect
-from watcher.checkpoints.staging import clear_stale, free_bytes, stage, unstage
-from watcher.checkpoints.watch import DirectoryWaker
+from watcher.checkpoints.sources.waker import DirectoryWaker
+from watcher.checkpoints.staging.stage import clear_stale, free_bytes, stage, unstage
 
 __all__ = [
     "NAMINGS",

@@ -27,17 +27,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from watcher.base_models import BaseName
 from watcher.checkpoints import layout
+from watcher.checkpoints.base_models import BaseName
 from watcher.checkpoints.deeper import models_below
 from watcher.checkpoints.discovery import counts_epochs, step_of
 from watcher.checkpoints.listing import Listing, read_listing, with_model_of
+from watcher.checkpoints.pointers import pointer_in
 from watcher.checkpoints.proof import INTERRUPTED, Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
 from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
 from watcher.checkpoints.trainer_state import read_trainer_state
-from watcher.files import INDEX_LIMIT, SMALL_LIMIT, open_regular, parse_json, read_bytes
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
-from watcher.pointers import pointer_in
+from watcher.system.files import INDEX_LIMIT, SMALL_LIMIT, open_regular, parse_json, read_bytes
 
 
 def inspect(

@@ -27,8 +27,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from watcher.checkpoints.training_log import measured_loss
 from watcher.model import LoggedStep
-from watcher.training_log import measured_loss
 
 EPOCH_ROUNDED = 0.005
 """Trainers round the epoch to two digits or more."""

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from watcher.arguments import whole_number
 from watcher.model import Reason, UimonError
+from watcher.settings.arguments import whole_number
 
 
 class Candidate(Protocol):

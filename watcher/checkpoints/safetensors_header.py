@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
-from watcher.files import open_regular, parse_json
+from watcher.system.files import open_regular, parse_json
 
 HEADER_LIMIT = 16 * 2**20
 """Longest header that is read, in bytes. The format allows 100 MB, which would be a million tensors in one file; a

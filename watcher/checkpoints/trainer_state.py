@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, BinaryIO
 
-from watcher.files import whole
 from watcher.model import LAST_STEP, LoggedStep, TrainerState
+from watcher.system.files import whole
 
 ROWS_LIMIT = 120_000
 """Most rows of the log that are kept, the newest: some 250 bytes each, of two checkpoints at a time. Earlier ones held

@@ -16,10 +16,10 @@ from rich.console import Console
 
 from watcher.demo.summary import metrics_table, print_failures, rows_line
 from watcher.demo.verdict import Failure, Plan, judge
-from watcher.ledger import Ledger
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_dir import StateDir
 from watcher.model import UimonError
-from watcher.statedir import StateDir
-from watcher.terminal import Terminal
+from watcher.output.terminal import Terminal
 
 
 def check(run: str, state: StateDir, plan: Plan, console: Console) -> int:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from watcher.board import Snapshot
-from watcher.evaluation import Progress
-from watcher.ledger import Ledger
+from watcher.evaluation.evaluate import Progress
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_dir import StateDir
 from watcher.model import State
-from watcher.render import live_panel
-from watcher.statedir import StateDir
+from watcher.report.terminal import live_panel
+from watcher.service.board import Snapshot
 
 WIDTH = 92
 

@@ -24,17 +24,17 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from watcher.commands.evidence import warnings_with_samples
 from watcher.demo.dataset import Collapse
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.summary import metrics_table, pace_lines, print_failures, print_places, rows_line
 from watcher.demo.verdict import Failure, Pace, Plan, StepTime, eval_rows, judge, pace, trainer_rows
-from watcher.ledger import Ledger
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_dir import StateDir
 from watcher.model import Reason, UimonError
-from watcher.processes import descendants, kill_family, send_signal
-from watcher.render import warning_notes
-from watcher.statedir import StateDir
-from watcher.terminal import Terminal
+from watcher.output.terminal import Terminal
+from watcher.report.terminal import warning_notes
+from watcher.results.evidence import warnings_with_samples
+from watcher.system.processes import descendants, kill_family, send_signal
 
 PROJECT: Final = "uimon-demo"
 DEFAULT_PLAN: Final = Plan()
@@ -50,7 +50,7 @@ _COLLAPSES: Final = {
     Collapse.LAYOUT: "every training answer is the same component",
     Collapse.LR: "the learning rate is fifty times as high",
 }
-_UIMON = [sys.executable, "-c", "from watcher.cli import main; main()"]
+_UIMON = [sys.executable, "-c", "from watcher.cli.app import main; main()"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from watcher.engine.guard import Tensor
+from watcher.engine.model_files.guard import Tensor
 from watcher.model import Reason, UimonError
 
 MOST_SEQUENCES = 256

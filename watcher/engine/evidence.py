@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from watcher.base_models import snapshot_of
+from watcher.checkpoints.base_models import snapshot_of
 from watcher.engine.protocol import Compared
 from watcher.engine.types import Setup
 from watcher.model import Reason, UimonError

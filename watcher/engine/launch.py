@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.engine.adapters import adaptable_modules
 from watcher.engine.capacity import cpu_cache_gib, gpu_cache_bytes, sequences_at_once, text_part, weights_bytes
-from watcher.engine.guard import Inventory
-from watcher.engine.plausible import LONGEST_CONTEXT
-from watcher.engine.textmodels import is_wrapper
+from watcher.engine.model_files.adapters import adaptable_modules
+from watcher.engine.model_files.guard import Inventory
+from watcher.engine.model_files.plausible import LONGEST_CONTEXT
+from watcher.engine.model_files.textmodels import is_wrapper
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
-from watcher.files import whole
-from watcher.mounts import network_file_system
+from watcher.system.files import whole
+from watcher.system.mounts import network_file_system
 
 # Log-probabilities of a whole prompt chunk are held in fp32 over the vocabulary: 2,048 tokens by 152,000 words are
 # 1.2 GB, vLLM's default for a large GPU would be four to eight times that.
@@ -83,7 +83,7 @@ def vllm_arguments(
         "generation_config": "vllm",
         # Reused prefixes change the arithmetic with the order of the requests.
         "enable_prefix_caching": False,
-        "worker_extension_cls": "watcher.engine.worker_extension.WorkerExtension",
+        "worker_extension_cls": "watcher.engine.host.worker_extension.WorkerExtension",
     }
     if not _has_parts(origin.config):
         # Prompts are ids and so are answers: a class that cannot be loaded, or gives other ids, is none of vLLM's

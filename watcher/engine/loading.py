@@ -24,16 +24,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from watcher.engine.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
 from watcher.engine.environment import vllm_variables
 from watcher.engine.evidence import AdapterWay, Evidence, Parity, Served
-from watcher.engine.guard import Fit, Inventory, cold_only, compare, is_mixture, read_inventory
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
 from watcher.engine.merge import Merge
+from watcher.engine.model_files.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
+from watcher.engine.model_files.guard import Fit, Inventory, cold_only, compare, is_mixture, read_inventory
+from watcher.engine.model_files.reader import Reader
+from watcher.engine.model_files.tokenizer_files import has_tokenizer
 from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, Compared, LoadDone, Warm
-from watcher.engine.reader import Reader
-from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import EngineSettings, Setup, Swap
 from watcher.model import Reason, UimonError
 

@@ -74,7 +74,7 @@ class Merge:
         """What the process answered: nothing amiss is empty, no answer is None. It has ended when this returns."""
         base, adapter, _ = self._directories
         settings = self._settings
-        command = [sys.executable, "-P", "-m", "watcher.engine.merging", str(base), str(adapter), str(partial)]
+        command = [sys.executable, "-P", "-m", "watcher.engine.host.merging", str(base), str(adapter), str(partial)]
         environment = host_environment({"CUDA_VISIBLE_DEVICES": ""}, settings.state_dir / "cache")
         with self._lock, log.open("ab") as errors:
             self._require_uninterrupted()

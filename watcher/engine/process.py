@@ -19,7 +19,7 @@ from watcher.engine.failures import LOOK_INTO_LOG, missing_module, needs
 from watcher.engine.protocol import Channel, Failure, Message, Progress, ProtocolError, Reply, Request
 from watcher.engine.types import ContextTooLong, EngineSettings
 from watcher.model import Reason, UimonError
-from watcher.processes import await_group_end
+from watcher.system.processes import await_group_end
 
 _LOGS_KEPT = 8
 _TAIL_BYTES = 4096
@@ -41,7 +41,7 @@ class HostProcess:
         # cannot the host's guardian does, when this process ends in whatever way.
         guarded, lifeline = os.pipe()
         self._lifeline: int | None = lifeline
-        command = [sys.executable, "-P", "-m", "watcher.engine.host"]
+        command = [sys.executable, "-P", "-m", "watcher.engine.host.main"]
         command += ["--socket", str(theirs.fileno()), "--lifeline", str(guarded), "--nice", str(settings.nice)]
         try:
             with theirs, self._log.open("ab") as log:

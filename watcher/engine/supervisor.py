@@ -18,6 +18,7 @@ from watcher.engine.capacity import text_part
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, demand
 from watcher.engine.loading import Loader
+from watcher.engine.model_files.tokenizer_files import has_tokenizer
 from watcher.engine.protocol import (
     Generate,
     GenerateDone,
@@ -29,7 +30,6 @@ from watcher.engine.protocol import (
     Request,
     Sample,
 )
-from watcher.engine.tokenizer_files import has_tokenizer
 from watcher.engine.types import (
     Asked,
     EngineSettings,

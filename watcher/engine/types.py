@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from watcher.engine.tokenizer_files import TokenizerStamp
+from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.model import Reason, UimonError
 
 Swap = Literal["cold", "warm", "lora"]

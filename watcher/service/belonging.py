@@ -14,12 +14,12 @@ from uuid import uuid4
 
 from watcher.checkpoints.belonging import Evidence, Ruling, RunLog, rule
 from watcher.checkpoints.lineage import Member, Trainings
-from watcher.ledger import Ledger, Record
-from watcher.ledger_rows import train_row
-from watcher.ledger_sightings import Sighting
+from watcher.checkpoints.training_log import LogFacts, read_log
+from watcher.ledger.ledger import Ledger, Record
+from watcher.ledger.rows import train_row
+from watcher.ledger.sightings import Sighting
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition, Reason, State
 from watcher.service.signals import log
-from watcher.training_log import LogFacts, read_log
 
 _TAKEN: Final = (State.STAGED, State.EVALUATING, State.EVALUATED, State.PUBLISHED)
 _LOST: Final = (Reason.EARLIER_RUN, Reason.DELETED, Reason.ABANDONED)

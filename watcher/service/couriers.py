@@ -3,7 +3,7 @@
 | channel | its queue | it is full | one attempt takes at most | how often a warning arrives |
 |---|---|---|---|---|
 | log, display | an `Outlet` of 1 MB | the newest lines are left out and counted | – | at most once |
-| W&B | rows, alerts in the ledger | never | one session (`watcher.publish`) | rows once, alerts at least once |
+| W&B | rows, alerts in the ledger | never | one session (`watcher.trackers.wandb`) | rows once, alerts at least once |
 | webhook | notices in the ledger | given up after 8 retries in 3 hours | 10 s | at least once |
 | command | notices in the ledger | never | 60 s | at most once |
 
@@ -24,8 +24,8 @@ from typing import Final
 
 from watcher.alerts import Alarm
 from watcher.alerts.delivery import Command, Webhook
-from watcher.ledger import Ledger
-from watcher.ledger_alarms import CLEARED, RAISED, Notice
+from watcher.ledger.alarms import CLEARED, RAISED, Notice
+from watcher.ledger.ledger import Ledger
 from watcher.service.signals import log
 
 _PAUSE: Final = 1.0

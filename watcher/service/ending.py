@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from watcher.ledger import Record
+from watcher.ledger.ledger import Record
 from watcher.model import Reason, State
 
 _NAMED: Final = 3

@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from watcher import evaluation
 from watcher.alerts.stored import summary_of
-from watcher.base_models import are_other_weights, snapshot_of
-from watcher.board import Board
+from watcher.checkpoints.base_models import are_other_weights, snapshot_of
 from watcher.checkpoints.policy import parse_policy
-from watcher.checkpoints.sharing import is_shared
-from watcher.checkpoints.staging import unstage
-from watcher.config import Settings
-from watcher.crashpoint import crash_point
+from watcher.checkpoints.staging.sharing import is_shared
+from watcher.checkpoints.staging.stage import unstage
 from watcher.engine.types import ContextTooLong
-from watcher.export import Exporter
-from watcher.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
+from watcher.evaluation import evaluate as evaluation
+from watcher.evaluation.plugins import end_plugins, isolated_plugins, named_theme
+from watcher.ledger.export import Exporter
+from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
-from watcher.plugins import end_plugins, isolated_plugins, named_theme
+from watcher.service.board import Board
 from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
 from watcher.service.outage import Outage, may_be_engines
 from watcher.service.signals import Signals, log
 from watcher.service.suites import Engine as SuiteEngine
 from watcher.service.suites import SuiteInForce
+from watcher.settings.config import Settings
+from watcher.system.crashpoint import crash_point
 from watcher.validation import ValFile
 
 # A fresh engine may do better: these end an attempt, not the checkpoint.

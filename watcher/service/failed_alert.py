@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watcher.ledger import Record
+from watcher.ledger.ledger import Record
 from watcher.model import Alert, AlertLevel, Reason
 
 

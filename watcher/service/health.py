@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from watcher.arguments import whole_number
 from watcher.model import Reason, UimonError
-from watcher.printable import printable_document
+from watcher.output.printable import printable_document
 from watcher.service.signals import log
+from watcher.settings.arguments import whole_number
 
 STALE_SECONDS = 30.0
 """The loop ticks four times a second, so that a silence this long means that it hangs."""

@@ -18,7 +18,7 @@ from watcher.alerts import AlertSettings, Arrival, Entry, History
 from watcher.alerts.history import PERPLEXITY, current
 from watcher.alerts.stored import VERSION, EntryError, Summary, packed, unpacked, whole_entry
 from watcher.engine.types import Asked
-from watcher.ledger import Evaluation, Ledger, Record
+from watcher.ledger.ledger import Evaluation, Ledger, Record
 from watcher.model import Reason, State
 from watcher.service.signals import log
 

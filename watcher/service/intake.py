@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Protocol
 
 from watcher.checkpoints.policy import Policy
-from watcher.checkpoints.sharing import way_of
-from watcher.checkpoints.staging import stage, unstage
-from watcher.checkpoints.transfer import Way
-from watcher.crashpoint import crash_point
-from watcher.ledger import Ledger, Record
-from watcher.ledger_sightings import Sighting
+from watcher.checkpoints.staging.sharing import way_of
+from watcher.checkpoints.staging.stage import stage, unstage
+from watcher.checkpoints.staging.transfer import Way
+from watcher.ledger.ledger import Ledger, Record
+from watcher.ledger.sightings import Sighting
 from watcher.model import BASE_NAME, FINAL_NAME, LAST_STEP, Checkpoint, Condition, Reason, Staged, State, UimonError
 from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
+from watcher.system.crashpoint import crash_point
 
 # What is not settled yet.
 _OPEN = (State.SEEN, State.COMPLETE, State.STAGED, State.EVALUATING)

@@ -21,13 +21,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from watcher.checkpoints.sharing import holds
-from watcher.durations import format_duration
+from watcher.checkpoints.staging.sharing import holds
 from watcher.engine.types import ContextTooLong, Loaded
-from watcher.ledger import Ledger, Record
-from watcher.ledger_reading import AWAY_KEY
+from watcher.ledger.ledger import Ledger, Record
+from watcher.ledger.reading import AWAY_KEY
 from watcher.model import Kind, Reason, State, UimonError
 from watcher.service.signals import log
+from watcher.settings.durations import format_duration
 
 ENGINES_OWN = frozenset(
     {

@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from watcher.board import Board
-from watcher.ledger import Ledger
+from watcher.ledger.ledger import Ledger
 from watcher.model import Reason, Target
-from watcher.publish import RunFacts
-from watcher.publish.claim import Claim
-from watcher.publish.outbox import Outbox, OutboxReport
+from watcher.service.board import Board
 from watcher.service.run_end import RunEnd
 from watcher.service.run_watch import RunWatch, is_default
 from watcher.service.signals import Signals, log
+from watcher.trackers.wandb import RunFacts
+from watcher.trackers.wandb.claim import Claim
+from watcher.trackers.wandb.outbox import Outbox, OutboxReport
 
 # Waiting longer at the exit does not help against these.
 _NOT_BY_WAITING = frozenset({Reason.RUN_NOT_FOUND, Reason.WANDB_KEY_MISSING, Reason.WANDB_REFUSED})

@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from watcher.ledger import Ledger
-from watcher.publish import RunFacts
-from watcher.publish.run import ENDED
+from watcher.ledger.ledger import Ledger
+from watcher.trackers.wandb import RunFacts
+from watcher.trackers.wandb.run import ENDED
 
 ENDED_AS = "ended as"
 """The ledger's name for the state in which the trainer left its run, kept while a session may have it open."""

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from watcher.publish import RunFacts, Settling
-from watcher.publish.run import ENDED, Writer
+from watcher.trackers.wandb import RunFacts, Settling
+from watcher.trackers.wandb.run import ENDED, Writer
 
 _INTERVAL = 30.0
 _LIVELY_S = 300.0

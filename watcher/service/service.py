@@ -9,19 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.alerts.delivery import Command, Webhook
-from watcher.board import Board
 from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
-from watcher.checkpoints.sharing import require_unchanged
-from watcher.checkpoints.staging import STAGE_NAME, clear_stale, digest_of, free_bytes
-from watcher.clock import boot_id
-from watcher.config import Settings
-from watcher.durations import format_duration
-from watcher.export import Exporter
-from watcher.ledger import Ledger, Record
+from watcher.checkpoints.staging.sharing import require_unchanged
+from watcher.checkpoints.staging.stage import STAGE_NAME, clear_stale, digest_of, free_bytes
+from watcher.ledger.export import Exporter
+from watcher.ledger.ledger import Ledger, Record
 from watcher.model import Reason, State, UimonError
-from watcher.publish import RunFacts, Settling
 from watcher.service.belonging import Belonging, NoOrigin
+from watcher.service.board import Board
 from watcher.service.couriers import Channels
 from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
@@ -34,6 +30,10 @@ from watcher.service.publisher import Outboxes, Publisher
 from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
 from watcher.service.warner import Warner
+from watcher.settings.config import Settings
+from watcher.settings.durations import format_duration
+from watcher.system.clock import boot_id
+from watcher.trackers.wandb import RunFacts, Settling
 from watcher.validation import ValFile
 
 _TICK = 0.5

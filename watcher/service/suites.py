@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from scorers import Plugin, Theme
-from watcher import evaluation
 from watcher.alerts.power import limits
-from watcher.config import Settings
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
-from watcher.ledger import Ledger, Record
-from watcher.service.signals import log
-from watcher.suite import (
+from watcher.evaluation import evaluate as evaluation
+from watcher.evaluation.suite import (
     Renderer,
     Suite,
     build_suite,
@@ -23,6 +20,9 @@ from watcher.suite import (
     scored_by,
     shortened,
 )
+from watcher.ledger.ledger import Ledger, Record
+from watcher.service.signals import log
+from watcher.settings.config import Settings
 from watcher.validation import ValFile
 
 
@@ -57,7 +57,7 @@ class SuiteInForce:
     def of(self, record: Record, base: Path | None) -> Suite:
         """The suite that the ledger kept from an earlier start, or made of `record`, the first checkpoint evaluated.
 
-        Raises `UimonError` as `watcher.suite.build_suite` does.
+        Raises `UimonError` as `watcher.evaluation.suite.build_suite` does.
         """
         if self._suite is None:
             self._suite = self._kept() or self._built(record, base)

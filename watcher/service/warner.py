@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from watcher.alerts import Alarm, AlertSettings, History, Replay, Rule
-from watcher.board import Board
-from watcher.ledger import Ledger
+from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, AlertLevel
+from watcher.service.board import Board
 from watcher.service.couriers import Attempts, Channels, CommandCourier, Courier, WebhookCourier
 from watcher.service.history import Hurried, LedgerHistory
 from watcher.service.signals import log

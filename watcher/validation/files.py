@@ -24,8 +24,8 @@ from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Final
 
-from watcher.files import read_bytes
 from watcher.model import Reason, UimonError
+from watcher.system.files import read_bytes
 from watcher.validation.shapes import COLUMNS
 from watcher.validation.turns import is_conversation
 from watcher.validation.wrappers import Ambiguous, as_row, cut_cells, entries_in, is_columnar

@@ -1,0 +1,108 @@
+"""What a run directory shows over time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.service.conftest import write_checkpoint
+from watcher.checkpoints import DirectoryWaker
+from watcher.checkpoints.sources.local import DirectorySource
+
+
+class Run:
+    """A run directory, and a source on it whose clock somebody moves."""
+
+    def __init__(self, root: Path) -> None:
+        self.now = 0.0
+        self.source = DirectorySource(root, DirectoryWaker(root), clock=lambda: self.now)
+
+    def look(self, after: float = 0.0) -> dict[str, tuple[str, int]]:
+        self.now += after
+        seen = self.source.look()
+        assert seen is not None
+        return {found.name: (str(found.condition), found.step) for found in seen}
+
+
+def plain(path: Path, step: int) -> Path:
+    """A checkpoint without a state or a marker, written now."""
+    write_checkpoint(path.parent, step).rename(path)
+    (path / "trainer_state.json").unlink()
+    return path
+
+
+def test_silence_is_timed_from_the_last_change(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    path = plain(tmp_path / "step_5", 5)
+    assert run.look() == {"step_5": ("partial", 5)}
+    assert run.look(59) == {"step_5": ("partial", 5)}
+    (path / "notes.txt").write_text("more")
+    (path / "latest").symlink_to("nowhere")
+    assert run.look(59) == {"step_5": ("partial", 5)}
+    assert run.look(60) == {"step_5": ("complete", 5)}
+    assert run.look(60) == {}
+    run.source.again("step_5")
+    assert run.look() == {"step_5": ("partial", 5)}
+
+
+def test_what_was_written_long_ago_is_not_waited_for(tmp_path: Path) -> None:
+    path = plain(tmp_path / "step_5", 5)
+    for file in path.iterdir():
+        os.utime(file, (1000, 1000))
+    assert Run(tmp_path).look() == {"step_5": ("complete", 5)}
+
+
+@pytest.mark.parametrize("apart", [-86_400, 86_400])
+def test_a_trainers_clock_decides_nothing(tmp_path: Path, apart: int) -> None:
+    """Neither is half a checkpoint taken for a whole one, nor a whole one waited for without end."""
+    run = Run(tmp_path)
+    assert run.look() == {}
+
+    def write(path: Path, value: int, at: float) -> None:
+        for file in write_checkpoint(path.parent, 5, value=value).iterdir():
+            os.utime(file, (at, at))
+
+    there = time.time() + apart
+    for name, at in (("model.safetensors", there), ("config.json", there)):
+        source = write_checkpoint(tmp_path / "elsewhere", 7) / name
+        os.utime(source, (at, at))
+        (tmp_path / "step_7").mkdir(exist_ok=True)
+        source.rename(tmp_path / "step_7" / name)
+    write(tmp_path / "checkpoint-5", 1, there)
+    assert run.look() == {"step_7": ("partial", 7), "checkpoint-5": ("complete", 5)}
+    # Its weights are written again, and then its state.
+    write(tmp_path / "checkpoint-5", 2, there + 10)
+    os.utime(tmp_path / "checkpoint-5" / "trainer_state.json", (there, there))
+    assert run.look(1) == {"step_7": ("partial", 7), "checkpoint-5": ("partial", 5)}
+    os.utime(tmp_path / "checkpoint-5" / "trainer_state.json", (there + 11, there + 11))
+    assert run.look(60) == {"step_7": ("complete", 7), "checkpoint-5": ("complete", 5)}
+
+
+def test_a_model_in_the_run_directory_is_seen_whatever_its_age(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    checkpoint = write_checkpoint(tmp_path, 50)
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(checkpoint / name, tmp_path / name)
+    (tmp_path / "trainer_state.json").write_text('{"global_step": 57, "max_steps": 57}')
+    assert run.look() == {"checkpoint-50": ("complete", 50), "final": ("complete", 57)}
+    os.utime(write_checkpoint(tmp_path, 60), (2e9, 2e9))
+    assert run.look() == {"checkpoint-60": ("complete", 60), "final": ("complete", 57)}
+    assert set(run.source.names()) == {"checkpoint-50", "checkpoint-60", "final"}
+
+
+def test_an_old_step_written_again_among_many_is_seen_within_some_looks_and_a_new_one_at_once(tmp_path: Path) -> None:
+    for step in range(1, 151):
+        write_checkpoint(tmp_path, step)
+    run = Run(tmp_path)
+    assert len(run.look()) == 150
+    assert run.look() == {}
+    write_checkpoint(tmp_path, 3, value=7)
+    write_checkpoint(tmp_path, 140, value=7)
+    write_checkpoint(tmp_path, 151)
+    looks = [run.look() for _ in range(12)]
+    assert looks[0].keys() >= {"checkpoint-140", "checkpoint-151"}
+    assert [name for look in looks for name in look].count("checkpoint-3") == 1

@@ -1,0 +1,34 @@
+"""`uimon retry`: failed and skipped checkpoints are due again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from watcher.cli.status import find_state
+from watcher.ledger.ledger import Ledger
+from watcher.model import Reason, UimonError
+from watcher.output.printable import printable
+from watcher.settings.arguments import whole_number
+
+
+def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
+    """Make the failed and skipped checkpoints of `step` (or `all`) due. Returns 1 where there is none."""
+    if step != "all" and whole_number(step) is None:
+        raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
+    state = find_state(run, state_dir)
+    ledger = Ledger(state.ledger)
+    try:
+        taken = ledger.retry(None if step == "all" else int(step))
+        left = step == "all" and ledger.has_earlier()
+    finally:
+        ledger.close()
+    if not taken:
+        earlier = " but for an earlier run's checkpoints, which are taken one by one, by their step" if left else ""
+        typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
+        return 1
+    for record in taken:
+        typer.echo(printable(f"{record.name} is due again."))
+    typer.echo("A running watcher takes it up at its next look; otherwise start `uimon watch` again.")
+    return 0

@@ -1,0 +1,182 @@
+"""`uimon watch`: one run, until it is over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspect, naming_of
+from watcher.checkpoints.base_models import resolve_base
+from watcher.checkpoints.policy import parse_policy
+from watcher.checkpoints.sources.local import DirectorySource
+from watcher.cli.chosen_run import choose_run, in_its_project, said
+from watcher.cli.status import unconfirmed_sentence
+from watcher.cli.validation import validation_file
+from watcher.ledger.export import parse_keep
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_home import default_state_dir
+from watcher.model import Reason, RowKind, State, UimonError
+from watcher.report.live import showing
+from watcher.service import Service
+from watcher.service.assembly import Assembled, assembled, owner_for
+from watcher.service.health import parse_address, serving
+from watcher.settings.arguments import require_utf8
+from watcher.settings.config import Settings, load_settings, unknown_variables
+from watcher.validation import ValFile
+
+log = logging.getLogger("uimon")
+
+
+def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug: bool) -> int:
+    """Watch `ckpts` until the run is over. Returns 1 where a checkpoint failed or a row could not be delivered.
+
+    Raises UimonError where the service cannot start, and where it cannot go on.
+    """
+    settings = load_settings(flags, config)
+    if ckpts.exists() and not ckpts.is_dir():
+        raise UimonError(
+            Reason.CHECKPOINTS_MISSING,
+            f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
+        )
+    if settings.once and not ckpts.exists():
+        sentence = f"{ckpts} does not exist; name the directory with the checkpoints, or wait for it without --once."
+        raise UimonError(Reason.CHECKPOINTS_MISSING, sentence)
+    root = ckpts.resolve()
+    require_utf8(root)
+    chosen = in_its_project(choose_run(settings, root), settings)
+    run = chosen.run
+    name = run.run_id if run else settings.run_name or root.name
+    val = validation_file(settings, root)
+    # Without a run that is named, two trainings have no more in common than the name of their directories.
+    owner = owner_for(run, name, None if settings.run_name else root)
+    notes: list[str] = []
+    state_root = settings.state_dir or default_state_dir(owner, notes.append)
+    _refuse_inside(root, state_root, settings.stage_dir)
+    namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
+    baseline = _baseline(root, settings, namings) if settings.baseline else None
+    _check_texts(settings)
+    with (
+        DirectoryWaker(root, log.warning, namings) as waker,
+        showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
+        said(chosen),
+        assembled(settings, run, owner, val, DirectorySource(root, waker, baseline, namings), state_root) as parts,
+        serving(settings.serve, parts.service.heartbeat),
+    ):
+        log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
+        for note in notes:
+            log.warning("%s", note)
+        say_unknown()
+        say_read(val)
+        if settings.adopt_earlier:
+            log.info("All that lies there is evaluated for run %s, whichever training left it (--adopt-earlier).", name)
+        with display.following(parts.ledger, parts.board):
+            finished = run_service(parts)
+        return outcome(parts, logged=run is not None) if finished else 1
+
+
+def say_unknown() -> None:
+    """Name what looks like a setting in the environment and is none."""
+    for name in unknown_variables(os.environ):
+        log.warning("The environment has %s, and there is no such setting; `uimon watch --help` lists them.", name)
+
+
+def say_read(val: ValFile) -> None:
+    """Say what was made of the validation file; lines that cannot be used are worth a warning."""
+    (log.warning if val.unusable else log.info)("%s", val.summary)
+
+
+def _baseline(root: Path, settings: Settings, namings: Sequence[Naming]) -> Path:
+    """The base model to evaluate as step 0: of the adapters that are there, at the revision that they name."""
+    for found in reversed(discover(root, namings)):
+        checkpoint = inspect(found.path, found.step, confirmed=found.confirmed, epochs=found.epochs)
+        if checkpoint.base is not None:
+            return resolve_base(checkpoint.base, settings.base, checkpoint.path)
+    return resolve_base(None, settings.base)
+
+
+def _check_texts(settings: Settings) -> None:
+    """What is read only later, when an engine may be there already, is understood. Raises UimonError."""
+    parse_policy(settings.policy)
+    parse_keep(settings.keep_samples)
+    if settings.serve is not None:
+        parse_address(settings.serve)
+
+
+def _refuse_inside(root: Path, *places: Path | None) -> None:
+    """uimon's own files never lie where the trainer writes and deletes."""
+    for place in places:
+        if place is not None and place.resolve().is_relative_to(root):
+            sentence = f"{place} lies in the trainer's directory, where uimon writes nothing; name another place."
+            raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
+
+
+def run_service(parts: Assembled) -> bool:
+    """Run the service to its end; False where it could not go on, which is logged."""
+    try:
+        with interruptible(parts.service):
+            parts.service.run()
+    except UimonError as error:
+        # The sentence says it all; a traceback would bury it.
+        log.error("%s (%s)", error.sentence, error.reason)  # noqa: TRY400
+        return False
+    return True
+
+
+@contextmanager
+def interruptible(service: Service) -> Iterator[None]:
+    """Ctrl-C or SIGTERM once ends the service in good order; a second one ends it now."""
+
+    seen: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        seen.append(number)
+        if len(seen) > 1:
+            # The engine dies with this process, and what the ledger has committed stays.
+            os._exit(130)
+        log.info("Stopping: the current checkpoint is handed back, due rows are delivered. Ctrl-C again stops now.")
+        service.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def outcome(parts: Assembled, *, logged: bool) -> int:
+    """Say how it ended; 1 where a checkpoint failed or was passed over, or a row that should be in the run is not."""
+    failed = parts.ledger.records(State.FAILED)
+    for record in failed:
+        log.error("%s failed (%s): %s", record.name, record.reason, record.detail)
+    undelivered = logged and say_undelivered(parts.ledger)
+    return 1 if failed or undelivered or parts.service.lacking else 0
+
+
+def say_undelivered(ledger: Ledger) -> bool:
+    """Name the rows that are not in the run; those that wait for a trainer in shared mode are no failure. Those that
+    were sent and are not seen yet are one: nobody knows whether they are there.
+    """
+    outbox = ledger.outbox()
+    counts = outbox.counts()
+    due = sum(count for count, _ in counts.values())
+    if not due:
+        return False
+    evaluations = counts.get(RowKind.EVAL, (0, 0))[0]
+    reasons = outbox.waiting_reasons()
+    log.warning(
+        "%d rows (%d of them evaluations) wait in the ledger (%s); the next `uimon watch` delivers them.",
+        due,
+        evaluations,
+        ", ".join(reasons) or "not tried yet",
+    )
+    unconfirmed, since = outbox.unconfirmed()
+    if unconfirmed:
+        log.warning("%s", unconfirmed_sentence(unconfirmed, since))
+    return set(reasons) != {Reason.DEFERRED}

@@ -1,0 +1,1 @@
+"""The engine's child: the only processes that import torch, vLLM, transformers and PEFT."""

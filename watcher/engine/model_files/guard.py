@@ -1,0 +1,253 @@
+"""What a checkpoint's headers say, before any engine touches it. Standard library only; reads headers, not weights.
+
+Why this exists: vLLM's in-place reload answers "done" to a checkpoint with missing tensors, with a wrong shape or
+with half of its shards, and then serves a mixture of old, new and uninitialized memory. A candidate is therefore
+compared with the checkpoint that the running engine was started from. Where names, shapes, types and configuration
+are equal, the reload takes the very path that the start took, and the start was checked for completeness.
+
+Not covered: the values. A flipped bit passes here; the staging digest and the probe look at values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from watcher.checkpoints.pointers import pointer_in
+from watcher.checkpoints.safetensors_header import SafetensorsError, read_copied_header
+from watcher.engine.model_files.plausible import require_plausible
+from watcher.engine.model_files.quantized import require_agreement
+from watcher.model import Reason, UimonError
+from watcher.system.files import INDEX_LIMIT, read_json, require_regular
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+# Written by the trainer's library or by the way of saving; they do not change what the engine computes.
+VOLATILE_CONFIG = frozenset({"_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor as a header names it; `begin` and `end` are byte offsets into the file."""
+
+    file: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a checkpoint directory holds: tensors by name, the configuration, and the weights' bytes."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    config: Mapping[str, Any]
+    bytes: int
+
+
+class Fit(StrEnum):
+    """How a candidate relates to the checkpoint that the engine was started from."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`SAME`: the weights can be changed in place. `DIFFERENT`: a fresh engine is needed, `why` is a sentence."""
+
+    fit: Fit
+    why: str = ""
+
+
+def refuse(sentence: str) -> UimonError:
+    """The error for weights that must not be served."""
+    return UimonError(Reason.WEIGHTS_REFUSED, sentence)
+
+
+def read_header(file: Path) -> dict[str, Tensor]:
+    """The tensors of one safetensors file, from its header alone.
+
+    Raises `UimonError` (`weights_refused`) where the file is truncated, longer than its header says, or damaged.
+    """
+    try:
+        header = read_copied_header(file)
+    except SafetensorsError as error:
+        raise refuse(f"{file}: it {error}; fetch it or save it again.") from None
+    except OSError as error:
+        raise refuse(f"{file}: its header cannot be read ({error}); fetch it or save it again.") from error
+    start = header.data_start
+    return {
+        name: Tensor(file.name, tensor.dtype, tensor.shape, start + tensor.begin, start + tensor.end)
+        for name, tensor in header.tensors.items()
+    }
+
+
+def read_inventory(path: Path) -> Inventory:
+    """What the full model in `path` holds, by the files that transformers would read: `weight_files`.
+
+    Raises `UimonError`: `weights_refused` where weight files are missing, damaged or contradict the index, or the
+    configuration states sizes that none of them has, or quantizes them otherwise; `config_missing` without a readable
+    config.json; `unreadable` where something in `path` is no regular file.
+    """
+    files, index = _weight_files(path)
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        for name, tensor in read_header(file).items():
+            if name in tensors:
+                raise refuse(f"{path}: the tensor {name} is in {tensors[name].file} and again in {file.name}.")
+            tensors[name] = tensor
+    _check_index(path, index, tensors)
+    config = read_config(path)
+    require_regular(path)
+    require_plausible(path, config, tensors)
+    require_agreement(path, config, tensors)
+    return Inventory(path, tensors, config, sum(file.stat().st_size for file in files))
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The model's weight files, sorted: the single file, else the shards that the index names, else the only one.
+
+    A repository may hold more: the same weights in the words of another library, an adapter, a draft model.
+    Raises `UimonError` (`weights_refused`) where no rule says which files are the model's, or one is missing.
+    """
+    return _weight_files(path)[0]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """`config.json` in `path`.
+
+    Raises `UimonError`: `config_missing` where there is none that can be read; `weights_refused` where it makes an
+    engine load anything but the weights beside it.
+    """
+    file = path / "config.json"
+    if not file.exists() and (path / "adapter_config.json").exists():
+        # A second training over the first one's adapter: what it was trained over lies in no directory.
+        said = f"{path} is an adapter and no model: merge it into its own base (peft: merge_and_unload, then "
+        raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
+    try:
+        config = read_json(file)
+        pointer = pointer_in(config) if isinstance(config, dict) else None
+    except (OSError, ValueError) as error:
+        raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
+    if not isinstance(config, dict):
+        raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
+    if pointer:
+        raise refuse(f"{file}: {pointer}.")
+    return config
+
+
+def compare(reference: Inventory, candidate: Inventory) -> Verdict:
+    """How `candidate` may follow in an engine that was started from `reference`.
+
+    A changed configuration or tensor type is a legitimate other model and asks for a fresh engine. With an equal
+    configuration the tensors have to be the same ones: raises `UimonError` (`weights_refused`) naming the first
+    tensor that is missing, unknown, or of another shape.
+    """
+    if changed := _changed_keys(reference.config, candidate.config):
+        return Verdict(Fit.DIFFERENT, f"config.json changed in {', '.join(changed)}.")
+    for name in sorted(reference.tensors.keys() | candidate.tensors.keys()):
+        old, new = reference.tensors.get(name), candidate.tensors.get(name)
+        if new is None:
+            raise refuse(f"{candidate.path}: the tensor {name} is missing, which {reference.path.name} has.")
+        if old is None:
+            raise refuse(f"{candidate.path / new.file}: the tensor {name} is new; {reference.path.name} has none.")
+        if old.shape != new.shape:
+            raise refuse(
+                f"{candidate.path / new.file}: the tensor {name} has shape {list(new.shape)}, "
+                f"in {reference.path.name} it is {list(old.shape)}."
+            )
+    retyped = [name for name, new in candidate.tensors.items() if new.dtype != reference.tensors[name].dtype]
+    if retyped:
+        return Verdict(Fit.DIFFERENT, f"The type of {retyped[0]} changed to {candidate.tensors[retyped[0]].dtype}.")
+    return Verdict(Fit.SAME)
+
+
+def cold_only(config: Mapping[str, Any], arguments: Mapping[str, object]) -> str | None:
+    """Why the weights of a model with this configuration should not be changed in place; None where they may.
+
+    `arguments` are the user's own for vLLM, which may quantize the weights as they are loaded.
+
+    vLLM's layer-wise reload is known to corrupt hybrid Mamba models, and quantized and mixture-of-experts weights
+    are rearranged after loading in ways that a header cannot show.
+    """
+    if arguments.get("quantization"):
+        return "The weights are quantized."
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        if part.get("quantization_config"):
+            return "The weights are quantized."
+        if is_mixture(part):
+            return "The model is a mixture of experts."
+        named = part.get("layer_types")
+        layers = named if isinstance(named, list) else ()
+        if _is_hybrid(part) or any("mamba" in str(layer) or "linear" in str(layer) for layer in layers):
+            return "The model has state-space or linear-attention layers."
+    return None
+
+
+def is_mixture(config: Mapping[str, Any]) -> bool:
+    """Whether a model with this configuration has experts, by the words that their numbers go by."""
+    return any("experts" in key and value not in (None, False, 0, 1) for key, value in config.items())
+
+
+def _is_hybrid(config: Mapping[str, Any]) -> bool:
+    words = ("mamba", "ssm_", "hybrid_override", "linear_num_", "time_mix", "rglru")
+    return any(key.startswith(words) for key in config) or "mamba" in str(config.get("model_type", ""))
+
+
+def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:
+    """The weight files, and the index's tensor → file map where it was the index that named them."""
+    if (path / SINGLE).is_file():
+        return [path / SINGLE], None
+    if (path / INDEX).exists():
+        index = _read_index(path)
+        files = [path / name for name in sorted(set(index.values()))]
+        if missing := [file.name for file in files if not file.is_file()]:
+            raise refuse(f"{path}: the shard {missing[0]}, named by {INDEX}, is missing.")
+        return files, index
+    files = sorted(path.glob("*.safetensors"))
+    if not files:
+        raise refuse(f"{path}: there is no *.safetensors file here; uimon loads safetensors weights only.")
+    if len(files) > 1:
+        raise refuse(f"{path}: {len(files)} *.safetensors files without {INDEX}, so nothing says which belong.")
+    return files, None
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    """The index's tensor → file map."""
+    try:
+        weight_map = read_json(path / INDEX, INDEX_LIMIT)["weight_map"]
+        index = {str(name): str(file) for name, file in weight_map.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise refuse(f"{path / INDEX}: cannot be read ({error}); save the checkpoint again.") from error
+    if elsewhere := sorted(file for file in index.values() if "/" in file or not file.endswith(".safetensors")):
+        raise refuse(f"{path / INDEX}: {elsewhere[0]} is no *.safetensors file of this directory; save it again.")
+    return index
+
+
+def _check_index(path: Path, index: Mapping[str, str] | None, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse an index that names a tensor its shard lacks, or a shard with a tensor the index does not know."""
+    if index is None:
+        return
+    for name, file in sorted(index.items()):
+        if name not in tensors or tensors[name].file != file:
+            raise refuse(f"{path / file}: the tensor {name}, which {INDEX} places here, is missing.")
+    if unknown := sorted(tensors.keys() - index.keys()):
+        raise refuse(f"{path / tensors[unknown[0]].file}: the tensor {unknown[0]} is not named by {INDEX}.")
+
+
+def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    keys = (old.keys() | new.keys()) - VOLATILE_CONFIG
+    return sorted(key for key in keys if _steady(old.get(key)) != _steady(new.get(key)))
+
+
+def _steady(value: Any) -> Any:
+    """A nested configuration without its volatile keys."""
+    if isinstance(value, dict):
+        return {key: _steady(part) for key, part in value.items() if key not in VOLATILE_CONFIG}
+    return value

@@ -1,0 +1,256 @@
+"""How samples are scored: the plug-in scorers that `--scorer` names, and the theme of `--theme`.
+
+Scorers live in processes of their own (see `plugin_host`): one that hangs is killed after a while, and fails for that
+sample alone. What such a process prints goes into the log, line by line: a scorer may print what a model wrote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any, cast
+
+from scorers import Completion, Plugin, Sample, Theme, ThemeError, given_theme
+from watcher.model import Reason, UimonError
+from watcher.output.printable import printable
+
+log = logging.getLogger("uimon")
+
+_MEASURE_SECONDS = 30.0
+"""Longest time for one sample; a page of some thousand tokens is measured in milliseconds."""
+_OTHER_SECONDS = 60.0
+"""Longest time for the start with its imports, and for the aggregate of all samples."""
+_END_SECONDS = 2.0
+"""Longest time for its end, after which it is killed."""
+_HANGS = 3
+"""So often in a row a scorer may hang: a whole set of samples that each take half a minute would hold up the watch."""
+_LONGEST_ANSWER = 16 * 2**20
+_LONGEST_LINE = 4096
+_LAST_WORDS_SECONDS = 1.0
+
+
+def isolated_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
+    """The plug-ins of these names or places, each in a process of its own, which `end_plugins` ends, or this one's end.
+    Raises UimonError(CONFIG_INVALID) for one that cannot be loaded.
+    """
+    plugins = tuple(map(_isolated, named))
+    names = [plugin.name for plugin in plugins]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        end_plugins(plugins)
+        sentence = f"Two scorers are called {doubled[0]}; name one of them only, or rename it."
+        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    return plugins
+
+
+def end_plugins(plugins: Iterable[Plugin]) -> None:
+    """End the processes of these plug-ins."""
+    for plugin in plugins:
+        if isinstance(plugin, IsolatedPlugin):
+            plugin.remote.end()
+
+
+@contextmanager
+def plugged(named: Iterable[str]) -> Iterator[tuple[Plugin, ...]]:
+    """`isolated_plugins`, which end with the context."""
+    plugins = isolated_plugins(named)
+    try:
+        yield plugins
+    finally:
+        end_plugins(plugins)
+
+
+def named_theme(named: Sequence[str]) -> Theme | None:
+    """The theme of `shadcn` and files; None for none. Raises UimonError(CONFIG_INVALID) for one that is of no use."""
+    try:
+        return given_theme(named)
+    except ThemeError as error:
+        raise UimonError(Reason.CONFIG_INVALID, str(error)) from error
+
+
+class PluginDied(Exception):
+    """The scorer's process gave no answer; the text says why."""
+
+
+class Remote:
+    """A scorer in its own process, which is started when it is needed. Use from one thread at a time.
+
+    A fork of this process starts one of its own: two that talk to the same one would read each other's answers.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
+        self._forked = False
+        self._hangs = 0
+        said = self._start()
+        self.name, self.version = str(said["name"]), str(said["version"])
+        self.content = str(said["content"])
+
+    def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """The answer to one request. Raises PluginDied where none comes within `seconds`."""
+        if self._hangs >= _HANGS:
+            raise PluginDied(f"it hung {_HANGS} times in a row and is not asked again")
+        try:
+            if self._owner != os.getpid():
+                self._owner, self._process, self._forked = os.getpid(), None, True
+            if self._process is None:
+                self._start()
+            self._socket.settimeout(seconds)
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            said = self._receive(seconds)
+        except TimeoutError:
+            self.end()
+            self._hangs += 1
+            raise PluginDied(f"it took longer than {seconds:.0f} s and was ended") from None
+        except (OSError, EOFError, ValueError, UimonError) as error:
+            self.end()
+            raise PluginDied(f"its process ended ({error})") from None
+        self._hangs = 0
+        return said
+
+    def measure(self, completion: Completion, sample: Sample) -> Any:
+        """A plug-in in its own process is asked by `IsolatedPlugin.measured`."""
+        raise NotImplementedError
+
+    def aggregate(self, measurements: Sequence[Any]) -> Mapping[str, float | None]:
+        """A plug-in in its own process is asked by `IsolatedPlugin.aggregated`."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """End the process, with what it has started; harmless without one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        self._socket.close()
+        # It may have something to write or to say as it ends; its number stays its own until it is waited for.
+        deadline = time.monotonic() + _END_SECONDS
+        while not _has_ended(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.close(self._lifeline)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        # Longer only where somebody outside of its group holds on to its standard error.
+        self._hearer.join(_LAST_WORDS_SECONDS)
+
+    def _start(self) -> dict[str, Any]:
+        """What the new process says of the scorer. Raises UimonError(CONFIG_INVALID) where it cannot be loaded."""
+        self._socket, theirs = socket.socketpair()
+        lifeline, self._lifeline = os.pipe()
+        command = [sys.executable, "-P", "-m", "watcher.evaluation.plugin_host"]
+        # Behind two dashes a name that begins with one is no option.
+        command += ["--socket", str(theirs.fileno()), "--lifeline", str(lifeline), "--", self._text]
+        self._rest = b""
+        try:
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=(theirs.fileno(), lifeline),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            heard = (self._process.stderr, self._text, _write if self._forked else _log)
+            self._hearer = threading.Thread(target=_log_lines, args=heard, daemon=True)
+            self._hearer.start()
+        finally:
+            theirs.close()
+            os.close(lifeline)
+        try:
+            said = self._receive(_OTHER_SECONDS)
+        except (OSError, EOFError, ValueError) as error:
+            self.end()
+            how = "its import hangs" if isinstance(error, TimeoutError) else "its process ended"
+            raise UimonError(Reason.CONFIG_INVALID, f"The scorer {self._text} cannot be loaded: {how}.") from None
+        if "error" in said:
+            self.end()
+            raise UimonError(Reason.CONFIG_INVALID, str(said["error"]))
+        return said
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        """The next line. Raises TimeoutError, EOFError, OSError, and ValueError for what is no such line."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._rest:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            if not (chunk := self._socket.recv(65536)):
+                raise EOFError("no more answers")
+            self._rest += chunk
+            if len(self._rest) > _LONGEST_ANSWER:
+                raise ValueError("an answer of more than 16 MiB")
+        line, _, self._rest = self._rest.partition(b"\n")
+        said = json.loads(line)
+        if not isinstance(said, dict):
+            raise ValueError("no answer")  # noqa: TRY004 - a line of another process, not a programmer's wrong type
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class IsolatedPlugin(Plugin):
+    """A plug-in whose scorer is in a process of its own."""
+
+    @property
+    def remote(self) -> Remote:
+        """The scorer's process."""
+        return cast("Remote", self.scorer)
+
+    def measured(self, completion: Completion, sample: Sample) -> dict[str, Any]:
+        """`{"value": …}` or `{"error": …}`; never raises."""
+        asked = {"text": completion.text, "truncated": completion.truncated, "source": completion.source}
+        asked |= {"prompt": completion.prompt}
+        try:
+            return self.remote.ask({"measure": asked, "sample": sample.to_dict()}, _MEASURE_SECONDS)
+        except PluginDied as error:
+            return {"error": str(error)}
+
+    def aggregated(self, samples: Iterable[Sample]) -> tuple[dict[str, float | None], str]:
+        """Its metrics by their full names, and in a sentence what went wrong; never raises."""
+        found = [sample.extras[self.name] for sample in samples if self.name in sample.extras]
+        try:
+            said = self.remote.ask({"aggregate": found}, _OTHER_SECONDS)
+        except PluginDied as error:
+            failed = float(sum("error" in entry for entry in found))
+            sentence = f"The scorer {self.name} could not aggregate its measurements ({error})."
+            errors = [str(entry["error"]) for entry in found if "error" in entry]
+            if errors:
+                sentence = f"The scorer {self.name} failed on {len(errors)} of {len(found)} samples ({errors[0]})."
+            return {f"eval/{self.name}/failed": failed}, sentence
+        return dict(said["metrics"]), str(said["failure"])
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _log_lines(stream: IO[bytes], scorer: str, say: Callable[[str], None]) -> None:
+    """Take down what a scorer prints, until its process and all that it has started have ended."""
+    with stream:
+        while line := stream.readline(_LONGEST_LINE):
+            if said := line.decode(errors="replace").rstrip():
+                say(f"The scorer {scorer} prints: {said}")
+
+
+def _log(sentence: str) -> None:
+    log.info("%s", sentence)
+
+
+def _write(sentence: str) -> None:
+    """For a fork: the log's locks may be held by threads that it does not have."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{printable(sentence)}\n".encode())
+
+
+def _isolated(text: str) -> Plugin:
+    remote = Remote(text)
+    return IsolatedPlugin(remote, remote.content)

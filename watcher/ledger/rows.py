@@ -1,0 +1,309 @@
+"""What the ledger keeps, and how it looks in SQLite: the schema, and rows into values and back."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from watcher.ledger.seal import SEAL
+from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Sending, State, Table, row_uid
+
+SCHEMA_VERSION: Final = 6
+_TABLES: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE checkpoint (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
+    kind TEXT NOT NULL, base TEXT, final INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT,
+    detail TEXT NOT NULL DEFAULT '', digest TEXT, stage TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+    asked INTEGER NOT NULL DEFAULT 0, early INTEGER NOT NULL DEFAULT 0, adopted INTEGER NOT NULL DEFAULT 0,
+    seen_at REAL NOT NULL, changed_at REAL NOT NULL);
+CREATE INDEX checkpoint_name ON checkpoint (name, id);
+CREATE INDEX checkpoint_state ON checkpoint (state, step);
+CREATE TABLE evaluation (
+    uid TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL REFERENCES checkpoint (id), suite TEXT NOT NULL,
+    metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0, origin TEXT);
+CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);
+CREATE TABLE row (
+    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, created_at REAL NOT NULL);
+CREATE TABLE outbox (
+    uid TEXT NOT NULL REFERENCES row (uid), target TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL,
+    mark INTEGER, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL,
+    copies INTEGER NOT NULL DEFAULT 1, sent_first REAL, sent_last REAL, looks INTEGER NOT NULL DEFAULT 0,
+    look_at REAL, UNIQUE (uid, target));
+CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
+CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
+CREATE TABLE alert (
+    key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
+    raised_at REAL);
+"""
+_ALARMS: Final = """
+CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);
+CREATE TABLE alarm (
+    key TEXT PRIMARY KEY, step INTEGER NOT NULL, body TEXT NOT NULL, began_at REAL NOT NULL, over INTEGER NOT NULL);
+CREATE TABLE notice (
+    alarm TEXT NOT NULL REFERENCES alarm (key), channel TEXT NOT NULL, event TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT,
+    PRIMARY KEY (alarm, channel, event));
+"""
+# When a row that was attempted before was sent is not known: the upgrade counts as the moment.
+_SENT: Final = """
+ALTER TABLE outbox ADD COLUMN sent_first REAL;
+ALTER TABLE outbox ADD COLUMN sent_last REAL;
+ALTER TABLE outbox ADD COLUMN looks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN look_at REAL;
+UPDATE outbox SET sent_first = strftime('%s', 'now'), sent_last = strftime('%s', 'now'), look_at = 0,
+    reason = 'unconfirmed' WHERE published_at IS NULL AND attempts > 0;
+"""
+_ANSWERS: Final = """
+CREATE TABLE answers (uid TEXT PRIMARY KEY REFERENCES evaluation (uid), count INTEGER NOT NULL, body BLOB NOT NULL);
+"""
+_KNOWN: Final = """
+CREATE INDEX checkpoint_final ON checkpoint (seen_at) WHERE final;
+CREATE TABLE summary (uid TEXT PRIMARY KEY, version TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE sighting (
+    name TEXT PRIMARY KEY, step INTEGER NOT NULL, mark TEXT NOT NULL, written REAL NOT NULL, training TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL);
+"""
+SCHEMA: Final = _TABLES + _ALARMS + _ANSWERS + _KNOWN + SEAL
+MIGRATIONS: Final = {
+    1: """
+ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox RENAME TO old_outbox;
+DROP INDEX outbox_due;
+CREATE TABLE row (
+    uid TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, body TEXT NOT NULL, created_at REAL NOT NULL);
+CREATE TABLE outbox (
+    uid TEXT NOT NULL REFERENCES row (uid), target TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL,
+    mark INTEGER, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL,
+    copies INTEGER NOT NULL DEFAULT 1, UNIQUE (uid, target));
+INSERT INTO row SELECT uid, kind, step, body, created_at FROM old_outbox;
+INSERT INTO outbox (uid, target, kind, step, mark, attempts, reason, published_at)
+    SELECT uid, 'run', kind, step, mark, attempts, REPLACE(reason, 'trainer_not_shared', 'deferred'), published_at
+    FROM old_outbox;
+DROP TABLE old_outbox;
+CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
+CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
+CREATE TABLE alert (
+    key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
+    raised_at REAL);
+INSERT INTO meta VALUES ('surveyed run', 'yes');
+""",
+    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
+    3: "ALTER TABLE checkpoint ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;",
+    4: "ALTER TABLE evaluation ADD COLUMN origin TEXT; CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);",
+    5: f"""
+{_SENT}
+{_ANSWERS}
+INSERT INTO answers
+    SELECT uid, COUNT(*), packed_list(body) FROM (SELECT * FROM sample ORDER BY uid, position) GROUP BY uid;
+DROP TABLE sample;
+UPDATE row SET body = packed(body) WHERE kind = 'eval';
+{_KNOWN}
+{SEAL}
+""",
+}
+"""How a ledger of each earlier version becomes one of the next. `packed` is the function below, and `packed_list` that
+over a JSON list of what it gets."""
+
+
+def packed(text: str) -> bytes:
+    """Text as the ledger keeps what is large: a quarter of its size for code."""
+    return zlib.compress(text.encode(errors="surrogatepass"))
+
+
+def unpacked(stored: str | bytes) -> str:
+    """What `packed` was given; text is as it was. Raises ValueError where it is damaged."""
+    if isinstance(stored, str):
+        return stored
+    try:
+        return zlib.decompress(stored).decode(errors="surrogatepass")
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+
+
+class PackedList:
+    """`packed_list` in SQL: JSON texts, one after the other, as one packed JSON list."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def step(self, text: str) -> None:
+        self._texts.append(text)
+
+    def finalize(self) -> bytes:
+        return packed(f"[{', '.join(self._texts)}]")
+
+
+EVALUATION_COLUMNS: Final = (
+    "evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, checkpoint.seen_at"
+)
+"""What `to_evaluation` reads of an evaluation joined with its checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One checkpoint as the ledger knows it; `digest` is None until all its bytes were read.
+
+    `stamp` is `Checkpoint.stamp` as it was last seen. `asked`: somebody wants this one (`uimon retry`), so no policy
+    passes it over. `early`: it was taken before its writer had finished it, and nothing of it counts until then.
+    `adopted`: it is another training's, and is evaluated because somebody wants that.
+    """
+
+    id: int
+    name: str
+    step: int
+    path: Path
+    kind: Kind
+    base: str | None
+    final: bool
+    state: State
+    reason: Reason | None
+    detail: str
+    digest: str | None
+    stage: Path | None
+    attempts: int
+    asked: bool
+    seen_at: float
+    changed_at: float
+    stamp: str = ""
+    early: bool = False
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping. `name`,
+    `digest` and `seen_at` (0: not known) are the checkpoint's. `at` is when its samples were drawn (Unix time). Where
+    they were scored anew, `origin` is the uid of the evaluation that drew them; else it is empty.
+    """
+
+    uid: str
+    step: int
+    suite: str
+    metrics: Mapping[str, float | None]
+    samples: tuple[Mapping[str, Any], ...]
+    at: float
+    name: str = ""
+    digest: str = ""
+    seen_at: float = 0.0
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many complete checkpoints wait, the newest step that is there, and the newest that was evaluated (None:
+    none was).
+    """
+
+    waiting: int
+    newest: int
+    evaluated: int | None
+
+
+def train_row(run: str, step: int, loss: float) -> Row | None:
+    """The row of `train/perplexity` = exp(loss) for one logged step; None where that is no finite number.
+
+    >>> row = train_row("run", 5, 0.0)
+    >>> row.values["train/perplexity"], row.values["train/global_step"]
+    (1.0, 5)
+    >>> train_row("run", 5, 1000.0) is None
+    True
+    """
+    if not math.isfinite(loss) or loss > math.log(1e300):
+        return None
+    uid = row_uid(RowKind.TRAIN, run, step, repr(loss))
+    values: dict[str, JsonScalar] = {
+        "train/global_step": step,
+        "train/perplexity": math.exp(loss),
+        f"{RowKind.TRAIN}/uid": uid,
+    }
+    return Row(uid, RowKind.TRAIN, step, values)
+
+
+def to_record(row: sqlite3.Row) -> Record:
+    """A checkpoint's line as a record."""
+    return Record(
+        id=row["id"],
+        name=row["name"],
+        step=row["step"],
+        path=Path(row["path"]),
+        kind=Kind(row["kind"]),
+        base=row["base"],
+        final=bool(row["final"]),
+        state=State(row["state"]),
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        detail=row["detail"],
+        digest=row["digest"],
+        stage=Path(row["stage"]) if row["stage"] else None,
+        attempts=row["attempts"],
+        asked=bool(row["asked"]),
+        seen_at=row["seen_at"],
+        changed_at=row["changed_at"],
+        stamp=row["stamp"],
+        early=bool(row["early"]),
+        adopted=bool(row["adopted"]),
+    )
+
+
+def to_evaluation(row: sqlite3.Row) -> Evaluation:
+    """An evaluation's line, without its samples."""
+    metrics = json.loads(row["metrics"])
+    return Evaluation(
+        row["uid"],
+        row["step"],
+        row["suite"],
+        metrics,
+        (),
+        row["at"],
+        row["name"],
+        row["digest"] or "",
+        row["seen_at"],
+        row["origin"] or "",
+    )
+
+
+def row_body(row: Row) -> str | bytes:
+    """What an outbox line holds of a row, as JSON; packed where it has a table."""
+    table = None if row.table is None else {"columns": row.table.columns, "rows": row.table.rows}
+    body = json.dumps({"values": dict(row.values), "table": table})
+    return body if table is None else packed(body)
+
+
+def to_row(row: sqlite3.Row) -> Row:
+    """An outbox line, with the row's body, as the row that is due."""
+    body = json.loads(unpacked(row["body"]))
+    table = body["table"] and Table(tuple(body["table"]["columns"]), tuple(tuple(r) for r in body["table"]["rows"]))
+    made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
+    sent = None if row["sent_first"] is None else Sending(row["sent_first"], row["sent_last"], row["looks"])
+    return replace(made, mark=row["mark"], attempts=row["attempts"], sent=sent)
+
+
+def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
+    """A line of the joined tables as `uimon status` shows it; `off` where nothing is logged."""
+    published = "no"
+    if row["published_at"] is not None:
+        published = "yes"
+    elif row["row_uid"] is not None and not off:
+        named = (Reason.DEFERRED, Reason.UNCONFIRMED)
+        published = str(row["waiting"]) if row["waiting"] in named else "pending"
+    return {
+        "step": row["step"],
+        "name": row["name"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "detail": row["detail"],
+        "digest": row["digest"],
+        "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
+        "suite": row["suite"],
+        "rescored": row["origin"] is not None,
+        "published": published,
+        "superseded": bool(row["superseded"]),
+        "copies": row["copies"] or 1,
+    }

@@ -1,0 +1,1 @@
+"""The gate for all that leaves: printable text, no secrets, and channels that hold up nobody."""

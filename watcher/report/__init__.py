@@ -1,0 +1,1 @@
+"""What a person sees in a terminal: tables of checkpoints and metrics, and the live display of a service."""

@@ -1,0 +1,267 @@
+"""Puts the parts of a service together for `uimon watch` and `uimon eval`; what can fail cheaply comes first."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from watcher.checkpoints.base_models import resolve_base
+from watcher.checkpoints.belonging import RunLog
+from watcher.engine import Engine, EngineSettings
+from watcher.engine.capacity import cpu_cache_gib
+from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
+from watcher.evaluation.evaluate import TableLimits
+from watcher.evaluation.plugins import end_plugins, isolated_plugins, named_theme
+from watcher.ledger.export import Exporter, parse_keep
+from watcher.ledger.ledger import Ledger
+from watcher.ledger.rebuild import open_ledger
+from watcher.ledger.state_dir import Lease, StateDir, in_memory
+from watcher.ledger.state_home import ROOT, Owner, owner_of, safe_name, short_hash
+from watcher.model import LoggedStep, Reason, Target, UimonError
+from watcher.service import Parts, Service
+from watcher.service.board import Board
+from watcher.service.intake import Source
+from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes
+from watcher.service.run_end import ENDED_AS
+from watcher.service.run_watch import RunWatch
+from watcher.service.signals import log
+from watcher.settings.config import Settings
+from watcher.system.clock import steady_clock
+from watcher.trackers.wandb import (
+    Claim,
+    ClaimedPublisher,
+    Order,
+    Outbox,
+    RunFacts,
+    RunRef,
+    WandbPublisher,
+    inspect_run,
+    logged_steps,
+    missing_run,
+    publisher_id,
+)
+from watcher.trackers.wandb.wire import LOGGED_STEPS
+from watcher.validation import ValFile
+
+_INSPECT_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A service that is ready to run, and what its command wants to show of it."""
+
+    service: Service
+    ledger: Ledger
+    state: StateDir
+    board: Board
+
+
+@contextmanager
+def assembled(
+    settings: Settings, run: RunRef | None, owner: Owner, val: ValFile, source: Source, state_root: Path
+) -> Iterator[Assembled]:
+    """A service in its state directory, which nobody else may use meanwhile; everything is closed at the end.
+
+    `run` is None where nothing is logged; the name of the `owner`'s run identifies it in the ledger and in uids.
+    """
+    # Before an engine is there; the evaluator loads them for itself.
+    end_plugins(isolated_plugins(settings.scorers))
+    named_theme(settings.theme)
+    # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
+    state, name = StateDir(state_root.resolve()), owner.run
+    state.create()
+    if where := in_memory(state.root):
+        log.warning("%s", where)
+    with ExitStack() as closing:
+        lease = Lease(state)
+        closing.callback(lease.release)
+        table = TableLimits(settings.table_rows, settings.table_kb * 1000)
+        _require_same_run(state, owner)
+        ledger = open_ledger(state, name, table, log.error)
+        closing.callback(ledger.close)
+        require_engine()
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        gpu = choose_gpu(settings.gpu, settings.share_gpu, SystemNvml(), visible, settings.tensor_parallel)
+        log.info("%s", gpu.why)
+        if gpu.cuda_visible_devices is None:
+            cpu_cache_gib(os.environ)  # refused before anything starts
+        engine = Engine(engine_settings(settings, gpu, state))
+        closing.callback(engine.close)
+        engine.check_arguments()
+        _take_down(ledger, owner)
+        ledger.remember("wandb", "off" if run is None else settings.wandb)
+        board, say = Board(), _once(log.warning)
+        at_wandb = RunAtWandb(run, board)
+        parts = Parts(
+            source=source,
+            engine=engine,
+            ledger=ledger,
+            exporter=Exporter(ledger, state, parse_keep(settings.keep_samples)),
+            outboxes=None if run is None else partial(outboxes_of, settings, run, ledger, state),
+            run_facts=at_wandb.facts,
+            logged=at_wandb.logged,
+            resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
+        )
+        # A stage directory of one's own may serve several runs, also of one name, and each removes what it left behind.
+        own = f"{safe_name(name)}-{short_hash(str(state.root))}"
+        stage_dir = settings.stage_dir.resolve() / own if settings.stage_dir else state.stage
+        yield Assembled(Service(settings, name, val, stage_dir, parts, board=board), ledger, state, board)
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """`say`, but each sentence only the first time."""
+    said: set[str] = set()
+
+    def first_time(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say(sentence)
+
+    return first_time
+
+
+def owner_for(run: RunRef | None, name: str, root: Path | None) -> Owner:
+    """Whose results they are: those of a W&B run or another one of this `name`, or of the checkpoints in `root`."""
+    if run is not None:
+        return Owner(name, run.project or "", run.entity or "", run.server_in(os.environ))
+    return Owner(name, root=str(root or ""))
+
+
+def _require_same_run(state: StateDir, owner: Owner) -> None:
+    """A ledger belongs to one run: rows of another would be published into it, or be mixed with its own.
+
+    Raises UimonError(CONFIG_INVALID) where the ledger is another run's. A directory that is there no more may be the
+    same one under another name.
+    """
+    theirs = owner_of(state)
+    if theirs is None or theirs.is_same(owner):
+        return
+    if not owner.named and theirs.run == owner.run and not Path(theirs.root).exists():
+        return
+    raise UimonError(
+        Reason.CONFIG_INVALID,
+        f"The ledger {state.ledger} is that of {theirs.title}; give this run its own --state-dir.",
+    )
+
+
+def _take_down(ledger: Ledger, owner: Owner) -> None:
+    """Remember in the ledger whose it is; what is not known this time stays as it was."""
+    known = {"run": owner.run, "project": owner.project, "entity": owner.entity, "server": owner.server}
+    for key, value in {**known, ROOT: owner.root}.items():
+        ledger.remember(key, value or ledger.recall(key) or "")
+
+
+def require_engine() -> None:
+    """Raises UimonError(ENGINE_MISSING) with the command that installs vLLM, where it is not installed."""
+    if importlib.util.find_spec("vllm") is None:
+        sentence = (
+            "vLLM is not installed: `pip install 'uimon[gpu]'` for an NVIDIA GPU, "
+            "`pip install 'uimon[cpu]'` for a machine without one."
+        )
+        raise UimonError(Reason.ENGINE_MISSING, sentence)
+
+
+def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> EngineSettings:
+    """The engine's part of the settings."""
+    visible = gpu.cuda_visible_devices
+    return EngineSettings(
+        state_dir=state.engine,
+        device_env={} if visible is None else {"CUDA_VISIBLE_DEVICES": visible},
+        gpu_bytes=None if visible is None else gpu.total_bytes,
+        max_model_len=settings.max_model_len,
+        max_num_seqs=settings.max_num_seqs,
+        dtype=settings.dtype,
+        gpu_memory_utilization=settings.gpu_memory_utilization,
+        tokenizer=settings.tokenizer,
+        tensor_parallel=settings.tensor_parallel,
+        engine_args=settings.engine_args,
+        swap=settings.swap,
+    )
+
+
+def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
+    """The outboxes of a run, and of its companion."""
+    wandb = WandbPublisher(run, state.root / "wandb", on_left=partial(ledger.remember, ENDED_AS))
+    claim = Claim(publisher_id(state.root), wandb.move)
+    publisher = ClaimedPublisher(wandb, claim)
+    mode = "auto" if settings.wandb == "off" else settings.wandb
+
+    def order() -> Order:
+        first_rows = ledger.recall(FIRST_ROWS)
+        return Order(
+            Target.RUN,
+            mode,
+            watch.settled,
+            ended=ledger.recall(ENDED_AS) or "",
+            check=first_rows is None,
+            spoiled=first_rows == LOST,
+        )
+
+    clock = steady_clock(ledger)
+    return Outboxes(
+        Outbox(ledger.outbox(), publisher, order=order, clock=clock),
+        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), clock=clock),
+        claim,
+        wandb.end,
+    )
+
+
+class RunAtWandb:
+    """The run at W&B, asked again and again; what keeps it from being known is said once, not each time."""
+
+    def __init__(self, run: RunRef | None, board: Board) -> None:
+        self._run = run
+        self._board = board
+        self._said: tuple[Reason, str] | None = None
+        self._missed = 0
+
+    def facts(self) -> RunFacts | None:
+        """What W&B says of the run, also that there is none (yet); None where it cannot be known now, which never ends
+        a service.
+        """
+        if self._run is None:
+            return None
+        try:
+            # Looking through all projects takes many requests, and a trainer that starts later is mostly in this one.
+            search = self._missed & (self._missed - 1) == 0
+            facts = inspect_run(self._run, _INSPECT_TIMEOUT, search=search)
+        except UimonError as error:
+            self._say(error.reason, error.sentence)
+            return None
+        except OSError as error:
+            self._say(Reason.WANDB_UNREACHABLE, f"W&B could not be asked for the run ({error.strerror}).")
+            return None
+        if not facts.exists:
+            self._missed += 1
+            if search:
+                found = ", ".join((*facts.elsewhere, *facts.titled))
+                self._say(Reason.RUN_NOT_FOUND, missing_run(self._run, facts), found)
+            return facts
+        self._said, self._missed = None, 0
+        self._board.update(url=facts.url)
+        return facts
+
+    def logged(self) -> RunLog | None:
+        """What the run itself has logged; None where W&B does not answer now."""
+        if self._run is None:
+            return None
+        try:
+            steps = logged_steps(self._run, _INSPECT_TIMEOUT)
+        except (UimonError, OSError) as error:
+            log.debug("W&B could not be asked for what the run has logged.", exc_info=error)
+            return None
+        rows: dict[int, list[LoggedStep]] = {}
+        for step in steps:
+            rows.setdefault(step.step, []).append(step)
+        return RunLog(rows, cut=len(steps) >= LOGGED_STEPS)
+
+    def _say(self, reason: Reason, sentence: str, news: str = "") -> None:
+        """Say it where the reason, or what is `news` about it, is another than before."""
+        if self._said != (reason, news):
+            log.warning("%s (%s)", sentence, reason)
+        self._said = reason, news

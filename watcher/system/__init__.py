@@ -1,0 +1,1 @@
+"""What uimon asks of the machine: files, processes, mounts, permissions, clocks."""

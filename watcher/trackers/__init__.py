@@ -1,0 +1,1 @@
+"""Where rows go: experiment trackers, one a room."""
