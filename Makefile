@@ -25,10 +25,11 @@ setup: $(INSTALLED) ## make the virtual environment and install what constraints
 demo: $(INSTALLED) ## see it all on a CPU: a real trainer, uimon beside it, a local stand-in for W&B
 	@$(BIN)/uimon demo
 
-lint: $(INSTALLED) ## ruff and mypy
+lint: $(INSTALLED) ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 test: lint ## lint, then every test that ends within minutes, two at a time (WORKERS=0: one after the other)
 	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS)
