@@ -24,6 +24,7 @@ from watcher.checkpoints.transfer import Way
 from watcher.cli import app
 from watcher.config import Settings
 from watcher.crashpoint import POINTS
+from watcher.display import _JsonFormatter as json_log
 from watcher.doctor import EngineFacts, Probes
 from watcher.doctor import Status as CheckStatus
 from watcher.engine.environment import host_environment
@@ -75,6 +76,7 @@ from watcher.publish.wire import (
     published_message,
 )
 from watcher.service.failed_alert import failed_alert
+from watcher.service.health import Heartbeat, serving
 from watcher.statedir import StateDir
 from watcher.statehome import Owner, default_state_dir, safe_name
 from watcher.suite import Suite, earlier_digests, request_digest, requests_under
@@ -108,6 +110,7 @@ __all__ = [
     "FileStamp",
     "Found",
     "GpuChoice",
+    "Heartbeat",
     "History",
     "Kind",
     "Ledger",
@@ -173,6 +176,7 @@ __all__ = [
     "failed_alert",
     "host_environment",
     "inspect_run",
+    "json_log",
     "load_ledger",
     "logged_steps",
     "old_ledger",
@@ -185,6 +189,7 @@ __all__ = [
     "row_uid",
     "safe_name",
     "scorers",
+    "serving",
     "session_environment",
     "stage",
     "train_row",

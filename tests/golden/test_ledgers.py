@@ -95,7 +95,7 @@ def facts(ledger: Ledger) -> dict[str, str]:
 def in_words(value: Any) -> Any:
     """The value with what is stored packed as what was packed; the packing itself may differ between machines."""
     if isinstance(value, bytes):
-        return zlib.decompress(value).hex()
+        return zlib.decompress(value).decode(errors="backslashreplace")
     if isinstance(value, dict):
         return {key: in_words(part) for key, part in value.items()}
     return [in_words(part) for part in value] if isinstance(value, list | tuple) else value
@@ -116,6 +116,24 @@ def test_what_a_ledger_tells(migrated: dict[int, Path], version: int) -> None:
     with closing(Ledger(migrated[version], read_only=True)) as ledger:
         ledger.require_whole()
         assert_same_json(f"ledgers/version_{version}", in_words(told(ledger, version)))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_its_tables_hold(migrated: dict[int, Path], version: int) -> None:
+    with closing(sqlite3.connect(migrated[version])) as db:
+        held = {table: lines(db, table, version) for table in columns(db) if table != "seal"}
+    assert_same_json(f"ledgers/version_{version}.tables", in_words(held))
+
+
+def lines(db: sqlite3.Connection, table: str, version: int) -> list[dict[str, Any]]:
+    """The lines of a table, by the names of its columns."""
+    rows = db.execute(f"SELECT * FROM {table} ORDER BY rowid")
+    names = sorted(part[0] for part in rows.description)
+    found = [dict(zip((part[0] for part in rows.description), row, strict=True)) for row in rows]
+    if table == "outbox" and version < UNKNOWN_UNTIL:
+        moment = {"sent_first": NOW, "sent_last": NOW}
+        found = [line | (moment if line["sent_first"] is not None else {}) for line in found]
+    return [{name: line[name] for name in names} for line in found]
 
 
 def test_there_is_a_ledger_of_each_version() -> None:
