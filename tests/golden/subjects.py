@@ -13,6 +13,7 @@ import typer
 import scorers
 import watcher.commands.doctor as doctor_command
 import watcher.commands.evaluate as eval_command
+import watcher.publish.publisher as publishing
 from scorers.extraction import Found
 from scorers.metrics.catalog import METRICS, POOLED, RATES
 from watcher.alerts import AlertSettings, Arrival, History, Rule, evaluate
@@ -22,6 +23,7 @@ from watcher.alerts.stored import VERSION as SUMMARY_VERSION
 from watcher.checkpoints.staging import STAGE_NAME, digest_of, stage
 from watcher.checkpoints.transfer import Way
 from watcher.cli import app
+from watcher.clock import _CLOCK
 from watcher.config import Settings
 from watcher.crashpoint import POINTS
 from watcher.display import _JsonFormatter as json_log
@@ -33,8 +35,9 @@ from watcher.engine.gpu import GpuChoice
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Conversation, PromptSpec, Sampling, Setup
 from watcher.evaluation import ENGINE_METRICS, TABLE_COLUMNS
-from watcher.export import Exporter
+from watcher.export import _SIZE, Exporter
 from watcher.ledger import Evaluation, Ledger, Record
+from watcher.ledger_reading import AWAY_KEY, LOG_SIGNS, RESTORED
 from watcher.ledger_rows import MIGRATIONS, SCHEMA_VERSION, train_row
 from watcher.model import (
     Alert,
@@ -77,14 +80,18 @@ from watcher.publish.wire import (
 )
 from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat, serving
+from watcher.service.history import _WATCHED
+from watcher.service.publisher import FIRST_ROWS, KEPT, LOST, RUN_MADE
+from watcher.service.run_end import ENDED_AS, OPENED
 from watcher.statedir import StateDir
-from watcher.statehome import Owner, default_state_dir, safe_name
+from watcher.statehome import ROOT, Owner, default_state_dir, safe_name
 from watcher.suite import Suite, earlier_digests, request_digest, requests_under
 from watcher.training_log import LogSign, SignKind
 from watcher.validation import ValFile
 
 __all__ = [
     "ENGINE_METRICS",
+    "META",
     "METRICS",
     "MIGRATIONS",
     "POINTS",
@@ -183,6 +190,7 @@ __all__ = [
     "parameters",
     "payload",
     "published_message",
+    "publishing",
     "read_records",
     "request_digest",
     "requests_under",
@@ -197,6 +205,20 @@ __all__ = [
 
 NOW: Final = 1_700_100_000.0
 """What a ledger's clock says in these tests, in seconds since the epoch."""
+META: Final = {
+    "AWAY_KEY": AWAY_KEY,
+    "CLOCK": _CLOCK,
+    "ENDED_AS": ENDED_AS,
+    "FIRST_ROWS": [FIRST_ROWS, KEPT, LOST],
+    "LOG_SIGNS": LOG_SIGNS,
+    "OPENED": OPENED,
+    "RESTORED": RESTORED,
+    "ROOT": ROOT,
+    "RUN_MADE": RUN_MADE,
+    "SIZE": _SIZE,
+    "WATCHED": _WATCHED,
+}
+"""Names under which a ledger remembers small facts."""
 LEDGERS: Final = Path(__file__).parent / "ledgers"
 
 

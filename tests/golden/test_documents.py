@@ -1,5 +1,5 @@
-"""What uimon prints and sends for programs: `--json` of every command that has it, `/healthz`, the log as JSON, and what
-a webhook and a command get.
+"""What uimon prints and sends for programs: `--json` of every command that has it, `/healthz`, the log as JSON, and
+what a webhook and a command get.
 """
 
 from __future__ import annotations
@@ -208,13 +208,13 @@ def test_the_log_as_json() -> None:
     formatter = json_log()
     plain = logging.LogRecord("uimon", logging.WARNING, "", 0, "Step %d waits.", (50,), None)
     try:
-        raise ValueError("broken")
+        int("broken")
     except ValueError:
         failed = logging.LogRecord("uimon", logging.ERROR, "", 0, "It failed.", (), sys.exc_info())
     for record in (plain, failed):
         record.created = NOW
     lines = [json.loads(formatter.format(record)) for record in (plain, failed)]
-    lines[1]["traceback"] = re.sub(".*(ValueError: broken)$", r"… \1", lines[1]["traceback"], flags=re.DOTALL)
+    lines[1]["traceback"] = re.sub(".*(ValueError): .*$", r"… \1", lines[1]["traceback"], flags=re.DOTALL)
     assert_same_json("documents/log", lines)
 
 

@@ -181,9 +181,7 @@ def test_the_schema_of_a_fresh_ledger(fresh: Path) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_migrated_ledger_has_the_schema_of_a_fresh_one(
-    migrated: dict[int, Path], fresh: Path, version: int
-) -> None:
+def test_a_migrated_ledger_has_the_schema_of_a_fresh_one(migrated: dict[int, Path], fresh: Path, version: int) -> None:
     with closing(sqlite3.connect(migrated[version])) as old, closing(sqlite3.connect(fresh)) as new:
         assert shape(old) == shape(new)
 
