@@ -91,14 +91,12 @@ SUITE = Suite(
 
 
 def test_suites() -> None:
-    changed = {
+    drawn: dict[str, Any] = {"max_tokens": 65, "temperature": 0.0, "top_p": 0.9, "seed": 1, "n": 2}
+    changed: dict[str, dict[str, Any]] = {
         "prompts": {"prompts": (PROMPT,)},
         "a prompt's text": {"prompts": (replace(PROMPT, text="other"),)},
         "stop_ids": {"stop_ids": (2,)},
-        **{
-            f"sampling.{name}": {"sampling": replace(SUITE.sampling, **{name: value})}
-            for name, value in (("max_tokens", 65), ("temperature", 0.0), ("top_p", 0.9), ("seed", 1), ("n", 2))
-        },
+        **{f"sampling.{name}": {"sampling": replace(SUITE.sampling, **{name: drawn[name]})} for name in drawn},
         "template_digest": {"template_digest": "another"},
         "scorer_version": {"scorer_version": "4+legacy"},
         "skipped": {"skipped": 0},
@@ -107,7 +105,7 @@ def test_suites() -> None:
         "engine_args": {"engine_args": "--kv-cache-dtype fp8"},
         "tokenizer": {"tokenizer": TokenizerStamp("", "")},
     }
-    digests = {name: replace(SUITE, **change).digest for name, change in changed.items()}  # type: ignore[arg-type]
+    digests = {name: replace(SUITE, **change).digest for name, change in changed.items()}
     assert len({SUITE.digest, *digests.values()}) == len(digests) + 1
     assert Suite.from_json(SUITE.to_json()) == SUITE
     assert_same("identities/suite.json", SUITE.to_json())
@@ -313,7 +311,8 @@ def test_json_lines_of_a_ledger(tmp_path: Path) -> None:
 
 def test_json_lines(tmp_path: Path) -> None:
     file = tmp_path / "lines.jsonl"
-    records = [{"uid": "1", "text": "ü 😀 \x1b[31m \u202e \u2028"}, {"n": 1.5, "none": None, "list": [1, {"a": "b"}]}]
+    text = "ü 😀 \x1b[31m \u202e \u2028"
+    records: list[dict[str, Any]] = [{"uid": "1", "text": text}, {"n": 1.5, "none": None, "list": [1, {"a": "b"}]}]
     append_records(file, records)
     assert list(read_records(file)) == records
     assert_same("identities/lines.jsonl", file.read_bytes())

@@ -122,7 +122,7 @@ class Scripted:
     """In the place of a session: it hears what it is asked, and answers what it is to."""
 
     def __init__(self, *_: object) -> None:
-        self.answers = {
+        self.answers: dict[str, list[dict[str, Any]]] = {
             "inspect": [{"event": "facts", **asdict(RunFacts(True, "running"))}],
             "steps": [encode_steps(STEPS)],
             "claim": [encode_seen(Seen(MARK))],
