@@ -34,7 +34,7 @@ from watcher.engine.evidence import Evidence, Parity, Served
 from watcher.engine.gpu import GpuChoice
 from watcher.engine.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Conversation, PromptSpec, Sampling, Setup
-from watcher.evaluation import ENGINE_METRICS, TABLE_COLUMNS
+from watcher.evaluation import ENGINE_METRICS, TABLE_COLUMNS, TableLimits, eval_row
 from watcher.export import _SIZE, Exporter
 from watcher.ledger import Evaluation, Ledger, Record
 from watcher.ledger_reading import AWAY_KEY, LOG_SIGNS, RESTORED
@@ -57,10 +57,13 @@ from watcher.model import (
     TrainerState,
     row_uid,
 )
+from watcher.publish import content, definitions
 from watcher.publish.claim import Mark, Move, Seen, decode_mark, decode_move, decode_seen, encode_mark, encode_seen
 from watcher.publish.environment import session_environment
 from watcher.publish.joining import Mode
 from watcher.publish.jsonl import append_records, read_records
+from watcher.publish.own_run import _KEY as OWN_KEY
+from watcher.publish.own_run import JOB_TYPE, description
 from watcher.publish.publisher import WandbPublisher, inspect_run, logged_steps
 from watcher.publish.run import RunFacts, RunRef
 from watcher.publish.wire import (
@@ -91,9 +94,11 @@ from watcher.validation import ValFile
 
 __all__ = [
     "ENGINE_METRICS",
+    "JOB_TYPE",
     "META",
     "METRICS",
     "MIGRATIONS",
+    "OWN_KEY",
     "POINTS",
     "POOLED",
     "RATES",
@@ -151,6 +156,7 @@ __all__ = [
     "StateDir",
     "Suite",
     "Table",
+    "TableLimits",
     "Target",
     "TokenizerStamp",
     "TrainerState",
@@ -160,6 +166,7 @@ __all__ = [
     "app",
     "append_records",
     "commands",
+    "content",
     "decode_alert",
     "decode_mark",
     "decode_move",
@@ -169,6 +176,8 @@ __all__ = [
     "decode_seen",
     "decode_steps",
     "default_state_dir",
+    "definitions",
+    "description",
     "digest_of",
     "doctor_command",
     "earlier_digests",
@@ -179,6 +188,7 @@ __all__ = [
     "encode_steps",
     "error_message",
     "eval_command",
+    "eval_row",
     "evaluate",
     "failed_alert",
     "host_environment",

@@ -59,6 +59,8 @@ def test_words() -> None:
 
 
 def test_crash_points() -> None:
+    used = {name for file in SOURCES for name in re.findall(r'crash_point\("([^"]+)"\)', file.read_text("utf-8"))}
+    assert used == set(POINTS)
     assert_same_json("names/crash_points", POINTS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,8 @@ import pytest
 
 from tests.golden.comparing import assert_same_json
 from tests.golden.subjects import (
+    JOB_TYPE,
+    OWN_KEY,
     Alert,
     AlertLevel,
     LoggedStep,
@@ -27,7 +30,9 @@ from tests.golden.subjects import (
     Seen,
     Sending,
     Table,
+    TableLimits,
     Target,
+    content,
     decode_alert,
     decode_mark,
     decode_move,
@@ -36,12 +41,16 @@ from tests.golden.subjects import (
     decode_row,
     decode_seen,
     decode_steps,
+    definitions,
+    description,
     encode_alert,
     encode_mark,
     encode_row,
     encode_seen,
     encode_steps,
     error_message,
+    eval_row,
+    load_ledger,
     published_message,
     publishing,
 )
@@ -173,3 +182,46 @@ def test_what_is_said_to_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
     assert (left, result.delivered) == (["finished"], RESULT.delivered)
     assert_same_json("wire/session", {"lines": HEARD, "marks that were committed": marks})
+
+
+class Joined:
+    """In the place of a run that was joined: it keeps the definitions that are made."""
+
+    def __init__(self) -> None:
+        self.defined: list[tuple[Any, ...]] = []
+
+    def define_metric(self, name: str, **options: object) -> None:
+        """One definition."""
+        self.defined.append((name, options))
+
+
+def test_what_is_defined_in_a_run() -> None:
+    config = {"_wandb": {"m": [{"1": "step", "6": [3]}, {"2": "loss/*", "5": 1, "6": [1], "7": [1]}]}}
+    found = {}
+    for name, known in (("Hugging Face's", {}), ("the trainer's own", config)):
+        run: Any = Joined()
+        definitions.repeat(run, definitions.of_config(known))
+        found[name] = run.defined
+    assert_same_json("wire/definitions", found)
+
+
+def test_what_is_logged_into_a_run(tmp_path: Path) -> None:
+    with closing(load_ledger(6, tmp_path)) as ledger:
+        made = ledger.evaluations()[0]
+        row = eval_row(replace(made, samples=ledger.samples(made.uid)), TableLimits(8, 1_000_000), ())
+        short = eval_row(replace(made, samples=ledger.samples(made.uid)), TableLimits(8, 150), ())
+    plain = {"keys": list(content.of_row(row)), "values": content.of_row(replace(row, table=None))}
+    alert = content.title_of(ALERT)
+    assert_same_json("wire/logged", {"row": row, "table cut": short.table, "logged": plain, "title of an alert": alert})
+
+
+def test_the_run_of_its_own() -> None:
+    facts = RunFacts(True, "running", url="https://wandb.ai/entity/project/runs/run", path="entity/project/run")
+    own = {
+        "ids": [REF.companion(number).run_id for number in (1, 2, 5)],
+        "id of a long one": replace(REF, run_id="x" * 128).companion(2).run_id,
+        "key of its configuration": OWN_KEY,
+        "job type": JOB_TYPE,
+        "description": description(REF, replace(facts, title="title")),
+    }
+    assert_same_json("wire/own_run", own)
