@@ -31,7 +31,8 @@ DATA: Final = (HERE, ROOT / "tests" / "checkpoints" / "traces")
 @cache
 def files() -> tuple[Path, ...]:
     """The files of the repository that are text of ours."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = (ROOT / name for name in listed.split("\0") if name)
     return tuple(
         file
