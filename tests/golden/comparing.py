@@ -6,7 +6,8 @@ scripts rely on. Where such a change is wanted, `UPDATE_GOLDEN=1 pytest tests/go
 commit shows each difference. It refuses to do so where `CI` is set.
 
 `ledgers/version_N.sql` is no such file: each was written by the version that had that schema, and none is written anew.
-What of the product the tests use is imported in `subjects` alone.
+A further schema needs one: a ledger with a line for each thing that it keeps, as `sqlite3 ledger.sqlite3 .dump` prints
+it, behind `PRAGMA user_version = N;`. What of the product the tests use is imported in `subjects` alone.
 """
 
 from __future__ import annotations

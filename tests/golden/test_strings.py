@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -77,16 +78,20 @@ def module_of(dotted: str) -> tuple[Path, list[str]] | None:
 @cache
 def defined(file: Path) -> frozenset[str]:
     """The names that a module has at its top, without importing it: some import an engine."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))) if file.is_file() else ():
+    return frozenset(names_of(ast.parse(file.read_text("utf-8")).body)) if file.is_file() else frozenset()
+
+
+def names_of(body: Iterable[ast.stmt]) -> Iterator[str]:
+    for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
+            yield node.name
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
-    return frozenset(names)
+            yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            yield from names_of(node.body)
 
 
 def resolves(dotted: str) -> bool:
