@@ -185,11 +185,14 @@ def _stop_in_mid_evaluation(run: Disturbed) -> None:
         run.engine.run("stop", "--time", str(int(GRACE_S)), run.uimon)
         seconds = time.monotonic() - began
         require(seconds < GRACE_S, f"uimon took {seconds:.0f} s to end after SIGTERM.")
-        require(run.engine.state(run.uimon) == ("exited", 0), f"it ended as {run.engine.state(run.uimon)}.")
-        handed_back = "is handed back" in run.engine.log(run.uimon)
+        ended, said = run.engine.state(run.uimon), run.engine.log(run.uimon)
+        # A slow machine delivers less within the seconds that a stop has: then it says so, and exits with 1.
+        expected = 1 if "the next `uimon watch` delivers them" in said else 0
+        require(ended == ("exited", expected), f"it ended as {ended}: {said[-2000:]}")
+        handed_back = "is handed back" in said
         run.engine.run("start", run.uimon)
         if handed_back:
-            say(f"SIGTERM in mid-evaluation: handed back, exit code 0 after {seconds:.1f} s; started again")
+            say(f"SIGTERM in mid-evaluation: handed back, exit code {expected} after {seconds:.1f} s; started again")
             return
     raise NotProven("no evaluation was met while it ran.")
 
