@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from watcher.cli.app import app
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason
-from watcher.settings.config import Settings, load_settings
+from watcher.settings.config import DECLARED, Settings, load_settings
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -68,6 +70,25 @@ def test_the_defaults_that_help_names_are_the_settings_defaults() -> None:
     assert checked >= 10
 
 
+def test_the_command_that_is_to_be_run_is_checked_with_doctor_in_its_place() -> None:
+    assert options("doctor").items() - options("watch").items() == {
+        ("ckpts", "The checkpoint directory."),
+        ("json", "Print one JSON document on standard output."),
+    }
+    assert options("watch").keys() <= options("doctor").keys()
+    following = {name for name, declared in DECLARED.items() if declared.following}
+    assert options("watch").keys() - options("eval").keys() == following
+
+
+def test_the_version_is_said_and_stands_in_one_place(tmp_path: Path) -> None:
+    project = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]
+    said = uimon("--version", cwd=tmp_path)
+    assert (said.stdout, said.returncode) == (f"uimon {version('uimon')}\n", 0)
+    label = re.search(r'org\.opencontainers\.image\.version="(.*)"', (README.parent / "docker/Dockerfile").read_text())
+    assert label is not None
+    assert label[1] == project["version"]
+
+
 def test_help_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
     shown = re.search(r"<!-- help:watch -->\n```\n(.*?)\n```\n<!-- /help:watch -->", README.read_text(), re.DOTALL)
     assert shown is not None
@@ -101,6 +122,8 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     [
         (["watch", "ckpts", "--val", "val.jsonl"], "No run is named"),
         (["watch", "ckpts", "--run-id", "a/b", "--val", "val.jsonl"], "no W&B run"),
+        (["watch", "s3://bucket/ckpts", "--wandb", "off"], "'s3://bucket/ckpts': only directories and files of this"),
+        (["doctor", "hf://owner/name"], "CKPTS cannot be 'hf://owner/name'"),
         (["watch", "val.jsonl", "--wandb", "off"], "is a file"),
         (["watch", "ckpts", "--wandb", "off", "--val", "nothing.jsonl"], "does not exist; check --val"),
         (["watch", "ckpts", "--wandb", "off", "--val", "empty.jsonl"], "is empty"),
