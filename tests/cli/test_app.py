@@ -175,6 +175,17 @@ def test_a_ledger_of_another_run_is_refused(tmp_path: Path, val: Path) -> None:
     assert result.returncode == 2
 
 
+def test_a_plug_in_is_loaded_once_a_start(tmp_path: Path, val: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "with open('loaded', 'a') as file:\n    file.write('once ')\n"
+        "class Own:\n    name, version = 'own', '1'\n"
+        "    def measure(self, completion, sample): ...\n    def aggregate(self, measurements): ...\n"
+    )
+    quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
+    result = uimon("watch", "ckpts", *quick, "--scorer", "own.py:Own", cwd=tmp_path)
+    assert (result.returncode, (tmp_path / "loaded").read_text()) == (0, "once "), result.stderr
+
+
 def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
     given = ("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2")
     result = uimon(*given, cwd=tmp_path, UIMON_SAMPELS="8")
