@@ -131,7 +131,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--samples", "0"], "samples cannot be 0"),
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--scorer", "nothing"], "no scorer called nothing"),
         (["watch", "ckpts", "--wandb", "off", "--config", "nothing.toml"], "does not exist; check --config"),
-        (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--baseline"], "name it with --base"),
+        (["watch", "none", "--wandb", "off", "--val", "val.jsonl", "--baseline", "--once"], "name it with --base"),
         (["doctor", "ckpts", "--val", "val.jsonl", "--val-format", "nope"], "--val-format cannot be 'nope'"),
         (["doctor", "ckpts", "--val", "val.jsonl", "--val-keys", "asked=ask"], "--val-keys cannot name asked"),
         (["eval", "nothing", "--val", "val.jsonl"], "does not exist; name a checkpoint directory"),
@@ -141,6 +141,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, val: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "none").mkdir()
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "broken.jsonl").write_text('{"question": "u"}\n{"question"\n')
     result = uimon(*arguments, cwd=tmp_path)
@@ -191,6 +192,13 @@ def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
     result = uimon(*given, cwd=tmp_path, UIMON_SAMPELS="8")
     assert "does not exist yet; waiting for it" in result.stderr
     assert "The environment has UIMON_SAMPELS, and there is no such setting" in result.stderr
+    assert result.returncode == 0
+
+
+def test_the_base_is_waited_for_until_an_adapter_names_it(tmp_path: Path, val: Path) -> None:
+    quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
+    result = uimon("watch", "ckpts", *quick, "--baseline", cwd=tmp_path)
+    assert "evaluated as step 0 once an adapter is there" in result.stderr
     assert result.returncode == 0
 
 
