@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from tests.service.conftest import write_checkpoint
 from watcher.alerts import AlertSettings
@@ -78,6 +79,30 @@ def test_the_command_that_is_to_be_run_is_checked_with_doctor_in_its_place() -> 
     assert options("watch").keys() <= options("doctor").keys()
     following = {name for name, declared in DECLARED.items() if declared.following}
     assert options("watch").keys() - options("eval").keys() == following
+
+
+def test_what_is_given_reaches_the_command_as_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+
+    def run_doctor(ckpts: Path, flags: dict[str, object], config: Path | None, *, as_json: bool) -> int:
+        given.update(flags, ckpts=ckpts, config=config, json=as_json)
+        return 0
+
+    monkeypatch.setattr("watcher.cli.doctor.run_doctor", run_doctor)
+    line = "doctor ckpts --run-id X --val v.jsonl --pattern iter_{step} --engine-args --a=1 --once --poll 9 --scorer a"
+    assert CliRunner().invoke(app, [*line.split(), "--scorer", "b", "--theme", "shadcn"]).exit_code == 0
+    assert {name: value for name, value in given.items() if value} == {
+        "ckpts": Path("ckpts"),
+        "run_id": "X",
+        "val": Path("v.jsonl"),
+        "pattern": "iter_{step}",
+        "engine_args": "--a=1",
+        "once": True,
+        "poll": "9",
+        "scorers": ["a", "b"],
+        "theme": ["shadcn"],
+    }
+    assert given.keys() - {"ckpts", "config", "json"} == {name for name, one in DECLARED.items() if one.flag}
 
 
 def test_the_version_is_said_and_stands_in_one_place(tmp_path: Path) -> None:

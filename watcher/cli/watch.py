@@ -62,7 +62,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
     baseline = _baseline(root, settings, namings) if settings.baseline else None
     base_of = partial(_base_of, settings) if settings.baseline and baseline is None else None
-    _check_texts(settings)
+    check_texts(settings)
 
     def source_on(waker: DirectoryWaker) -> DirectorySource:
         return DirectorySource(root, waker, baseline, namings, base_of=base_of)
@@ -124,8 +124,8 @@ def _base_of(settings: Settings, adapter: Checkpoint) -> Path | None:
         return None
 
 
-def _check_texts(settings: Settings) -> None:
-    """What is read only later, when an engine may be there already, is understood. Raises UimonError."""
+def check_texts(settings: Settings) -> None:
+    """Read what the service reads only when an engine may be there already. Raises UimonError(CONFIG_INVALID)."""
     parse_policy(settings.policy)
     parse_keep(settings.keep_samples)
     if settings.serve is not None:

@@ -169,7 +169,7 @@ def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin], theme: T
     by_value = {name: getattr(settings, name) for name in changing if name not in _BY_CONTENT}
     return {name: value for name, value in by_value.items() if name in _ALWAYS or value != _default(settings, name)} | {
         "val": val.digest,
-        "chat_template": _read_template(settings),
+        "chat_template": read_template(settings),
         "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(_STAMPS.read(settings.tokenizer))],
         "scorers": scorers.versions(plugins, theme),
     }
@@ -208,7 +208,7 @@ def build_suite(
             base or checkpoint,
             chunk,
             tokenizer_dir=checkpoint,
-            chat_template=_read_template(settings),
+            chat_template=read_template(settings),
             template_kwargs=settings.chat_template_kwargs,
         )
         usable += rendered.prompts
@@ -285,7 +285,8 @@ def check_tokenizer(suite: Suite, name: str, path: Path) -> str:
     return ""
 
 
-def _read_template(settings: Settings) -> str | None:
+def read_template(settings: Settings) -> str | None:
+    """The chat template that the user names; None for the tokenizer's. Raises UimonError(CHAT_TEMPLATE_MISSING)."""
     if settings.chat_template is None:
         return None
     try:

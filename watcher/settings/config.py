@@ -228,7 +228,7 @@ class Settings(BaseSettings):
     Nothing is staged that would leave less on the disk of the stage directory, and what is staged is given up, the
     oldest first, when others leave less."""
     pattern: Annotated[
-        str | None, Setting(Panel.SERVICE, Samples.SAME, following=True, metavar="TEXT", default="the usual trainers'")
+        str | None, Setting(Panel.SERVICE, Samples.SAME, metavar="TEXT", default="the usual trainers'")
     ] = None
     """Names of checkpoints, e.g. 'iter_{step}'.
 
