@@ -7,7 +7,6 @@ the help; the other paragraphs say what the page of all settings has room for.
 
 from __future__ import annotations
 
-import json
 import types
 import typing
 from dataclasses import dataclass
@@ -150,12 +149,3 @@ def _told(value: object, bound: Bound | None) -> str:
         return f"{value:g}"
     size, unit = next((size, unit) for size, unit in ((3600, "h"), (60, "m"), (1, "s")) if value >= 2 * size)
     return f"{value / size:g}{unit}"
-
-
-def in_toml(value: object) -> str:
-    """A default as `uimon.toml` has it.
-
-    >>> in_toml(1.0), in_toml("off"), in_toml([])
-    ('1', '"off"', '[]')
-    """
-    return f"{value:g}" if isinstance(value, float) else json.dumps(value)
