@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand
@@ -59,11 +59,7 @@ def taking(chosen: Chosen) -> Callable[[Callable[..., None]], Callable[..., None
     """A command whose parameter `flags` gets the settings that were given; their options stand in its place in help."""
 
     def mark(function: Callable[..., None]) -> Callable[..., None]:
-        @wraps(function)
-        def bare(**given: Any) -> None:
-            function(flags={}, **given)
-
-        bare.__signature__ = _signature(function, ())  # type: ignore[attr-defined]
+        bare = _with_options(function, ())
         setattr(bare, _CHOSEN, chosen)
         return bare
 
@@ -117,11 +113,12 @@ def _signature(function: Callable[..., None], settings: Iterable[Declaration]) -
 def _option(declared: Declaration) -> inspect.Parameter:
     # Named alone, so that a switch has no `--no-…`: what the file or the environment turn on stays on.
     option = typer.Option(
+        None,
         declared.flag,
         help=declared.help,
         rich_help_panel=declared.panel,
         metavar=declared.metavar,
         show_default=False,
     )
-    annotation: Any = Annotated.__class_getitem__((_TYPES[declared.kind], option))  # type: ignore[attr-defined]
-    return inspect.Parameter(declared.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    kind, annotation = inspect.Parameter.KEYWORD_ONLY, _TYPES[declared.kind]
+    return inspect.Parameter(declared.name, kind, default=option, annotation=annotation)
