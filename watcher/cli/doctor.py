@@ -40,7 +40,7 @@ _NO_GPU = GpuChoice(None, "", 0, 0, "")
 
 
 def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *, as_json: bool) -> int:
-    """Print every check. Returns 1 where one found a problem. Nothing is created or changed.
+    """Print every check. Returns 1 where one found a problem. Nothing is changed, or left behind.
 
     Raises UimonError(CONFIG_INVALID) for settings that are none, and RUN_NOT_FOUND, as `choose_run` does.
     """
@@ -126,7 +126,9 @@ def _probes(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Probe
 def _check_arguments(settings: Settings) -> None:
     """Have vLLM's parser read the user's own arguments. Raises UimonError as `Engine.check_arguments` does."""
     with TemporaryDirectory(prefix="uimon-doctor-") as place:
-        engine = Engine(engine_settings(settings, _NO_GPU, StateDir(Path(place))))
+        state = StateDir(Path(place))
+        state.create()
+        engine = Engine(engine_settings(settings, _NO_GPU, state))
         try:
             engine.check_arguments()
         finally:
