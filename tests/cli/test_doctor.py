@@ -60,6 +60,7 @@ def test_what_the_warnings_can_see_is_told_of_the_prompts_that_are_there(
         ({"theme": ["nothing.css"]}, "nothing.css does not exist"),
         ({"scorers": ["nothing"]}, "no scorer called nothing"),
         ({"chat_template": "nothing.jinja"}, "check --chat-template"),
+        ({"tokenizer": "ckpts"}, "there is no tokenizer here"),
         ({"grace": "-1s"}, "grace cannot be"),
         ({"idle_exit": "1000d"}, "give 0s to 366d"),
     ],
@@ -67,7 +68,15 @@ def test_what_the_warnings_can_see_is_told_of_the_prompts_that_are_there(
 def test_what_watch_refuses_doctor_refuses_with_the_same_sentence(flags: dict[str, Any], said: str) -> None:
     with pytest.raises(UimonError, match=said) as caught:
         run_doctor(Path("ckpts"), flags, None, as_json=True)
-    assert caught.value.reason in (Reason.CONFIG_INVALID, Reason.CHAT_TEMPLATE_MISSING)
+    assert caught.value.reason in (Reason.CONFIG_INVALID, Reason.TOKENIZER_MISSING, Reason.CHAT_TEMPLATE_MISSING)
+
+
+def test_places_are_those_of_watch(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    named = checked(capsys, run_id="mine", stage_dir=Path("ckpts/stage"))
+    assert f"{tmp_path / 'xdg' / 'uimon' / 'mine'} can be made" in named["state"]["sentence"]
+    assert (named["disk"]["status"], "lies in the trainer's" in named["disk"]["sentence"]) == ("problem", True)
+    unnamed = checked(capsys)["state"]["sentence"]
+    assert f"{tmp_path / 'xdg' / 'uimon' / 'ckpts-'}" in unnamed
 
 
 def test_nothing_is_created_or_changed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from watcher.doctor.probes import probe_engine, try_events
 from watcher.engine import Engine
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
+from watcher.engine.model_files.tokenizer_files import has_tokenizer
 from watcher.evaluation.plugins import named_theme, plugged
 from watcher.evaluation.suite import read_template
 from watcher.ledger.state_dir import StateDir
@@ -61,14 +62,17 @@ def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *
 
 
 def _refuse_unusable(settings: Settings) -> None:
-    """What `uimon watch` refuses before it starts anything, and the template, which it reads with the first checkpoint.
+    """What `uimon watch` refuses: at its start, or with the first checkpoint (a tokenizer and template of one's own).
 
-    Raises UimonError(CONFIG_INVALID), and CHAT_TEMPLATE_MISSING.
+    Raises UimonError: CONFIG_INVALID, TOKENIZER_MISSING, CHAT_TEMPLATE_MISSING.
     """
     choice_of(settings)
     check_texts(settings)
     named_theme(settings.theme)
     read_template(settings)
+    if settings.tokenizer is not None and not has_tokenizer(settings.tokenizer):
+        sentence = f"{settings.tokenizer}: there is no tokenizer here; name a directory that has it with --tokenizer."
+        raise UimonError(Reason.TOKENIZER_MISSING, sentence)
     with plugged(settings.scorers):
         pass
 
@@ -86,7 +90,8 @@ def _chosen(ckpts: Path | None, settings: Settings) -> Chosen:
 
 def _places(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Places:
     root = ckpts.resolve() if ckpts else None
-    owner = owner_for(run, run.run_id if run else root.name if root else "run", root)
+    name = run.run_id if run else settings.run_name or (root.name if root else "run")
+    owner = owner_for(run, name, None if settings.run_name else root)
     state_dir = settings.state_dir or default_state_dir(owner)
     stage_dir = settings.stage_dir or state_dir / "stage"
     return Places(ckpts, state_dir, stage_dir, int(settings.disk_floor_gb * _GB), settings.samples)

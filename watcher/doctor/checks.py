@@ -145,7 +145,7 @@ def run_checks(places: Places, probes: Probes) -> list[Check]:
         *check_base(newest, probes.base),
         check_events(places.checkpoints, probes.events, probes.inotify),
         check_state_dir(places.state_dir, places.checkpoints),
-        check_disk(places.stage_dir, newest, places.floor_bytes, probes.free),
+        check_disk(places.stage_dir, newest, places.floor_bytes, probes.free, places.checkpoints),
         check_wandb(probes.wandb),
     ]
 
@@ -349,8 +349,17 @@ def check_state_dir(state_dir: Path, root: Path | None) -> Check:
     return Check(name, Status.OK, f"The state directory {state_dir} {what}.")
 
 
-def check_disk(stage_dir: Path, newest: Sequence[Checkpoint], floor_bytes: int, free: Callable[[Path], int]) -> Check:
+def check_disk(
+    stage_dir: Path,
+    newest: Sequence[Checkpoint],
+    floor_bytes: int,
+    free: Callable[[Path], int],
+    root: Path | None = None,
+) -> Check:
     """Whether copies of checkpoints that wait have room, the free space that must remain taken off."""
+    if root is not None and stage_dir.resolve().is_relative_to(root.resolve()):
+        said = f"The stage directory {stage_dir} lies in the trainer's directory, where uimon writes nothing."
+        return Check("disk", Status.PROBLEM, said, "Name another with --stage-dir.")
     try:
         room = free(nearest(stage_dir)) - floor_bytes
     except OSError as error:
