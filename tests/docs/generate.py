@@ -29,7 +29,7 @@ def pages() -> dict[str, str]:
 
 def cli_page() -> str:
     """What `--help` says, of `uimon` and of each of its commands."""
-    parts = [_MADE, "# Command line", _help_of()]
+    parts = [_MADE, "# Commands", _COMMANDS, _help_of()]
     for command in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
         parts += [f"## uimon {command}", _help_of(command)]
     return "\n\n".join(parts) + "\n"
@@ -52,10 +52,12 @@ def configuration_page() -> str:
 
 
 _HEAD = ("option", "environment", "`uimon.toml`", "default", "meaning", "changes samples")
+_COMMANDS = """\
+What each command is for: [Quickstart](quickstart.md#the-commands). Exit codes: [Operating](operating.md#exit-codes)."""
 _INTRODUCTION = """\
-A flag goes before the environment, that before the configuration file (`--config`, or `uimon.toml` in the current
-directory), that before the default. Where a setting changes samples, another
-value starts a new suite: evaluations of two suites are not compared.
+Flags win over the environment (`UIMON_SAMPLES=32`), the environment over `uimon.toml` (`--config`, or the one in the
+current directory), and that over the defaults. A setting that changes samples starts a new suite: evaluations of two
+suites are not compared.
 
 ```toml
 # uimon.toml
@@ -71,8 +73,10 @@ false_alarms = 1.0
 ```
 
 In the environment, lists and tables are JSON: `UIMON_SCORERS='["legacy"]'`, `UIMON_ALERTS='{"false_alarms": 1.0}'`;
-`UIMON_THEME=shadcn,globals.css` and `UIMON_VAL_KEYS=prompt=ask,completion=html` are written as their options are. The
-log names a variable `UIMON_…` that is no setting."""
+`UIMON_THEME=shadcn,globals.css` and `UIMON_VAL_KEYS=prompt=ask,completion=html` are written as their options are. uimon
+names a variable `UIMON_…` that is no setting in the log.
+
+The W&B key is no setting; [Rows in W&B](wandb.md#how-uimon-finds-the-run) says where it comes from."""
 _ALERTS = """\
 The environment gives them all as one table in JSON, `UIMON_ALERTS`. Where their defaults come from: "the metrics'
 bands" are those that came with the metrics; "real pages" are windows of 16 pages by five tuned models and from two
