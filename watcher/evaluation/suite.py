@@ -165,18 +165,19 @@ def _digest(asked: Mapping[str, Any]) -> str:
 
 
 def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin], theme: Theme | None) -> dict[str, Any]:
-    changing = (one.name for one in declarations(type(settings)).values() if one.changes_samples)
-    by_value = {name: getattr(settings, name) for name in changing if name not in _BY_CONTENT}
-    return {name: value for name, value in by_value.items() if name in _ALWAYS or value != _default(settings, name)} | {
+    fields = type(settings).model_fields
+    by_value = {
+        name: value
+        for name, declared in declarations(type(settings)).items()
+        if declared.changes_samples and name not in _BY_CONTENT
+        if (value := getattr(settings, name)) != fields[name].default or name in _ALWAYS
+    }
+    return by_value | {
         "val": val.digest,
         "chat_template": read_template(settings),
         "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(_STAMPS.read(settings.tokenizer))],
         "scorers": scorers.versions(plugins, theme),
     }
-
-
-def _default(settings: Settings, name: str) -> object:
-    return type(settings).model_fields[name].default
 
 
 def build_suite(
