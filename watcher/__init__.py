@@ -1,3 +1,1 @@
 """uimon's watcher: follows a trainer's checkpoints and writes what it finds into the trainer's W&B run."""
-
-__version__ = "0.1.0"

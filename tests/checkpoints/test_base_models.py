@@ -197,10 +197,15 @@ def test_step_0_is_the_revision_that_the_adapters_name(tmp_path: Path) -> None:
     config = {"base_model_name_or_path": "acme/tiny", "revision": "stable"}
     (place / "adapter_config.json").write_text(json.dumps(config))
     for named in (None, "acme/tiny"):
-        assert _baseline(tmp_path / "run", Settings(base=named), NAMINGS).name == STABLE
-    assert _baseline(tmp_path / "none", Settings(base="acme/tiny"), NAMINGS).name == MAIN
+        of_adapters = _baseline(tmp_path / "run", Settings(base=named), NAMINGS)
+        assert of_adapters is not None
+        assert of_adapters.name == STABLE
+    of_user = _baseline(tmp_path / "none", Settings(base="acme/tiny"), NAMINGS)
+    assert of_user is not None
+    assert of_user.name == MAIN
+    assert _baseline(tmp_path / "none", Settings(), NAMINGS) is None
     with pytest.raises(UimonError, match="--base"):
-        _baseline(tmp_path / "none", Settings(), NAMINGS)
+        _baseline(tmp_path / "none", Settings(once=True), NAMINGS)
 
 
 def test_two_revisions_are_other_models_where_their_weights_are(cache: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.service.conftest import write_checkpoint
 from watcher.checkpoints import DirectoryWaker
 from watcher.checkpoints.sources.local import _TURNS, DirectorySource
+from watcher.model import Checkpoint
 
 
 class Run:
@@ -106,3 +107,40 @@ def test_an_old_step_written_again_among_many_is_seen_within_some_looks_and_a_ne
     looks = [run.look() for _ in range(_TURNS)]
     assert looks[0].keys() >= {"checkpoint-140", "checkpoint-151"}
     assert [name for look in looks for name in look].count("checkpoint-3") == 1
+
+
+def test_the_base_comes_before_the_first_adapter_whose_base_is_here(tmp_path: Path) -> None:
+    def adapter(step: int) -> None:
+        path = write_checkpoint(root, step)
+        (path / "model.safetensors").rename(path / "adapter_model.safetensors")
+        (path / "config.json").unlink()
+        (path / "adapter_config.json").write_text('{"base_model_name_or_path": "acme/tiny"}')
+
+    root, base = tmp_path / "run", write_checkpoint(tmp_path / "base", 7)
+    root.mkdir()
+    here: list[Path] = []
+    asked: list[str] = []
+
+    def base_of(named: Checkpoint) -> Path | None:
+        asked.append(f"{named.name}: {named.base}")
+        return here[0] if here else None
+
+    source = DirectorySource(root, DirectoryWaker(root), base_of=base_of)
+    write_checkpoint(root, 5)
+    assert names_of(source) == ["checkpoint-5"]
+    adapter(10)
+    assert names_of(source) == ["checkpoint-10"]
+    here.append(base)
+    adapter(20)
+    assert names_of(source) == ["base", "checkpoint-20"]
+    assert set(source.names()) == {"base", "checkpoint-5", "checkpoint-10", "checkpoint-20"}
+    adapter(30)
+    assert "checkpoint-30" in names_of(source)
+    assert asked == ["checkpoint-10: acme/tiny", "checkpoint-20: acme/tiny"]
+
+
+def names_of(source: DirectorySource) -> list[str]:
+    """The names of one look's checkpoints, the base as step 0."""
+    seen = list(source.look() or ())
+    assert all(found.step == 0 for found in seen if found.name == "base")
+    return [found.name for found in seen]

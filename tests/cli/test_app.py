@@ -8,18 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from tests.docs.generate import alerts_table
 from tests.service.conftest import write_checkpoint
-from watcher.alerts import AlertSettings
 from watcher.cli.app import app
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason
-from watcher.settings.config import Settings, load_settings
+from watcher.settings.config import DECLARED, Settings, load_settings
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -68,6 +70,47 @@ def test_the_defaults_that_help_names_are_the_settings_defaults() -> None:
     assert checked >= 10
 
 
+def test_the_command_that_is_to_be_run_is_checked_with_doctor_in_its_place() -> None:
+    assert options("doctor").items() - options("watch").items() == {
+        ("ckpts", "The checkpoint directory."),
+        ("json", "Print one JSON document on standard output."),
+    }
+    assert options("watch").keys() <= options("doctor").keys()
+    following = {name for name, declared in DECLARED.items() if declared.following}
+    assert options("watch").keys() - options("eval").keys() == following
+
+
+def test_what_is_given_reaches_the_command_as_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+
+    def run_doctor(ckpts: Path, flags: dict[str, object], config: Path | None, *, as_json: bool) -> int:
+        given.update(flags, ckpts=ckpts, config=config, json=as_json)
+        return 0
+
+    monkeypatch.setattr("watcher.cli.doctor.run_doctor", run_doctor)
+    line = "doctor ckpts --run-id X --val v.jsonl --pattern iter_{step} --engine-args --a=1 --once --poll 9 --scorer a"
+    assert CliRunner().invoke(app, [*line.split(), "--scorer", "b", "--theme", "shadcn"]).exit_code == 0
+    assert {name: value for name, value in given.items() if value} == {
+        "ckpts": Path("ckpts"),
+        "run_id": "X",
+        "val": Path("v.jsonl"),
+        "pattern": "iter_{step}",
+        "engine_args": "--a=1",
+        "once": True,
+        "poll": "9",
+        "scorers": ["a", "b"],
+        "theme": ["shadcn"],
+    }
+    assert given.keys() - {"ckpts", "config", "json"} == {name for name, one in DECLARED.items() if one.flag}
+
+
+def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+    said = uimon("--version", cwd=tmp_path)
+    assert (said.stdout, said.returncode) == (f"uimon {version('uimon')}\n", 0)
+    elsewhere = [path for path in (README.parent / "watcher").rglob("*.py") if version("uimon") in path.read_text()]
+    assert elsewhere == []
+
+
 def test_help_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
     shown = re.search(r"<!-- help:watch -->\n```\n(.*?)\n```\n<!-- /help:watch -->", README.read_text(), re.DOTALL)
     assert shown is not None
@@ -78,22 +121,18 @@ def test_help_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
 def test_the_settings_of_warnings_in_the_readme_are_those_of_the_code() -> None:
     shown = re.search(r"<!-- settings:alerts -->\n(.*?)\n<!-- /settings:alerts -->", README.read_text(), re.DOTALL)
     assert shown is not None
-    assert shown[1].splitlines()[2:] == [
-        f"| `{name}` | `{told(field.default)}` | {' '.join(str(field.description).split())} |"
-        for name, field in AlertSettings.model_fields.items()
-    ]
-
-
-def told(default: object) -> str:
-    """As `uimon.toml` has it."""
-    return f"{default:g}" if isinstance(default, float) else json.dumps(default)
+    assert shown[1].splitlines()[2:] == alerts_table()[2:]
 
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     heavy = "('torch', 'vllm', 'wandb', 'pydantic', 'bs4')"
-    code = f"import sys, watcher.cli.app; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import atexit, sys\nfrom watcher.cli.app import main\nsys.argv = ['uimon', '--help']\n"
+        f"atexit.register(lambda: open('loaded', 'w').write(str([m for m in {heavy} if m in sys.modules])))\nmain()"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert "Usage: uimon" in done.stdout
+    assert (tmp_path / "loaded").read_text() == "[]"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +140,8 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     [
         (["watch", "ckpts", "--val", "val.jsonl"], "No run is named"),
         (["watch", "ckpts", "--run-id", "a/b", "--val", "val.jsonl"], "no W&B run"),
+        (["watch", "s3://bucket/ckpts", "--wandb", "off"], "'s3://bucket/ckpts': only directories and files of this"),
+        (["doctor", "hf://owner/name"], "CKPTS cannot be 'hf://owner/name'"),
         (["watch", "val.jsonl", "--wandb", "off"], "is a file"),
         (["watch", "ckpts", "--wandb", "off", "--val", "nothing.jsonl"], "does not exist; check --val"),
         (["watch", "ckpts", "--wandb", "off", "--val", "empty.jsonl"], "is empty"),
@@ -108,7 +149,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--samples", "0"], "samples cannot be 0"),
         (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--scorer", "nothing"], "no scorer called nothing"),
         (["watch", "ckpts", "--wandb", "off", "--config", "nothing.toml"], "does not exist; check --config"),
-        (["watch", "ckpts", "--wandb", "off", "--val", "val.jsonl", "--baseline"], "name it with --base"),
+        (["watch", "none", "--wandb", "off", "--val", "val.jsonl", "--baseline", "--once"], "name it with --base"),
         (["doctor", "ckpts", "--val", "val.jsonl", "--val-format", "nope"], "--val-format cannot be 'nope'"),
         (["doctor", "ckpts", "--val", "val.jsonl", "--val-keys", "asked=ask"], "--val-keys cannot name asked"),
         (["eval", "nothing", "--val", "val.jsonl"], "does not exist; name a checkpoint directory"),
@@ -118,6 +159,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, val: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "none").mkdir()
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "broken.jsonl").write_text('{"question": "u"}\n{"question"\n')
     result = uimon(*arguments, cwd=tmp_path)
@@ -152,11 +194,29 @@ def test_a_ledger_of_another_run_is_refused(tmp_path: Path, val: Path) -> None:
     assert result.returncode == 2
 
 
+def test_a_plug_in_is_loaded_once_a_start(tmp_path: Path, val: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "with open('loaded', 'a') as file:\n    file.write('once ')\n"
+        "class Own:\n    name, version = 'own', '1'\n"
+        "    def measure(self, completion, sample): ...\n    def aggregate(self, measurements): ...\n"
+    )
+    quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
+    result = uimon("watch", "ckpts", *quick, "--scorer", "own.py:Own", cwd=tmp_path)
+    assert (result.returncode, (tmp_path / "loaded").read_text()) == (0, "once "), result.stderr
+
+
 def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
     given = ("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2")
     result = uimon(*given, cwd=tmp_path, UIMON_SAMPELS="8")
     assert "does not exist yet; waiting for it" in result.stderr
     assert "The environment has UIMON_SAMPELS, and there is no such setting" in result.stderr
+    assert result.returncode == 0
+
+
+def test_the_base_is_waited_for_until_an_adapter_names_it(tmp_path: Path, val: Path) -> None:
+    quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
+    result = uimon("watch", "ckpts", *quick, "--baseline", cwd=tmp_path)
+    assert "evaluated as step 0 once an adapter is there" in result.stderr
     assert result.returncode == 0
 
 

@@ -175,9 +175,16 @@ def test_fewer_prompts_than_samples_are_said() -> None:
     few = check_val(Val, 64)
     assert few.status is Status.NOTE
     assert "All 3 are evaluated instead of 64" in few.next_step
+    assert "This one is evaluated instead of 64" in check_val(lambda: Val(conversations=(1,)), 64).next_step
     assert check_val(lambda: Val(unusable=2), 3).status is Status.NOTE
     assert "read as chat messages; 2 lines unusable" in check_val(lambda: Val(unusable=2), 3).sentence
     assert check_val(None, 64).status is Status.NOTE
+
+
+def test_the_users_own_arguments_are_checked_where_there_are_any(places: Places, probes: Probes) -> None:
+    taken = by_name(run_checks(places, replace(probes, arguments=lambda: None)))["engine_args"]
+    refused = by_name(run_checks(places, replace(probes, arguments=raising(Reason.CONFIG_INVALID))))["engine_args"]
+    assert (taken.status, refused.status, refused.sentence) == (Status.OK, Status.PROBLEM, "It is config_invalid.")
 
 
 def test_a_directory_that_comes_later_is_waited_for(places: Places, probes: Probes, tmp_path: Path) -> None:

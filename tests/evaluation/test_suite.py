@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -12,9 +12,17 @@ from tests.service.conftest import ScriptedEngine
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Rendered
 from watcher.evaluation.plugins import end_plugins, isolated_plugins, named_theme
-from watcher.evaluation.suite import Suite, build_suite, check_tokenizer, earlier_digests, request_digest
+from watcher.evaluation.suite import (
+    Suite,
+    build_suite,
+    check_tokenizer,
+    earlier_digests,
+    request_digest,
+    requests_under,
+)
 from watcher.model import Reason, UimonError
-from watcher.settings.config import Settings
+from watcher.settings.config import DECLARED, Settings
+from watcher.settings.declaration import Panel, Samples, Setting
 from watcher.validation import ValFile, load_val
 
 
@@ -101,6 +109,86 @@ def test_what_changes_the_samples_is_another_request_and_suite(tmp_path: Path, v
     assert request_digest(changed, val) != request_digest(asked(), val)
     first = checkpoint(tmp_path / "first")
     assert build(changed, val, first).digest != build(asked(), val, first).digest
+
+
+PINNED: tuple[tuple[dict[str, object], tuple[str, ...]], ...] = (
+    ({}, ("30ed724710eb745b", "a19109e58425d2a6")),
+    ({"samples": 32}, ("0191d2381abc8881", "23d31fbf35d13066")),
+    ({"max_tokens": 4096}, ("34ed8f95aa964758", "522b4f65e5f8983e")),
+    ({"temperature": 0}, ("43cfb3ac041c0125", "fe27cc9c38a9385b")),
+    ({"top_p": 0.9}, ("009fb4471dbf4ecd", "8ec4038370930121")),
+    ({"seed": 7}, ("745b24559055097e", "8654b04043797966")),
+    ({"n": 4}, ("5168f76831a8b6ff", "a72488b79ff8ae78")),
+    ({"system": "Be brief."}, ("06a8cd98392d07d0", "0ee962deb68ebc5d")),
+    ({"chat_template_kwargs": {"enable_thinking": False}}, ("98609539c385afaf", "ae32f386899bad0d")),
+    ({"max_model_len": 4096}, ("7f24165034c9a6f5", "d3be5e9619f5c0d3")),
+    ({"dtype": "bfloat16"}, ("12afc961739b9d84", "4e8c28e708273119")),
+    ({"engine_args": "--kv-cache-dtype fp8"}, ("7b6bafbdfd5fd422", "cce86eb5afb396f2")),
+    ({"chat_template": "own.jinja"}, ("1bbfc10513d29588", "d5a5dce9b3653978")),
+    ({"tokenizer": "tok"}, ("36e88600152f924f", "6337daef7bdb9278")),
+    ({"val_format": "chat"}, ("dc4e05d2da0655d9",)),
+    ({"val_keys": "prompt=ask,completion=html"}, ("e1b1239bfb51d451",)),
+)
+"""Digests of requests whose samples scorers of version 3 have scored: what ledgers hold stays what it is."""
+
+
+@pytest.mark.parametrize(("changed", "digests"), PINNED)
+def test_digests_of_requests_are_what_ledgers_hold(
+    tmp_path: Path, val: ValFile, monkeypatch: pytest.MonkeyPatch, changed: dict[str, object], digests: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    checkpoint(tmp_path / "tok")
+    (tmp_path / "own.jinja").write_text("mine")
+    assert sorted(requests_under(asked(**changed), replace(val, digest="0123456789abcdef"), "3")) == list(digests)
+
+
+def test_what_changes_no_sample_is_in_no_digest(val: ValFile) -> None:
+    others: dict[str, object] = {
+        "baseline": True,
+        "disk_floor_gb": 1,
+        "tensor_parallel": 2,
+        "run_id": "x",
+        "swap": "cold",
+        "stage": "copy",
+        "poll": "1s",
+        "gpu": "1",
+    }
+    assert not any(DECLARED[name].changes_samples for name in others)
+    assert request_digest(asked(**others), val) == request_digest(asked(), val)
+
+
+def test_a_further_setting_that_changes_samples_is_in_the_digest_of_those_that_ask_for_it(val: ValFile) -> None:
+    class Further(Settings):
+        top_k: Annotated[int, Setting(Panel.PROMPTS, Samples.OTHER)] = 0
+        niceness: Annotated[int, Setting(Panel.SERVICE, Samples.SAME)] = 0
+
+    digests = [request_digest(Further.model_validate(given), val) for given in ({}, {"top_k": 1}, {"niceness": 1})]
+    assert digests[0] == request_digest(asked(), val) == digests[2] != digests[1]
+
+
+def test_each_setting_that_is_marked_as_changing_samples_changes_the_digest(tmp_path: Path, val: ValFile) -> None:
+    """What stands there by its content is tested below; all others are changed here, so that none is only marked."""
+    values: dict[str, object] = {
+        "samples": 1,
+        "max_tokens": 1,
+        "n": 2,
+        "temperature": 1,
+        "top_p": 0.5,
+        "seed": 1,
+        "system": "x",
+        "chat_template_kwargs": {"a": 1},
+        "max_model_len": 16,
+        "dtype": "float16",
+        "engine_args": "x",
+        "val_format": "chat",
+        "val_keys": "prompt=ask",
+        "tokenizer": checkpoint(tmp_path / "tok"),
+        "chat_template": tmp_path / "tok" / "chat_template.jinja",
+    }
+    by_arguments = {"val", "scorers", "theme"}
+    assert {name for name, one in DECLARED.items() if one.changes_samples} == set(values) | by_arguments
+    digests = {request_digest(asked(**{name: value}), val) for name, value in values.items()}
+    assert len(digests | {request_digest(asked(), val)}) == len(values) + 1
 
 
 @pytest.mark.parametrize("changed", [asked(val_format="chat"), asked(val_keys="prompt=ask")])

@@ -26,6 +26,7 @@ from watcher.engine.types import (
     Rendered,
     Sampling,
 )
+from watcher.evaluation.plugins import named_theme, plugged
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
@@ -176,14 +177,14 @@ class House:
     run_state: str | None = "running"
     writer: Writer = Writer.SHARED
     free: Callable[[Path], int] = free_bytes
-    wakers: ExitStack = field(default_factory=ExitStack)
+    closing: ExitStack = field(default_factory=ExitStack)
 
     def service(self, **settings: object) -> Service:
         """A service on this house; looks every 50 ms."""
         self.engine.closed.clear()
         chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)  # type: ignore[arg-type]
         # Each open waker is an inotify instance, of which a user has 128 on most machines.
-        waker = self.wakers.enter_context(DirectoryWaker(self.root))
+        waker = self.closing.enter_context(DirectoryWaker(self.root))
         parts = Parts(
             source=DirectorySource(self.root, waker),
             engine=self.engine,
@@ -193,6 +194,8 @@ class House:
             run_facts=lambda: RunFacts(True, self.run_state, self.writer),
             resolve_base=lambda named, near: resolve_base(named, None, near),
             free=lambda path: self.free(path),
+            plugins=self.closing.enter_context(plugged(chosen.scorers)),
+            theme=named_theme(chosen.theme),
         )
         return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())
 
@@ -219,6 +222,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     state.create()
     ledger = Ledger(state.ledger)
     built = House(root, state, ledger, val)
-    with built.wakers:
+    with built.closing:
         yield built
     ledger.close()

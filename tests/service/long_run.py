@@ -85,7 +85,7 @@ def open_house(place: Path, closing: ExitStack) -> House:
     ledger = open_ledger(state, "run", _TABLE, logging.getLogger("uimon").error)
     closing.callback(ledger.close)
     house = House(root, state, ledger, val, engine=PageEngine())
-    closing.push(house.wakers)
+    closing.push(house.closing)
     return house
 
 

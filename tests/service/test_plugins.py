@@ -60,6 +60,7 @@ def test_what_a_plug_in_prints_is_a_line_of_the_log(
     )
     with caplog.at_level("INFO", "uimon"):
         assert evaluated(house, f"{own}:Own").values["eval/own/sum"] == 2
+        house.closing.close()
         wait_until(lambda: "torn" in caplog.text)
     assert f"The scorer {own}:Own prints: \x1b[31m```html" in [r.getMessage() for r in caplog.records]
     assert "```html" not in "".join(capfd.readouterr())

@@ -121,7 +121,7 @@ def second(tmp_path: Path) -> Iterator[House]:
     state = StateDir(place / "state")
     state.create()
     built = House(place / "ckpts", state, Ledger(state.ledger), place / "val.jsonl")
-    with built.wakers:
+    with built.closing:
         yield built
     built.ledger.close()
 

@@ -42,7 +42,7 @@ def limits(prompts: int, settings: AlertSettings, n: int = 1) -> tuple[str, ...]
         sentences.append(_validity(prompts, needed, settings))
     if prompts * n < settings.least_pages:
         sentences.append(
-            f"With {prompts * n} samples, colors, layouts and classes raise no warnings; that needs "
+            f"With {_counted(prompts * n, 'sample')}, colors, layouts and classes raise no warnings; that needs "
             f"{settings.least_pages} samples with pages."
         )
     return tuple(sentences)
@@ -58,4 +58,8 @@ def _validity(prompts: int, needed: int | None, settings: AlertSettings) -> str:
         "no fall of validity" if seen is None else f"only a fall of validity from {percent(USUAL)} to {seen} % or less"
     )
     rest = "is below `validity_drop`" if needed is None else f"needs about {needed} prompts"
-    return f"With {prompts} prompts, {fall} is seen reliably; {percent(FALLEN)} {rest}."
+    return f"With {_counted(prompts, 'prompt')}, {fall} is seen reliably; {percent(FALLEN)} {rest}."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

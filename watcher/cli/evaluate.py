@@ -48,7 +48,8 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         state_root = settings.state_dir or (default_state_dir(owner) if named_run else None)
         if state_root is None:
             state_root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-eval-")))
-        display = closing.enter_context(showing(name, ckpts[0].resolve().parent, debug=debug))
+        shown = showing(name, ckpts[0].resolve().parent, debug=debug, as_json=settings.log_format == "json")
+        display = closing.enter_context(shown)
         closing.enter_context(said(chosen))
         source = ListSource(checkpoints)
         parts = closing.enter_context(assembled(settings, run, owner, val, source, state_root))

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +22,7 @@ from watcher.cli.validation import validation_file
 from watcher.ledger.export import parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_home import default_state_dir
-from watcher.model import Reason, RowKind, State, UimonError
+from watcher.model import Checkpoint, Reason, RowKind, State, UimonError
 from watcher.report.live import showing
 from watcher.service import Service
 from watcher.service.assembly import Assembled, assembled, owner_for
@@ -60,12 +61,17 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     _refuse_inside(root, state_root, settings.stage_dir)
     namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
     baseline = _baseline(root, settings, namings) if settings.baseline else None
-    _check_texts(settings)
+    base_of = partial(_base_of, settings) if settings.baseline and baseline is None else None
+    check_texts(settings)
+
+    def source_on(waker: DirectoryWaker) -> DirectorySource:
+        return DirectorySource(root, waker, baseline, namings, base_of=base_of)
+
     with (
         DirectoryWaker(root, log.warning, namings) as waker,
         showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
         said(chosen),
-        assembled(settings, run, owner, val, DirectorySource(root, waker, baseline, namings), state_root) as parts,
+        assembled(settings, run, owner, val, source_on(waker), state_root) as parts,
         serving(settings.serve, parts.service.heartbeat),
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
@@ -73,6 +79,8 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
             log.warning("%s", note)
         say_unknown()
         say_read(val)
+        if base_of is not None:
+            log.info("The base model is evaluated as step 0 once an adapter is there that names it.")
         if settings.adopt_earlier:
             log.info("All that lies there is evaluated for run %s, whichever training left it (--adopt-earlier).", name)
         with display.following(parts.ledger, parts.board):
@@ -91,17 +99,33 @@ def say_read(val: ValFile) -> None:
     (log.warning if val.unusable else log.info)("%s", val.summary)
 
 
-def _baseline(root: Path, settings: Settings, namings: Sequence[Naming]) -> Path:
-    """The base model to evaluate as step 0: of the adapters that are there, at the revision that they name."""
+def _baseline(root: Path, settings: Settings, namings: Sequence[Naming]) -> Path | None:
+    """The base model to evaluate as step 0: of the adapters that are there, at the revision that they name. None where
+    the first adapter is still to come. Raises UimonError(BASE_MODEL_MISSING) where it is not on this machine, and where
+    none is to come.
+    """
     for found in reversed(discover(root, namings)):
         checkpoint = inspect(found.path, found.step, confirmed=found.confirmed, epochs=found.epochs)
         if checkpoint.base is not None:
             return resolve_base(checkpoint.base, settings.base, checkpoint.path)
-    return resolve_base(None, settings.base)
+    if settings.base is not None:
+        return resolve_base(None, settings.base)
+    if settings.once:
+        sentence = f"No adapter in {root} names its base model, which --baseline evaluates; name it with --base."
+        raise UimonError(Reason.BASE_MODEL_MISSING, sentence)
+    return None
 
 
-def _check_texts(settings: Settings) -> None:
-    """What is read only later, when an engine may be there already, is understood. Raises UimonError."""
+def _base_of(settings: Settings, adapter: Checkpoint) -> Path | None:
+    """The base that an adapter names; None where it is not on this machine, for which the adapter fails by itself."""
+    try:
+        return resolve_base(adapter.base, settings.base, adapter.path)
+    except UimonError:
+        return None
+
+
+def check_texts(settings: Settings) -> None:
+    """Read what the service reads only when an engine may be there already. Raises UimonError(CONFIG_INVALID)."""
     parse_policy(settings.policy)
     parse_keep(settings.keep_samples)
     if settings.serve is not None:

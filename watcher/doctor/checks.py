@@ -107,8 +107,10 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What touches the world. `val` and `wandb` are None where there is nothing to look up; each callable but `events`,
-    `free` and `readable` may raise UimonError, whose sentence then is the check's. `base` finds an adapter's base."""
+    """What touches the world. `val`, `wandb` and `arguments` are None where there is nothing to look up; each callable
+    but `events`, `free` and `readable` may raise UimonError, whose sentence then is the check's. `base` finds an
+    adapter's base, `arguments` has vLLM read the user's own.
+    """
 
     engine: Callable[[], EngineFacts]
     gpu: Callable[[], GpuChoice]
@@ -116,6 +118,7 @@ class Probes:
     wandb: Callable[[], RunFacts] | None
     events: Callable[[Path], str | None]
     base: Callable[[Checkpoint], Path] = lambda checkpoint: resolve_base(checkpoint.base, None, checkpoint.path)
+    arguments: Callable[[], None] | None = None
     python: tuple[int, ...] = field(default_factory=lambda: tuple(sys.version_info[:3]))
     inotify: Path = INOTIFY
     free: Callable[[Path], int] = free_bytes
@@ -136,12 +139,13 @@ def run_checks(places: Places, probes: Probes) -> list[Check]:
     return [
         check_python(probes.python),
         *check_engine(probes.engine, probes.gpu),
+        *check_arguments(probes.arguments),
         check_val(probes.val, places.samples),
         check_directory(places.checkpoints, newest, probes.readable),
         *check_base(newest, probes.base),
         check_events(places.checkpoints, probes.events, probes.inotify),
         check_state_dir(places.state_dir, places.checkpoints),
-        check_disk(places.stage_dir, newest, places.floor_bytes, probes.free),
+        check_disk(places.stage_dir, newest, places.floor_bytes, probes.free, places.checkpoints),
         check_wandb(probes.wandb),
     ]
 
@@ -166,6 +170,17 @@ def check_engine(engine: Callable[[], EngineFacts], gpu: Callable[[], GpuChoice]
         step = f"Every checkpoint's weights are still proven before it counts; best tested is vLLM {GUARDED_VLLM}x."
         vllm = Check("vllm", Status.NOTE, said, step)
     return [vllm, check_gpu(gpu, facts.device)]
+
+
+def check_arguments(arguments: Callable[[], None] | None) -> list[Check]:
+    """Whether vLLM takes the user's own arguments; nothing to check without any."""
+    if arguments is None:
+        return []
+    try:
+        arguments()
+    except UimonError as error:
+        return [Check("engine_args", Status.PROBLEM, error.sentence, "Put --engine-args right.")]
+    return [Check("engine_args", Status.OK, "vLLM takes the arguments of --engine-args.")]
 
 
 def check_gpu(gpu: Callable[[], GpuChoice], built_for: str | None) -> Check:
@@ -200,7 +215,8 @@ def check_val(val: Callable[[], ValFacts] | None, samples: int) -> Check:
         return Check("val", Status.PROBLEM, error.sentence, "Put it right, or name another file with --val FILE.")
     count = len(facts.conversations)
     if count < samples:
-        step = f"All {count} are evaluated instead of {samples}; intervals are wider."
+        all_of_it = f"All {count} are" if count > 1 else "This one is"
+        step = f"{all_of_it} evaluated instead of {samples}; intervals are wider."
         return Check("val", Status.NOTE, facts.summary, step)
     if facts.unusable:
         return Check("val", Status.NOTE, facts.summary, "The unusable ones are left out.")
@@ -221,11 +237,20 @@ def newest_checkpoints(root: Path | None) -> list[Checkpoint]:
     ]
 
 
-def check_samples(too_few_for: Sequence[str]) -> Check:
-    """`too_few_for`: what so many prompts are too few for, a sentence each."""
+def prompts_there(val: Callable[[], ValFacts] | None, samples: int) -> int:
+    """How many prompts are evaluated: as many as are asked for, or the file's, where it is known to have fewer."""
+    try:
+        return samples if val is None else min(samples, len(val().conversations))
+    except UimonError:
+        return samples
+
+
+def check_samples(too_few_for: Sequence[str], *, all_there: bool = False) -> Check:
+    """`too_few_for`: what so many prompts are too few for, a sentence each. `all_there`: the file has no more."""
     if not too_few_for:
         return Check("samples", Status.OK, "There are prompts enough for every early warning.")
-    return Check("samples", Status.NOTE, " ".join(too_few_for), "Raise --samples, if the file has the prompts.")
+    step = "Name a file with more prompts." if all_there else "Raise --samples, if the file has the prompts."
+    return Check("samples", Status.NOTE, " ".join(too_few_for), step)
 
 
 def check_directory(root: Path | None, newest: Sequence[Checkpoint], readable: Callable[[Path], bool]) -> Check:
@@ -324,8 +349,17 @@ def check_state_dir(state_dir: Path, root: Path | None) -> Check:
     return Check(name, Status.OK, f"The state directory {state_dir} {what}.")
 
 
-def check_disk(stage_dir: Path, newest: Sequence[Checkpoint], floor_bytes: int, free: Callable[[Path], int]) -> Check:
+def check_disk(
+    stage_dir: Path,
+    newest: Sequence[Checkpoint],
+    floor_bytes: int,
+    free: Callable[[Path], int],
+    root: Path | None = None,
+) -> Check:
     """Whether copies of checkpoints that wait have room, the free space that must remain taken off."""
+    if root is not None and stage_dir.resolve().is_relative_to(root.resolve()):
+        said = f"The stage directory {stage_dir} lies in the trainer's directory, where uimon writes nothing."
+        return Check("disk", Status.PROBLEM, said, "Name another with --stage-dir.")
     try:
         room = free(nearest(stage_dir)) - floor_bytes
     except OSError as error:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import scorers
 from scorers import Plugin, Theme
@@ -20,13 +20,35 @@ from watcher.engine.model_files.tokenizer_stamp import StampReader
 from watcher.engine.types import Asked, PromptSpec, Rendered, Sampling
 from watcher.model import Reason, UimonError
 from watcher.settings.config import Settings
+from watcher.settings.declaration import declarations
 from watcher.system.files import read_text
 from watcher.validation import ValFile
 
 DEFAULT_MAX_TOKENS = 8192
 _READING = 2
-_STAMPS = StampReader()
 """Changes where the same file and settings would give other prompts or references than before."""
+_STAMPS = StampReader()
+
+_BY_CONTENT: Final = frozenset({"val", "val_format", "val_keys", "chat_template", "tokenizer", "scorers", "theme"})
+"""Settings whose value is only a place, or whose reading counts: what is there stands in the digest, under other names
+for some. Every other setting that changes samples stands there with its value."""
+_ALWAYS: Final = frozenset(
+    {
+        "samples",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "seed",
+        "n",
+        "system",
+        "chat_template_kwargs",
+        "max_model_len",
+        "dtype",
+        "engine_args",
+    }
+)
+"""Settings that stand in the digest also with their defaults. Any other is left out there, or each setting that an
+upgrade brings would begin another suite in every run in progress."""
 
 _LOST_ENOUGH = 16
 """So many lost references tell before the whole file is rendered."""
@@ -143,25 +165,16 @@ def _digest(asked: Mapping[str, Any]) -> str:
 
 
 def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin], theme: Theme | None) -> dict[str, Any]:
-    asked: dict[str, Any] = {
-        name: getattr(settings, name)
-        for name in (
-            "samples",
-            "max_tokens",
-            "temperature",
-            "top_p",
-            "seed",
-            "n",
-            "system",
-            "chat_template_kwargs",
-            "max_model_len",
-            "dtype",
-            "engine_args",
-        )
+    fields = type(settings).model_fields
+    by_value = {
+        name: value
+        for name, declared in declarations(type(settings)).items()
+        if declared.changes_samples and name not in _BY_CONTENT
+        if (value := getattr(settings, name)) != fields[name].default or name in _ALWAYS
     }
-    return asked | {
+    return by_value | {
         "val": val.digest,
-        "chat_template": _read_template(settings),
+        "chat_template": read_template(settings),
         "tokenizer": [str(settings.tokenizer), settings.tokenizer and asdict(_STAMPS.read(settings.tokenizer))],
         "scorers": scorers.versions(plugins, theme),
     }
@@ -196,7 +209,7 @@ def build_suite(
             base or checkpoint,
             chunk,
             tokenizer_dir=checkpoint,
-            chat_template=_read_template(settings),
+            chat_template=read_template(settings),
             template_kwargs=settings.chat_template_kwargs,
         )
         usable += rendered.prompts
@@ -273,7 +286,8 @@ def check_tokenizer(suite: Suite, name: str, path: Path) -> str:
     return ""
 
 
-def _read_template(settings: Settings) -> str | None:
+def read_template(settings: Settings) -> str | None:
+    """The chat template that the user names; None for the tokenizer's. Raises UimonError(CHAT_TEMPLATE_MISSING)."""
     if settings.chat_template is None:
         return None
     try:

@@ -16,7 +16,7 @@ from watcher.engine import Engine, EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.evaluation.evaluate import TableLimits
-from watcher.evaluation.plugins import end_plugins, isolated_plugins, named_theme
+from watcher.evaluation.plugins import named_theme, plugged
 from watcher.ledger.export import Exporter, parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.rebuild import open_ledger
@@ -69,15 +69,15 @@ def assembled(
 
     `run` is None where nothing is logged; the name of the `owner`'s run identifies it in the ledger and in uids.
     """
-    # Before an engine is there; the evaluator loads them for itself.
-    end_plugins(isolated_plugins(settings.scorers))
-    named_theme(settings.theme)
+    theme = named_theme(settings.theme)
     # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
     state, name = StateDir(state_root.resolve()), owner.run
     state.create()
     if where := in_memory(state.root):
         log.warning("%s", where)
     with ExitStack() as closing:
+        # Before an engine is there: a scorer that cannot be loaded ends the start.
+        plugins = closing.enter_context(plugged(settings.scorers))
         lease = Lease(state)
         closing.callback(lease.release)
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)
@@ -106,6 +106,8 @@ def assembled(
             run_facts=at_wandb.facts,
             logged=at_wandb.logged,
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
+            plugins=plugins,
+            theme=theme,
         )
         # A stage directory of one's own may serve several runs, also of one name, and each removes what it left behind.
         own = f"{safe_name(name)}-{short_hash(str(state.root))}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from scorers import Plugin, Theme
 from watcher.alerts.stored import summary_of
 from watcher.checkpoints.base_models import are_other_weights, snapshot_of
 from watcher.checkpoints.policy import parse_policy
@@ -15,7 +16,6 @@ from watcher.checkpoints.staging.sharing import is_shared
 from watcher.checkpoints.staging.stage import unstage
 from watcher.engine.types import ContextTooLong
 from watcher.evaluation import evaluate as evaluation
-from watcher.evaluation.plugins import end_plugins, isolated_plugins, named_theme
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
@@ -60,7 +60,7 @@ class Evaluator:
     """Puts the oldest staged checkpoint through the engine.
 
     `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_evaluated`
-    is called after each evaluation.
+    is called after each evaluation. `plugins` and `theme` are what samples are scored with.
     """
 
     def __init__(
@@ -76,6 +76,8 @@ class Evaluator:
         val: ValFile,
         resolve_base: Callable[[str | None, Path], Path],
         on_evaluated: Callable[[], None],
+        plugins: Sequence[Plugin] = (),
+        theme: Theme | None = None,
         heartbeat: Heartbeat | None = None,
     ) -> None:
         self._engine = engine
@@ -88,8 +90,8 @@ class Evaluator:
         self._resolve_base = resolve_base
         self._on_evaluated = on_evaluated
         self._policy = parse_policy(settings.policy)
-        self._plugins, self.theme = isolated_plugins(settings.scorers), named_theme(settings.theme)
-        self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins, self.theme)
+        self._plugins, self._theme = tuple(plugins), theme
+        self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins, theme)
         self._warnings: set[str] = set()
         self._held: _Held | None = None
         self._evaluated = 0
@@ -98,12 +100,6 @@ class Evaluator:
 
     def run(self) -> None:
         """Evaluate what is staged, in the policy's order, until the service stops."""
-        try:
-            self._loop()
-        finally:
-            end_plugins(self._plugins)
-
-    def _loop(self) -> None:
         while not self._signals.stop.is_set():
             if not self.step():
                 self._signals.work.wait(min(self.outage.pause_left or 1.0, 1.0))
@@ -309,7 +305,7 @@ class Evaluator:
             warn=lambda sentence: self._warn(record, _own_path(sentence, record)),
             health=lambda: self._health(record),
             plugins=self._plugins,
-            theme=self.theme,
+            theme=self._theme,
             occurred=self._ledger.occurred,
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scorers import Plugin, Theme
 from watcher.alerts.delivery import Command, Webhook
 from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
@@ -53,6 +54,7 @@ class Parts:
     asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine
     by what the adapter names and where it lies, or raises UimonError. `free` gives the free bytes of a path's file
     system. `logged` asks the tracker for what the trainer has logged into the run (None: not to be had now).
+    `plugins` and `theme` are what samples are scored with.
     """
 
     source: Source
@@ -64,6 +66,8 @@ class Parts:
     resolve_base: Callable[[str | None, Path], Path]
     free: Callable[[Path], int] = free_bytes
     logged: Callable[[], RunLog | None] = lambda: None
+    plugins: tuple[Plugin, ...] = ()
+    theme: Theme | None = None
 
 
 class Service:
@@ -115,14 +119,14 @@ class Service:
             val=val,
             resolve_base=parts.resolve_base,
             on_evaluated=lambda: self._warner.wake(),
+            plugins=parts.plugins,
+            theme=parts.theme,
             heartbeat=self.heartbeat,
         )
         self.heartbeat.away = lambda: self._evaluator.outage.sentence
         self._warner = Warner(
             parts.ledger,
-            LedgerHistory(
-                parts.ledger, val.conversations[: settings.samples], settings.alerts, theme=self._evaluator.theme
-            ),
+            LedgerHistory(parts.ledger, val.conversations[: settings.samples], settings.alerts, theme=parts.theme),
             settings.alerts,
             _channels(settings),
             self.board,

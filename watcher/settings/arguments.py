@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -14,6 +16,10 @@ LONGEST_PATH: Final = 4095
 """Bytes of a path: PATH_MAX of Linux, less the NUL at its end."""
 LONGEST_TEXT: Final = 100_000
 """Characters of a text. Linux gives a program no argument of more than 128 KiB."""
+
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(.*)", re.DOTALL)
+"""What `Path` makes of `scheme://place`: it takes two slashes for one."""
 
 
 class Parameter(Protocol):
@@ -29,7 +35,9 @@ def require_usable(parameters: Sequence[Any], values: Mapping[str, Any]) -> None
         for value in _each(values.get(parameter.name)):
             if trouble := trouble_of(value):
                 name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
-                raise UimonError(Reason.CONFIG_INVALID, f"{name} cannot be {shown(value)}: {trouble}.")
+                raise UimonError(
+                    Reason.CONFIG_INVALID, f"{name} cannot be {shown(address_in(value) or value)}: {trouble}."
+                )
 
 
 def trouble_of(value: object) -> str:
@@ -37,16 +45,30 @@ def trouble_of(value: object) -> str:
 
     >>> trouble_of("ckpts"), trouble_of(Path("a" * 256)), trouble_of("a\\x00b")
     ('', 'a name in a path has at most 255 bytes', 'no text or path holds a NUL')
+    >>> trouble_of(Path("s3://bucket/ckpts"))
+    'only directories and files of this machine are used; mount it or copy it here'
     """
     text = str(value)
     if "\0" in text:
         return "no text or path holds a NUL"
     if isinstance(value, Path):
-        return _trouble_of_path(value)
+        elsewhere = "only directories and files of this machine are used; mount it or copy it here"
+        return elsewhere if address_in(value) else _trouble_of_path(value)
     if len(text) > LONGEST_TEXT:
         return f"a text has at most {LONGEST_TEXT} characters"
     # A path may hold any bytes, which Python keeps as lone surrogates; a text is to be sent and stored.
     return "" if text.isascii() or _is_utf8(text) else "it is not UTF-8"
+
+
+def address_in(value: object) -> str:
+    """The address of which `Path` made this path; empty where it is a path of this machine.
+
+    >>> address_in(Path("s3://bucket/ckpts")), address_in(Path("ckpts/s3:/x")), address_in("s3://bucket")
+    ('s3://bucket/ckpts', '', '')
+    """
+    found = _ADDRESS.fullmatch(str(value)) if isinstance(value, Path) else None
+    # A directory's name may end with a colon, too.
+    return "" if found is None or os.path.lexists(f"{found[1]}:") else f"{found[1]}://{found[2]}"
 
 
 def _trouble_of_path(path: Path) -> str:

@@ -7,7 +7,11 @@ file system or the engine, and so that a slip (`--samples 64000000`) is a senten
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 YEAR: Final = 366 * 86_400.0
 """Seconds. `threading` waits at most 292 years, and dates end in the year 9999."""
@@ -15,7 +19,10 @@ YEAR: Final = 366 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`least` and `most` may be given themselves, but for a `least` that is `open`. `unit` of a time is `s`."""
+    """`least` and `most` may be given themselves, but for a `least` that is `open`. `unit` of a time is `s`.
+
+    In the annotation of a pydantic field it refuses what it does not hold; None stays None.
+    """
 
     least: float
     most: float
@@ -23,8 +30,13 @@ class Bound:
     open: bool = False
 
     def holds(self, value: float) -> bool:
-        """True for a value in the range; NaN is in none."""
+        """True for a value in the range; NaN and infinities are in none."""
         return (self.least < value if self.open else self.least <= value) and value <= self.most
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it bounds a length of time, in seconds."""
+        return self.unit == "s"
 
     @property
     def said(self) -> str:
@@ -33,35 +45,31 @@ class Bound:
         >>> Bound(1, 64).said, Bound(0, 1, open=True).said, Bound(0, YEAR, "s").said, Bound(0, 1e6, " GB").said
         ('1 to 64', 'more than 0, at most 1', '0s to 366d', '0 to 1000000 GB')
         """
-        is_time = self.unit == "s"
-        least = f"{_plain(self.least)}{'s' if is_time else ''}"
-        most = f"{self.most / 86_400:g}d" if is_time else f"{_plain(self.most)}{self.unit}"
+        least = f"{_plain(self.least)}{'s' if self.is_time else ''}"
+        most = f"{self.most / 86_400:g}d" if self.is_time else f"{_plain(self.most)}{self.unit}"
         return f"more than {least}, at most {most}" if self.open else f"{least} to {most}"
+
+    @property
+    def short(self) -> str:
+        """The range as help has room for it.
+
+        >>> Bound(-(2**63), 2**63 - 1).short, Bound(1, 64).short
+        ('64 bits', '1 to 64')
+        """
+        return "64 bits" if (self.least, self.most) == (-(2**63), 2**63 - 1) else self.said
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The field's own schema, and after it this bound."""
+        # Help reads bounds, and loads no pydantic for them.
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self._require, handler(source))
+
+    def _require(self, value: Any) -> Any:
+        if value is not None and not self.holds(value):
+            raise ValueError(f"give {self.said}")
+        return value
 
 
 def _plain(number: float) -> str:
     return str(int(number)) if number == int(number) else f"{number:g}"
-
-
-BOUNDS: Final = {
-    "settle": Bound(0, YEAR, "s"),
-    "samples": Bound(1, 1_000_000),
-    "max_tokens": Bound(1, 10_000_000),
-    "temperature": Bound(0, 2),
-    "top_p": Bound(0, 1, open=True),
-    "n": Bound(1, 64),
-    "seed": Bound(-(2**63), 2**63 - 1),
-    "tensor_parallel": Bound(1, 1024),
-    "max_num_seqs": Bound(1, 65_536),
-    "max_model_len": Bound(16, 100_000_000),
-    "gpu_memory_utilization": Bound(0, 1, open=True),
-    "stage_budget_gb": Bound(0, 1e6, " GB", open=True),
-    "disk_floor_gb": Bound(0, 1e6, " GB"),
-    "poll": Bound(0.01, 86_400, "s"),
-    "idle_exit": Bound(0, YEAR, "s"),
-    "grace": Bound(0, YEAR, "s"),
-    "drain_timeout": Bound(0, YEAR, "s"),
-    "table_rows": Bound(0, 100_000),
-    "table_kb": Bound(1, 1_000_000, " kB"),
-}
-"""By the names of the settings."""

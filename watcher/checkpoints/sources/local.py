@@ -44,6 +44,8 @@ class _Known:
 class DirectorySource:
     """The checkpoints of a live run. What did not change since it was found complete is not read again.
 
+    `baseline` is the base model, which comes as step 0. Where it is not known yet, `base_of` tells it of an adapter
+    that names one, or None while that base is not here; it comes before the first adapter of which it does.
     `clock` counts seconds and never jumps: what shows by its silence alone that it is whole is timed with it.
     """
 
@@ -54,12 +56,14 @@ class DirectorySource:
         baseline: Path | None = None,
         namings: Sequence[Naming] = NAMINGS,
         clock: Callable[[], float] = time.monotonic,
+        base_of: Callable[[Checkpoint], Path | None] | None = None,
     ) -> None:
         self._root = root
         self._waker = waker
         self._namings = namings
         self._clock = clock
         self._base = Found(0, BASE_NAME, baseline) if baseline is not None else None
+        self._base_of = base_of
         self._known: dict[str, _Known] = {}
         self._names: set[str] = set()
         self._came: set[str] = set()
@@ -154,7 +158,17 @@ class DirectorySource:
             found = _unless_downloading(self._inspect(place, now - known.since), known.below, now - known.since)
             if found.condition is Condition.COMPLETE:
                 self._known[place.name] = replace(known, complete=True)
+            if self._base is None and self._base_of is not None and found.base is not None:
+                yield from self._named_base(found)
             yield found
+
+    def _named_base(self, adapter: Checkpoint) -> Iterator[Checkpoint]:
+        """The base that the adapter names, if it is here; from the next look on it is one of the places."""
+        assert self._base_of is not None
+        if (path := self._base_of(adapter)) is not None:
+            self._base = Found(0, BASE_NAME, path)
+            self._names.add(BASE_NAME)
+            yield base_checkpoint(path)
 
     def _below(self, place: Found) -> Glance:
         """All that shows that a writer is not done with it: its folders, whatever they hold, and a download into it.
