@@ -30,7 +30,7 @@ lint: $(INSTALLED) ## ruff, mypy, which room may import which, and docs/ without
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: lint ## lint, then every test that ends within minutes, two at a time (WORKERS=0: one after the other)
 	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS)
