@@ -21,7 +21,7 @@ from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason
 from watcher.settings.config import Settings, load_settings
 
-README = Path(__file__).parents[2] / "README.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def uimon(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -68,15 +68,17 @@ def test_the_defaults_that_help_names_are_the_settings_defaults() -> None:
     assert checked >= 10
 
 
-def test_help_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
-    shown = re.search(r"<!-- help:watch -->\n```\n(.*?)\n```\n<!-- /help:watch -->", README.read_text(), re.DOTALL)
+def test_help_in_the_docs_is_what_the_command_prints(tmp_path: Path) -> None:
+    page = (DOCS / "cli.md").read_text()
+    shown = re.search(r"<!-- help:watch -->\n```\n(.*?)\n```\n<!-- /help:watch -->", page, re.DOTALL)
     assert shown is not None
     printed = uimon("watch", "--help", cwd=tmp_path).stdout
     assert [line.rstrip() for line in printed.strip().splitlines()] == shown[1].splitlines()
 
 
-def test_the_settings_of_warnings_in_the_readme_are_those_of_the_code() -> None:
-    shown = re.search(r"<!-- settings:alerts -->\n(.*?)\n<!-- /settings:alerts -->", README.read_text(), re.DOTALL)
+def test_the_settings_of_warnings_in_the_docs_are_those_of_the_code() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    shown = re.search(r"<!-- settings:alerts -->\n(.*?)\n<!-- /settings:alerts -->", page, re.DOTALL)
     assert shown is not None
     assert shown[1].splitlines()[2:] == [
         f"| `{name}` | `{told(field.default)}` | {' '.join(str(field.description).split())} |"

@@ -238,7 +238,7 @@ def test_a_value_out_of_range_is_named_with_its_setting_and_the_range() -> None:
         ({"on_alert": "a\0b"}, "no text or path holds a NUL"),
         ({"alerts": 1}, "The setting alerts cannot be 1: give a table."),
         ({"alerts": {"silence": "x"}}, "The setting alerts.silence cannot be 'x': give a list."),
-        ({"alerts": {"silences": []}}, "There is no setting called 'alerts.silences'; README.md lists them."),
+        ({"alerts": {"silences": []}}, "There is no setting called 'alerts.silences'; docs/configuration.md lists"),
         ({"webhook": "https://h/ x"}, "give an address"),
         ({"webhook": "https://h:99999/"}, "give an address"),
         ({"webhook": "https://h/\n"}, "give an address"),

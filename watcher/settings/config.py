@@ -305,7 +305,7 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        lists = "README.md" if name.startswith("alerts.") else "`uimon watch --help`"
+        lists = "docs/configuration.md" if name.startswith("alerts.") else "`uimon watch --help`"
         return f"There is no setting called {name!r}; {lists} lists them."
     if name == "webhook":
         return f"The setting webhook cannot be used: {first['msg'].removeprefix('Value error, ')}."
