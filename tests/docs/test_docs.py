@@ -23,17 +23,9 @@ PAGES = (
     *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *ROOT.glob("docs/**/*.md"),
 )
-FOREIGN = {
-    "--help",
-    "--volumes",
-    "--profile",
-    "--build",
-    "--rm",
-    "--no-deps",
-    "--wheel-dir",
-    "--update",
-    "--kv-cache-dtype",
-}
+FOREIGN = frozenset(
+    "--help --volumes --profile --build --rm --no-deps --wheel-dir --update --kv-cache-dtype --strict".split()
+)
 """Options of docker, pip and others."""
 
 
