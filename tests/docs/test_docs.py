@@ -23,10 +23,9 @@ PAGES = (
     *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *ROOT.glob("docs/**/*.md"),
 )
-FOREIGN = frozenset(
-    "--help --volumes --profile --build --rm --no-deps --wheel-dir --update --kv-cache-dtype --strict".split()
-)
-"""Options of docker, pip and others."""
+DOCKERS = {"--volumes", "--profile", "--build", "--rm", "--update"}
+FOREIGN = {*DOCKERS, "--help", "--no-deps", "--wheel-dir", "--kv-cache-dtype", "--strict"}
+"""Options of docker, pip, vLLM and others."""
 
 
 @cache
