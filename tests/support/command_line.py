@@ -12,11 +12,12 @@ from watcher.cli.app import app
 
 @cache
 def options() -> dict[str, frozenset[str]]:
-    """The options of each command."""
+    """The options of each command, and under no name those of `uimon` itself."""
     group = typer.main.get_command(app)
+    commands = {"": group, **group.commands}  # type: ignore[attr-defined]
     return {
         name: frozenset(option for parameter in command.params for option in parameter.opts)
-        for name, command in group.commands.items()  # type: ignore[attr-defined]
+        for name, command in commands.items()
     }
 
 
