@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+# The build and the installation take seconds, and a minute beside other tests.
+pytestmark = pytest.mark.timeout(180)
+
 ROOT = Path(__file__).resolve().parents[2]
 NOT_READ = {".pyc", ".mjs", ".svg"}
 """What only writes other files, or is a picture for README."""
