@@ -25,11 +25,13 @@ setup: $(INSTALLED) ## make the virtual environment and install what constraints
 demo: $(INSTALLED) ## see it all on a CPU: a real trainer, uimon beside it, a local stand-in for W&B
 	@$(BIN)/uimon demo
 
-lint: $(INSTALLED) ## ruff, mypy, and which room may import which
+# With --quiet mkdocs counts no warnings, and --strict would refuse nothing.
+lint: $(INSTALLED) ## ruff, mypy, which room may import which, and docs/ without a broken link
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: lint ## lint, then every test that ends within minutes, two at a time (WORKERS=0: one after the other)
 	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS)

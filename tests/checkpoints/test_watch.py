@@ -142,7 +142,7 @@ def test_without_inotify_it_says_so_once_and_sleeps(run_dir: Path, monkeypatch: 
             assert not waker.wait(0.02)
     assert len(said) == 1
     assert "inotify instance limit reached" in said[0]
-    assert "looks at the directory at each poll" in said[0]
+    assert "falls back to polling" in said[0]
 
 
 def test_a_real_lack_of_inotify_instances_is_survived(run_dir: Path) -> None:

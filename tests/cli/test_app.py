@@ -111,19 +111,6 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
     assert elsewhere == []
 
 
-def test_help_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
-    shown = re.search(r"<!-- help:watch -->\n```\n(.*?)\n```\n<!-- /help:watch -->", README.read_text(), re.DOTALL)
-    assert shown is not None
-    printed = uimon("watch", "--help", cwd=tmp_path).stdout
-    assert [line.rstrip() for line in printed.strip().splitlines()] == shown[1].splitlines()
-
-
-def test_the_settings_of_warnings_in_the_readme_are_those_of_the_code() -> None:
-    shown = re.search(r"<!-- settings:alerts -->\n(.*?)\n<!-- /settings:alerts -->", README.read_text(), re.DOTALL)
-    assert shown is not None
-    assert shown[1].splitlines()[2:] == alerts_table()[2:]
-
-
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     heavy = "('torch', 'vllm', 'wandb', 'pydantic', 'bs4')"
     code = (

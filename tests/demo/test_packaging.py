@@ -58,7 +58,7 @@ def test_continuous_integration_runs_every_check() -> None:
     assert os.access(run, os.X_OK)
     assert "make test" in run.read_text()
     shown = make("-n", "test")
-    for check in ("ruff check .", "ruff format --check .", "/mypy", "-m pytest"):
+    for check in ("ruff check .", "ruff format --check .", "/mypy", "mkdocs build --strict\n", "-m pytest"):
         assert check in shown, shown
 
 

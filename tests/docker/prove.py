@@ -273,8 +273,8 @@ def prove_umask(engine: Engine) -> None:
 
 
 def prove_compose(engine: Engine) -> None:
-    """docker-compose.yml with its `.env`, as the README has it: the CPU image stands for both images, the stand-in for
-    W&B. uimon is killed once, and the restart policy brings it back."""
+    """docker-compose.yml with its `.env`, as in docs/containers.md: the CPU image stands for both images, the stand-in
+    for W&B. uimon is killed once, and the restart policy brings it back."""
     files = (DOCKER / "docker-compose.yml", ROOT / "tests" / "docker" / "no-gpu.yml")
     with tempfile.TemporaryDirectory() as place:
         project = Project(engine, "uimon-proof", files, _site(Path(place)))

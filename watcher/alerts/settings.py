@@ -74,127 +74,130 @@ class AlertSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     silence: tuple[Rule, ...] = ()
-    """Rules that are never raised, by name."""
+    """Rules that uimon never raises, by name."""
     false_alarms: Annotated[float, within(0, 50, open=True)] = 1.0
-    """False alarms that each rule with a statistical test may raise in 1,000 evaluations of an unchanged model. Smaller
-    values need larger changes, or more samples, to be noticed. Default from simulation."""
+    """False alarms that each rule with a statistical test may raise in 1,000 evaluations of an unchanged model.
+    With a smaller value, a change has to be larger, or the samples more, to be noticed. Default from simulation."""
     settled_step: Step = 100
-    """Step from which on the model is expected to write code. Before it, only changes for the worse are warned of: an
-    untrained model's pages are poor and alike. From the metrics' bands ("within 100 steps")."""
+    """Step from which on the model is expected to write code. Before it, uimon warns only of changes for the worse:
+    an untrained model's pages are poor and alike. From the metrics' bands ("within 100 steps")."""
     least_pages: Annotated[int, within(4, 1_000_000)] = 16
-    """Pages with colors (or tags, or classes) below which their pooled statistics are not judged. Real pages."""
+    """Fewest pages with colors (or tags, or classes) whose pooled statistics are judged. Real pages."""
     comparable_validity: Share = 0.5
-    """Share of samples that parse from which on colors, layouts and classes are compared with: what is in broken code
-    is various for no good reason."""
+    """Minimum validity rate for an evaluation to serve as a baseline for colors, layouts and classes; broken code
+    inflates diversity."""
 
     validity_good: Share = 0.90
-    """Share of samples that parse from which on a run has been good once; from the metrics' bands."""
+    """Validity rate at which a run counts as having been good; from the metrics' bands."""
     validity_drop: Share = 0.1
-    """Smallest fall of that share that is worth a warning, however certain. From simulation: a healthy run's share
-    wanders by some points, and falls from 95 to 80 % are to be seen."""
+    """Smallest drop of the validity rate that is worth a warning, however certain it is. From simulation: a healthy
+    run's rate wanders by some points, and drops from 95 to 80 % have to be seen."""
     stuck_steps: Step = 100
-    """Steps without a good evaluation, from `settled_step` on, after which validity is stuck."""
+    """Steps without a good evaluation, counted from `settled_step`, after which validity is stuck."""
 
     entropy_good: Bits = 2.0
-    """Color entropy from which on a run has been varied once; the lower end of the bands' healthy range."""
+    """Color entropy at which a run counts as having been varied; the lower end of the bands' healthy range."""
     entropy_warn: Bits = 3.0
-    """No fall is warned of that ends above this; from the bands' "good"."""
+    """Never warn of a drop of color entropy that ends above this value (the bands' "good")."""
     entropy_drop: Bits = 0.5
-    """Smallest fall of color entropy that is worth a warning. Real pages: healthy windows differ by 0.3 from their
+    """Smallest drop of color entropy that is worth a warning. Real pages: healthy windows differ by 0.3 from their
     median; pages recolored in blue lose 1.1."""
     entropy_collapse: Bits = 1.5
-    """A fall that ends below this is an error; from the bands. It says nothing of a run that never was higher: people's
-    components have 1 to 3.1 bits, since grays, black and white decide it."""
+    """A drop that ends below this value is an error; from the bands. It says nothing of a run that never was
+    higher: people's components have 1 to 3.1 bits, since grays, black and white decide it."""
     hue_good: Bits = 1.8
-    """The same for the entropy of hues; real pages lie between 1.9 and 2.7."""
+    """Hue entropy at which a run counts as having been varied; real pages lie between 1.9 and 2.7."""
     hue_warn: Bits = 1.8
-    """No fall of hue entropy is warned of that ends above this."""
+    """Never warn of a drop of hue entropy that ends above this value."""
     hue_drop: Bits = 0.5
-    """Smallest fall of hue entropy that is worth a warning."""
+    """Smallest drop of hue entropy that is worth a warning."""
     hue_collapse: Bits = 0.75
-    """Below this hues have collapsed, whatever was before, where the validation answers have more. Real pages of many
-    hues: 0.78 in one window of a thousand; pages of one hue: 0."""
+    """Below this value hues have collapsed, whatever came before, if the validation answers have more. Real pages
+    of many hues: 0.78 in one window of a thousand; pages of one hue: 0."""
     hue_alone: Bits = 0.05
-    """The same where no validation answers are known: components of one brand blue have 0.08 to 1.02 in windows of
+    """The same if no validation answers are known: components of one brand blue have 0.08 to 1.02 in windows of
     64."""
 
     blue_purple_good: Share = 0.6
-    """Share of blue to purple up to which a run has been varied once; real pages: 0.13 to 0.58."""
+    """Share of blue to purple up to which a run counts as having been varied; real pages: 0.13 to 0.58."""
     blue_purple_warn: Share = 0.5
-    """No rise is warned of that ends below this. Half of the pages taken over lift a share of 0.27 to 0.63."""
+    """Never warn of a rise of that share that ends below this value. Half of the pages taken over lift a share of
+    0.27 to 0.63."""
     blue_purple_rise: Share = 0.2
-    """Smallest rise of the share that is worth a warning."""
+    """Smallest rise of that share that is worth a warning."""
     blue_purple_collapse: Share = 0.85
-    """Above this blue and purple rule, whatever was before, where the validation answers have less. Real pages of many
-    hues: 0.86 in one window of a thousand."""
+    """Above this value blue and purple rule, whatever came before, if the validation answers have less. Real pages
+    of many hues: 0.86 in one window of a thousand."""
     blue_purple_alone: Share = 0.995
-    """The same where no validation answers are known: components of one brand blue have 0.81 to 0.99 in windows of
+    """The same if no validation answers are known: components of one brand blue have 0.81 to 0.99 in windows of
     64."""
 
     hueless_good: Share = 0.65
-    """Share of pages without a hue up to which a run has had colors once; real pages 0 to 0.65."""
+    """Share of pages without a hue up to which a run counts as having had colors; real pages 0 to 0.65."""
     hueless_warn: Share = 0.7
-    """No rise of it is warned of that ends below this. Real pages: 0.81 is the most in 2,400 windows."""
+    """Never warn of a rise of that share that ends below this value. Real pages: 0.81 is the most in 2,400
+    windows."""
     hueless_rise: Share = 0.3
-    """Smallest rise of it that is worth a warning."""
+    """Smallest rise of that share that is worth a warning."""
     hueless_collapse: Share = 0.85
-    """Above this pages are gray, whatever was before; from the measured bands."""
+    """Above this value pages are gray, whatever came before; from the measured bands."""
 
     dark_good: Share = 0.8
-    """Share of dark pages up to which a run has had light ones once; real pages 0.2 to 0.4."""
+    """Share of dark pages up to which a run counts as having had light ones; real pages 0.2 to 0.4."""
     dark_warn: Share = 0.9
-    """No rise of it is warned of that ends below this."""
+    """Never warn of a rise of that share that ends below this value."""
     dark_rise: Share = 0.25
-    """Smallest rise of it that is worth a warning."""
+    """Smallest rise of that share that is worth a warning."""
     dark_collapse: Share = 0.97
-    """Above this pages are dark, whatever was before; from the measured bands."""
+    """Above this value pages are dark, whatever came before; from the measured bands."""
     light_warn: Share = 0.05
-    """No fall of the share of dark pages is warned of that ends above this. Pages that are all light are no collapse of
-    themselves, as most pages are; only where dark ones were is their loss one."""
+    """Never warn of a drop of the share of dark pages that ends above this value. Pages that are all light are no
+    collapse by themselves, as most pages are light; they are one only in a run that had dark pages."""
     light_fall: Share = 0.15
-    """Smallest fall of it that is worth a warning; a run of which so many pages were dark has had dark ones once. Real
-    pages: six tuned models write 0.2 to 0.4 dark ones."""
+    """Smallest drop of that share that is worth a warning. A run with at least so many dark pages counts as having
+    had dark ones. Real pages: six tuned models write 0.2 to 0.4 dark ones."""
 
     alike_good: Share = 0.23
-    """Mean likeness of pairs of pages up to which they were different once; real pages 0.04 to 0.23."""
+    """Mean likeness of pairs of pages up to which they count as different; real pages 0.04 to 0.23."""
     alike_collapse: Share = 0.3
-    """Above this pages look the same; one template, a tenth of its leaves changed: 0.35 and more."""
+    """Above this value pages look the same; one template, a tenth of its leaves changed: 0.35 and more."""
     alike_rise: Share = 0.15
     """Smallest rise of that likeness that is worth a warning."""
     nearest_good: Share = 0.5
-    """Mean likeness of a page to its nearest other, up to which pages were different once; generated pages
-    0.1 to 0.34, variants of components 0.18 to 0.63."""
+    """Mean likeness of a page to its nearest other page, up to which pages count as different; generated pages 0.1
+    to 0.34, variants of components 0.18 to 0.63."""
     nearest_collapse: Share = 0.8
-    """No rise of it is warned of that ends below this; pages from few templates reach 1."""
+    """Never warn of a rise of that likeness that ends below this value; pages from few templates reach 1."""
     nearest_rise: Share = 0.3
-    """Smallest rise of it that is worth a warning."""
+    """Smallest rise of that likeness that is worth a warning."""
     floor_good: Share = 0.12
-    """Mean likeness of a page to the tenth of pages that is least like it, up to which pages were different once; real
-    pages 0.01 to 0.14, in windows of 64 up to 0.11."""
+    """Mean likeness of a page to the tenth of pages that is least like it, up to which pages count as different;
+    real pages 0.01 to 0.14, in windows of 64 up to 0.11."""
     floor_warn: Share = 0.08
-    """No rise of it is warned of that ends below this; generated pages in windows of 64: up to 0.06."""
+    """Never warn of a rise of that likeness that ends below this value; generated pages in windows of 64: up to
+    0.06."""
     floor_collapse: Share = 0.14
-    """Above this all pages share a template; a quarter of its leaves changed: 0.14 to 0.3."""
+    """Above this value all pages share a template; a quarter of its leaves changed: 0.14 to 0.3."""
     floor_rise: Share = 0.05
-    """Smallest rise of it that is worth a warning."""
+    """Smallest rise of that likeness that is worth a warning."""
 
     classes_good: Annotated[float, within(0, 1_000_000)] = 50
     """Distinct classes to expect in three samples, from which on there is variety; from the metrics' bands."""
     classes_few: Annotated[float, within(0, 1_000_000)] = 30
-    """Distinct classes in three samples below which a standstill is a plateau where no validation answers are known
+    """Distinct classes in three samples below which a standstill is a plateau if no validation answers are known
     that tell how many are usual; from the metrics' bands."""
     classes_fall: Share = 0.25
-    """Smallest fall of that number that is worth a warning, as a share of what it was."""
+    """Smallest drop of that number that is worth a warning, as a share of what it was."""
     classes_growth: Share = 0.15
     """Growth over `plateau_steps` below which the number has stopped growing."""
     plateau_steps: Annotated[int, within(1, 10**12)] = 200
     """Steps after which a standstill is a plateau: below `classes_good`, or three quarters of what the validation
-    answers have; below `classes_few` where these are not known. From the metrics' bands."""
+    answers have; below `classes_few` if these are not known. From the metrics' bands."""
 
     perplexity_rise: Share = 0.05
     """Smallest rise of held-out perplexity above its lowest level that is worth a warning. From simulation."""
     perplexity_jump: Annotated[float, within(0, _MOST, open=True)] = 0.5
-    """Rise above its lowest level that is worth a warning at two evaluations one after the other, whatever the curve's
+    """Rise above its lowest level that is worth a warning if two evaluations in a row show it, whatever the curve's
     noise, which fewer than eight evaluations do not show. From simulation: far above what a healthy curve does."""
     perplexity_warn: Annotated[float, within(1, _MOST, open=True)] = 20
     """Held-out perplexity above which the model struggles; from the metrics' bands."""
@@ -206,14 +209,14 @@ class AlertSettings(BaseModel):
     metrics. Off by default, since that table holds for one size of data (100 samples, 3 epochs)."""
 
     truncated_share: Share = 0.10
-    """Share of samples cut by the token limit that is too many. As many as may be invalid at 90 % validity."""
+    """Share of samples cut by the token limit that is too many: as many as may be invalid at 90 % validity."""
     empty_share: Share = 0.05
     """Share of samples without any code that is too many: half of what may be invalid."""
     repeats_share: Share = 0.05
-    """Share of samples that end in a loop that is too many: half of what may be invalid."""
+    """Share of samples ending in a loop that is too many: half of what may be invalid."""
 
     behind_waiting: Annotated[int, within(1, 1_000_000)] = 3
-    """Checkpoints that wait for evaluation at the least, before the watcher is said to fall behind."""
+    """Fewest waiting checkpoints with which the watcher falls behind."""
     silent_factor: Annotated[float, within(1, 1_000_000, open=True)] = 4
     """A trainer is silent when no checkpoint came for so many times the usual interval."""
     silent_least: Seconds = 600.0

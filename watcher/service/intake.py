@@ -299,7 +299,9 @@ class Intake:
             log.info("%s is complete; its evaluation has begun already.", before.name)
         else:
             change = Reason.DELETED if now is None else now.reason or Reason.WEIGHTS_CHANGED
-            log.info("%s changed after it was taken early (%s): what was begun is dropped.", before.name, change)
+            log.info(
+                "%s changed after its early evaluation began (%s); uimon drops the partial result.", before.name, change
+            )
             self._discard(before)
         self._signals.news()
         self._signals.work.set()

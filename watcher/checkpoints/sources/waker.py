@@ -167,8 +167,8 @@ class DirectoryWaker:
 
     def _say_degraded(self, error: OSError) -> None:
         self._say(
-            f"File events for {self._root} are not to be had ({error.strerror}); uimon looks at the directory at "
-            f"each poll instead. Raising fs.inotify.max_user_watches and max_user_instances brings them back."
+            f"File events are unavailable for {self._root} ({error.strerror}); uimon falls back to polling. "
+            f"Raise fs.inotify.max_user_watches and max_user_instances to get them back."
         )
 
     def _say(self, sentence: str) -> None:
