@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from watcher.checkpoints import inspect
-from watcher.checkpoints.proof import QUIET_S
+from tests.support.looking import inspect
+from watcher.checkpoints.layouts.completeness import QUIET_S
 from watcher.model import Condition, Kind, LoggedStep, Reason
 
 Make = Any
@@ -335,11 +335,11 @@ def test_what_may_not_be_read_is_said_not_raised(make: Make, tmp_path: Path) -> 
     shut = shutil.copytree(path, tmp_path / "shut" / "checkpoint-5")
     code = (
         "import os, sys, pathlib\n"
-        "from watcher.checkpoints import inspect\n"
+        "from watcher.checkpoints import inspect, named\n"
         "from watcher.checkpoints import stage\n"
         "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "for name in sys.argv[1:]:\n"
-        "    found = inspect(pathlib.Path(name), 5)\n"
+        "    found = inspect(named(pathlib.Path(name)))\n"
         "    print(found.condition, found.reason, found.detail)\n"
     )
     for parent in tmp_path.relative_to("/").parents:

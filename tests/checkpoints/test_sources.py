@@ -11,7 +11,7 @@ import pytest
 
 from tests.service.conftest import write_checkpoint
 from watcher.checkpoints import DirectoryWaker
-from watcher.checkpoints.sources.local import DirectorySource
+from watcher.checkpoints.sources.local import _TURNS, DirectorySource
 
 
 class Run:
@@ -103,6 +103,6 @@ def test_an_old_step_written_again_among_many_is_seen_within_some_looks_and_a_ne
     write_checkpoint(tmp_path, 3, value=7)
     write_checkpoint(tmp_path, 140, value=7)
     write_checkpoint(tmp_path, 151)
-    looks = [run.look() for _ in range(12)]
+    looks = [run.look() for _ in range(_TURNS)]
     assert looks[0].keys() >= {"checkpoint-140", "checkpoint-151"}
     assert [name for look in looks for name in look].count("checkpoint-3") == 1

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from watcher.checkpoints.discovery import step_of
+from watcher.checkpoints.layouts import step_of
 from watcher.checkpoints.safetensors_header import SafetensorsError, read_header
 from watcher.checkpoints.staging.transfer import SharingRefused, Way, share
 from watcher.model import Checkpoint, Condition, FileStamp, Reason, Staged, UimonError

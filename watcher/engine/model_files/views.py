@@ -27,7 +27,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from watcher.checkpoints.layout import ADAPTER_CONFIG, is_support
+from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, is_support
 from watcher.checkpoints.pointers import without_pointers
 from watcher.engine.model_files.guard import INDEX, Inventory, Tensor, read_config, read_inventory, refuse
 from watcher.engine.model_files.naming import collision, inner, unwrapped, wrappers_in
