@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from watcher.checkpoints import unsupported
 from watcher.checkpoints.base_models import BaseName
@@ -37,8 +38,9 @@ from watcher.checkpoints.layouts.trainer_state import read_trainer_state
 from watcher.checkpoints.listing import Listing, read_listing, with_model_of
 from watcher.checkpoints.pointers import pointer_in
 from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
+from watcher.checkpoints.weight_index import StrayShardError, first_misplaced, read_index
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
-from watcher.system.files import INDEX_LIMIT, SMALL_LIMIT, open_regular, parse_json, read_bytes
+from watcher.system.files import open_regular, read_object
 
 
 def inspect(found: Candidate, quiet: float = 0.0) -> Checkpoint:
@@ -128,7 +130,7 @@ def _with(found: Checkpoint, finding: NotComplete, commit: CommitCheck, quiet: f
 
 def _engine_files(listing: Listing) -> tuple[FileStamp, ...]:
     """The files an engine may need, as far as they are there: what makes the stamp of an unfinished checkpoint."""
-    wanted = (name for name in listing.files if name.endswith(".safetensors") or name == files.INDEX)
+    wanted = (name for name in listing.files if files.is_weights(name) or name == files.INDEX)
     names = {*wanted, *filter(files.is_support, listing.files)}
     return tuple(listing.files[name] for name in sorted(names))
 
@@ -172,7 +174,7 @@ def _refuse_escaping(found: Checkpoint, listing: Listing) -> None:
     """A link to elsewhere would let a checkpoint have any file of this machine copied and read as its own."""
     for name in sorted(listing.escaping):
         last = Path(name).name
-        if last.endswith(".safetensors") or last == files.INDEX or files.is_support(last):
+        if files.is_weights(last) or last == files.INDEX or files.is_support(last):
             detail = f"{name} in {found.name} is a link that leads out of it: put the file itself there."
             raise NotComplete(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
 
@@ -187,7 +189,8 @@ def _check_config(found: Checkpoint, listing: Listing) -> str | None:
         detail = f"{found.name} has no {name}."
         raise NotComplete(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out)
     try:
-        config = _read_object(found.path / listing.files[name].source)
+        with _malformed():
+            config = read_object(found.path / listing.files[name].source)
         said = None if adapter else pointer_in(config)
     except ValueError as error:
         detail = f"{name} in {found.name} is not whole ({error})."
@@ -203,24 +206,45 @@ def _check_weights(found: Checkpoint, listing: Listing, *, settled: bool) -> tup
     """All the files an engine needs, the weights proven whole. Other weights in the directory are left out of them,
     because an engine that reads every `*.safetensors` would mix them in."""
     support = [stamp for name, stamp in listing.files.items() if files.is_support(name)]
+    index: dict[str, str] = {}
     if found.kind is Kind.ADAPTER:
         weights = [files.ADAPTER_WEIGHTS]
     elif files.WEIGHTS in listing.files:
         weights = [files.WEIGHTS]  # as transformers has it: the single file goes before an index
     else:
-        weights = _indexed(found, listing)
+        index = _index(found, listing)
+        weights = sorted(set(index.values()))
         support.append(listing.files[files.INDEX])
-    for name in weights:
-        if name not in listing.files:
-            raise _incomplete(f"{found.name} has no {name}.")
-        _refuse_empty(found, listing, name, settled=settled)
+    _refuse_missing(found, listing, weights)
+    headers = {name: _header(found, listing, name) for name in weights}
+    if index:
+        _refuse_misplaced(found, index, headers)
+    for name, header in headers.items():
+        _refuse_empty(found, listing, name, header, settled=settled)
     stamps = [*support, *(listing.files[name] for name in weights)]
     return tuple(sorted(stamps, key=lambda stamp: stamp.name))
 
 
-def _refuse_empty(found: Checkpoint, listing: Listing, name: str, *, settled: bool) -> None:
+def _refuse_missing(found: Checkpoint, listing: Listing, weights: list[str]) -> None:
+    missing = [name for name in weights if name not in listing.files]
+    if missing and len(weights) > 1:
+        raise _incomplete(f"{found.name} lacks {len(missing)} of {len(weights)} shards, {missing[0]} the first.")
+    if missing:
+        raise _incomplete(f"{found.name} has no {missing[0]}.")
+
+
+def _refuse_misplaced(found: Checkpoint, index: Mapping[str, str], headers: Mapping[str, Header]) -> None:
+    stray = first_misplaced(index, {name: header.tensors for name, header in headers.items()})
+    if stray is not None and stray.lacking:
+        raise _incomplete(f"{stray.shard} in {found.name} lacks the tensor {stray.tensor!r} that the index puts there.")
+    if stray is not None:
+        where = f"{stray.shard} in {found.name} holds the tensor {stray.tensor!r}"
+        raise _incomplete(f"{where}, which the index does not put there.")
+
+
+def _refuse_empty(found: Checkpoint, listing: Listing, name: str, header: Header, *, settled: bool) -> None:
     """ZeRO-3 leaves a file without tensors, or with a placeholder of shape [0] for each, where it gathers nothing."""
-    tensors = _header(found, listing, name).tensors
+    tensors = header.tensors
     hollow = [tensor for tensor, info in tensors.items() if 0 in info.shape]
     if tensors and len(hollow) < len(tensors) and not any(tensor.endswith(".weight") for tensor in hollow):
         return
@@ -248,49 +272,26 @@ def _header(found: Checkpoint, listing: Listing, name: str) -> Header:
         raise _incomplete(f"{name} in {found.name} {error}.") from None
 
 
-def _indexed(found: Checkpoint, listing: Listing) -> list[str]:
-    """The shards that the index names, each of which holds the tensors that the index looks for in it."""
+def _index(found: Checkpoint, listing: Listing) -> dict[str, str]:
+    """The shard of each tensor, as the index has it."""
     if files.INDEX not in listing.files:
         raise _incomplete(f"{found.name} has {len(_shards(listing))} shards and no {files.INDEX} yet.")
     try:
-        shards = _weight_map(_read_object(found.path / listing.files[files.INDEX].source, INDEX_LIMIT))
+        with _malformed():
+            return read_index(found.path / listing.files[files.INDEX].source)
+    except StrayShardError as error:
+        detail = f"{files.INDEX} in {found.name} {error}."
+        raise NotComplete(Condition.UNSUPPORTED, Reason.UNREADABLE, detail) from None
     except ValueError as error:
         raise _incomplete(f"{files.INDEX} in {found.name} is not whole ({error}).") from None
-    for shard in shards:
-        # Only a plain name is looked up, so that `../other/model.safetensors` reads nothing.
-        if Path(shard).name != shard or shard in ("", ".", ".."):
-            detail = f"{files.INDEX} in {found.name} names {shard!r}, which is not a file name of that directory."
-            raise NotComplete(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
-    missing = [shard for shard in shards if shard not in listing.files]
-    if missing:
-        raise _incomplete(f"{found.name} lacks {len(missing)} of {len(shards)} shards, {missing[0]} the first.")
-    for shard, tensors in shards.items():
-        if absent := tensors - _header(found, listing, shard).tensors.keys():
-            # A shard that is whole but of an earlier save, cut otherwise.
-            raise _incomplete(f"{shard} in {found.name} lacks the tensor {min(absent)!r} that the index puts there.")
-    return sorted(shards)
-
-
-def _weight_map(index: dict[str, Any]) -> dict[str, set[str]]:
-    """The names of the tensors in each shard. Raises ValueError for an index without a usable `weight_map`."""
-    entries = index.get("weight_map")
-    if not isinstance(entries, dict) or not entries or not all(isinstance(v, str) for v in entries.values()):
-        raise ValueError("no weight_map")
-    shards: dict[str, set[str]] = {}
-    for tensor, shard in entries.items():
-        shards.setdefault(shard, set()).add(tensor)
-    return shards
 
 
 def _trainer_state(path: Path, listing: Listing) -> TrainerState | None:
     """None where there is none. Raises ValueError where it is not whole."""
     if files.TRAINER_STATE not in listing.files:
         return None
-    try:
-        with open_regular(path / listing.files[files.TRAINER_STATE].source) as file:
-            return read_trainer_state(file)
-    except OSError as error:
-        raise _as_value(error) from None
+    with _malformed(), open_regular(path / listing.files[files.TRAINER_STATE].source) as file:
+        return read_trainer_state(file)
 
 
 def _refuse_broken_state(error: str | None) -> None:
@@ -298,19 +299,12 @@ def _refuse_broken_state(error: str | None) -> None:
         raise NotComplete(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error, way_out=INTERRUPTED)
 
 
-def _read_object(path: Path, limit: int = SMALL_LIMIT) -> dict[str, Any]:
-    """A JSON file's object. Raises ValueError where it is none."""
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """Raises ValueError for a file that is not what it should be: a pipe, or far too long. Other errors pass."""
     try:
-        parsed = parse_json(read_bytes(path, limit))
+        yield
     except OSError as error:
-        raise _as_value(error) from None
-    if not isinstance(parsed, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - a malformed file, not a programmer's wrong type
-    return parsed
-
-
-def _as_value(error: OSError) -> ValueError:
-    """What a file is not, as one that is malformed; what else goes wrong is raised as it is."""
-    if error.errno in (errno.EINVAL, errno.EFBIG):
-        return ValueError(error.strerror)
-    raise error
+        if error.errno in (errno.EINVAL, errno.EFBIG):
+            raise ValueError(error.strerror) from None
+        raise

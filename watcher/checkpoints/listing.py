@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from watcher.checkpoints.layouts.files import TEMPLATES, TRAINER_STATE, is_weights
-from watcher.model import FileStamp
+from watcher.checkpoints.layouts.files import TEMPLATES, TRAINER_STATE, is_weights, weights_in
+from watcher.model import FileStamp, weights_stamp
 
 _BLOCK: Final = 4096
 """Bytes that a file system reads at once."""
@@ -86,6 +86,11 @@ def _stamp(path: Path, name: str, homes: tuple[Path, ...]) -> FileStamp | None:
     if file.is_symlink() and not any(file.resolve().is_relative_to(home) for home in homes):
         return None
     return stamp_of(file, name, status)
+
+
+def stamp_in(path: Path) -> str:
+    """The stamp of the weights that lie in the directory `path`, as `Checkpoint.stamp` has it. Raises OSError."""
+    return weights_stamp(stamp_of(file, file.name, file.stat()) for file in weights_in(path))
 
 
 def stamp_of(file: Path, name: str, status: os.stat_result) -> FileStamp:
