@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -37,7 +37,7 @@ from watcher.checkpoints.layouts.completeness import INTERRUPTED, CommitCheck, N
 from watcher.checkpoints.layouts.trainer_state import read_trainer_state
 from watcher.checkpoints.listing import Listing, read_listing, with_model_of
 from watcher.checkpoints.pointers import pointer_in
-from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
+from watcher.checkpoints.safetensors_header import SafetensorsError, TensorInfo, read_header
 from watcher.checkpoints.weight_index import StrayShardError, first_misplaced, read_index
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
 from watcher.system.files import open_regular, read_object
@@ -77,10 +77,12 @@ def _from_os_error(blank: Checkpoint, error: OSError) -> Checkpoint:
     return replace(blank, condition=Condition.UNSUPPORTED, reason=Reason.UNREADABLE, detail=detail)
 
 
-def _of_model(path: Path, listing: Listing, inside: str) -> Listing:
-    """The files of the checkpoint's model, wherever it lies; as it is where that is not known."""
-    if inside and inside in listing.folders:
-        return with_model_of(path, listing, inside)
+def _of_model(path: Path, listing: Listing, named: str) -> Listing:
+    """The files of the checkpoint's model, wherever it lies; as it is where that is not known. `named`: the folder that
+    the user names.
+    """
+    if named in listing.folders:
+        return with_model_of(path, listing, named)
     folders = _models_in(listing)
     # Beside weights of the checkpoint's own, whatever they are, a folder holds something else: a reference model.
     if files.holds_weights(listing.files) or files.pickles(listing.files) or len(folders) != 1:
@@ -206,21 +208,22 @@ def _check_weights(found: Checkpoint, listing: Listing, *, settled: bool) -> tup
     """All the files an engine needs, the weights proven whole. Other weights in the directory are left out of them,
     because an engine that reads every `*.safetensors` would mix them in."""
     support = [stamp for name, stamp in listing.files.items() if files.is_support(name)]
-    index: dict[str, str] = {}
+    index: dict[str, set[str]] = {}
     if found.kind is Kind.ADAPTER:
         weights = [files.ADAPTER_WEIGHTS]
     elif files.WEIGHTS in listing.files:
         weights = [files.WEIGHTS]  # as transformers has it: the single file goes before an index
     else:
         index = _index(found, listing)
-        weights = sorted(set(index.values()))
+        weights = sorted(index)
         support.append(listing.files[files.INDEX])
     _refuse_missing(found, listing, weights)
-    headers = {name: _header(found, listing, name) for name in weights}
-    if index:
-        _refuse_misplaced(found, index, headers)
-    for name, header in headers.items():
-        _refuse_empty(found, listing, name, header, settled=settled)
+    for name in weights:
+        # One header at a time: each may take hundreds of megabytes as objects.
+        tensors = _tensors(found, listing, name)
+        if index:
+            _refuse_misplaced(found, name, index[name], tensors.keys())
+        _refuse_empty(found, listing, name, tensors, settled=settled)
     stamps = [*support, *(listing.files[name] for name in weights)]
     return tuple(sorted(stamps, key=lambda stamp: stamp.name))
 
@@ -233,18 +236,19 @@ def _refuse_missing(found: Checkpoint, listing: Listing, weights: list[str]) -> 
         raise _incomplete(f"{found.name} has no {missing[0]}.")
 
 
-def _refuse_misplaced(found: Checkpoint, index: Mapping[str, str], headers: Mapping[str, Header]) -> None:
-    stray = first_misplaced(index, {name: header.tensors for name, header in headers.items()})
+def _refuse_misplaced(found: Checkpoint, shard: str, due: Set[str], held: Set[str]) -> None:
+    stray = first_misplaced(due, held)
     if stray is not None and stray.lacking:
-        raise _incomplete(f"{stray.shard} in {found.name} lacks the tensor {stray.tensor!r} that the index puts there.")
+        raise _incomplete(f"{shard} in {found.name} lacks the tensor {stray.tensor!r} that the index puts there.")
     if stray is not None:
-        where = f"{stray.shard} in {found.name} holds the tensor {stray.tensor!r}"
-        raise _incomplete(f"{where}, which the index does not put there.")
+        what = f"holds the tensor {stray.tensor!r}, which the index does not put there"
+        raise _incomplete(f"{shard} in {found.name} {what}.")
 
 
-def _refuse_empty(found: Checkpoint, listing: Listing, name: str, header: Header, *, settled: bool) -> None:
+def _refuse_empty(
+    found: Checkpoint, listing: Listing, name: str, tensors: Mapping[str, TensorInfo], *, settled: bool
+) -> None:
     """ZeRO-3 leaves a file without tensors, or with a placeholder of shape [0] for each, where it gathers nothing."""
-    tensors = header.tensors
     hollow = [tensor for tensor, info in tensors.items() if 0 in info.shape]
     if tensors and len(hollow) < len(tensors) and not any(tensor.endswith(".weight") for tensor in hollow):
         return
@@ -265,15 +269,15 @@ def _incomplete(detail: str) -> NotComplete:
     return NotComplete(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail, way_out=way_out)
 
 
-def _header(found: Checkpoint, listing: Listing, name: str) -> Header:
+def _tensors(found: Checkpoint, listing: Listing, name: str) -> Mapping[str, TensorInfo]:
     try:
-        return read_header(found.path / listing.files[name].source)
+        return read_header(found.path / listing.files[name].source).tensors
     except SafetensorsError as error:
         raise _incomplete(f"{name} in {found.name} {error}.") from None
 
 
-def _index(found: Checkpoint, listing: Listing) -> dict[str, str]:
-    """The shard of each tensor, as the index has it."""
+def _index(found: Checkpoint, listing: Listing) -> dict[str, set[str]]:
+    """The names of the tensors in each shard, as the index has them."""
     if files.INDEX not in listing.files:
         raise _incomplete(f"{found.name} has {len(_shards(listing))} shards and no {files.INDEX} yet.")
     try:

@@ -5,7 +5,7 @@ Inspection and engine ask the same reader, so that what one of them calls whole 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,36 +22,34 @@ class StrayShardError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """A tensor that `shard` lacks although the index puts it there, or else holds although the index does not."""
+    """A tensor that a shard lacks although the index puts it there, or else holds although the index does not."""
 
-    shard: str
     tensor: str
     lacking: bool
 
 
-def read_index(file: Path) -> dict[str, str]:
-    """The shard of each tensor, a plain file name. Raises OSError; StrayShardError where it is none; ValueError where
-    the file is no whole index.
+def read_index(file: Path) -> dict[str, set[str]]:
+    """The names of the tensors in each shard, which is a plain file name. Raises OSError; StrayShardError where it is
+    none; ValueError where the file is no whole index.
     """
     placed = read_object(file, INDEX_LIMIT).get("weight_map")
     if not isinstance(placed, dict) or not placed or not all(isinstance(shard, str) for shard in placed.values()):
         raise ValueError("no weight_map")
-    for shard in set(placed.values()):
+    shards: dict[str, set[str]] = {}
+    for tensor, shard in placed.items():
+        shards.setdefault(shard, set()).add(tensor)
+    for shard in shards:
         if Path(shard).name != shard or not is_weights(shard):
             raise StrayShardError(shard)
-    return placed
+    return shards
 
 
-def first_misplaced(index: Mapping[str, str], held: Mapping[str, Collection[str]]) -> Misplaced | None:
-    """The first tensor about which index and shards disagree; `held` are the names of each shard's tensors.
+def first_misplaced(due: Set[str], held: Set[str]) -> Misplaced | None:
+    """The first tensor about which the index (`due`) and a shard (`held`) disagree, by name; one that it lacks first.
 
     A shard that is whole may be of an earlier save, which was cut otherwise.
     """
-    for tensor, shard in sorted(index.items()):
-        if tensor not in held[shard]:
-            return Misplaced(shard, tensor, lacking=True)
-    for shard, tensors in sorted(held.items()):
-        for tensor in sorted(tensors):
-            if index.get(tensor) != shard:
-                return Misplaced(shard, tensor, lacking=False)
+    for tensors, lacking in ((due - held, True), (held - due, False)):
+        if tensors:
+            return Misplaced(min(tensors), lacking)
     return None

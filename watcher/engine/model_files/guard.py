@@ -214,13 +214,13 @@ def _is_hybrid(config: Mapping[str, Any]) -> bool:
     return any(key.startswith(words) for key in config) or "mamba" in str(config.get("model_type", ""))
 
 
-def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:
-    """The weight files, and the index's tensor → file map where it was the index that named them."""
+def _weight_files(path: Path) -> tuple[list[Path], dict[str, set[str]] | None]:
+    """The weight files, and what the index puts into each where it was the index that named them."""
     if (path / WEIGHTS).is_file():
         return [path / WEIGHTS], None
     if (path / INDEX).exists():
         index = _index(path)
-        files = [path / name for name in sorted(set(index.values()))]
+        files = [path / name for name in sorted(index)]
         if missing := [file.name for file in files if not file.is_file()]:
             raise refuse(f"{path}: the shard {missing[0]}, named by {INDEX}, is missing.")
         return files, index
@@ -232,8 +232,8 @@ def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:
     return files, None
 
 
-def _index(path: Path) -> dict[str, str]:
-    """The index's tensor → file map."""
+def _index(path: Path) -> dict[str, set[str]]:
+    """The names of the tensors in each file that the index names."""
     try:
         return read_index(path / INDEX)
     except StrayShardError as error:
@@ -242,16 +242,17 @@ def _index(path: Path) -> dict[str, str]:
         raise refuse(f"{path / INDEX}: cannot be read ({error}); save the checkpoint again.") from error
 
 
-def _check_index(path: Path, index: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+def _check_index(path: Path, index: Mapping[str, set[str]], tensors: Mapping[str, Tensor]) -> None:
     """Refuse an index that names a tensor its shard lacks, or a shard with a tensor the index does not know."""
-    held: dict[str, set[str]] = {file: set() for file in index.values()}
+    held: dict[str, set[str]] = {shard: set() for shard in index}
     for name, tensor in tensors.items():
         held[tensor.file].add(name)
-    stray = first_misplaced(index, held)
-    if stray is not None and stray.lacking:
-        raise refuse(f"{path / stray.shard}: the tensor {stray.tensor}, which {INDEX} places here, is missing.")
-    if stray is not None:
-        raise refuse(f"{path / stray.shard}: the tensor {stray.tensor} is not named by {INDEX}.")
+    for shard, due in sorted(index.items()):
+        stray = first_misplaced(due, held[shard])
+        if stray is not None and stray.lacking:
+            raise refuse(f"{path / shard}: the tensor {stray.tensor}, which {INDEX} places here, is missing.")
+        if stray is not None:
+            raise refuse(f"{path / shard}: the tensor {stray.tensor} is not named by {INDEX}.")
 
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
