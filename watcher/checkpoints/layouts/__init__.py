@@ -1,4 +1,4 @@
-"""How trainers leave checkpoints: one file for each family. A further one is a further file, and a name in `KNOWN`.
+"""How trainers leave checkpoints: one file for each family. A further one is a further file, and a name in `_FAMILIES`.
 
 | written by | name | how it is known to be whole |
 |---|---|---|
