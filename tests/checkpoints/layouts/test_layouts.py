@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,11 +15,15 @@ from watcher.checkpoints import KNOWN, DirectoryWaker, discover, inspect, layout
 from watcher.checkpoints.deeper import name_others, runs_below
 from watcher.checkpoints.sources.local import DirectorySource, ListSource
 from watcher.cli.doctor import run_doctor
-from watcher.cli.evaluate import _candidate
+from watcher.cli.evaluate import _candidate, run_eval
 from watcher.cli.watch import _baseline
 from watcher.doctor.checks import Check, Status, check_directory, newest_checkpoints
 from watcher.model import Condition
 from watcher.settings.config import Settings
+
+
+class Handed(Exception):
+    """What `eval` would have evaluated."""
 
 
 def without_state(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -131,3 +136,20 @@ def test_the_base_is_that_of_the_adapter_in_the_patterns_folder(tmp_path: Path) 
         put(tmp_path / "run" / "checkpoint-5" / folder, {**files, "adapter_config.json": config})
     root = tmp_path / "run"
     assert _baseline(root, Settings(), layouts_for("checkpoint-{step}/ui")) == tmp_path / "base-ui"
+
+
+def test_eval_brings_each_by_its_whole_path_and_the_base_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = put(tmp_path / "base", without_state(full_files(0)))
+    named_base = json.dumps({"base_model_name_or_path": str(base)}).encode()
+    path = put(tmp_path / "run" / "iter_5", {**adapter_files(7), "adapter_config.json": named_base})
+    (tmp_path / "val.jsonl").write_text('{"messages": [{"role": "user", "content": "a button"}]}\n')
+    monkeypatch.setenv("UIMON_PATTERN", "iter_{step}")
+
+    def stop(*parts: Any) -> NoReturn:
+        raise Handed([(found.name, found.step, found.condition) for found in parts[4].look()])
+
+    monkeypatch.setattr("watcher.cli.evaluate.assembled", stop)
+    with pytest.raises(Handed) as handed:
+        run_eval([path], {"val": tmp_path / "val.jsonl", "baseline": True}, None, as_json=True, debug=False)
+    complete = Condition.COMPLETE
+    assert handed.value.args[0] == [("base", 0, complete), (str(path), 5, complete)]
