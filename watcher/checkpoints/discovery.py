@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from watcher.checkpoints.layouts import KNOWN, Layout, layout_of
 from watcher.checkpoints.layouts.completeness import NoCheck
 from watcher.checkpoints.layouts.exported import BASE, FINAL
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG, INDEX, WEIGHTS
+from watcher.checkpoints.layouts.layout import Start
 from watcher.model import BASE_NAME, FINAL_NAME, Reason, UimonError
 
 
@@ -61,8 +61,7 @@ def discover(root: Path, layouts: Sequence[Layout] = KNOWN) -> tuple[Candidate, 
         raise UimonError(
             Reason.UNREADABLE, f"{root} cannot be listed ({error.strerror}); check its permissions and the mount."
         ) from None
-    by_start = groupby(layouts, key=attrgetter("start"))
-    parts = [part for start, group in by_start if (part := _started(root, folders, start(folders), tuple(group)))]
+    parts = [part for start, group in _by_start(layouts) if (part := _started(root, folders, start(folders), group))]
     found = parts[0] if len(parts) == 1 else _by_step(candidate for part in parts for candidate in part)
     if found and _is_model(names):
         return (*found, Candidate(found[-1].step, FINAL_NAME, root, FINAL))
@@ -78,6 +77,12 @@ def _list(root: Path) -> tuple[set[str], tuple[str, ...]]:
     with os.scandir(root) as entries:
         kinds = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     return {name for name, folder in kinds if not folder}, tuple(sorted(name for name, folder in kinds if folder))
+
+
+def _by_start(layouts: Sequence[Layout]) -> Iterator[tuple[Start, tuple[Layout, ...]]]:
+    """The layouts that have their checkpoints in the same place, which is listed once for all of them."""
+    for start in dict.fromkeys(layout.start for layout in layouts):
+        yield start, tuple(layout for layout in layouts if layout.start is start)
 
 
 def _started(

@@ -20,6 +20,8 @@ PADDED_STEP = "0*(?P<step>0|[1-9][0-9]{0,17})"
 
 Folders = tuple[str, ...]
 """Names of the real directories in the run's, sorted."""
+Start = Callable[[Folders], str | None]
+"""In which of these the checkpoints lie: empty for the run's directory itself, None where there is no such folder."""
 
 
 def in_the_run(folders: Folders) -> str:  # noqa: ARG001
@@ -34,8 +36,8 @@ class Layout:
     `pattern`: the whole name of a checkpoint's directory matches it, and its group `step` is the step. `shown`: such a
     name in a sentence, with N for the step. `commit`: what shows that the writer is done. `step_in_state`: the name's
     number is no step (it counts epochs), so that of a `trainer_state.json` counts where there is one. `folder`: the
-    folder of the checkpoint in which the model lies; empty where nobody has said so. `start`: in which of the run's
-    folders its checkpoints lie, empty for the run's directory itself, None where there is no such folder.
+    folder of the checkpoint in which the model lies; empty where nobody has said so. `start`: where in the run's
+    directory its checkpoints lie.
     """
 
     pattern: re.Pattern[str]
@@ -43,7 +45,7 @@ class Layout:
     commit: CommitCheck
     step_in_state: bool = False
     folder: str = ""
-    start: Callable[[Folders], str | None] = field(default=in_the_run)
+    start: Start = field(default=in_the_run)
 
     def step_of(self, name: str) -> int | None:
         """The step that a directory's name states; None where it is not the name of a checkpoint."""
