@@ -17,7 +17,7 @@ from watcher.checkpoints import DirectoryWaker, discover, layouts_for, stage
 from watcher.checkpoints.deeper import DIRECTORIES, models_below, name_links, name_others, runs_below
 from watcher.checkpoints.layouts.completeness import LONG_SILENCE_S, QUIET_S
 from watcher.checkpoints.layouts.step_directories import STEPS
-from watcher.checkpoints.sources.local import DirectorySource
+from watcher.checkpoints.sources.local import _TURNS, DirectorySource
 from watcher.model import Checkpoint, Condition, Kind, Reason
 
 Make = Any
@@ -323,7 +323,7 @@ def test_what_goes_on_below_after_a_long_silence_is_seen_within_some_looks(make:
     now = LONG_SILENCE_S
     assert [found.condition for found in source.look() or []] == [Condition.UNSUPPORTED]
     (path / "a" / "b" / "x").write_bytes(b"x")
-    looks = [found.condition for _ in range(12) for found in source.look() or []]
+    looks = [found.condition for _ in range(_TURNS) for found in source.look() or []]
     assert looks[-1] is Condition.PARTIAL
 
 
