@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import write_checkpoint
-from watcher.checkpoints import NAMINGS
+from watcher.checkpoints import KNOWN
 from watcher.checkpoints.base_models import BaseName, are_other_weights, resolve_base, snapshot_of
 from watcher.cli.watch import _baseline
 from watcher.engine.evidence import Evidence
@@ -197,15 +197,15 @@ def test_step_0_is_the_revision_that_the_adapters_name(tmp_path: Path) -> None:
     config = {"base_model_name_or_path": "acme/tiny", "revision": "stable"}
     (place / "adapter_config.json").write_text(json.dumps(config))
     for named in (None, "acme/tiny"):
-        of_adapters = _baseline(tmp_path / "run", Settings(base=named), NAMINGS)
+        of_adapters = _baseline(tmp_path / "run", Settings(base=named), KNOWN)
         assert of_adapters is not None
         assert of_adapters.name == STABLE
-    of_user = _baseline(tmp_path / "none", Settings(base="acme/tiny"), NAMINGS)
+    of_user = _baseline(tmp_path / "none", Settings(base="acme/tiny"), KNOWN)
     assert of_user is not None
     assert of_user.name == MAIN
-    assert _baseline(tmp_path / "none", Settings(), NAMINGS) is None
+    assert _baseline(tmp_path / "none", Settings(), KNOWN) is None
     with pytest.raises(UimonError, match="--base"):
-        _baseline(tmp_path / "none", Settings(once=True), NAMINGS)
+        _baseline(tmp_path / "none", Settings(once=True), KNOWN)
 
 
 def test_two_revisions_are_other_models_where_their_weights_are(cache: Path, tmp_path: Path) -> None:

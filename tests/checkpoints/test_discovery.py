@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.checkpoints.conftest import Maker
-from watcher.checkpoints import discover, naming_of
+from watcher.checkpoints import Layout, discover, layouts_for
+from watcher.checkpoints.layouts.custom import custom_layout
+from watcher.checkpoints.layouts.exported import FINAL
+from watcher.checkpoints.layouts.huggingface import HUGGING_FACE
+from watcher.checkpoints.layouts.step_directories import EPOCHS, STEPS
 from watcher.model import Reason, UimonError
 
 
@@ -40,23 +44,23 @@ def test_checkpoints_nested_deeper_are_not_this_run(run_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "step", "confirmed"),
+    ("name", "step", "layout"),
     [
-        ("checkpoint-500", 500, True),
-        ("step_500", 500, False),
-        ("step-0500", 500, False),
-        ("global_step500", 500, False),
-        ("epoch_3", 3, False),
-        ("step_", None, False),
-        ("my_step_5", None, False),
-        ("step_5.tmp", None, False),
-        ("iter_5", None, False),
+        ("checkpoint-500", 500, HUGGING_FACE),
+        ("step_500", 500, STEPS),
+        ("step-0500", 500, STEPS),
+        ("global_step500", 500, STEPS),
+        ("epoch_3", 3, EPOCHS),
+        ("step_", None, None),
+        ("my_step_5", None, None),
+        ("step_5.tmp", None, None),
+        ("iter_5", None, None),
     ],
 )
-def test_the_usual_names_are_known(run_dir: Path, name: str, step: int | None, confirmed: bool) -> None:
+def test_the_usual_names_are_known(run_dir: Path, name: str, step: int | None, layout: Layout | None) -> None:
     (run_dir / name).mkdir()
-    found = [(item.step, item.confirmed) for item in discover(run_dir)]
-    assert found == ([] if step is None else [(step, confirmed)])
+    found = [(item.step, item.layout) for item in discover(run_dir)]
+    assert found == ([] if step is None else [(step, layout)])
 
 
 def test_of_ms_swifts_starts_the_newest_one_is_the_run(run_dir: Path) -> None:
@@ -64,14 +68,18 @@ def test_of_ms_swifts_starts_the_newest_one_is_the_run(run_dir: Path) -> None:
         (run_dir / start / f"checkpoint-{len(start)}").mkdir(parents=True)
     (run_dir / "v10-20261124-101500" / "runs").mkdir()
     (found,) = discover(run_dir)
-    assert (found.name, found.step, found.confirmed) == ("v10-20261124-101500/checkpoint-19", 19, True)
+    assert (found.name, found.step, found.layout.commit) == (
+        "v10-20261124-101500/checkpoint-19",
+        19,
+        HUGGING_FACE.commit,
+    )
     assert found.path == run_dir / found.name
 
 
 def test_own_names_are_told_by_a_pattern(run_dir: Path) -> None:
     for name in ("model.5.hf", "model.0010.hf", "checkpoint-7", "modelx5xhf"):
         (run_dir / name).mkdir()
-    assert [(f.step, f.name) for f in discover(run_dir, [naming_of("model.{step}.hf")])] == [
+    assert [(f.step, f.name) for f in discover(run_dir, layouts_for("model.{step}.hf"))] == [
         (5, "model.5.hf"),
         (10, "model.0010.hf"),
     ]
@@ -80,7 +88,7 @@ def test_own_names_are_told_by_a_pattern(run_dir: Path) -> None:
 @pytest.mark.parametrize("pattern", ["model", "{step}-{step}", "a/{step}", ""])
 def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
     with pytest.raises(UimonError, match="cannot be used") as caught:
-        naming_of(pattern)
+        custom_layout(pattern)
     assert caught.value.reason is Reason.CONFIG_INVALID
 
 
@@ -89,6 +97,6 @@ def test_the_model_in_the_run_directory_is_the_last_one(run_dir: Path, make: Mak
     assert discover(run_dir) == ()
     (run_dir / "checkpoint-50").mkdir()
     (run_dir / "checkpoint-100").mkdir()
-    assert [(f.step, f.name, f.confirmed) for f in discover(run_dir)][-1] == (100, "final", False)
+    assert [(f.step, f.name, f.layout) for f in discover(run_dir)][-1] == (100, "final", FINAL)
     (run_dir / "model.safetensors").unlink()
     assert [f.name for f in discover(run_dir)] == ["checkpoint-50", "checkpoint-100"]

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from watcher.checkpoints import inspect
-from watcher.checkpoints.proof import QUIET_S
-from watcher.model import Condition, Kind, LoggedStep, Reason
+from tests.support.looking import inspect
+from watcher.checkpoints.layouts.completeness import QUIET_S
+from watcher.engine.model_files.guard import read_inventory
+from watcher.model import Condition, Kind, LoggedStep, Reason, UimonError
 
 Make = Any
 
@@ -287,7 +288,7 @@ def test_an_index_that_leads_out_of_the_directory_is_refused(make: Make, run_dir
     files["model.safetensors.index.json"] = json.dumps({"weight_map": {"t0": shard}}).encode()
     found = inspect(make.put(run_dir / "checkpoint-5", files), 5)
     assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.UNREADABLE)
-    assert "not a file name" in found.detail
+    assert "is no *.safetensors file of this directory" in found.detail
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
@@ -335,11 +336,11 @@ def test_what_may_not_be_read_is_said_not_raised(make: Make, tmp_path: Path) -> 
     shut = shutil.copytree(path, tmp_path / "shut" / "checkpoint-5")
     code = (
         "import os, sys, pathlib\n"
-        "from watcher.checkpoints import inspect\n"
+        "from watcher.checkpoints import inspect, named\n"
         "from watcher.checkpoints import stage\n"
         "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "for name in sys.argv[1:]:\n"
-        "    found = inspect(pathlib.Path(name), 5)\n"
+        "    found = inspect(named(pathlib.Path(name)))\n"
         "    print(found.condition, found.reason, found.detail)\n"
     )
     for parent in tmp_path.relative_to("/").parents:
@@ -383,3 +384,48 @@ def test_no_pickle_is_ever_opened(make: Make, run_dir: Path) -> None:
     watching = False
     assert any(name.endswith("model.safetensors") for name in opened)
     assert not [name for name in opened if name.endswith((".bin", ".pt", ".pth"))]
+
+
+def put_index(files: dict[str, bytes], placed: dict[str, object]) -> None:
+    files["model.safetensors.index.json"] = json.dumps({"weight_map": placed}).encode()
+
+
+def test_a_shard_that_holds_what_the_index_puts_elsewhere_is_of_another_save(make: Make, run_dir: Path) -> None:
+    files = make.full(5, shards=2)
+    files["model-00001-of-00002.safetensors"] = make.tensors({"t0": 2000, "t9": 2000})
+    path = make.put(run_dir / "checkpoint-5", files)
+    found = inspect(path, 5)
+    assert (found.condition, found.reason) == (Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE)
+    assert "holds the tensor 't9', which the index does not put there" in found.detail
+    with pytest.raises(UimonError, match="t9 is not named by"):
+        read_inventory(path)
+
+
+@pytest.mark.parametrize(
+    ("shard", "condition"),
+    [
+        ("../secret.safetensors", Condition.UNSUPPORTED),
+        ("pytorch_model-00001-of-00002.bin", Condition.UNSUPPORTED),
+        ("..", Condition.UNSUPPORTED),
+        (7, Condition.PARTIAL),
+        ("gone.safetensors", Condition.PARTIAL),
+    ],
+)
+def test_inspection_and_engine_agree_on_an_index(
+    make: Make, run_dir: Path, shard: object, condition: Condition
+) -> None:
+    files = make.full(5, shards=2)
+    put_index(files, {"t0": shard, "t1": "model-00002-of-00002.safetensors"})
+    path = make.put(run_dir / "checkpoint-5", files)
+    assert inspect(path, 5).condition is condition
+    with pytest.raises(UimonError):
+        read_inventory(path)
+
+
+def test_an_index_without_a_tensor_is_none_for_both(make: Make, run_dir: Path) -> None:
+    files = make.full(5, shards=2)
+    put_index(files, {})
+    path = make.put(run_dir / "checkpoint-5", files)
+    assert "no weight_map" in inspect(path, 5).detail
+    with pytest.raises(UimonError, match="no weight_map"):
+        read_inventory(path)

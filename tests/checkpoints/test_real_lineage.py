@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.checkpoints import inspect
+from tests.support.looking import inspect
 from watcher.checkpoints.lineage import Member, Trainings
 
 pytest.importorskip("transformers")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from watcher.checkpoints import DirectoryWaker, discover, inspect, stage, unstage
+from tests.support.looking import inspect
+from watcher.checkpoints import DirectoryWaker, discover, stage, unstage
 from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
 
 pytest.importorskip("transformers")
@@ -86,8 +87,8 @@ def test_complete_is_said_of_whole_checkpoints_only_and_in_the_end_of_all(
             found = inspect(item.path, item.step)
             reasons.add(found.reason)
             assert found.condition is not Condition.UNSUPPORTED, found
-            if found.condition is Condition.COMPLETE and confirmed(item.path, item.step):
-                complete.add((found.kind, item.step))
+            if found.condition is Condition.COMPLETE and confirmed(item.path, found.step):
+                complete.add((found.kind, found.step))
                 stage_if_there(found, stage_dir)
     assert trainer.returncode == 0, (tmp_path / "log").read_text()
     # It was looked at while it was being written, or this proves nothing.

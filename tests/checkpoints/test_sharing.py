@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from watcher.checkpoints import inspect, stage, unstage
+from tests.support.looking import inspect
+from watcher.checkpoints import stage, unstage
 from watcher.checkpoints.staging import transfer as module
 from watcher.checkpoints.staging.sharing import is_shared, require_unchanged, way_of
 from watcher.checkpoints.staging.stage import digest_of, held_bytes

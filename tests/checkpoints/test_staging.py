@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from watcher.checkpoints import clear_stale, inspect, stage, unstage
+from tests.support.looking import inspect
+from watcher.checkpoints import clear_stale, stage, unstage
 from watcher.checkpoints.listing import stamp_of
 from watcher.checkpoints.staging import stage as module
 from watcher.model import Condition, Reason, UimonError

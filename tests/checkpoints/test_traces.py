@@ -26,8 +26,8 @@ from pathlib import Path
 import pytest
 
 from tests.checkpoints.conftest import safetensors_bytes, state_bytes
-from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect, naming_of
-from watcher.checkpoints.proof import MARKERS, QUIET_S
+from watcher.checkpoints import KNOWN, Candidate, DirectoryWaker, Layout, discover, inspect, layouts_for
+from watcher.checkpoints.layouts.completeness import MARKERS, QUIET_S
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import Checkpoint, Condition, Kind, Reason
 
@@ -50,7 +50,7 @@ class Case:
     name: str
     operations: tuple[Operation, ...]
     kind: Kind = Kind.FULL
-    namings: Sequence[Naming] = NAMINGS
+    layouts: Sequence[Layout] = KNOWN
     refused: tuple[Reason, str] | None = None
 
 
@@ -60,11 +60,11 @@ def recorded(name: str, refused: tuple[Reason, str] | None = None) -> Case:
     return Case(name, operations, Kind.ADAPTER if "lora" in name else Kind.FULL, refused=refused)
 
 
-def derived(name: str, source: str, change: Callable[[str], str], namings: Sequence[Naming] = NAMINGS) -> Case:
+def derived(name: str, source: str, change: Callable[[str], str], layouts: Sequence[Layout] = KNOWN) -> Case:
     """A recording under other names."""
     case = recorded(source)
     operations = tuple([kind, *map(change, words)] for kind, *words in case.operations)
-    return replace(case, name=f"{name}, from {source}", operations=operations, namings=namings)
+    return replace(case, name=f"{name}, from {source}", operations=operations, layouts=layouts)
 
 
 def marked(marker: str) -> Case:
@@ -150,8 +150,8 @@ LOADABLE = (
     derived("ms-swift", "hf-4.57-full", lambda path: f"v0-20261124-101500/{path}"),
     derived("global_step, padded", "loop-5.24-full", lambda path: path.replace("step_", "global_step000")),
     derived("epochs", "loop-5.24-sharded", lambda path: path.replace("step_", "epoch_")),
-    derived("a pattern", "loop-5.24-full", lambda path: path.replace("step_", "it."), [naming_of("it.{step}")]),
-    derived("a pattern", "hf-5.24-full", lambda path: path.replace("checkpoint-", "ck"), [naming_of("ck{step}")]),
+    derived("a pattern", "loop-5.24-full", lambda path: path.replace("step_", "it."), layouts_for("it.{step}")),
+    derived("a pattern", "hf-5.24-full", lambda path: path.replace("checkpoint-", "ck"), layouts_for("ck{step}")),
     listed("torchtune", "epoch_1", f"{SHARDS} {COPIED}"),
     listed(
         # It merges the adapter into its base as well.
@@ -308,7 +308,7 @@ class Check:
 
     def at(self, index: int, done: bool, now: dict[str, Phase]) -> None:
         """Look after an operation, or in the middle of it."""
-        found = {str(item.path.relative_to(self.root)): item for item in discover(self.root, self.case.namings)}
+        found = {str(item.path.relative_to(self.root)): item for item in discover(self.root, self.case.layouts)}
         there = {place for place in now if step_in(Path(place).name) and not Path(place).name.startswith("tmp-")}
         assert set(found) - {"."} == there
         for place, item in found.items():
@@ -327,7 +327,7 @@ class Check:
                 assert not self._still_to_come(index + done, place), said
                 self.early.add(place)
 
-    def _whole(self, place: str, item: Found, saves: list[str]) -> None:
+    def _whole(self, place: str, item: Candidate, saves: list[str]) -> None:
         seen = self._inspect(item, quiet=0.0 if self._signed(place) else QUIET_S)
         if self.case.refused:
             self._refused(seen, *self.case.refused)
@@ -342,8 +342,8 @@ class Check:
         assert (seen.condition, seen.reason) == (Condition.UNSUPPORTED, reason), seen
         assert words.format(path=seen.path, name=seen.path.name) in seen.detail, seen
 
-    def _inspect(self, item: Found, quiet: float = 0.0) -> Checkpoint:
-        return inspect(item.path, item.step, confirmed=item.confirmed, epochs=item.epochs, quiet=quiet)
+    def _inspect(self, item: Candidate, quiet: float = 0.0) -> Checkpoint:
+        return inspect(item, quiet)
 
     def _signed(self, place: str) -> bool:
         """True where the writer says that it is done; silence must do otherwise."""
@@ -375,7 +375,7 @@ def test_at_each_moment_of_its_writing_a_checkpoint_is_what_it_is(case: Case, tm
 def test_a_watched_run_gives_each_save_once(case: Case, tmp_path: Path) -> None:
     now = 0.0
     source = DirectorySource(
-        tmp_path, DirectoryWaker(tmp_path, namings=case.namings), namings=case.namings, clock=lambda: now
+        tmp_path, DirectoryWaker(tmp_path, layouts=case.layouts), layouts=case.layouts, clock=lambda: now
     )
 
     def look() -> set[tuple[str, str]]:

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from tests.checkpoints.conftest import safetensors_bytes, state_bytes
-from watcher.checkpoints import DirectoryWaker, discover, inspect, naming_of, stage
+from tests.support.looking import inspect
+from watcher import checkpoints
+from watcher.checkpoints import DirectoryWaker, discover, layouts_for, stage
 from watcher.checkpoints.deeper import DIRECTORIES, models_below, name_links, name_others, runs_below
-from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
+from watcher.checkpoints.layouts.completeness import LONG_SILENCE_S, QUIET_S
+from watcher.checkpoints.layouts.step_directories import STEPS
 from watcher.checkpoints.sources.local import _TURNS, DirectorySource
 from watcher.model import Checkpoint, Condition, Kind, Reason
 
@@ -72,8 +75,8 @@ def test_other_writers_are_done_after_a_silence(make: Make, run_dir: Path) -> No
     files = make.full(5, shards=2)
     del files["trainer_state.json"], files["model-00002-of-00002.safetensors"]
     path = make.put(run_dir / "step_5", files)
-    assert inspect(path, 5, confirmed=False).settling
-    found = inspect(path, 5, confirmed=False, quiet=QUIET_S)
+    assert inspect(path, 5, STEPS).settling
+    found = inspect(path, 5, STEPS, quiet=QUIET_S)
     assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.WEIGHTS_INCOMPLETE)
     assert "lacks 1 of 2 shards" in found.detail
 
@@ -141,8 +144,8 @@ def test_of_several_models_none_is_guessed_and_the_user_names_one(make: Make, ru
     assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.WEIGHTS_MISSING)
     assert "2 models, none of them in the directory itself: other, ui" in found.detail
     assert "--pattern 'checkpoint-{step}/other'" in found.detail
-    (place,) = discover(run_dir, [naming_of("checkpoint-{step}/ui")])
-    found = inspect(place.path, place.step, confirmed=place.confirmed, inside=place.inside)
+    (place,) = discover(run_dir, layouts_for("checkpoint-{step}/ui"))
+    found = checkpoints.inspect(place)
     assert (found.condition, {f.place for f in found.files}) == (Condition.COMPLETE, {"ui"})
 
 
@@ -378,13 +381,13 @@ MEGATRON = ["actor/dist_ckpt/common.pt", "actor/huggingface/config.json", "data.
 @pytest.mark.parametrize(("files", "backend"), [(VERL, "fsdp"), (MEGATRON, "megatron")])
 def test_verls_shards_name_its_own_merger(make: Make, run_dir: Path, files: list[str], backend: str) -> None:
     path = make.put(run_dir / "global_step_5", dict.fromkeys(files, b"{}"))
-    assert inspect(path, 5, confirmed=False).condition is Condition.PARTIAL
-    found = inspect(path, 5, confirmed=False, quiet=QUIET_S)
+    assert inspect(path, 5, STEPS).condition is Condition.PARTIAL
+    found = inspect(path, 5, STEPS, quiet=QUIET_S)
     assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.FSDP_SHARDED)
     said = f"`python -m verl.model_merger merge --backend {backend} --local_dir {path}/actor --target_dir "
     assert said in found.detail
     make.put(path, nested(make.full(5), "actor/huggingface"))
-    assert "uimon eval" in inspect(path, 5, confirmed=False, quiet=QUIET_S).detail
+    assert "uimon eval" in inspect(path, 5, STEPS, quiet=QUIET_S).detail
 
 
 SHARD = "zero_pp_rank_0_mp_rank_00_optim_states.pt"
@@ -398,5 +401,5 @@ def test_deepspeeds_shards_are_known_without_its_script(make: Make, run_dir: Pat
     make.put(path, {"trainer_state.json": state_bytes(5)})
     assert inspect(path, 5).reason is Reason.DEEPSPEED_ZERO
     alone = make.put(run_dir / "global_step7", {SHARD: b"x"})
-    found = inspect(alone, 7, confirmed=False, quiet=QUIET_S)
+    found = inspect(alone, 7, STEPS, quiet=QUIET_S)
     assert f"zero_to_fp32 {run_dir} global_step7-converted --tag global_step7" in found.detail

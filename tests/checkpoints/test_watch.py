@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from watcher.checkpoints import DirectoryWaker, discover, inspect
+from tests.support.looking import inspect
+from watcher.checkpoints import DirectoryWaker, discover
 from watcher.checkpoints.sources import waker as module
 from watcher.model import Condition
 

@@ -15,7 +15,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tests.docs.generate import alerts_table
 from tests.service.conftest import write_checkpoint
 from watcher.cli.app import app
 from watcher.ledger.ledger import Ledger

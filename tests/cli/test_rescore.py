@@ -15,8 +15,8 @@ import pytest
 from tests.evaluation.test_evaluate import Heard, suite
 from tests.ledger.test_ledger import change_samples
 from tests.service.conftest import ScriptedEngine, write_checkpoint
+from tests.support.looking import inspect
 from tests.trackers.wandb.conftest import PROJECT, RUN, SeedRun, environ, history, let_time_pass, seed_run, standin
-from watcher.checkpoints import inspect
 from watcher.demo.standin import ENTITY, Standin
 from watcher.evaluation.evaluate import evaluate
 from watcher.ledger.ledger import Ledger

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.engine.weights import Tensors, altered
-from watcher.engine.model_files.adapters import CONFIG, WEIGHTS
+from watcher.checkpoints.layouts.files import ADAPTER_CONFIG as CONFIG
+from watcher.checkpoints.layouts.files import ADAPTER_WEIGHTS as WEIGHTS
 from watcher.model import Reason
 
 Change = Callable[[Tensors], object]

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.weights import tiny_checkpoint
-from watcher.checkpoints.inspection import inspect
+from tests.support.looking import inspect
 from watcher.engine import EngineSettings
 from watcher.engine.launch import sequences_for, vllm_arguments
 from watcher.engine.model_files.adapters import check_adapter
@@ -112,12 +112,12 @@ def test_ordinary_configurations_are_plausible(tmp_path: Path, config: dict[str,
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from watcher.checkpoints.inspection import inspect
+from watcher.checkpoints import discover, inspect
 from watcher.engine.model_files.tokenizer_stamp import StampReader
 from watcher.model import UimonError
 path = Path(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for act in (lambda: inspect(path, 5), lambda: StampReader().read(path)):
+for act in (lambda: inspect(*discover(path.parent)), lambda: StampReader().read(path)):
     try:
         print(act(), file=sys.stderr)
     except UimonError as error:

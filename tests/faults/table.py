@@ -80,7 +80,7 @@ FAULTS = (
         "every beginning of it",
         "partial",
         (
-            "tests/checkpoints/test_trainer_state.py::test_every_beginning_of_a_state_is_refused",
+            "tests/checkpoints/layouts/test_trainer_state.py::test_every_beginning_of_a_state_is_refused",
             f"{_INSPECTION}::test_each_missing_or_half_written_part_has_its_reason",
         ),
     ),
@@ -547,7 +547,7 @@ FAULTS = (
             "tests/engine/test_hostile_directories.py::test_a_file_that_would_be_gigabytes_of_objects_costs_the_watcher_little",
             "tests/engine/test_hostile_directories.py::test_no_json_file_of_a_checkpoint_raises_anything_but_a_named_refusal",
             "tests/engine/test_adapters.py::test_a_value_that_peft_would_not_read_is_refused_by_its_key",
-            "tests/checkpoints/test_trainer_state.py::test_a_row_whose_step_can_be_none_is_left_out_and_counted",
+            "tests/checkpoints/layouts/test_trainer_state.py::test_a_row_whose_step_can_be_none_is_left_out_and_counted",
             "tests/system/test_files.py::test_json_that_costs_too_much_or_is_none_is_a_value_error",
             "tests/system/test_files.py::test_a_packed_file_of_gigabytes_is_refused",
         ),

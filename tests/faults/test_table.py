@@ -94,7 +94,7 @@ try:
     (root / "probe").touch()
 except OSError:
     (found,) = discover(root)
-    print(stage(inspect(found.path, found.step), stage_dir).digest)
+    print(stage(inspect(found), stage_dir).digest)
 """
 
 

@@ -275,7 +275,7 @@ def test_a_trainers_directory_is_understood(tmp_path: Path, name: str) -> None:
     put(tmp_path, files)
     (found,) = discover(tmp_path)
     assert (found.name, found.step) == (where, STEP)
-    checkpoint = inspect(found.path, found.step, confirmed=found.confirmed, epochs=found.epochs)
+    checkpoint = inspect(found)
     assert (checkpoint.condition, checkpoint.kind) == (Condition.COMPLETE, kind)
 
 

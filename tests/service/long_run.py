@@ -24,7 +24,8 @@ from pathlib import Path
 from tests.bench.alert_pages import page, theme
 from tests.service.conftest import House, ScriptedEngine
 from watcher.alerts.stored import Summary, summary_of
-from watcher.checkpoints.discovery import Found
+from watcher.checkpoints import Candidate
+from watcher.checkpoints.layouts.huggingface import HUGGING_FACE
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.checkpoints.staging.stage import digest_of
 from watcher.engine.types import Generation, PromptSpec, Sampling
@@ -130,7 +131,7 @@ def make(place: Path, count: int) -> None:
 def _evaluated(house: House, number: int, drawn: Evaluation, summary: Summary | None) -> None:
     path = save(house.root, number)
     source = DirectorySource(path.parent, None)  # type: ignore[arg-type]
-    (found,) = source._changed([Found(number * INTERVAL, path.name, path)])
+    (found,) = source._changed([Candidate(number * INTERVAL, path.name, path, HUGGING_FACE)])
     ledger = house.ledger
     record = ledger.sight(found, "run", 1e9 + number * 600)
     assert record is not None

@@ -485,7 +485,7 @@ def test_the_final_model_with_the_weights_of_a_checkpoint_is_no_other_one(house:
 def test_once_waits_for_the_silence_that_shows_a_checkpoint_to_be_whole(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("watcher.checkpoints.proof.QUIET_S", 1.0)
+    monkeypatch.setattr("watcher.checkpoints.layouts.completeness.QUIET_S", 1.0)
     write_checkpoint(house.root, 50).rename(house.root / "step_50")
     (house.root / "step_50" / "trainer_state.json").unlink()
     house.service(once=True).run()

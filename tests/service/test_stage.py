@@ -11,7 +11,7 @@ import pytest
 
 from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
-from watcher.checkpoints import inspect
+from tests.support.looking import inspect
 from watcher.checkpoints.staging.sharing import way_of
 from watcher.checkpoints.staging.transfer import Way
 from watcher.engine.types import Loaded

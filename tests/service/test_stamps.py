@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import House, house, write_checkpoint
-from watcher.checkpoints import inspect
+from tests.support.looking import inspect
 from watcher.model import Checkpoint
 
 __all__ = ["house"]

@@ -168,8 +168,8 @@ def test_what_it_evaluated_tells_whose_a_later_checkpoint_is(house: House) -> No
 def test_a_checkpoint_that_it_called_unfinished_gets_its_reason(
     house: House, monkeypatch: pytest.MonkeyPatch, gone: bool
 ) -> None:
-    monkeypatch.setattr("watcher.checkpoints.proof.QUIET_S", 0.3)
-    monkeypatch.setattr("watcher.checkpoints.proof.LONG_SILENCE_S", 0.3)
+    monkeypatch.setattr("watcher.checkpoints.layouts.completeness.QUIET_S", 0.3)
+    monkeypatch.setattr("watcher.checkpoints.layouts.completeness.LONG_SILENCE_S", 0.3)
     leave_ledger(house)
     if not gone:
         # Its writer has gone on meanwhile.

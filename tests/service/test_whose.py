@@ -365,7 +365,7 @@ def test_a_source_of_named_checkpoints_is_not_judged(house: House, monkeypatch: 
 
 @pytest.fixture
 def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("watcher.checkpoints.proof.QUIET_S", 0.5)
+    monkeypatch.setattr("watcher.checkpoints.layouts.completeness.QUIET_S", 0.5)
 
 
 def test_once_waits_for_a_silence_and_names_what_it_could_not_evaluate(

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from tests.hostile import hostile_text, may_leave
 from watcher.alerts.settings import AlertSettings, Milestone
-from watcher.checkpoints import naming_of
+from watcher.checkpoints import layouts_for
 from watcher.checkpoints.policy import parse_policy
 from watcher.cli.app import app
 from watcher.cli.validation import choice_of
@@ -117,7 +117,7 @@ def refused_or_taken(name: str, value: Any) -> None:
         default_state_dir(Owner(chosen.run_name or "run", chosen.project or "", chosen.entity or ""))
         for read, text in (
             (parse_address, chosen.serve),
-            (naming_of, chosen.pattern),
+            (layouts_for, chosen.pattern),
             (lambda text: RunRef.parse(text, environ={}), chosen.run_id),
         ):
             if text is not None:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import NoReturn, Self
 
+from watcher.checkpoints.layouts.files import CONFIG, weights_in
 from watcher.model import Reason, UimonError
 from watcher.system.files import read_text
 
@@ -160,7 +161,7 @@ def _around(name: str, near: Path | None) -> list[Path]:
 
 def _holds_model(place: Path) -> bool:
     try:
-        return (place / "config.json").is_file() and any(place.glob("*.safetensors"))
+        return (place / CONFIG).is_file() and bool(weights_in(place))
     except OSError:
         return False
 
@@ -229,7 +230,7 @@ def are_other_weights(one: Path, other: Path) -> bool:
     """
     if _of_snapshot(str(one)) is None or _of_snapshot(str(other)) is None:
         return False
-    kept = [{file.name: file.resolve() for file in place.glob("*.safetensors")} for place in (one, other)]
+    kept = [{file.name: file.resolve() for file in weights_in(place)} for place in (one, other)]
     return kept[0] != kept[1]
 
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watcher.checkpoints import layout
-from watcher.checkpoints.discovery import NAMINGS, Naming, step_of
+from watcher.checkpoints.layouts import KNOWN, Layout, layout_of, step_of
+from watcher.checkpoints.layouts.files import TRAINER_STATE, holds_weights
 
 DEPTH = 4
 """Directories below the given one that are looked into."""
@@ -49,59 +49,59 @@ class _Folder:
     links: list[str] = field(default_factory=list)
 
 
-def runs_below(root: Path, namings: Sequence[Naming] = NAMINGS) -> list[Path]:
+def runs_below(root: Path, layouts: Sequence[Layout] = KNOWN) -> list[Path]:
     """Directories below `root`, or behind its links, that hold checkpoints; that with the newest one is first."""
     newest: dict[Path, float] = {}
     for folder in _walk(root, links=True):
-        for name in filter(lambda name: _is_checkpoint(name, namings), (*folder.folders, *folder.links)):
+        for name in filter(lambda name: _is_checkpoint(name, layouts), (*folder.folders, *folder.links)):
             place = folder.path
-            if name in folder.links and _is_checkpoint((target := _target(place / name)).name, namings):
+            if name in folder.links and _is_checkpoint((target := _target(place / name)).name, layouts):
                 place = target.parent
             if place != root and not _is_same(place, root):
                 newest[place] = max(newest.get(place, 0.0), _changed(folder.path / name))
     return sorted(newest, key=lambda place: newest[place], reverse=True)
 
 
-def linked_checkpoints(root: Path, namings: Sequence[Naming] = NAMINGS) -> list[str]:
+def linked_checkpoints(root: Path, layouts: Sequence[Layout] = KNOWN) -> list[str]:
     """Names of links in `root` that are called as a checkpoint and lead to a directory outside of it."""
     folder = _read(_Folder(root, 0))
     return [
         name
         for name in (folder.links if folder else [])
-        if _is_checkpoint(name, namings) and not _is_same(_target(root / name).parent, root)
+        if _is_checkpoint(name, layouts) and not _is_same(_target(root / name).parent, root)
     ]
 
 
-def name_others(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+def name_others(root: Path, layouts: Sequence[Layout] = KNOWN) -> str:
     """For a directory without a checkpoint: what it is instead, or which directories hold some, in a sentence; empty
     where there is nothing to say.
     """
     return (
-        name_itself(root, namings)
-        or name_links(root, namings)
-        or name_numberless(root, namings)
-        or name_runs(root, runs_below(root, namings))
+        name_itself(root, layouts)
+        or name_links(root, layouts)
+        or name_numberless(root, layouts)
+        or name_runs(root, runs_below(root, layouts))
     )
 
 
-def name_links(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+def name_links(root: Path, layouts: Sequence[Layout] = KNOWN) -> str:
     """Which links in `root` are no checkpoints of it although they are called so, in a sentence; empty without one."""
-    links = linked_checkpoints(root, namings)
+    links = linked_checkpoints(root, layouts)
     if not links:
         return ""
     more = f" (and {len(links) - 1} more such links)" if len(links) > 1 else ""
     target = _target(root / links[0])
-    way = f"name the directory {target.parent}" if _is_checkpoint(target.name, namings) else "put the directory there"
+    way = f"name the directory {target.parent}" if _is_checkpoint(target.name, layouts) else "put the directory there"
     return (
         f"{root / links[0]}{more} is a link, which uimon does not follow: {way}, or evaluate it with "
         f"`uimon eval {shlex.quote(str(target))}`."
     )
 
 
-def name_numberless(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+def name_numberless(root: Path, layouts: Sequence[Layout] = KNOWN) -> str:
     """Which directories in `root` are called as the checkpoint of a step that is none, in a sentence; empty without."""
     folder = _read(_Folder(root, 0))
-    found = [name for name in (folder.folders if folder else []) if _has_too_many_digits(name, namings)]
+    found = [name for name in (folder.folders if folder else []) if _has_too_many_digits(name, layouts)]
     if not found:
         return ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -111,8 +111,8 @@ def name_numberless(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
     )
 
 
-def _has_too_many_digits(name: str, namings: Sequence[Naming]) -> bool:
-    return not _is_checkpoint(name, namings) and _is_checkpoint(_LONG_NUMBER.sub("1", name), namings)
+def _has_too_many_digits(name: str, layouts: Sequence[Layout]) -> bool:
+    return not _is_checkpoint(name, layouts) and _is_checkpoint(_LONG_NUMBER.sub("1", name), layouts)
 
 
 def name_runs(root: Path, runs: Sequence[Path]) -> str:
@@ -125,17 +125,17 @@ def name_runs(root: Path, runs: Sequence[Path]) -> str:
     return f"{root} holds no checkpoint itself, but directories {where} do: {named}{more}; name the one that is meant."
 
 
-def name_itself(root: Path, namings: Sequence[Naming] = NAMINGS) -> str:
+def name_itself(root: Path, layouts: Sequence[Layout] = KNOWN) -> str:
     """That a directory without checkpoints is one itself, or a model, in a sentence; empty where it is neither."""
     folder = _read(_Folder(root, 0))
-    if folder is None or not (layout.TRAINER_STATE in folder.files or layout.holds_weights(folder.files)):
+    if folder is None or not (TRAINER_STATE in folder.files or holds_weights(folder.files)):
         return ""
     evaluated = f"`uimon eval {shlex.quote(str(root))}` evaluates it"
-    if _is_checkpoint(root.name, namings) or step_of(root.name) is not None:
+    if _is_checkpoint(root.name, layouts) or step_of(root.name) is not None:
         return f"{root} is a checkpoint itself: name {root.parent}, in which the trainer leaves them, or {evaluated}."
-    if not layout.holds_weights(folder.files):
+    if not holds_weights(folder.files):
         return ""  # a state alone, as torch leaves it in the directory of a run whose checkpoints were deleted
-    return f"{root} holds a model and no checkpoint-N: {evaluated}."
+    return f"{root} holds a model and no {layouts[0].shown}: {evaluated}."
 
 
 def models_below(path: Path) -> list[str]:
@@ -143,7 +143,7 @@ def models_below(path: Path) -> list[str]:
     return [
         folder.path.relative_to(path).as_posix()
         for folder in _walk(path)
-        if folder.path != path and layout.holds_weights(folder.files)
+        if folder.path != path and holds_weights(folder.files)
     ]
 
 
@@ -201,8 +201,8 @@ def _read(folder: _Folder) -> _Folder | None:
     return folder
 
 
-def _is_checkpoint(name: str, namings: Sequence[Naming]) -> bool:
-    return any(naming.pattern.fullmatch(name) for naming in namings)
+def _is_checkpoint(name: str, layouts: Sequence[Layout]) -> bool:
+    return layout_of(name, layouts) is not None
 
 
 def _target(path: Path) -> Path:

@@ -8,13 +8,13 @@ says nothing. What Hugging Face's Trainer leaves is complete when all of these h
 - `trainer_state.json`, which is written last, is whole and states the step of the directory's name, and is not
   older than the weights (else the trainer, having gone back, is writing this step again over the old one).
 
-What shows that other writers are done (`confirmed=False`) is in `proof`, as is when one that cannot be used as it
-stands will not become complete any more.
+What shows that other writers are done is in `layouts`, as is when one that cannot be used as it stands will not become
+complete any more.
 
 The model may lie one directory deeper, as an adapter with a name of its own does. It is taken where it is the only
-one there and the checkpoint's own directory has none; of several the user names one (`inside`).
+one there and the checkpoint's own directory has none; of several the user names one (`Layout.folder`).
 
-A directory named on its own (`step=None`) needs none of these: exported models have none. Nothing is ever
+A directory that somebody has named needs no `trainer_state.json`: exported models have none. Nothing is ever
 written, and no pickle (`training_args.bin`, `optimizer.pt`, `*.bin`) is ever opened.
 """
 
@@ -22,58 +22,45 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from watcher.checkpoints import layout
+from watcher.checkpoints import unsupported
 from watcher.checkpoints.base_models import BaseName
 from watcher.checkpoints.deeper import models_below
-from watcher.checkpoints.discovery import counts_epochs, step_of
+from watcher.checkpoints.discovery import Candidate
+from watcher.checkpoints.layouts import files, step_of
+from watcher.checkpoints.layouts.completeness import INTERRUPTED, CommitCheck, NotComplete
+from watcher.checkpoints.layouts.trainer_state import read_trainer_state
 from watcher.checkpoints.listing import Listing, read_listing, with_model_of
 from watcher.checkpoints.pointers import pointer_in
-from watcher.checkpoints.proof import INTERRUPTED, Finding, NeedsAnySign, NeedsNone, NeedsTrainerState, Proof
-from watcher.checkpoints.safetensors_header import Header, SafetensorsError, read_header
-from watcher.checkpoints.trainer_state import read_trainer_state
+from watcher.checkpoints.safetensors_header import SafetensorsError, TensorInfo, read_header
+from watcher.checkpoints.weight_index import StrayShardError, first_misplaced, read_index
 from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
-from watcher.system.files import INDEX_LIMIT, SMALL_LIMIT, open_regular, parse_json, read_bytes
+from watcher.system.files import open_regular, read_object
 
 
-def inspect(
-    path: Path,
-    step: int | None = None,
-    *,
-    confirmed: bool = True,
-    epochs: bool = False,
-    inside: str = "",
-    quiet: float = 0.0,
-) -> Checkpoint:
-    """What the checkpoint directory `path` is at this moment. Reads only; never raises for what it finds on disk.
+def inspect(found: Candidate, quiet: float = 0.0) -> Checkpoint:
+    """What a checkpoint directory is at this moment. Reads only; never raises for what it finds on disk.
 
-    `step` is the step of a checkpoint below a watched run directory, which must then be confirmed by its
-    `trainer_state.json`, unless its naming (`confirmed`, `epochs`, see `Naming`) says otherwise. Without it the
-    directory stands alone: its step is the one in its name, else the one in its `trainer_state.json`, else 0.
-    `inside`: the folder of the checkpoint in which the model lies, where the user names it.
-    `quiet`: for how many seconds nothing in it has changed.
+    Its layout says what shows that its writer is done with it, and where in it the model lies. Its step is the one that
+    its name states, else the one in its `trainer_state.json`, else 0. `quiet`: for how many seconds nothing in it has
+    changed. Sentences call it by the directory's name.
 
     A directory that vanishes, before or while it is read, is `GONE`; one that may not be read is `UNSUPPORTED` with
     the reason `unreadable`.
     """
-    path = Path(os.path.abspath(path))  # noqa: PTH100 - see `discover`
-    named = step if step is not None else step_of(path.name)
-    blank = Checkpoint(name=path.name, path=path, step=named or 0, condition=Condition.COMPLETE)
+    path = found.path
+    blank = Checkpoint(name=path.name, path=path, step=found.step or 0, condition=Condition.COMPLETE)
     try:
-        listing = read_listing(path)
-        if step is None:
-            proof: Proof = NeedsNone(counts_epochs(path.name))
-        elif confirmed:
-            proof = NeedsTrainerState(quiet)
-        else:
-            proof = NeedsAnySign(quiet, epochs)
-        return _judge(blank, _of_model(path, listing, inside), proof, named=named)
+        listing = _of_model(path, read_listing(path), found.layout.folder)
+        seen = _judge(blank, listing, found, quiet)
     except OSError as error:
-        return _from_os_error(blank, error)
+        seen = _from_os_error(blank, error)
+    return replace(seen, name=found.name)
 
 
 def _from_os_error(blank: Checkpoint, error: OSError) -> Checkpoint:
@@ -90,85 +77,88 @@ def _from_os_error(blank: Checkpoint, error: OSError) -> Checkpoint:
     return replace(blank, condition=Condition.UNSUPPORTED, reason=Reason.UNREADABLE, detail=detail)
 
 
-def _of_model(path: Path, listing: Listing, inside: str) -> Listing:
-    """The files of the checkpoint's model, wherever it lies; as it is where that is not known."""
-    if inside and inside in listing.folders:
-        return with_model_of(path, listing, inside)
+def _of_model(path: Path, listing: Listing, named: str) -> Listing:
+    """The files of the checkpoint's model, wherever it lies; as it is where that is not known. `named`: the folder that
+    the user names.
+    """
+    if named in listing.folders:
+        return with_model_of(path, listing, named)
     folders = _models_in(listing)
     # Beside weights of the checkpoint's own, whatever they are, a folder holds something else: a reference model.
-    if layout.holds_weights(listing.files) or layout.pickles(listing.files) or len(folders) != 1:
+    if files.holds_weights(listing.files) or files.pickles(listing.files) or len(folders) != 1:
         return listing
     return with_model_of(path, listing, folders[0])
 
 
 def _models_in(listing: Listing) -> list[str]:
     """The folders that hold a model of this checkpoint; a run's directory holds other checkpoints."""
-    return [folder for folder in layout.folders_with_weights(listing.folders) if step_of(folder) is None]
+    return [folder for folder in files.folders_with_weights(listing.folders) if step_of(folder) is None]
 
 
-def _judge(blank: Checkpoint, listing: Listing, proof: Proof, *, named: int | None) -> Checkpoint:
+def _judge(blank: Checkpoint, listing: Listing, candidate: Candidate, quiet: float) -> Checkpoint:
     """The checkpoint with all that could be learned about it, whatever its condition."""
-    found = replace(blank, kind=layout.kind_of(listing.files), files=_engine_files(listing))
+    layout = candidate.layout
+    found = replace(blank, kind=files.kind_of(listing.files), files=_engine_files(listing))
     try:
         found = replace(found, trainer=_trainer_state(found.path, listing))
-        if found.trainer is not None and (named is None or proof.takes_the_states_step):
+        if found.trainer is not None and (candidate.step is None or layout.step_in_state):
             found = replace(found, step=found.trainer.global_step)
     except ValueError as error:
-        state_error: str | None = f"{layout.TRAINER_STATE} in {blank.name} is not whole yet ({error})."
+        state_error: str | None = f"{files.TRAINER_STATE} in {blank.name} is not whole yet ({error})."
     else:
         state_error = None
-    settled = found.trainer is not None or proof.is_settled(listing.files)
+    settled = found.trainer is not None or layout.commit.is_settled(listing.files, quiet)
     try:
-        if not layout.holds_weights(listing.files):
+        if not files.holds_weights(listing.files):
             _refuse_unsupported(found, listing, settled=settled)
         base = _check_config(found, listing)
         found = replace(found, files=_check_weights(found, listing, settled=settled), base=base)
         _refuse_broken_state(state_error)
-        proof.check(found, listing.files)
-    except Finding as finding:
-        return _with(found, finding, proof)
+        layout.commit.check(found, listing.files, quiet)
+    except NotComplete as finding:
+        return _with(found, finding, layout.commit, quiet)
     return found
 
 
-def _with(found: Checkpoint, finding: Finding, proof: Proof) -> Checkpoint:
+def _with(found: Checkpoint, finding: NotComplete, commit: CommitCheck, quiet: float) -> Checkpoint:
     """What was found; a partial checkpoint that nobody completes any more cannot be evaluated as it stands."""
     said = replace(found, condition=finding.condition, reason=finding.reason, detail=finding.detail)
     if finding.condition is not Condition.PARTIAL:
         return said
-    if finding.way_out and proof.is_over(found):
+    if finding.way_out and commit.is_over(found, quiet):
         return replace(said, condition=Condition.UNSUPPORTED, detail=finding.for_good)
-    return replace(said, early=finding.early, settling=proof.is_settling(found))
+    return replace(said, early=finding.early, settling=commit.is_settling(found))
 
 
 def _engine_files(listing: Listing) -> tuple[FileStamp, ...]:
     """The files an engine may need, as far as they are there: what makes the stamp of an unfinished checkpoint."""
-    wanted = (name for name in listing.files if name.endswith(".safetensors") or name == layout.INDEX)
-    names = {*wanted, *filter(layout.is_support, listing.files)}
+    wanted = (name for name in listing.files if files.is_weights(name) or name == files.INDEX)
+    names = {*wanted, *filter(files.is_support, listing.files)}
     return tuple(listing.files[name] for name in sorted(names))
 
 
 def _shards(listing: Listing) -> list[str]:
-    return [name for name in listing.files if fnmatchcase(name, layout.SHARDS)]
+    return [name for name in listing.files if fnmatchcase(name, files.SHARDS)]
 
 
 def _refuse_unsupported(found: Checkpoint, listing: Listing, *, settled: bool) -> None:
     """`settled` tells that the trainer has finished: before that, loadable weights may still be coming."""
     _refuse_several(found, listing)
-    unsupported = layout.find_unsupported(found.path, listing.files, listing.folders)
-    if unsupported is None and settled and not models_below(found.path):
-        unsupported = layout.find_verl(found.path, listing.folders)
-    if unsupported and settled:
-        raise Finding(Condition.UNSUPPORTED, unsupported.reason, unsupported.detail)
-    wanted = layout.ADAPTER_WEIGHTS if found.kind is Kind.ADAPTER else f"{layout.WEIGHTS} or {layout.INDEX}"
+    known = unsupported.find_unsupported(found.path, listing.files, listing.folders)
+    if known is None and settled and not models_below(found.path):
+        known = unsupported.find_verl(found.path, listing.folders)
+    if known and settled:
+        raise NotComplete(Condition.UNSUPPORTED, known.reason, known.detail)
+    wanted = files.ADAPTER_WEIGHTS if found.kind is Kind.ADAPTER else f"{files.WEIGHTS} or {files.INDEX}"
     _refuse_escaping(found, listing)
     way_out = "let the trainer save it again with its weights, or copy them there"
     if settled and (deeper := models_below(found.path)):
         way_out = f"there is a model in {deeper[0]}, which `uimon eval {found.path / deeper[0]}` evaluates"
     if not listing.files and not listing.folders:
         detail, way_out = f"{found.name} is empty.", "delete it, or copy the checkpoint there"
-        raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
+        raise NotComplete(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
     detail = f"{found.name} has no weights: no {wanted} in it."
-    raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
+    raise NotComplete(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
 
 
 def _refuse_several(found: Checkpoint, listing: Listing) -> None:
@@ -179,152 +169,146 @@ def _refuse_several(found: Checkpoint, listing: Listing) -> None:
         way_out = f"name the one to evaluate, as in --pattern '{pattern}/{folders[0]}'"
         named = ", ".join(folders)
         detail = f"{found.name} holds {len(folders)} models, none of them in the directory itself: {named}."
-        raise Finding(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
+        raise NotComplete(Condition.PARTIAL, Reason.WEIGHTS_MISSING, detail, way_out=way_out)
 
 
 def _refuse_escaping(found: Checkpoint, listing: Listing) -> None:
     """A link to elsewhere would let a checkpoint have any file of this machine copied and read as its own."""
     for name in sorted(listing.escaping):
         last = Path(name).name
-        if last.endswith(".safetensors") or last == layout.INDEX or layout.is_support(last):
+        if files.is_weights(last) or last == files.INDEX or files.is_support(last):
             detail = f"{name} in {found.name} is a link that leads out of it: put the file itself there."
-            raise Finding(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
+            raise NotComplete(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
 
 
 def _check_config(found: Checkpoint, listing: Listing) -> str | None:
     """The base model that an adapter names, with its revision; None for full weights, or where it names none."""
     _refuse_escaping(found, listing)
     adapter = found.kind is Kind.ADAPTER
-    name = layout.ADAPTER_CONFIG if adapter else layout.CONFIG
+    name = files.ADAPTER_CONFIG if adapter else files.CONFIG
     way_out = f"put the {name} of {'another checkpoint of this training' if adapter else 'the model'} there"
     if name not in listing.files:
         detail = f"{found.name} has no {name}."
-        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out)
+        raise NotComplete(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out)
     try:
-        config = _read_object(found.path / listing.files[name].source)
+        with _malformed():
+            config = read_object(found.path / listing.files[name].source)
         said = None if adapter else pointer_in(config)
     except ValueError as error:
         detail = f"{name} in {found.name} is not whole ({error})."
-        raise Finding(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out) from None
+        raise NotComplete(Condition.PARTIAL, Reason.CONFIG_MISSING, detail, way_out=way_out) from None
     if adapter:
         return BaseName.of_adapter(config)
     if said:
-        raise Finding(Condition.UNSUPPORTED, Reason.OTHER_WEIGHTS, f"{name} in {found.name}: {said}.")
+        raise NotComplete(Condition.UNSUPPORTED, Reason.OTHER_WEIGHTS, f"{name} in {found.name}: {said}.")
     return None
 
 
 def _check_weights(found: Checkpoint, listing: Listing, *, settled: bool) -> tuple[FileStamp, ...]:
     """All the files an engine needs, the weights proven whole. Other weights in the directory are left out of them,
     because an engine that reads every `*.safetensors` would mix them in."""
-    support = [stamp for name, stamp in listing.files.items() if layout.is_support(name)]
+    support = [stamp for name, stamp in listing.files.items() if files.is_support(name)]
+    index: dict[str, set[str]] = {}
     if found.kind is Kind.ADAPTER:
-        weights = [layout.ADAPTER_WEIGHTS]
-    elif layout.WEIGHTS in listing.files:
-        weights = [layout.WEIGHTS]  # as transformers has it: the single file goes before an index
+        weights = [files.ADAPTER_WEIGHTS]
+    elif files.WEIGHTS in listing.files:
+        weights = [files.WEIGHTS]  # as transformers has it: the single file goes before an index
     else:
-        weights = _indexed(found, listing)
-        support.append(listing.files[layout.INDEX])
+        index = _index(found, listing)
+        weights = sorted(index)
+        support.append(listing.files[files.INDEX])
+    _refuse_missing(found, listing, weights)
     for name in weights:
-        if name not in listing.files:
-            raise _incomplete(f"{found.name} has no {name}.")
-        _refuse_empty(found, listing, name, settled=settled)
+        # One header at a time: each may take hundreds of megabytes as objects.
+        tensors = _tensors(found, listing, name)
+        if index:
+            _refuse_misplaced(found, name, index[name], tensors.keys())
+        _refuse_empty(found, listing, name, tensors, settled=settled)
     stamps = [*support, *(listing.files[name] for name in weights)]
     return tuple(sorted(stamps, key=lambda stamp: stamp.name))
 
 
-def _refuse_empty(found: Checkpoint, listing: Listing, name: str, *, settled: bool) -> None:
+def _refuse_missing(found: Checkpoint, listing: Listing, weights: list[str]) -> None:
+    missing = [name for name in weights if name not in listing.files]
+    if missing and len(weights) > 1:
+        raise _incomplete(f"{found.name} lacks {len(missing)} of {len(weights)} shards, {missing[0]} the first.")
+    if missing:
+        raise _incomplete(f"{found.name} has no {missing[0]}.")
+
+
+def _refuse_misplaced(found: Checkpoint, shard: str, due: Set[str], held: Set[str]) -> None:
+    stray = first_misplaced(due, held)
+    if stray is not None and stray.lacking:
+        raise _incomplete(f"{shard} in {found.name} lacks the tensor {stray.tensor!r} that the index puts there.")
+    if stray is not None:
+        what = f"holds the tensor {stray.tensor!r}, which the index does not put there"
+        raise _incomplete(f"{shard} in {found.name} {what}.")
+
+
+def _refuse_empty(
+    found: Checkpoint, listing: Listing, name: str, tensors: Mapping[str, TensorInfo], *, settled: bool
+) -> None:
     """ZeRO-3 leaves a file without tensors, or with a placeholder of shape [0] for each, where it gathers nothing."""
-    tensors = _header(found, listing, name).tensors
     hollow = [tensor for tensor, info in tensors.items() if 0 in info.shape]
     if tensors and len(hollow) < len(tensors) and not any(tensor.endswith(".weight") for tensor in hollow):
         return
-    if settled and layout.was_sharded(listing.files, listing.folders):
-        unsupported = layout.not_gathered(found.path, name)
-        raise Finding(Condition.UNSUPPORTED, unsupported.reason, unsupported.detail)
+    if settled and unsupported.was_sharded(listing.files, listing.folders):
+        hollowed = unsupported.not_gathered(found.path, name)
+        raise NotComplete(Condition.UNSUPPORTED, hollowed.reason, hollowed.detail)
     what = f"has nothing in the tensor {min(hollow)!r}" if hollow else "holds no tensors"
     way_out = (
         "let the trainer save it again; DeepSpeed ZeRO-3 leaves such a file unless "
         "`stage3_gather_16bit_weights_on_model_save` is true"
     )
     detail = f"{name} in {found.name} {what}."
-    raise Finding(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail, way_out=way_out)
+    raise NotComplete(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail, way_out=way_out)
 
 
-def _incomplete(detail: str) -> Finding:
+def _incomplete(detail: str) -> NotComplete:
     way_out = "copy what is missing there, or let the trainer save it again"
-    return Finding(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail, way_out=way_out)
+    return NotComplete(Condition.PARTIAL, Reason.WEIGHTS_INCOMPLETE, detail, way_out=way_out)
 
 
-def _header(found: Checkpoint, listing: Listing, name: str) -> Header:
+def _tensors(found: Checkpoint, listing: Listing, name: str) -> Mapping[str, TensorInfo]:
     try:
-        return read_header(found.path / listing.files[name].source)
+        return read_header(found.path / listing.files[name].source).tensors
     except SafetensorsError as error:
         raise _incomplete(f"{name} in {found.name} {error}.") from None
 
 
-def _indexed(found: Checkpoint, listing: Listing) -> list[str]:
-    """The shards that the index names, each of which holds the tensors that the index looks for in it."""
-    if layout.INDEX not in listing.files:
-        raise _incomplete(f"{found.name} has {len(_shards(listing))} shards and no {layout.INDEX} yet.")
+def _index(found: Checkpoint, listing: Listing) -> dict[str, set[str]]:
+    """The names of the tensors in each shard, as the index has them."""
+    if files.INDEX not in listing.files:
+        raise _incomplete(f"{found.name} has {len(_shards(listing))} shards and no {files.INDEX} yet.")
     try:
-        shards = _weight_map(_read_object(found.path / listing.files[layout.INDEX].source, INDEX_LIMIT))
+        with _malformed():
+            return read_index(found.path / listing.files[files.INDEX].source)
+    except StrayShardError as error:
+        detail = f"{files.INDEX} in {found.name} {error}."
+        raise NotComplete(Condition.UNSUPPORTED, Reason.UNREADABLE, detail) from None
     except ValueError as error:
-        raise _incomplete(f"{layout.INDEX} in {found.name} is not whole ({error}).") from None
-    for shard in shards:
-        # Only a plain name is looked up, so that `../other/model.safetensors` reads nothing.
-        if Path(shard).name != shard or shard in ("", ".", ".."):
-            detail = f"{layout.INDEX} in {found.name} names {shard!r}, which is not a file name of that directory."
-            raise Finding(Condition.UNSUPPORTED, Reason.UNREADABLE, detail)
-    missing = [shard for shard in shards if shard not in listing.files]
-    if missing:
-        raise _incomplete(f"{found.name} lacks {len(missing)} of {len(shards)} shards, {missing[0]} the first.")
-    for shard, tensors in shards.items():
-        if absent := tensors - _header(found, listing, shard).tensors.keys():
-            # A shard that is whole but of an earlier save, cut otherwise.
-            raise _incomplete(f"{shard} in {found.name} lacks the tensor {min(absent)!r} that the index puts there.")
-    return sorted(shards)
-
-
-def _weight_map(index: dict[str, Any]) -> dict[str, set[str]]:
-    """The names of the tensors in each shard. Raises ValueError for an index without a usable `weight_map`."""
-    entries = index.get("weight_map")
-    if not isinstance(entries, dict) or not entries or not all(isinstance(v, str) for v in entries.values()):
-        raise ValueError("no weight_map")
-    shards: dict[str, set[str]] = {}
-    for tensor, shard in entries.items():
-        shards.setdefault(shard, set()).add(tensor)
-    return shards
+        raise _incomplete(f"{files.INDEX} in {found.name} is not whole ({error}).") from None
 
 
 def _trainer_state(path: Path, listing: Listing) -> TrainerState | None:
     """None where there is none. Raises ValueError where it is not whole."""
-    if layout.TRAINER_STATE not in listing.files:
+    if files.TRAINER_STATE not in listing.files:
         return None
-    try:
-        with open_regular(path / listing.files[layout.TRAINER_STATE].source) as file:
-            return read_trainer_state(file)
-    except OSError as error:
-        raise _as_value(error) from None
+    with _malformed(), open_regular(path / listing.files[files.TRAINER_STATE].source) as file:
+        return read_trainer_state(file)
 
 
 def _refuse_broken_state(error: str | None) -> None:
     if error:
-        raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error, way_out=INTERRUPTED)
+        raise NotComplete(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, error, way_out=INTERRUPTED)
 
 
-def _read_object(path: Path, limit: int = SMALL_LIMIT) -> dict[str, Any]:
-    """A JSON file's object. Raises ValueError where it is none."""
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """Raises ValueError for a file that is not what it should be: a pipe, or far too long. Other errors pass."""
     try:
-        parsed = parse_json(read_bytes(path, limit))
+        yield
     except OSError as error:
-        raise _as_value(error) from None
-    if not isinstance(parsed, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - a malformed file, not a programmer's wrong type
-    return parsed
-
-
-def _as_value(error: OSError) -> ValueError:
-    """What a file is not, as one that is malformed; what else goes wrong is raised as it is."""
-    if error.errno in (errno.EINVAL, errno.EFBIG):
-        return ValueError(error.strerror)
-    raise error
+        if error.errno in (errno.EINVAL, errno.EFBIG):
+            raise ValueError(error.strerror) from None
+        raise

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from watcher.checkpoints import layout
-from watcher.model import FileStamp
+from watcher.checkpoints.layouts.files import TEMPLATES, TRAINER_STATE, is_weights, weights_in
+from watcher.model import FileStamp, weights_stamp
 
 _BLOCK: Final = 4096
 """Bytes that a file system reads at once."""
@@ -38,7 +38,7 @@ def with_model_of(path: Path, listing: Listing, folder: str) -> Listing:
     """
     inner = _read(path / folder, path, _homes(path))
     moved = {name: replace(stamp, place=folder) for name, stamp in inner.files.items()}
-    state = {name: stamp for name, stamp in listing.files.items() if name == layout.TRAINER_STATE}
+    state = {name: stamp for name, stamp in listing.files.items() if name == TRAINER_STATE}
     return Listing(listing.files | moved | state, listing.folders, listing.escaping | inner.escaping)
 
 
@@ -51,7 +51,7 @@ def _read(folder: Path, root: Path, homes: tuple[Path, ...]) -> Listing:
             if entry.is_dir(follow_symlinks=False):
                 names = _names_in(folder / entry.name)
                 folders[entry.name] = names
-                if entry.name == layout.TEMPLATES:
+                if entry.name == TEMPLATES:
                     inner = (f"{entry.name}/{name}" for name in names)
                     files.update((name, s) for name in inner if (s := _stamp(folder, name, homes)))
             elif stamp := _stamp(folder, entry.name, homes):
@@ -88,11 +88,16 @@ def _stamp(path: Path, name: str, homes: tuple[Path, ...]) -> FileStamp | None:
     return stamp_of(file, name, status)
 
 
+def stamp_in(path: Path) -> str:
+    """The stamp of the weights that lie in the directory `path`, as `Checkpoint.stamp` has it. Raises OSError."""
+    return weights_stamp(stamp_of(file, file.name, file.stat()) for file in weights_in(path))
+
+
 def stamp_of(file: Path, name: str, status: os.stat_result) -> FileStamp:
     """The stamp of the regular file `file`, which the engine gets as `name`; `status` is its own. Of weights some
     blocks are read: two files of one size and time are told apart by what is in them.
     """
-    sample = _sample(file, status.st_size) if name.endswith(".safetensors") else ""
+    sample = _sample(file, status.st_size) if is_weights(name) else ""
     return FileStamp(name, status.st_size, status.st_mtime_ns, status.st_ino, sample=sample)
 
 

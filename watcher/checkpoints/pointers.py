@@ -63,7 +63,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-CONFIG: Final = "config.json"
+from watcher.checkpoints.layouts.files import CONFIG
+
 _DRAFTERS: Final = re.compile(
     r"P?[Ee]agle3?[A-Z].*|(Medusa|MLPSpeculator|DFlash|ExtractHiddenStates).*"
     r"|.*(Eagle3?|MTP|MTPModel|DraftModel|DSparkModel|GlimmerAssistantModel)"

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from watcher.alerts.power import limits
+from watcher.checkpoints import layouts_for
 from watcher.checkpoints.base_models import resolve_base
 from watcher.cli.chosen_run import Chosen, choose_run
 from watcher.cli.validation import choice_of, validation_file
@@ -94,7 +95,8 @@ def _places(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Place
     owner = owner_for(run, name, None if settings.run_name else root)
     state_dir = settings.state_dir or default_state_dir(owner)
     stage_dir = settings.stage_dir or state_dir / "stage"
-    return Places(ckpts, state_dir, stage_dir, int(settings.disk_floor_gb * _GB), settings.samples)
+    floor = int(settings.disk_floor_gb * _GB)
+    return Places(ckpts, state_dir, stage_dir, floor, settings.samples, layouts_for(settings.pattern))
 
 
 def _probes(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Probes:

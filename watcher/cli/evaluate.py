@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from watcher.checkpoints import inspect
+from watcher.checkpoints import Candidate, Layout, base_model, inspect, layouts_for, named
 from watcher.checkpoints.base_models import resolve_base
-from watcher.checkpoints.sources.local import ListSource, base_checkpoint
+from watcher.checkpoints.sources.local import ListSource
 from watcher.cli.chosen_run import Chosen, choose_run, said
 from watcher.cli.status import with_grades
 from watcher.cli.validation import validation_file
@@ -37,10 +38,12 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
     run = chosen.run
     name = run.run_id if run else settings.run_name or "eval"
     owner = owner_for(run, name, None)
-    checkpoints = [_checkpoint(path.resolve()) for path in ckpts]
+    layouts = layouts_for(settings.pattern)
+    candidates = [_candidate(path.resolve(), layouts) for path in ckpts]
+    checkpoints = [_require_whole(candidate) for candidate in candidates]
     if settings.baseline:
         over = next((checkpoint for checkpoint in checkpoints if checkpoint.base), checkpoints[0])
-        checkpoints.insert(0, base_checkpoint(resolve_base(over.base, settings.base, over.path)))
+        candidates.insert(0, base_model(resolve_base(over.base, settings.base, over.path)))
     val = validation_file(settings, ckpts[0].resolve())
     with ExitStack() as closing:
         # Before the log looks for its stream; the engine and plug-ins print.
@@ -51,27 +54,31 @@ def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, a
         shown = showing(name, ckpts[0].resolve().parent, debug=debug, as_json=settings.log_format == "json")
         display = closing.enter_context(shown)
         closing.enter_context(said(chosen))
-        source = ListSource(checkpoints)
+        source = ListSource(candidates)
         parts = closing.enter_context(assembled(settings, run, owner, val, source, state_root))
         say_unknown()
         say_read(val)
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         code = outcome(parts, logged=run is not None) if finished else 1
-        _print(parts, {c.path for c in checkpoints}, answer, as_json=as_json)
+        _print(parts, {candidate.path for candidate in candidates}, answer, as_json=as_json)
     return code
 
 
-def _checkpoint(path: Path) -> Checkpoint:
-    """A checkpoint named by the user; one that is partial cannot be waited for here."""
+def _candidate(path: Path, layouts: Sequence[Layout]) -> Candidate:
+    """A directory named by the user. Two runs' `checkpoint-50` are different ones, so the whole path is the name."""
     require_utf8(path)
-    found = inspect(path)
+    return replace(named(path, layouts), name=str(path))
+
+
+def _require_whole(candidate: Candidate) -> Checkpoint:
+    """The checkpoint; one that is partial cannot be waited for here."""
+    path, found = candidate.path, inspect(candidate)
     if found.condition is Condition.GONE:
         raise UimonError(Reason.CHECKPOINTS_MISSING, f"{path} does not exist; name a checkpoint directory.")
     if found.condition is Condition.PARTIAL:
         raise UimonError(found.reason or Reason.WEIGHTS_MISSING, f"{path} is not a complete checkpoint: {found.detail}")
-    # Two runs' `checkpoint-50` are different checkpoints, so here the whole path is the name.
-    return replace(found, name=str(path))
+    return found
 
 
 def _print(parts: Assembled, paths: set[Path], answer: TextIO, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from watcher.checkpoints import NAMINGS, DirectoryWaker, Naming, discover, inspect, naming_of
+from watcher.checkpoints import DirectoryWaker, Layout, discover, inspect, layouts_for
 from watcher.checkpoints.base_models import resolve_base
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sources.local import DirectorySource
@@ -40,10 +40,11 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     Raises UimonError where the service cannot start, and where it cannot go on.
     """
     settings = load_settings(flags, config)
+    layouts = layouts_for(settings.pattern)
     if ckpts.exists() and not ckpts.is_dir():
         raise UimonError(
             Reason.CHECKPOINTS_MISSING,
-            f"{ckpts} is a file; name the directory in which the trainer leaves checkpoint-N.",
+            f"{ckpts} is a file; name the directory in which the trainer leaves {layouts[0].shown}.",
         )
     if settings.once and not ckpts.exists():
         sentence = f"{ckpts} does not exist; name the directory with the checkpoints, or wait for it without --once."
@@ -59,16 +60,15 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     notes: list[str] = []
     state_root = settings.state_dir or default_state_dir(owner, notes.append)
     _refuse_inside(root, state_root, settings.stage_dir)
-    namings = (naming_of(settings.pattern),) if settings.pattern else NAMINGS
-    baseline = _baseline(root, settings, namings) if settings.baseline else None
+    baseline = _baseline(root, settings, layouts) if settings.baseline else None
     base_of = partial(_base_of, settings) if settings.baseline and baseline is None else None
     check_texts(settings)
 
     def source_on(waker: DirectoryWaker) -> DirectorySource:
-        return DirectorySource(root, waker, baseline, namings, base_of=base_of)
+        return DirectorySource(root, waker, baseline, layouts, base_of=base_of)
 
     with (
-        DirectoryWaker(root, log.warning, namings) as waker,
+        DirectoryWaker(root, log.warning, layouts) as waker,
         showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
         said(chosen),
         assembled(settings, run, owner, val, source_on(waker), state_root) as parts,
@@ -99,13 +99,13 @@ def say_read(val: ValFile) -> None:
     (log.warning if val.unusable else log.info)("%s", val.summary)
 
 
-def _baseline(root: Path, settings: Settings, namings: Sequence[Naming]) -> Path | None:
+def _baseline(root: Path, settings: Settings, layouts: Sequence[Layout]) -> Path | None:
     """The base model to evaluate as step 0: of the adapters that are there, at the revision that they name. None where
     the first adapter is still to come. Raises UimonError(BASE_MODEL_MISSING) where it is not on this machine, and where
     none is to come.
     """
-    for found in reversed(discover(root, namings)):
-        checkpoint = inspect(found.path, found.step, confirmed=found.confirmed, epochs=found.epochs)
+    for found in reversed(discover(root, layouts)):
+        checkpoint = inspect(found)
         if checkpoint.base is not None:
             return resolve_base(checkpoint.base, settings.base, checkpoint.path)
     if settings.base is not None:

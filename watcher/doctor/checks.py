@@ -14,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from watcher.checkpoints import discover, free_bytes, inspect
+from watcher.checkpoints import KNOWN, Layout, discover, free_bytes, inspect
 from watcher.checkpoints.base_models import resolve_base, snapshot_of
 from watcher.checkpoints.deeper import name_itself, name_links, name_runs, runs_below
-from watcher.checkpoints.proof import QUIET_S
+from watcher.checkpoints.layouts.completeness import QUIET_S
 from watcher.engine.gpu import GpuChoice
 from watcher.ledger.state_dir import STAYS, elsewhere, in_memory, not_local
 from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
@@ -96,13 +96,16 @@ class RunFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The directories in question; None where none was named. `floor_bytes` of disk must stay free."""
+    """The directories in question; None where none was named. `floor_bytes` of disk must stay free. `layouts` are those
+    of the run's trainer.
+    """
 
     checkpoints: Path | None
     state_dir: Path
     stage_dir: Path
     floor_bytes: int = 0
     samples: int = 1
+    layouts: Sequence[Layout] = KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +138,13 @@ class EngineProblem(Exception):
 
 def run_checks(places: Places, probes: Probes) -> list[Check]:
     """All checks, in the order in which a first-time user would put things right. Never raises for what it finds."""
-    newest = newest_checkpoints(places.checkpoints)
+    newest = newest_checkpoints(places.checkpoints, places.layouts)
     return [
         check_python(probes.python),
         *check_engine(probes.engine, probes.gpu),
         *check_arguments(probes.arguments),
         check_val(probes.val, places.samples),
-        check_directory(places.checkpoints, newest, probes.readable),
+        check_directory(places.checkpoints, newest, probes.readable, places.layouts),
         *check_base(newest, probes.base),
         check_events(places.checkpoints, probes.events, probes.inotify),
         check_state_dir(places.state_dir, places.checkpoints),
@@ -223,18 +226,15 @@ def check_val(val: Callable[[], ValFacts] | None, samples: int) -> Check:
     return Check("val", Status.OK, facts.summary)
 
 
-def newest_checkpoints(root: Path | None) -> list[Checkpoint]:
+def newest_checkpoints(root: Path | None, layouts: Sequence[Layout]) -> list[Checkpoint]:
     """The newest checkpoints in `root` as they stand, newest first; none where it cannot be listed."""
     if root is None:
         return []
     try:
-        found = discover(root)[-NEWEST_LOOKED_AT:]
+        found = discover(root, layouts)[-NEWEST_LOOKED_AT:]
     except UimonError:
         return []
-    return [
-        inspect(i.path, i.step, confirmed=i.confirmed, epochs=i.epochs, inside=i.inside, quiet=QUIET_S)
-        for i in reversed(found)
-    ]
+    return [inspect(candidate, QUIET_S) for candidate in reversed(found)]
 
 
 def prompts_there(val: Callable[[], ValFacts] | None, samples: int) -> int:
@@ -253,7 +253,9 @@ def check_samples(too_few_for: Sequence[str], *, all_there: bool = False) -> Che
     return Check("samples", Status.NOTE, " ".join(too_few_for), step)
 
 
-def check_directory(root: Path | None, newest: Sequence[Checkpoint], readable: Callable[[Path], bool]) -> Check:
+def check_directory(
+    root: Path | None, newest: Sequence[Checkpoint], readable: Callable[[Path], bool], layouts: Sequence[Layout]
+) -> Check:
     """Whether the checkpoint directory can be read, and whether what is in it can be evaluated."""
     name = "checkpoints"
     if root is None:
@@ -263,27 +265,29 @@ def check_directory(root: Path | None, newest: Sequence[Checkpoint], readable: C
     if barred := first_barred(root, (checkpoint.path for checkpoint in newest), readable):
         return Check(name, Status.PROBLEM, barred.sentence, barred.next_step)
     try:
-        count = len(discover(root))
+        count = len(discover(root, layouts))
     except UimonError as error:
         return Check(name, Status.PROBLEM, error.sentence, "Name the trainer's output directory.")
     if not root.exists():
         step = "uimon waits for it; if the trainer has started already, check the path."
         return Check(name, Status.NOTE, f"{root} does not exist yet.", step)
     if not count:
-        return _empty_directory(root)
-    return _judge_newest(root, count, newest)
+        return _empty_directory(root, layouts)
+    return _judge_newest(root, count, newest, layouts)
 
 
-def _empty_directory(root: Path) -> Check:
-    if said := name_itself(root) or name_links(root):
-        return Check("checkpoints", Status.PROBLEM, said, "Name the directory in which the trainer makes checkpoint-N.")
-    if runs := runs_below(root):
+def _empty_directory(root: Path, layouts: Sequence[Layout]) -> Check:
+    shown = layouts[0].shown
+    if said := name_itself(root, layouts) or name_links(root, layouts):
+        step = f"Name the directory in which the trainer makes {shown}."
+        return Check("checkpoints", Status.PROBLEM, said, step)
+    if runs := runs_below(root, layouts):
         return Check("checkpoints", Status.PROBLEM, name_runs(root, runs), f"Name that directory: {runs[0]}.")
     step = "uimon waits for the first one."
-    return Check("checkpoints", Status.OK, f"{root} is readable and holds no checkpoint-N yet.", step)
+    return Check("checkpoints", Status.OK, f"{root} is readable and holds no {shown} yet.", step)
 
 
-def _judge_newest(root: Path, count: int, newest: Sequence[Checkpoint]) -> Check:
+def _judge_newest(root: Path, count: int, newest: Sequence[Checkpoint], layouts: Sequence[Layout]) -> Check:
     there = f"{root} holds {count} checkpoint{'s' if count > 1 else ''}"
     for checkpoint in newest:
         if checkpoint.condition is Condition.UNSUPPORTED:
@@ -295,7 +299,7 @@ def _judge_newest(root: Path, count: int, newest: Sequence[Checkpoint]) -> Check
         step = "uimon evaluates each once it is whole."
         return Check("checkpoints", Status.NOTE, f"{there}, the newest of them not complete.{detail}", step)
     said = f"{there}; {complete.name} is complete ({complete.bytes / 1e9:.2f} GB, {complete.kind})."
-    if links := name_links(root):
+    if links := name_links(root, layouts):
         return Check("checkpoints", Status.NOTE, said, links)
     return Check("checkpoints", Status.OK, said)
 

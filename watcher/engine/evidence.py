@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from watcher.checkpoints.base_models import snapshot_of
+from watcher.checkpoints.layouts.files import weights_in
 from watcher.engine.protocol import Compared
 from watcher.engine.types import Setup
 from watcher.model import Reason, UimonError
@@ -155,12 +156,8 @@ class Evidence:
         self._content = content
 
 
-def _weights(path: Path) -> list[Path]:
-    return sorted(path.glob("*.safetensors"))
-
-
 def _stamp(path: Path) -> str:
-    stats = ((file, file.stat()) for file in _weights(path))
+    stats = ((file, file.stat()) for file in weights_in(path))
     text = "\n".join(f"{file}\t{s.st_size}\t{s.st_mtime_ns}\t{s.st_ino}" for file, s in stats)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -168,7 +165,7 @@ def _stamp(path: Path) -> str:
 def _digest(path: Path) -> str:
     """Over each file's own digest, in the order of their names."""
     whole = hashlib.sha256()
-    for file in _weights(path):
+    for file in weights_in(path):
         with file.open("rb") as stream:
             whole.update(hashlib.file_digest(stream, "sha256").digest())
     return whole.hexdigest()

@@ -62,9 +62,14 @@ def read_text(path: Path, limit: int = SMALL_LIMIT, *, errors: str = "strict") -
     return read_bytes(path, limit).decode("utf-8", errors)
 
 
-def read_json(path: Path, limit: int = SMALL_LIMIT, values: int = VALUES_LIMIT) -> Any:
-    """What a file of JSON holds. Raises OSError as `read_bytes` does, and ValueError as `parse_json` does."""
-    return parse_json(read_bytes(path, limit), values)
+def read_object(path: Path, limit: int = SMALL_LIMIT, values: int = VALUES_LIMIT) -> dict[str, Any]:
+    """The JSON object in a file. Raises OSError as `read_bytes` does, and ValueError as `parse_json` does or where the
+    file holds something else.
+    """
+    found = parse_json(read_bytes(path, limit), values)
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - a malformed file, not a programmer's wrong type
+    return found
 
 
 def parse_json(

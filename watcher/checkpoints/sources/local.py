@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from watcher.checkpoints import NAMINGS, DirectoryWaker, Found, Naming, discover, inspect
+from watcher.checkpoints import KNOWN, Candidate, DirectoryWaker, Layout, base_model, discover, inspect
 from watcher.checkpoints.deeper import name_links, name_numberless, name_others
-from watcher.checkpoints.layout import may_hold_model
-from watcher.checkpoints.proof import LONG_SILENCE_S, QUIET_S
+from watcher.checkpoints.layouts.completeness import LONG_SILENCE_S, QUIET_S
+from watcher.checkpoints.layouts.files import may_hold_model
 from watcher.checkpoints.sources.waker import NEWEST
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition
 from watcher.system.mounts import renumbers_files
@@ -54,15 +54,15 @@ class DirectorySource:
         root: Path,
         waker: DirectoryWaker,
         baseline: Path | None = None,
-        namings: Sequence[Naming] = NAMINGS,
+        layouts: Sequence[Layout] = KNOWN,
         clock: Callable[[], float] = time.monotonic,
         base_of: Callable[[Checkpoint], Path | None] | None = None,
     ) -> None:
         self._root = root
         self._waker = waker
-        self._namings = namings
+        self._layouts = layouts
         self._clock = clock
-        self._base = Found(0, BASE_NAME, baseline) if baseline is not None else None
+        self._base = base_model(baseline) if baseline is not None else None
         self._base_of = base_of
         self._known: dict[str, _Known] = {}
         self._names: set[str] = set()
@@ -95,8 +95,8 @@ class DirectorySource:
         checkpoints, and without one what the directory is instead, or where deeper down some are; else empty.
         """
         if not self._names - {BASE_NAME}:
-            return name_others(self._root, self._namings)
-        return name_links(self._root, self._namings) or name_numberless(self._root, self._namings)
+            return name_others(self._root, self._layouts)
+        return name_links(self._root, self._layouts) or name_numberless(self._root, self._layouts)
 
     def again(self, name: str) -> None:
         """Look at this checkpoint once more, whatever has changed in it."""
@@ -123,20 +123,20 @@ class DirectorySource:
     def at(self, name: str) -> Checkpoint | None:
         """A checkpoint that is there and was complete, as it stands."""
         place = next((place for place in self._found() or () if place.name == name), None)
-        return None if place is None else self._inspect(place, QUIET_S)
+        return None if place is None else inspect(place, QUIET_S)
 
     def wait(self, timeout: float) -> None:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
         self._waker.wait(timeout, self._newest)
 
-    def _found(self) -> Sequence[Found] | None:
+    def _found(self) -> Sequence[Candidate] | None:
         # Unlike Path.is_dir, this is False and no error where the file system does not answer.
         if not os.path.isdir(self._root):  # noqa: PTH112
             return None
         self._renumbered = renumbers_files(self._root)
-        return discover(self._root, self._namings)
+        return discover(self._root, self._layouts)
 
-    def _changed(self, places: Sequence[Found]) -> Iterator[Checkpoint]:
+    def _changed(self, places: Sequence[Candidate]) -> Iterator[Checkpoint]:
         self._looks += 1
         for number, place in enumerate(places):
             old = number < len(places) - _RECENT and (number + self._looks) % _TURNS
@@ -155,7 +155,7 @@ class DirectorySource:
                 timed = known is None and place.name not in self._came
                 silence = _silence(place.path, glance + below) if timed else 0.0
                 known = self._known[place.name] = _Known(glance, now - silence, below=below)
-            found = _unless_downloading(self._inspect(place, now - known.since), known.below, now - known.since)
+            found = _unless_downloading(inspect(place, now - known.since), known.below, now - known.since)
             if found.condition is Condition.COMPLETE:
                 self._known[place.name] = replace(known, complete=True)
             if self._base is None and self._base_of is not None and found.base is not None:
@@ -166,11 +166,11 @@ class DirectorySource:
         """The base that the adapter names, if it is here; from the next look on it is one of the places."""
         assert self._base_of is not None
         if (path := self._base_of(adapter)) is not None:
-            self._base = Found(0, BASE_NAME, path)
+            self._base = base_model(path)
             self._names.add(BASE_NAME)
-            yield base_checkpoint(path)
+            yield inspect(self._base)
 
-    def _below(self, place: Found) -> Glance:
+    def _below(self, place: Candidate) -> Glance:
         """All that shows that a writer is not done with it: its folders, whatever they hold, and a download into it.
 
         Beside the model in the run directory lie the checkpoints, which are none of its folders.
@@ -184,32 +184,24 @@ class DirectorySource:
         """Without inodes where these change by themselves: nothing would ever be silent there."""
         return tuple((*file[:3], 0) for file in glance) if self._renumbered else glance
 
-    def _inspect(self, place: Found, quiet: float) -> Checkpoint:
-        if place is self._base:
-            return base_checkpoint(place.path)
-        found = inspect(
-            place.path, place.step, confirmed=place.confirmed, epochs=place.epochs, inside=place.inside, quiet=quiet
-        )
-        return replace(found, name=place.name)
-
 
 class ListSource:
     """Checkpoints named one by one; they are looked at once."""
 
-    def __init__(self, checkpoints: Sequence[Checkpoint], sleep: Callable[[float], None] = time.sleep) -> None:
-        self._checkpoints = list(checkpoints)
-        self._known = {checkpoint.name: checkpoint for checkpoint in checkpoints}
+    def __init__(self, named: Sequence[Candidate], sleep: Callable[[float], None] = time.sleep) -> None:
+        self._named = {found.name: found for found in named}
+        self._due = list(self._named)
         self._sleep = sleep
 
     def look(self) -> list[Checkpoint]:
         """All of them the first time, nothing later."""
-        first, self._checkpoints = self._checkpoints, []
-        return first
+        due, self._due = self._due, []
+        return [inspect(self._named[name]) for name in due]
 
     def again(self, name: str) -> None:
         """Look at this checkpoint once more, if it was named."""
-        if (before := self._known.get(name)) is not None:
-            self._checkpoints.append(replace(inspect(before.path), name=name, step=before.step))
+        if name in self._named and name not in self._due:
+            self._due.append(name)
 
     def names(self) -> None:
         """Nothing is known of other checkpoints than those named."""
@@ -223,8 +215,8 @@ class ListSource:
         return frozenset()
 
     def at(self, name: str) -> Checkpoint | None:
-        """A checkpoint that was named."""
-        return self._known.get(name)
+        """A checkpoint that was named, as it stands."""
+        return inspect(self._named[name]) if name in self._named else None
 
     def elsewhere(self) -> str:
         """Those that were named are all."""
@@ -233,11 +225,6 @@ class ListSource:
     def wait(self, timeout: float) -> None:
         """Nothing will change; sleep."""
         self._sleep(timeout)
-
-
-def base_checkpoint(path: Path) -> Checkpoint:
-    """The base model as the checkpoint of step 0."""
-    return replace(inspect(path), name=BASE_NAME, step=0)
 
 
 def _mark(glance: Glance) -> str:

@@ -26,7 +26,8 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
-from watcher.checkpoints.discovery import NAMINGS, Naming, discover
+from watcher.checkpoints.discovery import discover
+from watcher.checkpoints.layouts import KNOWN, Layout
 from watcher.model import UimonError
 from watcher.system.mounts import network_file_system
 
@@ -68,10 +69,10 @@ class DirectoryWaker:
         self,
         root: Path,
         on_degraded: Callable[[str], None] = logger.warning,
-        namings: Sequence[Naming] = NAMINGS,
+        layouts: Sequence[Layout] = KNOWN,
     ) -> None:
         self._root = root
-        self._namings = namings
+        self._layouts = layouts
         self._on_degraded = on_degraded
         self._flag = threading.Event()
         self._observer: BaseObserver | None = None
@@ -133,7 +134,7 @@ class DirectoryWaker:
 
     def _listed(self) -> list[Path] | None:
         try:
-            return [found.path for found in discover(self._root, self._namings)]
+            return [found.path for found in discover(self._root, self._layouts)]
         except UimonError:
             return None  # the service's own look says what is wrong with the directory
 

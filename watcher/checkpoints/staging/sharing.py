@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from watcher.checkpoints.listing import stamp_of
+from watcher.checkpoints.listing import stamp_in
 from watcher.checkpoints.staging.stage import STAGE_NAME, VANISHED
 from watcher.checkpoints.staging.transfer import Way
-from watcher.model import Reason, UimonError, weights_stamp
+from watcher.model import Reason, UimonError
 
 
 def way_of(staged: Path) -> Way:
@@ -35,7 +35,7 @@ def require_unchanged(name: str, staged: Path, stamp: str) -> None:
     if not is_shared(staged):
         return
     try:
-        found = _stamp_of(staged)
+        found = stamp_in(staged)
     except OSError as error:
         if error.errno not in VANISHED:
             sentence = f"{name} cannot be read where its trainer left it ({error.strerror})."
@@ -51,11 +51,7 @@ def holds(path: Path, stamp: str) -> bool:
     their own, it is only asked whether they are there.
     """
     try:
-        found = _stamp_of(path)
+        found = stamp_in(path)
     except OSError:
         return False
     return found == stamp or STAGE_NAME.fullmatch(path.name) is not None
-
-
-def _stamp_of(path: Path) -> str:
-    return weights_stamp(stamp_of(file, file.name, file.stat()) for file in path.glob("*.safetensors"))

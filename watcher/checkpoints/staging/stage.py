@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from watcher.checkpoints.discovery import step_of
+from watcher.checkpoints.layouts import step_of
+from watcher.checkpoints.layouts.files import is_weights, weights_in
 from watcher.checkpoints.safetensors_header import SafetensorsError, read_header
 from watcher.checkpoints.staging.transfer import SharingRefused, Way, share
 from watcher.model import Checkpoint, Condition, FileStamp, Reason, Staged, UimonError
@@ -113,7 +114,7 @@ def stage(
 def digest_of(copy: Path) -> str:
     """The digest of a copy's weights, as `stage` has it; reads each byte."""
     digest = hashlib.sha256()
-    for file in sorted(copy.glob("*.safetensors")):
+    for file in weights_in(copy):
         digest.update(_weights_head(file.name, file.stat().st_size))
         with file.open("rb") as stream:
             while chunk := stream.read(CHUNK):
@@ -217,7 +218,7 @@ def _disk_full(job: _Job, what: str) -> UimonError:
 
 def _due_bytes(job: _Job) -> int:
     """Bytes that will be written; the weights' own only where they are copied."""
-    return sum(f.size for f in job.checkpoint.files if job.way is Way.COPY or not _is_weights(f))
+    return sum(f.size for f in job.checkpoint.files if job.way is Way.COPY or not is_weights(f.name))
 
 
 def _require_space(job: _Job, due: int) -> None:
@@ -236,10 +237,6 @@ def _require_budget(job: _Job) -> None:
         raise _disk_full(job, f"{budget}, of which {held / 1e9:.2f} GB are taken by what waits already")
 
 
-def _is_weights(stamp: FileStamp) -> bool:
-    return stamp.name.endswith(".safetensors")
-
-
 def _bring_all(job: _Job) -> None:
     files = sorted(job.checkpoint.files, key=lambda stamp: stamp.name)
     with ExitStack() as stack:
@@ -249,7 +246,7 @@ def _bring_all(job: _Job) -> None:
         due = _due_bytes(job)
         for stamp, source in zip(files, sources, strict=True):
             _bring(job, stamp, source, due)
-            due -= stamp.size if job.way is Way.COPY or not _is_weights(stamp) else 0
+            due -= stamp.size if job.way is Way.COPY or not is_weights(stamp.name) else 0
         _check_sources(job, files)
 
 
@@ -280,7 +277,7 @@ def _bring(job: _Job, stamp: FileStamp, source: BinaryIO, due: int) -> None:
     written."""
     target = job.target / stamp.name
     target.parent.mkdir(exist_ok=True)
-    if not _is_weights(stamp):
+    if not is_weights(stamp.name):
         with target.open("xb", buffering=0) as sink:
             _read(job, stamp, source, due, sink=sink)
         return
@@ -353,7 +350,7 @@ def _check_sources(job: _Job, files: list[FileStamp]) -> None:
 
 def _check_staged(job: _Job) -> None:
     for stamp in job.checkpoint.files:
-        if _is_weights(stamp):
+        if is_weights(stamp.name):
             try:
                 read_header(job.target / stamp.name)
             except SafetensorsError as error:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.layouts.files import TOKENIZER_CONFIG
 from watcher.engine.host.probing import HARD_TEXTS, PLAIN_TEXTS, excerpt, first, ids_of, text_of
 from watcher.engine.host.vocabulary_files import Reference, encoder_of, read_pieces
-from watcher.engine.model_files.tokenizer_files import read_object
+from watcher.engine.model_files.tokenizer_files import stated_in
 from watcher.model import Reason, UimonError
 
 SAVE = "save it as tokenizer.json from the training, or name a directory that has it with --tokenizer"
@@ -149,4 +150,4 @@ def _merges(scores: Sequence[tuple[str, float | None]]) -> list[tuple[str, str]]
 
 def _legacy(path: Path) -> bool:
     """Whether the configuration has `legacy`, which counts as set where it says nothing, as with its writers."""
-    return read_object(path / "tokenizer_config.json").get("legacy") is not False
+    return stated_in(path / TOKENIZER_CONFIG).get("legacy") is not False

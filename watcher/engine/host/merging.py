@@ -20,8 +20,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.layouts.files import ADAPTER_WEIGHTS
 from watcher.engine.failures import reason_of, sentence_of
-from watcher.engine.model_files.adapters import WEIGHTS, Pair, check_adapter, plain_pairs
+from watcher.engine.model_files.adapters import Pair, check_adapter, plain_pairs
 from watcher.engine.model_files.guard import Inventory, read_inventory, refuse
 from watcher.model import Reason, UimonError
 
@@ -55,11 +56,11 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
     wrapped = PeftModel.from_pretrained(model, adapter, torch_device="cpu")
     pairs = None if _names_of_peft(wrapped).issuperset(tensors) else plain_pairs(adapter, info.tensors)
     if pairs is None:
-        _check_taken(adapter / WEIGHTS, tensors, wrapped)
+        _check_taken(adapter / ADAPTER_WEIGHTS, tensors, wrapped)
     _separate(wrapped)
     merged = wrapped.merge_and_unload(safe_merge=True)
     if pairs is not None:
-        _check_sums(adapter / WEIGHTS, pairs, tensors, merged, inventory)
+        _check_sums(adapter / ADAPTER_WEIGHTS, pairs, tensors, merged, inventory)
     if tied:
         _tie(merged)
     _cast(merged, inventory, base)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.layouts.files import CONFIG, GENERATION_CONFIG
 from watcher.engine.host.blanks import lost_blanks
 from watcher.engine.host.references import (
     ReferenceLost,
@@ -26,7 +27,7 @@ from watcher.engine.host.references import (
     with_reference,
 )
 from watcher.engine.host.tokenizers import DEFAULT_TEMPLATE, TOOL_TEMPLATE, open_tokenizer, templates_of, texts_in
-from watcher.engine.model_files.tokenizer_files import read_object, read_stamp
+from watcher.engine.model_files.tokenizer_files import read_stamp, stated_in
 from watcher.engine.protocol import Render
 from watcher.engine.types import Asked, Conversation, Message, PlainText, PromptSpec, Rendered, texts_of
 from watcher.model import Reason, UimonError
@@ -279,15 +280,15 @@ def _length(reference: Message) -> int:
 
 def _configured_stops(model_dir: Path) -> Iterable[int]:
     """The end tokens that config.json and generation_config.json name."""
-    for name in ("config.json", "generation_config.json"):
-        config = read_object(model_dir / name)
+    for name in (CONFIG, GENERATION_CONFIG):
+        config = stated_in(model_dir / name)
         yield from _ids(config.get("eos_token_id"))
         yield from _ids((config.get("text_config") or {}).get("eos_token_id"))
 
 
 def _vocabulary_size(model_dir: Path) -> int | None:
     """How many tokens the model has; None where its config.json does not say."""
-    config = read_object(model_dir / "config.json")
+    config = stated_in(model_dir / CONFIG)
     sizes = ((config.get("text_config") or {}).get("vocab_size"), config.get("vocab_size"))
     return next((size for size in sizes if isinstance(size, int)), None)
 

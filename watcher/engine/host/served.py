@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.layouts.files import ADAPTER_WEIGHTS, weights_in
 from watcher.engine.failures import reason_of
 from watcher.engine.host.fingerprints import Comparison
 from watcher.engine.host.probing import text_of
 from watcher.engine.host.tokenizers import load_tokenizer
-from watcher.engine.model_files.adapters import WEIGHTS, plain_pairs
+from watcher.engine.model_files.adapters import plain_pairs
 from watcher.engine.model_files.forms import kind_of, other_forms
 from watcher.engine.model_files.guard import read_header, weight_files
 from watcher.engine.protocol import Compared, MeasureDone
@@ -169,7 +170,7 @@ class Served:
                 self._forms = other_forms(part for one in found for part in one.found)
             forms = self._forms
         else:
-            file = Path(self._lora.lora_path) / WEIGHTS
+            file = Path(self._lora.lora_path) / ADAPTER_WEIGHTS
             pairs = plain_pairs(file.parent, read_header(file)) or {}
             asked = {"file": str(file), "scalings": {high: by for _, high, by in pairs.values()}, "shards": shards}
             found, forms = self._llm.collective_rpc("compare_adapter", kwargs=asked), frozenset()
@@ -331,7 +332,7 @@ def _require_finite(path: Path) -> None:
     """
     from safetensors import safe_open
 
-    for file in sorted(path.glob("*.safetensors")):
+    for file in weights_in(path):
         with safe_open(str(file), framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118
                 if not tensors.get_tensor(name).isfinite().all():

@@ -34,16 +34,16 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.layouts.files import ADDED_TOKENS, SPECIAL_TOKENS, TOKENIZER_CONFIG, TOKENIZER_JSON
 from watcher.engine.host.conversion import SAVE, convert, prove
 from watcher.engine.host.probing import PLAIN_TEXTS, excerpt, first, ids_of, text_of
 from watcher.engine.model_files.tokenizer_files import (
     PROCESSOR_TEMPLATE,
     TOKENIZER_FILES,
-    TOKENIZER_JSON,
     configured_tokens,
     default_template,
     has_tokenizer,
-    read_object,
+    stated_in,
     stated_tokens,
 )
 from watcher.model import Reason, UimonError
@@ -174,7 +174,7 @@ def _settle(backend: Any) -> Any:
 
 def _by_lot(path: Path) -> str:
     """A sentence where the file's BPE leaves out merges at random."""
-    model = read_object(path / TOKENIZER_JSON).get("model")
+    model = stated_in(path / TOKENIZER_JSON).get("model")
     dropout = model.get("dropout") if isinstance(model, dict) else None
     if not dropout:
         return ""
@@ -188,7 +188,7 @@ def _take_over_defaults(path: Path, tokenizer: Any) -> None:
     """Give `tokenizer` the special tokens that only its class names, as old repositories leave it to them. Those that
     the files name as none stay none.
     """
-    told = {**read_object(path / "tokenizer_config.json"), **read_object(path / "special_tokens_map.json")}
+    told = {**stated_in(path / TOKENIZER_CONFIG), **stated_in(path / SPECIAL_TOKENS)}
     left = [name for name in _NAMED if getattr(tokenizer, name) is None and name not in told]
     # Chat templates write these two.
     if not {"bos_token", "eos_token"} & set(left):
@@ -226,7 +226,7 @@ def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> Non
 
 
 def _stated_in(path: Path) -> str:
-    return "tokenizer_config.json" if configured_tokens(path) else "added_tokens.json"
+    return TOKENIZER_CONFIG if configured_tokens(path) else ADDED_TOKENS
 
 
 def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.engine.model_files.guard import Inventory, Tensor, read_header, refuse
+from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from watcher.engine.model_files.guard import Inventory, Tensor, read_configuration, read_header, refuse
 from watcher.model import Reason, UimonError
-from watcher.system.files import open_regular, read_json
+from watcher.system.files import open_regular
 
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
 # The ranks that vLLM can be started with (vllm.config.lora.MaxLoRARanks); an adapter fits into any larger one.
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 # What PEFT writes after a module's name, and its shape in terms of the module's weight: `o` rows, `i` columns, `r`
@@ -102,7 +101,7 @@ def check_adapter(path: Path, base: Inventory) -> AdapterInfo:
     """
     config = _read_config(path)
     _check_possible(path, config)
-    file = path / WEIGHTS
+    file = path / ADAPTER_WEIGHTS
     tensors = read_header(file)
     modules = _by_module(file, tensors)
     vocabulary = _vocabulary(file, modules, base)
@@ -151,7 +150,7 @@ def plain_pairs(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Pair] | 
     Raises `UimonError` (`config_missing`) without a readable configuration.
     """
     config = _read_config(path)
-    modules = _by_module(path / WEIGHTS, tensors)
+    modules = _by_module(path / ADAPTER_WEIGHTS, tensors)
     more = config.get("use_dora") or config["init_lora_weights"] in _EXACT_STARTS or config.get("fan_in_fan_out")
     if more or any(set(parts) != set(_PAIRS[0]) for parts in modules.values()):
         return None
@@ -170,13 +169,8 @@ def _unsupported(sentence: str) -> UimonError:
 
 def _read_config(path: Path) -> dict[str, Any]:
     """The adapter's configuration with PEFT's defaults for the ranks and the start, the latter in lower case."""
-    file = path / CONFIG
-    try:
-        config = read_json(file)
-    except (OSError, ValueError) as error:
-        raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable adapter configuration ({error}).") from error
-    if not isinstance(config, dict):
-        raise UimonError(Reason.CONFIG_MISSING, f"{file}: the adapter configuration is no JSON object.")
+    file = path / ADAPTER_CONFIG
+    config = read_configuration(file, "adapter")
     ranks, alphas = config.get("rank_pattern") or {}, config.get("alpha_pattern") or {}
     config = {"r": 8, "lora_alpha": 8, **config, "rank_pattern": ranks, "alpha_pattern": alphas}
     for key in ("r", "lora_alpha", "rank_pattern", "alpha_pattern", *_MODULES):

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.engine.model_files.adapters import CONFIG, KEY, WEIGHTS, is_targeted
-from watcher.engine.model_files.guard import Inventory, read_header, refuse
+from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from watcher.engine.model_files.adapters import KEY, is_targeted
+from watcher.engine.model_files.guard import Inventory, read_configuration, read_header, refuse
 from watcher.engine.model_files.naming import TRAINING_WRAPPERS, collision, inner, unwrapped, wrappers_in
 from watcher.engine.model_files.views import link_others, write_renamed
-from watcher.system.files import read_text
 
 # In memory each half of a pair has the adapter's name ("default"), which PEFT leaves out when it saves.
 _NAMED = re.compile(r"(?P<half>\.lora_[AB])\.[^.]+(?P<kind>\.(weight|bias))$")
@@ -44,13 +44,13 @@ def fit_adapter(path: Path, base: Inventory, place: Path, beside: Collection[str
     text. An adapter's weights for them are left out. Raises `UimonError` (`weights_refused`) for a damaged file, and
     where two names become one.
     """
-    if not (path / WEIGHTS).is_file() or not (path / CONFIG).is_file():
+    if not (path / ADAPTER_WEIGHTS).is_file() or not (path / ADAPTER_CONFIG).is_file():
         return Fitted(path)
-    tensors = read_header(path / WEIGHTS)
+    tensors = read_header(path / ADAPTER_WEIGHTS)
     plain = {name: _NAMED.sub(r"\g<half>\g<kind>", unwrapped(name)) for name in tensors}
     if both := collision(plain):
         raise refuse(
-            f"{path / WEIGHTS}: {both[0]} and {both[1]} are the same tensor but for the words of "
+            f"{path / ADAPTER_WEIGHTS}: {both[0]} and {both[1]} are the same tensor but for the words of "
             f"{' and '.join(wrappers_in(both)) or 'the adapters inside'}; save one adapter of the unwrapped model."
         )
     modules = {name: match["module"] for name in plain.values() if (match := KEY.fullmatch(name))}
@@ -64,11 +64,11 @@ def fit_adapter(path: Path, base: Inventory, place: Path, beside: Collection[str
     if all(names.get(name) == name for name in tensors):
         return Fitted(path)
     if both := collision(names):
-        raise refuse(f"{path / WEIGHTS}: {both[0]} and {both[1]} both belong to one module of the base model.")
+        raise refuse(f"{path / ADAPTER_WEIGHTS}: {both[0]} and {both[1]} both belong to one module of the base model.")
     target = place / path.name
     shutil.rmtree(place, ignore_errors=True)
     target.mkdir(parents=True)
-    write_renamed(path / WEIGHTS, tensors, names, target / WEIGHTS, lambda: None)
+    write_renamed(path / ADAPTER_WEIGHTS, tensors, names, target / ADAPTER_WEIGHTS, lambda: None)
     _write_config(path, target, meant, base)
     link_others(path, target)
     return Fitted(target, tuple(sorted(left_out)))
@@ -111,14 +111,14 @@ def _write_config(path: Path, target: Path, meant: Mapping[str, str], base: Inve
 
     Which modules are adapted, and with what rank, is decided here by the trained names, as PEFT decided in training.
     """
-    text = read_text(path / CONFIG)
+    text = json.dumps(read_configuration(path / ADAPTER_CONFIG, "adapter"), ensure_ascii=False)
     for word in TRAINING_WRAPPERS:
         # A rule may be a regular expression, with its dots escaped.
         text = re.sub(rf"\b{word}\\{{0,2}}\.", "", text) if word.startswith("_") else text
-    config = json.loads(text)
-    if isinstance(config, dict) and any(old != new for old, new in meant.items()):
+    config: dict[str, Any] = json.loads(text)
+    if any(old != new for old, new in meant.items()):
         config |= _own_rules(config, _trained_names(meant, base))
-    (target / CONFIG).write_text(json.dumps(config, indent=1))
+    (target / ADAPTER_CONFIG).write_text(json.dumps(config, indent=1))
 
 
 def _trained_names(meant: Mapping[str, str], base: Inventory) -> dict[str, str]:

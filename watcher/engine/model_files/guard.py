@@ -16,15 +16,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, CONFIG, INDEX, WEIGHTS, weights_in
 from watcher.checkpoints.pointers import pointer_in
 from watcher.checkpoints.safetensors_header import SafetensorsError, read_copied_header
+from watcher.checkpoints.weight_index import StrayShardError, first_misplaced, read_index
 from watcher.engine.model_files.plausible import require_plausible
 from watcher.engine.model_files.quantized import require_agreement
 from watcher.model import Reason, UimonError
-from watcher.system.files import INDEX_LIMIT, read_json, require_regular
+from watcher.system.files import read_object, require_regular
 
-INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
 # Written by the trainer's library or by the way of saving; they do not change what the engine computes.
 VOLATILE_CONFIG = frozenset({"_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache"})
 
@@ -102,7 +102,8 @@ def read_inventory(path: Path) -> Inventory:
             if name in tensors:
                 raise refuse(f"{path}: the tensor {name} is in {tensors[name].file} and again in {file.name}.")
             tensors[name] = tensor
-    _check_index(path, index, tensors)
+    if index is not None:
+        _check_index(path, index, tensors)
     config = read_config(path)
     require_regular(path)
     require_plausible(path, config, tensors)
@@ -125,21 +126,34 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises `UimonError`: `config_missing` where there is none that can be read; `weights_refused` where it makes an
     engine load anything but the weights beside it.
     """
-    file = path / "config.json"
-    if not file.exists() and (path / "adapter_config.json").exists():
+    file = path / CONFIG
+    if not file.exists() and (path / ADAPTER_CONFIG).exists():
         # A second training over the first one's adapter: what it was trained over lies in no directory.
         said = f"{path} is an adapter and no model: merge it into its own base (peft: merge_and_unload, then "
         raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
+    config = read_configuration(file, "model")
     try:
-        config = read_json(file)
-        pointer = pointer_in(config) if isinstance(config, dict) else None
-    except (OSError, ValueError) as error:
-        raise UimonError(Reason.CONFIG_MISSING, f"{file}: no readable model configuration ({error}).") from error
-    if not isinstance(config, dict):
-        raise UimonError(Reason.CONFIG_MISSING, f"{file}: the model configuration is no JSON object.")
+        pointer = pointer_in(config)
+    except ValueError as error:
+        raise _unreadable(file, "model", error) from None
     if pointer:
         raise refuse(f"{file}: {pointer}.")
     return config
+
+
+def read_configuration(file: Path, what: str) -> dict[str, Any]:
+    """The configuration in a file; `what` it is of, for the sentence.
+
+    Raises `UimonError` (`config_missing`) where there is none that can be read.
+    """
+    try:
+        return read_object(file)
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, what, error) from error
+
+
+def _unreadable(file: Path, what: str, error: Exception) -> UimonError:
+    return UimonError(Reason.CONFIG_MISSING, f"{file}: no readable {what} configuration ({error}).")
 
 
 def compare(reference: Inventory, candidate: Inventory) -> Verdict:
@@ -200,17 +214,17 @@ def _is_hybrid(config: Mapping[str, Any]) -> bool:
     return any(key.startswith(words) for key in config) or "mamba" in str(config.get("model_type", ""))
 
 
-def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:
-    """The weight files, and the index's tensor → file map where it was the index that named them."""
-    if (path / SINGLE).is_file():
-        return [path / SINGLE], None
+def _weight_files(path: Path) -> tuple[list[Path], dict[str, set[str]] | None]:
+    """The weight files, and what the index puts into each where it was the index that named them."""
+    if (path / WEIGHTS).is_file():
+        return [path / WEIGHTS], None
     if (path / INDEX).exists():
-        index = _read_index(path)
-        files = [path / name for name in sorted(set(index.values()))]
+        index = _index(path)
+        files = [path / name for name in sorted(index)]
         if missing := [file.name for file in files if not file.is_file()]:
             raise refuse(f"{path}: the shard {missing[0]}, named by {INDEX}, is missing.")
         return files, index
-    files = sorted(path.glob("*.safetensors"))
+    files = weights_in(path)
     if not files:
         raise refuse(f"{path}: there is no *.safetensors file here; uimon loads safetensors weights only.")
     if len(files) > 1:
@@ -218,27 +232,27 @@ def _weight_files(path: Path) -> tuple[list[Path], dict[str, str] | None]:
     return files, None
 
 
-def _read_index(path: Path) -> dict[str, str]:
-    """The index's tensor → file map."""
+def _index(path: Path) -> dict[str, set[str]]:
+    """The names of the tensors in each file that the index names."""
     try:
-        weight_map = read_json(path / INDEX, INDEX_LIMIT)["weight_map"]
-        index = {str(name): str(file) for name, file in weight_map.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return read_index(path / INDEX)
+    except StrayShardError as error:
+        raise refuse(f"{path / INDEX} {error}; save it again.") from None
+    except (OSError, ValueError) as error:
         raise refuse(f"{path / INDEX}: cannot be read ({error}); save the checkpoint again.") from error
-    if elsewhere := sorted(file for file in index.values() if "/" in file or not file.endswith(".safetensors")):
-        raise refuse(f"{path / INDEX}: {elsewhere[0]} is no *.safetensors file of this directory; save it again.")
-    return index
 
 
-def _check_index(path: Path, index: Mapping[str, str] | None, tensors: Mapping[str, Tensor]) -> None:
+def _check_index(path: Path, index: Mapping[str, set[str]], tensors: Mapping[str, Tensor]) -> None:
     """Refuse an index that names a tensor its shard lacks, or a shard with a tensor the index does not know."""
-    if index is None:
-        return
-    for name, file in sorted(index.items()):
-        if name not in tensors or tensors[name].file != file:
-            raise refuse(f"{path / file}: the tensor {name}, which {INDEX} places here, is missing.")
-    if unknown := sorted(tensors.keys() - index.keys()):
-        raise refuse(f"{path / tensors[unknown[0]].file}: the tensor {unknown[0]} is not named by {INDEX}.")
+    held: dict[str, set[str]] = {shard: set() for shard in index}
+    for name, tensor in tensors.items():
+        held[tensor.file].add(name)
+    for shard, due in sorted(index.items()):
+        stray = first_misplaced(due, held[shard])
+        if stray is not None and stray.lacking:
+            raise refuse(f"{path / shard}: the tensor {stray.tensor}, which {INDEX} places here, is missing.")
+        if stray is not None:
+            raise refuse(f"{path / shard}: the tensor {stray.tensor} is not named by {INDEX}.")
 
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from watcher.checkpoints.layouts.files import CONFIG
 from watcher.model import Reason, UimonError
 
 _LAYERS = re.compile(r"(num_|n_)?\w*layers?|depth|depths")
@@ -48,7 +49,7 @@ def require_plausible(path: Path, config: Mapping[str, Any], tensors: Mapping[st
 
 
 def _refuse(path: Path, key: str, value: float, why: str) -> UimonError:
-    said = f"{path / 'config.json'} states {key} {str(value)[:40]}, and {why}"
+    said = f"{path / CONFIG} states {key} {str(value)[:40]}, and {why}"
     return UimonError(Reason.WEIGHTS_REFUSED, f"{said}; save the checkpoint again, with its own configuration.")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from watcher.checkpoints.layouts.files import CONFIG
 from watcher.engine.model_files.forms import kind_of
 from watcher.model import Reason, UimonError
 
@@ -51,7 +52,7 @@ def require_agreement(path: Path, config: Mapping[str, Any], tensors: Mapping[st
                 )
     elif not packed and tensors and _PACKING.fullmatch(method):
         raise _refuse(
-            f"{path / 'config.json'}: quantization_config says {method}, and every tensor of the files is plain; save "
+            f"{path / CONFIG}: quantization_config says {method}, and every tensor of the files is plain; save "
             "the checkpoint with its own configuration, or take that key out."
         )
     elif missing := _missing_scale(packed, every=method == "fp8"):

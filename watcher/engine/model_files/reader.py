@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from watcher.checkpoints.listing import stamp_in
 from watcher.engine.model_files.fitting import Fitted, fit_adapter
 from watcher.engine.model_files.guard import Inventory, read_inventory
 from watcher.engine.model_files.views import lay_out, named_as, reading_of
-
-Stamp = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class BaseRead:
     """
 
     path: Path
-    stamp: Stamp
+    stamp: str
     view: Path
     beside: frozenset[str]
 
@@ -85,7 +84,7 @@ class Reader:
             shutil.rmtree(place, ignore_errors=True)
 
     def _read_base(self, path: Path) -> BaseRead:
-        known, stamp = self._base, _stamp(path)
+        known, stamp = self._base, stamp_in(path)
         if known is not None and (known.path, known.stamp) == (path, stamp) and known.view.is_dir():
             return known
         reading = reading_of(path, text=True)
@@ -97,9 +96,3 @@ class Reader:
 def has_image_packages() -> bool:
     """Whether vLLM's classes for models with images can be imported: nearly all of them need torchvision."""
     return importlib.util.find_spec("torchvision") is not None
-
-
-def _stamp(path: Path) -> Stamp:
-    """Names, sizes and times of the weight files in a directory."""
-    stats = ((file.name, file.stat()) for file in sorted(path.glob("*.safetensors")))
-    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

@@ -18,10 +18,10 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
+from watcher.checkpoints.layouts.files import ADDED_TOKENS, TEMPLATE, TEMPLATES, TOKENIZER_CONFIG, TOKENIZER_JSON
 from watcher.model import Reason, UimonError
-from watcher.system.files import read_bytes, read_json, read_text
+from watcher.system.files import read_bytes, read_object, read_text
 
-TOKENIZER_JSON = "tokenizer.json"
 PROCESSOR_TEMPLATE = "chat_template.json"
 TOKENIZER_FILES = (
     TOKENIZER_JSON,
@@ -33,7 +33,7 @@ TOKENIZER_FILES = (
     "tekken.json",
 )
 """Each of them is a tokenizer's vocabulary; a directory without any has no tokenizer."""
-_VOCABULARY_FILES = (*TOKENIZER_FILES, "merges.txt", "added_tokens.json")
+_VOCABULARY_FILES = (*TOKENIZER_FILES, "merges.txt", ADDED_TOKENS)
 TOKENIZER_LIMIT = 128 * 2**20
 """Longest file of a tokenizer that is read, in bytes; the largest known ones have some 35 million."""
 TOKENIZER_VALUES = 8_000_000
@@ -64,19 +64,23 @@ def read_stamp(path: Path) -> TokenizerStamp:
     try:
         return TokenizerStamp(_vocabulary(path), _digest(_template(path).encode("utf-8", "surrogatepass")))
     except OSError as error:
-        sentence = f"{error.filename}: this tokenizer file cannot be read ({error.strerror}); save it again."
-        raise UimonError(Reason.UNREADABLE, sentence) from None
+        raise unreadable(error.filename, error.strerror) from None
+
+
+def unreadable(file: object, why: str | None) -> UimonError:
+    """The error for a file of a tokenizer that cannot be read."""
+    return UimonError(Reason.UNREADABLE, f"{file}: this tokenizer file cannot be read ({why}); save it again.")
 
 
 def stamped_files(path: Path) -> list[Path]:
     """Every file of `path` that a stamp is made of, as far as it is there."""
-    names = (*_VOCABULARY_FILES, "tokenizer_config.json", "chat_template.jinja", PROCESSOR_TEMPLATE)
+    names = (*_VOCABULARY_FILES, TOKENIZER_CONFIG, TEMPLATE, PROCESSOR_TEMPLATE)
     files = [path / name for name in names]
-    return [file for file in (*files, *sorted((path / "additional_chat_templates").glob("*"))) if file.is_file()]
+    return [file for file in (*files, *sorted((path / TEMPLATES).glob("*"))) if file.is_file()]
 
 
 def _vocabulary(path: Path) -> str:
-    tokenizer = read_object(path / TOKENIZER_JSON)
+    tokenizer = stated_in(path / TOKENIZER_JSON)
     tokens = _tokens(tokenizer)
     if tokens:
         known = {*tokens.values()}
@@ -107,7 +111,7 @@ def _tokens(tokenizer: Mapping[str, Any]) -> dict[int, str]:
 
 def configured_tokens(path: Path) -> dict[int, str]:
     """Id → token of those that tokenizer_config.json adds; empty where it is laid out in an unknown way."""
-    added = read_object(path / "tokenizer_config.json").get("added_tokens_decoder")
+    added = stated_in(path / TOKENIZER_CONFIG).get("added_tokens_decoder")
     try:
         return {int(number): str(token["content"]) for number, token in dict(added or {}).items()}
     except (KeyError, TypeError, ValueError):
@@ -118,7 +122,7 @@ def stated_tokens(path: Path) -> dict[int, str]:
     """Id → token of those that the files beside the vocabulary add: the configuration's, else added_tokens.json's, as
     older versions of transformers wrote them.
     """
-    added = read_object(path / "added_tokens.json")
+    added = stated_in(path / ADDED_TOKENS)
     return configured_tokens(path) or {number: token for token, number in added.items() if type(number) is int}
 
 
@@ -149,17 +153,17 @@ def _template(path: Path) -> str:
     are only templates of other names, the configuration's does not count. A processor's chat_template.json stands in
     for none.
     """
-    folder = path / "additional_chat_templates"
-    for file in (folder / "default.jinja", path / "chat_template.jinja"):
+    folder = path / TEMPLATES
+    for file in (folder / "default.jinja", path / TEMPLATE):
         if file.is_file():
             return read_text(file, errors="replace")
-    configured = "" if any(folder.glob("*.jinja")) else default_template(path / "tokenizer_config.json")
+    configured = "" if any(folder.glob("*.jinja")) else default_template(path / TOKENIZER_CONFIG)
     return configured or default_template(path / PROCESSOR_TEMPLATE)
 
 
 def default_template(file: Path) -> str:
     """The `chat_template` of a JSON file, which is a text, or a list or mapping of named ones."""
-    found = read_object(file).get("chat_template")
+    found = stated_in(file).get("chat_template")
     if isinstance(found, list):
         named = (entry for entry in found if isinstance(entry, dict) and entry.get("name") == "default")
         found = next(named, {}).get("template")
@@ -168,13 +172,12 @@ def default_template(file: Path) -> str:
     return found if isinstance(found, str) else ""
 
 
-def read_object(file: Path) -> dict[str, Any]:
+def stated_in(file: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is no such file or it holds something else."""
     try:
-        value = read_json(file, TOKENIZER_LIMIT, TOKENIZER_VALUES)
+        return read_object(file, TOKENIZER_LIMIT, TOKENIZER_VALUES)
     except (FileNotFoundError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _digest(data: bytes) -> str:

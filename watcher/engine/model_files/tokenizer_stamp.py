@@ -17,8 +17,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from watcher.checkpoints.layouts.files import TOKENIZER_JSON
 from watcher.engine.environment import engine_variables
-from watcher.engine.model_files.tokenizer_files import TOKENIZER_JSON, TokenizerStamp, read_stamp, stamped_files
+from watcher.engine.model_files.tokenizer_files import TokenizerStamp, read_stamp, stamped_files, unreadable
 from watcher.model import Reason, UimonError
 from watcher.system.files import open_regular
 
@@ -58,12 +59,8 @@ def _content(path: Path) -> str:
                 while chunk := data.read(_CHUNK):
                     digest.update(chunk)
         except OSError as error:
-            raise _unreadable(file, error.strerror or "") from None
+            raise unreadable(file, error.strerror) from None
     return digest.hexdigest()
-
-
-def _unreadable(file: Path, why: str) -> UimonError:
-    return UimonError(Reason.UNREADABLE, f"{file}: this tokenizer file cannot be read ({why}); save it again.")
 
 
 def _from_process(path: Path) -> TokenizerStamp:
@@ -78,9 +75,9 @@ def _from_process(path: Path) -> TokenizerStamp:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise _unreadable(path / TOKENIZER_JSON, f"that took more than {_SECONDS:.0f} s") from None
+        raise unreadable(path / TOKENIZER_JSON, f"that took more than {_SECONDS:.0f} s") from None
     if done.returncode != 0:
-        raise _unreadable(path / TOKENIZER_JSON, f"it needs more than {_MEMORY / 2**30:.0f} GiB of memory")
+        raise unreadable(path / TOKENIZER_JSON, f"it needs more than {_MEMORY / 2**30:.0f} GiB of memory")
     said = json.loads(done.stdout)
     if "sentence" in said:
         raise UimonError(Reason(said["reason"]), said["sentence"])

@@ -27,9 +27,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from watcher.checkpoints.layout import ADAPTER_CONFIG, is_support
+from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, CONFIG, INDEX, is_support
 from watcher.checkpoints.pointers import without_pointers
-from watcher.engine.model_files.guard import INDEX, Inventory, Tensor, read_config, read_inventory, refuse
+from watcher.engine.model_files.guard import Inventory, Tensor, read_config, read_inventory, refuse
 from watcher.engine.model_files.naming import collision, inner, unwrapped, wrappers_in
 from watcher.engine.model_files.textmodels import text_config, text_model, unfronted
 from watcher.model import Reason, UimonError
@@ -148,7 +148,7 @@ def lay_out(reading: Reading, place: Path, go_on: Callable[[], None] = lambda: N
     _require_room(reading, place)
     try:
         target.mkdir(parents=True)
-        (target / "config.json").write_text(json.dumps(reading.config, indent=1))
+        (target / CONFIG).write_text(json.dumps(reading.config, indent=1))
         link_others(source, target, ADAPTER_CONFIG)
         weight_map = {new: file for file in _files(reading) for new in _bring(reading, file, target, go_on)}
         if len(set(weight_map.values())) > 1:
@@ -175,7 +175,7 @@ def configuration_of(path: Path) -> Iterator[Path]:
         yield path
         return
     with TemporaryDirectory(prefix="uimon-config-") as place:
-        (Path(place) / "config.json").write_text(json.dumps(inside))
+        (Path(place) / CONFIG).write_text(json.dumps(inside))
         yield Path(place)
 
 

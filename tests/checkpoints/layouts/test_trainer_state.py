@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 
-from watcher.checkpoints.trainer_state import read_trainer_state
+from watcher.checkpoints.layouts.trainer_state import read_trainer_state
 from watcher.model import TrainerState
 
 
@@ -90,7 +90,7 @@ def test_where_a_text_is_cut_into_pieces_changes_nothing() -> None:
 
 
 def test_a_log_of_any_length_costs_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("watcher.checkpoints.trainer_state.ROWS_LIMIT", 1000)
+    monkeypatch.setattr("watcher.checkpoints.layouts.trainer_state.ROWS_LIMIT", 1000)
     rows = ", ".join(f'{{"step": {n}, "loss": 0.5, "more": "{"x" * 300}"}}' for n in range(40_000))
     text = f'{{"log_history": [{rows}], "global_step": 40000}}'.encode()
     tracemalloc.start()

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from watcher.checkpoints import layout
+from watcher.checkpoints.layouts.files import TRAINER_STATE, is_weights
 from watcher.model import Checkpoint, Condition, FileStamp, Reason
 
 Files = Mapping[str, FileStamp]
@@ -50,7 +50,7 @@ MARKERS = ("COMPLETED", "STABLE", ".complete", "commit_success.txt")
 """Files that writers put into a checkpoint last: open-instruct, prime-rl, miles, Orbax."""
 
 
-class Finding(Exception):
+class NotComplete(Exception):
     """The way out of a nested check: what the checkpoint is instead of complete.
 
     `way_out`: what a person can do about something partial once its writer is done; empty where time alone will tell.
@@ -70,19 +70,14 @@ class Finding(Exception):
         return f"{self.detail.removesuffix('.')}, and its writer is done with it: {self.way_out}."
 
 
-class Proof(Protocol):
-    """What shows that a checkpoint's writer is done with it."""
+class CommitCheck(Protocol):
+    """What shows that a checkpoint's writer is done with it; `quiet` seconds have passed without a change in it."""
 
-    @property
-    def takes_the_states_step(self) -> bool:
-        """True where the name states no step, and a `trainer_state.json` does."""
-        ...
-
-    def is_settled(self, files: Files) -> bool:
+    def is_settled(self, files: Files, quiet: float) -> bool:
         """True where nothing more is to come, even without a `trainer_state.json`."""
         ...
 
-    def is_over(self, found: Checkpoint) -> bool:
+    def is_over(self, found: Checkpoint, quiet: float) -> bool:
         """True where what a partial checkpoint lacks will not come any more."""
         ...
 
@@ -90,91 +85,83 @@ class Proof(Protocol):
         """True where a silence of `QUIET_S` makes a partial checkpoint either complete or one that is over."""
         ...
 
-    def check(self, found: Checkpoint, files: Files) -> None:
-        """Raises `Finding` for a checkpoint, whole otherwise, whose writer may not be done with it."""
+    def check(self, found: Checkpoint, files: Files, quiet: float) -> None:
+        """Raises `NotComplete` for a checkpoint, whole otherwise, whose writer may not be done with it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsNone:
-    """A directory that somebody has named; nobody is writing it."""
+class NoCheck:
+    """Nobody is writing the directory: somebody has named it."""
 
-    takes_the_states_step: bool = False
-
-    def is_settled(self, files: Files) -> bool:  # noqa: ARG002
+    def is_settled(self, files: Files, quiet: float) -> bool:  # noqa: ARG002
         return True
 
-    def is_over(self, found: Checkpoint) -> bool:  # noqa: ARG002
+    def is_over(self, found: Checkpoint, quiet: float) -> bool:  # noqa: ARG002
         return False  # whoever named it is told at once what it lacks
 
     def is_settling(self, found: Checkpoint) -> bool:  # noqa: ARG002
         return False
 
-    def check(self, found: Checkpoint, files: Files) -> None:
+    def check(self, found: Checkpoint, files: Files, quiet: float) -> None:
         """Nothing to check."""
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsTrainerState:
-    """Hugging Face's Trainer, which writes `trainer_state.json` last; `quiet` seconds have passed without a change."""
+class TrainerStateCheck:
+    """Its writer leaves `trainer_state.json` last, as Hugging Face's Trainer does."""
 
-    quiet: float = 0.0
-    takes_the_states_step: bool = False
+    def is_settled(self, files: Files, quiet: float) -> bool:  # noqa: ARG002
+        return quiet >= LONG_SILENCE_S
 
-    def is_settled(self, files: Files) -> bool:  # noqa: ARG002
-        return self.quiet >= LONG_SILENCE_S
-
-    def is_over(self, found: Checkpoint) -> bool:
-        return self.quiet >= (LONG_SILENCE_S if found.trainer is None else QUIET_S)
+    def is_over(self, found: Checkpoint, quiet: float) -> bool:
+        return quiet >= (LONG_SILENCE_S if found.trainer is None else QUIET_S)
 
     def is_settling(self, found: Checkpoint) -> bool:
         return found.trainer is not None
 
-    def check(self, found: Checkpoint, files: Files) -> None:
+    def check(self, found: Checkpoint, files: Files, quiet: float) -> None:
         if found.trainer is None:
-            detail = f"{found.name} has no {layout.TRAINER_STATE} yet, the last file of a checkpoint."
+            detail = f"{found.name} has no {TRAINER_STATE} yet, the last file of a checkpoint."
             early = any(name in files for name in AFTER_THE_MODEL)
-            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail, early=early, way_out=INTERRUPTED)
+            raise NotComplete(Condition.PARTIAL, Reason.TRAINER_STATE_MISSING, detail, early=early, way_out=INTERRUPTED)
         if found.trainer.global_step != found.step:
-            detail = f"{layout.TRAINER_STATE} in {found.name} states step {found.trainer.global_step}."
+            detail = f"{TRAINER_STATE} in {found.name} states step {found.trainer.global_step}."
             way_out = "give the directory the name of its own step"
-            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail, way_out=way_out)
-        if _is_older(files[layout.TRAINER_STATE], _written_at(found)) and self.quiet < QUIET_S:
-            detail = f"{found.name} is being written again: its weights are newer than its {layout.TRAINER_STATE}."
-            raise Finding(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)
+            raise NotComplete(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail, way_out=way_out)
+        if _is_older(files[TRAINER_STATE], _written_at(found)) and quiet < QUIET_S:
+            detail = f"{found.name} is being written again: its weights are newer than its {TRAINER_STATE}."
+            raise NotComplete(Condition.PARTIAL, Reason.TRAINER_STATE_MISMATCH, detail)
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsAnySign:
-    """Any other writer: its state, its marker, or its silence, `quiet` seconds so far."""
+class AnySignCheck:
+    """Any other writer: its state, its marker, or its silence."""
 
-    quiet: float
-    takes_the_states_step: bool
+    def is_settled(self, files: Files, quiet: float) -> bool:
+        return quiet >= QUIET_S or any(name in files for name in MARKERS)
 
-    def is_settled(self, files: Files) -> bool:
-        return self.quiet >= QUIET_S or any(name in files for name in MARKERS)
-
-    def is_over(self, found: Checkpoint) -> bool:  # noqa: ARG002
-        return self.quiet >= QUIET_S
+    def is_over(self, found: Checkpoint, quiet: float) -> bool:  # noqa: ARG002
+        return quiet >= QUIET_S
 
     def is_settling(self, found: Checkpoint) -> bool:  # noqa: ARG002
         return True
 
-    def check(self, found: Checkpoint, files: Files) -> None:
-        signs = [files[name] for name in (*MARKERS, layout.TRAINER_STATE) if name in files]
+    def check(self, found: Checkpoint, files: Files, quiet: float) -> None:
+        signs = [files[name] for name in (*MARKERS, TRAINER_STATE) if name in files]
         written = _written_at(found)
-        if self.quiet >= QUIET_S or any(not _is_older(sign, written) for sign in signs):
+        if quiet >= QUIET_S or any(not _is_older(sign, written) for sign in signs):
             return
         detail = (
-            f"{found.name} has no {layout.TRAINER_STATE} and no marker of its writer; it counts as complete once "
+            f"{found.name} has no {TRAINER_STATE} and no marker of its writer; it counts as complete once "
             f"nothing in it has changed for {QUIET_S:.0f} s."
         )
-        raise Finding(Condition.PARTIAL, Reason.STILL_CHANGING, detail)
+        raise NotComplete(Condition.PARTIAL, Reason.STILL_CHANGING, detail)
 
 
 def _written_at(found: Checkpoint) -> float:
     """When the last weights were written, in seconds since the epoch."""
-    return max(s.mtime_ns for s in found.files if s.name.endswith(".safetensors")) / 1e9
+    return max(s.mtime_ns for s in found.files if is_weights(s.name)) / 1e9
 
 
 def _is_older(sign: FileStamp, written: float) -> bool:

@@ -1,5 +1,5 @@
-"""What trainers leave in a checkpoint directory, told by names alone: which files an engine needs, what cannot be
-served as it stands, and the command that converts it. Pure; nothing here opens a file.
+"""Checkpoints that no engine loads as they are, told by names alone, and the command that converts each. Pure; nothing
+here opens a file.
 
 Not covered: checkpoints of trainers that write neither Hugging Face's layout nor one of those named below.
 """
@@ -12,32 +12,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from watcher.model import Kind, Reason
+from watcher.checkpoints.layouts.files import pickles
+from watcher.model import Reason
 
-CONFIG = "config.json"
-ADAPTER_CONFIG = "adapter_config.json"
-TRAINER_STATE = "trainer_state.json"
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-TEMPLATES = "additional_chat_templates"
-"""The one subdirectory that belongs to the tokenizer."""
-
-# Everything else in the directory is the optimizer's, the scheduler's or somebody's notes. Code (`*.py`) is left out
-# on purpose: nothing from a checkpoint is ever executed.
-SUPPORT = (
-    CONFIG, ADAPTER_CONFIG, "generation_config.json", "*processor_config.json", "processor_config.json",
-    "tokenizer*.json", "tokenizer.model*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
-    "*.tiktoken", "tekken.json", "spiece.model", "sentencepiece*.model", "*.spm", "normalizer.json",
-    "chat_template.*", f"{TEMPLATES}/*.jinja",
-)  # fmt: skip
-"""Patterns of the files beside the weights that an engine or its tokenizer may read."""
-
-SHARDS = "model-*-of-*.safetensors"
-WEIGHT_FILES = frozenset({WEIGHTS, INDEX, ADAPTER_WEIGHTS})
 DEEPSPEED_SHARDS = ("*mp_rank_*_model_states.pt", "*mp_rank_*_optim_states.pt")
 VERL_SHARDS = "model_world_size_*_rank_*.pt"
-PICKLES = ("pytorch_model*.bin", "adapter_model.bin", "model*.pt", "model*.pth", "consolidated*.pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +25,6 @@ class Unsupported:
 
     reason: Reason
     detail: str
-
-
-def kind_of(names: Collection[str]) -> Kind:
-    """What the weights in a directory of these file names are.
-
-    An adapter's files decide even beside full weights: then the adapter is what was trained. While a checkpoint is
-    being written the answer may still change, which is harmless: it is not complete either way.
-    """
-    return Kind.ADAPTER if ADAPTER_CONFIG in names or ADAPTER_WEIGHTS in names else Kind.FULL
-
-
-def is_support(name: str) -> bool:
-    """True for a file beside the weights that belongs to the model or its tokenizer.
-
-    >>> [is_support(n) for n in ("tokenizer.json", "chat_template.jinja", "optimizer.pt", "training_args.bin")]
-    [True, True, False, False]
-    """
-    return any(fnmatchcase(name, pattern) for pattern in SUPPORT)
-
-
-def holds_weights(names: Collection[str]) -> bool:
-    """True where at least a part of loadable weights is there, so that they are what the directory is about.
-
-    >>> holds_weights({"model-00001-of-00002.safetensors"}), holds_weights({"consolidated.safetensors"})
-    (True, False)
-    """
-    return not WEIGHT_FILES.isdisjoint(names) or any(fnmatchcase(name, SHARDS) for name in names)
-
-
-def folders_with_weights(folders: Mapping[str, Collection[str]]) -> list[str]:
-    """Which of a checkpoint's folders hold loadable weights: PEFT gives each adapter that has a name of its own a
-    folder of that name, and other trainers put the model beside the optimizer's.
-    """
-    return sorted(folder for folder, names in folders.items() if may_hold_model(folder) and holds_weights(names))
-
-
-def may_hold_model(folder: str) -> bool:
-    """False for folders that hold the optimizer's, or sharded weights: hundreds of large files.
-
-    >>> [may_hold_model(folder) for folder in ("ui", "global_step500", "optimizer_0")]
-    [True, False, False]
-    """
-    return not folder.startswith(("global_step", "optim", "pytorch_model_fsdp", "."))
 
 
 def was_sharded(names: Collection[str], folders: Collection[str]) -> bool:
@@ -149,11 +85,6 @@ def find_verl(path: Path, folders: Mapping[str, Collection[str]]) -> Unsupported
         f"{_converted(path)}` and evaluate that, or let verl save a model too, with 'hf_model' in "
         f"`actor_rollout_ref.actor.checkpoint.save_contents`.",
     )
-
-
-def pickles(names: Collection[str]) -> list[str]:
-    """Files that hold pickled weights."""
-    return sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in PICKLES))
 
 
 def _is_dcp(names: Collection[str]) -> bool:
