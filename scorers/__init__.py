@@ -12,7 +12,10 @@ your own: see `scorers.plugins.loader`. Models that write against a theme of the
 """
 
 from scorers.metrics.aggregation import aggregate
-from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, grade_of, grades, is_logged, is_rare
+from scorers.metrics.catalog import METRICS
+from scorers.metrics.grades import Band, Grade
+from scorers.metrics.lookup import grade_of, grades, is_logged, is_rare
+from scorers.metrics.metric import Direction, Metric
 from scorers.plugins.loader import Plugin, Scorer, ScorerError, load_plugins
 from scorers.sample import CodeFile, Completion, Issue, Language, Outcome, Sample, SampleError
 from scorers.scoring import VERSION, Report, report, score, score_sample, versions
@@ -25,10 +28,11 @@ __all__ = [
     "Band",
     "CodeFile",
     "Completion",
+    "Direction",
     "Grade",
     "Issue",
     "Language",
-    "MetricInfo",
+    "Metric",
     "Outcome",
     "Plugin",
     "Report",
