@@ -102,12 +102,16 @@ _DECLARED: Final = (
     Metric(
         "eval/references_skipped",
         "answers",
-        "reference answers that the engine could not measure",
+        "reference answers that are not measured: too long, or unusable",
         Elsewhere.ENGINE,
         better=_LOWER,
     ),
     Metric(
-        "eval/prompts_skipped", "prompts", "prompts that leave no room for an answer", Elsewhere.ENGINE, better=_LOWER
+        "eval/prompts_skipped",
+        "prompts",
+        "prompts that are left out: too long, or unusable",
+        Elsewhere.ENGINE,
+        better=_LOWER,
     ),
     Metric("eval/samples", "samples", "completions that were scored", Count(lambda corpus: float(len(corpus.samples)))),
     Metric(

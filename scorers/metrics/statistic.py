@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from scorers.metrics import jackknife, statistics
-from scorers.metrics.corpus import Corpus
+from scorers.metrics.corpus import DRAWS, Corpus
 from scorers.metrics.jackknife import Jackknifed
 from scorers.metrics.likeness import OfPage, Rows
 from scorers.metrics.tally import Section, Tally, by_sample
@@ -84,7 +84,7 @@ class Ratio:
     def over(self, tally: Tally) -> OfSums:
         """See `Statistic`."""
         part, whole = tally.places[self.part.name, self.key], tally.places[self.behind.name, ""]
-        return lambda sums: sums[part] / sums[whole] if sums[whole] else None
+        return lambda sums: sums[part] / n if (n := sums[whole]) else None
 
     def without_each(self, corpus: Corpus) -> Jackknifed | None:
         """The ratio without each sample."""
@@ -107,21 +107,19 @@ class Largest:
     def over(self, tally: Tally) -> OfSums:
         """See `Statistic`."""
         span, whole = tally.spans[self.of.name], tally.places[self.behind.name, ""]
-        return lambda sums: max(sums[span]) / sums[whole] if sums[whole] else None
+        return lambda sums: max(sums[span]) / n if (n := sums[whole]) else None
 
 
-def _moved(value: float | None, mean: OfSums, order: int) -> OfSums:
+def _moved(ratio: Ratio, tally: Tally, value: float | None, order: int) -> OfSums:
     """A mean over all groups of `order` samples, moved as far as the samples' own means move it.
 
     This is the first term of the statistic's expansion (W. Hoeffding, Annals of Mathematical Statistics 19, 1948). To
     compute it anew from drawn samples would compare copies of a sample with each other.
     """
-
-    def of_sums(sums: Sequence[float]) -> float | None:
-        own = mean(sums)
-        return None if value is None or own is None else max(0.0, value + order * (own - value))
-
-    return of_sums
+    if value is None:
+        return lambda _: None
+    part, whole = tally.places[ratio.part.name, ratio.key], tally.places[ratio.behind.name, ""]
+    return lambda sums: max(0.0, value + order * (sums[part] / n - value)) if (n := sums[whole]) else None
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -142,9 +140,9 @@ class Expected:
 
     def over(self, tally: Tally) -> OfSums:
         """See `Statistic`."""
-        mean = Ratio(self.part, self.behind).over(tally)
         found = tally.corpus.rarefied
-        return _moved(_mean(found.with_each()), mean, found.draws) if found else _moved(None, mean, 0)
+        value = _mean(found.with_each()) if found else None
+        return _moved(Ratio(self.part, self.behind), tally, value, DRAWS)
 
     def without_each(self, corpus: Corpus) -> Jackknifed | None:
         """What to expect without each sample."""
@@ -168,12 +166,12 @@ class Alike:
 
     def over(self, tally: Tally) -> OfSums:
         """See `Statistic`."""
-        mean = Ratio(self.part, self.behind).over(tally)
+        mean = Ratio(self.part, self.behind)
         if not self.pairs:
-            return mean
+            return mean.over(tally)
         likeness = tally.corpus.likeness
         found = likeness.each(self.way) if likeness else []
-        return _moved(_mean([value for _, value in found]), mean, 2)
+        return _moved(mean, tally, _mean([value for _, value in found]), 2)
 
     def without_each(self, corpus: Corpus) -> Jackknifed | None:
         """The mean without each page."""

@@ -69,15 +69,6 @@ def test_warnings_compare_what_is_declared_as_watched() -> None:
     assert list(measure(PAGES)) == list(jackknifed(PAGES)) == [metric.name for metric in WATCHED]
 
 
-def test_a_metric_without_a_sample_is_that_of_the_other_samples() -> None:
-    whole = aggregate(PAGES, replicates=0)
-    for left_out in (0, 5, 11):
-        rest = aggregate([page for number, page in enumerate(PAGES) if number != left_out], replicates=0)
-        for name, found in jackknifed(PAGES).items():
-            assert found.value == pytest.approx(whole[name])
-            assert found.without[left_out] == pytest.approx(rest[name]), name
-
-
 def test_the_engine_measures_what_is_declared_as_its_own() -> None:
     assert {*ENGINE_METRICS} == {m.name for m in DECLARED if m.computed is Elsewhere.ENGINE}
     assert {name for name in METRICS if name.startswith("train/")} == {"train/perplexity"}
