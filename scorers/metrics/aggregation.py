@@ -30,7 +30,7 @@ _STATISTICS: Final = {name: pooled.statistic for name, pooled in computed_by(Poo
 _ESTIMATES: Final = computed_by(Estimate)
 _SECTIONS: Final = (
     *(behind.section for behind in _BEHIND.values()),
-    *(section for statistic in _STATISTICS.values() for section in (*statistic.sections, statistic.behind)),
+    *(section for statistic in _STATISTICS.values() for section in statistic.sections),
 )
 _SHAPES: Final = frozenset(found.value for found in Found)
 

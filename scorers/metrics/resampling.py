@@ -79,4 +79,4 @@ def _pack(vector: Sequence[float]) -> int:
 
 def _unpack(packed: int, lanes: int) -> Sequence[float]:
     """The sums in units of 1 / `_SCALE`: to scale each of them back would take longer than most statistics do."""
-    return memoryview(packed.to_bytes(lanes * _LANE, sys.byteorder)).cast("Q").tolist()
+    return memoryview(packed.to_bytes(lanes * _LANE, sys.byteorder)).cast("Q")
