@@ -11,13 +11,21 @@ samples, fresh or stored, into the metrics that `METRICS` explains. `VERSION` ch
 your own: see `scorers.plugins.loader`. Models that write against a theme of their own: see `scorers.tailwind.given`.
 """
 
+from scorers.language import register
 from scorers.metrics.aggregation import aggregate
-from scorers.metrics.catalog import METRICS, Band, Grade, MetricInfo, grade_of, grades, is_logged, is_rare
+from scorers.metrics.catalog import METRICS
+from scorers.metrics.grades import Band, Grade
+from scorers.metrics.lookup import grade_of, grades, is_logged, is_rare
+from scorers.metrics.metric import Direction, Metric
 from scorers.plugins.loader import Plugin, Scorer, ScorerError, load_plugins
+from scorers.readers import BUILT_IN
 from scorers.sample import CodeFile, Completion, Issue, Language, Outcome, Sample, SampleError
 from scorers.scoring import VERSION, Report, report, score, score_sample, versions
 from scorers.tailwind.given import ThemeError, given_theme
 from scorers.tailwind.theme import Theme
+
+for _language in BUILT_IN:
+    register(_language)
 
 __all__ = [
     "METRICS",
@@ -25,10 +33,11 @@ __all__ = [
     "Band",
     "CodeFile",
     "Completion",
+    "Direction",
     "Grade",
     "Issue",
     "Language",
-    "MetricInfo",
+    "Metric",
     "Outcome",
     "Plugin",
     "Report",

@@ -1,81 +1,84 @@
-"""The languages that code can be written in, each with what reads it.
+"""The languages that code can be written in, each one object: what checks and reads it, and how it is known.
 
-A language is one function from code to a `Reading`: the verdict on its syntax and what stands in it. A further
-language is one more entry of `READERS`.
+A further language is one more call of `register`: it is then found in fences, wrappers and files, checked, read, scored
+and reported as the others are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 
-from scorers.contents import Contents, pooled
-from scorers.html.check import check_html
-from scorers.html.read import read_page
-from scorers.html.scripts import read_scripts
-from scorers.jsx.check import check_jsx
-from scorers.jsx.engine import Kind
-from scorers.jsx.read import read_jsx
 from scorers.reading import Reading
-from scorers.sample import Language
-from scorers.sfc.astro import read_astro
-from scorers.sfc.svelte import read_svelte
-from scorers.sfc.vue import read_vue
-from scorers.verdict import MAX_ISSUES, Verdict
 
 Reader = Callable[[str], Reading]
+"""The verdict on code and what stands in it. It takes any text, in time linear in its length, and never raises."""
 
 
-def _html(code: str) -> Reading:
-    markup, page = check_html(code), read_page(code)
-    if not page.scripts and not page.handlers:
-        return Reading(markup, page.contents)
-    scripts = read_scripts(code, page)
-    found = scripts.verdict
-    issues = sorted((*markup.issues, *found.issues), key=lambda issue: (issue.position.line, issue.position.column))
-    verdict = replace(found, issues=tuple(issues[:MAX_ISSUES]), soft=markup.soft + found.soft)
-    return Reading(verdict, pooled((page.contents, *scripts.contents)))
+class Role(Enum):
+    """What a file of a language is in an answer. The first two are pages, the others stand beside one."""
+
+    DOCUMENT = "a page of markup; text without a tag is none"
+    COMPONENT = "a page that a framework makes of it"
+    SCRIPT = "a script beside a page"
+    SHEET = "a style sheet beside a page"
 
 
-def _jsx(code: str) -> Reading:
-    return Reading(check_jsx(code), read_jsx(code))
+class Opening(Enum):
+    """What a file begins with that only a line with its name tells from talk."""
+
+    RULE = "a style sheet's rule"
+    STATEMENT = "a script's statement, also a mere call"
 
 
-def _css(code: str) -> Reading:
-    return Reading(Verdict(()), Contents(sheets=(code,)))
+@dataclass(frozen=True, slots=True)
+class LanguageSupport:
+    """One language: what reads it, its `role`, and the `words` and `suffixes` by which it is known.
+
+    `words` are those of info strings, extensions and attributes, in lower case; `suffixes` those of files on disk, with
+    the dot. A `certain` word outweighs what the code looks like. `is_script` is true for code whose braces and template
+    literals are JavaScript's; `with_markup` names the language that such a script is if it holds elements, and
+    `in_components` the one that its files are in a project of components. `has_blocks` is true where a file is a row of
+    top-level elements (`<template>`, `<script>`). `opening` says how a bare file under a line with its name begins,
+    where nothing else tells it.
+    """
+
+    name: str
+    read: Reader
+    role: Role
+    words: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    certain: bool = False
+    is_script: bool = False
+    with_markup: str = ""
+    in_components: str = ""
+    has_blocks: bool = False
+    opening: Opening | None = None
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a file of it may be the page of an answer."""
+        return self.role in (Role.DOCUMENT, Role.COMPONENT)
 
 
-def _javascript(code: str) -> Reading:
-    return _script(code, Kind.JS)
+_languages: dict[str, LanguageSupport] = {}
+_by_word: dict[str, LanguageSupport] = {}
+_by_suffix: dict[str, LanguageSupport] = {}
+LANGUAGES: Mapping[str, LanguageSupport] = MappingProxyType(_languages)
+"""All languages by their names."""
+BY_WORD: Mapping[str, LanguageSupport] = MappingProxyType(_by_word)
+"""Each language's words."""
+BY_SUFFIX: Mapping[str, LanguageSupport] = MappingProxyType(_by_suffix)
+"""Each language's suffixes."""
 
 
-def _typescript(code: str) -> Reading:
-    return _script(code, Kind.TS)
-
-
-def _script(code: str, kind: Kind) -> Reading:
-    """A script beside a page: what it says of class names matters to the page, whose CSS is not here. What configures
-    Tailwind uses no colors; constants of a module in TypeScript are definitions, which count where they are used."""
-    found = read_jsx(code, kind)
-    if found.scripts:
-        found = replace(found, literals=())
-    if found.scripts or kind is Kind.TS:
-        found = replace(found, constants=tuple((path, color, True) for path, color, _ in found.constants))
-    return Reading(check_jsx(code, kind), replace(found, scripts=(code,), has_all_css=True))
-
-
-READERS: Mapping[Language, Reader] = MappingProxyType(
-    {
-        Language.HTML: _html,
-        Language.JSX: _jsx,
-        Language.TSX: _jsx,
-        Language.VUE: read_vue,
-        Language.SVELTE: read_svelte,
-        Language.ASTRO: read_astro,
-        Language.JS: _javascript,
-        Language.TS: _typescript,
-        Language.CSS: _css,
-    }
-)
-"""What reads each language. A reader takes any text, in time linear in its length, and never raises."""
+def register(language: LanguageSupport) -> None:
+    """Add a language. Raises ValueError where another one has its name, a word or a suffix of it."""
+    named = ((_languages, (language.name,)), (_by_word, language.words), (_by_suffix, language.suffixes))
+    for known, names in named:
+        if taken := [name for name in names if name in known]:
+            raise ValueError(f"{taken[0]!r} is taken by {known[taken[0]].name}; {language.name} cannot have it")
+    for known, names in named:
+        known.update(dict.fromkeys(names, language))

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scorers.language import LANGUAGES
+
 
 class SampleError(ValueError):
     """A stored sample cannot be read back: the text names the field."""
 
 
 class Language(StrEnum):
-    """What a piece of code is written in. JSX and TSX go through the same parser. The last three stand beside a page,
-    and are none themselves."""
+    """The names of the languages that are read. JSX and TSX go through the same parser. The last three stand beside a
+    page, and are none themselves."""
 
     HTML = "html"
     JSX = "jsx"
@@ -52,11 +54,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeFile:
-    """One file of a project: its path in it, its text and the language that it is written in."""
+    """One file of a project: its path in it, its text and the name of the language that it is written in."""
 
     name: str
     code: str
-    language: Language
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,17 @@ class Completion:
     """What a model wrote.
 
     `truncated` is true where the generator's `finish_reason` was `length`. `source` names the completion for a reader
-    (a file, a line of a file). With a `language` the text itself is code of that language, as in an `.html` file;
-    without one the code has to be found in the text first. `prompt` identifies the prompt, the same for all completions
-    of one prompt: they resemble each other, and intervals have to know. Without one it is a prompt of its own.
-    Where the answer is a project on disk, `files` are what is read of it, the page first, and errors are placed in
-    them; `text` is then for plug-ins alone.
+    (a file, a line of a file). With a `language` (a name in `scorers.language.LANGUAGES`) the text itself is code of
+    that language, as in an `.html` file; without one the code has to be found in the text first. `prompt` identifies
+    the prompt, the same for all completions of one prompt: they resemble each other, and intervals have to know.
+    Without one it is a prompt of its own. Where the answer is a project on disk, `files` are what is read of it, the
+    page first, and errors are placed in them; `text` is then for plug-ins alone.
     """
 
     text: str
     truncated: bool = False
     source: str = ""
-    language: Language | None = None
+    language: str | None = None
     prompt: str = ""
     files: tuple[CodeFile, ...] = ()
 
@@ -124,7 +126,7 @@ class Sample:
 
     source: str
     outcome: Outcome
-    language: Language | None = None
+    language: str | None = None
     errors: tuple[Issue, ...] = ()
     extraction: str = ""
     soft_issues: int = 0
@@ -164,7 +166,7 @@ class Sample:
         return {
             "source": self.source,
             "outcome": self.outcome.value,
-            "language": None if self.language is None else self.language.value,
+            "language": None if self.language is None else str(self.language),
             "errors": [[e.code, e.line, e.column, e.message, *([e.file] if e.file else [])] for e in self.errors],
             "extraction": self.extraction,
             "soft_issues": self.soft_issues,
@@ -200,7 +202,7 @@ class Sample:
             return cls(
                 source=str(stored["source"]),
                 outcome=Outcome(stored["outcome"]),
-                language=None if stored["language"] is None else Language(stored["language"]),
+                language=None if stored["language"] is None else LANGUAGES[stored["language"]].name,
                 errors=tuple(_issue(entry) for entry in stored["errors"]),
                 extraction=str(stored["extraction"]),
                 soft_issues=int(stored["soft_issues"]),

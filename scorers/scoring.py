@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import blake2b
 
 from scorers.extraction import Extraction, Found, extract
-from scorers.language import READERS
+from scorers.language import LANGUAGES, LanguageSupport, Role
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.measures.lightness import lightness_of
@@ -19,7 +19,7 @@ from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
 from scorers.position import Lines, Position
-from scorers.sample import Completion, Issue, Language, Outcome, Sample
+from scorers.sample import Completion, Issue, Outcome, Sample
 from scorers.source import SourceFile
 from scorers.tailwind.theme import Theme
 from scorers.tailwind.utility import MAX_NAME_LENGTH
@@ -104,7 +104,7 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, them
 
     Pure; takes any string, in time linear in its length, and never raises.
 
-    >>> score_sample(Completion("<div>", language=Language.HTML)).errors[0].message
+    >>> score_sample(Completion("<div>", language="html")).errors[0].message
     '`<div>` opened here is never closed'
     >>> score_sample(Completion("```html\\n<div>", truncated=True)).outcome.value
     'truncated'
@@ -152,11 +152,11 @@ def _score(completion: Completion, text: str, theme: Theme | None, sample: Calla
     if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE[extraction.found])
         return sample(Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
-    readings = [READERS[file.language](file.code) for file in extraction.files]
+    readings = [LANGUAGES[file.language].read(file.code) for file in extraction.files]
     if unread := next((reading.unread for reading in readings if reading.unread), ""):
         issue = Issue(Outcome.NO_CODE.value, 1, 1, unread)
         return sample(Outcome.NO_CODE, errors=(issue,), extraction=Found.UNSUPPORTED.value)
-    main = extraction.files[0].language
+    main = LANGUAGES[extraction.files[0].language]
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut
     page = make_page([reading.contents for reading in readings], theme)
@@ -167,9 +167,9 @@ def _with(completion: Completion, text: str) -> Completion:
     return completion if text == completion.text else replace(completion, text=text)
 
 
-def _beside(main: Language, file: SourceFile, verdict: Verdict) -> Verdict:
+def _beside(main: LanguageSupport, file: SourceFile, verdict: Verdict) -> Verdict:
     """The verdict on a file of an answer: a script beside an HTML page is one of the page's scripts."""
-    if main is not Language.HTML or file.language not in (Language.JS, Language.TS):
+    if main.role is not Role.DOCUMENT or LANGUAGES[file.language].role is not Role.SCRIPT:
         return verdict
     return replace(verdict, issues=(), scripts=1, script_errors=as_script_errors(verdict.issues))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from scorers.sample import Language
-
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -40,7 +38,7 @@ class SourceFile:
     the code runs into the end of the text without its own end."""
 
     code: str
-    language: Language
+    language: str
     places: Places = Places()
     name: str = ""
     cut: bool = False

@@ -22,7 +22,8 @@ from scorers.extraction.project import choose
 from scorers.extraction.reader import read, read_whole
 from scorers.extraction.reasoning import split_thoughts
 from scorers.extraction.special import answer_turn, without_tokens
-from scorers.sample import Completion, Language
+from scorers.language import LANGUAGES, Role
+from scorers.sample import Completion
 from scorers.source import Places, SourceFile
 
 __all__ = ["Extraction", "Found", "detect_language", "extract"]
@@ -80,10 +81,11 @@ def extract_any(whole: Passage, truncated: bool) -> Extraction:
     return Extraction(reason, reasoning=answer.thoughts.strip(), prose=said.strip())
 
 
-def _file(text: str, language: Language) -> Extraction:
-    if language is Language.HTML and not TAG.search(text):
+def _file(text: str, language: str) -> Extraction:
+    document = LANGUAGES[language].role is Role.DOCUMENT
+    if document and not TAG.search(text):
         return Extraction(Found.NONE)
-    ended = language is Language.HTML and _DOCUMENT_END.search(text[-200:].rstrip()) is not None
+    ended = document and _DOCUMENT_END.search(text[-200:].rstrip()) is not None
     return Extraction(Found.FILE, (SourceFile(text, language, Places(), cut=not ended),))
 
 

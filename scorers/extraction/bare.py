@@ -22,7 +22,7 @@ from scorers.extraction.markup_end import before_comments, document_end, fragmen
 from scorers.extraction.names import Hint, named_in
 from scorers.extraction.passage import BLANK, Passage
 from scorers.extraction.script_end import End, script_end
-from scorers.sample import Language
+from scorers.language import LANGUAGES, Opening, Role
 
 _TAG_LINE = re.compile(r"^[ \t]*+(?=<(?!https?:|mailto:)(?:[a-z][\w.:-]*[\s/>]|>))", re.IGNORECASE | re.MULTILINE)
 _NAME_LINE = re.compile(
@@ -38,7 +38,7 @@ _CODE_LINE = re.compile(r"^[ \t]+(?![\d*+-])\S|[;{}(,>][ \t]*$", re.MULTILINE)
 _COMMENT_LINE = ("//", "/*", "*/", "* ", "{/*")
 _FENCE = re.compile(r"\n[ \t]*(?:```|~~~)")
 _LITERAL = re.compile(r"<(/?)(?:textarea|script|style|pre|code)\b", re.IGNORECASE)
-_SCRIPTS = (Language.JSX, Language.TSX, Language.JS, Language.TS)
+_BEGINS = {Opening.RULE: begins_css, Opening.STATEMENT: begins_script}
 # Far above what an answer holds.
 _MOST_NAMED = 300
 # How much is looked at to say whether markup is JSX.
@@ -127,7 +127,8 @@ def fragments(passage: Passage, begin: int, end: int) -> Iterator[Region]:
 
 def _fragment(passage: Passage, start: int, end: int) -> Region:
     text = passage.text
-    scripted = language_of(text[start : min(end, start + _HEAD)], Hint()) is Language.TSX
+    language = language_of(text[start : min(end, start + _HEAD)], Hint())
+    scripted = language is not None and LANGUAGES[language].is_script
     found = (script_end if scripted else fragment_end)(text, start, end)
     if scripted and not found.closed and not found.followed:
         found = _loose_markup(text, start, end)
@@ -151,13 +152,17 @@ def named_files(passage: Passage, begin: int, end: int) -> Iterator[tuple[Region
     for head, stop in zip(heads, [*(match.start() for match in heads[1:]), end], strict=False):
         hint, start = Hint("", named_in(head[0])), head.end()
         cut = passage.open and stop == len(text) and stop - start < BEGUN
-        if start < stop and (_is_code(text, start, hint) or (cut and hint.language in (Language.CSS, Language.JS))):
+        if start < stop and (_is_code(text, start, hint) or (cut and _opening(hint))):
             yield Region(passage.part(start, stop).trimmed(), start, stop), hint
 
 
 def _is_code(text: str, start: int, hint: Hint) -> bool:
-    begins = {Language.CSS: begins_css, Language.JS: begins_script}.get(hint.language or Language.HTML)
-    return begins is not None and begins(text, start)
+    opening = _opening(hint)
+    return opening is not None and _BEGINS[opening](text, start)
+
+
+def _opening(hint: Hint) -> Opening | None:
+    return hint.language.opening if hint.language else None
 
 
 def ended(block: Block) -> Block:
@@ -168,11 +173,14 @@ def ended(block: Block) -> Block:
     if begins_document(text):
         stop = document_end(text, 0, end)
         return block if stop < 0 else replace(block, passage=block.passage.part(0, stop).closed())
-    language = language_of(text, block.hint)
+    name = language_of(text, block.hint)
+    if name is None:
+        return block
+    language = LANGUAGES[name]
     start = len(text) - len(text.lstrip(BLANK))
-    if language in _SCRIPTS:
+    if language.is_script:
         found = script_end(text, start, end)
-    elif language is Language.HTML and TAG_AT_START.match(text, start) and begins_markup(text):
+    elif language.role is Role.DOCUMENT and TAG_AT_START.match(text, start) and begins_markup(text):
         found = fragment_end(text, start, end)
     else:
         return block

@@ -7,7 +7,7 @@ import re
 from scorers.extraction.bare import Region
 from scorers.extraction.look import is_component
 from scorers.extraction.passage import Passage
-from scorers.sample import Language
+from scorers.language import LANGUAGES
 
 BEGINS = re.compile(r"<(?:script|template|style)(?=[\s>])|---[ \t]*\n|\{#(?:if|each|await|key|snippet)\b")
 _FENCE = re.compile(r"\n[ \t]*(?:```|~~~)")
@@ -15,7 +15,7 @@ _BLOCK_END = re.compile(r"^</(?:template|script|style)>", re.MULTILINE)
 _LINE_END = re.compile(r"(?:>|\{/[a-z]+\})(?=[ \t]*$)", re.MULTILINE)
 
 
-def component_at(passage: Passage, start: int) -> tuple[Region, Language] | None:
+def component_at(passage: Passage, start: int) -> tuple[Region, str] | None:
     """The component that begins at `start`, a line's beginning, up to a fence or to talk; None where none begins.
 
     >>> found = component_at(Passage("{#if a}\\n<p>b</p>\\n{/if}\\n\\nThat is all."), 0)
@@ -31,7 +31,7 @@ def component_at(passage: Passage, start: int) -> tuple[Region, Language] | None
     if language is None:
         return None
     stop = start
-    for match in (_BLOCK_END if language is Language.VUE else _LINE_END).finditer(text, start, limit):
+    for match in (_BLOCK_END if LANGUAGES[language].has_blocks else _LINE_END).finditer(text, start, limit):
         stop = match.end()
     rest = text[stop:limit]
     # Markup or a block that had begun: the answer stops inside the component.

@@ -16,9 +16,8 @@ from scorers.extraction.markup_end import literal_spans
 from scorers.extraction.names import Hint, hint_of_info, is_text, is_word
 from scorers.extraction.passage import BLANK, MAX_PIECES, Passage
 from scorers.extraction.script_end import template_spans
-from scorers.sample import Language
+from scorers.language import Role
 
-_SCRIPTS = (Language.JS, Language.JSX, Language.TS, Language.TSX)
 _LIST_MARK = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])?[ \t]*")
 _CODE_ON_LINE = re.compile(r"\{?([\w+#-]*)[ \t]*(?=<[!A-Za-z>])")
 # An info string and a line are looked at up to here; beyond, a line is text.
@@ -132,10 +131,10 @@ class Fences:
     def _other_code(self, word: str, rest: str) -> bool:
         """Whether a style sheet or a statement begins on the fence's line."""
         language = Hint(word).language
-        if language in (None, Language.CSS) and "{" in rest[1:]:
+        if (language is None or language.role is Role.SHEET) and "{" in rest[1:]:
             return begins_css(f"{rest}\na:")
         called = re.compile(r"[\w$]+(?:\.[\w$]+)*\([^)]*[)'\"`]").match(rest)
-        return language in (None, *_SCRIPTS) and called is not None
+        return (language is None or language.is_script) and called is not None
 
     def _one_line(self, run: _Run, hint: Hint) -> Fence | None:
         start = run.end
@@ -228,8 +227,9 @@ class Fences:
         self._budget -= end - start
         if self._budget < 0 or (is_text(hint.word) and hint.word):
             return iter(())
-        script = hint.language in _SCRIPTS or (
-            hint.language in (None, Language.HTML) and begins_module(self._text, start)
+        language = hint.language
+        script = (language is not None and language.is_script) or (
+            (language is None or language.role is Role.DOCUMENT) and begins_module(self._text, start)
         )
         walk = template_spans if script else literal_spans
         return walk(self._text, start, end)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scorers.sample import Language
 from scorers.source import SourceFile
 
 
@@ -55,7 +54,7 @@ class Extraction:
         return self.files[0].code if self.files else ""
 
     @property
-    def language(self) -> Language | None:
+    def language(self) -> str | None:
         """The page's language."""
         return self.files[0].language if self.files else None
 

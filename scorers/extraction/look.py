@@ -6,6 +6,7 @@ import re
 
 from scorers.extraction.names import Hint
 from scorers.extraction.passage import BLANK
+from scorers.language import Role
 from scorers.sample import Language
 
 DOCUMENT = re.compile(r"<!doctype\s+html\b|<html[\s>]", re.IGNORECASE)
@@ -150,7 +151,7 @@ def has_markup(code: str) -> bool:
     return has_tags(code) and _IN_EXPRESSION.search(code) is not None
 
 
-def detect_language(code: str, word: str = "") -> Language:
+def detect_language(code: str, word: str = "") -> str:
     """The language of UI code whose fence names `word`; what the code begins with outweighs the fence.
 
     >>> detect_language("<p class='x'>"), detect_language("<!doctype html><p>", "jsx")
@@ -161,26 +162,22 @@ def detect_language(code: str, word: str = "") -> Language:
     return language_of(code, Hint(word)) or Language.HTML
 
 
-def language_of(code: str, hint: Hint) -> Language | None:
+def language_of(code: str, hint: Hint) -> str | None:
     """The language of code; None where it looks like nothing that belongs to a page."""
     named = hint.language
     if begins_document(code):
         # A template language's component may begin with a whole document.
-        return named if named in (Language.ASTRO, Language.SVELTE, Language.VUE) else Language.HTML
-    if named in (Language.ASTRO, Language.VUE, Language.SVELTE, Language.CSS):
-        return named
-    if named is None or named is Language.HTML:
+        return named.name if named and named.certain and named.is_page else Language.HTML
+    if named is not None and named.certain:
+        return named.name
+    if named is None or named.role is Role.DOCUMENT:
         component = is_component(code)
         if component is not None:
             return component
-    if named in (None, Language.HTML) and begins_module(code):
-        return Language.TSX if has_markup(code) or named else Language.TS
-    if named is Language.JS:
-        return Language.JSX if has_markup(code) else Language.JS
-    if named is Language.TS:
-        return Language.TSX if has_markup(code) else Language.TS
+        if begins_module(code):
+            return Language.TSX if has_markup(code) or named else Language.TS
     if named is not None:
-        return named
+        return named.with_markup if named.with_markup and has_markup(code) else named.name
     if begins_markup(code):
         return Language.TSX if _JSX.search(code) else Language.HTML
     if begins_css(code):

@@ -5,30 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from scorers.sample import Language
+from scorers.language import BY_WORD, LanguageSupport
 
-# Words of info strings, extensions and attribute values. A word that stands in none of the tables tells nothing: then
-# the code itself decides.
-_WORDS: dict[str, Language] = {
-    **dict.fromkeys(
-        (
-            *("html", "htm", "xhtml", "html5", "svg", "erb", "ejs", "hbs", "handlebars", "mustache", "jinja", "jinja2"),
-            *("twig", "liquid", "blade", "njk", "nunjucks", "django", "alpine", "htmx", "tailwind", "markup"),
-        ),
-        Language.HTML,
-    ),
-    **dict.fromkeys(("jsx", "react", "reactjs", "javascriptreact", "react-jsx", "preact", "solid"), Language.JSX),
-    **dict.fromkeys(
-        ("tsx", "typescriptreact", "react-tsx", "react-ts", "nextjs", "next", "next.js", "shadcn"), Language.TSX
-    ),
-    **dict.fromkeys(("js", "javascript", "mjs", "cjs", "es6", "ecmascript", "node"), Language.JS),
-    **dict.fromkeys(("ts", "typescript", "mts", "cts"), Language.TS),
-    **dict.fromkeys(("css", "postcss", "pcss", "scss", "sass", "less", "tailwindcss", "tailwind-css"), Language.CSS),
-    "vue": Language.VUE,
-    "vuejs": Language.VUE,
-    "svelte": Language.SVELTE,
-    "astro": Language.ASTRO,
-}
 # Code, but not of a page.
 _OTHER = frozenset(
     [
@@ -159,7 +137,6 @@ _OTHER = frozenset(
 )
 # Extensions of files that hold text but say nothing about code in it.
 _TEXTS = frozenset(["txt", "text", "md", "mdx", "markdown", "plaintext", "plain", "output"])
-_EXTENSIONS = frozenset(_WORDS) | _OTHER | _TEXTS
 _FILE = re.compile(r"[\w@~()\[\]./$+-]*[\w)\]$]\.([A-Za-z][A-Za-z0-9]{0,9})(?![\w./-])")
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"\n]*)"|'([^'\n]*)'|\{?["'`]?([^\s"'`{}>]+))""")
 # What says in an info string or in a tag which file this is.
@@ -221,15 +198,15 @@ class Hint:
         return Hint(self.word or other.word, self.name or other.name)
 
     @property
-    def language(self) -> Language | None:
+    def language(self) -> LanguageSupport | None:
         """The language that the file name, else the word, says."""
-        return _WORDS.get(extension(self.name)) or _WORDS.get(self.word)
+        return BY_WORD.get(extension(self.name)) or BY_WORD.get(self.word)
 
     @property
     def other(self) -> bool:
         """Whether the hint says that this is no code of a page: a shell command, data, another language."""
         ext = extension(self.name)
-        return (ext or self.word) in _OTHER if ext in _EXTENSIONS else self.word in _OTHER
+        return (ext or self.word) in _OTHER if is_known(ext) else self.word in _OTHER
 
 
 def extension(name: str) -> str:
@@ -241,10 +218,14 @@ def extension(name: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
+def is_known(word: str) -> bool:
+    """Whether an extension or a word, in lower case, says anything. What says nothing leaves it to the code itself."""
+    return word in BY_WORD or word in _OTHER or word in _TEXTS
+
+
 def is_word(word: str) -> bool:
     """Whether a word names a language, or a kind of text, in an info string."""
-    word = word.lower()
-    return word in _WORDS or word in _OTHER or word in _TEXTS
+    return is_known(word.lower())
 
 
 def is_text(word: str) -> bool:
@@ -260,7 +241,7 @@ def file_name(text: str) -> str:
     """
     text = text.strip().strip("`*\"'").strip()
     found = _FILE.fullmatch(text[:300])
-    return text if found and found[1].lower() in _EXTENSIONS and len(text) <= 300 else ""
+    return text if found and is_known(found[1].lower()) and len(text) <= 300 else ""
 
 
 def named_in(line: str) -> str:
@@ -271,7 +252,7 @@ def named_in(line: str) -> str:
     """
     name = ""
     for found in _FILE.finditer(line[:300]):
-        if found[1].lower() in _EXTENSIONS and found[0].lower() not in ("next.js", "vue.js", "node.js", "react.js"):
+        if is_known(found[1].lower()) and found[0].lower() not in ("next.js", "vue.js", "node.js", "react.js"):
             name = found[0]
     return name.lstrip("(").rstrip(")") if "(" not in name[1:] else name
 
@@ -292,14 +273,14 @@ def hint_of_attributes(found: dict[str, str]) -> Hint:
     for key in ("language", "lang", "type", "mime", "mimetype", "content-type", "contenttype", "format"):
         value = found.get(key, "").lower()
         value = _LANGUAGE_MIMES.get(value, value)
-        word = word or (value if value in _WORDS or value in _OTHER else "")
+        word = word or (value if value in BY_WORD or value in _OTHER else "")
     return Hint(word, name)
 
 
 def has_code_type(found: dict[str, str]) -> bool:
     """Whether attributes say a language or a media type of code."""
     values = (found.get(key, "").lower() for key in ("language", "lang", "type", "mime", "content-type", "format"))
-    return any(value in _LANGUAGE_MIMES or value in _WORDS or value.startswith("application/vnd.") for value in values)
+    return any(value in _LANGUAGE_MIMES or value in BY_WORD or value.startswith("application/vnd.") for value in values)
 
 
 def hint_of_info(info: str) -> Hint | None:

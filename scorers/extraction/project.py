@@ -27,13 +27,10 @@ from scorers.extraction.look import (
 )
 from scorers.extraction.names import extension
 from scorers.extraction.passage import BLANK
+from scorers.language import LANGUAGES, LanguageSupport, Role
 from scorers.sample import Language
 from scorers.source import SourceFile
 
-_PAGES = frozenset((Language.HTML, Language.JSX, Language.TSX, Language.VUE, Language.SVELTE, Language.ASTRO))
-_COMPONENTS = _PAGES - {Language.HTML}
-_SCRIPTS = frozenset((Language.JS, Language.TS))
-_REACT = frozenset((Language.JSX, Language.TSX))
 _DEFINED = re.compile(
     r"^[ \t]*(?:export[ \t]+)?(?:default[ \t]+)?(?:async[ \t]+)?"
     r"(?:function\*?|class|const|let|var|interface|type|enum)[ \t]+([A-Za-z_$][\w$]*)",
@@ -58,7 +55,7 @@ class _Piece:
     """A block with its language and how much it looks like UI code."""
 
     block: Block
-    language: Language
+    language: LanguageSupport
     rank: int
 
     @property
@@ -68,6 +65,11 @@ class _Piece:
     @property
     def name(self) -> str:
         return self.block.hint.name
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is a component written as a script, which defines what other files use."""
+        return self.language.is_script and self.language.role is Role.COMPONENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +110,25 @@ def _piece(block: Block) -> _Piece | None:
     code = block.passage.text
     if not code.strip(BLANK):
         begun = block.passage.open and bool(block.hint.word or block.hint.name) and not block.hint.other
-        return _Piece(block, block.hint.language or Language.CSS, 0) if begun else None
+        return _Piece(block, block.hint.language or LANGUAGES[Language.CSS], 0) if begun else None
     language = language_of(code, block.hint)
     if language is None and block.passage.open and len(code) < BEGUN and block.found is not Found.FRAGMENT:
         # Too little was written to tell what it was to be; css has no errors of its own.
-        return _Piece(block, Language.CSS, 0)
+        return _Piece(block, LANGUAGES[Language.CSS], 0)
     if language is None:
         return None
-    return _Piece(block, language, _rank(block, language, code))
+    return _Piece(block, LANGUAGES[language], _rank(block, LANGUAGES[language], code))
 
 
-def _rank(block: Block, language: Language, code: str) -> int:
+def _rank(block: Block, language: LanguageSupport, code: str) -> int:
     """How much a piece looks like the page: 0 for what is none."""
-    if language not in _PAGES:
+    if not language.is_page:
         return 0
     tagged = TAG.search(code) is not None
-    if language is Language.HTML and not tagged:
+    if language.role is Role.DOCUMENT and not tagged:
         return 0
     named = block.hint.language
-    sure = named in _PAGES or begins_document(code) or begins_module(code)
+    sure = (named is not None and named.is_page) or begins_document(code) or begins_module(code)
     if block.found is Found.FRAGMENT:
         return 1
     return 1 + 2 * sure + 2 * tagged + (begins_document(code) or begins_markup(code) or begins_module(code))
@@ -167,9 +169,9 @@ def _script(pieces: list[_Piece], truncated: bool) -> _Piece | None:
     element or cut before that."""
     for piece in reversed(pieces):
         ends = piece.block.passage.open and (truncated or begins_element(piece.code))
-        if piece.language in _SCRIPTS | _COMPONENTS and (ends or has_tags(piece.code)):
-            language = {Language.TS: Language.TSX, Language.JS: Language.JSX}.get(piece.language, piece.language)
-            return replace(piece, language=language)
+        language = piece.language
+        if language.role in (Role.SCRIPT, Role.COMPONENT) and (ends or has_tags(piece.code)):
+            return replace(piece, language=LANGUAGES[language.with_markup or language.name])
     return None
 
 
@@ -189,7 +191,7 @@ def _without_drafts(page: _Piece, pieces: list[_Piece]) -> list[_Piece]:
     kept: list[_Piece] = []
     for piece in reversed(pieces):
         names = _names(piece)
-        draft = not piece.name and piece.language in _REACT and names & seen and piece is not page
+        draft = not piece.name and piece.is_module and names & seen and piece is not page
         if not draft:
             kept.append(piece)
             seen |= names
@@ -198,18 +200,18 @@ def _without_drafts(page: _Piece, pieces: list[_Piece]) -> list[_Piece]:
 
 def _names(piece: _Piece) -> set[str]:
     """The components that a piece defines."""
-    if piece.language not in _REACT:
+    if not piece.is_module:
         return set()
     return {name for name in islice((m[1] for m in _DEFINED.finditer(piece.code)), 200) if name[0].isupper()}
 
 
 def _belongs(piece: _Piece, page: _Piece) -> bool:
-    if piece.language is Language.CSS:
+    if piece.language.role is Role.SHEET:
         return True
-    named, react = bool(piece.name), page.language in _COMPONENTS
-    if piece.language is Language.HTML:
+    named, react = bool(piece.name), page.language.role is Role.COMPONENT
+    if piece.language.role is Role.DOCUMENT:
         return named and (react or bool(page.name) or begins_document(piece.code)) and bool(TAG.search(piece.code))
-    if piece.language in _SCRIPTS:
+    if piece.language.role is Role.SCRIPT:
         return named or not react or (_EXPORTED.search(piece.code) is not None) or "tailwind.config" in piece.code
     if not react:
         return named and page.block.hint.name != ""
@@ -218,4 +220,4 @@ def _belongs(piece: _Piece, page: _Piece) -> bool:
 
 def _file(piece: _Piece) -> SourceFile:
     passage = piece.block.passage
-    return SourceFile(passage.text, piece.language, passage.places, piece.name, cut=passage.open)
+    return SourceFile(passage.text, piece.language.name, passage.places, piece.name, cut=passage.open)

@@ -30,7 +30,7 @@ from scorers.extraction.passage import BLANK, INVISIBLE, MAX_PIECES, Passage
 from scorers.extraction.reasoning import is_thought
 from scorers.extraction.special import without_tokens
 from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at, words_end
-from scorers.sample import Language
+from scorers.language import LANGUAGES, LanguageSupport
 
 STARTER = re.compile(
     r"(?P<fence>`{3,}|~{3,})|(?P<document><!doctype\s+html\b)|(?P<tag><(?=[A-Za-z]))"
@@ -237,7 +237,7 @@ class _Reader:
         self._components += 1
         found = component_at(self._passage, start)
         if found is not None:
-            self._region(found[0], Found.FRAGMENT, found[1].value)
+            self._region(found[0], Found.FRAGMENT, found[1])
         return found is not None
 
     def _region(self, region: Region, found: Found, word: str) -> None:
@@ -421,16 +421,11 @@ def _is_page(block: Block) -> bool:
     if block.failed or not block.passage.text.strip(BLANK):
         return False
     language = language_of(block.passage.text, block.hint)
-    return language in _PAGES
+    return language is not None and LANGUAGES[language].is_page
 
 
-_PAGES = (Language.HTML, Language.JSX, Language.TSX, Language.VUE, Language.SVELTE, Language.ASTRO)
-
-
-def _alike(first: Language, second: Language) -> bool:
-    scripts = (Language.JS, Language.JSX, Language.TS, Language.TSX)
-    return (
-        first is second
-        or (first in scripts and second in scripts)
-        or {first, second} <= {Language.HTML, Language.VUE, Language.SVELTE, Language.ASTRO}
-    )
+def _alike(first: LanguageSupport, second: LanguageSupport) -> bool:
+    """Whether code of one may be told to be of the other: both are scripts, or both are markup."""
+    if first.is_script or second.is_script:
+        return first.is_script and second.is_script
+    return first is second or (first.is_page and second.is_page)

@@ -1,10 +1,8 @@
-"""Every metric by name: what it means, its unit, and where a reader should look up.
+"""Every metric, declared once: what it means, what computes it, and where a reader should look up.
 
-Two kinds of bands stand beside one another. The *measured* ones grade a value: they lie between what healthy sets of
-pages have and what collapsed ones have; docs/scores.md gives both distributions, and the command that measures them.
-The *document's* are those of the metrics this tool took over; they are shown as what they are. Where the two
-distributions overlap, no mark can tell them apart, so there is no measured band and no grade: color entropy is such a
-metric, because grays, black and white carry most of it.
+The computation, the intervals, `uimon score`'s table, the columns of `uimon status`, the log's figures, what is charted
+in W&B, what the early warnings compare, and docs/metrics.md are made of these declarations. A further metric is one
+entry of `_DECLARED`.
 
 A metric with an interval has three companions: `…_low` and `…_high`, the ends of its 95 % interval, and `…_n`, the
 number of samples that it says something of.
@@ -12,265 +10,410 @@ number of samples that it says something of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
+from scorers.css.palette import BLUE_PURPLE, CUSTOM
 from scorers.extraction import Found
+from scorers.measures.hues import hue_known, hues_of
+from scorers.metrics import grades as bands
+from scorers.metrics.cases import above_zero, copies, lookalikes, valid_if_complete
+from scorers.metrics.computation import (
+    Behind,
+    Count,
+    Elsewhere,
+    Estimate,
+    Pooled,
+    Rate,
+    if_any,
+    rate_of,
+)
+from scorers.metrics.corpus import Corpus
+from scorers.metrics.likeness import average, distinct, floor, nearest
+from scorers.metrics.metric import Direction, Metric
+from scorers.metrics.sections import (
+    COMPARED,
+    EXPECTED_CLASSES,
+    FAMILIES,
+    HUE_PAGES,
+    HUES,
+    LEADERS,
+    LIGHTNESS,
+    SAMPLES,
+    SHADES,
+    alike,
+)
+from scorers.metrics.statistic import Alike, Entropy, Expected, Largest, Ratio
+from scorers.metrics.tally import each_sample
+from scorers.sample import DARK, Outcome, Sample
 
-EXTRACTION = "eval/extraction_"
+EXTRACTION: Final = "eval/extraction_"
 """What the names of the counts of answers by their shape begin with; the rest is a value of `Found`."""
+_HIGHER, _LOWER = Direction.HIGHER, Direction.LOWER
+T = TypeVar("T")
 
 
-class Grade(StrEnum):
-    """How a value reads; a value between the bands has none."""
-
-    GOOD = "good"
-    MEDIUM = "medium"
-    BAD = "bad"
+def _outcome(outcome: Outcome, meaning: str, better: Direction = _LOWER) -> Metric:
+    count = Count(lambda corpus: float(corpus.outcomes[outcome]))
+    return Metric(f"eval/outcome_{outcome.value}", "samples", meaning, count, better=better)
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
-    """All values from `low` to `high`, both included; None is without bound."""
-
-    grade: Grade
-    low: float | None = None
-    high: float | None = None
-
-    def __contains__(self, value: float) -> bool:
-        return (self.low is None or self.low <= value) and (self.high is None or value <= self.high)
+def _shape(found: Found) -> Metric:
+    count = Count(lambda corpus: float(corpus.shapes[found.value]))
+    return Metric(f"{EXTRACTION}{found.value}", "samples", f"answers whose shape is `{found.value}`", count, rare=True)
 
 
-@dataclass(frozen=True, slots=True)
-class MetricInfo:
-    """One metric. Bands share their bounds; the first that contains a value grades it.
-
-    `bands` are the measured ones, `document_bands` those of the document that the metrics came with. `least` is the
-    number of samples behind a value (its `…_n`) from which on the measured bands hold: a few pages may well be blue.
-    `of` names the metric that this one is a companion of. What is not `logged` is in the JSON forms only: a chart for
-    each would bury those that people look at. A `rare` count is 0 in most runs, and is charted from the evaluation on
-    in which it first is not.
-    """
-
-    name: str
-    unit: str
-    meaning: str
-    bands: tuple[Band, ...] = ()
-    least: int = 0
-    of: str = ""
-    logged: bool = True
-    rare: bool = False
-    document_bands: tuple[Band, ...] = ()
-
-    def grade(self, value: float | None, samples: float | None = None) -> Grade | None:
-        """The grade of a value over so many samples, if there is one; without `samples`, enough are assumed.
-
-        >>> METRICS["eval/syntax_validity_rate"].grade(0.95).value, METRICS["eval/hue_entropy"].grade(0.0, 8)
-        ('good', None)
-        """
-        if value is None or (samples is not None and samples < self.least):
-            return None
-        return _grade(value, self.bands)
-
-    def document_grade(self, value: float | None) -> Grade | None:
-        """How the document that the metrics came with calls a value, whether or not that was found to hold.
-
-        >>> METRICS["eval/color_entropy"].document_grade(3.4).value, METRICS["eval/color_entropy"].grade(3.4)
-        ('good', None)
-        """
-        return None if value is None else _grade(value, self.document_bands)
+def _unresolved(sample: Sample) -> int:
+    # Older samples kept the names of unresolved colors among their tokens.
+    return sample.unresolved_colors + sum(count for name, count in sample.colors if name.startswith(CUSTOM))
 
 
-def _grade(value: float, bands: tuple[Band, ...]) -> Grade | None:
-    return next((band.grade for band in bands if value in band), None)
+def _distinct_4(corpus: Corpus) -> float | None:
+    words = sum(sample.words for sample in corpus.samples)
+    return min(1.0, distinct(sample.grams for sample in corpus.samples) / words) if words else None
 
 
-_PERPLEXITY = (Band(Grade.MEDIUM, 10, 20), Band(Grade.GOOD, None, 10), Band(Grade.BAD, 20, None))
-_VALIDITY = (Band(Grade.GOOD, 0.95, None), Band(Grade.MEDIUM, 0.90, 0.95), Band(Grade.BAD, None, 0.90))
-_ENTROPY = (Band(Grade.MEDIUM, 2, 3), Band(Grade.GOOD, 3, None), Band(Grade.BAD, None, 1.5))
-_CLASSES = (Band(Grade.GOOD, 50, None), Band(Grade.BAD, None, 30), Band(Grade.MEDIUM, 30, 50))
-# From windows of 12 and more pages of six tuned models and of a human collection (docs/scores.md): at most one healthy
-# one in a hundred is beyond the bad mark; nearly all are whose pages have one hue, no hue, or one template's layout.
-_LEAST = 12
+def _different(names: Iterable[str]) -> int:
+    return len(set(names))
 
 
-def _rising(good: float, bad: float) -> tuple[Band, ...]:
-    """Low values are good: up to `good`, and from `bad` on they are not."""
-    return (Band(Grade.GOOD, None, good), Band(Grade.BAD, bad, None), Band(Grade.MEDIUM, good, bad))
-
-
-_HUE = (Band(Grade.GOOD, 1.5, None), Band(Grade.BAD, None, 0.75), Band(Grade.MEDIUM, 0.75, 1.5))
-_BLUE_PURPLE = _rising(0.65, 0.85)
-_DOMINANT = _rising(0.75, 0.92)
-_HUELESS = _rising(0.65, 0.85)
-_DARK = _rising(0.85, 0.97)
-_ALIKE = _rising(0.23, 0.3)
-_NEAREST = _rising(0.65, 0.8)
-_FLOOR = _rising(0.1, 0.14)
-
-_INFOS = (
-    MetricInfo("train/perplexity", "", "exp(loss) of a logged training step", _PERPLEXITY, document_bands=_PERPLEXITY),
-    MetricInfo(
-        *("eval/perplexity", "", "exp(mean loss per token) of the reference answers", _PERPLEXITY),
-        document_bands=_PERPLEXITY,
+_DECLARED: Final = (
+    Metric(
+        "train/perplexity",
+        "",
+        "exp(loss) of a logged training step",
+        Elsewhere.TRAINER,
+        better=_LOWER,
+        bands=bands.PERPLEXITY,
+        document_bands=bands.PERPLEXITY,
     ),
-    MetricInfo("eval/nll_per_char", "nats", "loss per character of the reference answers"),
-    MetricInfo("eval/samples", "samples", "completions that were scored"),
-    MetricInfo("eval/prompts", "prompts", "different prompts among them", logged=False),
-    MetricInfo(
-        *("eval/syntax_validity_rate", "0-1", "share of all samples whose code parses", _VALIDITY),
-        document_bands=_VALIDITY,
+    Metric(
+        "eval/perplexity",
+        "",
+        "exp(mean loss per token) of the reference answers",
+        Elsewhere.ENGINE,
+        better=_LOWER,
+        bands=bands.PERPLEXITY,
+        document_bands=bands.PERPLEXITY,
+        headline="ppl",
     ),
-    MetricInfo(
-        "eval/syntax_validity_rate_complete", "0-1", "the same without samples cut by the token limit", _VALIDITY
+    Metric("eval/nll_per_char", "nats", "loss per character of the reference answers", Elsewhere.ENGINE, better=_LOWER),
+    Metric(
+        "eval/references_skipped",
+        "answers",
+        "reference answers that are not measured: too long, or unusable",
+        Elsewhere.ENGINE,
+        better=_LOWER,
     ),
-    MetricInfo("eval/outcome_valid", "samples", "the code parses"),
-    MetricInfo("eval/outcome_invalid", "samples", "the code is broken"),
-    MetricInfo("eval/outcome_truncated", "samples", "the token limit cut the code"),
-    MetricInfo("eval/outcome_no_code", "samples", "text without HTML or JSX"),
-    MetricInfo("eval/outcome_empty", "samples", "nothing but blanks"),
-    *(
-        MetricInfo(f"{EXTRACTION}{found.value}", "samples", f"answers whose shape is `{found.value}`", rare=True)
-        for found in Found
+    Metric(
+        "eval/prompts_skipped",
+        "prompts",
+        "prompts that are left out: too long, or unusable",
+        Elsewhere.ENGINE,
+        better=_LOWER,
     ),
-    MetricInfo("eval/script_error_rate", "0-1", "pages with scripts of which one does not parse"),
-    MetricInfo("eval/early_error_rate", "0-1", "code that parses and that every bundler refuses"),
-    MetricInfo("eval/soft_issues", "issues", "slips that browsers forgive, over all samples"),
-    MetricInfo("eval/color_entropy", "bits", "diversity of color families, over all samples", document_bands=_ENTROPY),
-    MetricInfo("eval/color_shade_entropy", "bits", "diversity of shades, over all samples"),
-    MetricInfo("eval/hue_entropy", "bits", "diversity of eight hues, samples weighted alike", _HUE, _LEAST),
-    MetricInfo("eval/blue_purple_share", "0-1", "blue to purple among hues, mean over samples", _BLUE_PURPLE, _LEAST),
-    MetricInfo("eval/dominant_hue_share", "0-1", "samples led by the most common hue", _DOMINANT, _LEAST),
-    MetricInfo("eval/hueless_share", "0-1", "pages without any color that has a hue", _HUELESS, _LEAST),
-    MetricInfo("eval/lightness_dark_share", "0-1", "dark pages among those of known lightness", _DARK, _LEAST),
-    MetricInfo("eval/lightness_entropy", "bits", "diversity of light and dark pages"),
-    MetricInfo("eval/hue_samples", "samples", "samples with enough colors for the hue metrics"),
-    MetricInfo("eval/unresolved_color_share", "0-1", "theme names without a known theme, of all colors"),
-    MetricInfo("eval/total_colors_used", "occurrences", "color tokens, over all samples"),
-    MetricInfo("eval/distinct_colors", "colors", "distinct color tokens, over all samples"),
-    MetricInfo("eval/distinct_colors_1", "colors", "distinct color tokens in one sample, mean"),
-    MetricInfo("eval/unique_tailwind_classes", "classes", "distinct utilities; grows with the number of samples"),
-    MetricInfo(
-        *("eval/unique_tailwind_classes_3", "classes", "distinct utilities to expect in three samples", _CLASSES),
-        document_bands=_CLASSES,
+    Metric("eval/samples", "samples", "completions that were scored", Count(lambda corpus: float(len(corpus.samples)))),
+    Metric(
+        "eval/prompts",
+        "prompts",
+        "different prompts among them",
+        Count(lambda corpus: float(_different(corpus.prompts))),
+        logged=False,
     ),
-    MetricInfo("eval/unique_tailwind_classes_1", "classes", "distinct utilities in one sample, mean"),
-    MetricInfo("eval/utility_share", "0-1", "class names that are Tailwind utilities"),
-    MetricInfo("eval/dead_class_rate", "0-1", "class names that neither Tailwind nor their page knows"),
-    MetricInfo("eval/duplicate_share", "0-1", "samples whose code repeats that for another prompt"),
-    MetricInfo("eval/structure_similarity", "0-1", "likeness of page structure, mean over pairs", _ALIKE, _LEAST),
-    MetricInfo("eval/structure_nearest", "0-1", "likeness of each page to its nearest other page", _NEAREST, _LEAST),
-    MetricInfo("eval/structure_floor", "0-1", "likeness of each page to those least like it", _FLOOR, _LEAST),
-    MetricInfo("eval/lookalike_share", "0-1", "pages with the layout of another prompt's page"),
-    MetricInfo("eval/distinct_4", "0-1", "distinct among all runs of four words"),
-    MetricInfo("eval/repetition_share", "0-1", "samples that end in a repetition loop"),
-)
-
-RATES = (
-    "eval/syntax_validity_rate",
-    "eval/syntax_validity_rate_complete",
-    "eval/duplicate_share",
-    "eval/lookalike_share",
-    "eval/repetition_share",
-    "eval/script_error_rate",
-    "eval/early_error_rate",
-    "eval/hueless_share",
-    "eval/lightness_dark_share",
-)
-"""Shares of samples: their intervals are Wilson's, clustered by prompt."""
-
-POOLED = (
-    "eval/color_entropy",
-    "eval/color_shade_entropy",
-    "eval/hue_entropy",
-    "eval/blue_purple_share",
-    "eval/dominant_hue_share",
-    "eval/unique_tailwind_classes_3",
-    "eval/unique_tailwind_classes_1",
-    "eval/distinct_colors_1",
-    "eval/utility_share",
-    "eval/dead_class_rate",
-    "eval/structure_similarity",
-    "eval/structure_nearest",
-    "eval/structure_floor",
-    "eval/lightness_entropy",
-    "eval/unresolved_color_share",
-)
-"""Statistics of all samples together: their intervals come from the bootstrap."""
-
-# The interval of these is in every row; the others' are in the JSON forms.
-_HEADLINES = frozenset(
-    (
+    Metric(
         "eval/syntax_validity_rate",
+        "0-1",
+        "share of all samples whose code parses",
+        rate_of(lambda sample: sample.syntax_valid),
+        better=_HIGHER,
+        bands=bands.VALIDITY,
+        document_bands=bands.VALIDITY,
+        headline="valid",
+    ),
+    Metric(
+        "eval/syntax_validity_rate_complete",
+        "0-1",
+        "the same without samples cut by the token limit",
+        rate_of(valid_if_complete),
+        better=_HIGHER,
+        bands=bands.VALIDITY,
+    ),
+    _outcome(Outcome.VALID, "the code parses", _HIGHER),
+    _outcome(Outcome.INVALID, "the code is broken"),
+    _outcome(Outcome.TRUNCATED, "the token limit cut the code"),
+    _outcome(Outcome.NO_CODE, "text without HTML or JSX"),
+    _outcome(Outcome.EMPTY, "nothing but blanks"),
+    *map(_shape, Found),
+    Metric(
+        "eval/script_error_rate",
+        "0-1",
+        "pages with scripts of which one does not parse",
+        rate_of(lambda sample: above_zero(sample.script_errors)),
+        better=_LOWER,
+    ),
+    Metric(
+        "eval/early_error_rate",
+        "0-1",
+        "code that parses and that every bundler refuses",
+        rate_of(lambda sample: above_zero(sample.early_errors)),
+        better=_LOWER,
+    ),
+    Metric(
+        "eval/soft_issues",
+        "issues",
+        "slips that browsers forgive, over all samples",
+        Count(lambda corpus: float(sum(sample.soft_issues for sample in corpus.samples))),
+        better=_LOWER,
+    ),
+    Metric(
         "eval/color_entropy",
+        "bits",
+        "diversity of color families, over all samples",
+        Pooled(Entropy(FAMILIES)),
+        better=_HIGHER,
+        document_bands=bands.ENTROPY,
+        headline="entropy",
+        watched=True,
+    ),
+    Metric(
+        "eval/color_shade_entropy",
+        "bits",
+        "diversity of shades, over all samples",
+        Pooled(Entropy(SHADES)),
+        better=_HIGHER,
+    ),
+    Metric(
+        "eval/hue_entropy",
+        "bits",
+        "diversity of eight hues, samples weighted alike",
+        Pooled(Entropy(HUES)),
+        better=_HIGHER,
+        bands=bands.HUE,
+        least=bands.LEAST,
+        watched=True,
+    ),
+    Metric(
         "eval/blue_purple_share",
+        "0-1",
+        "blue to purple among hues, mean over samples",
+        Pooled(Ratio(HUES, HUE_PAGES, BLUE_PURPLE)),
+        better=_LOWER,
+        bands=bands.BLUE_PURPLE,
+        least=bands.LEAST,
+        headline="blue",
+        watched=True,
+    ),
+    Metric(
+        "eval/dominant_hue_share",
+        "0-1",
+        "samples led by the most common hue",
+        Pooled(Largest(LEADERS, HUE_PAGES)),
+        better=_LOWER,
+        bands=bands.DOMINANT,
+        least=bands.LEAST,
+    ),
+    Metric(
+        "eval/hueless_share",
+        "0-1",
+        "pages without any color that has a hue",
+        rate_of(lambda sample: not hues_of(sample) if hue_known(sample) else None),
+        better=_LOWER,
+        bands=bands.HUELESS,
+        least=bands.LEAST,
+        watched=True,
+    ),
+    Metric(
+        "eval/lightness_dark_share",
+        "0-1",
+        "dark pages among those of known lightness",
+        rate_of(lambda sample: sample.lightness == DARK if sample.lightness else None),
+        better=_LOWER,
+        bands=bands.DARK,
+        least=bands.LEAST,
+        watched=True,
+    ),
+    Metric(
+        "eval/lightness_entropy",
+        "bits",
+        "diversity of light and dark pages",
+        Pooled(Entropy(LIGHTNESS)),
+        better=_HIGHER,
+    ),
+    Metric("eval/hue_samples", "samples", "samples with enough colors for the hue metrics", Behind(HUE_PAGES)),
+    Metric(
+        "eval/unresolved_color_share",
+        "0-1",
+        "theme names without a known theme, of all colors",
+        Pooled(
+            Ratio(
+                each_sample("unresolved colors", _unresolved),
+                each_sample("all colors", lambda sample: sample.num_colors + sample.unresolved_colors),
+            )
+        ),
+        better=_LOWER,
+    ),
+    Metric(
+        "eval/total_colors_used",
+        "occurrences",
+        "color tokens, over all samples",
+        if_any(lambda corpus: sum(sample.num_colors for sample in corpus.samples)),
+        headline="colors",
+    ),
+    Metric(
+        "eval/distinct_colors",
+        "colors",
+        "distinct color tokens, over all samples",
+        if_any(lambda corpus: _different(name for s in corpus.samples for name, _ in s.colors)),
+        better=_HIGHER,
+    ),
+    Metric(
+        "eval/distinct_colors_1",
+        "colors",
+        "distinct color tokens in one sample, mean",
+        Pooled(Ratio(each_sample("distinct colors", lambda sample: len(sample.colors)), SAMPLES)),
+        better=_HIGHER,
+    ),
+    Metric(
+        "eval/unique_tailwind_classes",
+        "classes",
+        "distinct utilities; grows with the number of samples",
+        if_any(lambda corpus: _different(name for s in corpus.samples for name, _ in s.classes)),
+        better=_HIGHER,
+    ),
+    Metric(
         "eval/unique_tailwind_classes_3",
+        "classes",
+        "distinct utilities to expect in three samples",
+        Pooled(Expected(EXPECTED_CLASSES, SAMPLES)),
+        better=_HIGHER,
+        bands=bands.CLASSES,
+        document_bands=bands.CLASSES,
+        headline="classes",
+        watched=True,
+    ),
+    Metric(
+        "eval/unique_tailwind_classes_1",
+        "classes",
+        "distinct utilities in one sample, mean",
+        Pooled(Ratio(each_sample("distinct classes", lambda sample: len(sample.classes)), SAMPLES)),
+        better=_HIGHER,
+    ),
+    Metric(
+        "eval/utility_share",
+        "0-1",
+        "class names that are Tailwind utilities",
+        Pooled(
+            Ratio(
+                each_sample("utilities", lambda sample: sample.num_classes),
+                each_sample("class names", lambda sample: sample.class_tokens),
+            )
+        ),
+    ),
+    Metric(
+        "eval/dead_class_rate",
+        "0-1",
+        "class names that neither Tailwind nor their page knows",
+        Pooled(
+            Ratio(
+                each_sample("dead classes", lambda sample: sample.dead_classes),
+                each_sample("judged classes", lambda sample: sample.judged_classes),
+            )
+        ),
+        better=_LOWER,
+    ),
+    Metric(
+        "eval/duplicate_share",
+        "0-1",
+        "samples whose code repeats that for another prompt",
+        Rate(copies),
+        better=_LOWER,
+    ),
+    Metric(
+        "eval/structure_similarity",
+        "0-1",
+        "likeness of page structure, mean over pairs",
+        Pooled(Alike(average, alike("similarity", average), COMPARED, pairs=True)),
+        better=_LOWER,
+        bands=bands.ALIKE,
+        least=bands.LEAST,
+        watched=True,
+    ),
+    Metric(
+        "eval/structure_nearest",
+        "0-1",
+        "likeness of each page to its nearest other page",
+        Pooled(Alike(nearest, alike("nearest", nearest), COMPARED)),
+        better=_LOWER,
+        bands=bands.NEAREST,
+        least=bands.LEAST,
+        watched=True,
+    ),
+    Metric(
+        "eval/structure_floor",
+        "0-1",
+        "likeness of each page to those least like it",
+        Pooled(Alike(floor, alike("floor", floor), COMPARED)),
+        better=_LOWER,
+        bands=bands.FLOOR,
+        least=bands.LEAST,
+        watched=True,
+    ),
+    Metric(
+        "eval/lookalike_share",
+        "0-1",
+        "pages with the layout of another prompt's page",
+        Rate(lookalikes),
+        better=_LOWER,
+    ),
+    Metric("eval/distinct_4", "0-1", "distinct among all runs of four words", Estimate(_distinct_4), better=_HIGHER),
+    Metric(
+        "eval/repetition_share",
+        "0-1",
+        "samples that end in a repetition loop",
+        rate_of(lambda sample: sample.loops),
+        better=_LOWER,
+    ),
+)
+
+
+def _by_name(declared: Iterable[Metric]) -> Mapping[str, Metric]:
+    """The metrics and their companions by name. Raises ValueError where two have one name."""
+    found: dict[str, Metric] = {}
+    for metric in (each for one in declared for each in one.with_companions()):
+        if found.setdefault(metric.name, metric) is not metric:
+            raise ValueError(f"two metrics are called {metric.name!r}")
+    return MappingProxyType(found)
+
+
+METRICS: Final = _by_name(_DECLARED)
+WATCHED: Final = tuple(metric for metric in _DECLARED if metric.watched)
+"""What the early warnings compare between checkpoints."""
+HEADLINES: Final = tuple(
+    sorted(
+        (metric for metric in _DECLARED if metric.headline), key=lambda metric: isinstance(metric.computed, Elsewhere)
     )
 )
-
-
-def _with_companions(info: MetricInfo) -> Iterator[MetricInfo]:
-    yield info
-    if info.name in RATES or info.name in POOLED:
-        shown = info.name in _HEADLINES
-        for end in ("low", "high"):
-            meaning = f"{'lower' if end == 'low' else 'upper'} end of its 95 % interval"
-            yield MetricInfo(f"{info.name}_{end}", info.unit, meaning, of=info.name, logged=shown)
-        yield MetricInfo(f"{info.name}_n", "samples", "samples it is about", of=info.name, logged=False)
-
-
-METRICS: Mapping[str, MetricInfo] = MappingProxyType(
-    {info.name: info for base in _INFOS for info in _with_companions(base)}
+"""The few metrics that have to do where there is no room for all: what is scored, then what the engine measures."""
+# The order of keys in JSON documents stays: of their kind, these came last.
+_LATE: Final = (
+    *("eval/script_error_rate", "eval/early_error_rate", "eval/hueless_share", "eval/lightness_dark_share"),
+    *("eval/distinct_colors_1", "eval/utility_share", "eval/dead_class_rate", "eval/structure_similarity"),
+    *("eval/structure_nearest", "eval/structure_floor", "eval/lightness_entropy", "eval/unresolved_color_share"),
 )
-_GRADED: Final = tuple((name, info) for name, info in METRICS.items() if info.bands or info.document_bands)
 
 
-def grade_of(name: str, metrics: Mapping[str, float | None]) -> Grade | None:
-    """The grade of one of an evaluation's metrics, over the samples that stand behind it.
+def computed_by(kind: type[T]) -> dict[str, T]:
+    """The metrics that one kind computes, by name, with their computations, in the order of JSON documents.
 
-    >>> grade_of("eval/hue_entropy", {"eval/hue_entropy": 0.0, "eval/hue_entropy_n": 40.0, "eval/samples": 64.0}).value
-    'bad'
+    >>> list(computed_by(Behind))
+    ['eval/hue_samples']
     """
-    info = METRICS.get(name)
-    behind = metrics.get(f"{name}_n", metrics.get("eval/samples"))
-    return info.grade(metrics.get(name), behind) if info else None
+    found = {metric.name: metric.computed for metric in _DECLARED if isinstance(metric.computed, kind)}
+    return {name: found[name] for name in sorted(found, key=lambda name: _LATE.index(name) if name in _LATE else -1)}
 
 
-def grades(metrics: Mapping[str, float | None]) -> dict[str, dict[str, str | None]]:
-    """For every metric that has bands and a value: its grade by the measured bands, and by the document's.
-
-    >>> grades({"eval/color_entropy": 3.4, "eval/samples": 64.0})
-    {'eval/color_entropy': {'grade': None, 'document': 'good'}}
-    """
-    return {
-        name: {"grade": _word(grade_of(name, metrics)), "document": _word(info.document_grade(metrics[name]))}
-        for name, info in _GRADED
-        if metrics.get(name) is not None
-    }
-
-
-def _word(grade: Grade | None) -> str | None:
-    return None if grade is None else grade.value
-
-
-def is_logged(name: str) -> bool:
-    """Whether a metric belongs into the run's charts; one that is not known here (a plug-in's) does.
-
-    >>> is_logged("eval/color_entropy_low"), is_logged("eval/utility_share_low"), is_logged("eval/mine/score")
-    (True, False, True)
-    """
-    info = METRICS.get(name)
-    return info is None or info.logged
-
-
-def is_rare(name: str) -> bool:
-    """Whether a metric is a count that most runs never have.
-
-    >>> is_rare("eval/extraction_fence"), is_rare("eval/outcome_empty")
-    (True, False)
-    """
-    info = METRICS.get(name)
-    return info is not None and info.rare
+RATES: Final = tuple(computed_by(Rate))
+"""Shares of samples: their intervals are Wilson's, clustered by prompt."""
+POOLED: Final = tuple(computed_by(Pooled))
+"""Statistics of all samples together: their intervals come from the bootstrap."""

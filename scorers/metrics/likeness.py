@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 GRAM = 5
 WORD_GRAM = 4
@@ -30,15 +31,70 @@ LEAST_ALIKE = 0.1
 MAX_CHARACTERS = 2_000_000
 
 
+T = TypeVar("T")
+Shape = Sequence[int]
+Similarity = Callable[[Shape, Shape], float]
+Rows = Sequence[Mapping[int, float]]
+"""For each page that was compared its similarity to the others, by their number among these."""
+OfPage = Callable[[int, int | None], float | None]
+"""A page's value when another page is left out; None where nothing is left to compare it with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How alike the pages of different prompts are. For each page compared: the prompt, the mean similarity to the
-    others, that to the nearest, and that below which the tenth of the others lies that is least like it."""
+    """How alike the pages of different prompts are. `compared` are the numbers of the samples that were compared,
+    `rows` their similarities, and `pages` says how many samples have a shape at all."""
 
-    prompts: tuple[str, ...]
-    means: tuple[float, ...]
-    nearest: tuple[float, ...]
-    floors: tuple[float, ...]
+    compared: tuple[int, ...]
+    rows: Rows
+    pages: int
+
+    def each(self, way: Callable[[Rows], OfPage]) -> list[tuple[int, float]]:
+        """For each page that has others to be compared with: the number of its sample, and its value."""
+        of_page = way(self.rows)
+        found = ((number, of_page(place, None)) for place, number in enumerate(self.compared))
+        return [(number, value) for number, value in found if value is not None]
+
+
+def average(rows: Rows) -> OfPage:
+    """A page's mean similarity to the others."""
+    totals = [sum(row.values()) for row in rows]
+
+    def of_page(i: int, skipped: int | None) -> float | None:
+        row = rows[i]
+        if skipped is None or skipped not in row:
+            return totals[i] / len(row) if row else None
+        return (totals[i] - row[skipped]) / (len(row) - 1) if len(row) > 1 else None
+
+    return of_page
+
+
+def nearest(rows: Rows) -> OfPage:
+    """A page's similarity to the one that is most like it."""
+    # The two nearest are enough: at most one of them is left out.
+    closest = [sorted(row.items(), key=lambda item: -item[1])[:2] for row in rows]
+
+    def of_page(i: int, skipped: int | None) -> float | None:
+        return next((value for j, value in closest[i] if j != skipped), None)
+
+    return of_page
+
+
+def floor(rows: Rows) -> OfPage:
+    """The similarity below which the tenth of the other pages lies that is least like a page."""
+    ordered = [sorted(row.values()) for row in rows]
+
+    def of_page(i: int, skipped: int | None) -> float | None:
+        values, gone = ordered[i], None if skipped is None else rows[i].get(skipped)
+        if gone is None:
+            return values[floor_place(len(values))] if values else None
+        if len(values) < 2:
+            return None
+        place = floor_place(len(values) - 1)
+        # Without a value that stands no higher, the next one takes the place.
+        return values[place + 1] if gone <= values[place] else values[place]
+
+    return of_page
 
 
 def fingerprint(code: str) -> str:
@@ -107,35 +163,32 @@ def _similarity(left: frozenset[int], right: frozenset[int]) -> float:
     return len(common) / size
 
 
-def likeness(shapes: Sequence[Sequence[int]], prompts: Sequence[str]) -> Likeness | None:
+def likeness(shapes: Sequence[Shape], prompts: Sequence[str], compare: Similarity | None = None) -> Likeness | None:
     """Compares the pages that have a shape, each with those of other prompts: answers to one prompt may be alike.
 
     None where there are no two such pages. Of more than `MAX_COMPARED` pages an evenly spaced part is compared.
+    `compare` says how alike two shapes are, where `similarity` does not.
 
     >>> found = likeness([(1, 2), (1, 2), (3, 4)], ["a", "b", "c"])
-    >>> found.means, found.nearest, found.floors
-    ((0.5, 0.5, 0.0), (1.0, 1.0, 0.0), (0.0, 0.0, 0.0))
+    >>> found.each(average), found.each(nearest)
+    ([(0, 0.5), (1, 0.5), (2, 0.0)], [(0, 1.0), (1, 1.0), (2, 0.0)])
     >>> likeness([(1, 2), (1, 2)], ["a", "a"])
     """
-    pages = [(prompt, frozenset(grams)) for prompt, grams in zip(prompts, shapes, strict=True) if grams]
-    if len(pages) > MAX_COMPARED:
-        pages = [pages[i * len(pages) // MAX_COMPARED] for i in range(MAX_COMPARED)]
-    found: list[list[float]] = [[] for _ in pages]
-    for i, (prompt, grams) in enumerate(pages):
-        for j, (other, others) in enumerate(pages[:i]):
-            if prompt != other:
-                value = _similarity(grams, others)
-                found[i].append(value)
-                found[j].append(value)
-    compared = [(page[0], values) for page, values in zip(pages, found, strict=True) if values]
-    if not compared:
-        return None
-    return Likeness(
-        tuple(prompt for prompt, _ in compared),
-        tuple(sum(values) / len(values) for _, values in compared),
-        tuple(max(values) for _, values in compared),
-        tuple(sorted(values)[floor_place(len(values))] for _, values in compared),
-    )
+    shaped = [number for number, grams in enumerate(shapes) if grams]
+    pages = len(shaped)
+    compared = shaped if pages <= MAX_COMPARED else [shaped[i * pages // MAX_COMPARED] for i in range(MAX_COMPARED)]
+    grams, asked = [shapes[number] for number in compared], [prompts[number] for number in compared]
+    rows = _rows(grams, asked, compare) if compare else _rows(list(map(frozenset, grams)), asked, _similarity)
+    return Likeness(tuple(compared), rows, pages) if any(rows) else None
+
+
+def _rows(shapes: Sequence[T], prompts: Sequence[str], compare: Callable[[T, T], float]) -> Rows:
+    rows: list[dict[int, float]] = [{} for _ in shapes]
+    for i, (grams, prompt) in enumerate(zip(shapes, prompts, strict=True)):
+        for j in range(i):
+            if prompt != prompts[j]:
+                rows[i][j] = rows[j][i] = compare(grams, shapes[j])
+    return rows
 
 
 def floor_place(others: int) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from operator import mul
 
 Z_95 = 1.959963984540054
@@ -72,19 +74,51 @@ def clustered_wilson(clusters: Sequence[tuple[int, int]]) -> Interval | None:
     return wilson(rate * effective, effective)
 
 
-def rarefaction(occurrence: Mapping[str, int], n: int, draws: int) -> float | None:
-    """The number of distinct things to expect in `draws` of `n` samples (S. H. Hurlbert, Ecology 52, 1971).
+@dataclass(frozen=True, slots=True)
+class Rarefied:
+    """The number of distinct things to expect in `draws` of all samples, and the same `without` each of them."""
 
-    `occurrence` says in how many of the samples each thing occurs. Counts of distinct things grow with the number of
-    samples; this makes sets of different size comparable. None for fewer samples than draws.
+    value: float
+    without: tuple[float, ...]
+    draws: int
 
-    >>> rarefaction({"a": 3, "b": 1}, 3, 3), rarefaction({"a": 2}, 2, 1), rarefaction({}, 2, 3)
-    (2.0, 1.0, None)
+    def with_each(self) -> list[float]:
+        """For each sample the number to expect in it and `draws` - 1 others. Their mean is the value.
+
+        What a sample adds is the difference that it makes: the number to expect in all groups, less that in the groups
+        without it.
+        """
+        n = len(self.without)
+        everywhere = math.comb(n, self.draws) * self.value
+        groups, apart = math.comb(n - 1, self.draws - 1), math.comb(n - 1, self.draws)
+        return [(everywhere - apart * rest) / groups for rest in self.without]
+
+
+def rarefied(samples: Sequence[Sequence[str]], draws: int) -> Rarefied | None:
+    """The number of distinct things to expect in `draws` of the samples (S. H. Hurlbert, Ecology 52, 1971).
+
+    Each sample is its distinct things. Counts of distinct things grow with the number of samples; this makes sets of
+    different size comparable. None for fewer samples than draws; of as many, none can be left out, and each `without`
+    is 0.
+
+    >>> found = rarefied([["a", "b"], ["a"], ["a"], ["a"]], 3)
+    >>> found.value, found.without
+    (1.75, (1.0, 2.0, 2.0, 2.0))
+    >>> rarefied([["a"], ["a", "b"], ["a"]], 3).value, rarefied([["a"]], 3)
+    (2.0, None)
     """
+    n = len(samples)
     if n < draws:
         return None
+    occurrence = Counter(thing for sample in samples for thing in sample)
     seen = chances(n, draws)
-    return float(sum(seen[k] for k in occurrence.values()))
+    # A thing that is in all n samples is in all n - 1 others too.
+    other = [*(chances(n - 1, draws) if n > draws else [0.0] * n), 1.0]
+    others = sum(other[k] for k in occurrence.values())
+    without = (
+        others + sum(other[occurrence[thing] - 1] - other[occurrence[thing]] for thing in sample) for sample in samples
+    )
+    return Rarefied(sum(seen[k] for k in occurrence.values()), tuple(without), draws)
 
 
 def chances(n: int, draws: int) -> list[float]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from scorers import Completion, Language, Outcome, score_sample
 from scorers.extraction import extract
-from scorers.language import READERS
+from scorers.language import LANGUAGES
 from scorers.measures.classes import count_classes
 from scorers.page import make_page
 from tests.agreement import corpus
@@ -111,7 +111,7 @@ class _Pure:
 
 
 def _pure(files: Sequence[File]) -> _Pure:
-    readings = [READERS[_LANGUAGES[file.language]](file.code) for file in files]
+    readings = [LANGUAGES[_LANGUAGES[file.language]].read(file.code) for file in files]
     classes = count_classes(make_page([reading.contents for reading in readings])).utilities
     valid = all(reading.verdict.valid for reading in readings)
     return _Pure(Outcome.VALID if valid else Outcome.INVALID, tuple(sorted(classes.items())))

@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-from scorers.language import READERS
+from scorers.language import LANGUAGES
 from scorers.sample import Language
 from tests.agreement.sfc_corpus import PACKAGES, real
 from tests.agreement.sfc_mutations import MUTATIONS, mutations
@@ -42,7 +42,7 @@ def check(report: Report) -> None:
 
 
 def _compare(report: Report, modules: Path, framework: str, title: str, codes: dict[str, str]) -> Confusion:
-    read = READERS[Language(framework)]
+    read = LANGUAGES[Language(framework)].read
     asked = [(framework, code) for code in codes.values()]
     answers = run_node(Path(__file__).with_name("parse_sfc.mjs"), modules, asked)
     found = Confusion()

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 import scorers
+from scorers.metrics.jackknife import Jackknifed
 from scorers.sample import Sample
 from tests.alerts.making import N, alarms, entry, healthy, page
 from watcher.alerts import AlertSettings, Entry, Rule
 from watcher.alerts.measures import Measure, measure
-from watcher.alerts.statistics import Jackknifed, difference
+from watcher.alerts.statistics import difference
 from watcher.model import AlertLevel
 
 EARLY = healthy([50, 100, 150, 200])

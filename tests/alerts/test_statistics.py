@@ -9,9 +9,9 @@ from statistics import fmean, stdev
 
 import pytest
 
+from scorers.metrics.jackknife import Jackknifed
 from watcher.alerts.statistics import (
     Difference,
-    Jackknifed,
     Stratum,
     difference,
     samples_for_drop,

@@ -16,7 +16,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import scorers
-from scorers.language import READERS
+from scorers.language import LANGUAGES
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.measures.repetition import ends_in_loop
@@ -136,7 +136,7 @@ def test_components_beside_html5lib_and_beautiful_soup() -> None:
         _seconds(lambda: [scorers.score_sample(completion) for completion in completions], time.process_time)
         for _ in range(3 * _ROUNDS)
     )
-    read = [(code, make_page([READERS[scorers.Language.TSX](code).contents])) for code in components]
+    read = [(code, make_page([LANGUAGES[scorers.Language.TSX].read(code).contents])) for code in components]
     theirs, counting = (
         min(_seconds(work, time.process_time) for _ in range(_ROUNDS))
         for work in (lambda: [_theirs(code) for code in components], lambda: [_counted(*entry) for entry in read])

@@ -119,7 +119,7 @@ def test_the_metrics_fit_a_terminal_of_80_columns() -> None:
     text = io.StringIO()
     Console(file=text, width=80).print(metrics_table([eval_row(300, 0.984375)]))
     assert "0.984" in text.getvalue()
-    assert "blue-purple" in text.getvalue()
+    assert "blue" in text.getvalue()
     assert "…" not in text.getvalue()
 
 

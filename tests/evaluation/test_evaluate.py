@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scorers import Completion, Plugin, Sample
+from scorers import METRICS, Completion, Plugin, Sample
 from tests.service.conftest import ScriptedEngine, write_checkpoint
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp, read_stamp
 from watcher.engine.types import Loaded, Perplexity, PromptSpec, Sampling
@@ -102,6 +102,11 @@ def test_a_row_holds_the_defined_metrics_only(record: Record) -> None:
     values = evaluate(Engine(), suite(), record, None, Heard().context)[1].values
     assert values["eval/nll_per_char"] == 0.5
     assert "uimon/max_num_seqs" not in values
+
+
+def test_an_evaluation_holds_every_metric_that_is_declared_and_no_other(record: Record) -> None:
+    found = evaluate(Engine(), suite(), record, None, Heard().context)[0].metrics
+    assert {name for name in found if name.startswith("eval/")} == {n for n in METRICS if n.startswith("eval/")}
 
 
 def test_samples_are_counted_as_prompts_times_n_and_kept_in_their_order(record: Record) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from scorers import Completion, Language, score_sample
-from scorers.language import READERS
+from scorers.language import LANGUAGES
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.page import make_page
@@ -123,7 +123,7 @@ def test_colors_are_followed_into_the_other_files_of_an_answer(code: str, expect
     )
     if "PLACED" in code:
         constants = f"export const PLACED = [{{ bg: '{RED}' }}, {{ bg: '{BLUE}' }}]"
-    files = [READERS[Language.TSX](code).contents, READERS[language](constants).contents]
+    files = [LANGUAGES[Language.TSX].read(code).contents, LANGUAGES[language].read(constants).contents]
     page = make_page(files)
     found = count_colors(page, count_classes(page))
     counts = {**found.tokens, "?": found.unresolved}

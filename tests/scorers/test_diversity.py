@@ -9,9 +9,11 @@ from scorers import Completion, Language, Sample, aggregate, score_sample
 from scorers.metrics.likeness import (
     MAX_COMPARED,
     SKETCH,
+    average,
     distinct,
     fingerprint,
     likeness,
+    nearest,
     shape,
     similarity,
     word_grams,
@@ -82,8 +84,9 @@ def test_of_many_pages_a_spread_part_is_compared() -> None:
     shapes = [(1, 2)] * (MAX_COMPARED * 20) + [(3, 4)] * (MAX_COMPARED * 20)
     found = likeness(shapes, [str(i) for i in range(len(shapes))])
     assert found is not None
-    assert sum(found.means) / MAX_COMPARED == pytest.approx(2 * (32 * 31 / 2) / (64 * 63 / 2))
-    assert set(found.nearest) == {1}
+    means = [value for _, value in found.each(average)]
+    assert sum(means) / MAX_COMPARED == pytest.approx(2 * (32 * 31 / 2) / (64 * 63 / 2))
+    assert {value for _, value in found.each(nearest)} == {1}
     assert likeness([(1,), ()], ["a", "b"]) is None
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scorers import Completion, Language, Outcome, score_sample
 from scorers.extraction import extract
-from scorers.language import READERS
+from scorers.language import LANGUAGES
 from scorers.sfc.javascript import closing_brace
 from scorers.sfc.svelte_blocks import outermost
 
@@ -14,7 +14,7 @@ FRAMEWORKS = (Language.VUE, Language.SVELTE, Language.ASTRO)
 
 
 def _issues(language: Language, code: str) -> list[tuple[str, int, int]]:
-    issues = READERS[language](code).verdict.issues
+    issues = LANGUAGES[language].read(code).verdict.issues
     return [(issue.code, issue.position.line, issue.position.column) for issue in issues]
 
 
@@ -162,7 +162,7 @@ def test_what_astro_refuses_is_an_issue_in_its_place(code: str, issue: tuple[str
 
 @pytest.mark.parametrize("code", ["{a && <b>c}", "<p>a", "{a && <><b>c</>}", "<div>{a && <b><i>c</b>}</div>"])
 def test_issues_of_astro_name_no_fragment_that_nobody_wrote(code: str) -> None:
-    messages = [issue.message for issue in READERS[Language.ASTRO](code).verdict.issues]
+    messages = [issue.message for issue in LANGUAGES[Language.ASTRO].read(code).verdict.issues]
     assert messages
     assert not any(message.startswith("`<>`") for message in messages if "<>" not in code)
 
@@ -247,14 +247,14 @@ def test_colors_and_themes_are_read_wherever_they_stand(language: Language, code
 def test_the_structure_is_that_of_the_elements(language: Language) -> None:
     markup = "<div><Card><p>a</p><br></Card></div>"
     code = f"<template>{markup}</template>" if language is Language.VUE else markup
-    assert READERS[language](code).contents.tags == ("div", "Card", "p", "br")
+    assert LANGUAGES[language].read(code).contents.tags == ("div", "Card", "p", "br")
 
 
 @pytest.mark.parametrize("language", FRAMEWORKS)
 def test_outermost_elements_may_be_the_background(language: Language) -> None:
     markup = "<main class='bg-white'><p class='bg-black'>a</p></main><div class='b'><i>c</i></div>"
     code = _vue(markup) if language is Language.VUE else markup
-    assert [ground.tag for ground in READERS[language](code).contents.grounds] == ["main", "div"]
+    assert [ground.tag for ground in LANGUAGES[language].read(code).contents.grounds] == ["main", "div"]
 
 
 @pytest.mark.parametrize("language", FRAMEWORKS)
@@ -262,7 +262,7 @@ def test_an_expression_that_does_not_parse_hides_nothing_else(language: Language
     code = "<p class='p-1'>{a b}</p><p class='p-2'>c</p>"
     if language is Language.VUE:
         code = _vue(code.replace("{a b}", "{{ a b }}"))
-    reading = READERS[language](code)
+    reading = LANGUAGES[language].read(code)
     assert (bool(reading.verdict.issues), reading.contents.class_names) == (True, ("p-1", "p-2"))
 
 
@@ -369,7 +369,7 @@ _SOUP = (
 @given(st.lists(st.sampled_from(_SOUP), max_size=40).map("".join) | st.text(max_size=60), st.sampled_from(FRAMEWORKS))
 def test_any_text_has_a_verdict_with_places_inside_it(code: str, language: Language) -> None:
     lines = code.split("\n")
-    for issue in READERS[language](code).verdict.issues:
+    for issue in LANGUAGES[language].read(code).verdict.issues:
         assert 1 <= issue.position.line <= len(lines)
         assert 1 <= issue.position.column <= len(lines[issue.position.line - 1]) + 1
         assert "\n" not in issue.message
@@ -439,5 +439,5 @@ def test_code_that_keeps_the_parser_looking_ahead_is_given_up() -> None:
     ],
 )
 def test_scripts_have_early_errors(language: Language, code: str, found: list[tuple[str, int]] | None) -> None:
-    errors = READERS[language](code).verdict.early_errors
+    errors = LANGUAGES[language].read(code).verdict.early_errors
     assert (None if errors is None else [(error.code, error.position.line) for error in errors]) == found

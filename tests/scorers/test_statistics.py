@@ -9,9 +9,11 @@ from itertools import combinations
 import pytest
 
 from scorers import Outcome, Sample, aggregate
+from scorers.metrics.corpus import Corpus
 from scorers.metrics.resampling import MAX_UNITS, bootstrap
+from scorers.metrics.sections import EXPECTED_CLASSES, SAMPLES
 from scorers.metrics.statistics import clustered_wilson, wilson
-from scorers.metrics.tally import _SUMS, Tally
+from scorers.metrics.tally import Tally
 
 
 @pytest.mark.parametrize(("rate", "likeness"), [(0.5, 0.3), (0.9, 0.5), (0.95, 1.0), (0.98, 0.2), (0.9, 0.001)])
@@ -87,14 +89,12 @@ def page(rng: random.Random) -> Sample:
 
 def test_what_a_sample_adds_to_the_rarefied_classes_is_its_mean_over_all_groups() -> None:
     samples = [page(random.Random(seed)) for seed in range(9)]
-    prompts = [str(i) for i in range(9)]
-    tally = Tally.of(samples, prompts, None)
+    tally = Tally.of(Corpus(samples), (SAMPLES, EXPECTED_CLASSES))
     sizes = {group: len({name for i in group for name, _ in samples[i].classes}) for group in combinations(range(9), 3)}
     for i, unit in enumerate(tally.units):
         with_it = [size for group, size in sizes.items() if i in group]
-        sums = dict(zip(_SUMS, unit[-len(_SUMS) :], strict=True))
-        assert sums["samples"] == 1
-        assert sums["classes_3"] == pytest.approx(sum(with_it) / len(with_it))
+        assert unit[tally.places[SAMPLES.name, ""]] == 1
+        assert unit[tally.places[EXPECTED_CLASSES.name, ""]] == pytest.approx(sum(with_it) / len(with_it))
 
 
 def templated(rng: random.Random) -> Sample:

@@ -16,9 +16,9 @@ from operator import itemgetter
 from sys import intern
 from typing import Any, Protocol
 
+from scorers.metrics.jackknife import Jackknifed
 from scorers.sample import Outcome, Sample, SampleError
 from watcher.alerts.measures import Measure, measure
-from watcher.alerts.statistics import Jackknifed
 from watcher.alerts.track import Track
 from watcher.checkpoints.training_log import LogSign
 

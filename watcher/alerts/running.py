@@ -10,10 +10,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from statistics import fmean
 
+from scorers.metrics.jackknife import Jackknifed
 from scorers.sample import Outcome
 from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
-from watcher.alerts.statistics import Jackknifed
 from watcher.alerts.track import UNIT, Stretch, Sums
 
 

@@ -15,17 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
-
-@dataclass(frozen=True, slots=True)
-class Jackknifed:
-    """A statistic over an evaluation's samples: its `value`, what it is `without` each single sample, in the order of
-    the samples (plain doubles where many are kept), and from how many `pages` it comes (samples that have what is
-    measured).
-    """
-
-    value: float
-    without: Sequence[float]
-    pages: int
+from scorers.metrics.jackknife import Jackknifed
 
 
 @dataclass(frozen=True, slots=True)

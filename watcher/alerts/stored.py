@@ -17,10 +17,10 @@ from sys import intern
 from typing import Final
 
 import scorers
+from scorers.metrics.jackknife import Jackknifed
 from scorers.sample import Outcome, SampleError
 from watcher.alerts.history import Entry, Evaluated, entry_of
 from watcher.alerts.measures import Measure
-from watcher.alerts.statistics import Jackknifed
 
 # The first number changes whenever `entry_of` may make another entry of the same samples.
 VERSION: Final = f"1; scorers {scorers.VERSION}"

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 import scorers
+from scorers.metrics.catalog import HEADLINES
+from scorers.metrics.computation import Elsewhere
 from watcher.cli.status import find_state
 from watcher.cli.watch import say_undelivered
 from watcher.evaluation.evaluate import TableLimits
@@ -29,13 +31,7 @@ from watcher.settings.arguments import whole_number
 from watcher.settings.config import Settings, load_settings
 from watcher.trackers.wandb import RunRef, Settling
 
-_SHOWN: Final = {
-    "eval/syntax_validity_rate": "valid",
-    "eval/color_entropy": "entropy",
-    "eval/hue_entropy": "hues",
-    "eval/blue_purple_share": "blue",
-    "eval/unique_tailwind_classes_3": "classes",
-}
+_SHOWN: Final = {metric.name: metric.headline for metric in HEADLINES if not isinstance(metric.computed, Elsewhere)}
 _BUSY: Final = "run `uimon rescore` and start it again; --dry-run shows now what would come of it"
 
 

@@ -10,19 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scorers.metrics.catalog import HEADLINES
 from watcher.demo.verdict import STEP, Failure, Pace, Plan, eval_rows, trainer_rows
 from watcher.model import State
 
-_COLUMNS: Final = {
-    STEP: "step",
-    "eval/syntax_validity_rate": "valid",
-    "eval/perplexity": "perplexity",
-    "eval/color_entropy": "entropy",
-    "eval/unique_tailwind_classes": "classes",
-    "eval/unique_tailwind_classes_3": "classes in 3",
-    "eval/total_colors_used": "colors",
-    "eval/blue_purple_share": "blue-purple",
-}
+_COLUMNS: Final = {STEP: "step", **{metric.name: metric.headline for metric in HEADLINES}}
 
 
 def metrics_table(history: Sequence[Mapping[str, Any]]) -> Table:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import scorers
+from scorers.metrics.catalog import METRICS
+from scorers.metrics.computation import Elsewhere
 from watcher.checkpoints.staging.sharing import require_unchanged
 from watcher.engine.types import Generation, Loaded, Perplexity, PromptSpec, Sampling
 from watcher.evaluation.suite import Suite, check_tokenizer
@@ -31,12 +33,7 @@ TABLE_COLUMNS: Final = (
     "found",
 )
 Metrics = Mapping[str, float | None]
-ENGINE_METRICS: Final = (
-    "eval/perplexity",
-    "eval/nll_per_char",
-    "eval/references_skipped",
-    "eval/prompts_skipped",
-)
+ENGINE_METRICS: Final = tuple(name for name, metric in METRICS.items() if metric.computed is Elsewhere.ENGINE)
 """What no scorer has a part in: the same, however the samples are scored."""
 TABLE_CODE_CHARS: Final = 4000
 TABLE_PROMPT_CHARS: Final = 500
@@ -124,8 +121,14 @@ def evaluate(
     context.scoring()
     metrics = sample_metrics([score for _, score in generated.scored], context.plugins, context.warn)
     perplexity = measured.perplexity
-    engine_values = (perplexity.value, perplexity.nll_per_char, perplexity.skipped, suite.skipped)
-    metrics |= dict(zip(ENGINE_METRICS, engine_values, strict=True))
+    of_engine: Metrics = {
+        "eval/perplexity": perplexity.value,
+        "eval/nll_per_char": perplexity.nll_per_char,
+        "eval/references_skipped": perplexity.skipped,
+        "eval/prompts_skipped": suite.skipped,
+    }
+    # One that is declared and not here would be missing in every row.
+    metrics |= {name: of_engine[name] for name in ENGINE_METRICS}
     metrics |= _pace(loaded, generated, measured)
     metrics["uimon/evaluation_seconds"] = context.timer() - started
     metrics |= context.health()

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scorers import Grade, grade_of, grades
+from scorers.metrics.catalog import HEADLINES
 from watcher.ledger.rows import Standing
 from watcher.model import AlertLevel, State
 from watcher.report.columns import Cell, Column, Columns
@@ -19,15 +20,7 @@ from watcher.results.comparison import Comparison
 from watcher.service.board import Snapshot
 from watcher.settings.durations import format_duration
 
-COLUMNS: Final = {
-    "eval/syntax_validity_rate": "valid",
-    "eval/color_entropy": "entropy",
-    "eval/blue_purple_share": "blue",
-    "eval/unique_tailwind_classes_3": "classes",
-    "eval/total_colors_used": "colors",
-    "eval/perplexity": "ppl",
-    "uimon/evaluation_seconds": "sec",
-}
+COLUMNS: Final = {**{metric.name: metric.headline for metric in HEADLINES}, "uimon/evaluation_seconds": "sec"}
 _STYLES: Final = {Grade.GOOD: "green", Grade.MEDIUM: "yellow", Grade.BAD: "bold red"}
 _STATES: Final = {
     State.FAILED: "bold red",

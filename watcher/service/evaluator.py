@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scorers import Plugin, Theme
+from scorers.metrics.catalog import HEADLINES
 from watcher.alerts.stored import summary_of
 from watcher.checkpoints.base_models import are_other_weights, snapshot_of
 from watcher.checkpoints.policy import parse_policy
@@ -45,7 +46,6 @@ _WORTH_ANOTHER_TRY = frozenset(
 _PROVEN = 2
 # Nothing that comes later can go better: these end the service.
 _FATAL = frozenset({Reason.ENGINE_MISSING, Reason.DISK_FULL, Reason.LEDGER_DAMAGED, Reason.STATE_DIR_UNUSABLE})
-_HEADLINE = ("eval/syntax_validity_rate", "eval/color_entropy", "eval/unique_tailwind_classes", "eval/perplexity")
 
 
 class Engine(evaluation.Engine, SuiteEngine, Protocol):
@@ -383,5 +383,5 @@ def headline(metrics: evaluation.Metrics) -> str:
     >>> headline({"eval/syntax_validity_rate": 0.953, "eval/color_entropy": None})
     'syntax_validity_rate 0.953'
     """
-    shown = [(name, metrics.get(name)) for name in _HEADLINE]
+    shown = [(metric.name, metrics.get(metric.name)) for metric in HEADLINES]
     return ", ".join(f"{name.removeprefix('eval/')} {value:.3g}" for name, value in shown if value is not None)

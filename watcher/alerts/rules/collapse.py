@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from scorers.metrics.jackknife import Jackknifed
 from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
 from watcher.alerts.rules.counts import LOOKS
 from watcher.alerts.rules.finding import SHOWN, Finding, percent, steps_of
 from watcher.alerts.running import Since, since
 from watcher.alerts.settings import AlertSettings
-from watcher.alerts.statistics import Jackknifed, difference, once_in
+from watcher.alerts.statistics import difference, once_in
 from watcher.alerts.track import Stretch
 from watcher.model import AlertLevel
 

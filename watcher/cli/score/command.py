@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from scorers import Completion, Issue, Language, Plugin, Report, Sample, Theme, grades, score
-from watcher.cli.score.project import CODE_SUFFIXES, PROJECT_SUFFIXES, read_project, unread_of, unread_said, walk
+from scorers import Completion, Issue, Plugin, Report, Sample, Theme, grades, score
+from scorers.language import BY_SUFFIX, Role
+from watcher.cli.score.project import language_of, page_of, page_suffixes, read_project, unread_of, unread_said, walk
 from watcher.cli.score.report import show
 from watcher.cli.score.rows import CHAT, OWN, Missing, completions_of
 from watcher.evaluation.plugins import named_theme, plugged
@@ -32,7 +33,6 @@ TEXT_SUFFIXES = frozenset((".md", ".txt"))
 ROWS_SUFFIXES = (".jsonl", ".ndjson")
 # In a directory these are configurations and data more often than completions, so they are read where named.
 NAMED_SUFFIXES = (".json", ".parquet", ".csv", ".tsv")
-SUFFIXES = (*CODE_SUFFIXES, *ROWS_SUFFIXES, *sorted(TEXT_SUFFIXES))
 _PACKED = (".gz", ".bz2", ".xz")
 
 # Browsers look for a page's own word about its encoding this far.
@@ -65,7 +65,7 @@ def run_score(
 ) -> int:
     """Scores everything under `paths` (`-` is standard input) and prints the report; returns the exit code.
 
-    Files of `CODE_SUFFIXES` are code; HTML is decoded as browsers do, all else is UTF-8. `.jsonl`,
+    Files of pages' suffixes are code; HTML is decoded as browsers do, all else is UTF-8. `.jsonl`,
     `.ndjson`, `.json`, `.csv`, `.tsv` and `.parquet` files hold rows, whichever of these their content is, also packed
     (`watcher.validation.files`); `score_rows` says where a row's text is found, or `key` names it. `prompt_id`,
     `prompt` or the other messages tell which prompt it answers. A row that has none, as that of a failed request, is
@@ -140,7 +140,7 @@ def read_completions(path: str, key: str | None = None, *, project: bool = False
         return read
     known = set(files)
     unread = unread_of(file for file in walk(place, _unreadable) if file not in known)
-    hint = "; --project scores it as one app" if unread.keys() & PROJECT_SUFFIXES.keys() else ""
+    hint = "; --project scores it as one app" if any(suffix in BY_SUFFIX for suffix in unread) else ""
     return replace(read, notes=(*read.notes, *_unread_notes(place, unread, hint)))
 
 
@@ -159,7 +159,7 @@ def _joined(parts: Iterable[Read]) -> Read:
 
 def _read_file(file: Path, key: str | None) -> Read:
     if not _holds_rows(file, (*ROWS_SUFFIXES, *NAMED_SUFFIXES)):
-        language = CODE_SUFFIXES.get(file.suffix.lower())
+        language = page.name if (page := page_of(file)) else None
         return Read((Completion(_text(file), source=str(file), language=language),))
     try:
         rows = completions_of(file, key)
@@ -207,7 +207,7 @@ def _plain_sample(sample: Sample) -> dict[str, Any]:
     return {
         "source": sample.source,
         "outcome": sample.outcome.value,
-        "language": None if sample.language is None else sample.language.value,
+        "language": None if sample.language is None else str(sample.language),
         "syntax_valid": sample.syntax_valid,
         "num_colors": sample.num_colors,
         "num_classes": sample.num_classes,
@@ -224,10 +224,10 @@ def _plain_error(error: Issue) -> dict[str, Any]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in walk(path, _unreadable) if _has(file, SUFFIXES) or _holds_rows(file))
+        found = sorted(file for file in walk(path, _unreadable) if _has(file, _suffixes()) or _holds_rows(file))
         if not found:
             sentence = (
-                f"{path} holds nothing to score: uimon reads {', '.join(SUFFIXES)} files; name another directory."
+                f"{path} holds nothing to score: uimon reads {', '.join(_suffixes())} files; name another directory."
             )
             raise UimonError(Reason.VAL_MISSING, sentence)
         return found
@@ -235,13 +235,18 @@ def _files(path: Path) -> list[Path]:
         raise UimonError(
             Reason.VAL_MISSING, f"{path} does not exist; name a file, a directory or - for standard input."
         )
-    if not (_has(path, SUFFIXES) or _holds_rows(path, (*ROWS_SUFFIXES, *NAMED_SUFFIXES))):
-        kinds = ", ".join((*SUFFIXES, *NAMED_SUFFIXES))
+    if not (_has(path, _suffixes()) or _holds_rows(path, (*ROWS_SUFFIXES, *NAMED_SUFFIXES))):
+        kinds = ", ".join((*_suffixes(), *NAMED_SUFFIXES))
         sentence = (
             f"{path} is of no kind that uimon scores ({kinds}; rows also packed); pipe it in with `uimon score -`."
         )
         raise UimonError(Reason.VAL_INVALID, sentence)
     return [path]
+
+
+def _suffixes() -> tuple[str, ...]:
+    """What is read of a directory."""
+    return (*page_suffixes(), *ROWS_SUFFIXES, *sorted(TEXT_SUFFIXES))
 
 
 def _has(file: Path, suffixes: Sequence[str]) -> bool:
@@ -254,7 +259,7 @@ def _holds_rows(file: Path, suffixes: Sequence[str] = ROWS_SUFFIXES) -> bool:
 
 def _text(file: Path) -> str:
     try:
-        if CODE_SUFFIXES.get(file.suffix.lower()) is Language.HTML:
+        if (language := language_of(file)) and language.role is Role.DOCUMENT:
             return _decoded(read_bytes(file, FILE_LIMIT))
         return read_bytes(file, FILE_LIMIT).decode("utf-8-sig", "replace")
     except OSError as error:

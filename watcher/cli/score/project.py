@@ -22,31 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from scorers import CodeFile, Completion, Language
-from scorers.language import READERS
+from scorers import CodeFile, Completion
+from scorers.language import BY_SUFFIX, LANGUAGES, LanguageSupport, Role
 from watcher.model import Reason, UimonError
-
-_PAGES: Final = {".html": Language.HTML, ".htm": Language.HTML}
-_COMPONENTS: Final = {
-    suffix: language
-    for suffix, language in {
-        ".jsx": Language.JSX,
-        ".tsx": Language.TSX,
-        ".vue": Language.VUE,
-        ".svelte": Language.SVELTE,
-        ".astro": Language.ASTRO,
-    }.items()
-    if language in READERS
-}
-_BESIDE: Final = {
-    **dict.fromkeys((".js", ".mjs", ".cjs"), Language.JS),
-    **dict.fromkeys((".ts", ".mts", ".cts"), Language.TS),
-    **dict.fromkeys((".css", ".pcss", ".postcss", ".scss", ".less"), Language.CSS),
-}
-CODE_SUFFIXES: Final = {**_PAGES, **_COMPONENTS}
-"""The files that are an answer alone."""
-PROJECT_SUFFIXES: Final = {**CODE_SUFFIXES, **_BESIDE}
-"""The files that are read of a project."""
 
 # What frameworks start from: Next and SvelteKit, Vite, plain sites, Vue, Expo.
 _ENTRIES: Final = ("page", "+page", "index", "app", "main", "home")
@@ -63,6 +41,26 @@ class Project:
     unread: Counter[str]
 
 
+def language_of(file: Path) -> LanguageSupport | None:
+    """The language of a file on disk by its suffix; None for what is not read.
+
+    >>> language_of(Path("App.TSX")).name, language_of(Path("notes.md"))
+    (<Language.TSX: 'tsx'>, None)
+    """
+    return BY_SUFFIX.get(file.suffix.lower())
+
+
+def page_of(file: Path) -> LanguageSupport | None:
+    """The same for a file that is an answer alone."""
+    language = language_of(file)
+    return language if language and language.is_page else None
+
+
+def page_suffixes() -> tuple[str, ...]:
+    """The suffixes of files that are an answer alone."""
+    return tuple(suffix for suffix, language in BY_SUFFIX.items() if language.is_page)
+
+
 def walk(root: Path, on_error: Callable[[OSError], None]) -> Iterable[Path]:
     """The files below a directory, without hidden entries and `node_modules`, in no order."""
     for directory, subdirectories, names in os.walk(root, onerror=on_error):
@@ -76,20 +74,20 @@ def walk(root: Path, on_error: Callable[[OSError], None]) -> Iterable[Path]:
 def read_project(root: Path, text_of: Callable[[Path], str], on_error: Callable[[OSError], None]) -> Project:
     """The project in a directory; `text_of` reads one file. Raises `UimonError(VAL_MISSING)` where no page is in it."""
     found = sorted(file for file in walk(root, on_error) if not _is_built(file.relative_to(root), root))
-    code = [file for file in found if file.suffix.lower() in PROJECT_SUFFIXES]
-    if not any(file.suffix.lower() in CODE_SUFFIXES for file in code):
-        kinds = ", ".join(CODE_SUFFIXES)
+    code = [(file, language) for file in found if (language := language_of(file))]
+    if not any(language.is_page for _, language in code):
+        kinds = ", ".join(page_suffixes())
         sentence = f"{root} is no project that uimon can score: it holds no page ({kinds}); name another directory."
         raise UimonError(Reason.VAL_MISSING, sentence)
-    of_components = any(file.suffix.lower() in _COMPONENTS for file in code)
+    of_components = any(language.role is Role.COMPONENT for _, language in code)
     files = [
-        CodeFile(file.relative_to(root).as_posix(), text_of(file), _language(file, of_components=of_components))
-        for file in code
+        CodeFile(file.relative_to(root).as_posix(), text_of(file), _read_as(file, language, of_components))
+        for file, language in code
     ]
     files.sort(key=_order)
     text = "\n".join(file.code for file in files)
     completion = Completion(text, source=str(root), files=tuple(files))
-    return Project(completion, unread_of(file for file in found if file not in set(code)))
+    return Project(completion, unread_of(file for file in found if not language_of(file)))
 
 
 def unread_of(files: Iterable[Path]) -> Counter[str]:
@@ -115,11 +113,10 @@ def _is_built(place: Path, root: Path) -> bool:
     return place.parts[0] in _BUILT and (root / "package.json").is_file()
 
 
-def _language(file: Path, *, of_components: bool) -> Language:
-    language = PROJECT_SUFFIXES[file.suffix.lower()]
-    if language is Language.JS and of_components and not file.stem.endswith(".config"):
-        return Language.JSX
-    return language
+def _read_as(file: Path, language: LanguageSupport, of_components: bool) -> str:
+    if of_components and not file.stem.endswith(".config"):
+        return language.in_components or language.name
+    return language.name
 
 
 def _order(file: CodeFile) -> tuple[int, int, int, str]:
@@ -127,7 +124,8 @@ def _order(file: CodeFile) -> tuple[int, int, int, str]:
     that lies highest.
     """
     path = PurePosixPath(file.name)
-    kind = 2 if path.suffix.lower() not in CODE_SUFFIXES else int(file.language is Language.HTML)
+    # By its suffix: a script that is read as a component is no page.
+    kind = int(LANGUAGES[file.language].role is Role.DOCUMENT) if page_of(Path(file.name)) else 2
     stem = path.stem.lower()
     entry = _ENTRIES.index(stem) if stem in _ENTRIES else len(_ENTRIES)
     return (kind, entry, len(path.parts), file.name)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from scorers import METRICS, Grade, Issue, MetricInfo, Outcome, Report, Sample, grade_of
+from scorers import METRICS, Grade, Issue, Outcome, Report, Sample, grade_of
 from scorers.metrics.catalog import EXTRACTION
 from watcher.output.printable import printable
 from watcher.output.terminal import Terminal
@@ -43,15 +43,16 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     table.columns[0].no_wrap = table.columns[2].no_wrap = True
     table.columns[1].justify = table.columns[2].justify = "right"
-    known = [name for name in METRICS if name in metrics and not METRICS[name].of]
-    for name in (*known, *(name for name in metrics if name not in METRICS)):
+    declared = [name for name in METRICS if name in metrics and not METRICS[name].of]
+    for name in (*declared, *(name for name in metrics if name not in METRICS)):
         if name.startswith(EXTRACTION):
             continue
-        info = METRICS.get(name) or MetricInfo(name, "", "of a plug-in")
-        grade, document = grade_of(name, metrics), info.document_grade(metrics[name])
+        known = METRICS.get(name)
+        unit, meaning = (known.unit, known.meaning) if known else ("", "of a plug-in")
+        grade, document = grade_of(name, metrics), known.document_grade(metrics[name]) if known else None
         style = _STYLES[grade] if grade else ""
-        value, interval = Text(number(metrics[name], info.unit), style), Text(_interval(name, metrics), "dim")
-        cells = (name, value, interval, Text(grade or "", style), Text(document or "", "dim"), info.meaning)
+        value, interval = Text(number(metrics[name], unit), style), Text(_interval(name, metrics), "dim")
+        cells = (name, value, interval, Text(grade or "", style), Text(document or "", "dim"), meaning)
         table.add_row(*cells[: len(columns)])
     console.print(table)
 
