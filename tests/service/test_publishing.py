@@ -10,6 +10,7 @@ import pytest
 
 from tests.trackers.wandb.conftest import train_row
 from watcher.cli.watch import say_undelivered
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Target
 from watcher.service.board import Board
@@ -93,7 +94,7 @@ def publisher(ledger: Ledger, tracker: SlowTracker, clock: Clock, made: float | 
         Outbox(ledger.outbox(), tracker, order=order, batch=100, clock=clock),
         Outbox(ledger.outbox(Target.COMPANION), tracker, order=lambda: Order(Target.COMPANION), clock=clock),
     )
-    return Publisher(outboxes, watch, ledger, signals, Board(), sleep=clock.sleep)
+    return Publisher(outboxes, watch, ledger, signals, Board(), RowMaker(ledger, "run"), sleep=clock.sleep)
 
 
 def test_the_drains_limit_counts_time_without_progress_and_progress_is_said(

@@ -14,6 +14,7 @@ from watcher.cli.watch import say_undelivered
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.plugins import named_theme, plugged
 from watcher.evaluation.rescoring import Fate, Rescored, Rescorer
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.export import Exporter, parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
@@ -119,14 +120,18 @@ def _deliver(settings: Settings, ledger: Ledger, state: StateDir) -> bool:
     """Bring into the run what is due; False where a row could not be delivered that should be there now."""
     Exporter(ledger, state, parse_keep(settings.keep_samples)).export()
     mode, name = ledger.recall("wandb") or "off", ledger.recall("run")
-    if mode == "off" or name is None or ledger.outbox().empty:
+    if mode == "off" or name is None:
+        return True
+    rows = RowMaker(ledger, name)
+    rows.make()
+    if ledger.outbox().empty:
         return True
     entity, project, server = (ledger.recall(key) or None for key in ("entity", "project", "server"))
     ref = replace(RunRef.parse(name, entity, project), server=server)
     board, signals = Board(), Signals()
     watch = RunWatch(RunAtWandb(ref, board).facts, Settling.after(settings.settle), signals.clock)
     outboxes = outboxes_of(settings.model_copy(update={"wandb": mode}), ref, ledger, state, watch)
-    Publisher(outboxes, watch, ledger, signals, board).deliver(settings.drain_timeout)
+    Publisher(outboxes, watch, ledger, signals, board, rows).deliver(settings.drain_timeout)
     if url := board.snapshot.url:
         log.info("The run is %s.", url)
     return not say_undelivered(ledger)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger
 from watcher.model import Reason, Target
 from watcher.service.board import Board
@@ -55,6 +56,7 @@ class Publisher:
         ledger: Ledger,
         signals: Signals,
         board: Board,
+        rows: RowMaker,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -63,6 +65,7 @@ class Publisher:
         self._ledger = ledger
         self._signals = signals
         self._board = board
+        self._rows = rows
         self._sleep = sleep
         self._finishing = threading.Event()
         self._within = 0.0
@@ -150,6 +153,7 @@ class Publisher:
 
     def _step(self, outboxes: Outboxes) -> None:
         """One batch into the run, or into its companion, where something is due and the time has come."""
+        self._rows.make()
         if outboxes.run.ready:
             self._publish(outboxes.run, Target.RUN)
         if self.deferred:
@@ -159,6 +163,7 @@ class Publisher:
 
     def _drain(self, outboxes: Outboxes) -> None:
         """The last attempts: at once, whatever the pause after the last failure was."""
+        self._rows.make()
         outboxes.companion.hurry()
         if self.deferred and self._hasty:
             # No time for a session that opens an ended run and has to close it again.

@@ -13,6 +13,7 @@ from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.staging.sharing import require_unchanged
 from watcher.checkpoints.staging.stage import STAGE_NAME, clear_stale, digest_of, free_bytes
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import Ledger, Record
 from watcher.model import Reason, State, UimonError
@@ -137,6 +138,7 @@ class Service:
             parts.ledger,
             self.signals,
             self.board,
+            RowMaker(parts.ledger, run),
         )
 
     @property

@@ -22,6 +22,7 @@ from pathlib import Path
 import watcher.service.run_watch
 from tests.trackers.wandb.conftest import LIMITS, PROJECT, RUN, eval_row, train_row
 from watcher.demo.standin import ENTITY
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Row, Target, UimonError
 from watcher.service.board import Board
@@ -115,7 +116,7 @@ def main() -> None:
     began = float(ledger.recall("began") or 0)
     signals, board = Signals(), Board()
     watch = RunWatch(lambda: _facts(state), Settling.after(45 / scale))
-    publisher = Publisher(_outboxes(ledger, state, scale, watch), watch, ledger, signals, board)
+    publisher = Publisher(_outboxes(ledger, state, scale, watch), watch, ledger, signals, board, RowMaker(ledger, RUN))
     thread = threading.Thread(target=publisher.run, daemon=True)
     thread.start()
     known = 0
