@@ -21,14 +21,13 @@ from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason, UimonError
 from watcher.output.terminal import Terminal, sole_output, write_document
 from watcher.report.live import showing
-from watcher.service.assembly import RunAtWandb, outboxes_of
 from watcher.service.board import Board
 from watcher.service.publisher import Publisher
-from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
 from watcher.settings.arguments import whole_number
 from watcher.settings.config import Settings, load_settings
-from watcher.trackers.wandb import RunRef, Settling
+from watcher.trackers.wandb import RunRef
+from watcher.trackers.wandb.tracker import wandb_tracker
 
 _SHOWN: Final = {
     "eval/syntax_validity_rate": "valid",
@@ -129,9 +128,8 @@ def _deliver(settings: Settings, ledger: Ledger, state: StateDir) -> bool:
     entity, project, server = (ledger.recall(key) or None for key in ("entity", "project", "server"))
     ref = replace(RunRef.parse(name, entity, project), server=server)
     board, signals = Board(), Signals()
-    watch = RunWatch(RunAtWandb(ref, board).facts, Settling.after(settings.settle), signals.clock)
-    outboxes = outboxes_of(settings.model_copy(update={"wandb": mode}), ref, ledger, state, watch)
-    Publisher(outboxes, watch, ledger, signals, board, rows).deliver(settings.drain_timeout)
+    tracker = wandb_tracker(ref, ledger, state.root, mode, settings.settle)
+    Publisher(tracker, rows, ledger, signals, board).deliver(settings.drain_timeout)
     if url := board.snapshot.url:
         log.info("The run is %s.", url)
     return not say_undelivered(ledger)
