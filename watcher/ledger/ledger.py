@@ -354,7 +354,7 @@ class Ledger(LedgerReading):
     # What is due.
 
     def outbox(self, target: Target = Target.RUN) -> LedgerOutbox:
-        """What is due in the trainer's run, or in its companion."""
+        """What is due in the trainer's run, or in the other target."""
         return LedgerOutbox(self, target, self._clock)
 
     def alarms(self) -> LedgerAlarms:

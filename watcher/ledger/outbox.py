@@ -1,8 +1,9 @@
 """The ledger's outbox: which rows are due where, and which alerts were not raised yet.
 
-A row is due in the trainer's run until it was read back from there; one that was sent and not read back is unconfirmed
-(`watcher.trackers.wandb.proof`). While nothing may be written into that run,
-the same row may be due in its companion as well; what became of it there is kept apart.
+A row is due in the trainer's run until it was read back from there; one that was sent and not read back is unconfirmed.
+The same row may be due in another target as well; what became of it there is kept apart.
+
+What an evaluation or a loss has to tell is due once somebody asks: where no tracker does, nothing waits here.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ class LedgerOutbox:
             )
 
     def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
-        """W&B holds these rows more than once: (uid, how often)."""
+        """The target holds these rows more than once: (uid, how often)."""
         with self._ledger.change() as db:
             db.executemany(
                 "UPDATE outbox SET copies = ? WHERE uid = ? AND target = ?",
@@ -266,7 +267,7 @@ class LedgerOutbox:
         return [Alert(row["key"], AlertLevel(row["level"]), row["title"], row["text"]) for row in rows]
 
     def alerts_raised(self, keys: Sequence[str]) -> None:
-        """W&B has taken these alerts."""
+        """The tracker has taken these alerts."""
         with self._ledger.change() as db:
             db.executemany("UPDATE alert SET raised_at = ? WHERE key = ?", [(self._clock(), key) for key in keys])
 
@@ -289,7 +290,7 @@ class LedgerOutbox:
             return [Reason(row["reason"]) for row in db.execute(query, (self._target,)).fetchall()]
 
     def copies(self) -> list[tuple[str, int]]:
-        """Rows that W&B holds more than once: (uid, how often)."""
+        """Rows that the target holds more than once: (uid, how often)."""
         query = "SELECT uid, copies FROM outbox WHERE target = ? AND copies > 1 ORDER BY kind, step, uid"
         with self._ledger.read() as db:
             return [(row["uid"], int(row["copies"])) for row in db.execute(query, (self._target,)).fetchall()]
