@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from watcher.checkpoints.training_log import LogSign, SignKind
@@ -11,6 +11,7 @@ from watcher.ledger.file import LedgerFile
 from watcher.ledger.rows import (
     CHECKPOINTS,
     EVALUATION_COLUMNS,
+    TOLD_AT,
     Evaluation,
     Record,
     Standing,
@@ -192,10 +193,10 @@ class LedgerReading(LedgerFile):
         """
         with self._lock:
             rows = self._db.execute(
-                "SELECT c.*, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
+                f"SELECT c.*, {TOLD_AT}, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
                 "e.uid AS evaluated_uid, EXISTS (SELECT 1 FROM checkpoint later WHERE later.name = c.name "
                 "AND later.id > c.id AND later.state = 'evaluated') AS superseded "
-                f"FROM (SELECT * FROM {CHECKPOINTS} ORDER BY step DESC, id DESC LIMIT ?) AS c "
+                "FROM (SELECT * FROM checkpoint ORDER BY step DESC, id DESC LIMIT ?) AS c "
                 f"LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_LAST} "
                 "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id",
                 (-1 if last is None else last,),
@@ -236,12 +237,14 @@ class LedgerReading(LedgerFile):
         return [(row["request"], row["digest"], row["body"]) for row in rows]
 
 
-def _in(states: Iterable[State]) -> str:
-    """That a checkpoint is in one of these states. The first half alone would be true of one that is published and is
-    asked for as evaluated; the second alone has no index.
+def _in(states: Sequence[State]) -> str:
+    """That a checkpoint is in one of these states. What the file has of them has an index; the outbox is asked only
+    where a published one and one that is not are told apart.
     """
     kept = {State.EVALUATED if state is State.PUBLISHED else state for state in states}
-    return f"state IN ({_listed(kept)}) AND {_NOW} IN ({_listed(states)})"
+    found = f"state IN ({_listed(kept)})"
+    apart = (State.EVALUATED in states) != (State.PUBLISHED in states)
+    return f"{found} AND {_NOW} IN ({_listed(states)})" if apart else found
 
 
 def _listed(states: Iterable[State]) -> str:

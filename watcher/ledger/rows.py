@@ -157,11 +157,14 @@ class PackedList:
         return packed(f"[{', '.join(self._texts)}]")
 
 
-CHECKPOINTS: Final = (
-    "(SELECT c.*, (SELECT MIN(o.published_at) FROM evaluation e JOIN outbox o ON o.uid = e.uid AND o.target = 'run' "
-    "WHERE e.checkpoint = c.id AND e.origin IS NULL) AS told_at FROM checkpoint c)"
+# CROSS JOIN: left to itself, SQLite goes through all that is published, once for each checkpoint.
+TOLD_AT: Final = (
+    "(SELECT MIN(sent.published_at) FROM evaluation own CROSS JOIN outbox sent ON sent.uid = own.uid "
+    "AND sent.target = 'run' WHERE own.checkpoint = c.id AND own.origin IS NULL) AS told_at"
 )
-"""Every checkpoint, with when the row of its evaluation was read back from the run (`told_at`; NULL: it was not)."""
+"""When the row of the evaluation of checkpoint `c` was read back from the run; NULL: it was not."""
+CHECKPOINTS: Final = f"(SELECT c.*, {TOLD_AT} FROM checkpoint c)"
+"""Every checkpoint, with when its row was read back."""
 EVALUATION_COLUMNS: Final = (
     "evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, checkpoint.seen_at"
 )

@@ -276,7 +276,5 @@ def wandb_tracker(run: RunRef, store: Store, directory: Path, setting: str, sett
     claim = Claim(publisher_id(directory), sessions.move)
     publisher, clock = ClaimedPublisher(sessions, claim), steady_clock(store)
     into_run = Outbox(store.outbox(), publisher, order=orders_of(store, watch, mode_of(setting)), clock=clock)
-    beside = Outbox(
-        store.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), clock=clock
-    )
+    beside = Outbox(store.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), clock=clock)
     return WandbTracker(store, Outboxes(into_run, beside, claim, sessions.end), watch, asking.logged)
