@@ -129,6 +129,8 @@ def test_a_loss_is_kept_as_it_was_logged_however_large_it_is(ledger: Ledger) -> 
     assert [(step, repr(loss)) for step, loss in ledger.losses().non_finite()] == [(5, "nan"), (6, "-inf")]
     # exp(800) is no number, so there is no row of it.
     assert [row.step for row in due_rows(ledger)] == [3, 4]
+    # Looked at once, also where no row came of it.
+    assert ledger.losses().after(ledger.losses().in_rows)[0] == []
 
 
 def test_losses_behind_nan_that_is_forgotten_are_told_once(ledger: Ledger) -> None:

@@ -233,7 +233,9 @@ class Standing:
 
 def loss_in(body: str) -> str:
     """The loss of a row of `train/perplexity` as the table of losses has it, from what the outbox holds of the row."""
-    return repr(math.log(json.loads(body)["values"]["train/perplexity"]))
+    perplexity = json.loads(body)["values"]["train/perplexity"]
+    # The exponential of a loss of rewards may have come to 0, which is no reason to take a ledger for damaged.
+    return repr(math.log(perplexity) if perplexity > 0 else -math.inf)
 
 
 def to_record(row: sqlite3.Row) -> Record:

@@ -39,7 +39,7 @@ from watcher.validation import ValFile
 _TICK = 0.5
 _JOIN_SECONDS = 30.0
 _ORIGIN_SECONDS = 75.0
-"""How long the first look waits for W&B's answer, which is given up itself after a minute."""
+"""How long the first look waits for the tracker's answer, which is given up itself after a minute."""
 _STOP_DRAIN_SECONDS = 4.0
 _STOP_JOIN_SECONDS = 1.5
 _GB = 1e9
@@ -298,8 +298,8 @@ class Service:
 
     def _is_end(self, final: Record, quiet: float) -> bool:
         """True where nothing follows a final checkpoint. One that was there before this start may have been trained on
-        since, or lie there from before the trainer was started again: while W&B knows that the trainer lives, that it
-        will end is no news. Where nobody knows, what follows shows within the grace.
+        since, or lie there from before the trainer was started again: while the tracker knows that the trainer lives,
+        that it will end is no news. Where nobody knows, what follows shows within the grace.
         """
         if final.seen_at > (self._intake.first_look or 0.0):
             return True
@@ -309,9 +309,10 @@ class Service:
 
 
 class _Origin:
-    """The run as W&B knows it. The first answer is waited for: what an earlier run left is not to be begun with.
+    """The run as its tracker knows it. The first answer is waited for: what an earlier run left is not to be begun
+    with.
 
-    `live`: a run that W&B does not have yet begins later than now. Where all that is there is to be evaluated once, it
+    `live`: a run that it does not have yet begins later than now. Where all that is there is to be evaluated once, it
     may also be one that was offline, and whose rows wait until it was synced.
     """
 

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import watcher.trackers.wandb.run_watch
@@ -28,9 +27,6 @@ from watcher.model import Alert, Row, Target, UimonError
 from watcher.service.board import Board
 from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals
-from watcher.trackers.wandb.join_state import JoinState
-from watcher.trackers.wandb.run_watch import RunWatch
-from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
 from watcher.trackers.wandb import (
     Backoff,
     Claim,
@@ -46,7 +42,10 @@ from watcher.trackers.wandb import (
     publisher_id,
 )
 from watcher.trackers.wandb.claim import Pauses
+from watcher.trackers.wandb.join_state import JoinState
 from watcher.trackers.wandb.proof import Patience
+from watcher.trackers.wandb.run_watch import RunWatch
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
 
 _SESSION = 45.0
 """Seconds, of real time: what a session takes is not shortened."""
@@ -116,7 +115,11 @@ def main() -> None:
     signals, board = Signals(), Board()
     watch = RunWatch(lambda: _facts(state), Settling.after(45 / scale))
     publisher = Publisher(
-        WandbTracker(ledger, _outboxes(ledger, state, scale, watch), watch), RowMaker(ledger, RUN), ledger, signals, board
+        WandbTracker(ledger, _outboxes(ledger, state, scale, watch), watch),
+        RowMaker(ledger, RUN),
+        ledger,
+        signals,
+        board,
     )
     thread = threading.Thread(target=publisher.run, daemon=True)
     thread.start()
