@@ -152,7 +152,8 @@ def test_where_no_tracker_asks_nothing_waits_and_one_that_does_gets_all_of_it_on
         with closing(Ledger(path)) as ledger:
             maker = RowMaker(ledger, "run")
             maker.make()
-            commit(ledger, stage(ledger, 100, "bb"), "second") if not ledger.evaluation("second") else None
+            if ledger.evaluation("second") is None:
+                commit(ledger, stage(ledger, 100, "bb"), "second")
             maker.make()
             rows = ledger.outbox().due_rows(100)
             assert [(row.kind, row.step) for row in rows][:2] == [(RowKind.EVAL, 50), (RowKind.EVAL, 100)]
