@@ -285,7 +285,7 @@ class Table:
 
 
 class Target(StrEnum):
-    """Where a row is to be: in the trainer's own run, or in uimon's companion of a run that cannot be joined yet."""
+    """Where a row is to be: in the trainer's own run, or in one of uimon's beside it while that one is closed."""
 
     RUN = "run"
     COMPANION = "companion"

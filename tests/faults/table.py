@@ -390,13 +390,13 @@ FAULTS = (
         "finished, failed, killed or resumed at each step, the session killed at each; its end lost, its posts late",
         "the run is left as the trainer left it",
         (
-            "tests/service/test_run_end.py::test_run_is_left_as_its_trainer_left_it",
+            "tests/trackers/wandb/test_run_end.py::test_run_is_left_as_its_trainer_left_it",
             f"{_CLOSING}::test_end_that_a_session_sees_is_made_again_at_once",
             f"{_CLOSING}::test_end_that_falls_between_a_look_and_a_post_is_made_up_for",
             f"{_CLOSING}::test_how_a_run_had_ended_is_told_before_a_session_opens_it",
             f"{_CLOSING}::test_run_of_a_trainer_that_was_killed_is_not_called_finished",
-            "tests/service/test_run_end.py::test_an_end_that_was_lost_on_its_way_is_told_again",
-            "tests/service/test_run_end.py::test_late_posts_of_a_killed_session_are_no_sign_of_the_trainers_life",
+            "tests/trackers/wandb/test_run_end.py::test_an_end_that_was_lost_on_its_way_is_told_again",
+            "tests/trackers/wandb/test_run_end.py::test_late_posts_of_a_killed_session_are_no_sign_of_the_trainers_life",
         ),
     ),
     Fault(

@@ -133,8 +133,8 @@ def test_what_was_postponed_is_due_early_where_that_is_asked_for(ledger: Ledger)
 def test_losses_are_what_the_trainer_logged_nan_and_infinity_included(ledger: Ledger) -> None:
     losses = tuple(LoggedStep(*pair) for pair in ((10, 0.5), (20, float("nan")), (30, float("inf"))))
     ledger.sight(replace(found(30), trainer=TrainerState(30, 100, losses)), "run")
-    assert [(step, round(loss, 9)) for step, loss in ledger.losses_after(0)[0]] == [(10, 0.5)]
-    assert [(step, repr(loss)) for step, loss in ledger.non_finite_losses()] == [(20, "nan"), (30, "inf")]
+    assert [(step, round(loss, 9)) for step, loss in ledger.losses().after(0)[0]] == [(10, 0.5)]
+    assert [(step, repr(loss)) for step, loss in ledger.losses().non_finite()] == [(20, "nan"), (30, "inf")]
 
 
 def test_nan_that_the_trainer_has_gone_back_behind_is_forgotten_also_when_it_is_read_again(ledger: Ledger) -> None:
@@ -144,10 +144,10 @@ def test_nan_that_the_trainer_has_gone_back_behind_is_forgotten_also_when_it_is_
         return made
 
     left = save(50, 42)
-    assert [step for step, _ in ledger.non_finite_losses()] == [42]
+    assert [step for step, _ in ledger.losses().non_finite()] == [42]
     save(30)
     # As at a restart, where all that still lies there is looked into.
     ledger.sight(left, "run")
-    assert ledger.non_finite_losses() == []
+    assert ledger.losses().non_finite() == []
     save(55, 43)
-    assert [step for step, _ in ledger.non_finite_losses()] == [43]
+    assert [step for step, _ in ledger.losses().non_finite()] == [43]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.test_rebuild import LIMITS, RUN, evaluate, facts, uid_of
+from tests.support.ledgers import due_evaluations
 from watcher.alerts.stored import summary_of
 from watcher.cli.status import run_status
 from watcher.evaluation.plugins import named_theme
@@ -63,7 +64,7 @@ def test_the_newest_samples_are_kept_and_every_figure_and_row(
     left = lines(state.samples)
     assert left[len(left) - len(kept) :] == [uid(step) for step in kept]
     assert len(left) <= max(2 * len(kept), 1)
-    assert len([row for row in ledger.outbox().due_rows(99) if row.kind is RowKind.EVAL]) == len(STEPS)
+    assert len(due_evaluations(ledger)) == len(STEPS)
 
 
 def test_another_policy_at_the_next_start_drops_what_was_kept(state: StateDir, ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.ledgers import due_rows
 from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.ledger.rows import packed
 from watcher.model import (
@@ -90,6 +91,7 @@ def test_a_checkpoint_goes_its_way_to_published(ledger: Ledger) -> None:
     assert (record.state, record.digest) == (State.STAGED, "aa")
     commit(ledger, record)
     assert ledger.records()[0].state is State.EVALUATED
+    due_rows(ledger)
     ledger.outbox().rows_published(["uid"])
     assert [(r["step"], r["state"], r["published"]) for r in ledger.status()] == [(50, "published", "yes")]
     assert ledger.status()[0]["metrics"] == {"eval/perplexity": 3.0, "eval/hue_entropy": None}
@@ -97,7 +99,7 @@ def test_a_checkpoint_goes_its_way_to_published(ledger: Ledger) -> None:
 
 def test_a_row_survives_the_ledger_unchanged(ledger: Ledger) -> None:
     commit(ledger, stage(ledger))
-    first = ledger.outbox().due_rows(10)[0]
+    first = due_rows(ledger)[0]
     assert (first.uid, first.kind, first.table) == ("uid", RowKind.EVAL, Table(("a",), (("b",),)))
     assert first.values == {"eval/uid": "uid", "train/global_step": 50}
 
@@ -217,7 +219,7 @@ def test_each_logged_loss_becomes_one_row_however_often_it_is_seen(ledger: Ledge
     for step in (50, 100):
         ledger.sight(found(step), "run")
         ledger.sight(found(step), "run")
-    rows = ledger.outbox().due_rows(100)
+    rows = due_rows(ledger)
     assert [r.step for r in rows] == [49, 50, 99, 100]
     assert rows[1].values["train/perplexity"] == pytest.approx(1.6487212707)
 
@@ -226,11 +228,12 @@ def test_a_step_logged_again_with_another_loss_is_another_row(ledger: Ledger) ->
     ledger.sight(found(50), "run")
     rewound = replace(found(50, written=2), trainer=TrainerState(50, 300, (LoggedStep(50, 0.7),)))
     ledger.sight(rewound, "run")
-    assert [r.step for r in ledger.outbox().due_rows(100)] == [49, 50, 50]
+    assert [r.step for r in due_rows(ledger)] == [49, 50, 50]
 
 
 def test_the_first_attempts_mark_stays(ledger: Ledger) -> None:
     commit(ledger, stage(ledger))
+    due_rows(ledger)
     ledger.outbox().note_attempt(["uid"], 10, 5.0)
     ledger.outbox().note_attempt(["uid"], 99, 5.0)
     row = ledger.outbox().due_rows(1)[0]
@@ -240,6 +243,8 @@ def test_the_first_attempts_mark_stays(ledger: Ledger) -> None:
 def test_rows_that_wait_for_a_shared_trainer_are_deferred(ledger: Ledger) -> None:
     commit(ledger, stage(ledger))
     assert ledger.status()[0]["published"] == "pending"
+    due_rows(ledger)
+    assert ledger.status()[0]["published"] == "pending"
     ledger.outbox().rows_waiting(["uid"], Reason.DEFERRED)
     assert ledger.status()[0]["published"] == "deferred"
     assert ledger.outbox().waiting_reasons() == [Reason.DEFERRED]
@@ -247,7 +252,7 @@ def test_rows_that_wait_for_a_shared_trainer_are_deferred(ledger: Ledger) -> Non
 
 def test_evaluations_are_due_before_losses(ledger: Ledger) -> None:
     commit(ledger, stage(ledger, 300))
-    assert [r.kind for r in ledger.outbox().due_rows(10)] == [RowKind.EVAL, RowKind.TRAIN, RowKind.TRAIN]
+    assert [r.kind for r in due_rows(ledger)] == [RowKind.EVAL, RowKind.TRAIN, RowKind.TRAIN]
 
 
 def test_the_final_checkpoint_is_known_by_its_steps(ledger: Ledger) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.checkpoints.base_models import resolve_base
+from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.engine.model_files.tokenizer_files import read_stamp
 from watcher.engine.types import (
@@ -33,12 +34,13 @@ from watcher.ledger.state_dir import StateDir
 from watcher.model import Alert, Kind, Reason, Row, Target, UimonError
 from watcher.service import Parts, Service
 from watcher.service.board import Board
-from watcher.service.publisher import Outboxes
-from watcher.service.run_watch import RunWatch
 from watcher.settings.config import Settings
-from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts
+from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts, Settling
+from watcher.trackers.wandb.joining import mode_of
 from watcher.trackers.wandb.outbox import Backoff
 from watcher.trackers.wandb.run import Writer
+from watcher.trackers.wandb.run_watch import RunWatch
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
 from watcher.validation import load_val
 
 PAGE = '```html\n<div class="bg-teal-500 p-4"><br>Hello</div>\n```'
@@ -177,12 +179,18 @@ class House:
     run_state: str | None = "running"
     writer: Writer = Writer.SHARED
     free: Callable[[Path], int] = free_bytes
+    facts: Callable[[], RunFacts | None] | None = None
+    """What W&B says of the run; None: what `run_state` and `writer` are."""
+    logged: Callable[[], RunLog | None] = lambda: None
+    wandb: WandbTracker = field(init=False)
+    """The newest service's."""
     closing: ExitStack = field(default_factory=ExitStack)
 
     def service(self, **settings: object) -> Service:
         """A service on this house; looks every 50 ms."""
         self.engine.closed.clear()
         chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)  # type: ignore[arg-type]
+        self.wandb = self._tracker(chosen)
         # Each open waker is an inotify instance, of which a user has 128 on most machines.
         waker = self.closing.enter_context(DirectoryWaker(self.root))
         parts = Parts(
@@ -190,8 +198,7 @@ class House:
             engine=self.engine,
             ledger=self.ledger,
             exporter=Exporter(self.ledger, self.state),
-            outboxes=self._outboxes,
-            run_facts=lambda: RunFacts(True, self.run_state, self.writer),
+            tracker=self.wandb,
             resolve_base=lambda named, near: resolve_base(named, None, near),
             free=lambda path: self.free(path),
             plugins=self.closing.enter_context(plugged(chosen.scorers)),
@@ -199,13 +206,19 @@ class House:
         )
         return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())
 
-    def _outboxes(self, watch: RunWatch) -> Outboxes:
+    def _tracker(self, settings: Settings) -> WandbTracker:
         pace = Backoff(base=0.05, longest=0.1, recheck=0.1)
+        watch = RunWatch(self._facts, Settling.after(settings.settle))
         run, companion = self.ledger.outbox(), self.ledger.outbox(Target.COMPANION)
-        return Outboxes(
-            Outbox(run, self.tracker, order=lambda: Order(settled=watch.settled), backoff=pace, gather=0.0),
+        order = orders_of(self.ledger, watch, mode_of(settings.wandb))
+        outboxes = Outboxes(
+            Outbox(run, self.tracker, order=order, backoff=pace, gather=0.0),
             Outbox(companion, self.tracker, order=lambda: Order(Target.COMPANION), backoff=pace, gather=0.0),
         )
+        return WandbTracker(self.ledger, outboxes, watch, lambda: self.logged())
+
+    def _facts(self) -> RunFacts | None:
+        return RunFacts(True, self.run_state, self.writer) if self.facts is None else self.facts()
 
     def states(self) -> list[tuple[int, str, str | None]]:
         """(step, state, reason) of every checkpoint."""

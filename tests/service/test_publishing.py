@@ -10,14 +10,16 @@ import pytest
 
 from tests.trackers.wandb.conftest import train_row
 from watcher.cli.watch import say_undelivered
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Target
 from watcher.service.board import Board
-from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes, Publisher
-from watcher.service.run_watch import RunWatch
+from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals
 from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts, Settling
 from watcher.trackers.wandb.run import Writer
+from watcher.trackers.wandb.run_watch import RunWatch
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
 
 
 @dataclass
@@ -85,15 +87,13 @@ def publisher(ledger: Ledger, tracker: SlowTracker, clock: Clock, made: float | 
     signals = Signals(clock)
     watch = RunWatch(lambda: RunFacts(True, "running", Writer.SHARED, begun=made), Settling(), clock)
 
-    def order() -> Order:
-        first_rows = ledger.recall(FIRST_ROWS)
-        return Order(check=first_rows is None, spoiled=first_rows == LOST)
-
+    order = orders_of(ledger, watch, "auto")
     outboxes = Outboxes(
         Outbox(ledger.outbox(), tracker, order=order, batch=100, clock=clock),
         Outbox(ledger.outbox(Target.COMPANION), tracker, order=lambda: Order(Target.COMPANION), clock=clock),
     )
-    return Publisher(outboxes, watch, ledger, signals, Board(), sleep=clock.sleep)
+    wandb = WandbTracker(ledger, outboxes, watch)
+    return Publisher(wandb, RowMaker(ledger, "run"), ledger, signals, Board(), sleep=clock.sleep)
 
 
 def test_the_drains_limit_counts_time_without_progress_and_progress_is_said(

@@ -17,6 +17,7 @@ from scorers.plugins.loader import load_plugins
 from tests.ledger.test_ledger import change_samples
 from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_warnings import PAGES, Writer, rules
+from tests.support.ledgers import due_rows
 from watcher.engine.types import Generation, PromptSpec, Rendered, Sampling
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.plugins import named_theme
@@ -154,6 +155,7 @@ def test_what_is_on_record_stays_as_it_is(house: House, earlier: pytest.MonkeyPa
     earlier.undo()
     before = contents(house.ledger)
     rescore(house)
+    due_rows(house.ledger)
     after = contents(house.ledger)
     for table, lines in before.items():
         assert after[table][: len(lines)] == lines, table

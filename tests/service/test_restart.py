@@ -95,7 +95,7 @@ def test_a_first_look_that_is_cut_short_keeps_what_it_has_read(
 
     monkeypatch.setattr(sources, "inspect", cut_short)
     service = house.service(once=True)
-    service.run_watch.asked.set()
+    house.wandb.asked.set()
     with pytest.raises(KeyboardInterrupt), caplog.at_level("INFO", logger="uimon"):
         service._intake.step()
     assert len(house.ledger.sightings().evaluated()) == 6

@@ -14,7 +14,6 @@ from tests.service.conftest import House, write_checkpoint
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, State, UimonError
 from watcher.service import Service
-from watcher.service.run_end import ENDED_AS
 from watcher.trackers.wandb import PublishResult
 from watcher.trackers.wandb.run import Writer
 
@@ -361,7 +360,7 @@ def test_a_default_mode_trainers_rows_are_in_a_companion_until_its_run_has_ended
         assert thread.is_alive()
         assert house.tracker.rows == []
         house.run_state = "finished"
-        service.run_watch.look(now=True)
+        house.wandb.look(now=True)
         thread.join(15)
     assert not thread.is_alive()
     assert sorted(row.uid for row in house.tracker.rows) == sorted(row.uid for row in house.tracker.companion)
@@ -528,7 +527,7 @@ def test_how_a_run_had_ended_is_known_while_a_session_has_it_open_and_no_longer(
     publish = house.tracker.publish
 
     def spy(*asked: Any) -> PublishResult:
-        seen.append(house.ledger.recall(ENDED_AS))
+        seen.append(house.ledger.recall("ended as"))
         return publish(*asked)
 
     monkeypatch.setattr(house.tracker, "publish", spy)
@@ -536,10 +535,10 @@ def test_how_a_run_had_ended_is_known_while_a_session_has_it_open_and_no_longer(
     write_checkpoint(house.root, 50)
     house.service(once=True).run()
     assert seen[-1] == "crashed"
-    assert house.ledger.recall(ENDED_AS) == ""
+    assert house.ledger.recall("ended as") == ""
     # A session that was killed has left the run open; what is deferred now is closed as it was before.
-    house.ledger.remember(ENDED_AS, "finished")
+    house.ledger.remember("ended as", "finished")
     house.tracker.refuse, house.run_state, house.writer = Reason.DEFERRED, "running", Writer.DEFAULT
     write_checkpoint(house.root, 60)
     house.service(once=True).run()
-    assert house.ledger.recall(ENDED_AS) == "finished"
+    assert house.ledger.recall("ended as") == "finished"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
+from watcher.evaluation.rows import train_row
 from watcher.ledger.ledger import Ledger
-from watcher.ledger.rows import train_row
 from watcher.model import Reason, RowKind
 
 # Version 3, as it was made; what `watcher.ledger.rows` says must not matter here.

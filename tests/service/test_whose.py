@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,7 @@ from tests.service.test_service import run_in_thread, wait_until
 from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import FINAL_NAME, LoggedStep, Reason, RowKind
-from watcher.service import Parts, Service
-from watcher.settings.config import Settings
+from watcher.service import Service
 from watcher.trackers.wandb import RunFacts
 from watcher.trackers.wandb.run import Writer
 
@@ -60,7 +58,6 @@ def service(
     **settings: object,
 ) -> Service:
     """One that publishes into a run that began so many seconds from now, and has logged these losses itself."""
-    made = house.service(**{"once": True} | settings)
     began = None if begun is None else NOW + begun
     facts = RunFacts(True, house.run_state, Writer.SHARED, begun=began) if there else RunFacts(False)
 
@@ -69,9 +66,8 @@ def service(
             return None
         return RunLog({step: [LoggedStep(step, loss) for loss in losses] for step, losses in logged.items()})
 
-    parts: Parts = replace(made._parts, run_facts=lambda: facts, logged=run_log)
-    chosen: Settings = made._settings
-    return Service(chosen, "run", made._evaluator._suites._val, house.state.stage, parts, board=made.board)
+    house.facts, house.logged = lambda: facts, run_log
+    return house.service(**{"once": True} | settings)
 
 
 def published(house: House) -> tuple[list[int], list[int]]:
@@ -498,10 +494,10 @@ def ends(made: Service, within: float = 2.5) -> bool:
     return ended
 
 
-def heard(made: Service, state: str, silence: float | None) -> Service:
+def heard(house: House, made: Service, state: str, silence: float | None) -> Service:
     """What W&B says of the run: its state, and the time since its last heartbeat."""
     facts = RunFacts(True, state, Writer.SHARED, silence=silence)
-    made.run_watch._facts = lambda: facts
+    house.facts = lambda: facts
     return made
 
 
@@ -518,7 +514,7 @@ def test_a_final_checkpoint_of_an_earlier_start_does_not_end_the_watch_of_a_run_
 @pytest.mark.parametrize(("silence", "over"), [(5.0, False), (900.0, True), (None, True)])
 def test_nor_does_one_that_was_there_before_the_first(house: House, silence: float | None, over: bool) -> None:
     save(house.root, 30, new, -600, last=30)
-    assert ends(heard(service(house, once=False, until_final=True, grace=0.2), "running", silence)) is over
+    assert ends(heard(house, service(house, once=False, until_final=True, grace=0.2), "running", silence)) is over
     assert published(house)[0] == [30]
 
 

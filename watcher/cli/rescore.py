@@ -16,20 +16,20 @@ from watcher.cli.watch import say_undelivered
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.plugins import named_theme, plugged
 from watcher.evaluation.rescoring import Fate, Rescored, Rescorer
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.export import Exporter, parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason, UimonError
 from watcher.output.terminal import Terminal, sole_output, write_document
 from watcher.report.live import showing
-from watcher.service.assembly import RunAtWandb, outboxes_of
 from watcher.service.board import Board
 from watcher.service.publisher import Publisher
-from watcher.service.run_watch import RunWatch
 from watcher.service.signals import Signals, log
 from watcher.settings.arguments import whole_number
 from watcher.settings.config import Settings, load_settings
-from watcher.trackers.wandb import RunRef, Settling
+from watcher.trackers.wandb import RunRef
+from watcher.trackers.wandb.tracker import wandb_tracker
 
 _SHOWN: Final = {metric.name: metric.headline for metric in HEADLINES if not isinstance(metric.computed, Elsewhere)}
 _BUSY: Final = "run `uimon rescore` and start it again; --dry-run shows now what would come of it"
@@ -115,14 +115,17 @@ def _deliver(settings: Settings, ledger: Ledger, state: StateDir) -> bool:
     """Bring into the run what is due; False where a row could not be delivered that should be there now."""
     Exporter(ledger, state, parse_keep(settings.keep_samples)).export()
     mode, name = ledger.recall("wandb") or "off", ledger.recall("run")
-    if mode == "off" or name is None or ledger.outbox().empty:
+    if mode == "off" or name is None:
+        return True
+    rows = RowMaker(ledger, name)
+    rows.make()
+    if ledger.outbox().empty:
         return True
     entity, project, server = (ledger.recall(key) or None for key in ("entity", "project", "server"))
     ref = replace(RunRef.parse(name, entity, project), server=server)
     board, signals = Board(), Signals()
-    watch = RunWatch(RunAtWandb(ref, board).facts, Settling.after(settings.settle), signals.clock)
-    outboxes = outboxes_of(settings.model_copy(update={"wandb": mode}), ref, ledger, state, watch)
-    Publisher(outboxes, watch, ledger, signals, board).deliver(settings.drain_timeout)
+    tracker = wandb_tracker(ref, ledger, state.root, mode, settings.settle)
+    Publisher(tracker, rows, ledger, signals, board).deliver(settings.drain_timeout)
     if url := board.snapshot.url:
         log.info("The run is %s.", url)
     return not say_undelivered(ledger)

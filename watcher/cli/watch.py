@@ -184,7 +184,7 @@ def outcome(parts: Assembled, *, logged: bool) -> int:
 
 
 def say_undelivered(ledger: Ledger) -> bool:
-    """Name the rows that are not in the run; those that wait for a trainer in shared mode are no failure. Those that
+    """Name the rows that are not in the run; those that wait for the end of the run are no failure. Those that
     were sent and are not seen yet are one: nobody knows whether they are there.
     """
     outbox = ledger.outbox()

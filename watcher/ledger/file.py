@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from watcher.ledger.rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, PackedList, packed
+from watcher.ledger.rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, PackedList, loss_in, packed
 from watcher.ledger.seal import committed_frames, keep_sealed, require_whole, seal_all
 from watcher.model import Reason, UimonError
 
@@ -143,6 +143,7 @@ class LedgerFile:
         if (said := self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(said)
         self._db.create_function("packed", 1, packed)
+        self._db.create_function("loss_in", 1, loss_in)
         self._db.create_aggregate("packed_list", 1, PackedList)  # type: ignore[arg-type]  # typeshed knows no bytes
         for older in range(version, SCHEMA_VERSION):
             self._run(MIGRATIONS[older], older + 1)

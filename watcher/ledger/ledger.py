@@ -38,15 +38,10 @@ from typing import Final
 
 from watcher.checkpoints.training_log import LogFacts, measured, read_log
 from watcher.ledger.alarms import LedgerAlarms
+from watcher.ledger.losses import LedgerLosses
 from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import LOG_SIGNS, RESTORED, LedgerReading
-from watcher.ledger.rows import (
-    Evaluation,
-    Record,
-    packed,
-    to_record,
-    train_row,
-)
+from watcher.ledger.rows import CHECKPOINTS, Evaluation, Record, packed, row_body, to_record
 from watcher.ledger.sightings import LedgerSightings
 from watcher.ledger.summaries import LedgerSummaries, Summarized
 from watcher.model import (
@@ -106,21 +101,17 @@ class Ledger(LedgerReading):
             return record
 
     def add_log(self, run: str, losses: Iterable[tuple[int, float]], facts: LogFacts | None = None) -> None:
-        """`train/perplexity` rows for logged training steps; a step logged again with the same loss is the same row.
+        """Losses of logged training steps; a step logged again with the same loss is the same one.
 
         `facts`: those of the log of a checkpoint that was not seen before. What its trainer has logged is all that led
         to it: NaN that is not in there came before the trainer went back.
         """
-        with self.change() as db:
+        with self.change():
             if facts is not None:
-                db.execute("DELETE FROM non_finite_loss")
-                db.executemany(
-                    "INSERT OR REPLACE INTO non_finite_loss VALUES (?, ?)",
-                    [(step, repr(loss)) for step, loss in facts.non_finite],
-                )
+                self.losses().keep_non_finite(facts.non_finite)
                 signs = [(sign.kind, sign.step, sign.evidence, sign.cleared_step) for sign in facts.signs]
                 self.remember(LOG_SIGNS, json.dumps(signs))
-            self.outbox().add_rows(row for step, loss in losses if (row := train_row(run, step, loss)) is not None)
+            self.losses().add(run, losses)
 
     def readmit(self, record: Record) -> None:
         """A checkpoint that was held for an earlier run's is this run's: it is looked at again."""
@@ -250,10 +241,11 @@ class Ledger(LedgerReading):
         """
         with self.change():
             now = self.record(record.id)
-            if now.early or now.digest != record.digest or now.state not in (State.EVALUATING, State.EVALUATED):
+            taken = (State.EVALUATING, State.EVALUATED, State.PUBLISHED)
+            if now.early or now.digest != record.digest or now.state not in taken:
                 return False
             self._keep(evaluation, record.id, row, summary)
-            self._settle(record.id, State.PUBLISHED if self.outbox().is_published(row.uid) else State.EVALUATED)
+            self._settle(record.id, State.EVALUATED)
             return True
 
     def rescored_as(self, evaluation: Evaluation, row: Row, summary: Summarized | None = None) -> bool:
@@ -277,8 +269,7 @@ class Ledger(LedgerReading):
             if self.evaluation(evaluation.uid) is not None:
                 return
             if evaluation.origin and self.rescored_as(evaluation, row):
-                self.mark_exported(evaluation.uid)
-                self.outbox().note_attempt([row.uid], 0, steady_clock(self)())
+                self._note_restored_row(evaluation.uid, row)
                 return
             # Where its origin is lost, its samples are all that is known of the checkpoint.
             evaluation = replace(evaluation, origin="")
@@ -289,8 +280,7 @@ class Ledger(LedgerReading):
             db.execute("UPDATE checkpoint SET stage = NULL WHERE id = ?", (checkpoint,))
             self._settle(checkpoint, State.EVALUATED)
             self.evaluated(self.record(checkpoint), evaluation, row)
-            self.mark_exported(evaluation.uid)
-            self.outbox().note_attempt([row.uid], 0, steady_clock(self)())
+            self._note_restored_row(evaluation.uid, row)
 
     def note_restored(self) -> None:
         """All evaluations that are here come from an earlier ledger: what it warned of was told."""
@@ -364,12 +354,16 @@ class Ledger(LedgerReading):
     # What is due.
 
     def outbox(self, target: Target = Target.RUN) -> LedgerOutbox:
-        """What is due in the trainer's run, or in its companion."""
+        """What is due in the trainer's run, or in the other target."""
         return LedgerOutbox(self, target, self._clock)
 
     def alarms(self) -> LedgerAlarms:
         """The early warnings of this run, and who is still to hear of them."""
         return LedgerAlarms(self, self._clock)
+
+    def losses(self) -> LedgerLosses:
+        """What the trainer has logged of its loss."""
+        return LedgerLosses(self)
 
     def summaries(self) -> LedgerSummaries:
         """What the early warnings keep of each evaluation."""
@@ -402,7 +396,7 @@ class Ledger(LedgerReading):
             "VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
             (found.name, found.step, found.stamp, str(found.path), found.kind, found.base, State.SEEN, now, now),
         )
-        row = self._db.execute("SELECT * FROM checkpoint WHERE name = ? AND stamp = ?", (found.name, found.stamp))
+        row = self._db.execute(f"SELECT * FROM {CHECKPOINTS} WHERE name = ? AND stamp = ?", (found.name, found.stamp))
         return to_record(row.fetchone())
 
     def _insert_unseen(self, evaluation: Evaluation) -> int:
@@ -441,7 +435,16 @@ class Ledger(LedgerReading):
         self._db.execute("DELETE FROM summary WHERE uid = ?", (evaluation.uid,))
         if summary is not None:
             self.summaries().keep(evaluation.uid, summary)
+        self._db.execute(
+            "INSERT OR IGNORE INTO row (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
+            (row.uid, row.kind, row.step, row_body(row), self._clock()),
+        )
+
+    def _note_restored_row(self, uid: str, row: Row) -> None:
+        """What an earlier ledger had is exported, and its row is due as one that may have been sent."""
+        self.mark_exported(uid)
         self.outbox().add_rows([row])
+        self.outbox().note_attempt([row.uid], 0, steady_clock(self)())
 
     def _sight_gone(self, latest: Record | None) -> Record | None:
         if latest is None or not (latest.early or latest.state in (State.SEEN, State.COMPLETE)):

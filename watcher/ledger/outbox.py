@@ -1,8 +1,9 @@
 """The ledger's outbox: which rows are due where, and which alerts were not raised yet.
 
-A row is due in the trainer's run until it was read back from there; one that was sent and not read back is unconfirmed
-(`watcher.trackers.wandb.proof`). While nothing may be written into that run,
-the same row may be due in its companion as well; what became of it there is kept apart.
+A row is due in the trainer's run until it was read back from there; one that was sent and not read back is unconfirmed.
+The same row may be due in another target as well; what became of it there is kept apart.
+
+What an evaluation or a loss has to tell is due once somebody asks: where no tracker does, nothing waits here.
 """
 
 from __future__ import annotations
@@ -47,13 +48,22 @@ class LedgerOutbox:
         now = self._clock()
         with self._ledger.change() as db:
             for row in rows:
-                # A trainer's losses are added again at each look, and nearly all of them are known.
-                if db.execute("SELECT 1 FROM row WHERE uid = ?", (row.uid,)).fetchone() is None:
-                    db.execute(
-                        "INSERT INTO row (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
-                        (row.uid, row.kind, row.step, row_body(row), now),
-                    )
-                    self._enlist(db, "uid = ?3", row.uid)
+                db.execute(
+                    "INSERT OR IGNORE INTO row (uid, kind, step, body, created_at) VALUES (?, ?, ?, ?, ?)",
+                    (row.uid, row.kind, row.step, row_body(row), now),
+                )
+                self._enlist(db, "uid = ?3", row.uid)
+
+    def add_evaluations(self, place: int) -> int:
+        """The rows of the evaluations behind that `place` (0: all) are due, too; the place of the last one."""
+        query = "SELECT uid, rowid AS place FROM evaluation WHERE rowid > ? ORDER BY rowid"
+        with self._ledger.read() as db:
+            made = db.execute(query, (place,)).fetchall()
+        if made:
+            with self._ledger.change() as db:
+                for evaluation in made:
+                    self._enlist(db, "uid = ?3", evaluation["uid"])
+        return int(made[-1]["place"]) if made else place
 
     def add_undelivered(self, other: Target) -> None:
         """Whatever is due in the `other` target is due in this one too."""
@@ -102,12 +112,6 @@ class LedgerOutbox:
         with self._ledger.read() as db:
             row = db.execute(f"SELECT 1 FROM outbox WHERE {_DUE} LIMIT 1", (self._target,)).fetchone()
         return row is None and not self.due_alerts()
-
-    def is_published(self, uid: str) -> bool:
-        """True where this row was read back, or found by a survey."""
-        query = "SELECT 1 FROM outbox WHERE uid = ? AND target = ? AND published_at IS NOT NULL"
-        with self._ledger.read() as db:
-            return db.execute(query, (uid, self._target)).fetchone() is not None
 
     def due_rows(self, limit: int, now: float | None = None) -> list[Row]:
         """Rows not yet read back: evaluations first, then by step; with `now`, without those that are to be looked for
@@ -185,15 +189,9 @@ class LedgerOutbox:
                 f"UPDATE outbox SET published_at = ?, reason = NULL, {_NOT_SENT} WHERE uid = ? AND target = ?",
                 [(now, uid, self._target) for uid in uids],
             )
-            if self._target is Target.RUN:
-                db.executemany(
-                    "UPDATE checkpoint SET state = 'published', changed_at = ? WHERE state = 'evaluated' AND id = "
-                    "(SELECT checkpoint FROM evaluation WHERE uid = ? AND origin IS NULL)",
-                    [(now, uid) for uid in uids],
-                )
 
     def rows_copied(self, copies: Iterable[tuple[str, int]]) -> None:
-        """W&B holds these rows more than once: (uid, how often)."""
+        """The target holds these rows more than once: (uid, how often)."""
         with self._ledger.change() as db:
             db.executemany(
                 "UPDATE outbox SET copies = ? WHERE uid = ? AND target = ?",
@@ -269,7 +267,7 @@ class LedgerOutbox:
         return [Alert(row["key"], AlertLevel(row["level"]), row["title"], row["text"]) for row in rows]
 
     def alerts_raised(self, keys: Sequence[str]) -> None:
-        """W&B has taken these alerts."""
+        """The tracker has taken these alerts."""
         with self._ledger.change() as db:
             db.executemany("UPDATE alert SET raised_at = ? WHERE key = ?", [(self._clock(), key) for key in keys])
 
@@ -292,7 +290,7 @@ class LedgerOutbox:
             return [Reason(row["reason"]) for row in db.execute(query, (self._target,)).fetchall()]
 
     def copies(self) -> list[tuple[str, int]]:
-        """Rows that W&B holds more than once: (uid, how often)."""
+        """Rows that the target holds more than once: (uid, how often)."""
         query = "SELECT uid, copies FROM outbox WHERE target = ? AND copies > 1 ORDER BY kind, step, uid"
         with self._ledger.read() as db:
             return [(row["uid"], int(row["copies"])) for row in db.execute(query, (self._target,)).fetchall()]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from watcher.checkpoints.training_log import LogSign, SignKind
 from watcher.ledger.file import LedgerFile
 from watcher.ledger.rows import (
+    CHECKPOINTS,
     EVALUATION_COLUMNS,
+    TOLD_AT,
     Evaluation,
     Record,
     Standing,
@@ -18,7 +20,7 @@ from watcher.ledger.rows import (
     to_status,
     unpacked,
 )
-from watcher.model import FINAL_NAME, RowKind, State
+from watcher.model import FINAL_NAME, State
 
 AWAY_KEY: Final = "engine_away"
 """The ledger's name for since when the engine is away, in seconds since the epoch, and why (JSON; empty: it is not)."""
@@ -35,6 +37,9 @@ _FIRST: Final = "e.rowid = (SELECT MIN(rowid) FROM evaluation WHERE checkpoint =
 _LAST: Final = "e.rowid = (SELECT MAX(rowid) FROM evaluation WHERE checkpoint = c.id)"
 """Of a checkpoint whose samples were scored anew there are several evaluations."""
 
+_NOW: Final = "CASE WHEN state = 'evaluated' AND told_at IS NOT NULL THEN 'published' ELSE state END"
+"""The state of a line of `CHECKPOINTS`: whether what was evaluated is published, the outbox alone knows."""
+
 _OWN: Final = "COALESCE(reason, '') != 'earlier_run'"
 """What is true of a checkpoint that is not held for an earlier run's."""
 
@@ -45,35 +50,35 @@ class LedgerReading(LedgerFile):
     def record(self, checkpoint_id: int) -> Record:
         """The record of one checkpoint, by the ledger's own number."""
         with self._lock:
-            return to_record(self._db.execute("SELECT * FROM checkpoint WHERE id = ?", (checkpoint_id,)).fetchone())
+            return to_record(self._db.execute(f"SELECT * FROM {CHECKPOINTS} WHERE id = ?", (checkpoint_id,)).fetchone())
 
     def latest(self, name: str) -> Record | None:
         """The newest record of a checkpoint's name; a step that was written again has several."""
-        query = "SELECT * FROM checkpoint WHERE name = ? ORDER BY id DESC LIMIT 1"
+        query = f"SELECT * FROM {CHECKPOINTS} WHERE name = ? ORDER BY id DESC LIMIT 1"
         with self._lock:
             row = self._db.execute(query, (name,)).fetchone()
         return None if row is None else to_record(row)
 
     def records(self, *states: State) -> list[Record]:
         """Checkpoints in these states (all without any), by step, then by when they were seen."""
-        where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""
+        where = f"WHERE {_in(states)}" if states else ""
         with self._lock:
-            rows = self._db.execute(f"SELECT * FROM checkpoint {where} ORDER BY step, id", states).fetchall()
+            rows = self._db.execute(f"SELECT * FROM {CHECKPOINTS} {where} ORDER BY step, id").fetchall()
         return [to_record(row) for row in rows]
 
     def steps(self, *states: State, besides: int) -> list[int]:
         """The steps of checkpoints in these states, without one of them and without the model in the run directory."""
-        query = f"SELECT step FROM checkpoint WHERE state IN ({','.join('?' * len(states))}) AND id != ? AND name != ?"
+        query = f"SELECT step FROM {CHECKPOINTS} WHERE {_in(states)} AND id != ? AND name != ?"
         with self._lock:
-            rows = self._db.execute(query, (*states, besides, FINAL_NAME)).fetchall()
+            rows = self._db.execute(query, (besides, FINAL_NAME)).fetchall()
         return [int(row["step"]) for row in rows]
 
     def state_counts(self) -> dict[State, int]:
         """How many checkpoints are in each state, without those of an earlier run."""
-        query = f"SELECT state, COUNT(*) AS count FROM checkpoint WHERE {_OWN} GROUP BY state"
+        query = f"SELECT {_NOW} AS now, COUNT(*) AS count FROM {CHECKPOINTS} WHERE {_OWN} GROUP BY now"
         with self._lock:
             rows = self._db.execute(query).fetchall()
-        return {State(row["state"]): int(row["count"]) for row in rows}
+        return {State(row["now"]): int(row["count"]) for row in rows}
 
     def has_earlier(self) -> bool:
         """True where a checkpoint is held for an earlier run's."""
@@ -92,7 +97,7 @@ class LedgerReading(LedgerFile):
         step came with it or since.
         """
         order = "ORDER BY seen_at DESC, step DESC LIMIT 1"
-        query = f"SELECT * FROM checkpoint WHERE final AND state != ? AND {_OWN} {order}"
+        query = f"SELECT * FROM {CHECKPOINTS} WHERE final AND state != ? AND {_OWN} {order}"
         later = f"SELECT 1 FROM checkpoint WHERE step > ? AND seen_at >= ? AND NOT adopted AND NOT asked AND {_OWN}"
         with self._lock:
             row = self._db.execute(query, (State.SEEN,)).fetchone()
@@ -176,7 +181,7 @@ class LedgerReading(LedgerFile):
         """How far the evaluation is behind the trainer."""
         query = (
             "SELECT COALESCE(SUM(state IN ('complete', 'staged')), 0) AS waiting, COALESCE(MAX(step), 0) AS newest, "
-            "MAX(CASE WHEN state IN ('evaluated', 'published') THEN step END) AS evaluated "
+            "MAX(CASE WHEN state = 'evaluated' THEN step END) AS evaluated "
             f"FROM checkpoint WHERE {_OWN}"
         )
         with self._lock:
@@ -188,9 +193,9 @@ class LedgerReading(LedgerFile):
         """
         with self._lock:
             rows = self._db.execute(
-                "SELECT c.*, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
-                "o.uid AS row_uid, EXISTS (SELECT 1 FROM checkpoint later WHERE later.name = c.name "
-                "AND later.id > c.id AND later.state IN ('evaluated', 'published')) AS superseded "
+                f"SELECT c.*, {TOLD_AT}, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
+                "e.uid AS evaluated_uid, EXISTS (SELECT 1 FROM checkpoint later WHERE later.name = c.name "
+                "AND later.id > c.id AND later.state = 'evaluated') AS superseded "
                 "FROM (SELECT * FROM checkpoint ORDER BY step DESC, id DESC LIMIT ?) AS c "
                 f"LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_LAST} "
                 "LEFT JOIN outbox o ON o.uid = e.uid AND o.target = 'run' ORDER BY c.step, c.id",
@@ -205,38 +210,12 @@ class LedgerReading(LedgerFile):
         """
         with self._lock:
             rows = self._db.execute(
-                "SELECT c.step, c.seen_at, CASE WHEN c.state IN ('evaluated', 'published', 'skipped', 'failed') "
+                "SELECT c.step, c.seen_at, CASE WHEN c.state IN ('evaluated', 'skipped', 'failed') "
                 "THEN COALESCE(e.at, c.changed_at) END AS settled_at, c.digest IS NOT NULL AS read FROM checkpoint c "
                 f"LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_FIRST} "
                 f"WHERE c.state != 'seen' AND NOT c.early AND c.step > 0 AND c.seen_at > 0 AND {_OWN}"
             ).fetchall()
         return [(row["step"], row["seen_at"], row["settled_at"], bool(row["read"])) for row in rows]
-
-    def loss_uids(self) -> dict[int, set[str]]:
-        """The uids of the rows of the trainer's losses, by step; a step that was trained again has several."""
-        uids: dict[int, set[str]] = {}
-        with self._lock:
-            for row in self._db.execute("SELECT step, uid FROM row WHERE kind = ?", (RowKind.TRAIN,)):
-                uids.setdefault(int(row["step"]), set()).add(row["uid"])
-        return uids
-
-    def losses_after(self, place: int) -> tuple[list[tuple[int, float]], int]:
-        """The trainer's finite (step, loss) that became known after the one at `place` (0: all), in that order, and the
-        last one's place.
-        """
-        query = "SELECT rowid AS place, step, body FROM row WHERE kind = ? AND rowid > ? ORDER BY rowid"
-        found: list[tuple[int, float]] = []
-        with self._lock:
-            for row in self._db.execute(query, (RowKind.TRAIN, place)):
-                found.append((int(row["step"]), math.log(json.loads(row["body"])["values"]["train/perplexity"])))
-                place = int(row["place"])
-        return found, place
-
-    def non_finite_losses(self) -> list[tuple[int, float]]:
-        """The steps at which the trainer's loss was NaN or infinity, by step; none that it has gone back behind."""
-        with self._lock:
-            rows = self._db.execute("SELECT step, loss FROM non_finite_loss ORDER BY step").fetchall()
-        return [(int(row["step"]), float(row["loss"])) for row in rows]
 
     def log_signs(self) -> tuple[LogSign, ...]:
         """What the trainer's log shows as a whole: the log of the checkpoint that came last."""
@@ -256,3 +235,17 @@ class LedgerReading(LedgerFile):
         with self._lock:
             rows = self._db.execute("SELECT request, digest, body FROM suite ORDER BY rowid DESC").fetchall()
         return [(row["request"], row["digest"], row["body"]) for row in rows]
+
+
+def _in(states: Sequence[State]) -> str:
+    """That a checkpoint is in one of these states. What the file has of them has an index; the outbox is asked only
+    where a published one and one that is not are told apart.
+    """
+    kept = {State.EVALUATED if state is State.PUBLISHED else state for state in states}
+    found = f"state IN ({_listed(kept)})"
+    apart = (State.EVALUATED in states) != (State.PUBLISHED in states)
+    return f"{found} AND {_NOW} IN ({_listed(states)})" if apart else found
+
+
+def _listed(states: Iterable[State]) -> str:
+    return ", ".join(f"'{state}'" for state in states)

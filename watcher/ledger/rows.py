@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from watcher.ledger.seal import SEAL
-from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Sending, State, Table, row_uid
+from watcher.model import Kind, Reason, Row, RowKind, Sending, State, Table
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
+LOSSES_IN_ROWS: Final = "losses in rows"
+"""The ledger's name for the place of the last loss of which the row was made."""
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -43,8 +45,8 @@ CREATE TABLE alert (
     key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
     raised_at REAL);
 """
+_NON_FINITE: Final = "CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);"
 _ALARMS: Final = """
-CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);
 CREATE TABLE alarm (
     key TEXT PRIMARY KEY, step INTEGER NOT NULL, body TEXT NOT NULL, began_at REAL NOT NULL, over INTEGER NOT NULL);
 CREATE TABLE notice (
@@ -71,7 +73,20 @@ CREATE TABLE sighting (
     name TEXT PRIMARY KEY, step INTEGER NOT NULL, mark TEXT NOT NULL, written REAL NOT NULL, training TEXT NOT NULL,
     first INTEGER NOT NULL, last INTEGER NOT NULL);
 """
-SCHEMA: Final = _TABLES + _ALARMS + _ANSWERS + _KNOWN + SEAL
+# A loss as Python writes it: SQLite takes NaN for NULL. `uid` is that of the row of it; NULL where it is not finite.
+_LOSSES: Final = """
+CREATE TABLE loss (place INTEGER PRIMARY KEY, step INTEGER NOT NULL, loss TEXT NOT NULL, uid TEXT UNIQUE);
+"""
+_LOSSES_OF_ROWS: Final = f"""
+{_LOSSES}
+INSERT INTO loss (step, loss, uid) SELECT step, loss_in(body), uid FROM row WHERE kind = 'train' ORDER BY rowid;
+INSERT INTO meta SELECT '{LOSSES_IN_ROWS}', MAX(place) FROM loss HAVING MAX(place) IS NOT NULL;
+INSERT INTO loss (step, loss) SELECT step, loss FROM non_finite_loss ORDER BY step;
+DROP TABLE non_finite_loss;
+"""
+# What the outbox knows is in no second place.
+_PUBLISHED_BY_OUTBOX: Final = "UPDATE checkpoint SET state = 'evaluated' WHERE state = 'published';"
+SCHEMA: Final = _TABLES + _ALARMS + _ANSWERS + _KNOWN + _LOSSES + SEAL
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -95,7 +110,7 @@ CREATE TABLE alert (
     raised_at REAL);
 INSERT INTO meta VALUES ('surveyed run', 'yes');
 """,
-    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
+    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _NON_FINITE + _ALARMS,
     3: "ALTER TABLE checkpoint ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;",
     4: "ALTER TABLE evaluation ADD COLUMN origin TEXT; CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);",
     5: f"""
@@ -108,9 +123,10 @@ UPDATE row SET body = packed(body) WHERE kind = 'eval';
 {_KNOWN}
 {SEAL}
 """,
+    6: _LOSSES_OF_ROWS + _PUBLISHED_BY_OUTBOX,
 }
-"""How a ledger of each earlier version becomes one of the next. `packed` is the function below, and `packed_list` that
-over a JSON list of what it gets."""
+"""How a ledger of each earlier version becomes one of the next. `packed` and `loss_in` are the functions below, and
+`packed_list` is `packed` over a JSON list of what it gets."""
 
 
 def packed(text: str) -> bytes:
@@ -141,6 +157,14 @@ class PackedList:
         return packed(f"[{', '.join(self._texts)}]")
 
 
+# CROSS JOIN: left to itself, SQLite goes through all that is published, once for each checkpoint.
+TOLD_AT: Final = (
+    "(SELECT MIN(sent.published_at) FROM evaluation own CROSS JOIN outbox sent ON sent.uid = own.uid "
+    "AND sent.target = 'run' WHERE own.checkpoint = c.id AND own.origin IS NULL) AS told_at"
+)
+"""When the row of the evaluation of checkpoint `c` was read back from the run; NULL: it was not."""
+CHECKPOINTS: Final = f"(SELECT c.*, {TOLD_AT} FROM checkpoint c)"
+"""Every checkpoint, with when its row was read back."""
 EVALUATION_COLUMNS: Final = (
     "evaluation.*, evaluation.rowid AS place, checkpoint.step, checkpoint.name, checkpoint.digest, checkpoint.seen_at"
 )
@@ -207,28 +231,15 @@ class Standing:
     evaluated: int | None
 
 
-def train_row(run: str, step: int, loss: float) -> Row | None:
-    """The row of `train/perplexity` = exp(loss) for one logged step; None where that is no finite number.
-
-    >>> row = train_row("run", 5, 0.0)
-    >>> row.values["train/perplexity"], row.values["train/global_step"]
-    (1.0, 5)
-    >>> train_row("run", 5, 1000.0) is None
-    True
-    """
-    if not math.isfinite(loss) or loss > math.log(1e300):
-        return None
-    uid = row_uid(RowKind.TRAIN, run, step, repr(loss))
-    values: dict[str, JsonScalar] = {
-        "train/global_step": step,
-        "train/perplexity": math.exp(loss),
-        f"{RowKind.TRAIN}/uid": uid,
-    }
-    return Row(uid, RowKind.TRAIN, step, values)
+def loss_in(body: str) -> str:
+    """The loss of a row of `train/perplexity` as the table of losses has it, from what the outbox holds of the row."""
+    perplexity = json.loads(body)["values"]["train/perplexity"]
+    # The exponential of a loss of rewards may have come to 0, which is no reason to take a ledger for damaged.
+    return repr(math.log(perplexity) if perplexity > 0 else -math.inf)
 
 
 def to_record(row: sqlite3.Row) -> Record:
-    """A checkpoint's line as a record."""
+    """A line of `CHECKPOINTS` as a record."""
     return Record(
         id=row["id"],
         name=row["name"],
@@ -237,7 +248,7 @@ def to_record(row: sqlite3.Row) -> Record:
         kind=Kind(row["kind"]),
         base=row["base"],
         final=bool(row["final"]),
-        state=State(row["state"]),
+        state=_state(row),
         reason=Reason(row["reason"]) if row["reason"] else None,
         detail=row["detail"],
         digest=row["digest"],
@@ -245,11 +256,17 @@ def to_record(row: sqlite3.Row) -> Record:
         attempts=row["attempts"],
         asked=bool(row["asked"]),
         seen_at=row["seen_at"],
-        changed_at=row["changed_at"],
+        changed_at=max(row["changed_at"], row["told_at"] or 0.0),
         stamp=row["stamp"],
         early=bool(row["early"]),
         adopted=bool(row["adopted"]),
     )
+
+
+def _state(row: sqlite3.Row) -> State:
+    """Where a checkpoint stands, of which `told_at` is when a row of its evaluation was read back from the run."""
+    state = State(row["state"])
+    return State.PUBLISHED if state is State.EVALUATED and row["told_at"] is not None else state
 
 
 def to_evaluation(row: sqlite3.Row) -> Evaluation:
@@ -290,13 +307,13 @@ def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
     published = "no"
     if row["published_at"] is not None:
         published = "yes"
-    elif row["row_uid"] is not None and not off:
+    elif row["evaluated_uid"] is not None and not off:
         named = (Reason.DEFERRED, Reason.UNCONFIRMED)
         published = str(row["waiting"]) if row["waiting"] in named else "pending"
     return {
         "step": row["step"],
         "name": row["name"],
-        "state": row["state"],
+        "state": _state(row),
         "reason": row["reason"],
         "detail": row["detail"],
         "digest": row["digest"],

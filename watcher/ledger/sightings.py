@@ -42,7 +42,7 @@ class LedgerSightings:
         """Those whose newest record is of an evaluated checkpoint, by step."""
         query = (
             "SELECT sighting.* FROM sighting JOIN checkpoint AS c ON c.name = sighting.name "
-            "WHERE c.state IN ('evaluated', 'published') AND NOT EXISTS "
+            "WHERE c.state = 'evaluated' AND NOT EXISTS "
             "(SELECT 1 FROM checkpoint AS later WHERE later.name = c.name AND later.id > c.id) "
             "ORDER BY sighting.step, sighting.name"
         )

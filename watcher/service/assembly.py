@@ -7,11 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from watcher.checkpoints.base_models import resolve_base
-from watcher.checkpoints.belonging import RunLog
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
@@ -22,33 +20,15 @@ from watcher.ledger.ledger import Ledger
 from watcher.ledger.rebuild import open_ledger
 from watcher.ledger.state_dir import Lease, StateDir, in_memory
 from watcher.ledger.state_home import ROOT, Owner, owner_of, safe_name, short_hash
-from watcher.model import LoggedStep, Reason, Target, UimonError
+from watcher.model import Reason, UimonError
 from watcher.service import Parts, Service
 from watcher.service.board import Board
 from watcher.service.intake import Source
-from watcher.service.publisher import FIRST_ROWS, LOST, Outboxes
-from watcher.service.run_end import ENDED_AS
-from watcher.service.run_watch import RunWatch
 from watcher.service.signals import log
 from watcher.settings.config import Settings
-from watcher.system.clock import steady_clock
-from watcher.trackers.wandb import (
-    Claim,
-    ClaimedPublisher,
-    Order,
-    Outbox,
-    RunFacts,
-    RunRef,
-    WandbPublisher,
-    inspect_run,
-    logged_steps,
-    missing_run,
-    publisher_id,
-)
-from watcher.trackers.wandb.wire import LOGGED_STEPS
+from watcher.trackers.wandb import RunRef
+from watcher.trackers.wandb.tracker import wandb_tracker
 from watcher.validation import ValFile
-
-_INSPECT_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +76,12 @@ def assembled(
         _take_down(ledger, owner)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board, say = Board(), _once(log.warning)
-        at_wandb = RunAtWandb(run, board)
         parts = Parts(
             source=source,
             engine=engine,
             ledger=ledger,
             exporter=Exporter(ledger, state, parse_keep(settings.keep_samples)),
-            outboxes=None if run is None else partial(outboxes_of, settings, run, ledger, state),
-            run_facts=at_wandb.facts,
-            logged=at_wandb.logged,
+            tracker=None if run is None else wandb_tracker(run, ledger, state.root, settings.wandb, settings.settle),
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
             plugins=plugins,
             theme=theme,
@@ -184,86 +161,3 @@ def engine_settings(settings: Settings, gpu: GpuChoice, state: StateDir) -> Engi
         engine_args=settings.engine_args,
         swap=settings.swap,
     )
-
-
-def outboxes_of(settings: Settings, run: RunRef, ledger: Ledger, state: StateDir, watch: RunWatch) -> Outboxes:
-    """The outboxes of a run, and of its companion."""
-    wandb = WandbPublisher(run, state.root / "wandb", on_left=partial(ledger.remember, ENDED_AS))
-    claim = Claim(publisher_id(state.root), wandb.move)
-    publisher = ClaimedPublisher(wandb, claim)
-    mode = "auto" if settings.wandb == "off" else settings.wandb
-
-    def order() -> Order:
-        first_rows = ledger.recall(FIRST_ROWS)
-        return Order(
-            Target.RUN,
-            mode,
-            watch.settled,
-            ended=ledger.recall(ENDED_AS) or "",
-            check=first_rows is None,
-            spoiled=first_rows == LOST,
-        )
-
-    clock = steady_clock(ledger)
-    return Outboxes(
-        Outbox(ledger.outbox(), publisher, order=order, clock=clock),
-        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), clock=clock),
-        claim,
-        wandb.end,
-    )
-
-
-class RunAtWandb:
-    """The run at W&B, asked again and again; what keeps it from being known is said once, not each time."""
-
-    def __init__(self, run: RunRef | None, board: Board) -> None:
-        self._run = run
-        self._board = board
-        self._said: tuple[Reason, str] | None = None
-        self._missed = 0
-
-    def facts(self) -> RunFacts | None:
-        """What W&B says of the run, also that there is none (yet); None where it cannot be known now, which never ends
-        a service.
-        """
-        if self._run is None:
-            return None
-        try:
-            # Looking through all projects takes many requests, and a trainer that starts later is mostly in this one.
-            search = self._missed & (self._missed - 1) == 0
-            facts = inspect_run(self._run, _INSPECT_TIMEOUT, search=search)
-        except UimonError as error:
-            self._say(error.reason, error.sentence)
-            return None
-        except OSError as error:
-            self._say(Reason.WANDB_UNREACHABLE, f"W&B could not be asked for the run ({error.strerror}).")
-            return None
-        if not facts.exists:
-            self._missed += 1
-            if search:
-                found = ", ".join((*facts.elsewhere, *facts.titled))
-                self._say(Reason.RUN_NOT_FOUND, missing_run(self._run, facts), found)
-            return facts
-        self._said, self._missed = None, 0
-        self._board.update(url=facts.url)
-        return facts
-
-    def logged(self) -> RunLog | None:
-        """What the run itself has logged; None where W&B does not answer now."""
-        if self._run is None:
-            return None
-        try:
-            steps = logged_steps(self._run, _INSPECT_TIMEOUT)
-        except (UimonError, OSError) as error:
-            log.debug("W&B could not be asked for what the run has logged.", exc_info=error)
-            return None
-        rows: dict[int, list[LoggedStep]] = {}
-        for step in steps:
-            rows.setdefault(step.step, []).append(step)
-        return RunLog(rows, cut=len(steps) >= LOGGED_STEPS)
-
-    def _say(self, reason: Reason, sentence: str, news: str = "") -> None:
-        """Say it where the reason, or what is `news` about it, is another than before."""
-        if self._said != (reason, news):
-            log.warning("%s (%s)", sentence, reason)
-        self._said = reason, news

@@ -16,7 +16,7 @@ from watcher.checkpoints.belonging import Evidence, Ruling, RunLog, rule
 from watcher.checkpoints.lineage import Member, Trainings
 from watcher.checkpoints.training_log import LogFacts, read_log
 from watcher.ledger.ledger import Ledger, Record
-from watcher.ledger.rows import train_row
+from watcher.ledger.losses import loss_uid
 from watcher.ledger.sightings import Sighting
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition, Reason, State
 from watcher.service.signals import log
@@ -207,9 +207,9 @@ class Belonging:
 
         def knows(step: int, loss: float) -> bool | None:
             if not uids:
-                uids.update(self._ledger.loss_uids())
-            row = train_row(self._run, step, loss)
-            return row.uid in uids[step] if row is not None and step in uids else None
+                uids.update(self._ledger.losses().uids())
+            uid = loss_uid(self._run, step, loss)
+            return uid in uids[step] if uid is not None and step in uids else None
 
         return rule(
             self._trainings,

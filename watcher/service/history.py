@@ -85,7 +85,7 @@ class LedgerHistory:
         spans = self._spans()
         return History(
             entries=tuple(self._comparable()),
-            losses=(*self._finite_losses(), *self._ledger.non_finite_losses()),
+            losses=(*self._finite_losses(), *self._ledger.losses().non_finite()),
             references=self._reference() if self._entries else {},
             non_finite=tuple((record.step, record.digest or "") for record in self._non_finite(arrivals)),
             signs=self._ledger.log_signs(),
@@ -192,7 +192,7 @@ class LedgerHistory:
 
     def _finite_losses(self) -> tuple[tuple[int, float], ...]:
         """The losses that are numbers, by step; each is read once: a long run has 100,000."""
-        new, self._loss_place = self._ledger.losses_after(self._loss_place)
+        new, self._loss_place = self._ledger.losses().after(self._loss_place)
         if new:
             self._losses = tuple(sorted((*self._losses, *new), key=itemgetter(0)))
         return self._losses

@@ -14,6 +14,7 @@ from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.staging.sharing import require_unchanged
 from watcher.checkpoints.staging.stage import STAGE_NAME, clear_stale, digest_of, free_bytes
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import Ledger, Record
 from watcher.model import Reason, State, UimonError
@@ -27,20 +28,19 @@ from watcher.service.health import Heartbeat
 from watcher.service.history import LedgerHistory
 from watcher.service.intake import Intake, Source, Staging
 from watcher.service.outage import END_LIMIT
-from watcher.service.publisher import Outboxes, Publisher
-from watcher.service.run_watch import RunWatch
+from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals, log
 from watcher.service.warner import Warner
 from watcher.settings.config import Settings
 from watcher.settings.durations import format_duration
 from watcher.system.clock import boot_id
-from watcher.trackers.wandb import RunFacts, Settling
+from watcher.trackers.base import RunLife, Tracker
 from watcher.validation import ValFile
 
 _TICK = 0.5
 _JOIN_SECONDS = 30.0
 _ORIGIN_SECONDS = 75.0
-"""How long the first look waits for W&B's answer, which is given up itself after a minute."""
+"""How long the first look waits for the tracker's answer, which is given up itself after a minute."""
 _STOP_DRAIN_SECONDS = 4.0
 _STOP_JOIN_SECONDS = 1.5
 _GB = 1e9
@@ -50,10 +50,8 @@ _GB = 1e9
 class Parts:
     """The edges of the service; tests put scripted ones in their place.
 
-    `outboxes` makes the outboxes for a watch over the trainer's run; it is None where nothing is logged. `run_facts`
-    asks the tracker how that run is (None: not known). `resolve_base` finds an adapter's base model on this machine
-    by what the adapter names and where it lies, or raises UimonError. `free` gives the free bytes of a path's file
-    system. `logged` asks the tracker for what the trainer has logged into the run (None: not to be had now).
+    `tracker` is None where nothing is logged. `resolve_base` finds an adapter's base model on this machine by what the
+    adapter names and where it lies, or raises UimonError. `free` gives the free bytes of a path's file system.
     `plugins` and `theme` are what samples are scored with.
     """
 
@@ -61,11 +59,9 @@ class Parts:
     engine: Engine
     ledger: Ledger
     exporter: Exporter
-    outboxes: Callable[[RunWatch], Outboxes] | None
-    run_facts: Callable[[], RunFacts | None]
+    tracker: Tracker | None
     resolve_base: Callable[[str | None, Path], Path]
     free: Callable[[Path], int] = free_bytes
-    logged: Callable[[], RunLog | None] = lambda: None
     plugins: tuple[Plugin, ...] = ()
     theme: Theme | None = None
 
@@ -93,9 +89,8 @@ class Service:
         self._asked_to_stop = False
         self.heartbeat = Heartbeat()
         self._started_at = time.time()
-        self.run_watch = RunWatch(parts.run_facts, Settling.after(settings.settle), self.signals.clock)
-        live = not settings.once
-        origin = _Origin(self.run_watch, parts.logged, self.signals, live=live) if parts.outboxes else NoOrigin()
+        tracker, live = parts.tracker, not settings.once
+        origin = NoOrigin() if tracker is None else _Origin(tracker, self.signals, live=live)
         self._intake = Intake(
             parts.source,
             parts.ledger,
@@ -132,12 +127,12 @@ class Service:
             self.board,
             run=run,
             ended=self._nothing_more,
-            publish=parts.outboxes and self.signals.due.set,
+            publish=None if tracker is None else self.signals.due.set,
             looked=self.signals.looked,
         )
         self._publisher = Publisher(
-            parts.outboxes and parts.outboxes(self.run_watch),
-            self.run_watch,
+            tracker,
+            RowMaker(parts.ledger, run),
             parts.ledger,
             self.signals,
             self.board,
@@ -147,6 +142,11 @@ class Service:
     def lacking(self) -> bool:
         """True where `--once` has left something that was there, or all of it, without an evaluation."""
         return self._settings.once and is_lacking(self._there(), self._intake.elsewhere)
+
+    @property
+    def _run_life(self) -> RunLife:
+        """What is known of the trainer's run; nothing where nothing is logged."""
+        return RunLife() if self._parts.tracker is None else self._parts.tracker.life
 
     def _there(self) -> list[Record]:
         """The newest record of each checkpoint that lies there."""
@@ -241,7 +241,7 @@ class Service:
         """
         if not self.signals.looked.is_set():
             return True
-        return self._parts.ledger.newest_final() is not None or self.run_watch.ended_state is not None
+        return self._parts.ledger.newest_final() is not None or self._run_life.ended is not None
 
     def _check_evaluator(self) -> None:
         """End what can go on no more: an evaluation that hangs, which no thread can be pulled out of, and an engine
@@ -290,50 +290,54 @@ class Service:
         if settings.once:
             # What shows by its silence alone what it is needs a minute of that.
             return "" if self._intake.settling else last_sentence(self._there(), self._intake.elsewhere)
-        if settings.until_final and not self._publisher.deferred:
+        waits_for_end = self._parts.tracker is not None and self._parts.tracker.waits_for_end
+        if settings.until_final and not waits_for_end:
             final = self._parts.ledger.newest_final()
             if final is not None and self._is_end(final, quiet):
                 return f"The final checkpoint, {final.name}, is done."
-            state = self.run_watch.ended_state
-            if state and min(quiet, self.run_watch.ended_seconds) >= settings.grace:
-                return f"The run is {state} at W&B, and nothing new came for {format_duration(settings.grace)}."
+            life = self._run_life
+            if life.ended and min(quiet, life.ended_seconds) >= settings.grace:
+                return f"The run is {life.ended} at W&B, and nothing new came for {format_duration(settings.grace)}."
         return ""
 
     def _is_end(self, final: Record, quiet: float) -> bool:
         """True where nothing follows a final checkpoint. One that was there before this start may have been trained on
-        since, or lie there from before the trainer was started again: while W&B knows that the trainer lives, that it
-        will end is no news. Where nobody knows, what follows shows within the grace.
+        since, or lie there from before the trainer was started again: while the tracker knows that the trainer lives,
+        that it will end is no news. Where nobody knows, what follows shows within the grace.
         """
         if final.seen_at > (self._intake.first_look or 0.0):
             return True
         if final.changed_at >= self._started_at:
-            return not self.run_watch.lively
-        return not self.run_watch.running and quiet >= self._settings.grace
+            return not self._run_life.lively
+        return not self._run_life.running and quiet >= self._settings.grace
 
 
 class _Origin:
-    """The run as W&B knows it. The first answer is waited for: what an earlier run left is not to be begun with.
+    """The run as its tracker knows it. The first answer is waited for: what an earlier run left is not to be begun
+    with.
 
-    `live`: a run that W&B does not have yet begins later than now. Where all that is there is to be evaluated once, it
+    `live`: a run that it does not have yet begins later than now. Where all that is there is to be evaluated once, it
     may also be one that was offline, and whose rows wait until it was synced.
     """
 
-    def __init__(self, watch: RunWatch, logged: Callable[[], RunLog | None], signals: Signals, *, live: bool) -> None:
-        self._watch = watch
+    def __init__(self, tracker: Tracker, signals: Signals, *, live: bool) -> None:
+        self._tracker = tracker
         self._signals = signals
         self._live = live
         self._started = time.time()
         self._deadline = time.monotonic() + _ORIGIN_SECONDS
-        self.logged = logged
 
     def begun(self) -> float | None:
-        """When the run began, as far as W&B has answered."""
+        """When the run began, as far as the tracker has answered."""
         while not self._signals.stop.is_set() and time.monotonic() < self._deadline:
-            if self._watch.asked.wait(_TICK):
+            if self._tracker.asked.wait(_TICK):
                 break
-        if self._watch.missing and self._live:
-            return self._started
-        return self._watch.begun
+        life = self._tracker.life
+        return self._started if life.missing and self._live else life.begun
+
+    def logged(self) -> RunLog | None:
+        """What its trainer has logged into it; None where that is not to be had now."""
+        return self._tracker.logged()
 
 
 def _staging(settings: Settings, directory: Path, free: Callable[[Path], int]) -> Staging:

@@ -16,18 +16,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import watcher.service.run_watch
+import watcher.trackers.wandb.run_watch
 from tests.trackers.wandb.conftest import LIMITS, PROJECT, RUN, eval_row, train_row
 from watcher.demo.standin import ENTITY
+from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Row, Target, UimonError
 from watcher.service.board import Board
-from watcher.service.publisher import Outboxes, Publisher
-from watcher.service.run_end import ENDED_AS
-from watcher.service.run_watch import RunWatch
+from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals
 from watcher.trackers.wandb import (
     Backoff,
@@ -44,7 +42,10 @@ from watcher.trackers.wandb import (
     publisher_id,
 )
 from watcher.trackers.wandb.claim import Pauses
+from watcher.trackers.wandb.join_state import JoinState
 from watcher.trackers.wandb.proof import Patience
+from watcher.trackers.wandb.run_watch import RunWatch
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
 
 _SESSION = 45.0
 """Seconds, of real time: what a session takes is not shortened."""
@@ -76,7 +77,7 @@ def patience(scale: float) -> Patience:
 
 def _outboxes(ledger: Ledger, state: Path, scale: float, watch: RunWatch) -> Outboxes:
     wandb = WandbPublisher(
-        REF, state / "wandb", timeout=_SESSION, limits=LIMITS, on_left=partial(ledger.remember, ENDED_AS)
+        REF, state / "wandb", timeout=_SESSION, limits=LIMITS, on_left=JoinState(ledger).note_ended_as
     )
     real = Pauses()
     pauses = Pauses(8.0, real.lag_of_marks / scale, real.lag / scale, _SESSION, real.beat / scale)
@@ -85,9 +86,7 @@ def _outboxes(ledger: Ledger, state: Path, scale: float, watch: RunWatch) -> Out
     pace = Backoff(2 / scale, 60 / scale, 30 / scale)
     shared = {"backoff": pace, "patience": patience(scale), "gather": 5 / scale}
 
-    def order() -> Order:
-        return Order(Target.RUN, "auto", watch.settled, ended=ledger.recall(ENDED_AS) or "")
-
+    order = orders_of(ledger, watch, "auto")
     return Outboxes(
         Outbox(ledger.outbox(), publisher, order=order, **shared),  # type: ignore[arg-type]
         Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), **shared),  # type: ignore[arg-type]
@@ -108,14 +107,20 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     state, checkpoints, period, scale = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
     state.mkdir(parents=True, exist_ok=True)
-    watcher.service.run_watch._INTERVAL = 30 / scale
+    watcher.trackers.wandb.run_watch._INTERVAL = 30 / scale
     ledger = Ledger(state / "ledger.sqlite3")
     if ledger.recall("began") is None:
         ledger.remember("began", os.environ.get("SOAK_BEGAN") or str(time.time()))
     began = float(ledger.recall("began") or 0)
     signals, board = Signals(), Board()
     watch = RunWatch(lambda: _facts(state), Settling.after(45 / scale))
-    publisher = Publisher(_outboxes(ledger, state, scale, watch), watch, ledger, signals, board)
+    publisher = Publisher(
+        WandbTracker(ledger, _outboxes(ledger, state, scale, watch), watch),
+        RowMaker(ledger, RUN),
+        ledger,
+        signals,
+        board,
+    )
     thread = threading.Thread(target=publisher.run, daemon=True)
     thread.start()
     known = 0

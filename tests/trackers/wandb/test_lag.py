@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.trackers.wandb.conftest import LIMITS, PATH, MemoryStore, SeedRun, attempt, eval_row, history, train_row, uids
+from tests.trackers.wandb.conftest import (
+    LIMITS,
+    PATH,
+    MemoryStore,
+    SeedRun,
+    attempt,
+    eval_row,
+    history,
+    train_row,
+    uids,
+)
 from watcher.demo.standin import ReadLag, Standin
 from watcher.ledger.ledger import Ledger
 from watcher.model import Reason, Target

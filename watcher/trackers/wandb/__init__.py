@@ -11,6 +11,8 @@ What holds, whatever dies when:
 - One uimon at a time publishes into a run (`claim`), and a companion is only a run that uimon made (`own_run`).
 - The W&B SDK runs only in short-lived sessions of their own; this package's parent side never imports it.
 
+What the service gets of all this is `tracker.WandbTracker`; what of a run outlives the process is in `join_state`.
+
 Not covered: a default-mode trainer that starts within the seconds between the check and the write.
 """
 

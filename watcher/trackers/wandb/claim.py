@@ -33,8 +33,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from watcher.settings.durations import format_duration
 from watcher.model import Alert, Reason, Row, Target, UimonError
+from watcher.settings.durations import format_duration
 from watcher.trackers.wandb.proof import Patience
 from watcher.trackers.wandb.wire import Message, Order, PublishResult
 

@@ -34,16 +34,9 @@ from typing import Any, Protocol
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
-from watcher.system.crashpoint import crash_point
 from watcher.model import Alert, LoggedStep, Reason, Row, Target, UimonError
-from watcher.trackers.wandb import closing
-from watcher.trackers.wandb import content
-from watcher.trackers.wandb import definitions
-from watcher.trackers.wandb import joining
-from watcher.trackers.wandb import leaving
-from watcher.trackers.wandb import own_run
-from watcher.trackers.wandb import reading
-from watcher.trackers.wandb import searching
+from watcher.system.crashpoint import crash_point
+from watcher.trackers.wandb import closing, content, definitions, joining, leaving, own_run, reading, searching
 from watcher.trackers.wandb.proof import Look, Verdict, judge
 from watcher.trackers.wandb.run import ENDED, RunFacts, RunRef, is_run_id
 from watcher.trackers.wandb.wire import Limits, Message, Order, PublishResult, published_message

@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import watcher
+from watcher.output.redaction import redactor
 from watcher.system.files import read_text
 from watcher.trackers.wandb.run import CLOUD, normal_server
 from watcher.trackers.wandb.wire import Limits
-from watcher.output.redaction import redactor
 
 # The variables of W&B that say where the server is and who we are. All others are dropped: beside a trainer
 # they describe the trainer's run (WANDB_NAME, WANDB_NOTES, WANDB_RESUME, WANDB_MODE, WANDB_X_LABEL …) and

@@ -22,12 +22,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from watcher.model import Reason, UimonError
 from watcher.trackers.wandb.run import ENDED, RunFacts, RunRef, Writer, missing_run
 
 Mode: TypeAlias = Literal["auto", "shared", "deferred"]
+_MODES: Final[tuple[Mode, ...]] = ("auto", "shared", "deferred")
+
+
+def mode_of(setting: str) -> Mode:
+    """How a run is joined by what `--wandb` says, for a run that is logged to all the same where that is `off`.
+
+    >>> mode_of("deferred"), mode_of("off")
+    ('deferred', 'auto')
+    """
+    return next((mode for mode in _MODES if mode == setting), "auto")
 
 
 class Session(StrEnum):

@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from watcher.model import Alert, Reason, Row
 from watcher.system.clock import steady_clock
 from watcher.system.crashpoint import crash_point
-from watcher.model import Alert, Reason, Row
 from watcher.trackers.wandb.proof import Patience
 from watcher.trackers.wandb.wire import Order, PublishResult
 

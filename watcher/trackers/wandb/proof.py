@@ -21,8 +21,8 @@ that time what it has taken. A row that it shows later still is in the run twice
 No order is made use of. That a later row of the same session is there proves nothing where each row is shown at its own
 time; and a session whose request fails sends nothing after it, so that no later row of it would ever show.
 
-Times are seconds since the epoch, counted by the machine's clock since its boot (`watcher.system.clock`): a clock that is set
-shortens no pause, also where it is set between two processes.
+Times are seconds since the epoch, counted by the machine's clock since its boot (`watcher.system.clock`): a clock that
+is set shortens no pause, also where it is set between two processes.
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ class Order:
     `claim` of this package is about; `claim_within` its seconds for writing one. `look` asks only which of the rows are
     in the run, and nothing is written.
 
-    `now` is the parent's clock (`watcher.system.clock`), by which the rows' sendings are judged with `patience`. `check`:
-    whether the trainer's first rows are still there after the run was joined is to be told. `spoiled`: they were not,
-    once.
+    `now` is the parent's clock (`watcher.system.clock`), by which the rows' sendings are judged with `patience`.
+    `check`: whether the trainer's first rows are still there after the run was joined is to be told. `spoiled`: they
+    were not, once.
     """
 
     target: Target = Target.RUN

@@ -1,8 +1,8 @@
 """A run that a session opened, and whether somebody has to end it again: it is left as its trainer left it.
 
 A session that found the run ended, or saw it end, ends it itself. What is left are a session that was killed before,
-and an end that no look has seen. Until the run is known to live, or to have ended, the ledger keeps what is in doubt:
-since when (`OPENED`), and how the trainer had left it, where that is known (`ENDED_AS`).
+and an end that no look has seen. Until the run is known to live, or to have ended, `JoinState` keeps what is in doubt:
+since when (`opened`), and how the trainer had left it, where that is known (`ended_as`).
 
 | W&B says                                         | then                                                           |
 |--------------------------------------------------|----------------------------------------------------------------|
@@ -18,14 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from watcher.ledger.ledger import Ledger
-from watcher.trackers.wandb import RunFacts
-from watcher.trackers.wandb.run import ENDED
+from watcher.trackers.wandb.join_state import JoinState
+from watcher.trackers.wandb.run import ENDED, RunFacts
 
-ENDED_AS = "ended as"
-"""The ledger's name for the state in which the trainer left its run, kept while a session may have it open."""
-OPENED = "opened"
-"""The ledger's name for W&B's time of the last heartbeat before a session opened the run; empty: there is no doubt."""
 LATE: Final = 75.0
 """Seconds of W&B's clock after the first look within which a heartbeat may be that of a session which is gone: requests
 of a killed one are under way for a minute at most, for which servers and proxies hold them. The SDK's is every 30 s.
@@ -37,8 +32,8 @@ class RunEnd:
     since that moment of W&B's clock; it says whether it did.
     """
 
-    def __init__(self, ledger: Ledger, end: Callable[[str, float], bool] | None) -> None:
-        self._ledger = ledger
+    def __init__(self, state: JoinState, end: Callable[[str, float], bool] | None) -> None:
+        self._state = state
         self._end = end
         self._first: float | None = None
         self._heard: float | None = None
@@ -46,16 +41,16 @@ class RunEnd:
     @property
     def in_doubt(self) -> bool:
         """True where a session may have left the run open."""
-        return bool(self._ledger.recall(OPENED))
+        return self._state.opened is not None
 
     def opening(self, heartbeat: float | None, ended: str | None) -> None:
         """A session may open the run, of which W&B last heard at `heartbeat`, and which its trainer has left as `ended`
         (None: it has not).
         """
-        if ended and not self._ledger.recall(ENDED_AS):
-            self._ledger.remember(ENDED_AS, ended)
+        if ended and not self._state.ended_as:
+            self._state.note_ended_as(ended)
         if not self.in_doubt:
-            self._ledger.remember(OPENED, repr(heartbeat or 0.0))
+            self._state.note_opened(heartbeat or 0.0)
 
     def opened(self) -> None:
         """A session may have opened the run: its own posts count as heartbeats, too."""
@@ -66,7 +61,7 @@ class RunEnd:
         if facts is None or not facts.exists or not self.in_doubt:
             return
         state = facts.state or ""
-        if state in ENDED and (state != "crashed" or self._ledger.recall(ENDED_AS) == state):
+        if state in ENDED and (state != "crashed" or self._state.ended_as == state):
             self._settled()
         elif self._first is None or self._heard is None:
             self._first = self._heard = facts.heartbeat
@@ -81,10 +76,9 @@ class RunEnd:
         """End the run where it is known how its trainer left it; true where that was tried. Whether it came to be is
         for the next look to see: what says so may have been lost on its way.
         """
-        opened, state = self._ledger.recall(OPENED), self._ledger.recall(ENDED_AS) or ""
-        return bool(self._end and opened and (state or float(opened)) and self._end(state, float(opened)))
+        opened, state = self._state.opened, self._state.ended_as
+        return bool(self._end and opened is not None and (state or opened) and self._end(state, opened))
 
     def _settled(self) -> None:
         self._first = self._heard = None
-        self._ledger.remember(OPENED, "")
-        self._ledger.remember(ENDED_AS, "")
+        self._state.note_settled()

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from watcher.trackers.wandb import RunFacts, Settling
-from watcher.trackers.wandb.run import ENDED, Writer
+from watcher.trackers.wandb.joining import Settling
+from watcher.trackers.wandb.run import ENDED, RunFacts, Writer
 
 _INTERVAL = 30.0
 _LIVELY_S = 300.0
@@ -39,6 +39,8 @@ class RunWatch:
         """When W&B last heard of it, by W&B's clock; None while that is not known."""
         self.missing = False
         """True where W&B was asked, and had no such run (yet)."""
+        self.url: str | None = None
+        """The run's page; None before it was seen."""
         self.asked = threading.Event()
         """Set once W&B was asked, whatever it knew."""
 
@@ -49,6 +51,7 @@ class RunWatch:
         found = self._facts()
         if found is not None:
             self.begun, self.heartbeat, self.missing = found.begun, found.heartbeat, not found.exists
+            self.url = found.url or self.url
         self.asked.set()
         self._next_look = self._clock() + _INTERVAL
         if found is None or not found.exists:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from watcher.service.run_watch import RunWatch, is_default
 from watcher.trackers.wandb import RunFacts, Settling
 from watcher.trackers.wandb.run import Writer
+from watcher.trackers.wandb.run_watch import RunWatch, is_default
 
 
 class Run:

@@ -13,9 +13,10 @@ from enum import StrEnum
 
 import pytest
 
-from watcher.service.run_end import ENDED_AS, RunEnd
 from watcher.trackers.wandb import RunFacts
+from watcher.trackers.wandb.join_state import JoinState
 from watcher.trackers.wandb.run import ENDED, Writer
+from watcher.trackers.wandb.run_end import RunEnd
 
 
 class End(StrEnum):
@@ -89,18 +90,18 @@ def session(run: Run, memory: Memory, *, seen: bool) -> Iterator[str]:
     yield "load"
     at_load = run.state
     left = ""
-    if at_load in ENDED and not memory.recall(ENDED_AS):
-        memory.remember(ENDED_AS, at_load)
+    if at_load in ENDED and not memory.recall("ended as"):
+        memory.remember("ended as", at_load)
     for step in ("open", "post", "post again"):
         yield step
         if seen and at_load not in ENDED and run.state in ENDED and not left:
             left = run.state
-            memory.remember(ENDED_AS, left)
+            memory.remember("ended as", left)
         if step != "open":
             run.post()
     yield "finish"
     if at_load in ENDED:
-        known = memory.recall(ENDED_AS) if at_load == "crashed" else at_load
+        known = memory.recall("ended as") if at_load == "crashed" else at_load
         run.post("finished" if known == "finished" else "failed")
     elif left and run.state not in ENDED:
         run.post("finished" if left == "finished" else "failed")
@@ -117,7 +118,7 @@ def test_run_is_left_as_its_trainer_left_it(how: End, when: str) -> None:
 def left_as_it_was(how: End, when: str, killed: str, *, restarted: bool, seen: bool) -> None:
     """One order of things; `killed`: the step at which the session dies, `restarted`: the watcher with it."""
     run, memory = Run(), Memory()
-    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    watcher = RunEnd(JoinState(memory), run.end)
     run.wait(60)
     watcher.look(run.facts())
     if when == "before":
@@ -135,20 +136,20 @@ def left_as_it_was(how: End, when: str, killed: str, *, restarted: bool, seen: b
         run.trainer_ends(how)
     if restarted:
         run.wait(600)
-        watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+        watcher = RunEnd(JoinState(memory), run.end)
     for _ in range(20):
         watcher.look(run.facts())
         run.wait(30)
     expected = {End.RESUMED: "running", End.NEVER: "running"}.get(how, str(how))
     # An end that nobody saw is taken for a good one: W&B keeps no exit code that can be asked for.
-    unseen = how is End.FAILED and run.state == "finished" and not memory.recall(ENDED_AS)
+    unseen = how is End.FAILED and run.state == "finished" and not memory.recall("ended as")
     assert run.state == expected or (unseen and not seen), (run, memory)
-    assert (memory.recall("opened"), memory.recall(ENDED_AS)) in [("", ""), ("", None)] or how is End.KILLED
+    assert (memory.recall("opened"), memory.recall("ended as")) in [("", ""), ("", None)] or how is End.KILLED
 
 
 def test_a_watcher_that_ends_makes_up_for_it_at_its_exit() -> None:
     run, memory = Run(), Memory()
-    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    watcher = RunEnd(JoinState(memory), run.end)
     watcher.opening(run.heartbeat, None)
     run.trainer_ends(End.FINISHED)
     run.post()
@@ -158,10 +159,10 @@ def test_a_watcher_that_ends_makes_up_for_it_at_its_exit() -> None:
 
 
 def test_an_end_that_was_lost_on_its_way_is_told_again() -> None:
-    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run, memory = Run(), Memory({"ended as": "finished"})
     run.alive = False
     lost = iter([True, True])
-    watcher = RunEnd(memory, lambda state, since: next(lost, False) or run.end(state, since))  # type: ignore[arg-type]
+    watcher = RunEnd(JoinState(memory), lambda state, since: next(lost, False) or run.end(state, since))
     watcher.opening(run.facts().heartbeat, None)
     run.post()
     watcher.opened()
@@ -175,7 +176,7 @@ def test_nothing_is_ended_that_no_session_has_opened() -> None:
     run, memory = Run(), Memory()
     run.trainer_ends(End.FINISHED)
     run.post()
-    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    watcher = RunEnd(JoinState(memory), run.end)
     for _ in range(3):
         watcher.look(run.facts())
     watcher.end()
@@ -183,9 +184,9 @@ def test_nothing_is_ended_that_no_session_has_opened() -> None:
 
 
 def test_attempts_that_are_deferred_do_not_put_off_the_end_of_a_run_that_a_killed_session_left_open() -> None:
-    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run, memory = Run(), Memory({"ended as": "finished"})
     run.alive = False
-    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    watcher = RunEnd(JoinState(memory), run.end)
     for _ in range(3):
         watcher.opening(run.facts().heartbeat, None)
         watcher.look(run.facts())
@@ -195,9 +196,9 @@ def test_attempts_that_are_deferred_do_not_put_off_the_end_of_a_run_that_a_kille
 
 @pytest.mark.parametrize("late", [[5], [5, 40], [20, 35, 50]])
 def test_late_posts_of_a_killed_session_are_no_sign_of_the_trainers_life(late: list[int]) -> None:
-    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run, memory = Run(), Memory({"ended as": "finished"})
     run.alive = False
-    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    watcher = RunEnd(JoinState(memory), run.end)
     watcher.opening(run.facts().heartbeat, None)
     run.post()
     watcher.opened()
@@ -214,9 +215,9 @@ def test_late_posts_of_a_killed_session_are_no_sign_of_the_trainers_life(late: l
 
 
 def test_posts_of_a_session_are_no_sign_of_the_trainers_life() -> None:
-    run, memory = Run(), Memory({ENDED_AS: "finished"})
+    run, memory = Run(), Memory({"ended as": "finished"})
     run.alive = False
-    watcher = RunEnd(memory, run.end)  # type: ignore[arg-type]
+    watcher = RunEnd(JoinState(memory), run.end)
     for _ in range(2):
         watcher.opening(run.facts().heartbeat, None)
         run.now += 1
