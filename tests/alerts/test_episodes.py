@@ -36,8 +36,8 @@ RUN = [*healthy([100, 150, 200, 250]), entry(300, bad=range(20))]
 
 def test_every_rule_has_a_meaning_with_cause_and_fix() -> None:
     assert set(MEANINGS) == set(Rule)
-    of_time_and_log = {Rule.NON_FINITE, Rule.NOT_LEARNING, Rule.FALLING_BEHIND, Rule.TRAINER_SILENT}
-    assert set(Rule) - set(DETECTORS) == of_time_and_log
+    others = {Rule.NON_FINITE, Rule.NOT_LEARNING, Rule.FALLING_BEHIND, Rule.TRAINER_SILENT, Rule.CHECKPOINT_FAILED}
+    assert set(Rule) - set(DETECTORS) == others
     for meaning in MEANINGS.values():
         assert all(text[0].isupper() for text in (meaning.title, meaning.cause, meaning.fix))
         # W&B takes less than 64 characters.

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
 from watcher.alerts import Alarm, AlertSettings, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
-from watcher.model import AlertLevel
+from watcher.alerts.episodes import Rise
+from watcher.ledger.ledger import Ledger
+from watcher.model import AlertLevel, Event
 from watcher.service.board import Board
 from watcher.service.couriers import Channels
 from watcher.service.history import LedgerHistory
 from watcher.service.warner import Warner
+
+AFTER = {Event.RAISED: "", Event.RISEN: " worse", Event.CLEARED: " over"}
 
 
 def alarm(name: str, *, cleared: int | None = None) -> Alarm:
     """An episode at step 400."""
     rule, level = Rule.COLORS_COLLAPSED, AlertLevel.WARN
     return Alarm(name, rule, level, 400, "All gray", "e", "", "", "c", "f", cleared_step=cleared)
+
+
+def worse(before: Alarm, step: int = 500) -> Alarm:
+    """The same, which has become an error."""
+    return replace(before, level=AlertLevel.ERROR, risen=Rise(step, "grayer", f"uid-{step}"))
 
 
 @dataclass
@@ -53,7 +62,7 @@ class Hook(Webhook):
     desk: Desk = field(kw_only=True)
 
     def send(self, alarm: Alarm, run: str) -> Refusal | None:
-        self.desk.heard.append(f"webhook {alarm.key}" + ("" if alarm.active else " over"))
+        self.desk.heard.append(f"webhook {alarm.key}{AFTER[alarm.event]}")
         return self.desk.answers.pop(0) if self.desk.answers else None
 
 
@@ -62,7 +71,7 @@ class Shell(Command):
     desk: Desk = field(kw_only=True)
 
     def run(self, alarm: Alarm, run: str) -> str | None:
-        self.desk.heard.append(f"command {alarm.key}")
+        self.desk.heard.append(f"command {alarm.key}{AFTER[alarm.event]}")
         if self.desk.deadly:
             raise SystemExit
         return None
@@ -104,7 +113,7 @@ def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: py
     warner.finish(30.0)
     warner.run()
     assert [h for h in desk.heard if "webhook" in h] == ["webhook a"] * 21
-    assert desk.house.ledger.alarms().due("webhook", early=True) == []
+    assert desk.house.ledger.deliveries().due("webhook", early=True) == []
 
 
 def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,12 +126,14 @@ def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.
 
 def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     desk.found = [alarm("a")]
-    desk.house.ledger.alarms().settle(desk.found, desk.warner()._events)
+    desk.warner()._look()
+    desk.found = [worse(alarm("a"))]
+    desk.warner()._look()
     warner = desk.warner()
     warner.finish(0.0)
     warner.run()
-    assert desk.heard == ["webhook a"]
-    assert "The command is not run for alarm a, which an earlier start raised." in caplog.text
+    assert not any("command" in heard for heard in desk.heard)
+    assert caplog.text.count("The command is not run for alarm a, which an earlier start raised.") == 2
 
 
 def test_that_a_warning_is_over_is_never_told_before_it_began(desk: Desk) -> None:
@@ -143,6 +154,59 @@ def test_who_never_took_that_a_warning_began_is_not_told_that_it_is_over(desk: D
     warner.step()
     warner.step()
     assert [h for h in desk.heard if "webhook" in h] == ["webhook a"]
+
+
+def test_one_that_becomes_worse_is_told_once_more_on_every_channel_and_never_sinks(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.found = [alarm("a")]
+    desk.warner().step()
+    with caplog.at_level("INFO", logger="uimon"):
+        # Also across restarts, and where a look finds it milder again, as when the trainer has gone back.
+        for found in (worse(alarm("a")), worse(alarm("a"), 600), alarm("a"), worse(alarm("a"))):
+            desk.found = [found]
+            desk.warner().step()
+    told = ["webhook a worse", "wandb a/risen", "command a worse"]
+    assert desk.heard == ["webhook a", "wandb a", "command a", *told]
+    assert caplog.text.count("Worse: All gray (colors_collapsed, step 500): grayer") == 1
+    [kept] = desk.house.ledger.alarms().all()
+    assert (kept["level"], kept["risen"]["step"]) == ("error", 500)
+    desk.found = [alarm("a", cleared=700)]
+    desk.warner().step()
+    assert desk.heard[6:] == ["webhook a over"]
+    [kept] = desk.house.ledger.alarms().all()
+    assert (kept["level"], kept["active"], kept["cleared_step"]) == ("error", False, 700)
+
+
+def test_one_that_is_found_when_it_is_worse_already_is_told_once(desk: Desk) -> None:
+    desk.found = [worse(alarm("a"))]
+    warner = desk.warner()
+    warner.step()
+    warner.step()
+    assert desk.heard == ["webhook a", "wandb a", "command a"]
+
+
+def test_of_what_began_in_the_past_people_hear_where_it_becomes_worse(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "restored_step", lambda _: 450)
+    monkeypatch.setattr(Ledger, "of_the_past", lambda _: frozenset({"uid-500"}))
+    for found in (alarm("a"), worse(alarm("a"), 500), alarm("b")):
+        desk.found = [found]
+        desk.warner().step()
+    assert desk.heard == []
+    desk.found = [worse(alarm("b"), 600)]
+    desk.warner().step()
+    assert desk.heard == ["webhook b worse", "wandb a/over", "wandb b/risen", "command b worse"]
+
+
+def test_without_wandb_nothing_is_due_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.found = [alarm("a")]
+    warner = desk.warner()
+    monkeypatch.setattr(warner, "_events", Channels().events(wandb=False))
+    warner.step()
+    assert desk.house.ledger.outbox().empty
+    assert [warned["key"] for warned in desk.house.ledger.alarms().all()] == ["a"]
 
 
 def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(

@@ -20,6 +20,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from watcher.alerts.episodes import Alarm
+from watcher.model import Event
 from watcher.output.printable import printable, printable_block, printable_document
 from watcher.settings.durations import format_duration
 from watcher.system import posting
@@ -38,13 +39,14 @@ _LONGEST_TEXT, _LONGEST_FIELD = 4_000, 1_000
 
 
 def payload(alarm: Alarm, run: str) -> dict[str, Any]:
-    """What receivers get: every field of the alarm, `event` (`raised` or `cleared`), `run`, and `text` for people, as
-    Slack and its like show it. All of it has passed the printable gate.
+    """What receivers get: every field of the alarm, its last `event` (`raised`, `risen` or `cleared`), `run`, and
+    `text` for people, as Slack and its like show it. All of it has passed the printable gate.
     """
-    if alarm.active:
-        event, said = "raised", f"*{alarm.title}* (step {alarm.step}, {alarm.level})\n{alarm.text}"
-    else:
-        event, said = "cleared", f"Over at step {alarm.cleared_step}: {alarm.title} (since step {alarm.step})"
+    event, said = alarm.event, f"*{alarm.title}* (step {alarm.step}, {alarm.level})\n{alarm.text}"
+    if alarm.risen is not None:
+        said = f"*Worse: {alarm.title}* (step {alarm.risen.step}, {alarm.level})\n{alarm.risen.evidence}\n{alarm.text}"
+    if event is Event.CLEARED:
+        said = f"Over at step {alarm.cleared_step}: {alarm.title} (since step {alarm.step})"
     text = printable_block(f"uimon, run {run}: {said}", _LONGEST_TEXT)
     for sign, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(sign, escaped)

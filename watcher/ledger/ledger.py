@@ -38,6 +38,8 @@ from typing import Final
 
 from watcher.checkpoints.training_log import LogFacts, measured, read_log
 from watcher.ledger.alarms import LedgerAlarms
+from watcher.ledger.deliveries import LedgerDeliveries
+from watcher.ledger.failures import LedgerFailures
 from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import LOG_SIGNS, RESTORED, LedgerReading
 from watcher.ledger.rows import (
@@ -368,8 +370,16 @@ class Ledger(LedgerReading):
         return LedgerOutbox(self, target, self._clock)
 
     def alarms(self) -> LedgerAlarms:
-        """The early warnings of this run, and who is still to hear of them."""
+        """The early warnings of this run."""
         return LedgerAlarms(self, self._clock)
+
+    def deliveries(self) -> LedgerDeliveries:
+        """Who is still to hear of the early warnings."""
+        return LedgerDeliveries(self, self._clock)
+
+    def failures(self) -> LedgerFailures:
+        """The checkpoints that were given up."""
+        return LedgerFailures(self)
 
     def summaries(self) -> LedgerSummaries:
         """What the early warnings keep of each evaluation."""
@@ -488,6 +498,8 @@ class Ledger(LedgerReading):
             # A sentence may quote what no database can hold, and be as long as the file that it quotes.
             (state, reason, printable(detail), self._clock(), checkpoint_id),
         )
+        if state is State.FAILED:
+            self.failures().note(checkpoint_id)
 
 
 # What a person can put right on disk, so that the next look finds a checkpoint that can be evaluated.

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from watcher.ledger.episode_schema import EPISODES, EPISODES_OF_ALARMS
 from watcher.ledger.seal import SEAL
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Sending, State, Table, row_uid
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE suite (request TEXT PRIMARY KEY, digest TEXT NOT NULL, body TEXT NOT NULL);
@@ -39,12 +40,9 @@ CREATE TABLE outbox (
     look_at REAL, UNIQUE (uid, target));
 CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
 CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
-CREATE TABLE alert (
-    key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
-    raised_at REAL);
 """
+_NON_FINITE: Final = "CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);"
 _ALARMS: Final = """
-CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);
 CREATE TABLE alarm (
     key TEXT PRIMARY KEY, step INTEGER NOT NULL, body TEXT NOT NULL, began_at REAL NOT NULL, over INTEGER NOT NULL);
 CREATE TABLE notice (
@@ -71,7 +69,7 @@ CREATE TABLE sighting (
     name TEXT PRIMARY KEY, step INTEGER NOT NULL, mark TEXT NOT NULL, written REAL NOT NULL, training TEXT NOT NULL,
     first INTEGER NOT NULL, last INTEGER NOT NULL);
 """
-SCHEMA: Final = _TABLES + _ALARMS + _ANSWERS + _KNOWN + SEAL
+SCHEMA: Final = _TABLES + _NON_FINITE + _ANSWERS + _KNOWN + EPISODES + SEAL
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -95,7 +93,7 @@ CREATE TABLE alert (
     raised_at REAL);
 INSERT INTO meta VALUES ('surveyed run', 'yes');
 """,
-    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _ALARMS,
+    2: "ALTER TABLE checkpoint ADD COLUMN early INTEGER NOT NULL DEFAULT 0;" + _NON_FINITE + _ALARMS,
     3: "ALTER TABLE checkpoint ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;",
     4: "ALTER TABLE evaluation ADD COLUMN origin TEXT; CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);",
     5: f"""
@@ -108,6 +106,7 @@ UPDATE row SET body = packed(body) WHERE kind = 'eval';
 {_KNOWN}
 {SEAL}
 """,
+    6: EPISODES + EPISODES_OF_ALARMS,
 }
 """How a ledger of each earlier version becomes one of the next. `packed` is the function below, and `packed_list` that
 over a JSON list of what it gets."""

@@ -12,7 +12,7 @@ from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import ORDER, Best, Criterion, best
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
-from watcher.model import AlertLevel, Reason, UimonError
+from watcher.model import Reason, UimonError
 from watcher.service.history import LedgerHistory
 from watcher.settings.arguments import shown, trouble_of, whole_number
 
@@ -58,8 +58,8 @@ def _collapsed(ledger: Ledger, entries: Sequence[Entry]) -> dict[int, str]:
         entry.step: alarm.rule
         for entry in entries
         for alarm in alarms
-        if alarm.level is AlertLevel.ERROR
-        and alarm.step <= entry.step
+        if alarm.error_step is not None
+        and alarm.error_step <= entry.step
         and (alarm.cleared_step is None or entry.step < alarm.cleared_step)
     }
 

@@ -20,7 +20,6 @@ from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
 from watcher.service.board import Board
-from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
 from watcher.service.outage import Outage, may_be_engines
 from watcher.service.signals import Signals, log
@@ -59,8 +58,8 @@ class Engine(evaluation.Engine, SuiteEngine, Protocol):
 class Evaluator:
     """Puts the oldest staged checkpoint through the engine.
 
-    `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_evaluated`
-    is called after each evaluation.
+    `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_settled`
+    is called after each evaluation, and where a checkpoint is given up.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class Evaluator:
         run: str,
         val: ValFile,
         resolve_base: Callable[[str | None, Path], Path],
-        on_evaluated: Callable[[], None],
+        on_settled: Callable[[], None],
         heartbeat: Heartbeat | None = None,
     ) -> None:
         self._engine = engine
@@ -86,7 +85,7 @@ class Evaluator:
         self._settings = settings
         self._run = run
         self._resolve_base = resolve_base
-        self._on_evaluated = on_evaluated
+        self._on_settled = on_settled
         self._policy = parse_policy(settings.policy)
         self._plugins, self.theme = isolated_plugins(settings.scorers), named_theme(settings.theme)
         self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins, self.theme)
@@ -180,7 +179,7 @@ class Evaluator:
             self._discard_copy(record)
             self._count()
             self._signals.due.set()
-            self._on_evaluated()
+            self._on_settled()
             log.info("%s evaluated: %s.", record.name, headline(result.metrics))
         elif self._is_being_evaluated(record):
             self._held = _Held(record, result, row)
@@ -267,11 +266,7 @@ class Evaluator:
         self._ledger.failed(record, error.reason, error.sentence)
         self._discard_copy(record)
         log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
-        if error.reason is Reason.NON_FINITE:
-            self._on_evaluated()
-        else:
-            self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
-        self._signals.due.set()
+        self._on_settled()
 
     def _lost(self, record: Record, error: UimonError) -> None:
         """The trainer has taken back what was used in place; what it wrote instead is another checkpoint."""

@@ -11,12 +11,13 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from watcher.alerts import Alarm, AlertSettings, History, Replay, Rule
+from watcher.ledger.deliveries import WANDB
 from watcher.ledger.ledger import Ledger
-from watcher.model import Alert, AlertLevel
+from watcher.model import AlertLevel, Event
 from watcher.service.board import Board
 from watcher.service.couriers import Attempts, Channels, CommandCourier, Courier, WebhookCourier
 from watcher.service.history import Hurried, LedgerHistory
@@ -55,7 +56,7 @@ class Warner:
         self._looked = looked
         self._silence = settings.silence
         self._replay = Replay(settings)
-        self._events = channels.events
+        self._events = channels.events(wandb=publish is not None)
         self._board = board
         self._ended = ended
         self._couriers = _couriers(ledger, channels, run, publish)
@@ -135,16 +136,23 @@ class Warner:
             if ended:
                 # That nothing more will come does not mean that it came.
                 found = {key: alarm for key, alarm in known.items() if alarm.active and alarm.rule in TIMED} | found
+            found = {key: alarm.no_milder_than(known.get(key)) for key, alarm in found.items()}
             unwatched = self._unwatched(history, known.values())
-            quiet = self._quiet(found.values())
-            changes = self._ledger.alarms().settle(found.values(), self._events, unwatched, quiet)
-            for key in changes.begun:
-                self._ledger.outbox().add_alert(found[key].alert())
+            past = self._ledger.of_the_past()
+            quiet = self._quiet(found.values(), past)
+            brief = {key for key, alarm in found.items() if alarm.rule is Rule.CHECKPOINT_FAILED}
+            changes = self._ledger.alarms().settle(found.values(), unwatched, quiet, brief)
             known = self._known()
-            for key in changes.over:
-                self._ledger.outbox().add_alert(_over(known[key]))
+            risen = [key for key in changes.risen if (rise := known[key].risen) is not None and rise.uid not in past]
+            for key in changes.past:
+                self._ledger.deliveries().note_told(WANDB, key)
+            for event, keys in ((Event.RAISED, changes.begun), (Event.RISEN, risen), (Event.CLEARED, changes.over)):
+                for key in keys:
+                    self._tell(known[key].told(event), event)
         for key in changes.begun:
-            _say(found[key])
+            _say(known[key].told(Event.RAISED))
+        for key in risen:
+            _say(known[key], "Worse: ")
         for key in changes.over:
             log.info("Over: %s.", _named(known[key]))
         for key in changes.unwatched:
@@ -155,6 +163,15 @@ class Warner:
             )
             log.info("No longer watched, because %s: %s.", why, _named(known[key]))
         self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
+
+    def _tell(self, alarm: Alarm, event: Event) -> None:
+        """Have each channel pass on this event of the alarm, which is the last one that it shows."""
+        deliveries = self._ledger.deliveries()
+        for channel, events in self._events.items():
+            if event in events and channel == WANDB:
+                deliveries.add_alert(alarm.key, event, alarm.alert())
+            elif event in events:
+                deliveries.add(channel, alarm.key, event, alarm.to_dict())
 
     def _is_over(self) -> bool:
         """There is no time left: whoever stops the service waits for it."""
@@ -168,11 +185,11 @@ class Warner:
         watched = {entry.uid for entry in history.entries}
         return {a.key for a in known if a.rule in self._silence or (a.uid and a.uid not in watched)}
 
-    def _quiet(self, alarms: Iterable[Alarm]) -> set[str]:
+    def _quiet(self, alarms: Iterable[Alarm], past: Collection[str]) -> set[str]:
         """Keys of what tells of the past, of which people have heard: it began at an evaluation whose samples were
         scored anew, or within what an earlier ledger had. What time alone shows is told as of now.
         """
-        past, step = self._ledger.of_the_past(), self._ledger.restored_step()
+        step = self._ledger.restored_step()
         return {
             alarm.key
             for alarm in alarms
@@ -193,14 +210,8 @@ def _named(alarm: Alarm) -> str:
     return f"{alarm.title} ({alarm.rule}, since step {alarm.step})"
 
 
-def _say(alarm: Alarm) -> None:
-    where = f"{alarm.rule}, step {alarm.step}"
-    sentence = "%s (%s): %s Likely cause: %s What to do: %s"
-    log.log(_LEVELS[alarm.level], sentence, alarm.title, where, alarm.evidence, alarm.cause, alarm.fix)
-
-
-def _over(alarm: Alarm) -> Alert:
-    """W&B is told that a warning is over, too."""
-    at = "" if alarm.cleared_step is None else f" at step {alarm.cleared_step}"
-    text = f"{alarm.title}: this began at step {alarm.step} and is over{at}."
-    return Alert(f"{alarm.key}/over", AlertLevel.INFO, f"Over: {alarm.rule} (step {alarm.step})", text)
+def _say(alarm: Alarm, how: str = "") -> None:
+    """One line; of an alarm that is worse than it was, what shows that, and not what it began with."""
+    step, evidence = (alarm.step, alarm.evidence) if alarm.risen is None else (alarm.risen.step, alarm.risen.evidence)
+    sentence = "%s%s (%s, step %s): %s Likely cause: %s What to do: %s"
+    log.log(_LEVELS[alarm.level], sentence, how, alarm.title, alarm.rule, step, evidence, alarm.cause, alarm.fix)

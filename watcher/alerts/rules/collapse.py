@@ -206,7 +206,7 @@ def changed(channel: Channel, view: View, settings: AlertSettings, tests: int) -
     if not series.known or series.known[-1] is not view.newest:
         return None
     for looks in LOOKS:
-        before, now = series.before(looks), series.known[-looks:]
+        before, now = series.before(view.later(series.known, looks)), series.known[-looks:]
         if not before:
             continue
         look = _Look(now, before, series.mean(before))

@@ -44,7 +44,7 @@ def validity_dropped(view: View, settings: AlertSettings) -> Finding | None:
     """Fewer samples parse than since the run was good first; where it never was, than since it should have settled."""
     series = parsed(view, settings.validity_good, settings.settled_step)
     for looks in LOOKS:
-        now, before = view.entries[-looks:], series.before(looks)
+        now, before = view.entries[-looks:], series.before(view.later(view.entries, looks))
         if len(now) == looks and before and (finding := _dropped(now, before, series, settings)):
             return finding
     return None
