@@ -1,5 +1,5 @@
-"""A ledger of version 6, left by a real service: two failures and two collapses were told, the ends of these and a third
-failure are due at W&B, the ends at the webhook, too.
+"""A ledger of version 6, left by a real service: two failures and two collapses were told, the ends of these and a
+third failure are due at W&B, the ends at the webhook, too.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -41,6 +42,14 @@ class Changes:
     past: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is on record of a warning."""
+
+    over: int
+    level: AlertLevel
+
+
 class LedgerAlarms:
     """The warnings of one run."""
 
@@ -65,35 +74,41 @@ class LedgerAlarms:
         """
         alarms = {alarm.key: alarm for alarm in found}
         with self._ledger.change() as db:
-            query = "SELECT key, over, json_extract(body, '$.level') AS level FROM episode"
-            rows = db.execute(query).fetchall()
-            known = {row["key"]: int(row["over"]) for row in rows}
-            levels = {row["key"]: AlertLevel(row["level"]) for row in rows}
-            new = [alarm for key, alarm in alarms.items() if key not in known]
-            news = [alarm for alarm in new if alarm.active or alarm.key in brief]
-            begun = tuple(alarm.key for alarm in news if alarm.key not in quiet)
-            past = tuple(alarm.key for alarm in news if alarm.key in quiet)
+            known = _known(db)
+            news = [a for key, a in alarms.items() if key not in known and (a.active or key in brief)]
             lasting = {key for key, alarm in alarms.items() if alarm.active and key not in unwatched}
             kept = lasting.union(unwatched)
-            risen = tuple(key for key in known if key in lasting and alarms[key].level.is_above(levels[key]))
-            over = tuple(key for key, was in known.items() if was != _OVER and key not in kept)
-            lost = tuple(key for key, was in known.items() if was == _LASTS and key in unwatched)
-            again = [key for key, was in known.items() if was != _LASTS and key in lasting]
+            ended = [key for key, was in known.items() if was.over != _OVER and key not in kept]
+            changes = Changes(
+                begun=tuple(alarm.key for alarm in news if alarm.key not in quiet),
+                risen=tuple(k for k, was in known.items() if k in lasting and alarms[k].level.is_above(was.level)),
+                over=(*ended, *(alarm.key for alarm in news if not alarm.active)),
+                unwatched=tuple(key for key, was in known.items() if was.over == _LASTS and key in unwatched),
+                past=tuple(alarm.key for alarm in news if alarm.key in quiet),
+            )
+            again = [key for key, was in known.items() if was.over != _LASTS and key in lasting]
             db.executemany(
                 "INSERT INTO episode (key, step, body, began_at, over) VALUES (?, ?, ?, ?, ?)",
-                [(a.key, a.step, json.dumps(a.to_dict()), self._clock(), int(not a.active)) for a in new],
+                [
+                    (key, a.step, json.dumps(a.to_dict()), self._clock(), int(not a.active))
+                    for key, a in alarms.items()
+                    if key not in known
+                ],
             )
-            changed = [(json.dumps(alarms[key].to_dict()), key) for key in (*over, *risen, *again) if key in alarms]
-            db.executemany("UPDATE episode SET body = ? WHERE key = ?", changed)
-            states = ((_OVER, over), (_UNWATCHED, lost), (_LASTS, again))
-            db.executemany(
-                "UPDATE episode SET over = ? WHERE key = ?", [(state, key) for state, keys in states for key in keys]
-            )
-        brief_over = tuple(alarm.key for alarm in news if not alarm.active)
-        return Changes(begun, risen, (*over, *brief_over), lost, past)
+            changed = alarms.keys() & {*ended, *changes.risen, *again}
+            bodies = [(json.dumps(alarms[key].to_dict()), key) for key in changed]
+            db.executemany("UPDATE episode SET body = ? WHERE key = ?", bodies)
+            for state, keys in ((_OVER, ended), (_UNWATCHED, changes.unwatched), (_LASTS, again)):
+                db.executemany("UPDATE episode SET over = ? WHERE key = ?", [(state, key) for key in keys])
+        return changes
 
     def all(self) -> list[dict[str, Any]]:
         """Every warning of the run, as `to_dict` gave it, with `active` as it is now, by step."""
         with self._ledger.read() as db:
             rows = db.execute("SELECT body, over FROM episode ORDER BY step, began_at, key").fetchall()
         return [json.loads(row["body"]) | {"active": not row["over"]} for row in rows]
+
+
+def _known(db: sqlite3.Connection) -> dict[str, _Known]:
+    rows = db.execute("SELECT key, over, json_extract(body, '$.level') AS level FROM episode").fetchall()
+    return {row["key"]: _Known(int(row["over"]), AlertLevel(row["level"])) for row in rows}
