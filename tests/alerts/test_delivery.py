@@ -16,7 +16,9 @@ import pytest
 from tests.alerts.making import alarms, entry, healthy
 from watcher.alerts import Alarm, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
+from watcher.alerts.episodes import Rise
 from watcher.ledger.state_dir import StateDir
+from watcher.model import AlertLevel
 from watcher.system import umask
 
 SECRET = "T0/B0/s3cr3t"
@@ -76,6 +78,18 @@ def test_the_end_of_an_episode_is_told_in_one_sentence_without_markup(receiver: 
     body = json.loads(receiver.bodies[0])
     assert body["event"] == "cleared"
     assert body["text"] == "uimon, run run-1: Over at step 400: Less &lt;b&gt; &amp; more (since step 250)"
+
+
+def test_one_that_has_become_worse_is_told_with_what_shows_it(receiver: Receiver, alarm: Alarm, tmp_path: Path) -> None:
+    worse = replace(alarm, level=AlertLevel.ERROR, risen=Rise(400, "Hardly a page parses.", "uid-400"))
+    assert Webhook(receiver.url).send(worse, "run-1") is None
+    body = json.loads(receiver.bodies[0])
+    assert (body["event"], body["level"]) == ("risen", "error")
+    assert body["risen"] == {"step": 400, "evidence": "Hardly a page parses.", "uid": "uid-400"}
+    said = f"uimon, run run-1: *Worse: {alarm.title}* (step 400, error)\nHardly a page parses.\n"
+    assert body["text"].startswith(said)
+    assert Command(f'[ "$UIMON_ALERT_LEVEL" = error ] && touch {tmp_path}/STOP').run(worse, "run-1") is None
+    assert (tmp_path / "STOP").exists()
 
 
 @pytest.mark.parametrize(
