@@ -70,7 +70,15 @@ def test_of_one_that_nobody_knows_when_it_was_seen_the_step_tells() -> None:
 
 
 def test_nothing_that_happens_later_changes_the_key_with_which_an_episode_began() -> None:
-    course = [failed(60), failed(50, at=70), good(40, at=80), good(80), failed(70, at=90), failed(90), good(100)]
+    course: list[Failure | Arrival] = [
+        failed(60),
+        failed(50, at=70),
+        good(40, at=80),
+        good(80),
+        failed(70, at=90),
+        failed(90),
+        good(100),
+    ]
     for earlier, later in itertools.pairwise(range(1, len(course) + 1)):
         before, after = episodes(*course[:earlier]), episodes(*course[:later])
         assert {key for key, _ in before} <= {key for key, _ in after}

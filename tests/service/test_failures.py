@@ -97,7 +97,7 @@ def test_a_silenced_one_is_told_to_nobody(house: House) -> None:
     pickled(house, 50)
     with Receiver() as receiver:
         house.service(once=True, webhook=receiver.url, alerts={"silence": ["checkpoint_failed"]}).run()
-    assert receiver.taken == house.tracker.alerts == active(house) == []
+    assert (receiver.taken, house.tracker.alerts, active(house)) == ([], [], [])
 
 
 def test_nan_is_the_matter_of_its_own_rule(house: House) -> None:

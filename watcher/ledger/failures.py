@@ -13,7 +13,7 @@ class LedgerFailures:
         self._ledger = ledger
 
     def note(self, checkpoint_id: int) -> None:
-        """This checkpoint is `failed`."""
+        """This checkpoint is `failed`, and it is known that it is of this run: nobody needs to hear of another's."""
         query = (
             "INSERT OR IGNORE INTO failure (key, name, step, reason, detail, seen_at, at) SELECT 'failed/' || name "
             "|| '/' || COALESCE(NULLIF(digest, ''), stamp) || '/' || reason, name, step, reason, detail, seen_at, "

@@ -304,6 +304,7 @@ class Ledger(LedgerReading):
         """This checkpoint will not be evaluated unless somebody asks for it again."""
         with self.change():
             self._settle(record.id, State.FAILED, reason, detail)
+            self.failures().note(record.id)
 
     def skipped(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint was passed over."""
@@ -319,7 +320,7 @@ class Ledger(LedgerReading):
             given_up = [r for r in self.records(State.EVALUATING) if r.attempts >= MAX_ATTEMPTS]
             for record in given_up:
                 detail = f"uimon died {record.attempts} times while it evaluated this checkpoint"
-                self._settle(record.id, State.FAILED, Reason.ENGINE_DIED, detail)
+                self.failed(record, Reason.ENGINE_DIED, detail)
             for record in self.early():
                 self.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, "it was not finished yet")
             for record in self.records(State.EVALUATING, State.STAGED):
@@ -498,8 +499,6 @@ class Ledger(LedgerReading):
             # A sentence may quote what no database can hold, and be as long as the file that it quotes.
             (state, reason, printable(detail), self._clock(), checkpoint_id),
         )
-        if state is State.FAILED:
-            self.failures().note(checkpoint_id)
 
 
 # What a person can put right on disk, so that the next look finds a checkpoint that can be evaluated.

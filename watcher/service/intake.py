@@ -284,6 +284,7 @@ class Intake:
         self._signals.news()
         if record.state is State.FAILED:
             log.error("%s cannot be evaluated (%s): %s", record.name, record.reason, record.detail)
+            self._ledger.failures().note(record.id)
             self._on_failed()
         elif record.state is State.SKIPPED:
             log.warning("%s skipped (%s): %s.", record.name, record.reason, record.detail)
