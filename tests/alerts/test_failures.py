@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from watcher.alerts import MEANINGS, Alarm, AlertSettings, Arrival, History, Rule, evaluate
+from watcher.alerts import MEANINGS, AlertSettings, Arrival, Episode, History, Rule, evaluate
 from watcher.alerts.catalog import failure_meaning
 from watcher.model import AlertLevel, Failure, Reason
 
@@ -25,10 +25,10 @@ def good(step: int, at: float | None = None, seen_at: float | None = None) -> Ar
 
 def episodes(*happened: Failure | Arrival, settings: AlertSettings | None = None) -> list[tuple[str, int | None]]:
     """The keys, and where they were over."""
-    return [(alarm.key, alarm.cleared_step) for alarm in raised(*happened, settings=settings)]
+    return [(episode.key, episode.cleared_step) for episode in raised(*happened, settings=settings)]
 
 
-def raised(*happened: Failure | Arrival, settings: AlertSettings | None = None) -> tuple[Alarm, ...]:
+def raised(*happened: Failure | Arrival, settings: AlertSettings | None = None) -> tuple[Episode, ...]:
     failures = tuple(one for one in happened if isinstance(one, Failure))
     evaluated = tuple(one for one in happened if isinstance(one, Arrival))
     return evaluate(History((), failures=failures, evaluated=evaluated), settings or AlertSettings())
@@ -87,12 +87,12 @@ def test_nothing_that_happens_later_changes_the_key_with_which_an_episode_began(
 
 
 def test_it_names_the_checkpoint_and_has_its_reasons_words() -> None:
-    [alarm] = raised(failed(20, MEMORY))
-    assert (alarm.rule, alarm.level, alarm.step) == (Rule.CHECKPOINT_FAILED, AlertLevel.WARN, 20)
-    assert alarm.alert().title == alarm.title == "Not evaluated (out_of_memory): checkpoint-20"
-    assert alarm.evidence == "It is broken."
-    assert "--max-model-len" in alarm.fix
-    assert raised(failed(20))[0].fix != alarm.fix
+    [episode] = raised(failed(20, MEMORY))
+    assert (episode.rule, episode.level, episode.step) == (Rule.CHECKPOINT_FAILED, AlertLevel.WARN, 20)
+    assert episode.alert().title == episode.title == "Not evaluated (out_of_memory): checkpoint-20"
+    assert episode.evidence == "It is broken."
+    assert "--max-model-len" in episode.fix
+    assert raised(failed(20))[0].fix != episode.fix
     assert failure_meaning("a", Reason.GPU_MISSING).fix == MEANINGS[Rule.CHECKPOINT_FAILED].fix
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.alerts.making import N, alarms, entry, healthy, page
-from watcher.alerts import Alarm, AlertSettings, Entry, History, Replay, Rule, evaluate
+from tests.alerts.making import N, entry, episodes, healthy, page
+from watcher.alerts import AlertSettings, Entry, Episode, History, Replay, Rule, evaluate
 from watcher.model import AlertLevel, Event
 
 
@@ -24,23 +24,23 @@ def broken(step: int, share: float) -> Entry:
 SLOW = [*healthy([100, 150, 200]), broken(250, 0.3), broken(300, 0.3), broken(350, 0.6), broken(400, 0.7)]
 
 
-def rise(alarm: Alarm) -> tuple[int, AlertLevel, int | None]:
-    return alarm.step, alarm.level, alarm.risen.step if alarm.risen else None
+def rise(episode: Episode) -> tuple[int, AlertLevel, int | None]:
+    return episode.step, episode.level, episode.risen.step if episode.risen else None
 
 
 def test_a_slow_loss_of_validity_rises_where_less_than_half_is_left() -> None:
-    [alarm] = alarms(SLOW[:5], Rule.VALIDITY_DROPPED)
-    assert rise(alarm) == (250, AlertLevel.WARN, None)
-    [worse] = alarms(SLOW, Rule.VALIDITY_DROPPED)
+    [episode] = episodes(SLOW[:5], Rule.VALIDITY_DROPPED)
+    assert rise(episode) == (250, AlertLevel.WARN, None)
+    [worse] = episodes(SLOW, Rule.VALIDITY_DROPPED)
     assert rise(worse) == (250, AlertLevel.ERROR, 350)
-    assert (worse.key, worse.evidence) == (alarm.key, alarm.evidence)
+    assert (worse.key, worse.evidence) == (episode.key, episode.evidence)
     assert worse.risen is not None
     assert "62.0 of 64 pages parsed at steps 100 to 200, 26 of 64 pages at step 350" in worse.risen.evidence
 
 
 def test_a_level_never_sinks() -> None:
-    [alarm] = alarms([*SLOW, broken(450, 0.3)], Rule.VALIDITY_DROPPED)
-    assert rise(alarm) == (250, AlertLevel.ERROR, 350)
+    [episode] = episodes([*SLOW, broken(450, 0.3)], Rule.VALIDITY_DROPPED)
+    assert rise(episode) == (250, AlertLevel.ERROR, 350)
 
 
 @pytest.mark.parametrize("warned", [2, 30])
@@ -48,18 +48,18 @@ def test_what_came_since_it_began_is_no_standard_for_how_bad_it_is(warned: int) 
     """Else thirty evaluations in between would make what is bad the usual."""
     shares = [0.5, 0.5, 0.5, 0.5, *[0.92] * warned, 1.0]
     entries = [darker(100 + 50 * number, share) for number, share in enumerate(shares)]
-    [alarm] = alarms(entries, Rule.ONE_LIGHTNESS)
-    assert rise(alarm) == (300, AlertLevel.ERROR, 300 + 50 * warned)
+    [episode] = episodes(entries, Rule.ONE_LIGHTNESS)
+    assert rise(episode) == (300, AlertLevel.ERROR, 300 + 50 * warned)
 
 
 def test_one_that_begins_as_an_error_does_not_rise() -> None:
-    [alarm] = alarms([*healthy([100, 150, 200]), broken(250, 0.9), broken(300, 0.95)], Rule.VALIDITY_DROPPED)
-    assert rise(alarm) == (250, AlertLevel.ERROR, None)
+    [episode] = episodes([*healthy([100, 150, 200]), broken(250, 0.9), broken(300, 0.95)], Rule.VALIDITY_DROPPED)
+    assert rise(episode) == (250, AlertLevel.ERROR, None)
 
 
 def test_another_episode_begins_with_its_own_level() -> None:
     entries = [*SLOW, *healthy(range(450, 850, 50)), broken(850, 0.4)]
-    assert [rise(alarm) for alarm in alarms(entries, Rule.VALIDITY_DROPPED)] == [
+    assert [rise(episode) for episode in episodes(entries, Rule.VALIDITY_DROPPED)] == [
         (250, AlertLevel.ERROR, 350),
         (850, AlertLevel.WARN, None),
     ]
@@ -75,22 +75,22 @@ def test_a_history_that_grows_rises_as_the_whole_does(order: Sequence[Entry]) ->
 
 
 def test_it_reads_back_as_it_was_and_says_what_happened_last() -> None:
-    [alarm] = alarms(SLOW, Rule.VALIDITY_DROPPED)
-    assert Alarm.from_dict(json.loads(json.dumps(alarm.to_dict()))) == alarm
-    assert [alarm.told(event).event for event in Event] == list(Event)
-    alert = alarm.alert()
-    assert (alert.key, alert.level) == (f"{alarm.key}/risen", AlertLevel.ERROR)
+    [episode] = episodes(SLOW, Rule.VALIDITY_DROPPED)
+    assert Episode.from_dict(json.loads(json.dumps(episode.to_dict()))) == episode
+    assert [episode.told(event).event for event in Event] == list(Event)
+    alert = episode.alert()
+    assert (alert.key, alert.level) == (f"{episode.key}/risen", AlertLevel.ERROR)
     assert alert.title == "Worse: The model's code parses less often than before (step 350)"
 
 
 def test_where_nobody_heard_of_its_beginning_the_rise_is_a_part_of_it() -> None:
-    [alarm] = alarms(SLOW, Rule.VALIDITY_DROPPED)
-    begun = alarm.told(Event.RAISED)
-    assert (begun.event, begun.level, begun.alert().key) == (Event.RAISED, AlertLevel.ERROR, alarm.key)
-    assert alarm.risen is not None
-    assert begun.evidence == f"{alarm.evidence} {alarm.risen.evidence}"
+    [episode] = episodes(SLOW, Rule.VALIDITY_DROPPED)
+    begun = episode.told(Event.RAISED)
+    assert (begun.event, begun.level, begun.alert().key) == (Event.RAISED, AlertLevel.ERROR, episode.key)
+    assert episode.risen is not None
+    assert begun.evidence == f"{episode.evidence} {episode.risen.evidence}"
 
 
 def test_the_steps_that_were_of_the_highest_level_begin_with_the_rise() -> None:
-    assert [alarm.error_step for alarm in alarms(SLOW[:5], Rule.VALIDITY_DROPPED)] == [None]
-    assert [alarm.error_step for alarm in alarms(SLOW, Rule.VALIDITY_DROPPED)] == [350]
+    assert [episode.error_step for episode in episodes(SLOW[:5], Rule.VALIDITY_DROPPED)] == [None]
+    assert [episode.error_step for episode in episodes(SLOW, Rule.VALIDITY_DROPPED)] == [350]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.alerts import Alarm, AlertSettings
+from watcher.alerts import AlertSettings, Episode
 from watcher.ledger.deliveries import WANDB
 from watcher.ledger.ledger import Ledger
 from watcher.model import Event, UimonError
@@ -65,7 +65,7 @@ def test_what_is_due_at_the_webhook_is_due_with_its_attempts(ledger: Ledger) -> 
         (COLLAPSES[0], Event.CLEARED, 2),
         (COLLAPSES[1], Event.CLEARED, 1),
     ]
-    assert [Alarm.from_dict(delivery.told).cleared_step for delivery in due] == [700, 700]
+    assert [Episode.from_dict(delivery.told).cleared_step for delivery in due] == [700, 700]
     assert ledger.deliveries().due("command", early=True) == []
 
 
@@ -74,13 +74,13 @@ def test_a_beginning_that_is_due_is_told_as_it_began(path: Path) -> None:
         db.execute("UPDATE notice SET done_at = NULL WHERE channel = 'webhook'")
     db.close()
     ledger = Ledger(path)
-    told = [(d.event, Alarm.from_dict(d.told)) for d in ledger.deliveries().due("webhook", early=True)]
-    assert [(event, alarm.active, alarm.cleared_step) for event, alarm in told] == [(Event.RAISED, True, None)] * 2
+    told = [(d.event, Episode.from_dict(d.told)) for d in ledger.deliveries().due("webhook", early=True)]
+    assert [(event, e.active, e.cleared_step) for event, e in told] == [(Event.RAISED, True, None)] * 2
     ledger.close()
 
 
 def test_every_warning_and_every_failure_is_an_episode_and_has_its_key(ledger: Ledger) -> None:
-    episodes = {episode["key"]: Alarm.from_dict(episode) for episode in ledger.alarms().all()}
+    episodes = {episode["key"]: Episode.from_dict(episode) for episode in ledger.episodes().all()}
     failures = ledger.failures().all()
     assert [failure.step for failure in failures] == [310, 320, 710]
     assert episodes.keys() == {*COLLAPSES, *(failure.key for failure in failures)}
@@ -105,11 +105,11 @@ def test_the_first_look_tells_nobody_anything_anew(ledger: Ledger, caplog: pytes
     assert [alert.key for alert in ledger.outbox().due_alerts()] == DUE_AT_WANDB
     assert "Not evaluated" not in caplog.text
     # The failures of steps 310 and 320 are over since step 400; that of step 710 lasts.
-    assert [episode["key"] for episode in ledger.alarms().all() if episode["active"]] == [PICKLE]
+    assert [episode["key"] for episode in ledger.episodes().all() if episode["active"]] == [PICKLE]
 
 
 def test_the_next_like_title_goes_on_counting(ledger: Ledger) -> None:
-    told = Alarm.from_dict(next(e for e in ledger.alarms().all() if e["key"] == COLLAPSES[0])).told(Event.RAISED)
+    told = Episode.from_dict(next(e for e in ledger.episodes().all() if e["key"] == COLLAPSES[0])).told(Event.RAISED)
     ledger.deliveries().add_alert("another", Event.RAISED, told.alert())
     assert ledger.outbox().due_alerts()[-1].title == "The pages have lost their variety of colors (step 400) (no. 2)"
 

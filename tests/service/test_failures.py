@@ -27,7 +27,7 @@ def pickled(house: House, step: int) -> None:
 
 
 def active(house: House) -> list[tuple[str, int]]:
-    return [(a["rule"], a["step"]) for a in house.ledger.alarms().all() if a["active"]]
+    return [(a["rule"], a["step"]) for a in house.ledger.episodes().all() if a["active"]]
 
 
 def test_it_reaches_log_display_wandb_webhook_and_command(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
-from watcher.alerts import Alarm, AlertSettings, Rule
+from watcher.alerts import AlertSettings, Episode, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
 from watcher.alerts.episodes import Rise
 from watcher.ledger.ledger import Ledger
@@ -20,13 +20,13 @@ from watcher.service.warner import Warner
 AFTER = {Event.RAISED: "", Event.RISEN: " worse", Event.CLEARED: " over"}
 
 
-def alarm(name: str, *, cleared: int | None = None) -> Alarm:
+def episode(name: str, *, cleared: int | None = None) -> Episode:
     """An episode at step 400."""
     rule, level = Rule.COLORS_COLLAPSED, AlertLevel.WARN
-    return Alarm(name, rule, level, 400, "All gray", "e", "", "", "c", "f", cleared_step=cleared)
+    return Episode(name, rule, level, 400, "All gray", "e", "", "", "c", "f", cleared_step=cleared)
 
 
-def worse(before: Alarm, step: int = 500) -> Alarm:
+def worse(before: Episode, step: int = 500) -> Episode:
     """The same, which has become an error."""
     return replace(before, level=AlertLevel.ERROR, risen=Rise(step, "grayer", f"uid-{step}"))
 
@@ -36,12 +36,12 @@ class Desk:
     """A warner that finds what `found` holds; `heard` is who heard of it, in order."""
 
     house: House
-    found: list[Alarm] = field(default_factory=list)
+    found: list[Episode] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     answers: list[Refusal | None] = field(default_factory=list)
     deadly: bool = False
 
-    def evaluate(self, history: object) -> list[Alarm]:
+    def evaluate(self, history: object) -> list[Episode]:
         return self.found
 
     def warner(self) -> Warner:
@@ -61,8 +61,8 @@ class Desk:
 class Hook(Webhook):
     desk: Desk = field(kw_only=True)
 
-    def send(self, alarm: Alarm, run: str) -> Refusal | None:
-        self.desk.heard.append(f"webhook {alarm.key}{AFTER[alarm.event]}")
+    def send(self, episode: Episode, run: str) -> Refusal | None:
+        self.desk.heard.append(f"webhook {episode.key}{AFTER[episode.event]}")
         return self.desk.answers.pop(0) if self.desk.answers else None
 
 
@@ -70,8 +70,8 @@ class Hook(Webhook):
 class Shell(Command):
     desk: Desk = field(kw_only=True)
 
-    def run(self, alarm: Alarm, run: str) -> str | None:
-        self.desk.heard.append(f"command {alarm.key}{AFTER[alarm.event]}")
+    def run(self, episode: Episode, run: str) -> str | None:
+        self.desk.heard.append(f"command {episode.key}{AFTER[episode.event]}")
         if self.desk.deadly:
             raise SystemExit
         return None
@@ -85,7 +85,7 @@ def desk(house: House, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def test_a_command_that_ends_uimon_runs_once_after_everybody_has_heard(desk: Desk) -> None:
-    desk.found, desk.deadly = [alarm("a"), alarm("b")], True
+    desk.found, desk.deadly = [episode("a"), episode("b")], True
     with pytest.raises(SystemExit):
         desk.warner().step()
     assert desk.heard == ["webhook a", "webhook b", "wandb a", "wandb b", "command a"]
@@ -99,7 +99,7 @@ def test_the_service_has_wandb_take_a_warning_before_its_command_runs(
     monkeypatch.setattr("watcher.service.service._channels", lambda _: Channels(command=Shell("", desk=desk)))
     known: list[bool] = []
     monkeypatch.setattr(Shell, "run", lambda *_: known.append(not desk.house.ledger.outbox().due_alerts()))
-    desk.found = [alarm("a")]
+    desk.found = [episode("a")]
     write_checkpoint(desk.house.root, 100)
     desk.house.service(once=True).run()
     assert known == [True]
@@ -108,7 +108,7 @@ def test_the_service_has_wandb_take_a_warning_before_its_command_runs(
 def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("watcher.service.couriers._PAUSE", 0.01)
     monkeypatch.setattr("watcher.service.couriers._LONGEST_PAUSE", 0.01)
-    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 20
+    desk.found, desk.answers = [episode("a")], [Refusal("It is down.", may_pass=True)] * 20
     warner = desk.warner()
     warner.finish(30.0)
     warner.run()
@@ -117,7 +117,7 @@ def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: py
 
 
 def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.found = [alarm("a")]
+    desk.found = [episode("a")]
     monkeypatch.setattr(Desk, "publish", lambda _: None)
     monkeypatch.setattr("watcher.service.couriers._HEARD_SECONDS", 0.0)
     desk.warner().step()
@@ -125,9 +125,9 @@ def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.
 
 
 def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    desk.found = [alarm("a")]
+    desk.found = [episode("a")]
     desk.warner()._look()
-    desk.found = [worse(alarm("a"))]
+    desk.found = [worse(episode("a"))]
     desk.warner()._look()
     warner = desk.warner()
     warner.finish(0.0)
@@ -137,20 +137,20 @@ def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplo
 
 
 def test_that_a_warning_is_over_is_never_told_before_it_began(desk: Desk) -> None:
-    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 2
+    desk.found, desk.answers = [episode("a")], [Refusal("It is down.", may_pass=True)] * 2
     warner = desk.warner()
     warner.step()
-    desk.found = [alarm("a", cleared=500)]
+    desk.found = [episode("a", cleared=500)]
     for _ in range(4):
         warner.step()
     assert [h for h in desk.heard if "webhook" in h] == ["webhook a", "webhook a", "webhook a", "webhook a over"]
 
 
 def test_who_never_took_that_a_warning_began_is_not_told_that_it_is_over(desk: Desk) -> None:
-    desk.found, desk.answers = [alarm("a")], [Refusal("No such address.", may_pass=False)]
+    desk.found, desk.answers = [episode("a")], [Refusal("No such address.", may_pass=False)]
     warner = desk.warner()
     warner.step()
-    desk.found = [alarm("a", cleared=500)]
+    desk.found = [episode("a", cleared=500)]
     warner.step()
     warner.step()
     assert [h for h in desk.heard if "webhook" in h] == ["webhook a"]
@@ -159,27 +159,27 @@ def test_who_never_took_that_a_warning_began_is_not_told_that_it_is_over(desk: D
 def test_one_that_becomes_worse_is_told_once_more_on_every_channel_and_never_sinks(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk.found = [alarm("a")]
+    desk.found = [episode("a")]
     desk.warner().step()
     with caplog.at_level("INFO", logger="uimon"):
         # Also across restarts, and where a look finds it milder again, as when the trainer has gone back.
-        for found in (worse(alarm("a")), worse(alarm("a"), 600), alarm("a"), worse(alarm("a"))):
+        for found in (worse(episode("a")), worse(episode("a"), 600), episode("a"), worse(episode("a"))):
             desk.found = [found]
             desk.warner().step()
     told = ["webhook a worse", "wandb a/risen", "command a worse"]
     assert desk.heard == ["webhook a", "wandb a", "command a", *told]
     assert caplog.text.count("Worse: All gray (colors_collapsed, step 500): grayer") == 1
-    [kept] = desk.house.ledger.alarms().all()
+    [kept] = desk.house.ledger.episodes().all()
     assert (kept["level"], kept["risen"]["step"]) == ("error", 500)
-    desk.found = [alarm("a", cleared=700)]
+    desk.found = [episode("a", cleared=700)]
     desk.warner().step()
     assert desk.heard[6:] == ["webhook a over"]
-    [kept] = desk.house.ledger.alarms().all()
+    [kept] = desk.house.ledger.episodes().all()
     assert (kept["level"], kept["active"], kept["cleared_step"]) == ("error", False, 700)
 
 
 def test_one_that_is_found_when_it_is_worse_already_is_told_once(desk: Desk) -> None:
-    desk.found = [worse(alarm("a"))]
+    desk.found = [worse(episode("a"))]
     warner = desk.warner()
     warner.step()
     warner.step()
@@ -191,22 +191,22 @@ def test_of_what_began_in_the_past_people_hear_where_it_becomes_worse(
 ) -> None:
     monkeypatch.setattr(Ledger, "restored_step", lambda _: 450)
     monkeypatch.setattr(Ledger, "of_the_past", lambda _: frozenset({"uid-500"}))
-    for found in (alarm("a"), worse(alarm("a"), 500), alarm("b")):
+    for found in (episode("a"), worse(episode("a"), 500), episode("b")):
         desk.found = [found]
         desk.warner().step()
     assert desk.heard == []
-    desk.found = [worse(alarm("b"), 600)]
+    desk.found = [worse(episode("b"), 600)]
     desk.warner().step()
     assert desk.heard == ["webhook b worse", "wandb a/over", "wandb b/risen", "command b worse"]
 
 
 def test_without_wandb_nothing_is_due_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.found = [alarm("a")]
+    desk.found = [episode("a")]
     warner = desk.warner()
     monkeypatch.setattr(warner, "_events", Channels().events(wandb=False))
     warner.step()
     assert desk.house.ledger.outbox().empty
-    assert [warned["key"] for warned in desk.house.ledger.alarms().all()] == ["a"]
+    assert [warned["key"] for warned in desk.house.ledger.episodes().all()] == ["a"]
 
 
 def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(
@@ -216,7 +216,7 @@ def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(
     monkeypatch.setattr("watcher.service.couriers._HEARD_SECONDS", 0.0)
     warner = desk.warner()
     for name in "abc":
-        desk.found = [alarm(name)]
+        desk.found = [episode(name)]
         warner.step()
         warner.step()
     raised, over = "All gray (step 400)", "Over: colors_collapsed (step 400)"
@@ -232,7 +232,7 @@ def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(
 def test_a_look_that_fails_is_said_each_time_it_begins_and_holds_up_no_delivery(
     desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.found, desk.answers = [alarm("a")], [Refusal("It is down.", may_pass=True)] * 2
+    desk.found, desk.answers = [episode("a")], [Refusal("It is down.", may_pass=True)] * 2
     warner = desk.warner()
     warner.step()
     with caplog.at_level("INFO", logger="uimon"):

@@ -61,7 +61,7 @@ def train(house: House, steps: Sequence[int], **settings: object) -> None:
 
 
 def rules(house: House, *, active: bool = True) -> set[str]:
-    return {alarm["rule"] for alarm in house.ledger.alarms().all() if alarm["active"] == active}
+    return {episode["rule"] for episode in house.ledger.episodes().all() if episode["active"] == active}
 
 
 HEALTHY, SICK = (100, 200, 300), (400, 500)

@@ -37,8 +37,8 @@ from dataclasses import replace
 from typing import Final
 
 from watcher.checkpoints.training_log import LogFacts, measured, read_log
-from watcher.ledger.alarms import LedgerAlarms
 from watcher.ledger.deliveries import LedgerDeliveries
+from watcher.ledger.episodes import LedgerEpisodes
 from watcher.ledger.failures import LedgerFailures
 from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import LOG_SIGNS, RESTORED, LedgerReading
@@ -370,9 +370,9 @@ class Ledger(LedgerReading):
         """What is due in the trainer's run, or in its companion."""
         return LedgerOutbox(self, target, self._clock)
 
-    def alarms(self) -> LedgerAlarms:
+    def episodes(self) -> LedgerEpisodes:
         """The early warnings of this run."""
-        return LedgerAlarms(self, self._clock)
+        return LedgerEpisodes(self, self._clock)
 
     def deliveries(self) -> LedgerDeliveries:
         """Who is still to hear of the early warnings."""

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from watcher.alerts import Alarm
+from watcher.alerts import Episode
 from watcher.alerts.delivery import Command, Webhook
 from watcher.ledger.deliveries import WANDB, Delivery
 from watcher.ledger.ledger import Ledger
@@ -197,7 +197,7 @@ class WebhookCourier(Courier):
 
     def _post(self, delivery: Delivery, *, last: bool = False) -> None:
         """One attempt. The `last` ones, close to each other, do not count: the next start has all of its own."""
-        refusal = self._webhook.send(Alarm.from_dict(delivery.told), self._run)
+        refusal = self._webhook.send(Episode.from_dict(delivery.told), self._run)
         retries, deliveries = self._retries, self._ledger.deliveries()
         if refusal is None:
             deliveries.passed_on(delivery, _WEBHOOK)
@@ -226,7 +226,7 @@ class CommandCourier(Courier):
 
     def _begin(self) -> None:
         """What an earlier process did not come to is past: the trainer that it was about may have been repaired."""
-        # What happened to one alarm is due one after the other.
+        # What happened to one episode is due one after the other.
         while deliveries := self._due():
             for delivery in deliveries:
                 log.warning("The command is not run for alarm %s, which an earlier start raised.", delivery.key)
@@ -240,7 +240,7 @@ class CommandCourier(Courier):
         self._done_with(deliveries)
         for delivery in deliveries:
             self._running = delivery.key
-            if trouble := self._command.run(Alarm.from_dict(delivery.told), self._run):
+            if trouble := self._command.run(Episode.from_dict(delivery.told), self._run):
                 log.error("%s", trouble)
             self._running = ""
 

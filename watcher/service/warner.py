@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from watcher.alerts import Alarm, AlertSettings, History, Replay, Rule
+from watcher.alerts import AlertSettings, Episode, History, Replay, Rule
+from watcher.alerts.episodes import Rise
 from watcher.ledger.deliveries import WANDB
 from watcher.ledger.ledger import Ledger
 from watcher.model import AlertLevel, Event
@@ -130,18 +131,18 @@ class Warner:
             history = self._history.read(ended=ended, hurry=self._is_over)
         except Hurried:
             return
-        found = {alarm.key: alarm for alarm in self._replay.evaluate(history)}
+        found = {episode.key: episode for episode in self._replay.evaluate(history)}
         with self._ledger.change():
             known = self._known()
             if ended:
                 # That nothing more will come does not mean that it came.
-                found = {key: alarm for key, alarm in known.items() if alarm.active and alarm.rule in TIMED} | found
-            found = {key: alarm.no_milder_than(known.get(key)) for key, alarm in found.items()}
+                found = {key: one for key, one in known.items() if one.active and one.rule in TIMED} | found
+            found = {key: episode.no_milder_than(known.get(key)) for key, episode in found.items()}
             unwatched = self._unwatched(history, known.values())
             past = self._ledger.of_the_past()
             quiet = self._quiet(found.values(), past)
-            brief = {key for key, alarm in found.items() if alarm.rule is Rule.CHECKPOINT_FAILED}
-            changes = self._ledger.alarms().settle(found.values(), unwatched, quiet, brief)
+            brief = {key for key, episode in found.items() if episode.rule is Rule.CHECKPOINT_FAILED}
+            changes = self._ledger.episodes().settle(found.values(), unwatched, quiet, brief)
             known = self._known()
             risen = [key for key in changes.risen if (rise := known[key].risen) is not None and rise.uid not in past]
             for key in changes.past:
@@ -164,36 +165,36 @@ class Warner:
             log.info("No longer watched, because %s: %s.", why, _named(known[key]))
         self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
 
-    def _tell(self, alarm: Alarm, event: Event) -> None:
-        """Have each channel pass on this event of the alarm, which is the last one that it shows."""
+    def _tell(self, episode: Episode, event: Event) -> None:
+        """Have each channel pass on this event of the episode, which is the last one that it shows."""
         deliveries = self._ledger.deliveries()
         for channel, events in self._events.items():
             if event in events and channel == WANDB:
-                deliveries.add_alert(alarm.key, event, alarm.alert())
+                deliveries.add_alert(episode.key, event, episode.alert())
             elif event in events:
-                deliveries.add(channel, alarm.key, event, alarm.to_dict())
+                deliveries.add(channel, episode.key, event, episode.to_dict())
 
     def _is_over(self) -> bool:
         """There is no time left: whoever stops the service waits for it."""
         return self._finishing.is_set() and time.monotonic() >= self._deadline
 
-    def _known(self) -> dict[str, Alarm]:
-        return {alarm["key"]: Alarm.from_dict(alarm) for alarm in self._ledger.alarms().all()}
+    def _known(self) -> dict[str, Episode]:
+        return {episode["key"]: Episode.from_dict(episode) for episode in self._ledger.episodes().all()}
 
-    def _unwatched(self, history: History, known: Iterable[Alarm]) -> set[str]:
+    def _unwatched(self, history: History, known: Iterable[Episode]) -> set[str]:
         """Keys of what this history cannot show: the rule is silenced, or the samples were of another suite."""
         watched = {entry.uid for entry in history.entries}
         return {a.key for a in known if a.rule in self._silence or (a.uid and a.uid not in watched)}
 
-    def _quiet(self, alarms: Iterable[Alarm], past: Collection[str]) -> set[str]:
+    def _quiet(self, episodes: Iterable[Episode], past: Collection[str]) -> set[str]:
         """Keys of what tells of the past, of which people have heard: it began at an evaluation whose samples were
         scored anew, or within what an earlier ledger had. What time alone shows is told as of now.
         """
         step = self._ledger.restored_step()
         return {
-            alarm.key
-            for alarm in alarms
-            if alarm.uid in past or (not alarm.uid and alarm.step <= step and alarm.rule not in TIMED)
+            episode.key
+            for episode in episodes
+            if episode.uid in past or (not episode.uid and episode.step <= step and episode.rule not in TIMED)
         }
 
 
@@ -206,12 +207,13 @@ def _couriers(ledger: Ledger, channels: Channels, run: str, publish: Callable[[]
     return tuple(found)
 
 
-def _named(alarm: Alarm) -> str:
-    return f"{alarm.title} ({alarm.rule}, since step {alarm.step})"
+def _named(episode: Episode) -> str:
+    return f"{episode.title} ({episode.rule}, since step {episode.step})"
 
 
-def _say(alarm: Alarm, how: str = "") -> None:
-    """One line; of an alarm that is worse than it was, what shows that, and not what it began with."""
-    step, evidence = (alarm.step, alarm.evidence) if alarm.risen is None else (alarm.risen.step, alarm.risen.evidence)
-    sentence = "%s%s (%s, step %s): %s Likely cause: %s What to do: %s"
-    log.log(_LEVELS[alarm.level], sentence, how, alarm.title, alarm.rule, step, evidence, alarm.cause, alarm.fix)
+def _say(episode: Episode, how: str = "") -> None:
+    """One line; of an episode that is worse than it was, what shows that, and not what it began with."""
+    told: Episode | Rise = episode.risen or episode
+    what = f"{how}{episode.title} ({episode.rule}, step {told.step})"
+    sentence, level = "%s: %s Likely cause: %s What to do: %s", _LEVELS[episode.level]
+    log.log(level, sentence, what, told.evidence, episode.cause, episode.fix)

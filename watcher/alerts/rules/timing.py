@@ -12,7 +12,7 @@ from statistics import median
 
 from watcher.alerts.catalog import Meaning, Rule
 from watcher.alerts.history import Arrival, History, View, current
-from watcher.alerts.rules.finding import Finding
+from watcher.alerts.rules.result import RuleResult
 from watcher.alerts.settings import AlertSettings
 from watcher.checkpoints.training_log import LogSign, SignKind
 from watcher.model import AlertLevel
@@ -35,7 +35,7 @@ class Sign:
     """
 
     rule: Rule
-    finding: Finding
+    result: RuleResult
     step: int
     identity: str
     cleared_step: int | None = None
@@ -75,8 +75,8 @@ def log_signs(history: History) -> Iterator[Sign]:
     for sign in history.signs:
         if sign.kind is not SignKind.GRADIENTS:
             identity = f"{sign.kind}{_turn(sign.step, history.arrivals)}"
-            finding = lasting(AlertLevel.WARN, sign.evidence)
-            yield Sign(Rule.NOT_LEARNING, finding, sign.step, identity, sign.cleared_step)
+            result = lasting(AlertLevel.WARN, sign.evidence)
+            yield Sign(Rule.NOT_LEARNING, result, sign.step, identity, sign.cleared_step)
 
 
 def _spans(sign: LogSign, step: int) -> bool:
@@ -166,8 +166,8 @@ def _silent(history: History, settings: AlertSettings) -> Iterator[Sign]:
         f"No checkpoint for {format_duration(silence)} after step {last.step}; they came every "
         f"{format_duration(usual)} (median of {len(gaps)})."
     )
-    finding = lasting(AlertLevel.WARN, evidence, ("silent_factor", "silent_least"))
-    yield Sign(Rule.TRAINER_SILENT, finding, last.step, f"{last.step} seen {last.seen_at}")
+    result = lasting(AlertLevel.WARN, evidence, ("silent_factor", "silent_least"))
+    yield Sign(Rule.TRAINER_SILENT, result, last.step, f"{last.step} seen {last.seen_at}")
 
 
 def _times(moments: Iterable[float]) -> list[float]:
@@ -183,9 +183,9 @@ def _by_time(arrival: Arrival) -> tuple[float, int]:
     return arrival.seen_at, arrival.step
 
 
-def lasting(level: AlertLevel, evidence: str, limits: tuple[str, ...] = ()) -> Finding:
+def lasting(level: AlertLevel, evidence: str, limits: tuple[str, ...] = ()) -> RuleResult:
     """A finding whose sign ends by not being found any more."""
-    return Finding(level, evidence, limits, _never)
+    return RuleResult(level, evidence, limits, _never)
 
 
 def _never(view: View) -> bool:  # noqa: ARG001

@@ -50,7 +50,7 @@ class _Known:
     level: AlertLevel
 
 
-class LedgerAlarms:
+class LedgerEpisodes:
     """The warnings of one run."""
 
     def __init__(self, ledger: Transactions, clock: Callable[[], float]) -> None:
@@ -72,31 +72,31 @@ class LedgerAlarms:
         `unwatched` nobody can say whether they last: they are not active, and not over before they are watched again
         and found to be so. One that is found with a higher level than it had has risen.
         """
-        alarms = {alarm.key: alarm for alarm in found}
+        episodes = {episode.key: episode for episode in found}
         with self._ledger.change() as db:
             known = _known(db)
-            news = [a for key, a in alarms.items() if key not in known and (a.active or key in brief)]
-            lasting = {key for key, alarm in alarms.items() if alarm.active and key not in unwatched}
+            news = [a for key, a in episodes.items() if key not in known and (a.active or key in brief)]
+            lasting = {key for key, episode in episodes.items() if episode.active and key not in unwatched}
             kept = lasting.union(unwatched)
             ended = [key for key, was in known.items() if was.over != _OVER and key not in kept]
             changes = Changes(
-                begun=tuple(alarm.key for alarm in news if alarm.key not in quiet),
-                risen=tuple(k for k, was in known.items() if k in lasting and alarms[k].level.is_above(was.level)),
-                over=(*ended, *(alarm.key for alarm in news if not alarm.active)),
+                begun=tuple(episode.key for episode in news if episode.key not in quiet),
+                risen=tuple(k for k, was in known.items() if k in lasting and episodes[k].level.is_above(was.level)),
+                over=(*ended, *(episode.key for episode in news if not episode.active)),
                 unwatched=tuple(key for key, was in known.items() if was.over == _LASTS and key in unwatched),
-                past=tuple(alarm.key for alarm in news if alarm.key in quiet),
+                past=tuple(episode.key for episode in news if episode.key in quiet),
             )
             again = [key for key, was in known.items() if was.over != _LASTS and key in lasting]
             db.executemany(
                 "INSERT INTO episode (key, step, body, began_at, over) VALUES (?, ?, ?, ?, ?)",
                 [
                     (key, a.step, json.dumps(a.to_dict()), self._clock(), int(not a.active))
-                    for key, a in alarms.items()
+                    for key, a in episodes.items()
                     if key not in known
                 ],
             )
-            changed = alarms.keys() & {*ended, *changes.risen, *again}
-            bodies = [(json.dumps(alarms[key].to_dict()), key) for key in changed]
+            changed = episodes.keys() & {*ended, *changes.risen, *again}
+            bodies = [(json.dumps(episodes[key].to_dict()), key) for key in changed]
             db.executemany("UPDATE episode SET body = ? WHERE key = ?", bodies)
             for state, keys in ((_OVER, ended), (_UNWATCHED, changes.unwatched), (_LASTS, again)):
                 db.executemany("UPDATE episode SET over = ? WHERE key = ?", [(state, key) for key in keys])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.ledger.test_ledger import found
-from watcher.ledger.alarms import Changes
 from watcher.ledger.deliveries import WANDB
+from watcher.ledger.episodes import Changes
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, AlertLevel, Checkpoint, Event, LoggedStep, TrainerState
 
@@ -51,7 +51,7 @@ CHANNELS = {"webhook": frozenset(Event), "command": frozenset({RAISED, RISEN})}
 
 def settle(ledger: Ledger, found: Sequence[Warned], *args: Any, **options: Any) -> Changes:
     """Settle, and have both channels pass on what is news, as the warner does."""
-    changes = ledger.alarms().settle(found, *args, **options)
+    changes = ledger.episodes().settle(found, *args, **options)
     news = ((RAISED, changes.begun), (RISEN, changes.risen), (CLEARED, changes.over))
     for channel, events in CHANNELS.items():
         for event, keys in news:
@@ -72,7 +72,7 @@ def test_a_warning_begins_once_and_ends_once_across_restarts(ledger: Ledger, tmp
     over = settle(again, [Warned("a", active=False)])
     assert (over.begun, sorted(over.over)) == ((), ["a", "b"])
     assert settle(again, [Warned("a", active=False)]).over == ()
-    assert [(a["key"], a["active"]) for a in again.alarms().all()] == [("a", False), ("b", False)]
+    assert [(a["key"], a["active"]) for a in again.episodes().all()] == [("a", False), ("b", False)]
     assert due(again, "webhook") == [("a", RAISED), ("b", RAISED)]
     # A command may stop the trainer: it is not run because something is well again.
     assert due(again, "command") == [("a", RAISED), ("b", RAISED)]
@@ -94,7 +94,7 @@ def test_of_one_that_is_no_longer_watched_nobody_hears_that_it_is_over_until_it_
     deliveries.passed_on(deliveries.due("webhook")[0], "webhook")
     lost = settle(ledger, [], {"a"})
     assert (lost.over, lost.unwatched) == ((), ("a",))
-    assert [a["active"] for a in ledger.alarms().all()] == [False]
+    assert [a["active"] for a in ledger.episodes().all()] == [False]
     assert settle(ledger, [], {"a"}).unwatched == ()
     assert due(ledger, "webhook") == []
     back = settle(ledger, [Warned("a", active=False)])
@@ -106,21 +106,21 @@ def test_one_that_is_watched_again_lasts_and_nobody_is_told_twice(ledger: Ledger
     for unwatched in (set(), {"a"}, set()):
         changes = settle(ledger, [] if unwatched else [Warned("a")], unwatched)
     assert (changes.begun, changes.over) == ((), ())
-    assert [a["active"] for a in ledger.alarms().all()] == [True]
+    assert [a["active"] for a in ledger.episodes().all()] == [True]
     assert due(ledger, "webhook") == [("a", RAISED)]
 
 
 def test_one_that_lasts_after_all_is_active_again_and_nobody_is_told_twice(ledger: Ledger) -> None:
     for now in ([Warned("a")], [], [Warned("a")]):
         settle(ledger, now)
-    assert [a["active"] for a in ledger.alarms().all()] == [True]
+    assert [a["active"] for a in ledger.episodes().all()] == [True]
     assert due(ledger, "command") == [("a", RAISED)]
 
 
 def test_one_that_was_over_before_anybody_looked_is_on_record_and_nobody_is_told(ledger: Ledger) -> None:
     assert settle(ledger, [Warned("a", active=False)]).begun == ()
     assert due(ledger, "webhook") == due(ledger, "command") == []
-    assert [a["active"] for a in ledger.alarms().all()] == [False]
+    assert [a["active"] for a in ledger.episodes().all()] == [False]
 
 
 def test_each_channel_passes_each_warning_on_once(ledger: Ledger, clock: Clock) -> None:
@@ -155,7 +155,7 @@ def test_one_that_has_risen_is_news_once_and_told_after_its_beginning(ledger: Le
         assert due(ledger, channel) == [("a", RISEN)]
         deliveries.passed_on(deliveries.due(channel)[0], channel)
         assert due(ledger, channel) == []
-    assert [a["level"] for a in ledger.alarms().all()] == ["error"]
+    assert [a["level"] for a in ledger.episodes().all()] == ["error"]
 
 
 def test_who_refused_its_beginning_hears_that_it_has_risen_and_then_that_it_is_over(ledger: Ledger) -> None:
