@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
+from tests.service.test_channels import wait_for
+from tests.service.test_service import run_in_thread
 from tests.service.test_warnings import Receiver
 from watcher.model import Reason, UimonError
 
@@ -63,6 +66,23 @@ def test_it_reaches_the_webhook_also_where_nothing_is_logged(house: House, monke
         house.service(once=True, webhook=receiver.url).run()
     assert [(event["event"], event["rule"]) for event in receiver.taken] == [("raised", "checkpoint_failed")]
     assert house.ledger.outbox().due_alerts() == []
+
+
+@pytest.mark.parametrize("make", [failing, pickled])
+def test_it_is_told_at_once_while_the_run_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch, make: Callable[[House, int], None]
+) -> None:
+    monkeypatch.setattr("watcher.service.warner._PAUSE", 1000.0)
+    write_checkpoint(house.root, 40)
+    with Receiver() as receiver:
+        service = house.service(webhook=receiver.url)
+        thread = run_in_thread(service)
+        wait_for(lambda: house.states() == [(40, "published", None)])
+        make(house, 50)
+        wait_for(lambda: bool(receiver.taken))
+        service.stop()
+        thread.join(50)
+    assert receiver.taken[0]["rule"] == "checkpoint_failed"
 
 
 def test_failures_that_follow_each_other_are_told_once_and_over_with_the_next_good_one(house: House) -> None:
