@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,11 +74,14 @@ def test_it_is_told_at_once_while_the_run_goes_on(
     house: House, monkeypatch: pytest.MonkeyPatch, make: Callable[[House, int], None]
 ) -> None:
     monkeypatch.setattr("watcher.service.warner._PAUSE", 1000.0)
+    monkeypatch.setattr("watcher.service.warner._LEAST_PAUSE", 0.0)
     write_checkpoint(house.root, 40)
     with Receiver() as receiver:
         service = house.service(webhook=receiver.url)
         thread = run_in_thread(service)
         wait_for(lambda: house.states() == [(40, "published", None)])
+        # What the first evaluation has woken looks before there is a failure.
+        time.sleep(1)
         make(house, 50)
         wait_for(lambda: bool(receiver.taken))
         service.stop()

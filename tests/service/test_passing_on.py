@@ -200,6 +200,14 @@ def test_of_what_began_in_the_past_people_hear_where_it_becomes_worse(
     assert desk.heard == ["webhook b worse", "wandb a/over", "wandb b/risen", "command b worse"]
 
 
+def test_a_failure_that_is_over_when_it_is_found_is_told_all_the_same_and_another_warning_is_not(desk: Desk) -> None:
+    failed = replace(episode("a", cleared=500), rule=Rule.CHECKPOINT_FAILED)
+    desk.found = [failed, episode("b", cleared=500)]
+    for _ in range(2):
+        desk.warner().step()
+    assert desk.heard == ["webhook a", "wandb a", "wandb a/over", "command a", "webhook a over"]
+
+
 def test_without_wandb_nothing_is_due_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.found = [episode("a")]
     warner = desk.warner()
