@@ -173,6 +173,8 @@ def test_a_brief_one_begins_and_is_over(ledger: Ledger) -> None:
     changes = settle(ledger, [Warned("a", active=False)], brief={"a"})
     assert (changes.begun, changes.over) == (("a",), ("a",))
     assert settle(ledger, [Warned("a", active=False)], brief={"a"}) == Changes((), (), (), (), ())
+    past = settle(ledger, [Warned("a", active=False), Warned("b", active=False)], quiet={"b"}, brief={"b"})
+    assert (past.begun, past.over, past.past) == ((), (), ("b",))
 
 
 def test_wandb_hears_of_each_event_once_and_of_two_like_titles_by_number(ledger: Ledger) -> None:

@@ -82,7 +82,7 @@ class LedgerEpisodes:
             changes = Changes(
                 begun=tuple(episode.key for episode in news if episode.key not in quiet),
                 risen=tuple(k for k, was in known.items() if k in lasting and episodes[k].level.is_above(was.level)),
-                over=(*ended, *(episode.key for episode in news if not episode.active)),
+                over=(*ended, *(episode.key for episode in news if not episode.active and episode.key not in quiet)),
                 unwatched=tuple(key for key, was in known.items() if was.over == _LASTS and key in unwatched),
                 past=tuple(episode.key for episode in news if episode.key in quiet),
             )

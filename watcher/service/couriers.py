@@ -234,7 +234,7 @@ class CommandCourier(Courier):
 
     def _pass_on(self) -> None:
         deliveries = self._due()
-        self._let_others_hear({delivery.key for delivery in deliveries})
+        self._let_others_hear({(delivery.key, delivery.event) for delivery in deliveries})
         # All are done before one runs: a command that ends this very process must not do it again at the next start,
         # where the trainer is well again.
         self._done_with(deliveries)
@@ -248,18 +248,18 @@ class CommandCourier(Courier):
         for delivery in deliveries:
             self._ledger.deliveries().passed_on(delivery, _COMMAND)
 
-    def _let_others_hear(self, keys: set[str]) -> None:
-        if self._publish is not None and keys:
+    def _let_others_hear(self, news: set[tuple[str, Event]]) -> None:
+        if self._publish is not None and news:
             self._publish()
         patience = time.monotonic() + _HEARD_SECONDS
         # A stop may bring the deadline nearer at any time.
-        while self._unheard(keys) and time.monotonic() < min(patience, self._deadline):
+        while self._unheard(news) and time.monotonic() < min(patience, self._deadline):
             time.sleep(_TICK)
 
-    def _unheard(self, keys: set[str]) -> bool:
+    def _unheard(self, news: set[tuple[str, Event]]) -> bool:
         """True while W&B, or the webhook at its first attempt, has still to hear of one."""
         due = self._due_to(WANDB) if self._publish is not None else []
-        return any(d.key in keys and not d.attempts for d in (*due, *self._due_to(_WEBHOOK)))
+        return any((d.key, d.event) in news and not d.attempts for d in (*due, *self._due_to(_WEBHOOK)))
 
     def _due_to(self, channel: str) -> list[Delivery]:
         return self._ledger.deliveries().due(channel)

@@ -11,12 +11,14 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from watcher.alerts import AlertSettings, Episode, History, Replay, Rule
 from watcher.alerts.episodes import Rise
 from watcher.ledger.deliveries import WANDB
+from watcher.ledger.episodes import Changes
 from watcher.ledger.ledger import Ledger
 from watcher.model import AlertLevel, Event
 from watcher.service.board import Board
@@ -145,14 +147,16 @@ class Warner:
             changes = self._ledger.episodes().settle(found.values(), unwatched, quiet, brief)
             known = self._known()
             risen = [key for key in changes.risen if (rise := known[key].risen) is not None and rise.uid not in past]
-            for key in changes.past:
-                self._ledger.deliveries().note_told(WANDB, key)
-            for event, keys in ((Event.RAISED, changes.begun), (Event.RISEN, risen), (Event.CLEARED, changes.over)):
-                for key in keys:
-                    self._tell(known[key].told(event), event)
+            changes = replace(changes, risen=tuple(risen))
+            self._tell_all(changes, known)
+        self._say_all(changes, known)
+        self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
+
+    def _say_all(self, changes: Changes, known: Mapping[str, Episode]) -> None:
+        """A line of the log for each change."""
         for key in changes.begun:
             _say(known[key].told(Event.RAISED))
-        for key in risen:
+        for key in changes.risen:
             _say(known[key], "Worse: ")
         for key in changes.over:
             log.info("Over: %s.", _named(known[key]))
@@ -163,7 +167,15 @@ class Warner:
                 else "samples are drawn or scored another way now"
             )
             log.info("No longer watched, because %s: %s.", why, _named(known[key]))
-        self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
+
+    def _tell_all(self, changes: Changes, known: Mapping[str, Episode]) -> None:
+        """Have the channels pass on each change. W&B keeps what an earlier ledger has told there."""
+        for key in changes.past:
+            self._ledger.deliveries().note_told(WANDB, key)
+        news = ((Event.RAISED, changes.begun), (Event.RISEN, changes.risen), (Event.CLEARED, changes.over))
+        for event, keys in news:
+            for key in keys:
+                self._tell(known[key].told(event), event)
 
     def _tell(self, episode: Episode, event: Event) -> None:
         """Have each channel pass on this event of the episode, which is the last one that it shows."""
