@@ -254,6 +254,22 @@ def _digest_of(files: Iterable[FileStamp], last: Callable[[FileStamp], int | str
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """That a checkpoint was given up for `reason`, as the sentence `detail` says. `key` is the same for one checkpoint
+    and reason, however often it is tried. `seen_at` is when the checkpoint was first seen, `at` when it was given up
+    first (Unix time).
+    """
+
+    key: str
+    name: str
+    step: int
+    reason: Reason
+    detail: str
+    seen_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Staged:
     """A checkpoint as the engine gets it, in the stage directory. `digest` is over every byte of the weights (hex)."""
 
@@ -269,11 +285,28 @@ class RowKind(StrEnum):
 
 
 class AlertLevel(StrEnum):
-    """How bad it is, in W&B's words."""
+    """How bad it is, in W&B's words, the mildest first."""
 
     INFO = "info"
     WARN = "warn"
     ERROR = "error"
+
+    def is_above(self, other: AlertLevel) -> bool:
+        """Whether this is worse.
+
+        >>> AlertLevel.ERROR.is_above(AlertLevel.WARN), AlertLevel.WARN.is_above(AlertLevel.WARN)
+        (True, False)
+        """
+        order = list(AlertLevel)
+        return order.index(self) > order.index(other)
+
+
+class Event(StrEnum):
+    """What happens to an episode: it is raised, its level has risen, it is cleared. The value is what receivers see."""
+
+    RAISED = "raised"
+    RISEN = "risen"
+    CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from scorers.sample import Outcome, Sample
-from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Rule, entry_of, evaluate
+from watcher.alerts import AlertSettings, Arrival, Entry, Episode, History, Rule, entry_of, evaluate
 
 N = 64
 _HUES = ("red", "orange", "amber", "lime", "green", "teal", "cyan", "sky", "blue", "indigo", "violet", "pink")
@@ -95,7 +95,7 @@ def healthy(steps: Sequence[int]) -> list[Entry]:
     return [entry(step, bad=[step % N, (step * 7) % N]) for step in steps]
 
 
-def alarms(
+def episodes(
     entries: Sequence[Entry],
     rule: Rule,
     settings: AlertSettings | None = None,
@@ -106,9 +106,9 @@ def alarms(
     arrivals: Sequence[Arrival] = (),
     now: float = 0.0,
     ended: bool = False,
-) -> list[Alarm]:
-    """The rule's alarms over a history."""
+) -> list[Episode]:
+    """The rule's episodes over a history."""
     history = History(
         tuple(entries), tuple(losses), references or {}, tuple(non_finite), tuple(arrivals), now=now, ended=ended
     )
-    return [alarm for alarm in evaluate(history, settings or AlertSettings()) if alarm.rule is rule]
+    return [episode for episode in evaluate(history, settings or AlertSettings()) if episode.rule is rule]

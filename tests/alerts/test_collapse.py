@@ -10,7 +10,7 @@ import pytest
 import scorers
 from scorers.metrics.jackknife import Jackknifed
 from scorers.sample import Sample
-from tests.alerts.making import N, alarms, entry, healthy, page
+from tests.alerts.making import N, entry, episodes, healthy, page
 from watcher.alerts import AlertSettings, Entry, Rule
 from watcher.alerts.measures import Measure, measure
 from watcher.alerts.statistics import difference
@@ -78,8 +78,8 @@ COLLAPSES = [
 def test_a_collapse_is_raised_at_once_with_numbers_and_samples(
     rule: Rule, writer: Writer, words: str, level: AlertLevel
 ) -> None:
-    found = alarms([*EARLY, *of(writer, 250)], rule)
-    assert [(alarm.step, alarm.level, alarm.active) for alarm in found] == [(250, level, True)]
+    found = episodes([*EARLY, *of(writer, 250)], rule)
+    assert [(episode.step, episode.level, episode.active) for episode in found] == [(250, level, True)]
     assert words in found[0].evidence
     assert "on average at steps 50 to 200, for the same 64 samples" in found[0].evidence
     assert found[0].samples
@@ -92,16 +92,16 @@ def test_an_episode_is_one_alarm_until_the_value_is_back_and_the_next_one_is_ano
     rule: Rule, writer: Writer, words: str, level: AlertLevel
 ) -> None:
     run = [*EARLY, *of(writer, 250, 300, 350), *healthy([400, 450, 500]), *of(writer, 550, 600)]
-    found = alarms(run, rule)
-    assert [(alarm.step, alarm.cleared_step) for alarm in found] == [(250, 450), (550, None)]
+    found = episodes(run, rule)
+    assert [(episode.step, episode.cleared_step) for episode in found] == [(250, 450), (550, None)]
     assert found[0].key != found[1].key
-    keys = {alarm.key for end in range(1, len(run)) for alarm in alarms(run[:end], rule)}
-    assert keys == {alarm.key for alarm in found}
+    keys = {episode.key for end in range(1, len(run)) for episode in episodes(run[:end], rule)}
+    assert keys == {episode.key for episode in found}
 
 
 def test_the_samples_shown_are_those_that_make_it_so() -> None:
     red = [page(i, 250, hue="violet" if 15 <= i < 50 else "red") for i in range(N)]
-    found = alarms([*EARLY, entry(250, red)], Rule.BLUE_PURPLE_TAKEOVER)
+    found = episodes([*EARLY, entry(250, red)], Rule.BLUE_PURPLE_TAKEOVER)
     assert len(found[0].samples) == 5
     assert set(found[0].samples) <= set(range(15, 50))
 
@@ -111,13 +111,13 @@ def test_poor_pages_of_an_untrained_model_are_no_collapse(rule: Rule) -> None:
     def poor(position: int, step: int) -> Sample:
         return page(position, step, hue="blue", neutral="blue", layout=1)
 
-    assert not alarms([*of(poor, 20, 40, 60, 80), *healthy([120, 160])], rule)
+    assert not episodes([*of(poor, 20, 40, 60, 80), *healthy([120, 160])], rule)
 
 
 def test_broken_code_is_no_reference_for_colors() -> None:
     # Nothing of it parses, so its colors are various by accident; what follows is what the data look like.
     broken = [entry(step, bad=range(N)) for step in (10, 20, 30)]
-    assert not alarms([*broken, *of(half_purple, 60, 70, 80)], Rule.BLUE_PURPLE_TAKEOVER)
+    assert not episodes([*broken, *of(half_purple, 60, 70, 80)], Rule.BLUE_PURPLE_TAKEOVER)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_broken_code_is_no_reference_for_colors() -> None:
     ],
 )
 def test_a_model_that_never_was_various_is_told_of_once_it_should_be(rule: Rule, writer: Writer) -> None:
-    found = alarms(of(writer, 50, 100, 150, 200), rule)
-    assert [(alarm.step, alarm.level) for alarm in found] == [(150, AlertLevel.ERROR)]
+    found = episodes(of(writer, 50, 100, 150, 200), rule)
+    assert [(episode.step, episode.level) for episode in found] == [(150, AlertLevel.ERROR)]
     assert "no evaluation so far was good" in found[0].evidence
 
 
 def test_pages_that_always_were_light_are_no_collapse() -> None:
-    assert not alarms(of(light, 50, 100, 150, 200, 250), Rule.ONE_LIGHTNESS)
+    assert not episodes(of(light, 50, 100, 150, 200, 250), Rule.ONE_LIGHTNESS)
 
 
 def test_pages_whose_theme_or_background_is_unknown_are_neither_gray_nor_dark() -> None:
@@ -146,15 +146,15 @@ def test_pages_whose_theme_or_background_is_unknown_are_neither_gray_nor_dark() 
         return replace(gray(position, step), unresolved_colors=5, lightness="")
 
     run = [*EARLY, *of(unknown, 250, 300)]
-    assert not alarms(run, Rule.HUES_GONE)
-    assert not alarms(run, Rule.ONE_LIGHTNESS)
+    assert not episodes(run, Rule.HUES_GONE)
+    assert not episodes(run, Rule.ONE_LIGHTNESS)
 
 
 def test_answers_that_are_gray_dark_or_of_one_template_are_no_collapse() -> None:
     for rule, writer in ((Rule.HUES_GONE, gray), (Rule.ONE_LIGHTNESS, dark), (Rule.SAMPLES_ALIKE, one_template)):
         answers = scorers.aggregate([writer(i, 0) for i in range(N)])
-        assert not alarms([*EARLY, *of(writer, 250)], rule, references=answers)
-        assert not alarms(of(writer, 150, 200), rule, references=answers)
+        assert not episodes([*EARLY, *of(writer, 250)], rule, references=answers)
+        assert not episodes(of(writer, 150, 200), rule, references=answers)
 
 
 def test_pages_of_one_brand_blue_are_a_collapse_only_where_the_answers_are_not() -> None:
@@ -163,16 +163,16 @@ def test_pages_of_one_brand_blue_are_a_collapse_only_where_the_answers_are_not()
 
     answers = scorers.aggregate([page(i, 0) for i in range(N)])
     for rule in (Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER):
-        assert not alarms(of(brand, 100, 150, 200), rule)
-        assert alarms(of(brand, 100, 150, 200), rule, references=answers)
+        assert not episodes(of(brand, 100, 150, 200), rule)
+        assert episodes(of(brand, 100, 150, 200), rule, references=answers)
 
 
 def test_what_the_validation_answers_look_like_is_no_collapse() -> None:
     answers = scorers.aggregate([blue(i, 0) for i in range(N)])
     for rule in (Rule.COLORS_COLLAPSED, Rule.BLUE_PURPLE_TAKEOVER):
-        assert alarms([*EARLY, *of(blue, 250)], rule)
-        assert not alarms([*EARLY, *of(blue, 250)], rule, references=answers)
-        assert not alarms(of(blue, 150, 200), rule, references=answers)
+        assert episodes([*EARLY, *of(blue, 250)], rule)
+        assert not episodes([*EARLY, *of(blue, 250)], rule, references=answers)
+        assert not episodes(of(blue, 150, 200), rule, references=answers)
 
 
 def test_samples_of_one_prompt_are_no_independent_witnesses() -> None:
@@ -195,14 +195,14 @@ def test_few_pages_are_not_judged() -> None:
         return entry(step, [writer(i, step) for i in range(15)])
 
     run = [*[some(page, step) for step in (50, 100, 150, 200)], some(blue, 250), some(blue, 300)]
-    assert not alarms(run, Rule.BLUE_PURPLE_TAKEOVER)
-    assert alarms(run, Rule.BLUE_PURPLE_TAKEOVER, AlertSettings(least_pages=12))
+    assert not episodes(run, Rule.BLUE_PURPLE_TAKEOVER)
+    assert episodes(run, Rule.BLUE_PURPLE_TAKEOVER, AlertSettings(least_pages=12))
 
 
 def test_classes_that_stand_still_below_what_is_good_are_a_plateau() -> None:
     run = of(few_classes, *range(50, 400, 50))
-    found = alarms(run, Rule.CLASSES_NARROW)
-    assert [alarm.step for alarm in found] == [250]
+    found = episodes(run, Rule.CLASSES_NARROW)
+    assert [episode.step for episode in found] == [250]
     assert "24.8 different Tailwind classes to expect in three samples at steps 50 and 100, 24.8 at steps 150" in (
         found[0].evidence
     )
@@ -211,16 +211,16 @@ def test_classes_that_stand_still_below_what_is_good_are_a_plateau() -> None:
 
 def test_some_classes_are_too_few_only_where_the_validation_answers_have_more() -> None:
     run = [entry(step, [page(i, step, classes=45) for i in range(N)]) for step in range(50, 400, 50)]
-    assert not alarms(run, Rule.CLASSES_NARROW)
-    found = alarms(run, Rule.CLASSES_NARROW, references={Measure.CLASSES.value: 60.0})
+    assert not episodes(run, Rule.CLASSES_NARROW)
+    found = episodes(run, Rule.CLASSES_NARROW, references={Measure.CLASSES.value: 60.0})
     assert "has stopped growing, below 45." in found[0].evidence
     assert "classes_good" in found[0].threshold
 
 
 def test_classes_that_grow_or_are_as_many_as_in_the_validation_answers_are_no_plateau() -> None:
     growing = [entry(step, [page(i, step, classes=21 + step // 10) for i in range(N)]) for step in range(50, 400, 50)]
-    assert not alarms(growing, Rule.CLASSES_NARROW)
-    assert not alarms(
+    assert not episodes(growing, Rule.CLASSES_NARROW)
+    assert not episodes(
         of(few_classes, *range(50, 400, 50)), Rule.CLASSES_NARROW, references={Measure.CLASSES.value: 26.0}
     )
 

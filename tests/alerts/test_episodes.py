@@ -1,4 +1,4 @@
-"""What holds for all alarms."""
+"""What holds for all episodes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 import scorers
-from tests.alerts.making import alarms, entry, healthy, made
+from tests.alerts.making import entry, episodes, healthy, made
 from watcher.alerts import (
     MEANINGS,
     AlertSettings,
@@ -36,8 +36,8 @@ RUN = [*healthy([100, 150, 200, 250]), entry(300, bad=range(20))]
 
 def test_every_rule_has_a_meaning_with_cause_and_fix() -> None:
     assert set(MEANINGS) == set(Rule)
-    of_time_and_log = {Rule.NON_FINITE, Rule.NOT_LEARNING, Rule.FALLING_BEHIND, Rule.TRAINER_SILENT}
-    assert set(Rule) - set(DETECTORS) == of_time_and_log
+    others = {Rule.NON_FINITE, Rule.NOT_LEARNING, Rule.FALLING_BEHIND, Rule.TRAINER_SILENT, Rule.CHECKPOINT_FAILED}
+    assert set(Rule) - set(DETECTORS) == others
     for meaning in MEANINGS.values():
         assert all(text[0].isupper() for text in (meaning.title, meaning.cause, meaning.fix))
         # W&B takes less than 64 characters.
@@ -57,9 +57,9 @@ def test_a_meaning_names_what_its_rule_can_see_and_where_samples_are_shown() -> 
 
 
 def test_a_silenced_rule_is_not_raised() -> None:
-    assert alarms(RUN, Rule.VALIDITY_DROPPED)
-    assert not alarms(RUN, Rule.VALIDITY_DROPPED, AlertSettings(silence=(Rule.VALIDITY_DROPPED,)))
-    assert not alarms([], Rule.NON_FINITE, AlertSettings(silence=(Rule.NON_FINITE,)), non_finite=[(1, "a")])
+    assert episodes(RUN, Rule.VALIDITY_DROPPED)
+    assert not episodes(RUN, Rule.VALIDITY_DROPPED, AlertSettings(silence=(Rule.VALIDITY_DROPPED,)))
+    assert not episodes([], Rule.NON_FINITE, AlertSettings(silence=(Rule.NON_FINITE,)), non_finite=[(1, "a")])
 
 
 def test_settings_take_names_and_lengths_of_time_as_a_file_has_them_and_refuse_others() -> None:
@@ -75,12 +75,12 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_an_alarm_reads_as_text_and_as_json() -> None:
-    alarm = alarms(RUN, Rule.VALIDITY_DROPPED)[0]
-    assert alarm.text.splitlines()[1].startswith("Likely cause: ")
-    assert "Samples of step 300 that show it, as in `uimon status` and samples.jsonl: 0, 1, 2, 3, 4." in alarm.text
-    assert json.loads(json.dumps(alarm.to_dict()))["cleared_step"] is None
-    alert = alarm.alert()
-    assert (alert.key, alert.level) == (alarm.key, AlertLevel.WARN)
+    episode = episodes(RUN, Rule.VALIDITY_DROPPED)[0]
+    assert episode.text.splitlines()[1].startswith("Likely cause: ")
+    assert "Samples of step 300 that show it, as in `uimon status` and samples.jsonl: 0, 1, 2, 3, 4." in episode.text
+    assert json.loads(json.dumps(episode.to_dict()))["cleared_step"] is None
+    alert = episode.alert()
+    assert (alert.key, alert.level) == (episode.key, AlertLevel.WARN)
     assert "step 300" in alert.title
 
 
@@ -108,7 +108,7 @@ def test_a_lower_step_that_is_seen_later_drops_the_branch_that_was_left_and_its_
     again = [_seen(step, 1000 + step, bad=range(20)) for step in (220, 260, 310)]
     history = History((*TO_400, *again))
     assert [e.step for e in [*views(history)][-1].entries] == [100, 200, 220, 260, 310]
-    assert [(a.step, a.active) for a in alarms(history.entries, Rule.VALIDITY_DROPPED)] == [(220, True)]
+    assert [(a.step, a.active) for a in episodes(history.entries, Rule.VALIDITY_DROPPED)] == [(220, True)]
 
 
 def test_going_back_is_seen_before_the_step_gone_back_to_is_evaluated() -> None:
@@ -149,7 +149,7 @@ def test_texts_that_were_measured_alone_are_warned_of_by_their_perplexity_and_co
         entry_of(replace(made(step, perplexity=value), samples=()), sampled=False) for step, value in curve.items()
     ]
     raised = evaluate(History(tuple(entries)), AlertSettings())
-    assert [(alarm.rule, alarm.step) for alarm in raised] == [(Rule.DIVERGING, 400)]
+    assert [(episode.rule, episode.step) for episode in raised] == [(Rule.DIVERGING, 400)]
     chosen = best(entries)
     assert chosen is not None
     assert (chosen.step, chosen.sentence) == (200, "Step 200: perplexity 2.")
@@ -162,7 +162,7 @@ def test_an_empty_history_has_no_alarms() -> None:
 
 def test_another_suite_or_other_weights_give_another_key() -> None:
     other = [*RUN[:-1], entry(300, bad=range(20), uid="other")]
-    assert alarms(RUN, Rule.VALIDITY_DROPPED)[0].key != alarms(other, Rule.VALIDITY_DROPPED)[0].key
+    assert episodes(RUN, Rule.VALIDITY_DROPPED)[0].key != episodes(other, Rule.VALIDITY_DROPPED)[0].key
 
 
 def test_too_few_samples_are_told_before_the_run() -> None:
@@ -183,7 +183,7 @@ def test_a_history_that_grows_has_the_alarms_that_it_has_as_a_whole() -> None:
     for count in range(len(entries) + 1):
         grown = History(entries[:count])
         assert replay.evaluate(grown) == evaluate(grown, settings)
-    assert [alarm.rule for alarm in replay.evaluate(History(entries))]
+    assert [episode.rule for episode in replay.evaluate(History(entries))]
     # The trainer has gone back: what was looked at before no longer counts.
     again = History(entries[:3])
     assert replay.evaluate(again) == evaluate(again, settings) == ()

@@ -1,4 +1,4 @@
-"""Alarms of a history that grows look by look are those of the whole, taken from scratch without any running sum."""
+"""Episodes of a history that grows look by look are those of the whole, taken from scratch without any running sum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scorers.sample import Outcome
 from tests.alerts.making import made, page
-from watcher.alerts import Alarm, AlertSettings, Arrival, Entry, History, Replay, entry_of, episodes, evaluate
+from watcher.alerts import AlertSettings, Arrival, Entry, Episode, History, Replay, entry_of, episodes, evaluate
 from watcher.alerts.history import View, views
 from watcher.alerts.measures import Measure
 from watcher.alerts.running import curve, parsed, since
@@ -73,7 +73,7 @@ def histories(draw: st.DrawFn) -> History:
     return History(tuple(entries), losses, {}, (), tuple(arrivals), now=3e4, ended=draw(st.booleans()))
 
 
-def from_scratch(history: History) -> tuple[Alarm, ...]:
+def from_scratch(history: History) -> tuple[Episode, ...]:
     def forgetful(history: History, *_: object) -> Iterator[View]:
         return (View(view.entries, view.losses, view.references) for view in views(history))
 
@@ -106,7 +106,7 @@ def test_the_made_histories_raise_alarms_of_many_rules() -> None:
     @given(histories())
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
     def collect(history: History) -> None:
-        seen.update(alarm.rule for alarm in evaluate(history, SETTINGS))
+        seen.update(episode.rule for episode in evaluate(history, SETTINGS))
 
     collect()
     assert {"colors_collapsed", "validity_dropped", "samples_alike", "classes_narrow"} <= seen

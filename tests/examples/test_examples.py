@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scorers import Completion, load_plugins, score
-from tests.alerts.making import alarms, entry, healthy
+from tests.alerts.making import entry, episodes, healthy
 from tests.support.command_line import refused_options
 from watcher.alerts import Rule
 from watcher.alerts.delivery import Command, Webhook
@@ -44,7 +44,7 @@ def receiver() -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 def test_the_receiver_takes_what_uimon_sends_and_prints_it_once() -> None:
-    (alarm,) = alarms([*healthy([100, 150, 200]), entry(250, bad=range(30))], Rule.VALIDITY_DROPPED)
+    (alarm,) = episodes([*healthy([100, 150, 200]), entry(250, bad=range(30))], Rule.VALIDITY_DROPPED)
     with receiver() as (url, process):
         assert [Webhook(url).send(alarm, run) for run in ("one", "one", "two")] == [None] * 3
         process.kill()
@@ -73,7 +73,7 @@ Trainer(Model(2, 1), arguments, train_dataset=rows, callbacks=[StopOnFile("STOP"
 
 @pytest.mark.timeout(180)
 def test_a_training_ends_at_the_file_that_an_alert_makes_and_saves_where_it_is(tmp_path: Path) -> None:
-    (alarm,) = alarms([*healthy([100, 150, 200]), entry(250, bad=range(30))], Rule.VALIDITY_DROPPED)
+    (alarm,) = episodes([*healthy([100, 150, 200]), entry(250, bad=range(30))], Rule.VALIDITY_DROPPED)
     line = f"cd {shlex.quote(str(tmp_path))}; [ $UIMON_ALERT_LEVEL != {alarm.level} ] || touch STOP"
     assert Command(line).run(alarm, "one") is None
     command = [sys.executable, "-W", "ignore", "-c", TRAINING, str(EXAMPLES)]

@@ -573,8 +573,9 @@ FAULTS = (
         56,
         "a checkpoint that kills every engine",
         "loads of it alone fail",
-        "failed after its attempts; holds up no other",
+        "failed after its attempts; holds up no other; every channel hears of it once",
         (
+            "tests/service/test_failures.py::test_it_reaches_log_display_wandb_webhook_and_command",
             "tests/service/test_outage.py::test_a_bad_checkpoint_ends_after_its_attempts_and_holds_up_nothing",
             "tests/service/test_outage.py::test_two_bad_ones_are_told_from_an_outage_by_what_comes_later",
         ),
@@ -886,6 +887,17 @@ FAULTS = (
             "tests/engine/test_quantized.py::test_what_contradicts_is_refused_by_name",
             "tests/engine/test_quantized.py::test_what_agrees_is_accepted",
             "tests/engine/test_quantized.py::test_no_contradiction_comes_near_an_engine",
+        ),
+    ),
+    Fault(
+        87,
+        "an upgrade while warnings are due",
+        "a ledger of version 6 with events told, postponed and not told yet",
+        "what is due is told in its own words, what was told is not told again",
+        (
+            "tests/ledger/test_version_6.py::test_what_is_due_at_wandb_is_due_in_its_own_words",
+            "tests/ledger/test_version_6.py::test_what_is_due_at_the_webhook_is_due_with_its_attempts",
+            "tests/ledger/test_version_6.py::test_the_first_look_tells_nobody_anything_anew",
         ),
     ),
 )

@@ -18,7 +18,7 @@ from scorers.extraction import Found
 from scorers.metrics.catalog import METRICS, POOLED, RATES
 from watcher.alerts import AlertSettings, Arrival, History, Rule, evaluate
 from watcher.alerts.delivery import payload
-from watcher.alerts.episodes import Alarm
+from watcher.alerts.episodes import Episode
 from watcher.alerts.stored import VERSION as SUMMARY_VERSION
 from watcher.checkpoints.staging.stage import STAGE_NAME, digest_of, stage
 from watcher.checkpoints.staging.transfer import Way
@@ -32,12 +32,13 @@ from watcher.engine.gpu import GpuChoice
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Conversation, PromptSpec, Sampling, Setup
 from watcher.evaluation.evaluate import ENGINE_METRICS, TABLE_COLUMNS, TableLimits, eval_row
+from watcher.evaluation.rows import train_row
 from watcher.evaluation.suite import Suite, earlier_digests, request_digest, requests_under
 from watcher.ledger.export import _SIZE, Exporter
 from watcher.ledger.jsonl import append_records, read_records
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.reading import AWAY_KEY, LOG_SIGNS, RESTORED
-from watcher.ledger.rows import MIGRATIONS, SCHEMA_VERSION, Evaluation, Record, train_row
+from watcher.ledger.rows import MIGRATIONS, SCHEMA_VERSION, Evaluation, Record
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.state_home import ROOT, Owner, default_state_dir, safe_name
 from watcher.model import (
@@ -59,15 +60,12 @@ from watcher.model import (
     row_uid,
 )
 from watcher.report.live import _JsonFormatter as json_log
-from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat, serving
 from watcher.service.history import _WATCHED
-from watcher.service.publisher import FIRST_ROWS, KEPT, LOST, RUN_MADE
-from watcher.service.run_end import ENDED_AS, OPENED
 from watcher.settings.config import Settings
 from watcher.system.clock import _CLOCK
 from watcher.system.crashpoint import POINTS
-from watcher.trackers.wandb import content, definitions
+from watcher.trackers.wandb import content, definitions, join_state
 from watcher.trackers.wandb.claim import (
     Mark,
     Move,
@@ -115,7 +113,6 @@ __all__ = [
     "STAGE_NAME",
     "SUMMARY_VERSION",
     "TABLE_COLUMNS",
-    "Alarm",
     "Alert",
     "AlertLevel",
     "AlertSettings",
@@ -125,6 +122,7 @@ __all__ = [
     "Condition",
     "Conversation",
     "EngineFacts",
+    "Episode",
     "Evaluation",
     "Evidence",
     "Exporter",
@@ -199,7 +197,6 @@ __all__ = [
     "eval_command",
     "eval_row",
     "evaluate",
-    "failed_alert",
     "host_environment",
     "inspect_run",
     "json_log",
@@ -227,13 +224,13 @@ NOW: Final = 1_700_100_000.0
 META: Final = {
     "AWAY_KEY": AWAY_KEY,
     "CLOCK": _CLOCK,
-    "ENDED_AS": ENDED_AS,
-    "FIRST_ROWS": [FIRST_ROWS, KEPT, LOST],
+    "ENDED_AS": join_state._ENDED_AS,
+    "FIRST_ROWS": [join_state._FIRST_ROWS, join_state._KEPT, join_state._LOST],
     "LOG_SIGNS": LOG_SIGNS,
-    "OPENED": OPENED,
+    "OPENED": join_state._OPENED,
     "RESTORED": RESTORED,
     "ROOT": ROOT,
-    "RUN_MADE": RUN_MADE,
+    "RUN_MADE": join_state._RUN_MADE,
     "SIZE": _SIZE,
     "WATCHED": _WATCHED,
 }

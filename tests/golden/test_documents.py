@@ -24,10 +24,10 @@ from typer.testing import CliRunner
 from tests.golden.comparing import assert_same_json, placed
 from tests.golden.subjects import (
     NOW,
-    Alarm,
     AlertLevel,
     CheckStatus,
     EngineFacts,
+    Episode,
     GpuChoice,
     Heartbeat,
     Ledger,
@@ -218,7 +218,7 @@ def test_the_log_as_json() -> None:
     assert_same_json("documents/log", lines)
 
 
-ALARM = Alarm(
+ALARM = Episode(
     *("overfitting/30/4e5f6071", Rule.OVERFITTING, AlertLevel.WARN, 30, "Title", "What <was> seen.", "limit = 1"),
     *("source", "cause", "fix", (0, 1), "0b094b1dc9f05e6a493e"),
 )

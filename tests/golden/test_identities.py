@@ -37,7 +37,6 @@ from tests.golden.subjects import (
     Settings,
     Setup,
     SignKind,
-    State,
     StateDir,
     Suite,
     TokenizerStamp,
@@ -48,7 +47,6 @@ from tests.golden.subjects import (
     digest_of,
     earlier_digests,
     evaluate,
-    failed_alert,
     load_ledger,
     read_records,
     request_digest,
@@ -263,8 +261,9 @@ def test_keys_of_episodes() -> None:
 
 def test_keys_of_alerts_about_checkpoints(tmp_path: Path) -> None:
     with closing(load_ledger(6, tmp_path)) as ledger:
-        failed = ledger.records(State.FAILED)
-        assert_same_json("identities/alerts", [failed_alert(record, record.reason, "A sentence.") for record in failed])
+        failures = tuple(ledger.failures().all())
+    episodes = evaluate(History((), failures=failures), AlertSettings())
+    assert_same_json("identities/alerts", [episode.alert() for episode in episodes])
 
 
 SETUP = Setup("LlamaForCausalLM", "0.32.0", "cuda NVIDIA H200", "bfloat16", False, "", 1, "", ("VLLM_X=1",))

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tests.hostile import ORDINARY, STEERING, hostile_text, may_leave
-from watcher.alerts import Alarm, Rule
+from watcher.alerts import Episode, Rule
 from watcher.alerts.delivery import payload
 from watcher.model import Alert, AlertLevel, Row, RowKind
 from watcher.model import Table as SampleTable
@@ -28,7 +28,7 @@ from watcher.output.terminal import Terminal, write_document
 from watcher.report.live import _JsonFormatter, _TextFormatter
 from watcher.trackers.wandb.wire import encode_alert, encode_row
 
-ALARM = Alarm("k", Rule.OVERFITTING, AlertLevel.WARN, 50, "t", "e", "", "", "c", "f", (1,), "uid")
+EPISODE = Episode("k", Rule.OVERFITTING, AlertLevel.WARN, 50, "t", "e", "", "", "c", "f", (1,), "uid")
 
 
 @pytest.mark.parametrize("text", ORDINARY)
@@ -191,7 +191,7 @@ def _through_the_edges(text: str) -> None:
     alert = encode_alert(Alert("k", AlertLevel.WARN, text, text))
     assert may_leave(alert["title"])
     assert may_leave(alert["text"], lines=True)
-    body = payload(replace(ALARM, title=text, evidence=text, cause=text, fix=text), text)
+    body = payload(replace(EPISODE, title=text, evidence=text, cause=text, fix=text), text)
     assert all(may_leave(inner, lines=name == "text") for name, value in body.items() for inner in _texts(value))
     assert len(json.dumps(body)) < 128 * 1024
     assert all(may_leave(shown, lines=True) for shown in _printed(text))

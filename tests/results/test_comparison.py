@@ -11,7 +11,7 @@ import pytest
 
 import scorers
 from tests.ledger.test_ledger import begin, change_samples, stage
-from watcher.alerts import Alarm, Criterion, Rule
+from watcher.alerts import Criterion, Episode, Rule
 from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.model import AlertLevel, Row, RowKind, UimonError
 from watcher.results.comparison import best_of, compared_with
@@ -66,7 +66,7 @@ def test_what_the_trainer_has_gone_back_from_is_neither_best_nor_newest(ledger: 
         compared_with(ledger, "/nowhere")
 
 
-ALARM = Alarm(
+EPISODE = Episode(
     "k", Rule.COLORS_COLLAPSED, AlertLevel.ERROR, 200, "title", "evidence", "", "", "cause", "fix", (0, 1), "u2.0"
 )
 
@@ -77,8 +77,8 @@ def test_what_has_collapsed_is_not_best_while_the_error_lasts(ledger: Ledger) ->
     best = best_of(ledger)
     assert best is not None
     assert best.step == 200
-    over = replace(ALARM, cleared_step=400)
-    ledger.alarms().settle([over], {})
+    over = replace(EPISODE, cleared_step=400)
+    ledger.episodes().settle([over], {})
     best = best_of(ledger)
     assert best is not None
     assert best.alike == (100, 400)
@@ -90,10 +90,10 @@ def test_what_has_collapsed_is_not_best_while_the_error_lasts(ledger: Ledger) ->
 def test_an_error_that_the_trainer_went_back_from_or_that_is_not_watched_leaves_nothing_out(ledger: Ledger) -> None:
     for at, (step, valid) in enumerate(((100, 9), (200, 16)), start=1):
         evaluate(ledger, step, valid, float(at))
-    ledger.alarms().settle([ALARM], {})
+    ledger.episodes().settle([EPISODE], {})
     assert (best := best_of(ledger)) is not None
     assert best.step == 100
-    ledger.alarms().settle([], {})
+    ledger.episodes().settle([], {})
     assert (best := best_of(ledger)) is not None
     assert best.step == 200
 
@@ -101,7 +101,7 @@ def test_an_error_that_the_trainer_went_back_from_or_that_is_not_watched_leaves_
 def test_a_sample_that_cannot_be_read_is_not_shown_and_hides_no_other(ledger: Ledger) -> None:
     evaluate(ledger, 100, 9, 1.0)
     evaluate(ledger, 200, 9, 2.0)
-    ledger.alarms().settle([ALARM], {})
+    ledger.episodes().settle([EPISODE], {})
 
     def spoil(samples: list[Any]) -> list[Any]:
         return [samples[0] | {"score": {}}, *(sample | {"prompt": "a  page\n" * 30} for sample in samples[1:])]

@@ -15,7 +15,7 @@ from tests.support.fake_tracker import FakeTracker
 from tests.trackers.wandb.conftest import train_row
 from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger
-from watcher.model import Alert, AlertLevel, Reason, RowKind
+from watcher.model import Alert, AlertLevel, Event, Reason, RowKind
 from watcher.service import Service
 from watcher.service.board import Board
 from watcher.service.publisher import Publisher
@@ -48,7 +48,7 @@ def with_tracker(house: House, tracker: Tracker | None) -> Service:
 
 def test_rows_and_alerts_go_into_any_tracker_batch_by_batch_until_nothing_is_due(ledger: Ledger) -> None:
     ledger.add_log("run", [(step, 1.0 / step) for step in range(1, 8)])
-    ledger.outbox().add_alert(Alert("key", AlertLevel.WARN, "title", "text"))
+    ledger.deliveries().add_alert("key", Event.RAISED, Alert("key", AlertLevel.WARN, "title", "text"))
     tracker, board = FakeTracker(ledger, batch=3), Board()
     publisher(ledger, tracker, board).deliver(60.0)
     assert [row.step for row in tracker.rows] == [1, 2, 3, 4, 5, 6, 7]

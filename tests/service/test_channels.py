@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import House
-from tests.service.test_passing_on import alarm
-from watcher.alerts import Alarm, AlertSettings
+from tests.service.test_passing_on import episode
+from watcher.alerts import AlertSettings, Episode
 from watcher.alerts.delivery import Command, Refusal, Webhook
 from watcher.service.board import Board
 from watcher.service.couriers import Channels
@@ -40,8 +40,8 @@ class Stage:
             self.release.wait(50)
         self.told.add(channel)
 
-    def evaluate(self, history: object) -> list[Alarm]:
-        return [alarm("a")]
+    def evaluate(self, history: object) -> list[Episode]:
+        return [episode("a")]
 
     def publish(self) -> None:
         if "wandb" not in self.stalled:
@@ -68,7 +68,7 @@ class Stage:
 class Hook(Webhook):
     stage: Stage = field(kw_only=True)
 
-    def send(self, alarm: Alarm, run: str) -> Refusal | None:
+    def send(self, episode: Episode, run: str) -> Refusal | None:
         self.stage.tell("webhook")
         return None
 
@@ -77,7 +77,7 @@ class Hook(Webhook):
 class Shell(Command):
     stage: Stage = field(kw_only=True)
 
-    def run(self, alarm: Alarm, run: str) -> str | None:
+    def run(self, episode: Episode, run: str) -> str | None:
         self.stage.tell("command")
         return None
 
@@ -113,7 +113,7 @@ def test_a_channel_that_stalls_holds_up_no_other_and_not_the_end(
 def test_a_look_goes_on_while_every_channel_stalls(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(house, frozenset({"webhook", "command", "wandb"}))
     looks: list[int] = []
-    stage.evaluate = lambda history: looks.append(1) or [alarm(f"a{len(looks)}")]  # type: ignore[func-returns-value, method-assign]
+    stage.evaluate = lambda history: looks.append(1) or [episode(f"a{len(looks)}")]  # type: ignore[func-returns-value, method-assign]
     monkeypatch.setattr("watcher.service.warner.Replay", lambda _: stage)
     monkeypatch.setattr("watcher.service.warner._LEAST_PAUSE", 0.0)
     monkeypatch.setattr("watcher.service.warner._LEAVE_SECONDS", 0.0)
@@ -182,7 +182,7 @@ def receiver(behave: Callable[[socket.socket], None]) -> Iterator[str]:
 @pytest.mark.parametrize("behave", [hangs, drips, drips_lines, resets, talks_nonsense], ids=lambda b: b.__name__)
 def test_a_receiver_that_stalls_costs_one_deadline(behave: Callable[[socket.socket], None]) -> None:
     with receiver(behave) as url:
-        refusal = Webhook(url, timeout=1.5).send(alarm("a"), "run")
+        refusal = Webhook(url, timeout=1.5).send(episode("a"), "run")
     assert refusal is not None
     assert refusal.may_pass
     assert "secret" not in refusal.sentence
@@ -197,7 +197,7 @@ def test_an_answer_that_never_ends_is_an_answer() -> None:
             peer.send(b"x" * 65_536)
 
     with receiver(never_ends) as url:
-        assert Webhook(url, timeout=30).send(alarm("a"), "run") is None
+        assert Webhook(url, timeout=30).send(episode("a"), "run") is None
 
 
 def test_a_name_server_that_hangs_ends_with_the_process_that_asks_it() -> None:
@@ -213,7 +213,7 @@ def test_a_name_server_that_hangs_ends_with_the_process_that_asks_it() -> None:
 
 def test_a_command_that_ignores_signals_and_forks_and_prints_without_end_is_killed(tmp_path: Path) -> None:
     line = f"trap '' TERM INT HUP; setsid sleep 1000 & echo $! > {tmp_path}/pid; yes"
-    said = Command(line, timeout=1).run(alarm("a"), "run")
+    said = Command(line, timeout=1).run(episode("a"), "run")
     assert said is not None
     assert said.startswith("The command for alarm a took longer than 1.0 s: y y y")
     assert len(said) < 400

@@ -55,7 +55,7 @@ def test_no_time_says_anything_before_the_first_look(house: House, monkeypatch: 
     monkeypatch.setattr(DirectorySource, "look", slow)
     monkeypatch.setattr(warner, "_PAUSE", 0.5)
     train(house, (600, 700))
-    assert house.ledger.alarms().all() == []
+    assert house.ledger.episodes().all() == []
     assert not read[-1]
 
 
@@ -87,8 +87,8 @@ def test_a_silence_is_told_once_across_a_restart_that_finds_nothing_new(house: H
     house.ledger.remember("watched", json.dumps([[now - 14 * HOUR, now]]))
     for _ in range(2):
         train(house, ())
-        (alarm,) = house.ledger.alarms().all()
-        assert (alarm["rule"], alarm["active"]) == ("trainer_silent", True)
+        (episode,) = house.ledger.episodes().all()
+        assert (episode["rule"], episode["active"]) == ("trainer_silent", True)
     assert [alert.title for alert in house.tracker.alerts] == ["No new checkpoint for unusually long (step 500)"]
 
 
@@ -119,7 +119,7 @@ def test_a_collapse_after_the_trainer_went_back_to_save_at_other_steps_is_warned
         for step in steps:
             write_checkpoint(house.root, step, max_steps=10_000)
         house.service(once=True, samples=40).run()
-    assert ("validity_dropped", 220) in {(a["rule"], a["step"]) for a in house.ledger.alarms().all() if a["active"]}
+    assert ("validity_dropped", 220) in {(a["rule"], a["step"]) for a in house.ledger.episodes().all() if a["active"]}
 
 
 def test_a_second_nan_is_told_though_the_first_one_was_at_the_same_step(house: House) -> None:
@@ -127,7 +127,7 @@ def test_a_second_nan_is_told_though_the_first_one_was_at_the_same_step(house: H
         return [alert.title for alert in house.tracker.alerts if alert.title.startswith("Training has produced NaN")]
 
     def lasting() -> list[bool]:
-        return [a["active"] for a in house.ledger.alarms().all() if a["rule"] == "non_finite"]
+        return [a["active"] for a in house.ledger.episodes().all() if a["rule"] == "non_finite"]
 
     train(house, (300, 400))
     train(house, (450,), nan=(450,))

@@ -106,7 +106,7 @@ def rescore(
 def contents(ledger: Ledger) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that is in the ledger's tables, by table."""
     with ledger.read() as db:
-        tables = ("checkpoint", "evaluation", "answers", "row", "outbox", "suite", "alert", "alarm", "notice")
+        tables = ("checkpoint", "evaluation", "answers", "row", "outbox", "suite", "episode", "delivery")
         return {name: [tuple(row) for row in db.execute(f"SELECT * FROM {name}")] for name in tables}
 
 

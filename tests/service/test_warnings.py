@@ -61,7 +61,7 @@ def train(house: House, steps: Sequence[int], **settings: object) -> None:
 
 
 def rules(house: House, *, active: bool = True) -> set[str]:
-    return {alarm["rule"] for alarm in house.ledger.alarms().all() if alarm["active"] == active}
+    return {episode["rule"] for episode in house.ledger.episodes().all() if episode["active"] == active}
 
 
 HEALTHY, SICK = (100, 200, 300), (400, 500)
@@ -256,7 +256,7 @@ def test_what_a_webhook_refuses_at_the_end_is_tried_again_before_the_exit(house:
         train(house, HEALTHY, webhook=receiver.url)
         receiver.waiting = [503] * 3
         train(house, SICK, webhook=receiver.url, drain_timeout=20)
-        assert house.ledger.alarms().due("webhook", early=True) == []
+        assert house.ledger.deliveries().due("webhook", early=True) == []
         assert "blue_purple_takeover" in {event["rule"] for event in receiver.taken}
 
 
@@ -265,7 +265,7 @@ def test_what_a_webhook_does_not_take_before_the_exit_is_said_and_told_by_the_ne
 ) -> None:
     with Receiver(*[503] * 1000) as receiver:
         train(house, (*HEALTHY, *SICK), webhook=receiver.url)
-        due = house.ledger.alarms().due("webhook", early=True)
+        due = house.ledger.deliveries().due("webhook", early=True)
         assert len(due) > 1
         for notice in due:
             sentence = f"The webhook was not told that alarm {notice.key} was raised; the next start tries again."

@@ -1,8 +1,8 @@
 """Early warnings: what went wrong with a training, how sure that is, why it usually happens, and what to do.
 
     history = History(tuple(entry_of(evaluation) for evaluation in ...), losses=...)
-    for alarm in evaluate(history, AlertSettings()):
-        print(alarm.title, alarm.text)
+    for episode in evaluate(history, AlertSettings()):
+        print(episode.title, episode.text)
 
 Pure: no clock, no file, no random number. `delivery` is the exception, and says so.
 """
@@ -10,20 +10,20 @@ Pure: no clock, no file, no random number. `delivery` is the exception, and says
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import Best, Criterion, best
 from watcher.alerts.catalog import MEANINGS, Meaning, Rule
-from watcher.alerts.episodes import Alarm, Replay, evaluate
+from watcher.alerts.episodes import Episode, Replay, evaluate
 from watcher.alerts.history import Arrival, Entry, Evaluated, History, entry_of
 from watcher.alerts.power import limits, needed_prompts
 from watcher.alerts.settings import AlertSettings, Milestone
 
 __all__ = [
     "MEANINGS",
-    "Alarm",
     "AlertSettings",
     "Arrival",
     "Best",
     "Criterion",
     "Delta",
     "Entry",
+    "Episode",
     "Evaluated",
     "History",
     "Meaning",

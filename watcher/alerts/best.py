@@ -14,7 +14,7 @@ from scorers.sample import Outcome
 from watcher.alerts.history import Entry
 from watcher.alerts.measures import Measure
 from watcher.alerts.rules.counts import first_answers
-from watcher.alerts.rules.finding import percent
+from watcher.alerts.rules.result import percent
 from watcher.alerts.statistics import Stratum, difference, worse_by_chance
 
 LEVEL = 0.05

@@ -3,7 +3,8 @@
 Levels: `non_finite` is an error; so are `validity_dropped` where less than half of what parsed still does, and
 `colors_collapsed`, `blue_purple_takeover`, `hues_gone`, `one_lightness` and `samples_alike` beyond their `…_collapse`
 thresholds.
-`progression_missed` and, in the milder band, `perplexity_high` are for information. Everything else is a warning.
+`progression_missed` and, in the milder band, `perplexity_high` are for information. Everything else is a warning. A
+warning becomes an error while it lasts where what it tells of goes beyond the threshold of an error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from watcher.model import Reason
 
 
 class Rule(StrEnum):
@@ -36,6 +39,7 @@ class Rule(StrEnum):
     NOT_LEARNING = "not_learning"
     FALLING_BEHIND = "falling_behind"
     TRAINER_SILENT = "trainer_silent"
+    CHECKPOINT_FAILED = "checkpoint_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,67 @@ _ALL = {
         "The trainer has stopped, hangs, or its disk is full or not mounted here.",
         "Look at the trainer's log and at the disk with the checkpoints.",
     ),
+    Rule.CHECKPOINT_FAILED: Meaning(
+        "A checkpoint could not be evaluated",
+        "The checkpoint lacks something that an evaluation needs, or the engine cannot run it.",
+        "Do what the sentence above says, then have the checkpoint evaluated with `uimon retry`.",
+    ),
 }
 
 MEANINGS: Mapping[Rule, Meaning] = MappingProxyType(_ALL)
+
+_UNFINISHED = (
+    "The trainer stopped, or its disk was full, while it saved the checkpoint; or not all of it was copied here.",
+    "Look at the trainer's log and its disk. Uimon takes the checkpoint up again once its files are complete.",
+)
+_SHARDED = (
+    "The trainer saves the weights in the format of its own sharding, which inference engines do not load.",
+    "Have the trainer save whole safetensors, or convert the checkpoint with the command named above; uimon takes it "
+    "up again then.",
+)
+_FILES = (
+    "A file of the checkpoint is damaged, or was copied only in part; or it is another model's.",
+    "Compare the checkpoint with its source and copy it again; uimon takes it up again once it has changed.",
+)
+_LACKING = (
+    "The trainer saved the weights without what is needed to prompt the model.",
+    "Save the tokenizer with the model, or name one with --tokenizer; then run `uimon retry`.",
+)
+_ENGINE = (
+    "The engine cannot run this model with these settings, or its GPU or its driver fails.",
+    "Run `uimon doctor` with the same options, look at the engine's log in the state directory, and run `uimon retry`.",
+)
+_MEMORY = (
+    "The model and its cache do not fit into the memory that the engine may use, or the trainer uses more by now.",
+    "Use a smaller --max-model-len or --gpu-memory-utilization, or another GPU; then run `uimon retry`.",
+)
+_FAILURES: Mapping[Reason, tuple[str, str]] = {
+    **dict.fromkeys(
+        (
+            Reason.WEIGHTS_MISSING,
+            Reason.WEIGHTS_INCOMPLETE,
+            Reason.CONFIG_MISSING,
+            Reason.TRAINER_STATE_MISSING,
+            Reason.TRAINER_STATE_MISMATCH,
+        ),
+        _UNFINISHED,
+    ),
+    **dict.fromkeys((Reason.DEEPSPEED_ZERO, Reason.FSDP_SHARDED, Reason.TORCH_DCP, Reason.PICKLE_WEIGHTS), _SHARDED),
+    **dict.fromkeys((Reason.UNREADABLE, Reason.OTHER_WEIGHTS, Reason.WEIGHTS_REFUSED), _FILES),
+    **dict.fromkeys((Reason.TOKENIZER_MISSING, Reason.CHAT_TEMPLATE_MISSING), _LACKING),
+    **dict.fromkeys(
+        (Reason.ENGINE_START, Reason.ENGINE_DIED, Reason.ENGINE_TIMEOUT, Reason.ENGINE_ERROR, Reason.STALE_WEIGHTS),
+        _ENGINE,
+    ),
+    Reason.OUT_OF_MEMORY: _MEMORY,
+}
+
+
+def failure_meaning(name: str, reason: Reason) -> Meaning:
+    """What it means that the checkpoint called `name` was given up for this reason; the title names both.
+
+    >>> failure_meaning("checkpoint-50", Reason.PICKLE_WEIGHTS).title
+    'Not evaluated (pickle_weights): checkpoint-50'
+    """
+    usual = MEANINGS[Rule.CHECKPOINT_FAILED]
+    return Meaning(f"Not evaluated ({reason}): {name}", *_FAILURES.get(reason, (usual.cause, usual.fix)))

@@ -1,4 +1,4 @@
-"""Brings alarms to a webhook and to a user's command. Failures are sentences, never exceptions: a warning that cannot
+"""Brings episodes to a webhook and to a user's command. Failures are sentences, never exceptions: a warning that cannot
 be delivered must not end what it warns of.
 
 The address of a webhook is a secret (whoever has it can post), so no sentence holds more of it than the host.
@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from watcher.alerts.episodes import Alarm
+from watcher.alerts.episodes import Episode
+from watcher.model import Event
 from watcher.output.printable import printable, printable_block, printable_document
 from watcher.settings.durations import format_duration
 from watcher.system import posting
@@ -27,7 +28,7 @@ from watcher.system.processes import kill_family
 from watcher.system.umask import users
 
 ENVIRONMENT = "UIMON_ALERT"
-"""The variable in which a command finds the alarm, as JSON; with `_RULE` and `_LEVEL` behind it, those alone."""
+"""The variable in which a command finds the episode, as JSON; with `_RULE` and `_LEVEL` behind it, those alone."""
 
 _SEND_SECONDS = 10.0
 _COMMAND_SECONDS = 60.0
@@ -37,23 +38,25 @@ _LONGEST_TEXT, _LONGEST_FIELD = 4_000, 1_000
 """Characters. Linux takes 128 KiB of one variable, and JSON writes a character in up to 12 bytes."""
 
 
-def payload(alarm: Alarm, run: str) -> dict[str, Any]:
-    """What receivers get: every field of the alarm, `event` (`raised` or `cleared`), `run`, and `text` for people, as
-    Slack and its like show it. All of it has passed the printable gate.
+def payload(episode: Episode, run: str) -> dict[str, Any]:
+    """What receivers get: every field of the episode, its last `event` (`raised`, `risen` or `cleared`), `run`, and
+    `text` for people, as Slack and its like show it. All of it has passed the printable gate.
     """
-    if alarm.active:
-        event, said = "raised", f"*{alarm.title}* (step {alarm.step}, {alarm.level})\n{alarm.text}"
-    else:
-        event, said = "cleared", f"Over at step {alarm.cleared_step}: {alarm.title} (since step {alarm.step})"
+    event, said = episode.event, f"*{episode.title}* (step {episode.step}, {episode.level})\n{episode.text}"
+    if episode.risen is not None:
+        said = f"*Worse: {episode.title}* (step {episode.risen.step}, {episode.level})\n"
+        said += f"{episode.risen.evidence}\n{episode.text}"
+    if event is Event.CLEARED:
+        said = f"Over at step {episode.cleared_step}: {episode.title} (since step {episode.step})"
     text = printable_block(f"uimon, run {run}: {said}", _LONGEST_TEXT)
     for sign, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(sign, escaped)
-    return {"text": text, **printable_document({"event": event, "run": run, **alarm.to_dict()}, _LONGEST_FIELD)}
+    return {"text": text, **printable_document({"event": event, "run": run, **episode.to_dict()}, _LONGEST_FIELD)}
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a webhook did not take an alarm, as a sentence, and whether it `may_pass`: no connection, 408, 429, 5xx."""
+    """Why a webhook did not take an episode, as a sentence, and whether it `may_pass`: no connection, 408, 429, 5xx."""
 
     sentence: str
     may_pass: bool
@@ -61,22 +64,22 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that takes alarms by POST, as JSON. `timeout`: seconds for a whole request, from the look-up of the
+    """An address that takes episodes by POST, as JSON. `timeout`: seconds for a whole request, from the look-up of the
     name to the last byte of the answer's head, however slowly they come.
     """
 
     url: str
     timeout: float = _SEND_SECONDS
 
-    def send(self, alarm: Alarm, run: str) -> Refusal | None:
+    def send(self, episode: Episode, run: str) -> Refusal | None:
         """Deliver, in one attempt; None where the receiver took it.
 
         A redirect is not followed: what was meant for one address is not sent to another.
         """
-        trouble, may_pass = self._post(json.dumps(payload(alarm, run)))
+        trouble, may_pass = self._post(json.dumps(payload(episode, run)))
         if not trouble:
             return None
-        return Refusal(f"The webhook at {self._host} did not take alarm {alarm.key} ({trouble}).", may_pass)
+        return Refusal(f"The webhook at {self._host} did not take alarm {episode.key} ({trouble}).", may_pass)
 
     @property
     def _host(self) -> str:
@@ -98,8 +101,8 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A line for the shell, run for each alarm with the alarm as JSON on standard input and in `UIMON_ALERT`, under the
-    umask that uimon was started with: its files are the user's.
+    """A line for the shell, run for each episode with the episode as JSON on standard input and in `UIMON_ALERT`, under
+    the umask that uimon was started with: its files are the user's.
 
     After `timeout` seconds it is killed with all that it has started, whatever signals they ignore. What it leaves in
     the background when it ends is left alone; that should not print where this process has ended before it.
@@ -108,23 +111,23 @@ class Command:
     line: str
     timeout: float = _COMMAND_SECONDS
 
-    def run(self, alarm: Alarm, run: str) -> str | None:
+    def run(self, episode: Episode, run: str) -> str | None:
         """Run it and wait; None where it succeeded, else the sentence that says what it did instead."""
-        text = json.dumps(payload(alarm, run))
-        alone = {f"{ENVIRONMENT}_RULE": alarm.rule, f"{ENVIRONMENT}_LEVEL": alarm.level}
+        text = json.dumps(payload(episode, run))
+        alone = {f"{ENVIRONMENT}_RULE": episode.rule, f"{ENVIRONMENT}_LEVEL": episode.level}
         with tempfile.TemporaryFile() as given:
             given.write(text.encode())
             given.seek(0)
             try:
                 process = self._start(given, {**os.environ, ENVIRONMENT: text, **alone})
             except OSError as error:
-                return f"The command for alarm {alarm.key} could not be started ({error.strerror or error})."
+                return f"The command for alarm {episode.key} could not be started ({error.strerror or error})."
         said = _LastWords(process)
         status = self._wait(process)
         if status == 0:
             return None
         how = f"took longer than {format_duration(self.timeout)}" if status is None else f"ended with {status}"
-        return f"The command for alarm {alarm.key} {how}{said.quoted()}."
+        return f"The command for alarm {episode.key} {how}{said.quoted()}."
 
     def _start(self, given: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -1,6 +1,9 @@
-"""From a history to its alarms: each rule is replayed look by look; each stretch in which a sign holds is one alarm.
+"""From a history to its episodes: each rule is replayed look by look; each stretch in which a sign holds is an episode.
 
-A pure function of the history: a restart finds the same alarms under the same keys, because a look sees only what was
+A stretch keeps the evidence with which it began. Where the rule finds it worse later, measured against what was before
+it began, its level rises, and never sinks.
+
+A pure function of the history: a restart finds the same episodes under the same keys, because a look sees only what was
 known at its time. No e-process was used for the repeated looks, although it would hold at any time: all looks share
 their reference, so the increments of such a process would not be fair bets. Instead each look spends a fixed part of
 the error (K. K. G. Lan and D. L. DeMets, Biometrika 70, 1983, with a spending function that is linear in the number of
@@ -20,11 +23,12 @@ from typing import Any
 from watcher.alerts.catalog import MEANINGS, Rule
 from watcher.alerts.history import History, View, look_marks, views
 from watcher.alerts.rules import collapse, counts, curves, variety
-from watcher.alerts.rules.finding import Detector, Finding
-from watcher.alerts.rules.timing import log_signs, non_finite_signs, waiting_signs
+from watcher.alerts.rules.failures import failure_signs
+from watcher.alerts.rules.result import Detector, RuleResult
+from watcher.alerts.rules.timing import Sign, log_signs, non_finite_signs, waiting_signs
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.track import Track
-from watcher.model import Alert, AlertLevel
+from watcher.model import Alert, AlertLevel, Event
 
 DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
     {
@@ -45,8 +49,8 @@ DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
         Rule.REPEATS_ITSELF: counts.repeats_itself,
     }
 )
-"""The rules that look at evaluations; `watcher.alerts.rules.timing` has those about time, NaN and the trainer's log."""
-
+"""The rules that look at evaluations; `watcher.alerts.rules.timing` has those about time, NaN and the trainer's log,
+`watcher.alerts.rules.failures` that about checkpoints that were given up."""
 
 _OF_CURVES = frozenset({Rule.OVERFITTING, Rule.DIVERGING, Rule.PERPLEXITY_HIGH, Rule.PROGRESSION_MISSED})
 """The rules that need no samples."""
@@ -61,11 +65,21 @@ _YIELDS_TO: Mapping[Rule, Rule] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class Rise:
+    """That an episode has become worse: at which `step`, shown by the evaluation `uid` and this `evidence`."""
+
+    step: int
+    evidence: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
     """One episode of one rule.
 
     `key` is the same for the same episode, for ever. `step` is where it began, `cleared_step` the first one at which it
-    was over, None while it lasts. `evidence` says what was seen, `threshold` which settings made it count, and `source`
+    was over, None while it lasts. `level` is the highest that it has had, since `risen` where that is not the one with
+    which it began. `evidence` says what was seen, `threshold` which settings made it count, and `source`
     what they mean and where their defaults come from. `samples` are positions of samples of `uid`'s evaluation (that of
     `step`) that show it.
     """
@@ -83,6 +97,7 @@ class Alarm:
     samples: tuple[int, ...] = ()
     uid: str = ""
     cleared_step: int | None = None
+    risen: Rise | None = None
 
     @property
     def active(self) -> bool:
@@ -98,16 +113,51 @@ class Alarm:
             lines.append(f"Samples of step {self.step} that show it, as in `uimon status` and samples.jsonl: {places}.")
         return "\n".join((*lines, f"Rule {self.rule} ({self.threshold})." if self.threshold else f"Rule {self.rule}."))
 
+    @property
+    def event(self) -> Event:
+        """What happened to it last."""
+        if not self.active:
+            return Event.CLEARED
+        return Event.RAISED if self.risen is None else Event.RISEN
+
+    @property
+    def error_step(self) -> int | None:
+        """The step from which on it was of the highest level; None where it never was."""
+        if self.level is not AlertLevel.ERROR:
+            return None
+        return self.step if self.risen is None else self.risen.step
+
     def alert(self) -> Alert:
-        """The alarm as W&B is told of it."""
-        return Alert(self.key, self.level, f"{self.title} (step {self.step})", self.text)
+        """Its last event as W&B is told of it."""
+        # The title of a failure names its checkpoint.
+        where = "" if self.rule is Rule.CHECKPOINT_FAILED else f" (step {self.step})"
+        if not self.active:
+            at = "" if self.cleared_step is None else f" at step {self.cleared_step}"
+            text = f"{self.title}: this began at step {self.step} and is over{at}."
+            return Alert(f"{self.key}/over", AlertLevel.INFO, f"Over: {self.rule} (step {self.step})", text)
+        if self.risen is not None:
+            title = f"Worse: {self.title} (step {self.risen.step})"
+            return Alert(f"{self.key}/risen", self.level, title, f"{self.risen.evidence}\n{self.text}")
+        return Alert(self.key, self.level, f"{self.title}{where}", self.text)
 
-    def begun(self) -> Alarm:
-        """The alarm as it was when it began."""
-        return replace(self, cleared_step=None)
+    def told(self, event: Event) -> Episode:
+        """The episode as it stands with this event. That it is worse than when it began is part of its beginning where
+        nobody was told of that.
+        """
+        if event is Event.CLEARED:
+            return self.ended()
+        if event is Event.RISEN or self.risen is None:
+            return replace(self, cleared_step=None)
+        return replace(self, cleared_step=None, risen=None, evidence=f"{self.evidence} {self.risen.evidence}")
 
-    def ended(self) -> Alarm:
-        """The alarm as one that is over, also where no later step ended it: the trainer has gone back behind it."""
+    def no_milder_than(self, before: Episode | None) -> Episode:
+        """The episode with the level that it had `before`, where that was higher: a level never sinks."""
+        if before is None or not before.level.is_above(self.level):
+            return self
+        return replace(self, level=before.level, risen=before.risen)
+
+    def ended(self) -> Episode:
+        """The episode as one that is over, also where no later step ended it: the trainer has gone back behind it."""
         return replace(self, cleared_step=self.step if self.cleared_step is None else self.cleared_step)
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,21 +165,23 @@ class Alarm:
         return {**asdict(self), "samples": list(self.samples), "active": self.active}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Alarm:
-        """What `to_dict` gave; where `active` was set to false later, the alarm is over.
+    def from_dict(cls, stored: Mapping[str, Any]) -> Episode:
+        """What `to_dict` gave; where `active` was set to false later, the episode is over.
 
-        >>> alarm = Alarm("k", Rule.OVERFITTING, AlertLevel.WARN, 50, "t", "e", "", "", "c", "f", (1,), "uid")
-        >>> Alarm.from_dict(alarm.to_dict()) == alarm, Alarm.from_dict(alarm.to_dict() | {"active": False}).active
+        >>> episode = Episode("k", Rule.OVERFITTING, AlertLevel.WARN, 50, "t", "e", "", "", "c", "f", (1,), "uid")
+        >>> stored = episode.to_dict()
+        >>> Episode.from_dict(stored) == episode, Episode.from_dict(stored | {"active": False}).active
         (True, False)
         """
         fields = {name: value for name, value in stored.items() if name != "active"}
         rule, level, samples = Rule(fields["rule"]), AlertLevel(fields["level"]), tuple(fields["samples"])
-        alarm = cls(**{**fields, "rule": rule, "level": level, "samples": samples})
-        return alarm if stored["active"] else alarm.ended()
+        risen = Rise(**fields["risen"]) if fields.get("risen") else None
+        episode = cls(**{**fields, "rule": rule, "level": level, "samples": samples, "risen": risen})
+        return episode if stored["active"] else episode.ended()
 
 
-def evaluate(history: History, settings: AlertSettings) -> tuple[Alarm, ...]:
-    """Every alarm of a history, those that are over included, in the order of the steps at which they began."""
+def evaluate(history: History, settings: AlertSettings) -> tuple[Episode, ...]:
+    """Every episode of a history, those that are over included, in the order of the steps at which they began."""
     return Replay(settings).evaluate(history)
 
 
@@ -145,22 +197,21 @@ class Replay:
         self._taken = self._mark = 0
         self._track = Track()
         self._known: tuple[object, object] | None = None
-        self._rules: dict[Rule, _Episodes] = {}
+        self._rules: dict[Rule, _Course] = {}
 
-    def evaluate(self, history: History) -> tuple[Alarm, ...]:
-        """Every alarm of the history."""
+    def evaluate(self, history: History) -> tuple[Episode, ...]:
+        """Every episode of the history."""
         wanted = set(Rule) - set(self._settings.silence)
         # Most looks come because time has passed, which has no part in these rules.
         if self._known != (now := (history.entries, history.arrivals)):
             self._take_looks(history, wanted)
             self._known = now
-        alarms = [alarm for rule, episodes in self._rules.items() if rule in wanted for alarm in episodes.alarms]
-        for sign in (*non_finite_signs(history), *log_signs(history), *waiting_signs(history, self._settings)):
-            if sign.rule in wanted:
-                alarm = _alarm(sign.rule, sign.finding, sign.step, sign.identity, self._settings, sign.cleared_step)
-                alarms.append(alarm)
+        episodes = [one for rule, course in self._rules.items() if rule in wanted for one in course.episodes]
+        of_log = (*non_finite_signs(history), *log_signs(history))
+        signs = (*of_log, *waiting_signs(history, self._settings), *failure_signs(history))
+        episodes += [_episode(sign, self._settings) for sign in signs if sign.rule in wanted]
         order = {rule: place for place, rule in enumerate(Rule)}
-        return tuple(sorted(alarms, key=lambda alarm: (alarm.step, order[alarm.rule])))
+        return tuple(sorted(episodes, key=lambda episode: (episode.step, order[episode.rule])))
 
     def _take_looks(self, history: History, wanted: set[Rule]) -> None:
         marks = [0, *look_marks(history)]
@@ -168,22 +219,22 @@ class Replay:
             self._taken = 0
             # A rule that is silenced still keeps the one that yields to it from telling of its sign.
             needed = wanted | {_YIELDS_TO[rule] for rule in wanted if rule in _YIELDS_TO}
-            self._rules = {rule: _Episodes(rule, self._settings) for rule in DETECTORS if rule in needed}
+            self._rules = {rule: _Course(rule, self._settings) for rule in DETECTORS if rule in needed}
         for look in views(history, self._taken, self._track) if len(marks) - 1 > self._taken else ():
-            for rule, episodes in self._rules.items():
+            for rule, course in self._rules.items():
                 other = _YIELDS_TO.get(rule)
-                episodes.look(look, free=other not in self._rules or not self._rules[other].lasts)
+                course.look(look, free=other not in self._rules or not self._rules[other].lasts)
         self._taken, self._mark = len(marks) - 1, marks[-1]
 
 
-class _Episodes:
+class _Course:
     """The stretches in which one rule's sign held."""
 
     def __init__(self, rule: Rule, settings: AlertSettings) -> None:
         self._rule = rule
         self._settings = settings
-        self._lasting: Finding | None = None
-        self.alarms: list[Alarm] = []
+        self._lasting: RuleResult | None = None
+        self.episodes: list[Episode] = []
 
     @property
     def lasts(self) -> bool:
@@ -194,27 +245,36 @@ class _Episodes:
         """The next look: an episode goes on, ends or, where the rule is free to, begins."""
         if self._lasting is not None:
             if self._lasting.over(view):
-                self.alarms[-1] = replace(self.alarms[-1], cleared_step=view.newest.step)
+                self.episodes[-1] = replace(self.episodes[-1], cleared_step=view.newest.step)
                 self._lasting = None
+            else:
+                self.episodes[-1] = self._risen(self.episodes[-1], view)
         elif free and (found := self._sign(view)) is not None:
             self._lasting = found
-            alarm = _alarm(self._rule, found, view.newest.step, view.newest.uid, self._settings)
-            self.alarms.append(replace(alarm, uid=view.newest.uid))
+            sign = Sign(self._rule, found, view.newest.step, view.newest.uid)
+            self.episodes.append(replace(_episode(sign, self._settings), uid=view.newest.uid))
 
-    def _sign(self, view: View) -> Finding | None:
+    def _risen(self, episode: Episode, view: View) -> Episode:
+        """The episode with the level that this look shows, where that is higher."""
+        if episode.level is AlertLevel.ERROR:
+            return episode
+        found = self._sign(replace(view, began=episode.step))
+        if found is None or not found.level.is_above(episode.level):
+            return episode
+        return replace(episode, level=found.level, risen=Rise(view.newest.step, found.evidence, view.newest.uid))
+
+    def _sign(self, view: View) -> RuleResult | None:
         told = view.newest.sampled or self._rule in _OF_CURVES
         return DETECTORS[self._rule](view, self._settings) if told else None
 
 
-def _alarm(
-    rule: Rule, found: Finding, step: int, identity: str, settings: AlertSettings, cleared: int | None = None
-) -> Alarm:
-    meaning = MEANINGS[rule]
-    return Alarm(
-        key=f"{rule}/{step}/{hashlib.sha256(identity.encode()).hexdigest()[:8]}",
-        rule=rule,
+def _episode(sign: Sign, settings: AlertSettings) -> Episode:
+    found, meaning = sign.result, sign.meaning or MEANINGS[sign.rule]
+    return Episode(
+        key=sign.key or f"{sign.rule}/{sign.step}/{hashlib.sha256(sign.identity.encode()).hexdigest()[:8]}",
+        rule=sign.rule,
         level=found.level,
-        step=step,
+        step=sign.step,
         title=meaning.title,
         evidence=found.evidence,
         threshold=", ".join(f"{name} = {_shown(getattr(settings, name))}" for name in found.limits),
@@ -222,7 +282,7 @@ def _alarm(
         cause=meaning.cause,
         fix=meaning.fix,
         samples=found.samples,
-        cleared_step=cleared,
+        cleared_step=sign.cleared_step,
     )
 
 

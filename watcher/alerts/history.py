@@ -21,6 +21,7 @@ from scorers.sample import Outcome, Sample, SampleError
 from watcher.alerts.measures import Measure, measure
 from watcher.alerts.track import Track
 from watcher.checkpoints.training_log import LogSign
+from watcher.model import Failure
 
 PERPLEXITY = "eval/perplexity"
 
@@ -132,9 +133,10 @@ class History:
     `losses` are the trainer's (step, loss); NaN and infinity are included, but only those that it has not gone back
     behind since. `references` are the metrics of the validation answers themselves, where they are known: what the data
     look like is no collapse. `non_finite` are (step, weights digest) of checkpoints that hold NaN or infinity, as it
-    stands now. `signs` are what the trainer's log shows as a whole, as far as it has not gone back. `arrivals` and
-    `now` tell time; `unwatched` are the spans (from, until) in which nobody looked; `ended` that no further checkpoint
-    is to be expected.
+    stands now. `signs` are what the trainer's log shows as a whole, as far as it has not gone back. `failures` are all
+    that there were, also of checkpoints that were evaluated later; `evaluated` are the checkpoints of whatever suite,
+    settled when they were evaluated. `arrivals` and `now` tell time; `unwatched` are the spans (from, until) in which
+    nobody looked; `ended` that no further checkpoint is to be expected.
     """
 
     entries: tuple[Entry, ...]
@@ -146,6 +148,8 @@ class History:
     unwatched: tuple[tuple[float, float], ...] = ()
     ended: bool = False
     signs: tuple[LogSign, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    evaluated: tuple[Arrival, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +157,28 @@ class View:
     """What was known when the last of `entries` (by step) had been evaluated: one look of a rule. Never empty.
 
     `losses` are the finite ones by step, of later steps too: a look uses those up to its own step. `track` keeps what
-    the rules sum up from one look to the next.
+    the rules sum up from one look to the next. `began`: the step at which the rule's episode began that lasts; None
+    where none does.
     """
 
     entries: tuple[Entry, ...]
     losses: tuple[tuple[int, float], ...]
     references: Mapping[str, float | None]
     track: Track = field(default_factory=Track, compare=False, repr=False)
+    began: int | None = None
 
     @property
     def newest(self) -> Entry:
         """The entry that is looked at."""
         return self.entries[-1]
+
+    def later(self, known: Sequence[Entry], newest: int) -> int:
+        """How many of the `known` at the end are none to compare the `newest` ones with: these, and all since the
+        episode began, or a slow collapse would become its own standard.
+        """
+        if self.began is None:
+            return newest
+        return max(newest, len(known) - bisect_left(known, self.began, key=_step))
 
 
 def views(history: History, skip: int = 0, track: Track | None = None) -> Iterator[View]:

@@ -6,7 +6,7 @@ Prompts, not samples: several answers to one prompt are alike, and no independen
 from __future__ import annotations
 
 from watcher.alerts.rules.counts import LOOKS
-from watcher.alerts.rules.finding import percent
+from watcher.alerts.rules.result import percent
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import samples_for_drop
 

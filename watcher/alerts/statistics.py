@@ -1,4 +1,4 @@
-"""The tests behind the rules. Everything is exact or closed-form, so that the same history gives the same alarms on
+"""The tests behind the rules. Everything is exact or closed-form, so that the same history gives the same episodes on
 every machine and after every restart: no random draws.
 
 Prompts and seeds are the same at every checkpoint, so every comparison is paired. Counts (does the page parse?) get

@@ -53,7 +53,7 @@ def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
     except UimonError:
         return [], []
     try:
-        return ledger.status(), ledger.alarms().all()
+        return ledger.status(), ledger.episodes().all()
     finally:
         ledger.close()
 

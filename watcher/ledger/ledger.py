@@ -37,7 +37,9 @@ from dataclasses import replace
 from typing import Final
 
 from watcher.checkpoints.training_log import LogFacts, measured, read_log
-from watcher.ledger.alarms import LedgerAlarms
+from watcher.ledger.deliveries import LedgerDeliveries
+from watcher.ledger.episodes import LedgerEpisodes
+from watcher.ledger.failures import LedgerFailures
 from watcher.ledger.losses import LedgerLosses
 from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import LOG_SIGNS, RESTORED, LedgerReading
@@ -292,6 +294,7 @@ class Ledger(LedgerReading):
         """This checkpoint will not be evaluated unless somebody asks for it again."""
         with self.change():
             self._settle(record.id, State.FAILED, reason, detail)
+            self.failures().note(record.id)
 
     def skipped(self, record: Record, reason: Reason, detail: str) -> None:
         """This checkpoint was passed over."""
@@ -307,7 +310,7 @@ class Ledger(LedgerReading):
             given_up = [r for r in self.records(State.EVALUATING) if r.attempts >= MAX_ATTEMPTS]
             for record in given_up:
                 detail = f"uimon died {record.attempts} times while it evaluated this checkpoint"
-                self._settle(record.id, State.FAILED, Reason.ENGINE_DIED, detail)
+                self.failed(record, Reason.ENGINE_DIED, detail)
             for record in self.early():
                 self.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, "it was not finished yet")
             for record in self.records(State.EVALUATING, State.STAGED):
@@ -357,9 +360,17 @@ class Ledger(LedgerReading):
         """What is due in the trainer's run, or in the other target."""
         return LedgerOutbox(self, target, self._clock)
 
-    def alarms(self) -> LedgerAlarms:
-        """The early warnings of this run, and who is still to hear of them."""
-        return LedgerAlarms(self, self._clock)
+    def episodes(self) -> LedgerEpisodes:
+        """The early warnings of this run."""
+        return LedgerEpisodes(self, self._clock)
+
+    def deliveries(self) -> LedgerDeliveries:
+        """Who is still to hear of the early warnings."""
+        return LedgerDeliveries(self, self._clock)
+
+    def failures(self) -> LedgerFailures:
+        """The checkpoints that were given up."""
+        return LedgerFailures(self)
 
     def losses(self) -> LedgerLosses:
         """What the trainer has logged of its loss."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from watcher.ledger.outbox import Transactions
 from watcher.ledger.rows import LOSSES_IN_ROWS
+from watcher.ledger.transactions import Transactions
 from watcher.model import RowKind, row_uid
 
 

@@ -1,4 +1,4 @@
-"""The ledger's outbox: which rows are due where, and which alerts were not raised yet.
+"""The ledger's outbox: which rows are due where; the alerts for W&B are due in `deliveries`.
 
 A row is due in the trainer's run until it was read back from there; one that was sent and not read back is unconfirmed.
 The same row may be due in another target as well; what became of it there is kept apart.
@@ -11,26 +11,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Final
 
+from watcher.ledger.deliveries import LedgerDeliveries
 from watcher.ledger.rows import row_body, to_row
-from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, Target
+from watcher.ledger.transactions import Transactions
+from watcher.model import Alert, Reason, Row, RowKind, Target
 
 _DUE: Final = "target = ?1 AND published_at IS NULL"
 _NOT_SENT: Final = "sent_first = NULL, sent_last = NULL, looks = 0, look_at = NULL"
-
-
-class Transactions(Protocol):
-    """The ledger's file."""
-
-    def change(self) -> AbstractContextManager[sqlite3.Connection]:
-        """One transaction, or part of the one that is open."""
-        ...
-
-    def read(self) -> AbstractContextManager[sqlite3.Connection]:
-        """The file while no other thread uses it; also of a ledger that was opened for reading only."""
-        ...
 
 
 class LedgerOutbox:
@@ -40,6 +29,7 @@ class LedgerOutbox:
         self._ledger = ledger
         self._target = target
         self._clock = clock
+        self._deliveries = LedgerDeliveries(ledger, clock)
 
     # What becomes due.
 
@@ -248,28 +238,13 @@ class LedgerOutbox:
 
     # Alerts, which have one target: wherever rows can go at the moment.
 
-    def add_alert(self, alert: Alert) -> bool:
-        """This alert is due, unless the run has had it before, also in an earlier process; True where it is new.
-
-        Another one with the title of an earlier one is numbered: W&B would take it for the same.
-        """
-        with self._ledger.change() as db:
-            query = "SELECT COUNT(*) FROM alert WHERE title = ?1 OR instr(title, ?1 || ' (no. ') = 1"
-            same = int(db.execute(query, (alert.title,)).fetchone()[0])
-            title = f"{alert.title} (no. {same + 1})" if same else alert.title
-            query = "INSERT OR IGNORE INTO alert (key, level, title, text, created_at) VALUES (?, ?, ?, ?, ?)"
-            return db.execute(query, (alert.key, alert.level, title, alert.text, self._clock())).rowcount == 1
-
     def due_alerts(self) -> list[Alert]:
-        """Alerts that were not raised yet, the oldest first."""
-        with self._ledger.read() as db:
-            rows = db.execute("SELECT * FROM alert WHERE raised_at IS NULL ORDER BY created_at, key").fetchall()
-        return [Alert(row["key"], AlertLevel(row["level"]), row["title"], row["text"]) for row in rows]
+        """What W&B was not told yet of the early warnings, the oldest first."""
+        return self._deliveries.due_alerts()
 
     def alerts_raised(self, keys: Sequence[str]) -> None:
         """The tracker has taken these alerts."""
-        with self._ledger.change() as db:
-            db.executemany("UPDATE alert SET raised_at = ? WHERE key = ?", [(self._clock(), key) for key in keys])
+        self._deliveries.alerts_raised(keys)
 
     # For people.
 

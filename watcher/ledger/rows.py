@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from watcher.ledger.episode_schema import EPISODES, EPISODES_OF_ALARMS
 from watcher.ledger.seal import SEAL
 from watcher.model import Kind, Reason, Row, RowKind, Sending, State, Table
 
@@ -41,9 +42,6 @@ CREATE TABLE outbox (
     look_at REAL, UNIQUE (uid, target));
 CREATE INDEX outbox_due ON outbox (target, published_at, kind, step);
 CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
-CREATE TABLE alert (
-    key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
-    raised_at REAL);
 """
 _NON_FINITE: Final = "CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);"
 _ALARMS: Final = """
@@ -86,7 +84,7 @@ DROP TABLE non_finite_loss;
 """
 # What the outbox knows is in no second place.
 _PUBLISHED_BY_OUTBOX: Final = "UPDATE checkpoint SET state = 'evaluated' WHERE state = 'published';"
-SCHEMA: Final = _TABLES + _ALARMS + _ANSWERS + _KNOWN + _LOSSES + SEAL
+SCHEMA: Final = _TABLES + _ANSWERS + _KNOWN + _LOSSES + EPISODES + SEAL
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -123,7 +121,7 @@ UPDATE row SET body = packed(body) WHERE kind = 'eval';
 {_KNOWN}
 {SEAL}
 """,
-    6: _LOSSES_OF_ROWS + _PUBLISHED_BY_OUTBOX,
+    6: _LOSSES_OF_ROWS + _PUBLISHED_BY_OUTBOX + EPISODES + EPISODES_OF_ALARMS,
 }
 """How a ledger of each earlier version becomes one of the next. `packed` and `loss_in` are the functions below, and
 `packed_list` is `packed` over a JSON list of what it gets."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
-from watcher.ledger.outbox import Transactions
+from watcher.ledger.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from watcher.ledger.outbox import Transactions
 from watcher.ledger.rows import EVALUATION_COLUMNS, Evaluation, to_evaluation
+from watcher.ledger.transactions import Transactions
 
 _CHUNK: Final = 100
 """Evaluations that are in memory at once; a run has thousands, with a hundred metrics each."""

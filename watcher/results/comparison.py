@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.alerts import Alarm, Entry
+from watcher.alerts import Entry, Episode
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import ORDER, Best, Criterion, best
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
-from watcher.model import AlertLevel, Reason, UimonError
+from watcher.model import Reason, UimonError
 from watcher.service.history import LedgerHistory
 from watcher.settings.arguments import shown, trouble_of, whole_number
 
@@ -53,14 +53,14 @@ def best_of(ledger: Ledger, order: Sequence[Criterion] = ORDER) -> Best | None:
 
 def _collapsed(ledger: Ledger, entries: Sequence[Entry]) -> dict[int, str]:
     """The steps at which a warning of the highest level lasted, with the rule."""
-    alarms = [Alarm.from_dict(alarm) for alarm in ledger.alarms().all()]
+    episodes = [Episode.from_dict(episode) for episode in ledger.episodes().all()]
     return {
-        entry.step: alarm.rule
+        entry.step: episode.rule
         for entry in entries
-        for alarm in alarms
-        if alarm.level is AlertLevel.ERROR
-        and alarm.step <= entry.step
-        and (alarm.cleared_step is None or entry.step < alarm.cleared_step)
+        for episode in episodes
+        if episode.error_step is not None
+        and episode.error_step <= entry.step
+        and (episode.cleared_step is None or entry.step < episode.cleared_step)
     }
 
 

@@ -25,7 +25,7 @@ def warnings_with_samples(ledger: Ledger) -> list[dict[str, Any]]:
     """Every early warning, by step; those that last have under `shown` a sentence for each of the first samples that
     show the sign.
     """
-    warnings = ledger.alarms().all()
+    warnings = ledger.episodes().all()
     for warning in warnings:
         if warning["active"]:
             warning["shown"] = list(islice(_sentences(ledger, warning), SHOWN))

@@ -3,9 +3,9 @@
 | channel | its queue | it is full | one attempt takes at most | how often a warning arrives |
 |---|---|---|---|---|
 | log, display | an `Outlet` of 1 MB | the newest lines are left out and counted | – | at most once |
-| W&B | rows, alerts in the ledger | never | one session (`watcher.trackers.wandb`) | rows once, alerts at least once |
-| webhook | notices in the ledger | given up after 8 retries in 3 hours | 10 s | at least once |
-| command | notices in the ledger | never | 60 s | at most once |
+| W&B | rows, deliveries in the ledger | never | one session of its tracker | rows once, alerts at least once |
+| webhook | deliveries in the ledger | given up after 8 retries in 3 hours | 10 s | at least once |
+| command | deliveries in the ledger | never | 60 s | at most once |
 
 None waits for another, but that a command, which may end this very process, lets the others hear of its warning first,
 for `_HEARD_SECONDS` at most. The exit waits `drain_timeout` for all of them at once, after a signal 1 s; then it says
@@ -22,10 +22,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from watcher.alerts import Alarm
+from watcher.alerts import Episode
 from watcher.alerts.delivery import Command, Webhook
-from watcher.ledger.alarms import CLEARED, RAISED, Notice
+from watcher.ledger.deliveries import WANDB, Delivery
 from watcher.ledger.ledger import Ledger
+from watcher.model import Event
 from watcher.service.signals import log
 
 _PAUSE: Final = 1.0
@@ -41,18 +42,25 @@ _RETRY_SECONDS = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 3600.0)
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """Where warnings go besides the log and W&B. `retries`: pauses in seconds between attempts at a webhook."""
+    """Where warnings go besides log, display, and W&B, to which its tracker brings them. `retries`: pauses in seconds
+    between attempts at a webhook.
+    """
 
     webhook: Webhook | None = None
     command: Command | None = None
     retries: tuple[float, ...] = field(default=_RETRY_SECONDS)
 
-    @property
-    def events(self) -> dict[str, frozenset[str]]:
-        """Which events each channel passes on. A command may stop a training, so it hears of nothing that is over."""
-        both = frozenset({RAISED, CLEARED})
-        named = ((_WEBHOOK, self.webhook, both), (_COMMAND, self.command, frozenset({RAISED})))
-        return {name: events for name, channel, events in named if channel is not None}
+    def events(self, *, wandb: bool) -> dict[str, frozenset[Event]]:
+        """Which events each channel passes on, W&B where somebody brings them there. A command may stop a training, so
+        it hears of nothing that is over.
+        """
+        every = frozenset(Event)
+        used = {
+            WANDB: every if wandb else None,
+            _WEBHOOK: every if self.webhook is not None else None,
+            _COMMAND: every - {Event.CLEARED} if self.command is not None else None,
+        }
+        return {channel: events for channel, events in used.items() if events is not None}
 
 
 class Attempts:
@@ -148,8 +156,8 @@ class Courier:
             self._wake.wait(_PAUSE if self._pending else None)
             self._wake.clear()
 
-    def _due(self, *, early: bool = False) -> list[Notice]:
-        return self._ledger.alarms().due(self.channel, early=early)
+    def _due(self, *, early: bool = False) -> list[Delivery]:
+        return self._ledger.deliveries().due(self.channel, early=early)
 
 
 class WebhookCourier(Courier):
@@ -163,43 +171,42 @@ class WebhookCourier(Courier):
         self._retries = retries
 
     def _say_left(self) -> None:
-        for notice in self._due(early=True):
-            log.error(
-                "The webhook was not told that alarm %s was %s; the next start tries again.", notice.key, notice.event
-            )
+        sentence = "The webhook was not told that alarm %s was %s; the next start tries again."
+        for delivery in self._due(early=True):
+            log.error(sentence, delivery.key, delivery.event)
 
     def _pass_on(self) -> None:
-        for place, notice in enumerate(self._due()):
+        for place, delivery in enumerate(self._due()):
             # One attempt is made also where there is no time for more.
             if place and self._over:
                 return
-            self._post(notice)
+            self._post(delivery)
 
     def _drain(self) -> None:
         pause = _PAUSE
         while (left := self._due(early=True)) and time.monotonic() + pause < self._deadline:
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-            for notice in left:
+            for delivery in left:
                 if not self._over:
-                    self._post(notice, last=True)
+                    self._post(delivery, last=True)
 
     @property
     def _over(self) -> bool:
         return time.monotonic() >= self._deadline
 
-    def _post(self, notice: Notice, *, last: bool = False) -> None:
+    def _post(self, delivery: Delivery, *, last: bool = False) -> None:
         """One attempt. The `last` ones, close to each other, do not count: the next start has all of its own."""
-        refusal = self._webhook.send(_as_told(notice), self._run)
-        retries, alarms = self._retries, self._ledger.alarms()
+        refusal = self._webhook.send(Episode.from_dict(delivery.told), self._run)
+        retries, deliveries = self._retries, self._ledger.deliveries()
         if refusal is None:
-            alarms.passed_on(notice, _WEBHOOK)
-        elif not refusal.may_pass or notice.attempts >= len(retries):
-            alarms.passed_on(notice, _WEBHOOK, refusal.sentence)
+            deliveries.passed_on(delivery, _WEBHOOK)
+        elif not refusal.may_pass or delivery.attempts >= len(retries):
+            deliveries.passed_on(delivery, _WEBHOOK, refusal.sentence)
             log.error("%s It is not tried again.", refusal.sentence)
         elif not last:
-            alarms.postpone(notice, _WEBHOOK, retries[notice.attempts], refusal.sentence)
-            log.log(logging.DEBUG if notice.attempts else logging.WARNING, "%s It is tried again.", refusal.sentence)
+            deliveries.postpone(delivery, _WEBHOOK, retries[delivery.attempts], refusal.sentence)
+            log.log(logging.DEBUG if delivery.attempts else logging.WARNING, "%s It is tried again.", refusal.sentence)
 
 
 class CommandCourier(Courier):
@@ -219,45 +226,40 @@ class CommandCourier(Courier):
 
     def _begin(self) -> None:
         """What an earlier process did not come to is past: the trainer that it was about may have been repaired."""
-        notices = self._due()
-        for notice in notices:
-            log.warning("The command is not run for alarm %s, which an earlier start raised.", notice.key)
-        self._done_with(notices)
+        # What happened to one episode is due one after the other.
+        while deliveries := self._due():
+            for delivery in deliveries:
+                log.warning("The command is not run for alarm %s, which an earlier start raised.", delivery.key)
+            self._done_with(deliveries)
 
     def _pass_on(self) -> None:
-        notices = self._due()
-        self._let_others_hear({notice.key for notice in notices})
+        deliveries = self._due()
+        self._let_others_hear({(delivery.key, delivery.event) for delivery in deliveries})
         # All are done before one runs: a command that ends this very process must not do it again at the next start,
         # where the trainer is well again.
-        self._done_with(notices)
-        for notice in notices:
-            self._running = notice.key
-            if trouble := self._command.run(Alarm.from_dict(notice.alarm), self._run):
+        self._done_with(deliveries)
+        for delivery in deliveries:
+            self._running = delivery.key
+            if trouble := self._command.run(Episode.from_dict(delivery.told), self._run):
                 log.error("%s", trouble)
             self._running = ""
 
-    def _done_with(self, notices: Sequence[Notice]) -> None:
-        for notice in notices:
-            self._ledger.alarms().passed_on(notice, _COMMAND)
+    def _done_with(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            self._ledger.deliveries().passed_on(delivery, _COMMAND)
 
-    def _let_others_hear(self, keys: set[str]) -> None:
-        if self._publish is not None and keys:
+    def _let_others_hear(self, news: set[tuple[str, Event]]) -> None:
+        if self._publish is not None and news:
             self._publish()
         patience = time.monotonic() + _HEARD_SECONDS
         # A stop may bring the deadline nearer at any time.
-        while self._unheard(keys) and time.monotonic() < min(patience, self._deadline):
+        while self._unheard(news) and time.monotonic() < min(patience, self._deadline):
             time.sleep(_TICK)
 
-    def _unheard(self, keys: set[str]) -> bool:
+    def _unheard(self, news: set[tuple[str, Event]]) -> bool:
         """True while W&B, or the webhook at its first attempt, has still to hear of one."""
-        if self._publish is not None and any(a.key in keys for a in self._ledger.outbox().due_alerts()):
-            return True
-        return any(n.key in keys and not n.attempts for n in self._ledger.alarms().due(_WEBHOOK))
+        due = self._due_to(WANDB) if self._publish is not None else []
+        return any((d.key, d.event) in news and not d.attempts for d in (*due, *self._due_to(_WEBHOOK)))
 
-
-def _as_told(notice: Notice) -> Alarm:
-    """The warning as it stood at the event; it may be over by the time that its beginning is told."""
-    alarm = Alarm.from_dict(notice.alarm)
-    if notice.event == RAISED:
-        return alarm.begun()
-    return alarm.ended()
+    def _due_to(self, channel: str) -> list[Delivery]:
+        return self._ledger.deliveries().due(channel)

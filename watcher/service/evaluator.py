@@ -21,7 +21,6 @@ from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
 from watcher.service.board import Board
-from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
 from watcher.service.outage import Outage, may_be_engines
 from watcher.service.signals import Signals, log
@@ -59,8 +58,9 @@ class Engine(evaluation.Engine, SuiteEngine, Protocol):
 class Evaluator:
     """Puts the oldest staged checkpoint through the engine.
 
-    `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_evaluated`
-    is called after each evaluation. `plugins` and `theme` are what samples are scored with.
+    `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_settled`
+    is called after each evaluation, and where a checkpoint is given up. `plugins` and `theme` are what samples are
+    scored with.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Evaluator:
         run: str,
         val: ValFile,
         resolve_base: Callable[[str | None, Path], Path],
-        on_evaluated: Callable[[], None],
+        on_settled: Callable[[], None],
         plugins: Sequence[Plugin] = (),
         theme: Theme | None = None,
         heartbeat: Heartbeat | None = None,
@@ -88,7 +88,7 @@ class Evaluator:
         self._settings = settings
         self._run = run
         self._resolve_base = resolve_base
-        self._on_evaluated = on_evaluated
+        self._on_settled = on_settled
         self._policy = parse_policy(settings.policy)
         self._plugins, self._theme = tuple(plugins), theme
         self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins, theme)
@@ -176,7 +176,7 @@ class Evaluator:
             self._discard_copy(record)
             self._count()
             self._signals.due.set()
-            self._on_evaluated()
+            self._on_settled()
             log.info("%s evaluated: %s.", record.name, headline(result.metrics))
         elif self._is_being_evaluated(record):
             self._held = _Held(record, result, row)
@@ -263,11 +263,7 @@ class Evaluator:
         self._ledger.failed(record, error.reason, error.sentence)
         self._discard_copy(record)
         log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
-        if error.reason is Reason.NON_FINITE:
-            self._on_evaluated()
-        else:
-            self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
-        self._signals.due.set()
+        self._on_settled()
 
     def _lost(self, record: Record, error: UimonError) -> None:
         """The trainer has taken back what was used in place; what it wrote instead is another checkpoint."""

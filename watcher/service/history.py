@@ -53,6 +53,7 @@ class LedgerHistory:
         self._wanted = {PERPLEXITY, *(f"{name}{end}" for name in stones for end in ("", "_low", "_high"))}
         self._place = 0
         self._drawn: dict[str, int] = {}
+        self._evaluated: list[Arrival] = []
         self._newest = (-1, -1)
         self._suite = ""
         self._by_suite: dict[str, dict[str, Entry]] = {}
@@ -93,6 +94,8 @@ class LedgerHistory:
             now=now,
             unwatched=tuple((until, since) for (_, until), (since, _) in pairwise(spans)),
             ended=ended,
+            failures=tuple(self._ledger.failures().all()),
+            evaluated=tuple(self._evaluated),
         )
 
     def current(self) -> tuple[Entry, ...]:
@@ -152,6 +155,7 @@ class LedgerHistory:
         self._say_unreadable()
 
     def _take(self, evaluation: Evaluation, body: bytes | None) -> None:
+        self._evaluated.append(Arrival(evaluation.step, evaluation.seen_at, evaluation.at))
         number = len(self._drawn)
         drawn = self._drawn[evaluation.uid] = self._drawn.get(evaluation.origin, number)
         if (drawn, number) > self._newest:

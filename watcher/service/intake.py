@@ -17,7 +17,6 @@ from watcher.ledger.ledger import Ledger, Record
 from watcher.ledger.sightings import Sighting
 from watcher.model import BASE_NAME, FINAL_NAME, LAST_STEP, Checkpoint, Condition, Reason, Staged, State, UimonError
 from watcher.service.belonging import Belonging, NoOrigin
-from watcher.service.failed_alert import failed_alert
 from watcher.service.signals import Signals, log
 from watcher.system.crashpoint import crash_point
 
@@ -95,8 +94,8 @@ class Staging:
 class Intake:
     """Looks, takes note, stages. One look is `step()`; `run()` looks until the service stops.
 
-    `early`: checkpoints whose weights are whole are begun while their writer still saves the optimizer. `belonging`
-    tells whose they are.
+    `early`: checkpoints whose weights are whole are begun while their writer still saves the optimizer. `on_failed` is
+    called where one is given up. `belonging` tells whose they are.
     """
 
     def __init__(
@@ -110,6 +109,7 @@ class Intake:
         poll: float,
         policy: Policy,
         early: bool,
+        on_failed: Callable[[], None],
         belonging: Belonging | None = None,
     ) -> None:
         self._belonging = belonging or Belonging(ledger, run, NoOrigin())
@@ -121,6 +121,7 @@ class Intake:
         self._poll = poll
         self._policy = policy
         self._early = early
+        self._on_failed = on_failed
         self._begun_early: set[tuple[str, str]] = set()
         self._seen: dict[str, Checkpoint] = {}
         self._looked_at = time.time()
@@ -283,7 +284,8 @@ class Intake:
         self._signals.news()
         if record.state is State.FAILED:
             log.error("%s cannot be evaluated (%s): %s", record.name, record.reason, record.detail)
-            self._ledger.outbox().add_alert(failed_alert(record, record.reason, record.detail))
+            self._ledger.failures().note(record.id)
+            self._on_failed()
         elif record.state is State.SKIPPED:
             log.warning("%s skipped (%s): %s.", record.name, record.reason, record.detail)
         elif record.state is State.SEEN:
@@ -445,4 +447,4 @@ class Intake:
         elif error.reason is not Reason.INTERRUPTED:
             self._ledger.failed(record, error.reason, error.sentence)
             log.error("%s failed (%s): %s", record.name, error.reason, error.sentence)
-            self._ledger.outbox().add_alert(failed_alert(record, error.reason, error.sentence))
+            self._on_failed()

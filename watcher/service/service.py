@@ -23,7 +23,6 @@ from watcher.service.board import Board
 from watcher.service.couriers import Channels
 from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
-from watcher.service.failed_alert import failed_alert
 from watcher.service.health import Heartbeat
 from watcher.service.history import LedgerHistory
 from watcher.service.intake import Intake, Source, Staging
@@ -101,6 +100,7 @@ class Service:
             policy=parse_policy(settings.policy),
             # What is only there at the one look of `--once` may never be finished.
             early=not settings.once,
+            on_failed=lambda: self._warner.wake(),
             belonging=Belonging(parts.ledger, run, origin, adopt=settings.adopt_earlier),
         )
         self._evaluator = Evaluator(
@@ -113,7 +113,7 @@ class Service:
             run=run,
             val=val,
             resolve_base=parts.resolve_base,
-            on_evaluated=lambda: self._warner.wake(),
+            on_settled=lambda: self._warner.wake(),
             plugins=parts.plugins,
             theme=parts.theme,
             heartbeat=self.heartbeat,
@@ -226,7 +226,6 @@ class Service:
         same_boot = ledger.recall("boot") == boot
         for record in ledger.recover(lambda r: _is_whole(r, reread=not same_boot)):
             log.error("%s failed: %s.", record.name, record.detail)
-            ledger.outbox().add_alert(failed_alert(record, record.reason, record.detail))
         ledger.remember("boot", boot)
         clear_stale(self._stage_dir, {r.stage for r in ledger.records(State.STAGED) if r.stage is not None})
         self._parts.exporter.export()

@@ -11,12 +11,16 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from watcher.alerts import Alarm, AlertSettings, History, Replay, Rule
+from watcher.alerts import AlertSettings, Episode, History, Replay, Rule
+from watcher.alerts.episodes import Rise
+from watcher.ledger.deliveries import WANDB
+from watcher.ledger.episodes import Changes
 from watcher.ledger.ledger import Ledger
-from watcher.model import Alert, AlertLevel
+from watcher.model import AlertLevel, Event
 from watcher.service.board import Board
 from watcher.service.couriers import Attempts, Channels, CommandCourier, Courier, WebhookCourier
 from watcher.service.history import Hurried, LedgerHistory
@@ -55,7 +59,7 @@ class Warner:
         self._looked = looked
         self._silence = settings.silence
         self._replay = Replay(settings)
-        self._events = channels.events
+        self._events = channels.events(wandb=publish is not None)
         self._board = board
         self._ended = ended
         self._couriers = _couriers(ledger, channels, run, publish)
@@ -129,22 +133,31 @@ class Warner:
             history = self._history.read(ended=ended, hurry=self._is_over)
         except Hurried:
             return
-        found = {alarm.key: alarm for alarm in self._replay.evaluate(history)}
+        found = {episode.key: episode for episode in self._replay.evaluate(history)}
         with self._ledger.change():
             known = self._known()
             if ended:
                 # That nothing more will come does not mean that it came.
-                found = {key: alarm for key, alarm in known.items() if alarm.active and alarm.rule in TIMED} | found
+                found = {key: one for key, one in known.items() if one.active and one.rule in TIMED} | found
+            found = {key: episode.no_milder_than(known.get(key)) for key, episode in found.items()}
             unwatched = self._unwatched(history, known.values())
-            quiet = self._quiet(found.values())
-            changes = self._ledger.alarms().settle(found.values(), self._events, unwatched, quiet)
-            for key in changes.begun:
-                self._ledger.outbox().add_alert(found[key].alert())
+            past = self._ledger.of_the_past()
+            quiet = self._quiet(found.values(), past)
+            brief = {key for key, episode in found.items() if episode.rule is Rule.CHECKPOINT_FAILED}
+            changes = self._ledger.episodes().settle(found.values(), unwatched, quiet, brief)
             known = self._known()
-            for key in changes.over:
-                self._ledger.outbox().add_alert(_over(known[key]))
+            risen = [key for key in changes.risen if (rise := known[key].risen) is not None and rise.uid not in past]
+            changes = replace(changes, risen=tuple(risen))
+            self._tell_all(changes, known)
+        self._say_all(changes, known)
+        self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
+
+    def _say_all(self, changes: Changes, known: Mapping[str, Episode]) -> None:
+        """A line of the log for each change."""
         for key in changes.begun:
-            _say(found[key])
+            _say(known[key].told(Event.RAISED))
+        for key in changes.risen:
+            _say(known[key], "Worse: ")
         for key in changes.over:
             log.info("Over: %s.", _named(known[key]))
         for key in changes.unwatched:
@@ -154,29 +167,46 @@ class Warner:
                 else "samples are drawn or scored another way now"
             )
             log.info("No longer watched, because %s: %s.", why, _named(known[key]))
-        self._board.update(warnings=tuple(f"{a.rule} (step {a.step}): {a.title}" for a in known.values() if a.active))
+
+    def _tell_all(self, changes: Changes, known: Mapping[str, Episode]) -> None:
+        """Have the channels pass on each change. W&B keeps what an earlier ledger has told there."""
+        for key in changes.past:
+            self._ledger.deliveries().note_told(WANDB, key)
+        news = ((Event.RAISED, changes.begun), (Event.RISEN, changes.risen), (Event.CLEARED, changes.over))
+        for event, keys in news:
+            for key in keys:
+                self._tell(known[key].told(event), event)
+
+    def _tell(self, episode: Episode, event: Event) -> None:
+        """Have each channel pass on this event of the episode, which is the last one that it shows."""
+        deliveries = self._ledger.deliveries()
+        for channel, events in self._events.items():
+            if event in events and channel == WANDB:
+                deliveries.add_alert(episode.key, event, episode.alert())
+            elif event in events:
+                deliveries.add(channel, episode.key, event, episode.to_dict())
 
     def _is_over(self) -> bool:
         """There is no time left: whoever stops the service waits for it."""
         return self._finishing.is_set() and time.monotonic() >= self._deadline
 
-    def _known(self) -> dict[str, Alarm]:
-        return {alarm["key"]: Alarm.from_dict(alarm) for alarm in self._ledger.alarms().all()}
+    def _known(self) -> dict[str, Episode]:
+        return {episode["key"]: Episode.from_dict(episode) for episode in self._ledger.episodes().all()}
 
-    def _unwatched(self, history: History, known: Iterable[Alarm]) -> set[str]:
+    def _unwatched(self, history: History, known: Iterable[Episode]) -> set[str]:
         """Keys of what this history cannot show: the rule is silenced, or the samples were of another suite."""
         watched = {entry.uid for entry in history.entries}
         return {a.key for a in known if a.rule in self._silence or (a.uid and a.uid not in watched)}
 
-    def _quiet(self, alarms: Iterable[Alarm]) -> set[str]:
+    def _quiet(self, episodes: Iterable[Episode], past: Collection[str]) -> set[str]:
         """Keys of what tells of the past, of which people have heard: it began at an evaluation whose samples were
         scored anew, or within what an earlier ledger had. What time alone shows is told as of now.
         """
-        past, step = self._ledger.of_the_past(), self._ledger.restored_step()
+        step = self._ledger.restored_step()
         return {
-            alarm.key
-            for alarm in alarms
-            if alarm.uid in past or (not alarm.uid and alarm.step <= step and alarm.rule not in TIMED)
+            episode.key
+            for episode in episodes
+            if episode.uid in past or (not episode.uid and episode.step <= step and episode.rule not in TIMED)
         }
 
 
@@ -189,18 +219,13 @@ def _couriers(ledger: Ledger, channels: Channels, run: str, publish: Callable[[]
     return tuple(found)
 
 
-def _named(alarm: Alarm) -> str:
-    return f"{alarm.title} ({alarm.rule}, since step {alarm.step})"
+def _named(episode: Episode) -> str:
+    return f"{episode.title} ({episode.rule}, since step {episode.step})"
 
 
-def _say(alarm: Alarm) -> None:
-    where = f"{alarm.rule}, step {alarm.step}"
-    sentence = "%s (%s): %s Likely cause: %s What to do: %s"
-    log.log(_LEVELS[alarm.level], sentence, alarm.title, where, alarm.evidence, alarm.cause, alarm.fix)
-
-
-def _over(alarm: Alarm) -> Alert:
-    """W&B is told that a warning is over, too."""
-    at = "" if alarm.cleared_step is None else f" at step {alarm.cleared_step}"
-    text = f"{alarm.title}: this began at step {alarm.step} and is over{at}."
-    return Alert(f"{alarm.key}/over", AlertLevel.INFO, f"Over: {alarm.rule} (step {alarm.step})", text)
+def _say(episode: Episode, how: str = "") -> None:
+    """One line; of an episode that is worse than it was, what shows that, and not what it began with."""
+    told: Episode | Rise = episode.risen or episode
+    what = f"{how}{episode.title} ({episode.rule}, step {told.step})"
+    sentence, level = "%s: %s Likely cause: %s What to do: %s", _LEVELS[episode.level]
+    log.log(level, sentence, what, told.evidence, episode.cause, episode.fix)

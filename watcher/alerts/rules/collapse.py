@@ -10,7 +10,7 @@ from scorers.metrics.jackknife import Jackknifed
 from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
 from watcher.alerts.rules.counts import LOOKS
-from watcher.alerts.rules.finding import SHOWN, Finding, percent, steps_of
+from watcher.alerts.rules.result import SHOWN, RuleResult, percent, steps_of
 from watcher.alerts.running import Since, since
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import difference, once_in
@@ -63,7 +63,7 @@ class _Look:
     usual: float
 
 
-def colors_collapsed(view: View, settings: AlertSettings) -> Finding | None:
+def colors_collapsed(view: View, settings: AlertSettings) -> RuleResult | None:
     """The entropy of color families, or that of hues, has crashed."""
     family = Channel(
         Measure.COLOR_ENTROPY,
@@ -91,7 +91,7 @@ def colors_collapsed(view: View, settings: AlertSettings) -> Finding | None:
     return first_of((family, hue), view, settings)
 
 
-def blue_purple_takeover(view: View, settings: AlertSettings) -> Finding | None:
+def blue_purple_takeover(view: View, settings: AlertSettings) -> RuleResult | None:
     """The share of blue to purple among the hues has risen."""
     channel = Channel(
         Measure.BLUE_PURPLE,
@@ -114,7 +114,7 @@ def blue_purple_takeover(view: View, settings: AlertSettings) -> Finding | None:
     return first_of((channel,), view, settings)
 
 
-def hues_gone(view: View, settings: AlertSettings) -> Finding | None:
+def hues_gone(view: View, settings: AlertSettings) -> RuleResult | None:
     """Pages have no hue any more: grays, black and white alone."""
     channel = Channel(
         Measure.HUELESS,
@@ -130,7 +130,7 @@ def hues_gone(view: View, settings: AlertSettings) -> Finding | None:
     return first_of((channel,), view, settings)
 
 
-def one_lightness(view: View, settings: AlertSettings) -> Finding | None:
+def one_lightness(view: View, settings: AlertSettings) -> RuleResult | None:
     """All pages have become dark; or all light, where dark ones were."""
     dark = Channel(
         Measure.DARK,
@@ -156,7 +156,7 @@ def one_lightness(view: View, settings: AlertSettings) -> Finding | None:
     return first_of((dark, light), view, settings)
 
 
-def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
+def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
     """Pages have become alike: all of them, each and its nearest other, or each and even those least like it."""
     pairs = Channel(
         Measure.LIKENESS,
@@ -193,21 +193,21 @@ def samples_alike(view: View, settings: AlertSettings) -> Finding | None:
     return first_of((pairs, nearest, floor), view, settings)
 
 
-def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -> Finding | None:
+def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -> RuleResult | None:
     """The first channel that shows something; they share the rule's chance of a false alarm."""
     for channel in channels:
-        if finding := changed(channel, view, settings, len(channels)) or stuck(channel, view, settings):
-            return finding
+        if result := changed(channel, view, settings, len(channels)) or stuck(channel, view, settings):
+            return result
     return None
 
 
-def changed(channel: Channel, view: View, settings: AlertSettings, tests: int) -> Finding | None:
+def changed(channel: Channel, view: View, settings: AlertSettings, tests: int) -> RuleResult | None:
     """A change for the worse since the run was good first; `tests` share the rule's chance of a false alarm."""
     series = since_good(channel, view, settings, settings.least_pages)
     if not series.known or series.known[-1] is not view.newest:
         return None
     for looks in LOOKS:
-        before, now = series.before(looks), series.known[-looks:]
+        before, now = series.before(view.later(series.known, looks)), series.known[-looks:]
         if not before:
             continue
         look = _Look(now, before, series.mean(before))
@@ -233,7 +233,7 @@ def _least(channel: Channel, look: _Look) -> float:
     return channel.change * (look.usual if channel.relative else 1.0)
 
 
-def _told(channel: Channel, look: _Look, chance: float) -> Finding:
+def _told(channel: Channel, look: _Look, chance: float) -> RuleResult:
     now, before = _mean(channel, look.now), look.usual
     change = "rise" if channel.sign > 0 else "fall"
     evidence = (
@@ -244,10 +244,10 @@ def _told(channel: Channel, look: _Look, chance: float) -> Finding:
     back = before + channel.sign * _least(channel, look) / 2
     level = AlertLevel.ERROR if channel.beyond(now, channel.collapse) else AlertLevel.WARN
     limits = (*channel.limits, "least_pages", "false_alarms")
-    return Finding(level, evidence, limits, recovered(channel, back), worst_pages(channel, look.now[-1]))
+    return RuleResult(level, evidence, limits, recovered(channel, back), worst_pages(channel, look.now[-1]))
 
 
-def stuck(channel: Channel, view: View, settings: AlertSettings) -> Finding | None:
+def stuck(channel: Channel, view: View, settings: AlertSettings) -> RuleResult | None:
     """A run that never was good, settled, and has collapsed at two evaluations one after the other."""
     series = since_good(channel, view, settings, settings.least_pages)
     last = series.known[-2:]
@@ -268,7 +268,7 @@ def stuck(channel: Channel, view: View, settings: AlertSettings) -> Finding | No
         f"({'up to' if channel.sign > 0 else 'from'} {channel.show(channel.good)})."
     )
     limits = (*channel.limits, "settled_step", "least_pages")
-    return Finding(AlertLevel.ERROR, evidence, limits, recovered(channel, mark), worst_pages(channel, view.newest))
+    return RuleResult(AlertLevel.ERROR, evidence, limits, recovered(channel, mark), worst_pages(channel, view.newest))
 
 
 def recovered(channel: Channel, back: float) -> Callable[[View], bool]:

@@ -13,7 +13,7 @@ from math import fsum
 
 from scorers.sample import Outcome
 from watcher.alerts.history import Entry, View
-from watcher.alerts.rules.finding import SHOWN, Detector, Finding, percent, steps_of
+from watcher.alerts.rules.result import SHOWN, Detector, RuleResult, percent, steps_of
 from watcher.alerts.running import Parsed, parsed
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import Stratum, binomial_tail, once_in, worse_by_chance
@@ -40,17 +40,17 @@ def first_answers(prompts: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(first.values())
 
 
-def validity_dropped(view: View, settings: AlertSettings) -> Finding | None:
+def validity_dropped(view: View, settings: AlertSettings) -> RuleResult | None:
     """Fewer samples parse than since the run was good first; where it never was, than since it should have settled."""
     series = parsed(view, settings.validity_good, settings.settled_step)
     for looks in LOOKS:
-        now, before = view.entries[-looks:], series.before(looks)
-        if len(now) == looks and before and (finding := _dropped(now, before, series, settings)):
-            return finding
+        now, before = view.entries[-looks:], series.before(view.later(view.entries, looks))
+        if len(now) == looks and before and (result := _dropped(now, before, series, settings)):
+            return result
     return None
 
 
-def _dropped(now: Sequence[Entry], before: Stretch, series: Parsed, settings: AlertSettings) -> Finding | None:
+def _dropped(now: Sequence[Entry], before: Stretch, series: Parsed, settings: AlertSettings) -> RuleResult | None:
     rate, usual = _validity(now), series.validity(before)
     if usual - rate < settings.validity_drop:
         return None
@@ -66,7 +66,7 @@ def _dropped(now: Sequence[Entry], before: Stretch, series: Parsed, settings: Al
     )
     places = zip(changes, first_answers(now[-1].prompts), strict=True)
     worst = sorted((change, i) for change, i in places if change < 0 and now[-1].outcomes[i] is not Outcome.VALID)
-    return Finding(
+    return RuleResult(
         AlertLevel.ERROR if rate < _COLLAPSED * usual else AlertLevel.WARN,
         evidence,
         ("validity_good", "validity_drop", "false_alarms"),
@@ -142,7 +142,7 @@ def _strata(now: Sequence[Entry], before: int, good_before: Sequence[int]) -> li
     return [Stratum(good(i), len(now), good_before[i], before) for i in first_answers(now[-1].prompts)]
 
 
-def validity_low(view: View, settings: AlertSettings) -> Finding | None:
+def validity_low(view: View, settings: AlertSettings) -> RuleResult | None:
     """The run has never been good although the model should have settled long ago, and validity does not climb."""
     newest, limit = view.newest, settings.validity_good
     series = parsed(view, limit, settings.settled_step)
@@ -152,15 +152,15 @@ def validity_low(view: View, settings: AlertSettings) -> Finding | None:
     climbs = newest.validity - settled.validity >= settings.validity_drop
     if newest.step - settled.step < settings.stuck_steps or climbs:
         return None
-    finding = often(_invalid, 1 - limit, view, settings)
-    if finding is None:
+    result = often(_invalid, 1 - limit, view, settings)
+    if result is None:
         return None
-    now, chance = finding
+    now, chance = result
     evidence = (
         f"{_parsed(now)} parsed at {steps_of(now)}{_troubles(newest)}; if {percent(limit)} of what the model writes "
         f"parsed, so few would by chance {once_in(chance)}."
     )
-    return Finding(
+    return RuleResult(
         AlertLevel.WARN,
         evidence,
         ("validity_good", "settled_step", "stuck_steps", "false_alarms"),
@@ -185,7 +185,7 @@ def often(flags: Flags, share: float, view: View, settings: AlertSettings) -> tu
 
 
 def _too_often(flags: Flags, setting: str, words: str) -> Detector:
-    def detect(view: View, settings: AlertSettings) -> Finding | None:
+    def detect(view: View, settings: AlertSettings) -> RuleResult | None:
         share = float(getattr(settings, setting))
         found = often(flags, share, view, settings)
         if found is None:
@@ -203,7 +203,7 @@ def _too_often(flags: Flags, setting: str, words: str) -> Detector:
             return sum(last) <= share * len(last)
 
         shown = tuple(i for i, flag in enumerate(flags(newest)) if flag)[:SHOWN]
-        return Finding(AlertLevel.WARN, evidence, (setting, "settled_step", "false_alarms"), over, shown)
+        return RuleResult(AlertLevel.WARN, evidence, (setting, "settled_step", "false_alarms"), over, shown)
 
     return detect
 

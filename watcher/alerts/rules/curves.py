@@ -16,7 +16,7 @@ from operator import itemgetter
 from statistics import fmean, median
 
 from watcher.alerts.history import Entry, View
-from watcher.alerts.rules.finding import Finding, steps_of
+from watcher.alerts.rules.result import RuleResult, steps_of
 from watcher.alerts.running import Curve, curve
 from watcher.alerts.settings import AlertSettings, Milestone
 from watcher.alerts.statistics import once_in, student_tail
@@ -28,7 +28,7 @@ _LEAST_DIFFERENCES = 3
 _LEAST_CURVE = _LEAST_DIFFERENCES + 5
 # Two checkpoints hardly ever agree better than this, whatever a short curve seems to say.
 _LEAST_NOISE = 0.001
-# How far a perplexity has to come back below its band, so that an alarm does not flicker.
+# How far a perplexity has to come back below its band, so that an episode does not flicker.
 _BACK = 0.95
 
 
@@ -53,13 +53,13 @@ class _Rise:
         return before is not None and now is not None and now <= before
 
 
-def overfitting(view: View, settings: AlertSettings) -> Finding | None:
+def overfitting(view: View, settings: AlertSettings) -> RuleResult | None:
     """Held-out perplexity rises, and the training loss does not."""
     rise = _rise(view, settings)
     return _risen(rise, settings) if rise is not None and rise.overfits else None
 
 
-def diverging(view: View, settings: AlertSettings) -> Finding | None:
+def diverging(view: View, settings: AlertSettings) -> RuleResult | None:
     """Held-out perplexity rises, and the training loss does so too, or is not known."""
     rise = _rise(view, settings)
     return None if rise is None or rise.overfits else _risen(rise, settings)
@@ -115,7 +115,7 @@ def _loss(losses: Sequence[tuple[int, float]], after: int, until: int) -> float 
     return fmean(loss for _, loss in losses[start:stop]) if start < stop else None
 
 
-def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
+def _risen(rise: _Rise, settings: AlertSettings) -> RuleResult:
     train = "the training losses are not known"
     if rise.train_before is not None and rise.train_now is not None:
         train = f"training perplexity went from {_exp(rise.train_before)} to {_exp(rise.train_now)} meanwhile"
@@ -133,7 +133,7 @@ def _risen(rise: _Rise, settings: AlertSettings) -> Finding:
         return all(value is not None and value <= math.exp(back) for value in last)
 
     limits = ("perplexity_jump",) if rise.chance is None else ("perplexity_rise", "false_alarms")
-    return Finding(AlertLevel.WARN, evidence, limits, over)
+    return RuleResult(AlertLevel.WARN, evidence, limits, over)
 
 
 def _rise_in_words(size: float) -> str:
@@ -151,7 +151,7 @@ def _exp(loss: float) -> str:
     return f"{math.exp(min(loss, 700.0)):.3g}"
 
 
-def perplexity_high(view: View, settings: AlertSettings) -> Finding | None:
+def perplexity_high(view: View, settings: AlertSettings) -> RuleResult | None:
     """Held-out perplexity is in a bad band at two evaluations one after the other, and never was below it: a rise is
     told by `overfitting` and `diverging`, which know other causes.
     """
@@ -168,7 +168,7 @@ def perplexity_high(view: View, settings: AlertSettings) -> Finding | None:
             evidence = (
                 f"Held-out perplexity is {shown} at {steps_of(last)}; it should have come below {limit:g} by then."
             )
-            return Finding(level, evidence, (name, "settled_step"), _below(limit * _BACK))
+            return RuleResult(level, evidence, (name, "settled_step"), _below(limit * _BACK))
     return None
 
 
@@ -180,7 +180,7 @@ def _below(limit: float) -> Callable[[View], bool]:
     return over
 
 
-def progression_missed(view: View, settings: AlertSettings) -> Finding | None:
+def progression_missed(view: View, settings: AlertSettings) -> RuleResult | None:
     """A milestone's step has passed and its metric is on the wrong side, its interval included where there is one."""
     due = [milestone for milestone in settings.milestones if milestone.step <= view.newest.step]
     missed = [sentence for milestone in due if (sentence := _missed(milestone, view.newest))]
@@ -191,7 +191,7 @@ def progression_missed(view: View, settings: AlertSettings) -> Finding | None:
     def over(later: View) -> bool:
         return not any(_missed(milestone, later.newest) for milestone in due)
 
-    return Finding(AlertLevel.INFO, evidence, ("progression",), over)
+    return RuleResult(AlertLevel.INFO, evidence, ("progression",), over)
 
 
 def _missed(milestone: Milestone, entry: Entry) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from watcher.alerts.catalog import Rule
+from watcher.alerts.catalog import Meaning, Rule
 from watcher.alerts.history import Arrival, History, View, current
-from watcher.alerts.rules.finding import Finding
+from watcher.alerts.rules.result import RuleResult
 from watcher.alerts.settings import AlertSettings
 from watcher.checkpoints.training_log import LogSign, SignKind
 from watcher.model import AlertLevel
@@ -29,13 +29,18 @@ _LEAST_WINDOW = 4
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A sign with the step at which it began, what tells its episode apart, and the step at which it was over."""
+    """A sign with the step at which it began, what tells its episode apart, and the step at which it was over.
+    `meaning` is what it means where that is not what its rule means in general; `key` is that of its episode where it
+    does not come from rule, step and identity.
+    """
 
     rule: Rule
-    finding: Finding
+    result: RuleResult
     step: int
     identity: str
     cleared_step: int | None = None
+    meaning: Meaning | None = None
+    key: str = ""
 
 
 def non_finite_signs(history: History) -> Iterator[Sign]:
@@ -45,7 +50,7 @@ def non_finite_signs(history: History) -> Iterator[Sign]:
     gradients = [sign for sign in history.signs if sign.kind is SignKind.GRADIENTS]
     for sign in gradients:
         identity = f"{sign.kind}{_turn(sign.step, history.arrivals)}"
-        yield Sign(Rule.NON_FINITE, _finding(AlertLevel.ERROR, sign.evidence), sign.step, identity, sign.cleared_step)
+        yield Sign(Rule.NON_FINITE, lasting(AlertLevel.ERROR, sign.evidence), sign.step, identity, sign.cleared_step)
     losses = {
         step: f"The trainer logged a loss of {loss} at step {step}."
         for step, loss in history.losses
@@ -61,7 +66,7 @@ def non_finite_signs(history: History) -> Iterator[Sign]:
         cleared = next((g for g in good if g > step), None)
         if cleared not in known:
             identity = f"{evidence}{_turn(step, history.arrivals)}"
-            yield Sign(Rule.NON_FINITE, _finding(AlertLevel.ERROR, evidence), step, identity, cleared)
+            yield Sign(Rule.NON_FINITE, lasting(AlertLevel.ERROR, evidence), step, identity, cleared)
         known.add(cleared)
 
 
@@ -70,8 +75,8 @@ def log_signs(history: History) -> Iterator[Sign]:
     for sign in history.signs:
         if sign.kind is not SignKind.GRADIENTS:
             identity = f"{sign.kind}{_turn(sign.step, history.arrivals)}"
-            finding = _finding(AlertLevel.WARN, sign.evidence)
-            yield Sign(Rule.NOT_LEARNING, finding, sign.step, identity, sign.cleared_step)
+            result = lasting(AlertLevel.WARN, sign.evidence)
+            yield Sign(Rule.NOT_LEARNING, result, sign.step, identity, sign.cleared_step)
 
 
 def _spans(sign: LogSign, step: int) -> bool:
@@ -120,7 +125,7 @@ def _behind(history: History, settings: AlertSettings) -> Iterator[Sign]:
         f"{queue[last]} checkpoints waited for evaluation when that of step {step} came, {queue[first]} when "
         f"the one {last - first} arrivals earlier did."
     )
-    yield Sign(Rule.FALLING_BEHIND, _finding(AlertLevel.WARN, evidence, ("behind_waiting",)), step, f"queue {step}")
+    yield Sign(Rule.FALLING_BEHIND, lasting(AlertLevel.WARN, evidence, ("behind_waiting",)), step, f"queue {step}")
 
 
 def _window_starts(times: Sequence[float], history: History) -> Iterator[int]:
@@ -161,8 +166,8 @@ def _silent(history: History, settings: AlertSettings) -> Iterator[Sign]:
         f"No checkpoint for {format_duration(silence)} after step {last.step}; they came every "
         f"{format_duration(usual)} (median of {len(gaps)})."
     )
-    finding = _finding(AlertLevel.WARN, evidence, ("silent_factor", "silent_least"))
-    yield Sign(Rule.TRAINER_SILENT, finding, last.step, f"{last.step} seen {last.seen_at}")
+    result = lasting(AlertLevel.WARN, evidence, ("silent_factor", "silent_least"))
+    yield Sign(Rule.TRAINER_SILENT, result, last.step, f"{last.step} seen {last.seen_at}")
 
 
 def _times(moments: Iterable[float]) -> list[float]:
@@ -178,10 +183,10 @@ def _by_time(arrival: Arrival) -> tuple[float, int]:
     return arrival.seen_at, arrival.step
 
 
-def _finding(level: AlertLevel, evidence: str, limits: tuple[str, ...] = ()) -> Finding:
-    return Finding(level, evidence, limits, _never)
+def lasting(level: AlertLevel, evidence: str, limits: tuple[str, ...] = ()) -> RuleResult:
+    """A finding whose sign ends by not being found any more."""
+    return RuleResult(level, evidence, limits, _never)
 
 
 def _never(view: View) -> bool:  # noqa: ARG001
-    """These signs end by not being found any more."""
     return False

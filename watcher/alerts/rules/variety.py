@@ -8,7 +8,7 @@ from statistics import fmean
 from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
 from watcher.alerts.rules.collapse import Channel, changed, since_good, worst_pages
-from watcher.alerts.rules.finding import Finding, percent, steps_of
+from watcher.alerts.rules.result import RuleResult, percent, steps_of
 from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import difference, once_in
 from watcher.model import AlertLevel
@@ -18,7 +18,7 @@ _OF_REFERENCES = 0.75
 _TESTS = 2
 
 
-def classes_narrow(view: View, settings: AlertSettings) -> Finding | None:
+def classes_narrow(view: View, settings: AlertSettings) -> RuleResult | None:
     """Fewer different classes than before, or a plateau below what is good."""
     reference = view.references.get(Measure.CLASSES)
     good = settings.classes_good if reference is None else min(settings.classes_good, _OF_REFERENCES * reference)
@@ -36,7 +36,7 @@ def classes_narrow(view: View, settings: AlertSettings) -> Finding | None:
     return changed(channel, view, settings, _TESTS) or _plateau(channel, view, settings, few, setting)
 
 
-def _plateau(channel: Channel, view: View, settings: AlertSettings, few: float, setting: str) -> Finding | None:
+def _plateau(channel: Channel, view: View, settings: AlertSettings, few: float, setting: str) -> RuleResult | None:
     """Over `plateau_steps` the number was never good, did not grow by `classes_growth`, and is below `few`."""
     if since_good(channel, view, settings, 0).before(0):
         return None
@@ -66,7 +66,7 @@ def _plateau(channel: Channel, view: View, settings: AlertSettings, few: float, 
         last = [entry for entry in later.entries[-2:] if Measure.CLASSES in entry.measures]
         return len(last) == 2 and all(_count(entry) >= enough for entry in last)
 
-    return Finding(AlertLevel.WARN, evidence, limits, over, worst_pages(channel, view.newest))
+    return RuleResult(AlertLevel.WARN, evidence, limits, over, worst_pages(channel, view.newest))
 
 
 def _span(channel: Channel, view: View, settings: AlertSettings) -> list[Entry]:

@@ -1,9 +1,4 @@
-PRAGMA user_version = 6;
-CREATE TABLE alarm (
-    key TEXT PRIMARY KEY, step INTEGER NOT NULL, body TEXT NOT NULL, began_at REAL NOT NULL, over INTEGER NOT NULL);
-CREATE TABLE alert (
-    key TEXT PRIMARY KEY, level TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, created_at REAL NOT NULL,
-    raised_at REAL);
+PRAGMA user_version = 7;
 CREATE TABLE answers (uid TEXT PRIMARY KEY REFERENCES evaluation (uid), count INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
@@ -14,17 +9,22 @@ CREATE TABLE checkpoint (
 CREATE INDEX checkpoint_final ON checkpoint (seen_at) WHERE final;
 CREATE INDEX checkpoint_name ON checkpoint (name, id);
 CREATE INDEX checkpoint_state ON checkpoint (state, step);
+CREATE TABLE delivery (
+    episode TEXT NOT NULL REFERENCES episode (key), event TEXT NOT NULL, channel TEXT NOT NULL, told TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT,
+    PRIMARY KEY (episode, event, channel));
+CREATE TABLE episode (
+    key TEXT PRIMARY KEY, step INTEGER NOT NULL, body TEXT NOT NULL, began_at REAL NOT NULL, over INTEGER NOT NULL);
 CREATE TABLE evaluation (
     uid TEXT PRIMARY KEY, checkpoint INTEGER NOT NULL REFERENCES checkpoint (id), suite TEXT NOT NULL,
     metrics TEXT NOT NULL, at REAL NOT NULL, exported INTEGER NOT NULL DEFAULT 0, origin TEXT);
 CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);
+CREATE TABLE failure (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+    seen_at REAL NOT NULL, at REAL NOT NULL);
 CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
+CREATE TABLE loss (place INTEGER PRIMARY KEY, step INTEGER NOT NULL, loss TEXT NOT NULL, uid TEXT UNIQUE);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE non_finite_loss (step INTEGER PRIMARY KEY, loss TEXT NOT NULL);
-CREATE TABLE notice (
-    alarm TEXT NOT NULL REFERENCES alarm (key), channel TEXT NOT NULL, event TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, done_at REAL, error TEXT,
-    PRIMARY KEY (alarm, channel, event));
 CREATE TABLE outbox (
     uid TEXT NOT NULL REFERENCES row (uid), target TEXT NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL,
     mark INTEGER, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, published_at REAL,

@@ -10,16 +10,16 @@ from watcher.alerts.settings import AlertSettings
 from watcher.model import AlertLevel
 
 SHOWN = 5
-"""Samples that an alarm points at, at most."""
+"""Samples that an episode points at, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleResult:
     """A sign that began at this look.
 
     `evidence` says in words what was seen, `limits` names the settings that made it count, `samples` are positions of
     the newest entry's samples that show it. `over` tells of a later look whether the sign is gone; it asks for more
-    than the sign's absence, so that an alarm does not flicker.
+    than the sign's absence, so that an episode does not flicker.
     """
 
     level: AlertLevel
@@ -29,7 +29,7 @@ class Finding:
     samples: tuple[int, ...] = ()
 
 
-Detector = Callable[[View, AlertSettings], Finding | None]
+Detector = Callable[[View, AlertSettings], RuleResult | None]
 
 
 def steps_of(entries: Sequence[Entry]) -> str:
