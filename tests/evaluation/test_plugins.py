@@ -132,3 +132,11 @@ def test_its_process_is_gone_with_it(plugin: Plugin) -> None:
     assert process is not None
     end_plugins([plugin])
     assert process.returncode is not None
+
+
+def test_where_one_cannot_be_loaded_no_process_is_left(named: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("raise RuntimeError('no')\n")
+    before = set(Path("/proc/self/task").joinpath(str(os.getpid()), "children").read_text().split())
+    with pytest.raises(UimonError, match=r"bad\.py"):
+        isolated_plugins([named, f"{tmp_path / 'bad.py'}:Own"])
+    assert set(Path("/proc/self/task").joinpath(str(os.getpid()), "children").read_text().split()) <= before

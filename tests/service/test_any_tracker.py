@@ -39,9 +39,9 @@ def publisher(ledger: Ledger, tracker: Tracker | None, board: Board | None = Non
     return Publisher(tracker, RowMaker(ledger, "run"), ledger, Signals(lambda: now[0]), board or Board(), sleep=sleep)
 
 
-def with_tracker(house: House, tracker: Tracker | None) -> Service:
+def with_tracker(house: House, tracker: Tracker | None, **settings: object) -> Service:
     """A service of the house that logs to this tracker, or to none."""
-    made = house.service(once=True)
+    made = house.service(once=True, **settings)
     parts = replace(made._parts, tracker=tracker)
     return Service(made._settings, "run", made._evaluator._suites._val, house.state.stage, parts)
 

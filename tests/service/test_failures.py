@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import House, write_checkpoint
+from tests.service.test_any_tracker import with_tracker
 from tests.service.test_channels import wait_for
 from tests.service.test_service import run_in_thread
 from tests.service.test_warnings import Receiver
@@ -59,12 +60,11 @@ def test_it_reaches_log_display_wandb_webhook_and_command(
         }
 
 
-def test_it_reaches_the_webhook_also_where_nothing_is_logged(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(House, "_outboxes", None)
+def test_it_reaches_the_webhook_also_where_nothing_is_logged(house: House) -> None:
     pickled(house, 50)
     with Receiver() as receiver:
-        house.service(once=True, webhook=receiver.url).run()
-        house.service(once=True, webhook=receiver.url).run()
+        for _ in range(2):
+            with_tracker(house, None, webhook=receiver.url).run()
     assert [(event["event"], event["rule"]) for event in receiver.taken] == [("raised", "checkpoint_failed")]
     assert house.ledger.outbox().due_alerts() == []
 

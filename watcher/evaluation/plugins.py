@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
@@ -44,12 +44,13 @@ def isolated_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
     """The plug-ins of these names or places, each in a process of its own, which `end_plugins` ends, or this one's end.
     Raises UimonError(CONFIG_INVALID) for one that cannot be loaded.
     """
-    plugins = tuple(map(_isolated, named))
-    names = [plugin.name for plugin in plugins]
-    if doubled := sorted({name for name in names if names.count(name) > 1}):
-        end_plugins(plugins)
-        sentence = f"Two scorers are called {doubled[0]}; name one of them only, or rename it."
-        raise UimonError(Reason.CONFIG_INVALID, sentence)
+    with ExitStack() as unless_all:
+        plugins = tuple(_isolated(text, unless_all) for text in named)
+        names = [plugin.name for plugin in plugins]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            sentence = f"Two scorers are called {doubled[0]}; name one of them only, or rename it."
+            raise UimonError(Reason.CONFIG_INVALID, sentence)
+        unless_all.pop_all()
     return plugins
 
 
@@ -251,6 +252,8 @@ def _write(sentence: str) -> None:
         os.write(2, f"{printable(sentence)}\n".encode())
 
 
-def _isolated(text: str) -> Plugin:
+def _isolated(text: str, otherwise: ExitStack) -> Plugin:
+    """The plug-in; `otherwise` ends its process, also where it cannot be loaded."""
     remote = Remote(text)
+    otherwise.callback(remote.end)
     return IsolatedPlugin(remote, remote.content)
