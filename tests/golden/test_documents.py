@@ -144,6 +144,12 @@ def test_rescore(state: Path) -> None:
     assert_same_json("documents/rescore", placed(shown, {str(state): "STATE"}))
 
 
+def test_what_the_first_version_has_left_is_scored_anew(tmp_path: Path) -> None:
+    load_ledger(1, tmp_path).close()
+    shown = document("rescore", "--dry-run", "--state-dir", tmp_path)
+    assert [one["state"] for one in shown["evaluations"]] == ["rescored"] * 3
+
+
 def checkpoint(root: Path, step: int) -> None:
     path = root / f"checkpoint-{step}"
     path.mkdir(parents=True)

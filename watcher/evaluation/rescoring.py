@@ -21,7 +21,7 @@ from typing import Any
 import scorers
 from watcher.alerts.stored import VERSION, summary_of
 from watcher.evaluation.evaluate import ENGINE_METRICS, TableLimits, eval_row, finite, sample_metrics, score_answer
-from watcher.evaluation.suite import Suite, scored_by
+from watcher.evaluation.suite import kept_suite, scored_by
 from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.model import Reason, Row, RowKind, UimonError, row_uid
 from watcher.system.crashpoint import crash_point
@@ -76,7 +76,8 @@ class Rescorer:
         self._warn = warn
         self._keep = keep
         self._run = _run_of(ledger)
-        self._suites = {digest: Suite.from_json(body) for _, digest, body in ledger.suites()}
+        suites = ((digest, kept_suite(body)) for _, digest, body in ledger.suites())
+        self._suites = {digest: suite for digest, suite in suites if suite is not None}
         self._occurred = set(ledger.occurred())
         self._said: set[str] = set()
         self.plugins_failed = False

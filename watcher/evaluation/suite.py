@@ -99,6 +99,13 @@ class Suite:
         return cls(prompts=prompts, stop_ids=stop_ids, sampling=sampling, tokenizer=tokenizer, **body)
 
 
+def kept_suite(text: str) -> Suite | None:
+    """A suite as a ledger has kept it. None for one of ledger version 1: which tokenizer it was made with is not in it,
+    so that no later evaluation can be compared with its own.
+    """
+    return Suite.from_json(text) if "tokenizer" in json.loads(text) else None
+
+
 class Renderer(Protocol):
     """What makes token ids of conversations: the engine."""
 

@@ -15,6 +15,7 @@ from watcher.evaluation.suite import (
     Suite,
     build_suite,
     earlier_digests,
+    kept_suite,
     request_digest,
     requests_under,
     scored_by,
@@ -91,14 +92,14 @@ class SuiteInForce:
         """The suite of an earlier start with the same request."""
         kept = self._ledger.suite(request_digest(self._settings, self._val, self._plugins, self._theme))
         if kept is not None:
-            return Suite.from_json(kept)
+            return kept_suite(kept)
         for request in earlier_digests(self._settings, self._val, self._plugins, self._theme):
             if (kept := self._ledger.suite(request)) is not None:
                 log.warning(
                     "This run goes on with the prompts that an earlier version of uimon rendered, so that its curve "
                     "stays one; with another --state-dir they are rendered as this version does."
                 )
-                return Suite.from_json(kept)
+                return kept_suite(kept)
         return self._scored_anew()
 
     def _scored_anew(self) -> Suite | None:
@@ -106,8 +107,8 @@ class SuiteInForce:
         run changes what samples are taken for, not what is asked.
         """
         for request, digest, body in self._ledger.suites():
-            before = Suite.from_json(body)
-            if request not in requests_under(self._settings, self._val, before.scorer_version):
+            before = kept_suite(body)
+            if before is None or request not in requests_under(self._settings, self._val, before.scorer_version):
                 continue
             suite = scored_by(before, self._plugins, self._theme)
             self._keep(suite)
