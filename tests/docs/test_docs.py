@@ -111,6 +111,14 @@ def test_files_that_the_pages_name_exist() -> None:
             assert (ROOT / name).exists(), f"{page.name}: {name}"
 
 
+def test_names_that_the_pages_place_in_a_file_are_there() -> None:
+    said = re.compile(r"`(\w+)` (?:in|of) `((?:watcher|scorers|tests)/[\w/]+\.py)`")
+    placed = {found for page in PAGES for found in said.findall(" ".join(text(page).split()))}
+    assert len(placed) > 8
+    for name, file in placed:
+        assert re.search(rf"\b{name}\b", text(ROOT / file)), f"{name} is not in {file}"
+
+
 def test_tests_that_the_page_of_trainers_names_exist() -> None:
     named = set(re.findall(r"`([\w/]+\.py)::(\w+)", text(ROOT / "docs/trainers.md")))
     assert len(named) > 12
