@@ -119,6 +119,15 @@ def test_names_that_the_pages_place_in_a_file_are_there() -> None:
         assert re.search(rf"\b{name}\b", text(ROOT / file)), f"{name} is not in {file}"
 
 
+def test_names_of_code_in_the_recipes_are_there() -> None:
+    named = set(re.findall(r"`(_?[A-Z]\w{3,})`", text(ROOT / "CONTRIBUTING.md"))) - {"UIMON_CRASH_AT"}
+    files = (file for room in ("watcher", "scorers", "tests") for file in (ROOT / room).rglob("*.py"))
+    code = "\n".join(file.read_text("utf-8") for file in files)
+    defined = set(re.findall(r"^(?:class |def )?(\w+)(?=[:(\[ =])", code, re.MULTILINE))
+    assert len(named) > 20
+    assert named - defined == set(), "CONTRIBUTING.md names what is not in the code"
+
+
 def test_tests_that_the_page_of_trainers_names_exist() -> None:
     named = set(re.findall(r"`([\w/]+\.py)::(\w+)", text(ROOT / "docs/trainers.md")))
     assert len(named) > 12
