@@ -310,7 +310,7 @@ class Check:
         """Look after an operation, or in the middle of it."""
         found = {str(item.path.relative_to(self.root)): item for item in discover(self.root, self.case.layouts)}
         there = {place for place in now if step_in(Path(place).name) and not Path(place).name.startswith("tmp-")}
-        assert set(found) - {"."} == there
+        assert set(found) - {"."} == there, "found is not what `step_in` of this file takes for a checkpoint's name"
         for place, item in found.items():
             saves = self.saves.setdefault(place, [])
             if now[place] is Phase.WHOLE:

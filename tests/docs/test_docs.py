@@ -111,6 +111,23 @@ def test_files_that_the_pages_name_exist() -> None:
             assert (ROOT / name).exists(), f"{page.name}: {name}"
 
 
+def test_names_that_the_pages_place_in_a_file_are_there() -> None:
+    said = re.compile(r"`(\w+)` (?:in|of) `((?:watcher|scorers|tests)/[\w/]+\.py)`")
+    placed = {found for page in PAGES for found in said.findall(" ".join(text(page).split()))}
+    assert len(placed) > 8
+    for name, file in placed:
+        assert re.search(rf"\b{name}\b", text(ROOT / file)), f"{name} is not in {file}"
+
+
+def test_names_of_code_in_the_recipes_are_there() -> None:
+    named = set(re.findall(r"`(_?[A-Z]\w{3,})`", text(ROOT / "CONTRIBUTING.md"))) - {"UIMON_CRASH_AT"}
+    files = (file for room in ("watcher", "scorers", "tests") for file in (ROOT / room).rglob("*.py"))
+    code = "\n".join(file.read_text("utf-8") for file in files)
+    defined = set(re.findall(r"^(?:class |def )?(\w+)(?=[:(\[ =])", code, re.MULTILINE))
+    assert len(named) > 20
+    assert named - defined == set(), "CONTRIBUTING.md names what is not in the code"
+
+
 def test_tests_that_the_page_of_trainers_names_exist() -> None:
     named = set(re.findall(r"`([\w/]+\.py)::(\w+)", text(ROOT / "docs/trainers.md")))
     assert len(named) > 12

@@ -186,6 +186,8 @@ def test_each_setting_that_is_marked_as_changing_samples_changes_the_digest(tmp_
         "chat_template": tmp_path / "tok" / "chat_template.jinja",
     }
     by_arguments = {"val", "scorers", "theme"}
+    lacking = {name for name, one in DECLARED.items() if one.changes_samples} - set(values) - by_arguments
+    assert not lacking, f"give {sorted(lacking)} another value than the default in `values`"
     assert {name for name, one in DECLARED.items() if one.changes_samples} == set(values) | by_arguments
     digests = {request_digest(asked(**{name: value}), val) for name, value in values.items()}
     assert len(digests | {request_digest(asked(), val)}) == len(values) + 1

@@ -24,6 +24,10 @@ import pytest
 HERE: Final = Path(__file__).parent
 EXPECTED: Final = HERE / "expected"
 ROOT: Final = HERE.parents[1]
+_WANTED: Final = (
+    "if you want that, run this test with UPDATE_GOLDEN=1, read the diff, and add a line to tests/golden/changes.md "
+    "(CONTRIBUTING.md, Golden files)"
+)
 
 
 def assert_same(name: str, now: str | bytes) -> None:
@@ -38,8 +42,10 @@ def assert_same(name: str, now: str | bytes) -> None:
     if not file.exists():
         pytest.fail(f"There is no golden file {name}; `UPDATE_GOLDEN=1 pytest tests/golden` writes it.")
     # As lines of text, pytest shows where they differ.
-    assert data.decode().splitlines() == file.read_bytes().decode().splitlines(), f"{name} is not what it was"
-    assert data == file.read_bytes(), f"the line ends of {name} are not what they were"
+    assert data.decode().splitlines() == file.read_bytes().decode().splitlines(), (
+        f"{name} is not what it was; {_WANTED}"
+    )
+    assert data == file.read_bytes(), f"the line ends of {name} are not what they were; {_WANTED}"
 
 
 def assert_same_json(name: str, now: object) -> None:

@@ -175,6 +175,8 @@ def test_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("tokenizer").mkdir()
     Path("tokenizer/tokenizer.json").write_text('{"model": {"vocab": {"a": 0, "b": 1}}}')
     val = ValFile(Path("val.jsonl"), (Conversation("0", ({"role": "user", "content": "a page"},)),), 0, "digest")
+    lacking = set(Settings.model_fields) - set(OTHERWISE)
+    assert not lacking, f"give {sorted(lacking)} another value than the default in OTHERWISE"
     assert set(OTHERWISE) == set(Settings.model_fields)
 
     def digest(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.golden.comparing import ROOT, assert_same_json, plain
+from tests.golden.comparing import EXPECTED, ROOT, assert_same_json, plain
 from tests.golden.subjects import (
     ENGINE_METRICS,
     META,
@@ -62,6 +63,18 @@ def test_crash_points() -> None:
     used = {name for file in SOURCES for name in re.findall(r'crash_point\("([^"]+)"\)', file.read_text("utf-8"))}
     assert used == set(POINTS)
     assert_same_json("names/crash_points", POINTS)
+
+
+def test_later_metrics_follow_earlier_ones() -> None:
+    """The order of keys in JSON documents stays, so that whoever reads them by their place is not misled."""
+    kept = json.loads((EXPECTED / "names/metrics.json").read_text("utf-8"))
+    for kind, now in (("rates", RATES), ("pooled", POOLED)):
+        known = [name for name in now if name in kept[kind]]
+        later = set(now) - set(known)
+        assert known == kept[kind], f"{kind} went, or are in another order"
+        assert list(now[: len(known)]) == known, (
+            f"put {sorted(later)} at the end of `_LATE` in scorers/metrics/catalog.py"
+        )
 
 
 def test_metrics() -> None:

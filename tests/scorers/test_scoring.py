@@ -3,12 +3,13 @@
 import json
 import re
 import time
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorers import Completion, Language, Outcome, Sample, SampleError, aggregate, score, score_sample
+from scorers import Completion, Issue, Language, Outcome, Sample, SampleError, aggregate, score, score_sample
 from scorers.position import Position
 from scorers.scoring import MAX_DISTINCT, MAX_ERRORS
 from scorers.verdict import SyntaxIssue
@@ -257,6 +258,25 @@ def test_a_sample_survives_json() -> None:
     assert sample.colors
     assert sample.classes
     assert Sample.from_dict(json.loads(json.dumps(sample.to_dict(), allow_nan=False))) == sample
+
+
+def test_each_field_of_a_sample_survives_json() -> None:
+    other = {int: 7, str: "x", bool: True}
+    values = {
+        "source": "a.md",
+        "outcome": Outcome.INVALID,
+        "language": "html",
+        "errors": (Issue("a", 1, 2, "b", "c"),),
+        "extras": {"own": 1},
+        "loops": True,
+        **dict.fromkeys(("colors", "classes", "hues"), (("red-500", 2),)),
+        **dict.fromkeys(("shape", "grams"), (1, 2)),
+    }
+    given = {entry.name: values.get(entry.name, other.get(type(entry.default), 3)) for entry in fields(Sample)}
+    sample = Sample(**given)  # type: ignore[arg-type]
+    read = Sample.from_dict(json.loads(json.dumps(sample.to_dict())))
+    lost = [name for name, value in given.items() if getattr(read, name) != value]
+    assert not lost, f"to_dict or from_dict loses {lost}, or `values` of this test needs one of its type"
 
 
 @pytest.mark.parametrize(
