@@ -137,3 +137,26 @@ def test_weights_written_again_since_do_not_make_an_old_failure_news(path: Path)
 def test_it_is_only_read_by_who_brings_it_up_to_date(path: Path) -> None:
     with pytest.raises(UimonError, match="another version"):
         Ledger(path, read_only=True)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_journal_that_a_killed_watcher_left_is_behind_only_where_it_is_damaged(tmp_path: Path, whole: bool) -> None:
+    alive, left = tmp_path / "alive", tmp_path / "ledger.sqlite3"
+    db = sqlite3.connect(alive)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.executescript(SOURCE.read_text())
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for number in range(3):
+        db.execute("INSERT INTO meta VALUES (?, 'x')", (f"fact {number}",))
+        db.commit()
+    # As SIGKILL leaves them: nobody has closed the file.
+    journal = bytearray(alive.with_name("alive-wal").read_bytes())
+    left.write_bytes(alive.read_bytes())
+    db.close()
+    if not whole:
+        journal[len(journal) - 100] ^= 1
+    left.with_name("ledger.sqlite3-wal").write_bytes(journal)
+    ledger = Ledger(left)
+    assert ledger.behind is not whole
+    assert (ledger.recall("fact 2") == "x") is whole
+    ledger.close()

@@ -8,6 +8,7 @@ import typer
 
 from watcher.cli.status import find_state
 from watcher.ledger.ledger import Ledger
+from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason, UimonError
 from watcher.output.printable import printable
 from watcher.settings.arguments import whole_number
@@ -18,7 +19,7 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
     if step != "all" and whole_number(step) is None:
         raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
     state = find_state(run, state_dir)
-    ledger = Ledger(state.ledger)
+    ledger = _opened(state)
     try:
         taken = ledger.retry(None if step == "all" else int(step))
         left = step == "all" and ledger.has_earlier()
@@ -32,3 +33,20 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
         typer.echo(printable(f"{record.name} is due again."))
     typer.echo("A running watcher takes it up at its next look; otherwise start `uimon watch` again.")
     return 0
+
+
+def _opened(state: StateDir) -> Ledger:
+    """The ledger to write in, also beside a watcher. One of another version of uimon, which could not go on with it,
+    keeps its ledger as it is: raises UimonError(CONFIG_INVALID).
+    """
+    try:
+        lease = Lease(state)
+    except UimonError as error:
+        if error.reason is not Reason.STATE_DIR_BUSY:
+            raise
+        Ledger(state.ledger, read_only=True).close()
+        return Ledger(state.ledger)
+    try:
+        return Ledger(state.ledger)
+    finally:
+        lease.release()

@@ -62,8 +62,11 @@ class LedgerFile:
                     self._require_version()
                 else:
                     frames = committed_frames(path)
+                    self._db.execute("PRAGMA journal_mode = WAL")
+                    # An older version's journal is empty once it is brought into this version's form.
+                    found = self._frames()
                     self._prepare()
-                    self.behind = frames is None or self._frames() < frames
+                    self.behind = frames is None or found < frames
             except BaseException:
                 self._db.close()
                 raise
@@ -108,25 +111,29 @@ class LedgerFile:
         """A ledger that is only read cannot be brought up to date."""
         if self._version() == 0:
             raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} is only being made; look again in a moment.")
+        self._require_no_later()
         if self._version() != SCHEMA_VERSION:
             sentence = f"{self.path} was written by another version of uimon; `uimon watch` of this one takes it over."
             raise UimonError(Reason.CONFIG_INVALID, sentence)
 
+    def _require_no_later(self) -> None:
+        """Nothing is known of what later versions make of a ledger."""
+        if (version := self._version()) > SCHEMA_VERSION:
+            raise UimonError(
+                Reason.CONFIG_INVALID,
+                f"{self.path} has ledger version {version}, and this uimon reads {SCHEMA_VERSION}; use the uimon that "
+                "wrote it, or another --state-dir.",
+            )
+
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         version = self._version()
         if version == 0:
             if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise sqlite3.DatabaseError("it is no ledger of uimon's")
             self._run(SCHEMA, SCHEMA_VERSION)
-        elif version > SCHEMA_VERSION:
-            raise UimonError(
-                Reason.CONFIG_INVALID,
-                f"{self.path} has ledger version {version}, and this uimon reads {SCHEMA_VERSION}; use the uimon that "
-                "wrote it, or another --state-dir.",
-            )
-        elif version < SCHEMA_VERSION:
+        self._require_no_later()
+        if 0 < version < SCHEMA_VERSION:
             log.info("%s is brought into this version's form, which takes minutes for a gigabyte.", self.path)
             self._migrate(version)
             self._give_back()
