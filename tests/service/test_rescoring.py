@@ -307,7 +307,7 @@ def test_plug_ins_are_part_of_it_and_one_that_is_missing_is_named(house: House) 
     assert one.now is not None
     assert one.now.metrics["eval/legacy/failed"] == 0
     assert one.now.suite != one.origin.suite
-    with_plugin = House(house.root, house.state, house.ledger, house.val, engine=house.engine)
+    with_plugin = House(house.root, house.state, house.ledger, house.val, engine=house.engine, closing=house.closing)
     train(with_plugin, (100,), scorers=["legacy"])
     assert house.ledger.evaluations()[-1].suite == one.now.suite
     said: list[str] = []
