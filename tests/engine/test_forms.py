@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -96,3 +97,9 @@ def test_what_is_kept_in_another_form_is_named_and_nothing_else_is_let_through()
     later = _together([Comparison(tuple(model(o=10, qkv=10)))], (), kept)
     assert later.strange == tuple(f"model.layers.{at}.qkv.weight" for at in range(3))
     assert _together([started], ("the model /elsewhere",), kept).strange == ("the model /elsewhere",)
+
+
+def test_what_a_worker_finds_survives_the_way_to_the_engine() -> None:
+    """In a process of its own a worker's answer is encoded, and comes back as what JSON knows."""
+    found = Comparison(tuple(model(o=10, qkv=10)), {"model.embed_tokens.weight": 0.5})
+    assert Comparison.of_plain(json.loads(json.dumps(found.plain()))) == found

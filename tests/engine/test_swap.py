@@ -65,7 +65,7 @@ class WorkerExtension(Own):
 """
 BLIND = """
     def compare_with_files(self, files, shards):
-        return Comparison()
+        return Comparison().plain()
 """
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from watcher.engine.model_files.forms import Found
@@ -136,6 +136,15 @@ class Comparison:
     def strange(self) -> tuple[str, ...]:
         """The served parameters with rows that no file has, by name."""
         return tuple(sorted(one.name for one in self.found if one.strange))
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON knows it: a worker in a process of its own can hand nothing else to the engine."""
+        return asdict(self)
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Comparison:
+        """The comparison that `plain` gave."""
+        return cls(tuple(Found(**one) for one in plain["found"]), plain["shares"])
 
 
 @dataclass(slots=True)

@@ -165,7 +165,7 @@ class Served:
         shards = int(config.parallel_config.tensor_parallel_size)
         if self._lora is None:
             files = [str(file) for file in weight_files(self._source)]
-            found = self._llm.collective_rpc("compare_with_files", kwargs={"files": files, "shards": shards})
+            found = self._found("compare_with_files", files=files, shards=shards)
             if self._forms is None:
                 self._forms = other_forms(part for one in found for part in one.found)
             forms = self._forms
@@ -173,8 +173,12 @@ class Served:
             file = Path(self._lora.lora_path) / ADAPTER_WEIGHTS
             pairs = plain_pairs(file.parent, read_header(file)) or {}
             asked = {"file": str(file), "scalings": {high: by for _, high, by in pairs.values()}, "shards": shards}
-            found, forms = self._llm.collective_rpc("compare_adapter", kwargs=asked), frozenset()
+            found, forms = self._found("compare_adapter", **asked), frozenset()
         return _together(found, self._elsewhere, forms)
+
+    def _found(self, question: str, **asked: Any) -> list[Comparison]:
+        """What each worker has found."""
+        return [Comparison.of_plain(plain) for plain in self._llm.collective_rpc(question, kwargs=asked)]
 
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""

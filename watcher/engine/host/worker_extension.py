@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from watcher.engine.host.fingerprints import Comparison, Files, Part
+from watcher.engine.host.fingerprints import Files, Part
 
 # What vLLM's latent attention (MLA) cuts out of kv_b_proj, transposed by heads; that is compared itself.
 _DERIVED = ("W_UK_T", "W_UV", "W_K", "W_V")
@@ -82,22 +82,23 @@ class WorkerExtension:
 
     model_runner: Any
 
-    def compare_with_files(self, files: list[str], shards: int) -> Comparison:
+    def compare_with_files(self, files: list[str], shards: int) -> dict[str, Any]:
         """Compare what this worker serves with the tensors of safetensors files; `shards` is the number of workers that
         share the model.
         """
         parts = list(_served_parts(self.model_runner.get_model()))
-        return Files(parts, shards, _device()).compare(lambda: _tensors(files))
+        return Files(parts, shards, _device()).compare(lambda: _tensors(files)).plain()
 
-    def compare_adapter(self, file: str, scalings: dict[str, float], shards: int) -> Comparison:
+    def compare_adapter(self, file: str, scalings: dict[str, float], shards: int) -> dict[str, Any]:
         """Compare the adapter that is served with the tensors of its file, those in `scalings` times their number, as
         vLLM keeps each lora_B.
         """
         parts = list(_adapter_parts(self.model_runner.get_model()))
         dtype = next((part.dtype for part in parts), None)
-        return Files(parts, shards, _device()).compare(
+        compared = Files(parts, shards, _device()).compare(
             lambda: ((n, t.to(dtype) * scalings.get(n, 1)) for n, t in _tensors([file]))
         )
+        return compared.plain()
 
     def refresh_tied_head(self) -> int:
         """Bring an output head that shares the embedding's weight up to date; the number of heads refreshed.
