@@ -63,15 +63,13 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     baseline = _baseline(root, settings, layouts) if settings.baseline else None
     base_of = partial(_base_of, settings) if settings.baseline and baseline is None else None
     check_texts(settings)
-
-    def source_on(waker: DirectoryWaker) -> DirectorySource:
-        return DirectorySource(root, waker, baseline, layouts, base_of=base_of)
-
     with (
         DirectoryWaker(root, log.warning, layouts) as waker,
         showing(name, root, debug=debug, as_json=settings.log_format == "json") as display,
         said(chosen),
-        assembled(settings, run, owner, val, source_on(waker), state_root) as parts,
+        assembled(
+            settings, run, owner, val, DirectorySource(root, waker, baseline, layouts, base_of=base_of), state_root
+        ) as parts,
         serving(settings.serve, parts.service.heartbeat),
     ):
         log.info("Watching %s; the ledger is in %s.", root, parts.state.root)
