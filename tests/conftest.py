@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""What all tests share, and how they are dealt out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.faults.table import FAULTS
+from tests.support.house import House, open_house
+from tests.support.wandb_run import PROJECT, RUN, SeedRun
+from watcher.demo.standin import ENTITY, Standin, standin_environment
+from watcher.demo.standin.store import RunRecord
+from watcher.trackers.wandb import RunRef
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +37,47 @@ def own_umask() -> Iterator[None]:
     os.umask(before)
     yield
     os.umask(before)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+def standin() -> Iterator[Standin]:
+    with Standin() as server:
+        yield server
+
+
+@pytest.fixture
+def environ(standin: Standin, tmp_path: Path) -> dict[str, str]:
+    """An environment that knows the stand-in and no other W&B: HOME has no netrc."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")}
+    return {**kept, **standin_environment(standin.url, tmp_path / "wandb"), "HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def ref() -> RunRef:
+    return RunRef(ENTITY, PROJECT, RUN)
+
+
+@pytest.fixture
+def seed_run(standin: Standin) -> SeedRun:
+    """Put a run on the stand-in as a trainer would have left it after `lines` history lines."""
+
+    def seed(lines: int = 10, *, shared: bool = True, state: str = "running") -> RunRecord:
+        with standin.shared.lock:
+            run, _ = standin.store.upsert(ENTITY, PROJECT, RUN)
+            features = [14, 16, 67] if shared else [14, 16]
+            run.config = {"lr": {"value": 0.1}, "_wandb": {"value": {"t": {"3": features}}}}
+            content = [f'{{"train/loss": 0.5, "train/global_step": {step}}}' for step in range(lines)]
+            standin.store.stream(run, {"files": {"wandb-history.jsonl": {"content": content}}}, shared=True)
+            run.become(state, standin.store.clock())
+        return run
+
+    return seed
 
 
 @pytest.hookimpl(wrapper=True)

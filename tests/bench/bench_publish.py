@@ -15,24 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import (
-    PATH,
-    RUN,
-    MemoryStore,
-    SeedRun,
-    attempt,
-    environ,
-    eval_row,
-    ref,
-    seed_run,
-    standin,
-)
+from tests.support.outboxes import MemoryStore, attempt, eval_row
+from tests.support.wandb_run import PATH, RUN, SeedRun
 from watcher.demo.standin import Standin
 from watcher.evaluation.evaluate import TABLE_CODE_CHARS, TABLE_COLUMNS
 from watcher.model import JsonScalar, Row, RowKind, Table
 from watcher.trackers.wandb import Limits, Order, RunRef, WandbPublisher
-
-__all__ = ["environ", "ref", "seed_run", "standin"]
 
 _ROUNDS = 5
 _LOGS = 100

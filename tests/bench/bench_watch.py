@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
 from watcher.checkpoints import DirectoryWaker
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import Condition

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
 from watcher.checkpoints import KNOWN
 from watcher.checkpoints.base_models import BaseName, are_other_weights, resolve_base, snapshot_of
 from watcher.cli.watch import _baseline

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints.conftest import Maker
+from tests.support.checkpoint_files import Maker
 from watcher.checkpoints import Layout, discover, layouts_for
 from watcher.checkpoints.layouts.custom import custom_layout
 from watcher.checkpoints.layouts.exported import FINAL

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints.conftest import safetensors_bytes, state_bytes
+from tests.support.checkpoint_files import safetensors_bytes, state_bytes
 from watcher.checkpoints import KNOWN, Candidate, DirectoryWaker, Layout, discover, inspect, layouts_for
 from watcher.checkpoints.layouts.completeness import MARKERS, QUIET_S
 from watcher.checkpoints.sources.local import DirectorySource

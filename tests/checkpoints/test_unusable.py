@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.checkpoints.conftest import safetensors_bytes, state_bytes
+from tests.support.checkpoint_files import safetensors_bytes, state_bytes
 from tests.support.looking import inspect
 from watcher import checkpoints
 from watcher.checkpoints import DirectoryWaker, discover, layouts_for, stage

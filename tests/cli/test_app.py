@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tests.service.conftest import write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
 from watcher.cli.app import app
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir

@@ -14,16 +14,16 @@ import pytest
 
 from tests.evaluation.test_evaluate import Heard, suite
 from tests.ledger.test_ledger import change_samples
-from tests.service.conftest import ScriptedEngine, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
 from tests.support.looking import inspect
-from tests.trackers.wandb.conftest import PROJECT, RUN, SeedRun, environ, history, let_time_pass, seed_run, standin
+from tests.support.outboxes import let_time_pass
+from tests.support.scripted_engine import ScriptedEngine
+from tests.support.wandb_run import PROJECT, RUN, SeedRun, history
 from watcher.demo.standin import ENTITY, Standin
 from watcher.evaluation.evaluate import evaluate
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Staged
-
-__all__ = ["environ", "seed_run", "standin"]
 
 STEPS = (50, 100, 150)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import train_row
+from tests.support.outboxes import train_row
 from watcher.cli.status import run_status
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir

@@ -6,23 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from watcher.demo.standin import ENTITY, Standin, standin_environment
+from tests.support.uimon_command import ROOT
+from tests.support.uimon_processes import StartTraining, UimonProcesses
+from tests.support.wandb_run import PROJECT, RUN
+from watcher.demo.standin import Standin, standin_environment
 from watcher.system.processes import kill_family
-
-PROJECT = "ui"
-RUN = "run-1"
-PATH = f"{ENTITY}/{PROJECT}/{RUN}"
-ROOT = Path(__file__).parents[2]
-UIMON = (sys.executable, "-c", "from watcher.cli.app import main; main()")
-
-History = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +40,6 @@ def val(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def standin() -> Iterator[Standin]:
-    with Standin() as server:
-        yield server
-
-
-@pytest.fixture
 def environ(standin: Standin, tmp_path: Path) -> dict[str, str]:
     """What trainer and watcher share: the stand-in as their W&B, and nothing of the caller's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "UIMON"))}
@@ -61,77 +48,11 @@ def environ(standin: Standin, tmp_path: Path) -> dict[str, str]:
     return {**kept, **server, **shared, "HOME": str(tmp_path)}
 
 
-class Uimon:
-    """`uimon` as processes with one state directory; whatever they start carries a mark in its environment."""
-
-    def __init__(self, environ: Mapping[str, str], place: Path) -> None:
-        self.place = place
-        self.state = place / "state"
-        self.command: tuple[str, ...] = UIMON
-        self._mark = f"E2E_MARK={place}"
-        self._environ = {**environ, "E2E_MARK": str(place)}
-        self._started: list[subprocess.Popen[str]] = []
-
-    def start(self, *arguments: str | Path, crash_at: str = "") -> subprocess.Popen[str]:
-        """`uimon ARGUMENTS`, in the background; it dies where `crash_at` says."""
-        command = [*self.command, *map(str, arguments)]
-        self._started.append(
-            subprocess.Popen(
-                command,
-                env={**self._environ, "UIMON_CRASH_AT": crash_at},
-                cwd=self.place,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return self._started[-1]
-
-    def run(self, *arguments: str | Path, crash_at: str = "", timeout: float = 200) -> tuple[int, str, str]:
-        """Exit code, standard output and standard error of `uimon ARGUMENTS`."""
-        process = self.start(*arguments, crash_at=crash_at)
-        out, log = process.communicate(timeout=timeout)
-        return process.returncode, out, log
-
-    def status(self) -> History:
-        """The checkpoints of `uimon status --json`."""
-        code, out, log = self.run("status", "--state-dir", self.state, "--json")
-        assert code == 0, log
-        checkpoints: History = json.loads(out)["checkpoints"]
-        return checkpoints
-
-    def living(self) -> list[int]:
-        """Every living process that carries the mark."""
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._marks(entry)]
-
-    def assert_alone(self, seconds: float = 5.0) -> None:
-        """Nothing that was started is alive within `seconds`."""
-        deadline = time.monotonic() + seconds
-        while left := self.living():
-            assert time.monotonic() < deadline, f"{len(left)} processes outlived uimon"
-            time.sleep(0.05)
-
-    def close(self) -> None:
-        """End what a failed test left."""
-        for process in self._started:
-            process.kill()
-            process.communicate()
-
-    def _marks(self, entry: Path) -> bool:
-        try:
-            return self._mark.encode() in (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            return False  # it ended, or is another user's
-
-
 @pytest.fixture
-def uimon(environ: dict[str, str], tmp_path: Path) -> Iterator[Uimon]:
-    started = Uimon(environ, tmp_path)
+def uimon(environ: dict[str, str], tmp_path: Path) -> Iterator[UimonProcesses]:
+    started = UimonProcesses(environ, tmp_path)
     yield started
     started.close()
-
-
-StartTraining = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -152,26 +73,3 @@ def train(environ: dict[str, str], tmp_path: Path) -> Iterator[StartTraining]:
     for process in started:
         kill_family(process.pid)
         process.wait()
-
-
-def history(standin: Standin) -> History:
-    """The run's rows."""
-    rows: History = standin.state()["history"].get(PATH, [])
-    return rows
-
-
-def uids(rows: History, kind: str) -> list[str]:
-    """The uids of one kind of row, in the order of arrival."""
-    return [row[f"{kind}/uid"] for row in rows if f"{kind}/uid" in row]
-
-
-def trainer_steps(rows: History) -> list[int]:
-    """The steps that the trainer itself logged, in the order of arrival."""
-    return [row["train/global_step"] for row in rows if "train/loss" in row]
-
-
-def assert_unharmed(standin: Standin) -> None:
-    """No writer overwrote another's row, and the stand-in understood everything it was asked."""
-    state = standin.state(rows=False)
-    assert state["clobbered"] == []
-    assert state["unknown"] == []

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import PATH, RUN, StartTraining, Uimon, assert_unharmed, history, trainer_steps, uids
 from tests.e2e.trainer_variants import STUCK, Ending
+from tests.support.uimon_processes import StartTraining, UimonProcesses
+from tests.support.wandb_run import PATH, RUN, assert_unharmed, history, trainer_steps, uids_of
 from watcher.demo.standin import Standin
 from watcher.system.processes import kill_family
 from watcher.trackers.wandb.run import ENDED
@@ -58,7 +59,7 @@ def standin() -> Iterator[Standin]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_uimon_delivers_what_is_due_and_ends_after_its_trainer(
-    case: Case, uimon: Uimon, standin: Standin, train: StartTraining, val: Path
+    case: Case, uimon: UimonProcesses, standin: Standin, train: StartTraining, val: Path
 ) -> None:
     program = ("tests.e2e.trainer_variants", case.ending, str(case.at))
     trainer = train(*program, f"--steps={case.steps}", "--save-steps=16", "--batch=2", "--report-to=wandb", **SHARED)
@@ -94,11 +95,11 @@ def end_by_time_limit(trainer: subprocess.Popen[bytes], stuck: Path, standin: St
     kill_family(trainer.pid)
 
 
-def assert_all_there_once(case: Case, uimon: Uimon, standin: Standin) -> None:
+def assert_all_there_once(case: Case, uimon: UimonProcesses, standin: Standin) -> None:
     """Every complete checkpoint and each of its losses is in the run once, and so is every row of the trainer."""
     rows = history(standin)
     assert sorted(trainer_steps(rows)) == list(range(1, case.logged + 1))
-    evaluations, losses = uids(rows, "eval"), uids(rows, "train")
+    evaluations, losses = uids_of(rows, "eval"), uids_of(rows, "train")
     assert len(evaluations) == len(set(evaluations)) == len(case.complete)
     assert len(losses) == len(set(losses)) == case.complete[-1]
     assert_unharmed(standin)

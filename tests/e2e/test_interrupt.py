@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Uimon
+from tests.support.uimon_processes import UimonProcesses
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -18,7 +18,9 @@ LONG = ("--samples", "64", "--max-tokens", "400", "--swap", "warm")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_checkpoint_is_handed_back(number: signal.Signals, uimon: Uimon, runs: Path, val: Path) -> None:
+def test_an_interrupted_checkpoint_is_handed_back(
+    number: signal.Signals, uimon: UimonProcesses, runs: Path, val: Path
+) -> None:
     watcher = uimon.start(
         "watch", runs / "full", "--wandb", "off", "--val", val, "--once", "--state-dir", uimon.state, *LONG
     )

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Uimon, assert_unharmed, history, trainer_steps, uids
-from tests.trackers.wandb.conftest import Trainer, let_time_pass
+from tests.support.outboxes import let_time_pass
+from tests.support.uimon_command import ROOT
+from tests.support.uimon_processes import UimonProcesses
+from tests.support.wandb_run import assert_unharmed, history, trainer_steps, uids_of
+from tests.support.wandb_trainer import Trainer
 from watcher.demo.standin import Standin
 from watcher.ledger.state_dir import StateDir
 from watcher.system.crashpoint import POINTS
@@ -57,7 +60,14 @@ def matrix() -> list[Any]:
 
 @pytest.mark.parametrize(("point", "run"), matrix())
 def test_a_killed_watcher_goes_on_where_it_was(
-    point: str, run: str, uimon: Uimon, trainer: Trainer, standin: Standin, runs: Path, val: Path, tmp_path: Path
+    point: str,
+    run: str,
+    uimon: UimonProcesses,
+    trainer: Trainer,
+    standin: Standin,
+    runs: Path,
+    val: Path,
+    tmp_path: Path,
 ) -> None:
     ckpts = tmp_path / "ckpts"
     shutil.copytree(runs / run, ckpts)
@@ -93,7 +103,7 @@ def test_every_point_is_in_the_code_once() -> None:
 
 
 def test_a_session_killed_after_it_logged_is_settled_by_the_same_watcher(
-    uimon: Uimon, trainer: Trainer, standin: Standin, runs: Path, val: Path
+    uimon: UimonProcesses, trainer: Trainer, standin: Standin, runs: Path, val: Path
 ) -> None:
     # Every session that logs dies right after it, before it could tell the watcher.
     command = (
@@ -117,10 +127,10 @@ def test_a_session_killed_after_it_logged_is_settled_by_the_same_watcher(
     assert_all_there_once(uimon, standin, train_rows=20)
 
 
-def assert_all_there_once(uimon: Uimon, standin: Standin, train_rows: int) -> None:
+def assert_all_there_once(uimon: UimonProcesses, standin: Standin, train_rows: int) -> None:
     """Both evaluations, the training rows and the trainer's own are in the run once; nothing else is left."""
     rows = history(standin)
-    evaluations, training = uids(rows, "eval"), uids(rows, "train")
+    evaluations, training = uids_of(rows, "eval"), uids_of(rows, "train")
     assert len(evaluations) == len(set(evaluations)) == 2
     assert len(training) == len(set(training)) == train_rows
     assert sorted(trainer_steps(rows)) == list(range(1, ROWS + 1))

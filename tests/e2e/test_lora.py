@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Uimon
+from tests.support.uimon_processes import UimonProcesses
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 MEASURED = {"eval/syntax_validity_rate", "eval/perplexity", "uimon/swap_seconds"}
 
 
-def test_watch_and_eval_give_an_adapter_the_same_metrics(uimon: Uimon, runs: Path, val: Path) -> None:
+def test_watch_and_eval_give_an_adapter_the_same_metrics(uimon: UimonProcesses, runs: Path, val: Path) -> None:
     asked = ("--base", runs / "base", "--wandb", "off", "--val", val, "--samples", "2", "--max-tokens", "8")
     code, _, log = uimon.run("watch", runs / "lora", *asked, "--once", "--state-dir", uimon.state)
     assert code == 0, log

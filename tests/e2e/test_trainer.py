@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import PATH, RUN, StartTraining, Uimon, assert_unharmed, history, trainer_steps, uids
+from tests.support.uimon_processes import StartTraining, UimonProcesses
+from tests.support.wandb_run import PATH, RUN, assert_unharmed, history, trainer_steps, uids_of
 from watcher.demo.standin import Standin
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -19,7 +20,7 @@ ADVICE = f"WANDB_MODE=shared WANDB_RUN_ID={RUN}."
 TRAINER = ("watcher.demo.trainer", f"--steps={STEPS}", f"--save-steps={STEPS // 3}", "--batch=4", "--report-to=wandb")
 
 
-def watch(uimon: Uimon, trainer: subprocess.Popen[bytes], val: Path) -> tuple[int, str]:
+def watch(uimon: UimonProcesses, trainer: subprocess.Popen[bytes], val: Path) -> tuple[int, str]:
     """Watch until the final checkpoint is done and the trainer has ended; uimon's exit code and its log."""
     code, _, log = uimon.run(
         *("watch", uimon.place / "checkpoints", "--run-id", RUN, "--val", val, "--until-final"),
@@ -31,7 +32,7 @@ def watch(uimon: Uimon, trainer: subprocess.Popen[bytes], val: Path) -> tuple[in
 
 
 def test_beside_a_default_mode_trainer_a_companion_is_live_and_its_run_has_all_rows_in_the_end(
-    uimon: Uimon, standin: Standin, train: StartTraining, val: Path
+    uimon: UimonProcesses, standin: Standin, train: StartTraining, val: Path
 ) -> None:
     code, log = watch(uimon, train(*TRAINER), val)
 
@@ -43,20 +44,20 @@ def test_beside_a_default_mode_trainer_a_companion_is_live_and_its_run_has_all_r
     evaluated = [c["step"] for c in uimon.status() if c["published"] == "yes"]
     assert evaluated[-1] == STEPS
     assert sorted(row["train/global_step"] for row in rows if "eval/uid" in row) == evaluated
-    training = uids(rows, "train")
+    training = uids_of(rows, "train")
     assert len(training) == len(set(training)) == STEPS
     # Nothing was written into the run before its trainer had left it.
     first = next(position for position, row in enumerate(rows) if row.keys() & {"eval/uid", "train/uid"})
     assert len(trainer_steps(rows[:first])) == STEPS
     assert standin.state()["runs"][PATH]["states"] == ["running", "finished"] * (1 + log.count("Rows are delivered"))
     companion = standin.state()["history"][f"{PATH}-uimon"]
-    assert set(uids(companion, "eval")) <= set(uids(rows, "eval"))
-    assert uids(companion, "eval"), log
+    assert set(uids_of(companion, "eval")) <= set(uids_of(rows, "eval"))
+    assert uids_of(companion, "eval"), log
     assert standin.state()["runs"][f"{PATH}-uimon"]["state"] == "finished"
 
 
 def test_beside_a_shared_mode_trainer_every_row_of_both_arrives(
-    uimon: Uimon, standin: Standin, train: StartTraining, val: Path
+    uimon: UimonProcesses, standin: Standin, train: StartTraining, val: Path
 ) -> None:
     code, log = watch(uimon, train(*TRAINER, WANDB_MODE="shared", WANDB_X_LABEL="trainer"), val)
 
@@ -65,7 +66,7 @@ def test_beside_a_shared_mode_trainer_every_row_of_both_arrives(
     assert sorted(trainer_steps(rows)) == list(range(1, STEPS + 1))
     assert_unharmed(standin)
     # The Trainer rounds the losses that it keeps, but it keeps each of them.
-    training, evaluations = uids(rows, "train"), uids(rows, "eval")
+    training, evaluations = uids_of(rows, "train"), uids_of(rows, "eval")
     assert len(training) == len(set(training)) == STEPS
     evaluated = [c["step"] for c in uimon.status() if c["published"] == "yes"]
     assert sorted(row["train/global_step"] for row in rows if "eval/uid" in row) == evaluated

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Uimon
 from tests.engine.bad_checkpoints import CASES, Outcome
+from tests.support.uimon_command import ROOT
+from tests.support.uimon_processes import UimonProcesses
 from watcher.model import Reason
 
 pytestmark = [pytest.mark.engine, pytest.mark.soak]
@@ -43,7 +44,7 @@ def checkpoint(source: Path, root: Path, step: int) -> Path:
 
 
 def test_a_watcher_lives_through_all_of_them_and_every_sound_one_is_exact(
-    uimon: Uimon, tiny: Path, val: Path, tmp_path: Path
+    uimon: UimonProcesses, tiny: Path, val: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "ckpts"
     cases = [case for case in CASES if case.family == "biased" and case.name != "no directory"]

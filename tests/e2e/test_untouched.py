@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.e2e.conftest import UIMON, StartTraining, Uimon
 from tests.e2e.trainer_variants import SAVES
+from tests.support.uimon_command import UIMON
+from tests.support.uimon_processes import StartTraining, UimonProcesses
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -57,7 +58,7 @@ def finished(runs: Path, tmp_path: Path) -> Path:
     return tmp_path / "ckpts"
 
 
-def commands(uimon: Uimon, root: Path, val: Path) -> Iterator[tuple[str | Path, ...]]:
+def commands(uimon: UimonProcesses, root: Path, val: Path) -> Iterator[tuple[str | Path, ...]]:
     """Every command that takes a run directory or a checkpoint, as somebody would use them after a training."""
     asked = (*QUICK, "--val", val)
     yield ("doctor", root, "--val", val, "--state-dir", uimon.state)
@@ -66,7 +67,7 @@ def commands(uimon: Uimon, root: Path, val: Path) -> Iterator[tuple[str | Path, 
     yield ("eval", root / "checkpoint-20", *asked)
 
 
-def test_no_command_changes_anything_in_a_finished_directory(uimon: Uimon, finished: Path, val: Path) -> None:
+def test_no_command_changes_anything_in_a_finished_directory(uimon: UimonProcesses, finished: Path, val: Path) -> None:
     before = listing(finished)
     for command in commands(uimon, finished, val):
         code, out, log = uimon.run(*command)
@@ -78,7 +79,9 @@ def test_no_command_changes_anything_in_a_finished_directory(uimon: Uimon, finis
 
 
 @pytest.mark.soak
-def test_a_directory_that_cannot_be_written_to_is_watched_as_any_other(uimon: Uimon, finished: Path, val: Path) -> None:
+def test_a_directory_that_cannot_be_written_to_is_watched_as_any_other(
+    uimon: UimonProcesses, finished: Path, val: Path
+) -> None:
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount anything")
@@ -95,7 +98,7 @@ def test_a_directory_that_cannot_be_written_to_is_watched_as_any_other(uimon: Ui
 
 @pytest.mark.soak
 def test_rotation_deletes_what_it_deletes_without_uimon(
-    uimon: Uimon, train: StartTraining, val: Path, tmp_path: Path
+    uimon: UimonProcesses, train: StartTraining, val: Path, tmp_path: Path
 ) -> None:
     program = ("tests.e2e.trainer_variants", "normal", "0", "--steps=48", "--save-steps=8", "--batch=4")
     alone, beside = tmp_path / "alone", tmp_path / "beside"

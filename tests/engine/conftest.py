@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.tiny_engine import BUILDER, Shared, outputs
 from tests.talks import talk
 from watcher.engine import (
     Conversation,
     Engine,
     EngineSettings,
-    Generation,
-    Loaded,
-    Perplexity,
-    PromptSpec,
-    Rendered,
-    Sampling,
 )
-
-BUILDER = Path(__file__).parent / "tiny_models.py"
-GREEDY = Sampling(max_tokens=32, temperature=0.0, top_p=1.0, seed=0)
-
-Outputs = tuple[str, list[Generation], list[Perplexity]]
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A living engine, rendered prompts, and what fresh engines answered on `untied-a` and `untied-b`."""
-
-    engine: Engine
-    rendered: Rendered
-    loads: tuple[Loaded, Loaded]
-    fresh_a: Outputs
-    fresh_b: Outputs
-
-    def outputs(self, loaded: Loaded) -> Outputs:
-        """What the shared engine answers now."""
-        return outputs(self.engine, loaded, self.rendered)
-
-
-def outputs(engine: Engine, loaded: Loaded, rendered: Rendered) -> Outputs:
-    """The probe's digest, all greedy answers, and each reference's likelihood: equal only if all bits are."""
-    answers = sorted(engine.generate(rendered.prompts, GREEDY, rendered.stop_ids), key=lambda g: g.prompt_id)
-    return loaded.probe, answers, [engine.perplexity((prompt,)) for prompt in rendered.prompts]
 
 
 @pytest.fixture(scope="session")
@@ -86,20 +53,3 @@ def shared(settings: EngineSettings, tiny: Path, conversations: tuple[Conversati
         on_a = outputs(engine, first, rendered)
         second = engine.load(tiny / "untied-b", "b")
         yield Shared(engine, rendered, (first, second), on_a, outputs(engine, second, rendered))
-
-
-def reference_sums(model: Path, adapter: Path | None, prompts: Sequence[PromptSpec]) -> list[float]:
-    """The references' negative log-likelihoods by transformers in fp32."""
-    return all_reference_sums(model, [adapter], prompts)[0]
-
-
-def all_reference_sums(
-    model: Path, adapters: Sequence[Path | None], prompts: Sequence[PromptSpec]
-) -> list[list[float]]:
-    """The same for each adapter (None: the model itself), in a process of its own that pays its imports once."""
-    asked = json.dumps([[prompt.prefix_ids or prompt.token_ids, prompt.reference_ids] for prompt in prompts])
-    command = [sys.executable, str(BUILDER.with_name("reference_nll.py")), str(model)]
-    command += [str(adapter or "-") for adapter in adapters]
-    done = subprocess.run(command, input=asked, text=True, capture_output=True, check=True)
-    sums: list[list[float]] = json.loads(done.stdout)
-    return sums

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import GREEDY
+from tests.support.tiny_engine import GREEDY
 from tests.talks import talk
 from watcher.engine import Engine, EngineSettings, Generation
 from watcher.engine.hosting import Hosting

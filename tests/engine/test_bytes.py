@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Shared
 from tests.engine.weights import tiny_checkpoint, write, zeros
+from tests.support.tiny_engine import Shared
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.environment import host_environment
 from watcher.engine.evidence import Evidence

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import GREEDY, Shared, reference_sums
+from tests.support.tiny_engine import GREEDY, Shared, reference_sums
 from watcher.engine import Engine, EngineSettings, Generation, PromptSpec, Sampling
 from watcher.model import Reason, UimonError
 

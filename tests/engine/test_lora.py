@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import GREEDY, Shared, outputs, reference_sums
 from tests.engine.weights import Tensors, altered
+from tests.support.tiny_engine import GREEDY, Shared, outputs, reference_sums
 from watcher.engine import Engine, EngineSettings
 from watcher.model import Kind, Reason, UimonError
 

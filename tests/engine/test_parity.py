@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import BUILDER, Outputs, outputs
+from tests.support.tiny_engine import BUILDER, Outputs, outputs
 from watcher.engine import Conversation, Engine, EngineSettings, Loaded, Rendered
 from watcher.model import Kind
 

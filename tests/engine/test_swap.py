@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import GREEDY, Shared, outputs
 from tests.engine.weights import Tensors, altered, tiny_checkpoint
+from tests.support.tiny_engine import GREEDY, Shared, outputs
 from watcher.engine import Deadlines, Engine, EngineSettings, Generation
 from watcher.engine.evidence import Evidence
 from watcher.engine.launch import vllm_arguments

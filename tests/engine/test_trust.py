@@ -25,7 +25,7 @@ import pytest
 
 from tests.engine.adapter_variants import VARIANTS, Variant
 from tests.engine.bad_checkpoints import CASES, Case
-from tests.engine.conftest import GREEDY, Outputs, all_reference_sums, outputs
+from tests.support.tiny_engine import GREEDY, Outputs, all_reference_sums, outputs
 from watcher.engine import Conversation, Deadlines, Engine, EngineSettings, Generation, Loaded, Rendered
 from watcher.engine.loading import Live
 from watcher.model import Kind, Reason, UimonError

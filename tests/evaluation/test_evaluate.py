@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from scorers import METRICS, Completion, Plugin, Sample
-from tests.service.conftest import ScriptedEngine, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.scripted_engine import ScriptedEngine
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp, read_stamp
 from watcher.engine.types import Loaded, Perplexity, PromptSpec, Sampling
 from watcher.evaluation.evaluate import Context, Metrics, Progress, TableLimits, evaluate

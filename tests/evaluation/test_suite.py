@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from tests.service.conftest import ScriptedEngine
+from tests.support.scripted_engine import ScriptedEngine
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Rendered
 from watcher.evaluation.plugins import end_plugins, isolated_plugins, named_theme

@@ -12,15 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.faults.table import FAULTS
-from tests.service.conftest import House, house, write_checkpoint
-from tests.trackers.wandb.conftest import MemoryStore, eval_row
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
+from tests.support.outboxes import MemoryStore, eval_row
 from tests.trackers.wandb.test_outbox import ScriptedPublisher, all_of, none_because
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason, UimonError
 from watcher.trackers.wandb import Backoff, Outbox
-
-__all__ = ["house"]
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ import pytest
 from tests.ledger.test_ledger import commit, stage
 from tests.ledger.test_rebuild import VERSION_1
 from tests.support.ledgers import due_rows
-from tests.trackers.wandb.conftest import eval_row, train_row
+from tests.support.outboxes import eval_row, train_row
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.rows import MIGRATIONS
 from watcher.model import Alert, AlertLevel, Event, Reason, Row, RowKind, Sending, State, Target

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.checkpoints.conftest import safetensors_bytes
 from tests.real.making import adapted, chats, llama, save, tokenizer, write_lines, write_state
+from tests.support.checkpoint_files import safetensors_bytes
 
 DAY = 86_400.0
 Log = Callable[[int], float]

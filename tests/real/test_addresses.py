@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import Uimon
+from tests.support.uimon_command import Uimon
 from watcher.cli.chosen_run import choose_run, in_its_project, said
 from watcher.demo.standin import DUMMY_KEY, ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord

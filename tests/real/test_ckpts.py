@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.real.conftest import Make, Uimon
+from tests.support.uimon_command import Make, Uimon
 
 CASES = "tests.real.cases_ckpts"
 

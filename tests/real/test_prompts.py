@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.real.conftest import Make, Uimon
+from tests.support.uimon_command import Make, Uimon
 from watcher.cli.validation import validation_file
 from watcher.doctor.checks import Status, check_val
 from watcher.settings.config import Settings

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import Make, Uimon
-from tests.service.conftest import House, house, write_checkpoint  # noqa: F401
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
+from tests.support.uimon_command import Make, Uimon
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.environment import host_environment
 from watcher.engine.failures import fitting_context, missing_module, reason_of, sentence_of
@@ -152,7 +153,7 @@ def test_an_import_that_fails_in_the_host_is_the_models_or_the_engines() -> None
     assert reason_of(stray, Reason.ENGINE_START) is Reason.ENGINE_START
 
 
-def test_a_missing_module_is_tried_once(house: House) -> None:  # noqa: F811
+def test_a_missing_module_is_tried_once(house: House) -> None:
     write_checkpoint(house.root, 1)
     house.engine.faults = [UimonError(Reason.MODULE_MISSING, "It needs x.")] * 2
     house.service(once=True).run()
@@ -195,7 +196,7 @@ def suites(state: Path) -> list[Suite]:
 
 
 def test_a_context_that_the_cache_does_not_hold_is_cut_once_for_the_whole_run(
-    house: House,  # noqa: F811
+    house: House,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     write_checkpoint(house.root, 1)
@@ -209,7 +210,7 @@ def test_a_context_that_the_cache_does_not_hold_is_cut_once_for_the_whole_run(
     assert sum("answers end after 79 tokens" in message for message in caplog.messages) == 1
 
 
-def test_a_context_is_not_cut_where_it_was_chosen_or_evaluations_of_it_exist(house: House) -> None:  # noqa: F811
+def test_a_context_is_not_cut_where_it_was_chosen_or_evaluations_of_it_exist(house: House) -> None:
     write_checkpoint(house.root, 1)
     house.engine.faults = [ContextTooLong("Too long.", 80)] * 4
     house.service(once=True, max_tokens=90).run()
@@ -225,7 +226,7 @@ def test_a_context_is_not_cut_where_it_was_chosen_or_evaluations_of_it_exist(hou
 
 
 @pytest.mark.parametrize("fits", [10, 40])
-def test_a_context_is_not_cut_to_less_than_half(house: House, fits: int) -> None:  # noqa: F811
+def test_a_context_is_not_cut_to_less_than_half(house: House, fits: int) -> None:
     write_checkpoint(house.root, 1)
     house.engine.faults = [ContextTooLong("Too long.", fits)] * 4
     house.service(once=True).run()
@@ -234,7 +235,7 @@ def test_a_context_is_not_cut_to_less_than_half(house: House, fits: int) -> None
 
 @pytest.mark.parametrize("reason", [Reason.WEIGHTS_REFUSED, Reason.TOKENIZER_MISSING, Reason.ENGINE_ERROR])
 def test_what_is_said_of_uimons_copy_names_the_users_checkpoint(
-    house: House,  # noqa: F811
+    house: House,
     reason: Reason,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -253,7 +254,7 @@ def test_what_is_said_of_uimons_copy_names_the_users_checkpoint(
 
 
 def test_what_is_said_of_a_load_names_the_users_checkpoint_too(
-    house: House,  # noqa: F811
+    house: House,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     place = write_checkpoint(house.root, 1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.real.cases_tokens import CLASSES
-from tests.real.conftest import Make, Uimon
+from tests.support.uimon_command import Make, Uimon
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 CASES = "tests.real.cases_tokens"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.checkpoints.conftest import adapter_files, full_files, put
-from tests.real.conftest import ROOT
+from tests.support.checkpoint_files import adapter_files, full_files, put
+from tests.support.uimon_command import ROOT
 from watcher.checkpoints import discover, inspect
 from watcher.engine.types import Conversation, PlainText
 from watcher.model import Condition, Kind

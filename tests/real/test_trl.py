@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import ROOT, Uimon, environment
 from tests.real.trl_run import SHAPES
+from tests.support.uimon_command import ROOT, Uimon, environment
 
 pytestmark = [pytest.mark.engine, pytest.mark.soak]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import reference_sums
-from tests.real.conftest import ROOT, Make, Uimon, environment
 from tests.real.making import chats, write_lines, write_state
 from tests.real.model_families import DENSE, MIXTURES
+from tests.support.tiny_engine import reference_sums
+from tests.support.uimon_command import ROOT, Make, Uimon, environment
 from tests.talks import talk
 from watcher.engine import Engine, EngineSettings, Loaded
 from watcher.model import Kind, Reason, UimonError

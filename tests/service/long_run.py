@@ -22,7 +22,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.bench.alert_pages import page, theme
-from tests.service.conftest import House, ScriptedEngine
+from tests.support.house import House
+from tests.support.scripted_engine import ScriptedEngine
 from watcher.alerts.stored import Summary, summary_of
 from watcher.checkpoints import Candidate
 from watcher.checkpoints.layouts.huggingface import HUGGING_FACE

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
 from tests.support.fake_tracker import FakeTracker
-from tests.trackers.wandb.conftest import train_row
+from tests.support.house import House
+from tests.support.outboxes import train_row
 from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, AlertLevel, Event, Reason, RowKind

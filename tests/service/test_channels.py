@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House
 from tests.service.test_passing_on import episode
+from tests.support.house import House
 from watcher.alerts import AlertSettings, Episode
 from watcher.alerts.delivery import Command, Refusal, Webhook
 from watcher.service.board import Board

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 
 
 def test_a_directory_that_the_trainer_makes_after_the_start_is_said_once(

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
 from tests.service.test_any_tracker import with_tracker
 from tests.service.test_channels import wait_for
 from tests.service.test_service import run_in_thread
 from tests.service.test_warnings import Receiver
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.model import Reason, UimonError
 
 REFUSED = "no such tensor"

@@ -11,7 +11,9 @@ from functools import partial
 import pytest
 
 from tests.ledger.test_ledger import change_samples
-from tests.service.conftest import House, ScriptedEngine, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
+from tests.support.scripted_engine import ScriptedEngine
 from watcher.alerts import History
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.engine.types import Generation, PromptSpec, Sampling

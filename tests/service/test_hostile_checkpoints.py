@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.hostile import may_leave
-from tests.service.conftest import House, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.checkpoints.base_models import BaseName
 from watcher.cli.status import run_status
 from watcher.cli.watch import run_watch

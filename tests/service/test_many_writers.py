@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House
+from tests.support.house import House
 from watcher.model import Row, RowKind, State
 from watcher.trackers.wandb import PublishResult
 

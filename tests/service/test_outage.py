@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
+from tests.support.scripted_engine import ScriptedEngine
 from watcher.engine.types import Loaded
 from watcher.ledger.reading import AWAY_KEY
 from watcher.model import Kind, Reason, State, UimonError

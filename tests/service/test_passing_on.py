@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.alerts import AlertSettings, Episode, Rule
 from watcher.alerts.delivery import Command, Refusal, Webhook
 from watcher.alerts.episodes import Rise

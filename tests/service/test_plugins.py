@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import wait_until
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.model import Row, RowKind
 
 

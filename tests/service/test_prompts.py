@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import scorers
-from tests.service.conftest import House, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.model import RowKind
 from watcher.settings.config import Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import train_row
+from tests.support.outboxes import train_row
 from watcher.cli.watch import say_undelivered
 from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger

@@ -15,9 +15,11 @@ import scorers
 from scorers.extraction import Found
 from scorers.plugins.loader import load_plugins
 from tests.ledger.test_ledger import change_samples
-from tests.service.conftest import House, ScriptedEngine, write_checkpoint
 from tests.service.test_warnings import PAGES, Writer, rules
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from tests.support.ledgers import due_rows
+from tests.support.scripted_engine import ScriptedEngine
 from watcher.engine.types import Generation, PromptSpec, Rendered, Sampling
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.plugins import named_theme

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from scorers.sample import Outcome
 from tests.alerts.making import made, page
-from tests.service.conftest import House, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.alerts import AlertSettings, History
 from watcher.alerts.stored import VERSION, EntryError, packed, summary_of, unpacked, whole_entry
 from watcher.checkpoints import inspect

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House
 from tests.service.test_rescoring import earlier, rescore
 from tests.service.test_warnings import PAGES, Receiver, Writer, train
+from tests.support.house import House
 from watcher.alerts import Rule
 from watcher.demo.dataset import examples
 from watcher.engine.types import Generation, PromptSpec, Sampling

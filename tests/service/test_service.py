@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.engine.types import Loaded
 from watcher.model import Kind, Reason, RowKind, State, UimonError
 from watcher.service import Service

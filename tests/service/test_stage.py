@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from tests.support.looking import inspect
 from watcher.checkpoints.staging.sharing import way_of
 from watcher.checkpoints.staging.transfer import Way

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, house, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from tests.support.looking import inspect
 from watcher.model import Checkpoint
-
-__all__ = ["house"]
 
 STEPS = (50, 100)
 

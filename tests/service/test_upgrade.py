@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.evaluation.rows import train_row
 from watcher.ledger.ledger import Ledger
 from watcher.model import Reason, RowKind

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.service.conftest import House, ScriptedEngine, write_checkpoint
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
+from tests.support.scripted_engine import ScriptedEngine
 from watcher.alerts.delivery import Webhook
 from watcher.cli.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import House, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
+from tests.support.checkpoint_files import write_checkpoint
+from tests.support.house import House
 from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import FINAL_NAME, LoggedStep, Reason, RowKind

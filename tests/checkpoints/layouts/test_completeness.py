@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints.conftest import Maker
+from tests.support.checkpoint_files import Maker
 from tests.support.looking import inspect
 from watcher.checkpoints.layouts.completeness import MARKERS, QUIET_S
 from watcher.checkpoints.layouts.step_directories import EPOCHS, STEPS

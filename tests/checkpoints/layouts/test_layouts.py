@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.checkpoints.conftest import adapter_files, full_files, put
+from tests.support.checkpoint_files import adapter_files, full_files, put
 from tests.support.sealed_layout import SEALED
 from watcher.checkpoints import KNOWN, DirectoryWaker, discover, inspect, layouts_for, named
 from watcher.checkpoints.deeper import name_others, runs_below

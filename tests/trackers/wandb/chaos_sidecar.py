@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.trackers.wandb.conftest import LIMITS, PROJECT, RUN, eval_row
+from tests.support.outboxes import eval_row
+from tests.support.wandb_run import LIMITS, PROJECT, RUN
 from watcher.demo.standin import ENTITY
 from watcher.ledger.ledger import Ledger
 from watcher.trackers.wandb import Backoff, Outbox, RunRef, WandbPublisher

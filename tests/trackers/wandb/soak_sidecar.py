@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import watcher.trackers.wandb.run_watch
-from tests.trackers.wandb.conftest import LIMITS, PROJECT, RUN, eval_row, train_row
+from tests.support.outboxes import eval_row, train_row
+from tests.support.wandb_run import LIMITS, PROJECT, RUN
 from watcher.demo.standin import ENTITY
 from watcher.evaluation.rows import RowMaker
 from watcher.ledger.ledger import Ledger

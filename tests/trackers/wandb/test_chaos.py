@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import PATH, StartTrainer, Trainer, uids, wait_for_lines
+from tests.support.wandb_run import PATH, uids, wait_for_lines
+from tests.support.wandb_trainer import StartTrainer, Trainer
 from watcher.demo.standin import Fault, FaultKind, Standin
 
 ROOT = Path(__file__).parents[3]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import eval_row
+from tests.support.outboxes import eval_row
 from watcher.model import Alert, AlertLevel, Reason, Row, Target
 from watcher.trackers.wandb import Claim, ClaimedPublisher, Order, PublishResult, publisher_id
 from watcher.trackers.wandb.claim import Mark, Move, Pauses, Seen, next_mark

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.trackers.wandb.conftest import LIMITS, PATH, MemoryStore, SeedRun, attempt, eval_row, history, uids
+from tests.support.outboxes import MemoryStore, attempt, eval_row
+from tests.support.wandb_run import LIMITS, PATH, SeedRun, history, uids
 from watcher.demo.standin import Fault, FaultKind, Standin
 from watcher.demo.standin.store import RunRecord
 from watcher.trackers.wandb import Order, RunRef, WandbPublisher

@@ -11,22 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.trackers.wandb.conftest import (
-    LIMITS,
-    LONG_AFTER,
-    PATH,
-    PROJECT,
-    RUN,
-    MemoryStore,
-    SeedRun,
-    StartTrainer,
-    attempt,
-    eval_row,
-    history,
-    train_row,
-    uids,
-    wait_for_lines,
-)
+from tests.support.outboxes import LONG_AFTER, MemoryStore, attempt, eval_row, train_row
+from tests.support.wandb_run import LIMITS, PATH, PROJECT, RUN, SeedRun, history, uids, wait_for_lines
+from tests.support.wandb_trainer import StartTrainer
 from watcher.demo.standin import ENTITY, Fault, Standin
 from watcher.demo.standin.store import RunRecord
 from watcher.ledger.ledger import Ledger

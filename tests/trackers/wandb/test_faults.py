@@ -10,18 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import (
-    LIMITS,
-    PATH,
-    MemoryStore,
-    SeedRun,
-    StartTrainer,
-    attempt,
-    eval_row,
-    train_row,
-    uids,
-    wait_for_lines,
-)
+from tests.support.outboxes import MemoryStore, attempt, eval_row, train_row
+from tests.support.wandb_run import LIMITS, PATH, SeedRun, uids, wait_for_lines
+from tests.support.wandb_trainer import StartTrainer
 from watcher.demo.standin import Fault, FaultKind, Standin
 from watcher.ledger.ledger import Ledger
 from watcher.model import Reason

@@ -11,17 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.trackers.wandb.conftest import (
-    LIMITS,
-    PATH,
-    MemoryStore,
-    SeedRun,
-    attempt,
-    eval_row,
-    history,
-    train_row,
-    uids,
-)
+from tests.support.outboxes import MemoryStore, attempt, eval_row, train_row
+from tests.support.wandb_run import LIMITS, PATH, SeedRun, history, uids
 from watcher.demo.standin import ReadLag, Standin
 from watcher.ledger.ledger import Ledger
 from watcher.model import Reason, Target

@@ -6,7 +6,7 @@ import math
 import time
 from typing import Any
 
-from tests.trackers.wandb.conftest import StartTrainer
+from tests.support.wandb_trainer import StartTrainer
 from watcher.model import LoggedStep
 from watcher.trackers.wandb import RunRef, inspect_run, logged_steps
 

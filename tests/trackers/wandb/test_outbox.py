@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import LONG_AFTER, PATH, RUN, MemoryStore, SeedRun, eval_row, train_row, uids
+from tests.support.outboxes import LONG_AFTER, MemoryStore, eval_row, train_row
+from tests.support.wandb_run import PATH, RUN, SeedRun, uids
 from watcher.demo.standin import ENTITY, Fault, FaultKind, Standin
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row
@@ -22,7 +23,8 @@ from watcher.trackers.wandb import Backoff, Order, Outbox, PublishResult
 _WATCHER = """
 import sys
 from pathlib import Path
-from tests.trackers.wandb.conftest import LIMITS, PROJECT, RUN, eval_row
+from tests.support.outboxes import eval_row
+from tests.support.wandb_run import LIMITS, PROJECT, RUN
 from watcher.demo.standin import ENTITY
 from watcher.ledger.ledger import Ledger
 from watcher.trackers.wandb import Outbox, RunRef, WandbPublisher

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trackers.wandb.conftest import MemoryStore, train_row
+from tests.support.outboxes import MemoryStore, train_row
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Sending
 from watcher.system import clock as clock_of_machine

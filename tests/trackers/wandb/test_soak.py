@@ -20,7 +20,8 @@ from typing import Literal
 
 import pytest
 
-from tests.trackers.wandb.conftest import PATH, SeedRun, StartTrainer, uids, wait_for_lines
+from tests.support.wandb_run import PATH, SeedRun, uids, wait_for_lines
+from tests.support.wandb_trainer import StartTrainer
 from tests.trackers.wandb.soak_sidecar import of_all, patience
 from tests.trackers.wandb.test_chaos import ROOT, _descendants, logging_all_the_time
 from watcher.demo.standin import Fault, FaultKind, ReadLag, Standin

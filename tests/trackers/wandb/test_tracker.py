@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import train_row
+from tests.support.outboxes import train_row
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Target
 from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts, Settling

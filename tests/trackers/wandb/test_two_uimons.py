@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trackers.wandb.conftest import LIMITS, PATH, RUN, MemoryStore, SeedRun, attempt, eval_row, history, uids
+from tests.support.outboxes import MemoryStore, attempt, eval_row
+from tests.support.wandb_run import LIMITS, PATH, RUN, SeedRun, history, uids
 from watcher.demo.standin import ENTITY, Fault, Standin
 from watcher.model import Reason, Target
 from watcher.trackers.wandb import (
