@@ -150,4 +150,4 @@ def _tie(steps: Sequence[int]) -> str:
     if len(steps) == 1:
         return ""
     named = f"{', '.join(map(str, steps[:-1]))} and {steps[-1]}"
-    return f" Steps {named} are not distinguishable; the earliest is taken."
+    return f" Steps {named} cannot be told apart statistically; uimon takes the earliest."
