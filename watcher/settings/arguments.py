@@ -50,7 +50,7 @@ def trouble_of(value: object) -> str:
     """
     text = str(value)
     if "\0" in text:
-        return "no text or path holds a NUL"
+        return "a text or path cannot hold a NUL"
     if isinstance(value, Path):
         elsewhere = "only directories and files of this machine are used; mount it or copy it here"
         return elsewhere if address_in(value) else _trouble_of_path(value)
