@@ -176,7 +176,7 @@ def test_a_ledger_of_another_run_is_refused(tmp_path: Path, val: Path) -> None:
     quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
     assert uimon("watch", "one", *quick, "--run-id", "one", cwd=tmp_path).returncode == 0
     result = uimon("watch", "two", *quick, "--run-id", "two", cwd=tmp_path)
-    assert "is that of run one" in sentence(result)
+    assert "belongs to run one" in sentence(result)
     assert result.returncode == 2
 
 

@@ -106,7 +106,7 @@ def test_one_run_id_in_two_places_is_two_runs(home: Path, ref: RunRef) -> None:
     said: list[str] = []
     place = default_state_dir(theirs, said.append)
     assert place != home / "abc"
-    assert f"{home / 'abc'} is that of run team/ui/abc" in said[0]
+    assert f"{home / 'abc'} belongs to run team/ui/abc" in said[0]
     begin(place, theirs)
     assert (default_state_dir(mine), default_state_dir(theirs)) == (home / "abc", place)
 

@@ -368,7 +368,7 @@ def test_an_evaluation_that_lacks_something_is_named_and_the_others_go_on(
             db.execute("UPDATE answers SET body = x'78' WHERE uid = ?", (uid,))
     lacking, whole = rescore(house)
     assert (lacking.fate, lacking.reason, lacking.now) == (Fate.FAILED, Reason.SAMPLES_MISSING, None)
-    assert lacking.detail.startswith("Step 50 cannot be scored anew: ")
+    assert lacking.detail.startswith("Step 50 cannot be scored again: ")
     assert said in lacking.detail
     assert whole.fate is Fate.RESCORED
     assert [e.step for e in house.ledger.evaluations() if e.origin] == [100]
