@@ -44,7 +44,7 @@ def trouble_of(value: object) -> str:
     """What is wrong with a text or path, in words; empty where nothing is.
 
     >>> trouble_of("ckpts"), trouble_of(Path("a" * 256)), trouble_of("a\\x00b")
-    ('', 'a name in a path has at most 255 bytes', 'no text or path holds a NUL')
+    ('', 'a name in a path has at most 255 bytes', 'a text or path cannot hold a NUL')
     >>> trouble_of(Path("s3://bucket/ckpts"))
     'only directories and files of this machine are used; mount it or copy it here'
     """
