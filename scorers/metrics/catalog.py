@@ -332,7 +332,7 @@ _DECLARED: Final = (
     Metric(
         "eval/structure_similarity",
         "0-1",
-        "similarity of page structure, mean over pairs",
+        "likeness of page structure, mean over pairs",
         Pooled(Alike(average, alike("similarity", average), COMPARED, pairs=True)),
         better=_LOWER,
         bands=bands.ALIKE,
@@ -342,7 +342,7 @@ _DECLARED: Final = (
     Metric(
         "eval/structure_nearest",
         "0-1",
-        "similarity of each page to its nearest other page",
+        "likeness of each page to its nearest other page",
         Pooled(Alike(nearest, alike("nearest", nearest), COMPARED)),
         better=_LOWER,
         bands=bands.NEAREST,
@@ -352,7 +352,7 @@ _DECLARED: Final = (
     Metric(
         "eval/structure_floor",
         "0-1",
-        "similarity of each page to those least similar to it",
+        "likeness of each page to those least like it",
         Pooled(Alike(floor, alike("floor", floor), COMPARED)),
         better=_LOWER,
         bands=bands.FLOOR,
