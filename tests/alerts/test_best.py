@@ -13,7 +13,7 @@ def test_checkpoints_that_cannot_be_told_apart_are_named_together() -> None:
     found = best(run)
     assert found is not None
     assert (found.step, found.alike, found.uid) == (300, (300, 350, 400), "uid-300")
-    assert "Steps 300, 350 and 400 are not distinguishable" in found.sentence
+    assert "Steps 300, 350 and 400 cannot be told apart statistically" in found.sentence
 
 
 def test_validity_decides_before_perplexity_unless_the_order_says_otherwise() -> None:

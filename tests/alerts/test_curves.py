@@ -85,7 +85,7 @@ def test_a_rise_by_half_needs_no_long_curve() -> None:
     found = episodes(of((3.0, 4.6, 4.7)), Rule.DIVERGING)
     assert [episode.step for episode in found] == [150]
     assert "a rise of 55.0 %" in found[0].evidence
-    assert "So large a rise is no noise." in found[0].evidence
+    assert "A rise this large is not noise." in found[0].evidence
     assert not episodes(of((3.0, 9.0)), Rule.DIVERGING)
     assert not episodes(of((3.0, 9.0, 3.1)), Rule.DIVERGING)
     wild = (3.0, 5.0, 3.1, 4.9, 3.0, 5.2, 3.1, 5.0, 3.0, 9.0, 9.5)

@@ -104,7 +104,7 @@ def test_a_receiver_that_refuses_is_named_without_its_secret(
     receiver.answers = [status]
     refusal = Webhook(receiver.url).send(episode, "run-1")
     assert refusal == Refusal(
-        f"The webhook at 127.0.0.1 did not take alarm {episode.key} (HTTP {status}).", may_pass=may_pass
+        f"The webhook at 127.0.0.1 did not accept warning {episode.key} (HTTP {status}).", may_pass=may_pass
     )
     assert len(receiver.bodies) == 1
 
@@ -141,17 +141,17 @@ def test_a_commands_files_are_the_users(tmp_path: Path, episode: Episode, monkey
 
 def test_a_command_that_fails_is_quoted_and_nothing_else_happens(episode: Episode) -> None:
     said = Command("echo no such job >&2; exit 7").run(episode, "run-1")
-    assert said == f"The command for alarm {episode.key} ended with 7: no such job."
+    assert said == f"The command for warning {episode.key} ended with 7: no such job."
 
 
 def test_what_a_command_prints_cannot_steer_a_terminal(episode: Episode) -> None:
     said = Command(r"printf '\033]0;title\007\033[31mred'; exit 3").run(episode, "run-1")
-    assert said == rf"The command for alarm {episode.key} ended with 3: \x1b]0;title\x07\x1b[31mred."
+    assert said == rf"The command for warning {episode.key} ended with 3: \x1b]0;title\x07\x1b[31mred."
 
 
 def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Path, episode: Episode) -> None:
     said = Command(f"sleep 1000 & echo $! > {tmp_path}/pid; wait", timeout=1).run(episode, "run-1")
-    assert said == f"The command for alarm {episode.key} took longer than 1.0 s."
+    assert said == f"The command for warning {episode.key} took longer than 1.0 s."
     child = int((tmp_path / "pid").read_text())
     # SIGKILL was sent to the whole group, but only the shell was waited for.
     deadline = time.monotonic() + 10

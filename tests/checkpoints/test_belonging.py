@@ -143,8 +143,8 @@ def test_what_comes_last_is_of_the_trainer_that_began_anew_or_went_back_behind_a
     evidence = evaluated(trainings, 10, 20, 30)
     ruling = rule(trainings, evidence)
     assert ruling.foreign == {}
-    assert "checkpoint-50 is of another training" in ruling.guess
-    assert "taken to have begun anew" in ruling.guess
+    assert "checkpoint-50 belongs to another training" in ruling.guess
+    assert "assumes that the trainer has started over" in ruling.guess
     # Not where W&B has other losses, nor where the training before has gone on.
     told = Evidence(evidence.taken, evidence.steps, seen=evidence.seen, logged=shown(range(1, 31), new))
     assert foreign(trainings, told) == {"checkpoint-50"}

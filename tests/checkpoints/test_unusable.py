@@ -269,13 +269,13 @@ def test_a_checkpoint_that_is_a_link_is_named_with_where_it_leads(make: Make, tm
 def test_a_number_that_is_no_step_is_named(make: Make, tmp_path: Path) -> None:
     long = tmp_path / f"checkpoint-1{'0' * 18}"
     make.put(long, make.full(5))
-    assert f"{long} is called after a step of more than 18 digits" in name_others(tmp_path)
+    assert f"{long} is named after a step of more than 18 digits" in name_others(tmp_path)
     make.put(tmp_path / "checkpoint-5", make.full(5))
     make.put(tmp_path / f"step_{'9' * 30}", make.full(5))
     make.put(tmp_path / f"step_{'0' * 30}6", make.full(6))
     source = DirectorySource(tmp_path, DirectoryWaker(tmp_path))
     assert [found.step for found in source.look() or []] == [5, 6]
-    assert f"{long} (and 1 more) is called after a step" in source.elsewhere()
+    assert f"{long} (and 1 more) is named after a step" in source.elsewhere()
 
 
 def test_a_directory_that_is_a_checkpoint_itself_is_told_from_a_runs(make: Make, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         (["eval", "nothing", "--val", "val.jsonl"], "does not exist; name a checkpoint directory"),
         (["status"], "start `uimon watch`"),
         (["status", "other"], "no ledger in"),
-        (["retry", "soon"], "is no step"),
+        (["retry", "soon"], "is not a step"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, val: Path, arguments: list[str], words: str) -> None:
@@ -176,7 +176,7 @@ def test_a_ledger_of_another_run_is_refused(tmp_path: Path, val: Path) -> None:
     quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
     assert uimon("watch", "one", *quick, "--run-id", "one", cwd=tmp_path).returncode == 0
     result = uimon("watch", "two", *quick, "--run-id", "two", cwd=tmp_path)
-    assert "is that of run one" in sentence(result)
+    assert "belongs to run one" in sentence(result)
     assert result.returncode == 2
 
 
@@ -195,7 +195,7 @@ def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
     given = ("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2")
     result = uimon(*given, cwd=tmp_path, UIMON_SAMPELS="8")
     assert "does not exist yet; waiting for it" in result.stderr
-    assert "The environment has UIMON_SAMPELS, and there is no such setting" in result.stderr
+    assert "The environment has UIMON_SAMPELS, which is not a setting of uimon" in result.stderr
     assert result.returncode == 0
 
 

@@ -106,7 +106,7 @@ def test_people_get_a_table_and_sentences(state: StateDir, environ: dict[str, st
     ledger.close()
     first = uimon("rescore", "--state-dir", state.root, environ=environ)
     assert first.returncode == 0
-    assert "3 evaluations are scored anew; the old figures and rows stay as they are." in first.stderr
+    assert "3 evaluations are scored again; the old figures and rows stay as they are." in first.stderr
     assert [line.split()[:2] for line in first.stdout.splitlines()[1:]] == [[str(s), "rescored"] for s in STEPS]
     assert "0.25 → 1" in first.stdout.splitlines()[1]
     assert "→" not in first.stdout.splitlines()[2]

@@ -169,7 +169,7 @@ def test_a_row_that_cannot_be_read_is_named_by_file_and_line(tmp_path: Path, row
 def test_input_that_is_not_there_or_of_no_kind_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write(tmp_path / "a.png", "x")
-    for name, said in (("none.html", "does not exist"), ("empty", "holds nothing"), ("a.png", "is of no kind")):
+    for name, said in (("none.html", "does not exist"), ("empty", "holds nothing"), ("a.png", "is not a kind of file")):
         result = CliRunner().invoke(app, ["score", str(tmp_path / name)])
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith(f"uimon: {tmp_path / name} {said}")

@@ -35,5 +35,5 @@ def test_unconfirmed_rows_are_counted_with_their_age(tmp_path: Path, capsys: pyt
 
 def test_a_lost_ledger_beside_its_lines_is_called_lost(tmp_path: Path) -> None:
     StateDir(tmp_path).evaluations.write_text("{}\n")
-    with pytest.raises(UimonError, match="is lost; `uimon watch` makes it anew"):
+    with pytest.raises(UimonError, match="is missing; `uimon watch` rebuilds it"):
         run_status(None, tmp_path, as_json=False)

@@ -190,10 +190,10 @@ def _stop_in_mid_evaluation(run: Disturbed) -> None:
         # A slow machine delivers less within the seconds that a stop has: then it says so, and exits with 1.
         expected = 1 if "the next `uimon watch` delivers them" in said else 0
         require(ended == ("exited", expected), f"it ended as {ended}: {said[-2000:]}")
-        handed_back = "is handed back" in said
+        handed_back = "is requeued" in said
         run.engine.run("start", run.uimon)
         if handed_back:
-            say(f"SIGTERM in mid-evaluation: handed back, exit code {expected} after {seconds:.1f} s; started again")
+            say(f"SIGTERM in mid-evaluation: requeued, exit code {expected} after {seconds:.1f} s; started again")
             return
     raise NotProven("no evaluation was met while it ran.")
 

@@ -33,7 +33,7 @@ def test_an_interrupted_checkpoint_is_handed_back(
 
     assert watcher.returncode == 0, log
     assert time.monotonic() - began < 10
-    assert log.count("checkpoint-20 is handed back") == 1
+    assert log.count("checkpoint-20 is requeued") == 1
     uimon.assert_alone()
     first, second = uimon.status()
     assert (first["state"], first["published"]) == ("evaluated", "no")

@@ -186,7 +186,7 @@ def test_keys_that_match_no_module_are_refused(tmp_path: Path, base: Inventory) 
     renamed = {name.replace("model.layers", "backbone.layers"): value for name, value in pairs().items()}
     assert "is not in the base model" in refusal(adapter(tmp_path / "x", renamed), base, Reason.WEIGHTS_REFUSED)
     bare = {name.removeprefix("base_model.model."): value for name, value in pairs().items()}
-    assert "no LoRA weight" in refusal(adapter(tmp_path / "y", bare), base, Reason.WEIGHTS_REFUSED)
+    assert "not a LoRA weight" in refusal(adapter(tmp_path / "y", bare), base, Reason.WEIGHTS_REFUSED)
 
 
 def test_a_layer_that_the_base_does_not_have_is_refused(tmp_path: Path, base: Inventory) -> None:

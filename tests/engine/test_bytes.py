@@ -161,9 +161,8 @@ def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSetting
             engine.load(tiny / "untied-a", "a")
         assert not engine.alive
     assert caught.value.reason is Reason.WEIGHTS_REFUSED
-    said = (
-        f"{tiny / 'untied-a'}: what vLLM serves as the model {tiny / 'untied-b'} and 14 more is not what the files hold"
-    )
+    other = f"the model {tiny / 'untied-b'} and 14 more"
+    said = f"{tiny / 'untied-a'}: vLLM serves {other} with other values than the files hold"
     assert str(caught.value).startswith(said)
 
 

@@ -70,7 +70,7 @@ def test_a_base_that_is_an_adapter_itself_is_told_as_one(tmp_path: Path) -> None
     path = tiny_checkpoint(tmp_path / "a")
     (path / "config.json").rename(path / "adapter_config.json")
     (path / "model.safetensors").rename(path / "adapter_model.safetensors")
-    with pytest.raises(UimonError, match=r"is an adapter and no model: merge it .* with --base") as caught:
+    with pytest.raises(UimonError, match=r"is an adapter, not a model: merge it .* with --base") as caught:
         read_inventory(path)
     assert caught.value.reason is Reason.CONFIG_MISSING
 

@@ -147,6 +147,6 @@ def test_status_shows_no_figure_that_is_not_what_was_written(
     assert (shown["evaluations"], shown["with_answers"]) == (1, 1)
     assert shown["jsonl_bytes"] == state.samples.stat().st_size + state.evaluations.stat().st_size
     state.ledger.write_bytes(state.ledger.read_bytes().replace(b'"eval/perplexity": 3.0', b'"eval/perplexity": 4.0'))
-    with pytest.raises(UimonError, match="`uimon watch` makes it anew") as caught:
+    with pytest.raises(UimonError, match="`uimon watch` rebuilds it") as caught:
         run_status(None, state.root, as_json=True)
     assert caught.value.reason is Reason.LEDGER_DAMAGED

@@ -139,7 +139,7 @@ def test_a_damaged_ledger_is_set_aside_and_made_anew_from_the_json_lines(tmp_pat
     state.ledger.write_bytes(data)
     said: list[str] = []
     ledger = open_ledger(state, RUN, LIMITS, said.append)
-    assert "2 evaluations are kept" in said[0]
+    assert "it keeps 2 evaluations" in said[0]
     assert len(list(tmp_path.glob("ledger.sqlite3.damaged-*"))) == 1
     assert next(tmp_path.glob("ledger.sqlite3.damaged-*")).name in said[0]
     assert [(r.name, r.step, r.digest, r.state) for r in ledger.records()] == [
@@ -196,7 +196,7 @@ def test_a_lost_ledger_is_made_anew_from_the_json_lines(tmp_path: Path, what: st
         assert facts(ledger) == WHOLE
         assert [row.uid for row in ledger.outbox().due_rows(9)] == UIDS
         assert ledger.outbox().surveyed is False
-    assert "2 evaluations are kept" in said[0]
+    assert "it keeps 2 evaluations" in said[0]
     assert len(said) == 1
     with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
         assert facts(ledger) == WHOLE
@@ -213,7 +213,7 @@ def test_without_json_lines_there_is_nothing_to_make_it_of(tmp_path: Path) -> No
 def test_a_directory_in_the_ledgers_place_is_refused(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
     state.ledger.mkdir()
-    with pytest.raises(UimonError, match="is no file; move it away") as caught:
+    with pytest.raises(UimonError, match="is not a file; move it away") as caught:
         open_ledger(state, RUN, LIMITS, pytest.fail)
     assert caught.value.reason is Reason.STATE_DIR_UNUSABLE
 
@@ -245,7 +245,7 @@ def test_an_older_ledger_put_back_takes_what_it_lacks_and_asks_before_it_sends(t
         assert facts(ledger) == WHOLE
         assert [r.state for r in ledger.records()] == [State.EVALUATED, State.EVALUATED]
         assert ledger.outbox().surveyed is False
-    assert "1 evaluations were taken" in said[0]
+    assert "uimon took 1 evaluations" in said[0]
 
 
 @pytest.mark.parametrize("place", ["header", "salt", "frame", "last frame's salt", "gone"])
@@ -478,7 +478,7 @@ def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(
         ledger.require_whole()
         assert [list(ledger.samples(uid)) for uid in ("a", "b")] == [samples, samples]
         assert [row.table for row in ledger.outbox().due_rows(9)] == [Table(("a",), (("b",),))]
-    assert f"{path} is brought into this version's form" in caplog.text
+    assert f"Upgrading {path} to this version's schema" in caplog.text
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA freelist_count").fetchone() == (0,), "what is not needed is given back"
         db.execute("UPDATE evaluation SET at = 2.0")

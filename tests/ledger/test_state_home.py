@@ -106,7 +106,7 @@ def test_one_run_id_in_two_places_is_two_runs(home: Path, ref: RunRef) -> None:
     said: list[str] = []
     place = default_state_dir(theirs, said.append)
     assert place != home / "abc"
-    assert f"{home / 'abc'} is that of run team/ui/abc" in said[0]
+    assert f"{home / 'abc'} belongs to run team/ui/abc" in said[0]
     begin(place, theirs)
     assert (default_state_dir(mine), default_state_dir(theirs)) == (home / "abc", place)
 
@@ -134,14 +134,14 @@ def test_the_state_that_an_earlier_version_left_is_found_where_it_is_of_these_ch
     assert find_state("ckpts").root == home / "ckpts"
     other = default_state_dir(unlogged(tmp_path / "b" / "ckpts"), said.append)
     assert other != home / "ckpts"
-    assert f"{home / 'ckpts'} is that of {root} (nothing is logged)" in said[0]
+    assert f"{home / 'ckpts'} belongs to {root} (nothing is logged)" in said[0]
 
 
 def test_a_state_directory_of_another_run_is_refused_with_the_next_step(home: Path, tmp_path: Path) -> None:
     (tmp_path / "a" / "ckpts").mkdir(parents=True)
     state = begin(home / "x", unlogged(tmp_path / "a" / "ckpts"))
     for other in (unlogged(tmp_path / "b" / "ckpts"), owner_for(RUN, "abc", None)):
-        with pytest.raises(UimonError, match=r"is that of .*/a/ckpts .*; give this run its own --state-dir") as caught:
+        with pytest.raises(UimonError, match=r"belongs to .*/a/ckpts .*; give this run its own --state-dir") as caught:
             _require_same_run(state, other)
         assert caught.value.reason is Reason.CONFIG_INVALID
     _require_same_run(state, unlogged(tmp_path / "a" / "ckpts"))
@@ -152,7 +152,7 @@ def test_a_directory_that_was_moved_goes_on_with_its_state_where_that_is_named(h
     state = begin(default_state_dir(before), before)
     said: list[str] = []
     assert default_state_dir(now, said.append).parent == home
-    assert f"if it was moved here, name --state-dir {state.root}" in said[0]
+    assert f"if that was moved here, name --state-dir {state.root}" in said[0]
     _require_same_run(state, now)
     with closing(Ledger(state.ledger)) as ledger:
         _take_down(ledger, now)

@@ -97,7 +97,7 @@ def test_the_line_about_lost_lines_is_one_of_the_log(monkeypatch: pytest.MonkeyP
         logging.getLogger("uimon").info("longer than the room")
     said = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["message"] for line in said] == [
-        "One part of the log is left out here: standard error took nothing for too long."
+        "One part of the log is left out here: standard error was blocked for too long."
     ]
 
 

@@ -262,7 +262,7 @@ def test_a_run_begun_here_whose_project_nobody_names_is_taken_where_wandb_has_it
     assert chosen.run == RunRef(ENTITY, "llamafactory", "lf123")
     with caplog.at_level(logging.INFO, "uimon"), said(chosen):
         pass
-    assert "W&B has it in stand-in/llamafactory, which is taken" in caplog.text
+    assert "uimon uses stand-in/llamafactory, where W&B has it" in caplog.text
     # Somebody's word for the project is not passed over; of several projects none is guessed.
     monkeypatch.setenv("WANDB_PROJECT", "mine")
     kept = in_its_project(choose_run(settings, here / "ckpts"), settings)

@@ -328,7 +328,7 @@ def test_a_model_that_needs_another_package_says_which_after_one_try(made: Make,
     (checkpoint,) = uimon.status()
     assert (done.code, checkpoint["reason"]) == (1, "module_missing"), done.log
     assert "pip install torchvision" in checkpoint["detail"]
-    assert "tried again" not in done.log
+    assert "retries" not in done.log
     assert str(place) not in checkpoint["detail"] or "uimon-copy" not in checkpoint["detail"]
 
 

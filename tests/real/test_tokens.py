@@ -13,8 +13,8 @@ from tests.support.uimon_command import Make, Uimon
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 CASES = "tests.real.cases_tokens"
-OTHER_CLASS = "The tokenizer is read from its tokenizer.json alone"
-OTHER_MERGES = "The tokenizer is read from its tokenizer.model alone"
+OTHER_CLASS = "uimon reads the tokenizer from its tokenizer.json alone"
+OTHER_MERGES = "uimon reads the tokenizer from its tokenizer.model alone"
 
 
 @pytest.fixture(scope="session")
@@ -71,13 +71,13 @@ def test_merges_in_another_order_than_the_files_are_said(opened: dict[str, Any],
 
 
 def test_blanks_that_the_file_itself_loses_are_said(opened: dict[str, Any]) -> None:
-    assert "loses blanks: of 'one two' it makes 'onetwo'" in opened["saved by a wrong class"]["note"]
+    assert "loses blanks: it turns 'one two' into 'onetwo'" in opened["saved by a wrong class"]["note"]
 
 
 def test_merges_are_not_left_out_by_lot(opened: dict[str, Any]) -> None:
     drawn, plain = (opened[name]["rows"] for name in ("by lot", "bytewise as GPT2Tokenizer"))
     assert [ids for _, ids, _, _ in drawn] == [ids for _, ids, _, _ in plain]
-    assert "leaves out merges by lot (dropout 0.5)" in opened["by lot"]["note"]
+    assert "drops merges at random (dropout 0.5)" in opened["by lot"]["note"]
     assert OTHER_CLASS not in opened["by lot"]["note"]
 
 
@@ -124,7 +124,7 @@ def test_a_tekken_file_by_itself_has_its_own_beginning_and_end(
 def test_what_mistrals_class_makes_of_an_end_in_a_text_is_said(opened: dict[str, Any]) -> None:
     note = opened["tekken.json of today"]["note"]
     assert "MistralCommonBackend, with which transformers would load the tokenizer, takes the texts of special" in note
-    assert "alone: the class" not in note
+    assert "alone, because the class" not in note
     other = opened["tekken.json as TokenizersBackend"]["note"]
     assert (
         "TokenizersBackend, puts other special tokens around a text. If training used that class, let it save" in other

@@ -103,8 +103,8 @@ def test_a_channel_that_stalls_holds_up_no_other_and_not_the_end(
         stage.release.set()
         end(warner)
     said = {
-        "webhook": "The webhook was not told that alarm a was raised; the next start tries again.",
-        "command": "The command for alarm a still runs; it is left to itself.",
+        "webhook": "The webhook could not be told that warning a was raised; the next start retries.",
+        "command": "The command for warning a still runs; uimon leaves it running.",
         "wandb": "",
     }
     assert said[stalled] in caplog.text
@@ -215,7 +215,7 @@ def test_a_command_that_ignores_signals_and_forks_and_prints_without_end_is_kill
     line = f"trap '' TERM INT HUP; setsid sleep 1000 & echo $! > {tmp_path}/pid; yes"
     said = Command(line, timeout=1).run(episode("a"), "run")
     assert said is not None
-    assert said.startswith("The command for alarm a took longer than 1.0 s: y y y")
+    assert said.startswith("The command for warning a took longer than 1.0 s: y y y")
     assert len(said) < 400
     child = int((tmp_path / "pid").read_text())
     wait_for(lambda: not Path(f"/proc/{child}").exists() or ") Z" in Path(f"/proc/{child}/stat").read_text())

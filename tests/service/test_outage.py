@@ -83,8 +83,8 @@ def test_an_engine_that_is_away_costs_nothing(
     thread.join(20)
     assert house.states()[-4:] == [(step, "published", None) for step in (50, 60, 70, 100)]
     assert {r.attempts for r in house.ledger.records()} == {1}
-    assert sum("The engine is away" in message for message in caplog.messages) == 1
-    assert sum("The engine is well again" in message for message in caplog.messages) == 1
+    assert sum("The engine is unavailable" in message for message in caplog.messages) == 1
+    assert sum("The engine works again" in message for message in caplog.messages) == 1
     assert house.ledger.recall(AWAY_KEY) == ""
     assert service.heartbeat.away() == ""
 
@@ -168,7 +168,7 @@ def test_one_look_at_an_engine_that_stays_away_ends_with_its_sentence(
     engine.down.set()
     for step in (50, 60):
         write_checkpoint(house.root, step)
-    with pytest.raises(UimonError, match=r"has been away for 0\.3 s; .* No CUDA GPUs") as caught:
+    with pytest.raises(UimonError, match=r"has been unavailable for 0\.3 s; .* No CUDA GPUs") as caught:
         house.service(once=True).run()
     assert caught.value.reason is Reason.ENGINE_START
     assert [state for _, state, _ in house.states()] == ["staged", "staged"]

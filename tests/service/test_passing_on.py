@@ -134,7 +134,7 @@ def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplo
     warner.finish(0.0)
     warner.run()
     assert not any("command" in heard for heard in desk.heard)
-    assert caplog.text.count("The command is not run for alarm a, which an earlier start raised.") == 2
+    assert caplog.text.count("uimon does not run the command for warning a, which an earlier start raised.") == 2
 
 
 def test_that_a_warning_is_over_is_never_told_before_it_began(desk: Desk) -> None:

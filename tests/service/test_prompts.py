@@ -64,7 +64,7 @@ def test_a_ledger_of_an_earlier_version_goes_on_under_its_own_suite(
         write_checkpoint(house.root, step)
         house.service(once=True).run()
     assert [e.suite for e in house.ledger.evaluations()] == [upgraded, upgraded]
-    assert caplog.text.count("goes on with the prompts that an earlier version of uimon rendered") == 2
+    assert caplog.text.count("keeps the prompts that an earlier version of uimon rendered") == 2
     assert [row.values["eval/suite"] for row in house.tracker.rows if row.kind is RowKind.EVAL] == [upgraded] * 2
 
 
@@ -93,7 +93,7 @@ def test_texts_without_a_prompt_are_measured_and_not_sampled(house: House, caplo
     assert [row.values["eval/perplexity"] for row in rows] == [pytest.approx(2.718, abs=1e-3)] * 2
     assert rows[0].table is None
     assert not {"eval/samples", "eval/syntax_validity_rate", "eval/color_entropy"} & rows[0].values.keys()
-    assert "only perplexity is logged" in caplog.text
+    assert "uimon logs perplexity alone" in caplog.text
     assert "--val-format 'text:MARKER'" in caplog.text
     assert "cannot be compared" not in caplog.text
 

@@ -192,7 +192,7 @@ def test_an_upgraded_watcher_says_that_it_goes_on_in_a_new_suite_and_with_which_
     earlier.undo()
     train(house, (150,))
     old, _, new = house.ledger.evaluations()
-    said = f"so suite {new.suite} follows on suite {old.suite}, with the same prompts"
+    said = f"so suite {new.suite} follows suite {old.suite}, with the same prompts"
     assert said in caplog.text
     assert "stop uimon, run `uimon rescore`, and start it again" in caplog.text
     # The prompts are the very ones that were rendered first.
@@ -201,7 +201,7 @@ def test_an_upgraded_watcher_says_that_it_goes_on_in_a_new_suite_and_with_which_
     assert {e.suite for e in house.ledger.evaluations() if e.origin} == {new.suite}
     caplog.clear()
     train(house, (200,))
-    assert "another way than before" not in caplog.text
+    assert "Scoring has changed" not in caplog.text
     history = LedgerHistory(house.ledger).read(ended=True)
     assert [entry.step for entry in sorted(history.entries, key=lambda entry: entry.at)] == [50, 100, 150, 200]
 
@@ -224,7 +224,7 @@ def test_the_run_goes_on_in_the_suite_of_what_was_scored_anew(
     earlier.undo()
     rescore(house)
     train(house, (150,))
-    assert "What was evaluated before is in it already" in caplog.text
+    assert "It already holds the earlier evaluations" in caplog.text
     assert "run `uimon rescore" not in caplog.text
     assert len({e.suite for e in house.ledger.evaluations() if e.origin or e.step == 150}) == 1
     assert [entry.step for entry in LedgerHistory(house.ledger).read(ended=True).entries] == [50, 100, 150]
@@ -331,7 +331,7 @@ def test_a_theme_is_part_of_it_and_one_that_is_missing_is_named(house: House, ca
     assert one.now.metrics[share] == 0
     train(house, (100,), theme=["shadcn"])
     assert house.ledger.evaluations()[-1].suite == one.now.suite
-    assert "What was evaluated before is in it already" in caplog.text
+    assert "It already holds the earlier evaluations" in caplog.text
     assert [e.step for e in LedgerHistory(house.ledger).read(ended=True).entries] == [50, 100]
     said: list[str] = []
     found = list(Rescorer(house.ledger, (), None, TABLE, said.append).rescore())
@@ -370,7 +370,7 @@ def test_an_evaluation_that_lacks_something_is_named_and_the_others_go_on(
             db.execute("UPDATE answers SET body = x'78' WHERE uid = ?", (uid,))
     lacking, whole = rescore(house)
     assert (lacking.fate, lacking.reason, lacking.now) == (Fate.FAILED, Reason.SAMPLES_MISSING, None)
-    assert lacking.detail.startswith("Step 50 cannot be scored anew: ")
+    assert lacking.detail.startswith("Step 50 cannot be scored again: ")
     assert said in lacking.detail
     assert whole.fate is Fate.RESCORED
     assert [e.step for e in house.ledger.evaluations() if e.origin] == [100]

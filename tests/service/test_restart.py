@@ -100,7 +100,7 @@ def test_a_first_look_that_is_cut_short_keeps_what_it_has_read(
     with pytest.raises(KeyboardInterrupt), caplog.at_level("INFO", logger="uimon"):
         service._intake.step()
     assert len(house.ledger.sightings().evaluated()) == 6
-    assert caplog.text.count("The logs of many checkpoints are read") == 1
+    assert caplog.text.count("uimon reads the logs of many checkpoints") == 1
 
 
 def test_what_was_written_over_while_nobody_watched_is_evaluated(

@@ -111,7 +111,7 @@ def test_what_was_told_before_the_ledger_was_lost_is_not_told_again(
         engine.blue_after, engine.healed_after = 7, 99
         train(house, (800, 900), webhook=receiver.url)
     assert "blue_purple_takeover" in [event["rule"] for event in receiver.taken[len(raised) :]]
-    assert "Early warnings of them are not told again" in said[0]
+    assert "It does not repeat their early warnings" in said[0]
 
 
 def test_what_is_well_again_is_over_and_said(house: House, engine: Writer) -> None:
@@ -150,7 +150,10 @@ def test_a_warning_whose_rule_is_silenced_is_not_said_to_be_over(
     with caplog.at_level("INFO", logger="uimon"):
         train(house, (600,), alerts={"silence": sorted(rules(house))})
     assert rules(house) == set()
-    assert "No longer watched, because its rule is silenced: Blue and purple take over the pages" in caplog.text
+    assert (
+        "uimon watches these warnings no longer, because its rule is silenced: Blue and purple take over the pages"
+        in caplog.text
+    )
     train(house, (700,))
     assert "blue_purple_takeover" in rules(house)
     assert [alert.title for alert in house.tracker.alerts] == told
@@ -163,7 +166,7 @@ def test_a_warning_of_a_suite_that_is_no_longer_used_is_not_said_to_be_over(
         train(house, (*HEALTHY, *SICK), webhook=receiver.url)
         train(house, (600,), webhook=receiver.url, samples=PAGES - 1)
     assert "blue_purple_takeover" not in rules(house)
-    assert "because samples are drawn or scored another way now: Blue and purple take over the pages" in caplog.text
+    assert "because sampling or scoring has changed: Blue and purple take over the pages" in caplog.text
     assert {event["event"] for event in receiver.taken} == {"raised"}
     assert not any(alert.title.startswith("Over") for alert in house.tracker.alerts)
 
@@ -249,7 +252,7 @@ def test_a_webhook_that_will_never_take_it_is_said_and_not_tried_again(
         attempts = 100 - len(receiver.waiting)
         train(house, (600,), webhook=receiver.url)
         assert 100 - len(receiver.waiting) == attempts > 0
-    assert "(HTTP 404). It is not tried again." in caplog.text
+    assert "(HTTP 404). uimon does not retry." in caplog.text
     assert "secret-token" not in caplog.text
 
 
@@ -270,7 +273,7 @@ def test_what_a_webhook_does_not_take_before_the_exit_is_said_and_told_by_the_ne
         due = house.ledger.deliveries().due("webhook", early=True)
         assert len(due) > 1
         for notice in due:
-            sentence = f"The webhook was not told that alarm {notice.key} was raised; the next start tries again."
+            sentence = f"The webhook could not be told that warning {notice.key} was raised; the next start retries."
             assert caplog.text.count(sentence) == 1
         receiver.waiting = []
         train(house, (600,), webhook=receiver.url)

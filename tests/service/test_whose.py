@@ -245,7 +245,7 @@ def test_a_run_that_began_after_all_that_lies_there_is_filled_only_where_that_is
     assert published(house) == ([], [])
     assert made.lacking
     assert "0 of 2 checkpoints are evaluated" in caplog.text
-    assert "--adopt-earlier takes what is there into this run" in caplog.text
+    assert "--adopt-earlier evaluates what is there for this run" in caplog.text
     service(house, begun=-600, adopt_earlier=True).run()
     assert published(house) == ([10, 20], list(range(1, 21)))
 
@@ -562,4 +562,4 @@ def test_a_trainer_that_begins_anew_with_larger_steps_goes_on_and_that_is_said(
         save(house.root, step, old, step - 200)
         service(house).run()
     assert published(house)[0] == [10, 20, 30, 50, 100]
-    assert caplog.text.count("checkpoint-50 is of another training than what was evaluated before") == 1
+    assert caplog.text.count("checkpoint-50 belongs to another training than the checkpoints evaluated before") == 1

@@ -227,7 +227,7 @@ def test_a_value_out_of_range_is_named_with_its_setting_and_the_range() -> None:
         ({"alerts": {"false_alarms": math.inf}}, "The setting alerts.false_alarms cannot be 'inf': give more than 0"),
         ({"state_dir": "a" * 256}, "a name in a path has at most 255 bytes"),
         ({"system": "\udcff"}, "it is not UTF-8"),
-        ({"on_alert": "a\0b"}, "no text or path holds a NUL"),
+        ({"on_alert": "a\0b"}, "a text or path cannot hold a NUL"),
         ({"alerts": 1}, "The setting alerts cannot be 1: give a table."),
         ({"alerts": {"silence": "x"}}, "The setting alerts.silence cannot be 'x': give a list."),
         (

@@ -96,7 +96,7 @@ CHATS: list[tuple[str, dict[str, Any], list[Any]]] = [
         [ASKED, {"role": "narrator", "content": "n"}],
     ),
     (
-        "of completions of several turns the last",
+        "of completions with several turns, only the last",
         {"prompt": [ASKED], "completion": [TOLD, ASKED, TOLD]},
         [ASKED, TOLD, ASKED],
     ),
@@ -263,7 +263,7 @@ def test_a_placeholder_without_its_column_is_text_and_is_said(tmp_path: Path) ->
     row = {"messages": [{"role": "user", "content": hero}, {"role": "assistant", "content": "<image>"}], "images": []}
     val = read(tmp_path / "val.jsonl", row)
     assert val.unusable == 0
-    assert "<video> in prompts is text, since there is no column for it" in val.summary
+    assert "<video> in prompts stays as text, since no column has that name" in val.summary
     assert "<image>" not in val.summary
 
 

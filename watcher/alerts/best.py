@@ -145,9 +145,9 @@ def _tie(steps: Sequence[int]) -> str:
     """Which steps are alike, as a sentence.
 
     >>> _tie((300, 350, 400)), _tie((300,))
-    (' Steps 300, 350 and 400 are not distinguishable; the earliest is taken.', '')
+    (' Steps 300, 350 and 400 cannot be told apart statistically; uimon takes the earliest.', '')
     """
     if len(steps) == 1:
         return ""
     named = f"{', '.join(map(str, steps[:-1]))} and {steps[-1]}"
-    return f" Steps {named} are not distinguishable; the earliest is taken."
+    return f" Steps {named} cannot be told apart statistically; uimon takes the earliest."

@@ -70,7 +70,7 @@ _ALL = {
         "Mode collapse: the model falls back to a few safe colors whatever the prompt asks for. Training data with one "
         "color scheme, or loss that is also computed on the prompts, do this.",
         "Check the training data for variety of colors and the prompt masking (loss on the answers only); a slightly "
-        "different learning rate may help to leave the rut. The best checkpoint before the fall is worth keeping.",
+        "different learning rate may help. Keep the best checkpoint before the drop.",
     ),
     Rule.BLUE_PURPLE_TAKEOVER: Meaning(
         "Blue and purple take over the pages",
@@ -83,7 +83,7 @@ _ALL = {
         "Mode collapse into the safest look: the model avoids colors whatever the prompt asks for. Training answers "
         "that are mostly gray, or that define their colors in files which the model does not see, do this.",
         "Check how many training answers have a hue, and whether prompts name colors; check the prompt masking (loss "
-        "on the answers only). The best checkpoint before is worth keeping.",
+        "on the answers only). Keep the best checkpoint before the drop.",
     ),
     Rule.ONE_LIGHTNESS: Meaning(
         "The pages are all dark, or all light",
@@ -164,9 +164,9 @@ _ALL = {
     Rule.NOT_LEARNING: Meaning(
         "The trainer's log shows no learning",
         "A learning rate of 0 (the schedule ends early, or the setting is wrong), labels that are all masked so that "
-        "no token counts in the loss, no weights that are trained, or NaN in place of which the trainer writes 0.",
+        "no token counts in the loss, no weights that are trained, or a NaN that the trainer logs as 0.",
         "Print the labels of one batch and the trainable parameters; check the learning rate, its schedule and "
-        "max_steps; set logging_nan_inf_filter=False to see a NaN as what it is.",
+        "max_steps; set logging_nan_inf_filter=False so that the trainer logs a NaN as NaN.",
     ),
     Rule.FALLING_BEHIND: Meaning(
         "Evaluation cannot keep up with training",
@@ -181,24 +181,25 @@ _ALL = {
     Rule.CHECKPOINT_FAILED: Meaning(
         "A checkpoint could not be evaluated",
         "The checkpoint lacks something that an evaluation needs, or the engine cannot run it.",
-        "Do what the sentence above says, then have the checkpoint evaluated with `uimon retry`.",
+        "Follow the sentence above, then run `uimon retry` to evaluate the checkpoint.",
     ),
 }
 
 MEANINGS: Mapping[Rule, Meaning] = MappingProxyType(_ALL)
 
 _UNFINISHED = (
-    "The trainer stopped, or its disk was full, while it saved the checkpoint; or not all of it was copied here.",
-    "Look at the trainer's log and its disk. Uimon takes the checkpoint up again once its files are complete.",
+    "The trainer stopped, or its disk was full, while it saved the checkpoint; or the checkpoint was copied here only "
+    "in part.",
+    "Look at the trainer's log and its disk. uimon evaluates the checkpoint once its files are complete.",
 )
 _SHARDED = (
     "The trainer saves the weights in the format of its own sharding, which inference engines do not load.",
-    "Have the trainer save whole safetensors, or convert the checkpoint with the command named above; uimon takes it "
-    "up again then.",
+    "Have the trainer save whole safetensors, or convert the checkpoint with the command named above; uimon then "
+    "evaluates it.",
 )
 _FILES = (
-    "A file of the checkpoint is damaged, or was copied only in part; or it is another model's.",
-    "Compare the checkpoint with its source and copy it again; uimon takes it up again once it has changed.",
+    "A file of the checkpoint is damaged, or was copied only in part; or it belongs to another model.",
+    "Compare the checkpoint with its source and copy it again; uimon evaluates it once it has changed.",
 )
 _LACKING = (
     "The trainer saved the weights without what is needed to prompt the model.",

@@ -79,7 +79,7 @@ class Webhook:
         trouble, may_pass = self._post(json.dumps(payload(episode, run)))
         if not trouble:
             return None
-        return Refusal(f"The webhook at {self._host} did not take alarm {episode.key} ({trouble}).", may_pass)
+        return Refusal(f"The webhook at {self._host} did not accept warning {episode.key} ({trouble}).", may_pass)
 
     @property
     def _host(self) -> str:
@@ -121,13 +121,13 @@ class Command:
             try:
                 process = self._start(given, {**os.environ, ENVIRONMENT: text, **alone})
             except OSError as error:
-                return f"The command for alarm {episode.key} could not be started ({error.strerror or error})."
+                return f"The command for warning {episode.key} could not be started ({error.strerror or error})."
         said = _LastWords(process)
         status = self._wait(process)
         if status == 0:
             return None
         how = f"took longer than {format_duration(self.timeout)}" if status is None else f"ended with {status}"
-        return f"The command for alarm {episode.key} {how}{said.quoted()}."
+        return f"The command for warning {episode.key} {how}{said.quoted()}."
 
     def _start(self, given: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

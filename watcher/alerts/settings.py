@@ -158,28 +158,28 @@ class AlertSettings(BaseModel):
     had dark ones. Real pages: six tuned models write 0.2 to 0.4 dark ones."""
 
     alike_good: Share = 0.23
-    """Mean likeness of pairs of pages up to which they count as different; real pages 0.04 to 0.23."""
+    """Mean similarity of pairs of pages up to which they count as different; real pages 0.04 to 0.23."""
     alike_collapse: Share = 0.3
     """Above this value pages look the same; one template, a tenth of its leaves changed: 0.35 and more."""
     alike_rise: Share = 0.15
-    """Smallest rise of that likeness that is worth a warning."""
+    """Smallest rise of that similarity that is worth a warning."""
     nearest_good: Share = 0.5
-    """Mean likeness of a page to its nearest other page, up to which pages count as different; generated pages 0.1
+    """Mean similarity of a page to its nearest other page, up to which pages count as different; generated pages 0.1
     to 0.34, variants of components 0.18 to 0.63."""
     nearest_collapse: Share = 0.8
-    """Never warn of a rise of that likeness that ends below this value; pages from few templates reach 1."""
+    """Never warn of a rise of that similarity that ends below this value; pages from few templates reach 1."""
     nearest_rise: Share = 0.3
-    """Smallest rise of that likeness that is worth a warning."""
+    """Smallest rise of that similarity that is worth a warning."""
     floor_good: Share = 0.12
-    """Mean likeness of a page to the tenth of pages that is least like it, up to which pages count as different;
+    """Mean similarity of a page to the tenth of pages that is least like it, up to which pages count as different;
     real pages 0.01 to 0.14, in windows of 64 up to 0.11."""
     floor_warn: Share = 0.08
-    """Never warn of a rise of that likeness that ends below this value; generated pages in windows of 64: up to
+    """Never warn of a rise of that similarity that ends below this value; generated pages in windows of 64: up to
     0.06."""
     floor_collapse: Share = 0.14
     """Above this value all pages share a template; a quarter of its leaves changed: 0.14 to 0.3."""
     floor_rise: Share = 0.05
-    """Smallest rise of that likeness that is worth a warning."""
+    """Smallest rise of that similarity that is worth a warning."""
 
     classes_good: Annotated[float, within(0, 1_000_000)] = 50
     """Distinct classes to expect in three samples, from which on there is variety; from the metrics' bands."""

@@ -114,14 +114,14 @@ def _users(wanted: BaseName, own: BaseName | None, say: Callable[[str], None]) -
             what += "name the directory alone, or the model's name on the hub."
             raise UimonError(Reason.BASE_MODEL_MISSING, what)
         if own is not None and own.revision and not _is_snapshot(place, own.revision):
-            say(f"The adapters name {own}; --base names the directory {place}, which is taken as it is.")
+            say(f"The adapters name {own}; --base names the directory {place}, and uimon uses that directory as it is.")
         return place
     if own is not None and own.revision and wanted.revision != own.revision:
         if wanted == BaseName(own.name):
             wanted = own
         else:
             taken = BaseName(wanted.name, wanted.revision or MAIN)
-            say(f"The adapters name {own}; --base names {taken}, which is taken.")
+            say(f"The adapters name {own}, but --base names {taken}; uimon uses the latter.")
     cached = _in_cache(wanted)
     if cached is None:
         _refuse_missing(wanted, "--base names")
@@ -134,7 +134,7 @@ def _adapters(own: BaseName, near: Path | None, say: Callable[[str], None]) -> P
         place = Path(own.name).resolve()
         if own.revision and not _is_snapshot(place, own.revision):
             said = f"The adapters name revision {own.revision} of {own.name}, but that is a directory, which has none; "
-            say(f"{said}it is taken as it is, as training did.")
+            say(f"{said}uimon uses it as it is, as training did.")
         return place
     cached = _in_cache(_of_snapshot(own.name) or own)
     around = _around(own.name, near)

@@ -72,7 +72,7 @@ ROUNDED = 1e-3
 """By what part a number may be away from a rounded one: loggers keep four digits or more."""
 SINGLE_PRECISION = 1e-6
 """By what part numbers may differ that went through 32 bits."""
-ADOPT = "--adopt-earlier takes what is there into this run"
+ADOPT = "--adopt-earlier evaluates what is there for this run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class _Judge:
         other = max(others, key=self._written)
         return [newest], (
             f"There are checkpoints of {len(others) + 1} trainings: {self._newest(newest).name} was written last, so "
-            f"it is taken for this run's, and {self._newest(other).name} for an earlier one's."
+            f"uimon counts it as this run's, and {self._newest(other).name} as an earlier run's."
         )
 
     def foreign(self, ours: Collection[int]) -> Iterator[tuple[str, str]]:
@@ -259,8 +259,9 @@ class _Judge:
             return shown + added, ""
         newest = max(guesses, key=self._written)
         return [*shown, *added, *guesses], (
-            f"{self._newest(newest).name} is of another training than what was evaluated before, and was written last, "
-            "so the trainer is taken to have begun anew. Give two runs that write at the same time two directories."
+            f"{self._newest(newest).name} belongs to another training than the checkpoints evaluated before, and was "
+            "written last, so uimon assumes that the trainer has started over. If two runs write at the same time, "
+            "give each its own directory."
         )
 
     def _is_later(self, training: int, shown: Collection[int]) -> bool:
@@ -309,10 +310,12 @@ class _Judge:
         if any(self._all.compare(member, t).shared and self._all.contradicts(member, t) is None for t in ours):
             return ""
         old = self._is_old(member.written)
-        before = f"it was written before this run began at W&B, so it is of an earlier training; {ADOPT}"
-        logged = f"W&B's run has logged other losses, so it is of an earlier training; {ADOPT}"
+        before = f"it was written before this run began at W&B, so it belongs to an earlier training; {ADOPT}"
+        logged = f"W&B's run has logged other losses, so it belongs to an earlier training; {ADOPT}"
         if not ours and self._told[member.training] is not _Told.OTHER:
-            return before if old else f"it is of a training that was held for another run's before; {ADOPT}"
+            return (
+                before if old else (f"it belongs to a training that uimon has counted as another run's before; {ADOPT}")
+            )
         parts = [(t, self._parts(member, t)) for t in ours]
         if self._told[member.training] is _Told.OTHER:
             return logged
@@ -321,8 +324,8 @@ class _Judge:
         training, step = max(parts, key=lambda part: part[1] or 0)
         other = self._newest(training).name
         if self._all.contradicts(member, training) is None:
-            return f"{other}, a smaller step, was written later, so it is of an earlier training; {ADOPT}"
-        return f"its log differs from that of {other} from step {step} on, so it is of another training; {ADOPT}"
+            return f"{other}, a smaller step, was written later, so it belongs to an earlier training; {ADOPT}"
+        return f"its log differs from that of {other} from step {step} on, so it belongs to another training; {ADOPT}"
 
     def _is_ahead(self, member: Member) -> bool:
         """True for one from before a run that has not come that far, and was not resumed there."""
@@ -353,10 +356,10 @@ class _Judge:
             after = [m for m in own if m.written > model.written + SAVING_S and not self._is_old(m.written)]
             if after:
                 newest = max(after, key=lambda member: member.written).name
-                return f"{newest} was written after it, so it is no end of that training; {ADOPT}"
+                return f"{newest} was written after it, so it is not the end of that training; {ADOPT}"
         before = self._before(model)
         if before is not None and before.name in told:
-            return f"it is of the training of {before.name}, and that is another one; {ADOPT}"
+            return f"it belongs to the training of {before.name}, which is not this run's; {ADOPT}"
         if before is None and self._is_old(model.written):
             return f"it was written before this run began at W&B; {ADOPT}"
         return ""

@@ -106,8 +106,8 @@ def name_numberless(root: Path, layouts: Sequence[Layout] = KNOWN) -> str:
         return ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return (
-        f"{root / found[0]}{more} is called after a step of more than 18 digits, which no training reaches, so it is "
-        "not evaluated: give it the name of its own step."
+        f"{root / found[0]}{more} is named after a step of more than 18 digits, which no training reaches, so uimon "
+        "does not evaluate it: name it after its own step."
     )
 
 
@@ -122,7 +122,7 @@ def name_runs(root: Path, runs: Sequence[Path]) -> str:
     more = f", and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
     named = ", ".join(map(str, runs[:NAMED]))
     where = "below it" if all(run.is_relative_to(root) for run in runs) else "behind its links"
-    return f"{root} holds no checkpoint itself, but directories {where} do: {named}{more}; name the one that is meant."
+    return f"{root} holds no checkpoint itself, but directories {where} do: {named}{more}; name the one you mean."
 
 
 def name_itself(root: Path, layouts: Sequence[Layout] = KNOWN) -> str:
@@ -132,7 +132,7 @@ def name_itself(root: Path, layouts: Sequence[Layout] = KNOWN) -> str:
         return ""
     evaluated = f"`uimon eval {shlex.quote(str(root))}` evaluates it"
     if _is_checkpoint(root.name, layouts) or step_of(root.name) is not None:
-        return f"{root} is a checkpoint itself: name {root.parent}, in which the trainer leaves them, or {evaluated}."
+        return f"{root} is a checkpoint itself: name {root.parent}, where the trainer saves them, or {evaluated}."
     if not holds_weights(folder.files):
         return ""  # a state alone, as torch leaves it in the directory of a run whose checkpoints were deleted
     return f"{root} holds a model and no {layouts[0].shown}: {evaluated}."

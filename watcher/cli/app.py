@@ -96,7 +96,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug 
 
 Ckpts = Annotated[
     Path,
-    typer.Argument(help="The directory in which the trainer leaves checkpoint-N.", metavar="CKPTS"),
+    typer.Argument(help="The directory where the trainer saves checkpoint-N.", metavar="CKPTS"),
 ]
 
 
@@ -167,11 +167,11 @@ def status(
         str | None, typer.Argument(help="Run id. [default: the newest run on this machine]", metavar="[RUN]")
     ] = None,
     flags: Flags,
-    best: Annotated[bool, typer.Option("--best", help="Name the best checkpoint, and those as good.")] = False,
+    best: Annotated[bool, typer.Option("--best", help="Name the best checkpoint and those that are as good.")] = False,
     best_by: Annotated[
         str | None,
         typer.Option(
-            help="The same by these criteria, the most important first. [default: validity,perplexity,diversity]",
+            help="Name the best by these criteria, the most important first. [default: validity,perplexity,diversity]",
             metavar="CRITERIA",
         ),
     ] = None,
@@ -219,7 +219,7 @@ def rescore(
     ] = None,
     step: Annotated[str, typer.Option("--step", help="A step, or `all`.", metavar="STEP|all")] = "all",
     flags: Flags,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would come of it, and keep nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and store nothing.")] = False,
     config: ConfigFile = None,
     json: Json = False,
     debug: Debug = False,

@@ -71,7 +71,7 @@ def in_its_project(chosen: Chosen, settings: Settings) -> Chosen:
     if facts.exists or len(facts.elsewhere) != 1:
         return chosen
     entity, project, _ = facts.elsewhere[0].split("/", 2)
-    note = f"Nobody names the project of run {run.run_id}; W&B has it in {entity}/{project}, which is taken."
+    note = f"Run {run.run_id} was named without its project; uimon uses {entity}/{project}, where W&B has it."
     return replace(chosen, run=replace(run, entity=entity, project=project), notes=(*chosen.notes, note))
 
 
@@ -80,9 +80,9 @@ def said(chosen: Chosen) -> Iterator[None]:
     """Say how the run was chosen; entered before what may end the command."""
     begun = chosen.begun
     if begun is not None and chosen.taken:
-        log.info("No run is named; taking %s, the one that was begun here: %s.", begun.run_id, begun.path)
+        log.info("No run is named; uimon uses %s, the one that was begun here: %s.", begun.run_id, begun.path)
     if begun is not None and begun.project and chosen.run is not None and chosen.run.project == begun.project:
-        log.info("Its project is %s, as the run's own files have it.", begun.project)
+        log.info("Its project is %s, according to the run's own files.", begun.project)
     for note in chosen.notes:
         log.warning("%s", note)
     if begun is not None and begun.offline:
@@ -139,4 +139,7 @@ def _about_server(run: RunRef) -> tuple[str, ...]:
     configured = os.environ.get("WANDB_BASE_URL") or ""
     if run.server is None or not configured or normal_server(configured) == run.server:
         return ()
-    return (f"The run's address names the server {run.server}; WANDB_BASE_URL, which is {configured}, is passed over.",)
+    return (
+        f"The run's address names the server {run.server}; uimon uses that one and ignores WANDB_BASE_URL "
+        f"({configured}).",
+    )

@@ -32,7 +32,7 @@ from watcher.trackers.wandb import RunRef
 from watcher.trackers.wandb.tracker import wandb_tracker
 
 _SHOWN: Final = {metric.name: metric.headline for metric in HEADLINES if not isinstance(metric.computed, Elsewhere)}
-_BUSY: Final = "run `uimon rescore` and start it again; --dry-run shows now what would come of it"
+_BUSY: Final = "run `uimon rescore` and start it again; --dry-run shows now what would change"
 
 
 def run_rescore(
@@ -45,7 +45,7 @@ def run_rescore(
     UimonError where there is no ledger, nothing to score, or another process writes the ledger.
     """
     if step != "all" and whole_number(step) is None:
-        raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
+        raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is not a step; give a number, or `all`.")
     settings = load_settings(flags, config)
     with sole_output() as answer:
         return _rescore(run, step, settings, answer, dry_run=dry_run, as_json=as_json, debug=debug)
@@ -102,13 +102,13 @@ def _said(rescored: Iterator[Rescored], *, dry_run: bool) -> Iterator[Rescored]:
         if one.fate is Fate.FAILED:
             log.error("%s (%s)", one.detail, one.reason)
         elif one.fate is Fate.RESCORED:
-            log.info("Step %d is scored anew.", one.origin.step)
+            log.info("Step %d is scored again.", one.origin.step)
         yield one
     if counts[Fate.UNCHANGED] and not counts[Fate.RESCORED]:
-        log.info("There is nothing to do: what is evaluated is scored by these scorers already.")
+        log.info("There is nothing to do: these scorers have scored every evaluation already.")
     elif counts[Fate.RESCORED]:
-        kept = "nothing is kept of it (--dry-run)" if dry_run else "the old figures and rows stay as they are"
-        log.info("%d evaluations are scored anew; %s.", counts[Fate.RESCORED], kept)
+        kept = "nothing of it is stored (--dry-run)" if dry_run else "the old figures and rows stay as they are"
+        log.info("%d evaluations are scored again; %s.", counts[Fate.RESCORED], kept)
 
 
 def _deliver(settings: Settings, ledger: Ledger, state: StateDir) -> bool:

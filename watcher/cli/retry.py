@@ -17,7 +17,7 @@ from watcher.settings.arguments import whole_number
 def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
     """Make the failed and skipped checkpoints of `step` (or `all`) due. Returns 1 where there is none."""
     if step != "all" and whole_number(step) is None:
-        raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is no step; give a number, or `all`.")
+        raise UimonError(Reason.CONFIG_INVALID, f"{step!r} is not a step; give a number, or `all`.")
     state = find_state(run, state_dir)
     ledger = _opened(state)
     try:
@@ -26,12 +26,12 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
     finally:
         ledger.close()
     if not taken:
-        earlier = " but for an earlier run's checkpoints, which are taken one by one, by their step" if left else ""
+        earlier = " except an earlier run's checkpoints, which you retry one by one, by their step" if left else ""
         typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
         return 1
     for record in taken:
-        typer.echo(printable(f"{record.name} is due again."))
-    typer.echo("A running watcher takes it up at its next look; otherwise start `uimon watch` again.")
+        typer.echo(printable(f"uimon evaluates {record.name} again."))
+    typer.echo("A running watcher finds it at its next scan; otherwise start `uimon watch` again.")
     return 0
 
 

@@ -78,7 +78,11 @@ def run_status(
         console.print(note)
     if away:
         ago = format_duration(max(0.0, time.time() - away["since"]))
-        console.print(printable(f"The engine has been away for {ago}; what waits is kept. {away['sentence']}"))
+        console.print(
+            printable(
+                f"The engine has been unavailable for {ago}; uimon keeps the checkpoints that wait. {away['sentence']}"
+            )
+        )
     if best:
         sentence = printable(chosen.sentence) if chosen else "nothing is evaluated yet."
         console.print(f"Best: {sentence}", soft_wrap=True)
@@ -117,11 +121,11 @@ def unconfirmed_sentence(rows: int, since: float | None) -> str:
     )
     if since is None:
         sent = "may have been sent before this ledger was made"
-        return f"Unconfirmed: {rows} rows {sent}; they are looked for, and sent {once}."
+        return f"Unconfirmed: {rows} rows {sent}; uimon looks for them, and sends them {once}."
     age = format_duration(max(0.0, time.time() - since))
     return (
-        f"Unconfirmed: {rows} rows were sent, the first {age} ago, and W&B does not show them yet; they are looked "
-        f"for, and sent again {once}."
+        f"Unconfirmed: {rows} rows were sent, the first {age} ago, and W&B does not show them yet; uimon looks for "
+        f"them, and sends them again {once}."
     )
 
 
@@ -169,7 +173,9 @@ def find_state(run: str | None, state_dir: Path | None) -> StateDir:
     if not state.ledger.is_file():
         sentence = f"There is no ledger in {state.root}; name the run, or its --state-dir."
         if state.evaluations.is_file():
-            sentence = f"The ledger in {state.root} is lost; `uimon watch` makes it anew from {state.evaluations.name}."
+            sentence = (
+                f"The ledger in {state.root} is missing; `uimon watch` rebuilds it from {state.evaluations.name}."
+            )
         raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
     return state
 

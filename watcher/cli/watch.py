@@ -44,7 +44,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
     if ckpts.exists() and not ckpts.is_dir():
         raise UimonError(
             Reason.CHECKPOINTS_MISSING,
-            f"{ckpts} is a file; name the directory in which the trainer leaves {layouts[0].shown}.",
+            f"{ckpts} is a file; name the directory where the trainer saves {layouts[0].shown}.",
         )
     if settings.once and not ckpts.exists():
         sentence = f"{ckpts} does not exist; name the directory with the checkpoints, or wait for it without --once."
@@ -80,7 +80,10 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
         if base_of is not None:
             log.info("The base model is evaluated as step 0 once an adapter is there that names it.")
         if settings.adopt_earlier:
-            log.info("All that lies there is evaluated for run %s, whichever training left it (--adopt-earlier).", name)
+            log.info(
+                "uimon evaluates every checkpoint there for run %s, whichever training saved it (--adopt-earlier).",
+                name,
+            )
         with display.following(parts.ledger, parts.board):
             finished = run_service(parts)
         return outcome(parts, logged=run is not None) if finished else 1
@@ -89,7 +92,7 @@ def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug:
 def say_unknown() -> None:
     """Name what looks like a setting in the environment and is none."""
     for name in unknown_variables(os.environ):
-        log.warning("The environment has %s, and there is no such setting; `uimon watch --help` lists them.", name)
+        log.warning("The environment has %s, which is not a setting of uimon; `uimon watch --help` lists them.", name)
 
 
 def say_read(val: ValFile) -> None:
@@ -161,7 +164,10 @@ def interruptible(service: Service) -> Iterator[None]:
         if len(seen) > 1:
             # The engine dies with this process, and what the ledger has committed stays.
             os._exit(130)
-        log.info("Stopping: the current checkpoint is handed back, due rows are delivered. Ctrl-C again stops now.")
+        log.info(
+            "Stopping: uimon requeues the current checkpoint and delivers the rows that are due. Ctrl-C again "
+            "stops now."
+        )
         service.stop()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

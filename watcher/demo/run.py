@@ -172,7 +172,7 @@ class _Demo:
             try:
                 failures = self._watch(trainer)
             except KeyboardInterrupt:
-                self._console.print("Stopped, and with it the trainer and the watcher.")
+                self._console.print("The demo has stopped, and with it the trainer and the watcher.")
                 return 130
             finally:
                 _stop(trainer)
@@ -245,7 +245,7 @@ class _Demo:
         if trainer.returncode:
             return [self._trainer_failed(trainer)]
         if watcher.returncode != 0:
-            sentence = f"`uimon watch` ended with exit code {watcher.returncode}; what it said is above."
+            sentence = f"`uimon watch` ended with exit code {watcher.returncode}; its output is above."
             return [(Failure.WATCHER_FAILED, sentence)]
         return self._await_trainer(trainer)
 

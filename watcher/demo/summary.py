@@ -55,7 +55,7 @@ def rows_line(plan: Plan, history: Sequence[Mapping[str, Any]], checkpoints: Seq
 def pace_lines(measured: Pace, *, pinned: bool) -> list[str]:
     """What the trainer's steps took before and while uimon worked, and what that number does not say."""
     if measured.alone is None or measured.beside is None:
-        return ["The trainer was too quick to compare its steps before and while uimon worked."]
+        return ["The trainer was too fast to compare its steps before uimon started with those while it worked."]
     change = (measured.beside / measured.alone - 1) * 100
     where = "each on a core of its own" if pinned else "on the same core"
     return [

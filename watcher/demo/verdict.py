@@ -203,7 +203,9 @@ def _judge_warnings(plan: Plan, warnings: Sequence[Mapping[str, Any]]) -> list[t
     signs = SIGNS[plan.collapse]
     if any(rule in signs and plan.collapse_step < step <= after[-1] for step, rule in raised):
         return []
-    sentence = f"No {' or '.join(signs)} was warned of at steps {' or '.join(map(str, after))}; warnings: {named}."
+    sentence = (
+        f"No {' or '.join(signs)} was among the warnings at steps {' or '.join(map(str, after))}; there were: {named}."
+    )
     return [(Failure.WARNING_MISSING, sentence)]
 
 

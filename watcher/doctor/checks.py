@@ -170,7 +170,9 @@ def check_engine(engine: Callable[[], EngineFacts], gpu: Callable[[], GpuChoice]
     said = f"vLLM {facts.vllm} with torch {facts.torch}, for {facts.device.upper()}."
     vllm = Check("vllm", Status.OK, said)
     if not facts.vllm.startswith(GUARDED_VLLM):
-        step = f"Every checkpoint's weights are still proven before it counts; best tested is vLLM {GUARDED_VLLM}x."
+        step = (
+            f"uimon still proves every checkpoint's weights before it counts; vLLM {GUARDED_VLLM}x is the best tested."
+        )
         vllm = Check("vllm", Status.NOTE, said, step)
     return [vllm, check_gpu(gpu, facts.device)]
 
@@ -182,7 +184,7 @@ def check_arguments(arguments: Callable[[], None] | None) -> list[Check]:
     try:
         arguments()
     except UimonError as error:
-        return [Check("engine_args", Status.PROBLEM, error.sentence, "Put --engine-args right.")]
+        return [Check("engine_args", Status.PROBLEM, error.sentence, "Correct --engine-args.")]
     return [Check("engine_args", Status.OK, "vLLM takes the arguments of --engine-args.")]
 
 
@@ -192,7 +194,7 @@ def check_gpu(gpu: Callable[[], GpuChoice], built_for: str | None) -> Check:
     try:
         choice = gpu()
     except UimonError as error:
-        step = "Put --gpu right, or free a GPU; nothing was touched."
+        step = "Correct --gpu, or free a GPU; nothing was touched."
         if error.reason is Reason.CONFIG_INVALID:
             step = "Change the variable; nothing was started."
         return Check("gpu", Status.PROBLEM, error.sentence, step)
@@ -201,7 +203,7 @@ def check_gpu(gpu: Callable[[], GpuChoice], built_for: str | None) -> Check:
         step = "Install `uimon[gpu]` in an environment of its own to use it."
         return Check("gpu", Status.NOTE, f"This vLLM was built for the CPU, but there is {choice.name}.", step)
     if not has_gpu and built_for == "cuda":
-        step = "Install `uimon[cpu]` in an environment of its own, or mend the driver (`nvidia-smi` shows it)."
+        step = "Install `uimon[cpu]` in an environment of its own, or repair the driver (`nvidia-smi` shows it)."
         return Check("gpu", Status.PROBLEM, f"{choice.why} But this vLLM was built for CUDA.", step)
     if not has_gpu:
         return Check("gpu", Status.NOTE, choice.why, "Fine for small models and the demo; slow for anything larger.")
@@ -215,7 +217,7 @@ def check_val(val: Callable[[], ValFacts] | None, samples: int) -> Check:
     try:
         facts = val()
     except UimonError as error:
-        return Check("val", Status.PROBLEM, error.sentence, "Put it right, or name another file with --val FILE.")
+        return Check("val", Status.PROBLEM, error.sentence, "Correct it, or name another file with --val FILE.")
     count = len(facts.conversations)
     if count < samples:
         all_of_it = f"All {count} are" if count > 1 else "This one is"
@@ -248,7 +250,7 @@ def prompts_there(val: Callable[[], ValFacts] | None, samples: int) -> int:
 def check_samples(too_few_for: Sequence[str], *, all_there: bool = False) -> Check:
     """`too_few_for`: what so many prompts are too few for, a sentence each. `all_there`: the file has no more."""
     if not too_few_for:
-        return Check("samples", Status.OK, "There are prompts enough for every early warning.")
+        return Check("samples", Status.OK, "There are enough prompts for every early warning.")
     step = "Name a file with more prompts." if all_there else "Raise --samples, if the file has the prompts."
     return Check("samples", Status.NOTE, " ".join(too_few_for), step)
 
@@ -259,9 +261,7 @@ def check_directory(
     """Whether the checkpoint directory can be read, and whether what is in it can be evaluated."""
     name = "checkpoints"
     if root is None:
-        return Check(
-            name, Status.NOTE, "No checkpoint directory was named.", "Run `uimon doctor CKPTS` to have it seen."
-        )
+        return Check(name, Status.NOTE, "No checkpoint directory was named.", "Run `uimon doctor CKPTS` to check it.")
     if barred := first_barred(root, (checkpoint.path for checkpoint in newest), readable):
         return Check(name, Status.PROBLEM, barred.sentence, barred.next_step)
     try:
@@ -279,7 +279,7 @@ def check_directory(
 def _empty_directory(root: Path, layouts: Sequence[Layout]) -> Check:
     shown = layouts[0].shown
     if said := name_itself(root, layouts) or name_links(root, layouts):
-        step = f"Name the directory in which the trainer makes {shown}."
+        step = f"Name the directory where the trainer saves {shown}."
         return Check("checkpoints", Status.PROBLEM, said, step)
     if runs := runs_below(root, layouts):
         return Check("checkpoints", Status.PROBLEM, name_runs(root, runs), f"Name that directory: {runs[0]}.")
@@ -323,7 +323,7 @@ def check_events(root: Path | None, events: Callable[[Path], str | None], limits
         return Check("events", Status.OK, f"inotify limits: {said}.")
     problem = events(root)
     if problem:
-        return Check("events", Status.NOTE, problem, f"Nothing is lost, a checkpoint is only seen later ({said}).")
+        return Check("events", Status.NOTE, problem, f"Nothing is lost; uimon only sees a checkpoint later ({said}).")
     return Check("events", Status.OK, f"File events arrive; inotify limits: {said}.")
 
 
@@ -367,7 +367,7 @@ def check_disk(
     try:
         room = free(nearest(stage_dir)) - floor_bytes
     except OSError as error:
-        said = f"The free space of {stage_dir} cannot be asked ({error.strerror})."
+        said = f"The free space of {stage_dir} cannot be determined ({error.strerror})."
         return Check("disk", Status.PROBLEM, said, "Name another place with --stage-dir.")
     size = max((checkpoint.bytes for checkpoint in newest), default=0)
     said = f"{max(room, 0) / 1e9:.2f} GB may be used for copies in {stage_dir}"

@@ -52,9 +52,9 @@ def probe_engine(python: str = sys.executable, timeout: float = IMPORT_TIMEOUT_S
     if done.returncode != 0:
         # The last line of a traceback is the error itself.
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise EngineProblem(f"vLLM cannot be imported: {last[:300]}", f"Mend the installation. {install}")
+        raise EngineProblem(f"vLLM cannot be imported: {last[:300]}", f"Repair the installation. {install}")
     try:
         vllm, torch, device = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        raise EngineProblem("vLLM was imported but did not say what it is.", "Reinstall it.") from None
+        raise EngineProblem("vLLM was imported but did not report its version.", "Reinstall it.") from None
     return EngineFacts(str(vllm), str(torch), str(device) or "unknown")

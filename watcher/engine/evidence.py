@@ -140,8 +140,8 @@ class Evidence:
             earlier = f" ({known.origin})" if known.origin else ""
             raise UimonError(
                 Reason.WEIGHTS_CHANGED,
-                f"{snapshot_of(path)}: this is not the base model that the run's earlier adapters were evaluated over"
-                f"{earlier}; name that with --base, or start anew with another --state-dir.",
+                f"{snapshot_of(path)}: this is not the base model that the run's earlier adapters were evaluated "
+                f"over{earlier}; name the earlier one with --base, or start over with another --state-dir.",
             )
         self._write(replace(self._content, base=Base(digest, stamp, snapshot_of(path))))
 

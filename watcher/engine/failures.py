@@ -17,7 +17,7 @@ _MACHINE = "Free memory of this machine, or give the cache less of it (VLLM_CPU_
 _CACHE = "or give the cache more memory: another GPU (--gpu), several (--tensor-parallel) or a larger share of it "
 _CACHE += "(--gpu-memory-utilization); on a CPU VLLM_CPU_KVCACHE_SPACE, in whole GiB."
 _NO_ROOM = f"The weights leave no room for the cache: take a smaller model, {_CACHE}"
-_UNQUANTIZED = "The vLLM of this machine cannot read weights that are quantized so: save them unquantized, or evaluate "
+_UNQUANTIZED = "The vLLM of this machine cannot read weights quantized in this way: save them unquantized, or evaluate "
 _UNQUANTIZED += "them where vLLM can (bitsandbytes, for one, needs a GPU)."
 _SHORTER = "Ask for shorter answers (--max-tokens) or less context (--max-model-len), " + _CACHE
 
@@ -115,7 +115,9 @@ def _without_place(name: str, kind: str) -> str:
     )
     if name.split(".")[-1] == "lm_head":
         return f"{said}This class takes the embedding for its output head: train with `tie_word_embeddings` true."
-    return f"{said}Save the model as the class has it, or evaluate it where vLLM has another class for it."
+    return (
+        f"{said}Save the model in the form that this class expects, or evaluate it where vLLM has another class for it."
+    )
 
 
 def _module_behind(error: BaseException) -> str | None:

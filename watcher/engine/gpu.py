@@ -166,7 +166,9 @@ def _position(entry: str, usable: list[Device]) -> int:
     elif device := _lookup(usable, text):
         return usable.index(device)
     there = _listing(list(enumerate(usable)))
-    raise UimonError(Reason.GPU_MISSING, f"--gpu names {entry!r}, which is not one visible GPU; there are: {there}.")
+    raise UimonError(
+        Reason.GPU_MISSING, f"--gpu names {entry!r}, which is not exactly one visible GPU; visible are: {there}."
+    )
 
 
 def _listing(candidates: list[Numbered]) -> str:
@@ -179,7 +181,7 @@ def _combinable(candidates: list[Numbered], count: int) -> list[Numbered]:
     if len(combinable) < count:
         raise UimonError(
             Reason.GPU_MISSING,
-            f"--tensor-parallel {count} needs {count} whole GPUs (MIG instances cannot be combined), and there are: "
+            f"--tensor-parallel {count} needs {count} whole GPUs (MIG instances cannot be combined), but visible are: "
             f"{_listing(candidates)}; choose a smaller --tensor-parallel, or others with --gpu.",
         )
     return combinable
@@ -191,8 +193,8 @@ def _occupied(candidates: list[Numbered], count: int) -> UimonError:
     holders = "; ".join(f"GPU {i} ({device.name}): {describe_holders(device)}" for i, device in occupied)
     return UimonError(
         Reason.GPU_OCCUPIED,
-        f"The engine needs {needed}, but in use are {holders}; "
-        "name others with --gpu, or share on purpose with --share-gpu.",
+        f"The engine needs {needed}, but these are in use: {holders}; name others with --gpu, or share them on "
+        "purpose with --share-gpu.",
     )
 
 

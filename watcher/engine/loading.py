@@ -44,7 +44,7 @@ Probe = tuple[float, ...]
 _PARITY_SHARE = 0.05
 _PARITY_NATS = {"float32": 1e-4}
 _PARITY_NATS_16_BIT = 0.04
-_FRESH_EACH = "From now on each checkpoint gets a fresh engine; delete engine/evidence.json to have it tried again."
+_FRESH_EACH = "From now on each checkpoint gets a fresh engine; delete engine/evidence.json to try again."
 
 # What is computed anew, is a mask, or is no part of answers to text: towers, and heads for further tokens.
 _IDLE = re.compile(
@@ -170,7 +170,7 @@ class Loader:
             self._keep_parity(before, warm, equal=False)
             return Way("cold", f"The change in place left {stale[0]} as it was. " + _FRESH_EACH, alarming=True)
         if passed_over:
-            return Way("cold", f"The change in place passed over {passed_over[0]}; a fresh engine settled it.")
+            return Way("cold", f"The change in place skipped {passed_over[0]}; a fresh engine settled it.")
         if warm == before.probe:
             # Either the trainer changed nothing that shows, or the old weights were still served. Both end here.
             return Way("cold", "The probe did not change with the weights; a fresh engine settled it.")
@@ -427,7 +427,10 @@ def _beside_the_files(compared: Compared) -> str:
     if compared.other_forms:
         # Which tensors those are made of, nobody can tell, so of none it can be said that it is not used.
         kinds = ", ".join(compared.other_forms)
-        return f"vLLM keeps {kinds} in a form of its own, which cannot be compared with the files; all else is theirs."
+        return (
+            f"vLLM keeps {kinds} in a form of its own, which cannot be compared with the files; everything else "
+            "matches them."
+        )
     trained = [name for name in compared.unused if not _IDLE.search(name)]
     if not trained:
         return ""
@@ -438,8 +441,8 @@ def _foreign(where: object, strange: Sequence[str]) -> str:
     """The sentence for weights that are served and lie in no file."""
     more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
     return (
-        f"{where}: what vLLM serves as {strange[0]}{more} is not what the files hold, so no number would be theirs; "
-        "nothing is evaluated until another version of vLLM, or another way of saving, agrees with the files."
+        f"{where}: vLLM serves {strange[0]}{more} with other values than the files hold, so uimon does not evaluate "
+        "it; use another version of vLLM, or save the weights in another way."
     )
 
 

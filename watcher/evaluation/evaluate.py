@@ -161,7 +161,7 @@ def finite(metrics: Metrics) -> dict[str, float | None]:
 def stage_of(record: Record) -> Path:
     """Where a staged checkpoint's files lie. Raises UimonError(DELETED) where there is none."""
     if record.stage is None or not record.stage.is_dir():
-        sentence = f"What was staged of {record.name} is gone; `uimon retry {record.step}` reads it again."
+        sentence = f"The staged files of {record.name} are gone; `uimon retry {record.step}` stages it again."
         raise UimonError(Reason.DELETED, sentence)
     return record.stage
 

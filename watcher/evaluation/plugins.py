@@ -41,8 +41,16 @@ _LAST_WORDS_SECONDS = 1.0
 
 
 def isolated_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
-    """The plug-ins of these names or places, each in a process of its own, which `end_plugins` ends, or this one's end.
-    Raises UimonError(CONFIG_INVALID) for one that cannot be loaded.
+    """Load plug-in scorers, each in a process of its own.
+
+    Args:
+        named: `legacy`, the names of installed entry points, or places such as `FILE.py:NAME`.
+
+    Returns:
+        The plug-ins in that order. `end_plugins` ends their processes, and so does the end of this one.
+
+    Raises:
+        UimonError: CONFIG_INVALID for a plug-in that cannot be loaded, or for two of one name.
     """
     with ExitStack() as unless_all:
         plugins = tuple(_isolated(text, unless_all) for text in named)
@@ -72,7 +80,17 @@ def plugged(named: Iterable[str]) -> Iterator[tuple[Plugin, ...]]:
 
 
 def named_theme(named: Sequence[str]) -> Theme | None:
-    """The theme of `shadcn` and files; None for none. Raises UimonError(CONFIG_INVALID) for one that is of no use."""
+    """Read the theme that the model writes against.
+
+    Args:
+        named: `shadcn`, and paths of style sheets or Tailwind configurations. The first that defines a name wins.
+
+    Returns:
+        The theme, or None if nothing is named.
+
+    Raises:
+        UimonError: CONFIG_INVALID for one that cannot be read, or that defines no theme.
+    """
     try:
         return given_theme(named)
     except ThemeError as error:

@@ -156,12 +156,12 @@ class Rescorer:
         if _THEME in before and self._theme is None:
             self._say(
                 f"Suite {suite} was scored against a theme, and none is named now, so its colors are unresolved; to "
-                "have them, name it with --theme."
+                "resolve them, name it with --theme."
             )
         for name in sorted(before - {_THEME} - {plugin.name for plugin in self._plugins}):
             self._say(
-                f"Suite {suite} was scored by the plug-in {name}, too, and it is not named now, so its figures end "
-                "there; to have them, name it with --scorer."
+                f"Suite {suite} was also scored by the plug-in {name}, which is not named now, so its metrics end "
+                "there; to go on with them, name it with --scorer."
             )
 
     def _plugin_failed(self, sentence: str) -> None:
@@ -178,7 +178,7 @@ def _run_of(ledger: Ledger) -> str:
     run = ledger.recall("run")
     if run is None:
         sentence = (
-            f"The ledger {ledger.path} is only being made: `uimon watch` has not begun its run; look again later."
+            f"The ledger {ledger.path} is still being made: `uimon watch` has not begun its run; try again later."
         )
         raise UimonError(Reason.CONFIG_INVALID, sentence)
     return run
@@ -199,7 +199,7 @@ def _same_scores(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str,
 
 def _missing(origin: Evaluation, what: str) -> UimonError:
     sentence = (
-        f"Step {origin.step} cannot be scored anew: {what}. Its figures stay as they are; only its checkpoint, "
-        "evaluated again with another --state-dir, can give it others."
+        f"Step {origin.step} cannot be scored again: {what}. Its metrics stay as they are; to get others, evaluate its "
+        "checkpoint again with another --state-dir."
     )
     return UimonError(Reason.SAMPLES_MISSING, sentence)

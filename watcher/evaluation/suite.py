@@ -284,12 +284,12 @@ def check_tokenizer(suite: Suite, name: str, path: Path) -> str:
     known, own = suite.tokenizer, _STAMPS.read(path)
     if known.vocabulary and own.vocabulary and known.vocabulary != own.vocabulary:
         sentence = (
-            f"The tokenizer of {name} gives its token ids another meaning than the one that rendered the prompts: they "
-            "would be other texts; name the tokenizer to use with --tokenizer, or start anew with another --state-dir."
+            f"The tokenizer of {name} differs from the one that rendered the prompts, so their token ids would mean "
+            "other texts; name the tokenizer to use with --tokenizer, or start over with another --state-dir."
         )
         raise UimonError(Reason.TOKENIZER_MISMATCH, sentence)
     if known.template and own.template and known.template != own.template:
-        return "The checkpoints' chat template has changed; the prompts stay as the first one rendered them."
+        return "The checkpoints' chat template has changed; uimon keeps the prompts as the first one rendered them."
     return ""
 
 

@@ -50,7 +50,9 @@ class Exporter:
             # Whole lines may have been written before the disk was full.
             self._written = None
             log.warning(
-                "%s cannot be written now (%s); the ledger has it all.", self._state.evaluations, error.strerror
+                "%s cannot be written now (%s); nothing is lost, since the ledger holds everything.",
+                self._state.evaluations,
+                error.strerror,
             )
             return 0
         return len(due)

@@ -110,10 +110,10 @@ class LedgerFile:
     def _require_version(self) -> None:
         """A ledger that is only read cannot be brought up to date."""
         if self._version() == 0:
-            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} is only being made; look again in a moment.")
+            raise UimonError(Reason.LEDGER_DAMAGED, f"{self.path} is still being made; try again in a moment.")
         self._require_no_later()
         if self._version() != SCHEMA_VERSION:
-            sentence = f"{self.path} was written by another version of uimon; `uimon watch` of this one takes it over."
+            sentence = f"{self.path} was written by another version of uimon; `uimon watch` of this one upgrades it."
             raise UimonError(Reason.CONFIG_INVALID, sentence)
 
     def _require_no_later(self) -> None:
@@ -130,11 +130,11 @@ class LedgerFile:
         version = self._version()
         if version == 0:
             if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                raise sqlite3.DatabaseError("it is no ledger of uimon's")
+                raise sqlite3.DatabaseError("it is not a ledger of uimon")
             self._run(SCHEMA, SCHEMA_VERSION)
         self._require_no_later()
         if 0 < version < SCHEMA_VERSION:
-            log.info("%s is brought into this version's form, which takes minutes for a gigabyte.", self.path)
+            log.info("Upgrading %s to this version's schema, which takes minutes for a gigabyte.", self.path)
             self._migrate(version)
             self._give_back()
         keep_sealed(self._db)
@@ -235,5 +235,5 @@ def _explained(path: Path) -> Iterator[None]:
                 f"The ledger {path} cannot be used ({error}); check who else uses it, and that it may be written."
             )
             raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence) from error
-        sentence = f"The ledger {path} is damaged ({error}); `uimon watch` makes it anew of the lines beside it."
+        sentence = f"The ledger {path} is damaged ({error}); `uimon watch` rebuilds it from the JSON lines beside it."
         raise UimonError(Reason.LEDGER_DAMAGED, sentence) from error

@@ -80,7 +80,7 @@ def open_ledger(state: StateDir, run: str, table: TableLimits, say: Callable[[st
     """
     for file in (state.ledger, state.evaluations, state.samples):
         if file.exists() and not file.is_file():
-            sentence = f"{file} is no file; move it away, or choose another --state-dir."
+            sentence = f"{file} is not a file; move it away, or choose another --state-dir."
             raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
     if lost := _missing(state):
         return _made_anew(state, run, table, say, lost)
@@ -123,7 +123,7 @@ def _missing(state: StateDir) -> str:
 def _made_anew(state: StateDir, run: str, table: TableLimits, say: Callable[[str], None], lost: str) -> Ledger:
     lines = _Lines.read(state.evaluations, run)
     if lines.foreign and not lines.evaluations:
-        sentence = f"{lost} {state.evaluations} is that of another run than {run}; give this run its own --state-dir."
+        sentence = f"{lost} {state.evaluations} belongs to another run than {run}; give this run its own --state-dir."
         raise UimonError(Reason.CONFIG_INVALID, sentence)
     aside = _set_aside(state.ledger)
     # Under another name, so that one which was not finished is never taken for it.
@@ -141,13 +141,14 @@ def _made_anew(state: StateDir, run: str, table: TableLimits, say: Callable[[str
     gone = ""
     if lines.damaged:
         gone = (
-            f" {lines.damaged} lines of that file cannot be read, and what they held is lost: those checkpoints are "
-            "evaluated again where they are still there."
+            f" {lines.damaged} lines of that file cannot be read, and what they held is lost: uimon evaluates their "
+            "checkpoints again if these still exist."
         )
     moved = f"It was set aside as {aside}, and a" if aside else "A"
     say(
-        f"{lost} {moved} new ledger was made of {state.evaluations.name}: {len(lines.evaluations)} evaluations are "
-        f"kept, and checkpoints that are still there are read again. Early warnings of them are not told again.{gone}"
+        f"{lost} {moved} new ledger was made from {state.evaluations.name}: it keeps {len(lines.evaluations)} "
+        "evaluations, and uimon reads the checkpoints that still exist again. It does not repeat their early "
+        f"warnings.{gone}"
     )
     _mend_lines(ledger, state, lines, say)
     return ledger
@@ -175,9 +176,8 @@ def _catch_up(ledger: Ledger, state: StateDir, lines: _Lines, table: TableLimits
             ledger.outbox(target).survey_again()
     why = "its journal is damaged or gone" if ledger.behind else "it is an older one than they are"
     say(
-        f"The ledger {ledger.path} lacks what was done last ({why}): {len(lines.evaluations)} evaluations were taken "
-        f"from {state.evaluations.name}, and W&B is asked for the rows that it has. Early warnings of what "
-        "was evaluated before are not told again."
+        f"The ledger {ledger.path} lacks the newest entries ({why}): uimon took {len(lines.evaluations)} evaluations "
+        f"from {state.evaluations.name}, and asks W&B which rows it has. It does not repeat earlier warnings."
     )
 
 
@@ -195,9 +195,9 @@ def _mend_lines(ledger: Ledger, state: StateDir, lines: _Lines, say: Callable[[s
         exporter.write_evaluations_anew()
         found = ", ".join(f"{count} lines {what}" for what, count in wrong.items() if count)
         moved = f"; the old file is {aside.name}" if aside else ""
-        say(f"{state.evaluations} was written anew from the ledger: it had {found}{moved}.")
+        say(f"{state.evaluations} was rewritten from the ledger: it had {found}{moved}.")
     if exporter.mend_samples():
-        say(f"{state.samples} was written anew from the ledger: lines that it had are missing.")
+        say(f"{state.samples} was rewritten from the ledger: it had lost lines.")
 
 
 def _restore(ledger: Ledger, state: StateDir, evaluations: Collection[Evaluation], table: TableLimits) -> None:

@@ -21,8 +21,8 @@ from watcher.system.mounts import local_alternative, memory_file_system, nearest
 from watcher.system.umask import OWNER_ONLY, close_to_others
 
 STAYS: Final = (
-    "It stays on this machine: on another one uimon evaluates anew what is still there, and sends no row twice; to go "
-    "on there, copy the directory when uimon has ended."
+    "It stays on this machine: on another one, uimon evaluates the checkpoints that still exist again, and sends no "
+    "row twice; to resume there, copy the directory once uimon has ended."
 )
 """What a state directory on a machine's own disk means where the next start may be on another machine."""
 
@@ -105,8 +105,8 @@ class StateDir:
 def not_local(root: Path, kind: str) -> str:
     """That a state directory lies where the ledger is not safe, in a sentence."""
     return (
-        f"The state directory {root} lies on a file system of other machines ({kind}), where the ledger's locks and "
-        "shared memory are not safe."
+        f"The state directory {root} lies on a network file system ({kind}), where the ledger's locks and shared "
+        "memory are not safe."
     )
 
 

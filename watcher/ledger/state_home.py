@@ -110,10 +110,13 @@ def default_state_dir(owner: Owner, say: Callable[[str], None] = lambda _: None)
     if owner.named and plain not in others:
         return plain
     if (theirs := others.get(plain)) is not None:
-        say(f"The state directory {plain} is that of {theirs.title}, so this run's is {own}.")
+        say(f"The state directory {plain} belongs to {theirs.title}, so this run uses {own}.")
     for place, theirs in others.items():
         if not owner.named and theirs.root and theirs.run == owner.run and not Path(theirs.root).exists():
-            say(f"{place} is that of {theirs.root}, which is gone; if it was moved here, name --state-dir {place}.")
+            say(
+                f"{place} belongs to {theirs.root}, which does not exist; if that was moved here, name --state-dir "
+                f"{place}."
+            )
     return own
 
 

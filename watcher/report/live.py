@@ -212,5 +212,5 @@ def _logged(handler: logging.Handler, formatter: logging.Formatter, *, debug: bo
 def _left_out(count: int) -> logging.LogRecord:
     """The line of the log in the place of those that it could not take."""
     what = "One part of the log is" if count == 1 else f"{count} parts of the log are"
-    sentence = f"{what} left out here: standard error took nothing for too long."
+    sentence = f"{what} left out here: standard error was blocked for too long."
     return logging.LogRecord("uimon", logging.WARNING, __file__, 0, sentence, (), None)

@@ -40,7 +40,10 @@ def criteria(names: str) -> tuple[Criterion, ...]:
     known = {criterion.value: criterion for criterion in Criterion}
     wanted = [name.strip() for name in names.split(",")]
     if unknown := [name for name in wanted if name not in known]:
-        sentence = f"--best-by knows no {unknown[0]!r}; give some of {', '.join(known)}, the most important one first."
+        sentence = (
+            f"--best-by does not know {unknown[0]!r}; give one or more of {', '.join(known)}, the most "
+            "important one first."
+        )
         raise UimonError(Reason.CONFIG_INVALID, sentence)
     return tuple(known[name] for name in wanted)
 

@@ -124,7 +124,7 @@ def _require_same_run(state: StateDir, owner: Owner) -> None:
         return
     raise UimonError(
         Reason.CONFIG_INVALID,
-        f"The ledger {state.ledger} is that of {theirs.title}; give this run its own --state-dir.",
+        f"The ledger {state.ledger} belongs to {theirs.title}; give this run its own --state-dir.",
     )
 
 

@@ -171,7 +171,7 @@ class WebhookCourier(Courier):
         self._retries = retries
 
     def _say_left(self) -> None:
-        sentence = "The webhook was not told that alarm %s was %s; the next start tries again."
+        sentence = "The webhook could not be told that warning %s was %s; the next start retries."
         for delivery in self._due(early=True):
             log.error(sentence, delivery.key, delivery.event)
 
@@ -203,10 +203,10 @@ class WebhookCourier(Courier):
             deliveries.passed_on(delivery, _WEBHOOK)
         elif not refusal.may_pass or delivery.attempts >= len(retries):
             deliveries.passed_on(delivery, _WEBHOOK, refusal.sentence)
-            log.error("%s It is not tried again.", refusal.sentence)
+            log.error("%s uimon does not retry.", refusal.sentence)
         elif not last:
             deliveries.postpone(delivery, _WEBHOOK, retries[delivery.attempts], refusal.sentence)
-            log.log(logging.DEBUG if delivery.attempts else logging.WARNING, "%s It is tried again.", refusal.sentence)
+            log.log(logging.DEBUG if delivery.attempts else logging.WARNING, "%s uimon retries.", refusal.sentence)
 
 
 class CommandCourier(Courier):
@@ -222,14 +222,16 @@ class CommandCourier(Courier):
 
     def _say_left(self) -> None:
         if running := self._running:
-            log.error("The command for alarm %s still runs; it is left to itself.", running)
+            log.error("The command for warning %s still runs; uimon leaves it running.", running)
 
     def _begin(self) -> None:
         """What an earlier process did not come to is past: the trainer that it was about may have been repaired."""
         # What happened to one episode is due one after the other.
         while deliveries := self._due():
             for delivery in deliveries:
-                log.warning("The command is not run for alarm %s, which an earlier start raised.", delivery.key)
+                log.warning(
+                    "uimon does not run the command for warning %s, which an earlier start raised.", delivery.key
+                )
             self._done_with(deliveries)
 
     def _pass_on(self) -> None:

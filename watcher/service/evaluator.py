@@ -180,7 +180,7 @@ class Evaluator:
             log.info("%s evaluated: %s.", record.name, headline(result.metrics))
         elif self._is_being_evaluated(record):
             self._held = _Held(record, result, row)
-            log.info("%s is evaluated; its numbers wait until its writer has finished it.", record.name)
+            log.info("%s is evaluated; uimon publishes it once the trainer has finished writing it.", record.name)
             crash_point("evaluation.held")
         else:
             self._drop(record)
@@ -206,7 +206,7 @@ class Evaluator:
     def _drop(self, record: Record) -> None:
         self._discard_copy(record)
         now = self._ledger.record(record.id)
-        log.info("%s: its early evaluation is dropped (%s).", record.name, now.reason or now.state)
+        log.info("%s: uimon drops its early evaluation (%s).", record.name, now.reason or now.state)
 
     def _let_go(self, record: Record, sentence: str) -> bool:
         """What was begun early ends without a result, and is evaluated as any other once it is complete. False for
@@ -239,7 +239,7 @@ class Evaluator:
             self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
             raise error
         elif self._let_go(record, error.sentence):
-            log.warning("%s: %s (%s) It is tried again once it is complete.", record.name, error.sentence, error.reason)
+            log.warning("%s: %s (%s) uimon retries it once it is complete.", record.name, error.sentence, error.reason)
         elif error.reason is Reason.DELETED or (error.reason is Reason.WEIGHTS_CHANGED and _is_trainers(record)):
             self._lost(record, error)
         elif self._is_engines(record, error, before):
@@ -247,7 +247,7 @@ class Evaluator:
             self.outage.pause(error)
         elif _worth_another_try(record, error.reason, before):
             self._ledger.hand_back(record, error.reason, error.sentence)
-            log.warning("%s: %s (%s) It is tried again.", record.name, error.sentence, error.reason)
+            log.warning("%s: %s (%s) uimon retries it.", record.name, error.sentence, error.reason)
         else:
             self._fail(record, error)
 
@@ -284,7 +284,7 @@ class Evaluator:
         if self._let_go(record, sentence):
             return
         self._ledger.hand_back(record, Reason.INTERRUPTED, sentence, counted=False)
-        log.info("%s is handed back; the next start evaluates it.", record.name)
+        log.info("%s is requeued; the next start evaluates it.", record.name)
 
     def _discard_copy(self, record: Record) -> None:
         if record.stage is not None:

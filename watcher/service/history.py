@@ -146,7 +146,7 @@ class LedgerHistory:
         """Take what was evaluated since the last reading. Raises Hurried."""
         summaries = self._ledger.summaries()
         if self._place == 0 and (lacking := summaries.lacking(VERSION)):
-            log.info("Early warnings read the stored samples of %d evaluations once more.", lacking)
+            log.info("Early warnings read the stored samples of %d evaluations again.", lacking)
         for place, evaluation, body in summaries.after(self._place, VERSION):
             if body is None and hurry():
                 raise Hurried

@@ -192,7 +192,10 @@ class Intake:
         """Say once that a look takes long."""
         if not self._many_said:
             self._many_said = True
-            log.info("The logs of many checkpoints are read, minutes for thousands; the next start reads what changes.")
+            log.info(
+                "uimon reads the logs of many checkpoints, which takes minutes for thousands; the next start "
+                "reads only what has changed."
+            )
 
     def _look_elsewhere(self) -> None:
         """Say once where checkpoints are, if there are none here: trainers make directories of their own, also after
@@ -229,7 +232,7 @@ class Intake:
         except UimonError as error:
             seen, sentence = None, error.sentence
         except OSError as error:
-            seen, sentence = None, f"The checkpoint directory cannot be looked at now ({error.strerror})."
+            seen, sentence = None, f"The checkpoint directory cannot be read now ({error.strerror})."
         if seen is None and not self._missing_said:
             log.warning("%s", sentence)
         self._missing_said = seen is None
@@ -346,7 +349,7 @@ class Intake:
         again = there is not None and there.stamp == record.stamp and there.condition is Condition.COMPLETE
         state = State.COMPLETE if again else State.SKIPPED
         if self._ledger.give_up(record, Reason.DISK_FULL, why, state=state):
-            log.warning("%s: what was staged of it is given up (%s): %s.", record.name, Reason.DISK_FULL, why)
+            log.warning("%s: uimon drops its staged files (%s): %s.", record.name, Reason.DISK_FULL, why)
             self._discard(record)
 
     def _stage_early(self) -> None:
@@ -439,7 +442,7 @@ class Intake:
                 log.warning("%s waits for disk space: %s", record.name, error.sentence)
             self._disk_said = True
         elif error.reason is Reason.WEIGHTS_CHANGED:
-            log.info("%s %s It is looked at again.", record.name, error.sentence)
+            log.info("%s %s uimon inspects it again.", record.name, error.sentence)
             self._seen.pop(record.name, None)
             self._source.again(record.name)
         elif record.state is State.SEEN:

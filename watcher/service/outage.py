@@ -146,8 +146,8 @@ class Outage:
         self.away = Away(self._clock(), error.reason, error.sentence)
         self._ledger.remember(AWAY_KEY, json.dumps({"since": time.time(), "sentence": error.sentence}))
         log.error(
-            "The engine is away: another checkpoint fails as well. %s (%s) What waits is kept, and is tried again in "
-            "%s, then less often.",
+            "The engine is unavailable: another checkpoint fails as well. %s (%s) uimon keeps the checkpoints that "
+            "wait, and retries in %s, then less often.",
             error.sentence,
             error.reason,
             format_duration(pause),
@@ -160,7 +160,7 @@ class Outage:
         if record is not None:
             self._suspects.pop(record.id, None)
         if self.away is not None:
-            log.warning("The engine is well again, after %s.", format_duration(round(self.seconds)))
+            log.warning("The engine works again, after %s.", format_duration(round(self.seconds)))
             self.away = None
             self._ledger.remember(AWAY_KEY, "")
 

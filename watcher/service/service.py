@@ -248,13 +248,14 @@ class Service:
         """
         away, seconds = self._evaluator.outage.away, self._evaluator.outage.seconds
         if (phase := self.heartbeat.pace.hung) is not None:
-            sentence = f"The evaluation hangs ({phase}); start uimon again, which goes on with what is staged."
+            sentence = f"The evaluation hangs ({phase}); start uimon again: it resumes with the staged checkpoints."
             self._end(UimonError(Reason.EVALUATION_HUNG, sentence))
         elif away is not None and seconds >= END_LIMIT and (self._settings.once or self._nothing_more()):
             sentence = (
-                f"The engine has been away for {format_duration(END_LIMIT)}; what waits stays staged, and the next "
+                f"The engine has been unavailable for {format_duration(END_LIMIT)}; checkpoints stay staged, and the "
+                "next "
             )
-            self._end(UimonError(away.reason, f"{sentence}start evaluates it. {away.sentence}"))
+            self._end(UimonError(away.reason, f"{sentence}start evaluates them. {away.sentence}"))
 
     def _end(self, error: UimonError) -> None:
         self._failure = self._failure or error

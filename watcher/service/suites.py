@@ -96,8 +96,8 @@ class SuiteInForce:
         for request in earlier_digests(self._settings, self._val, self._plugins, self._theme):
             if (kept := self._ledger.suite(request)) is not None:
                 log.warning(
-                    "This run goes on with the prompts that an earlier version of uimon rendered, so that its curve "
-                    "stays one; with another --state-dir they are rendered as this version does."
+                    "This run keeps the prompts that an earlier version of uimon rendered, so that its evaluations "
+                    "stay comparable; with another --state-dir, this version renders them itself."
                 )
                 return kept_suite(kept)
         return self._scored_anew()
@@ -113,8 +113,7 @@ class SuiteInForce:
             suite = scored_by(before, self._plugins, self._theme)
             self._keep(suite)
             log.warning(
-                "Samples are scored another way than before (scorers %s, now %s), so suite %s follows on suite %s, "
-                "with the same prompts. %s",
+                "Scoring has changed (scorers %s, now %s), so suite %s follows suite %s, with the same prompts. %s",
                 before.scorer_version,
                 suite.scorer_version,
                 suite.digest,
@@ -127,10 +126,10 @@ class SuiteInForce:
     def _carried_over(self, suite: Suite) -> str:
         """How what was evaluated before gets into the suite, or that it is there."""
         if any(known.origin and known.suite == suite.digest for known in self._ledger.evaluations()):
-            return "What was evaluated before is in it already, scored anew."
+            return "It already holds the earlier evaluations, scored again."
         scorers, themes = self._settings.scorers, self._settings.theme
         options = "".join([*(f" --scorer {name}" for name in scorers), *(f" --theme {name}" for name in themes)])
-        return f"To carry over what was evaluated before, stop uimon, run `uimon rescore{options}`, and start it again."
+        return f"To carry the earlier evaluations over, stop uimon, run `uimon rescore{options}`, and start it again."
 
     def _built(self, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
@@ -149,7 +148,7 @@ class SuiteInForce:
         for sentence in peculiarities(suite):
             log.warning("%s", sentence)
         if len(suite.prompts) < self._settings.samples:
-            log.warning("%d prompts were asked for, %d are usable.", self._settings.samples, len(suite.prompts))
+            log.warning("--samples asks for %d prompts, and %d are usable.", self._settings.samples, len(suite.prompts))
         for sentence in limits(len(suite.sampled), self._settings.alerts, suite.sampling.n) if suite.sampled else ():
             log.info("Early warnings: %s", sentence)
 
@@ -165,10 +164,11 @@ def peculiarities(suite: Suite) -> list[str]:
             "in them ends; name what ends it with --val-format 'text:MARKER'."
         )
     if not suite.sampled:
-        said.append("No prompt is sampled, so only perplexity is logged and warned of.")
+        said.append("No prompt is sampled, so uimon logs perplexity alone, and warns of that alone.")
     if seams:
         said.append(
-            f"{seams} references stand behind another beginning than their prompts end with: the template or the "
-            "tokenizer writes a finished text otherwise; perplexity follows training, samples follow the prompt."
+            f"{seams} prompts end differently when their reference follows: the template or the tokenizer renders a "
+            "finished conversation in another way. Perplexity uses the finished one, as training does; samples "
+            "continue the prompt."
         )
     return said

@@ -161,12 +161,8 @@ class Warner:
         for key in changes.over:
             log.info("Over: %s.", _named(known[key]))
         for key in changes.unwatched:
-            why = (
-                "its rule is silenced"
-                if known[key].rule in self._silence
-                else "samples are drawn or scored another way now"
-            )
-            log.info("No longer watched, because %s: %s.", why, _named(known[key]))
+            why = "its rule is silenced" if known[key].rule in self._silence else "sampling or scoring has changed"
+            log.info("uimon watches these warnings no longer, because %s: %s.", why, _named(known[key]))
 
     def _tell_all(self, changes: Changes, known: Mapping[str, Episode]) -> None:
         """Have the channels pass on each change. W&B keeps what an earlier ledger has told there."""

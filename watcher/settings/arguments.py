@@ -44,13 +44,13 @@ def trouble_of(value: object) -> str:
     """What is wrong with a text or path, in words; empty where nothing is.
 
     >>> trouble_of("ckpts"), trouble_of(Path("a" * 256)), trouble_of("a\\x00b")
-    ('', 'a name in a path has at most 255 bytes', 'no text or path holds a NUL')
+    ('', 'a name in a path has at most 255 bytes', 'a text or path cannot hold a NUL')
     >>> trouble_of(Path("s3://bucket/ckpts"))
     'only directories and files of this machine are used; mount it or copy it here'
     """
     text = str(value)
     if "\0" in text:
-        return "no text or path holds a NUL"
+        return "a text or path cannot hold a NUL"
     if isinstance(value, Path):
         elsewhere = "only directories and files of this machine are used; mount it or copy it here"
         return elsewhere if address_in(value) else _trouble_of_path(value)

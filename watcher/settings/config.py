@@ -73,14 +73,14 @@ class Settings(BaseSettings):
     )
     """Validation prompts: JSON, CSV, parquet.
 
-    JSON is lines or an array; any of them may be packed. Where there is no `val.jsonl`, the one file with another usual
-    name is taken."""
+    JSON is lines or an array; any of them may be compressed. Without a `val.jsonl`, uimon uses the one file with
+    another usual name."""
     val_format: Annotated[str | None, Setting(Panel.PROMPTS, Samples.OTHER, metavar="NAME", default="auto")] = None
     """What its rows are, e.g. alpaca-text or 'text:### Response:'.
 
-    It is needed where `auto` does not see it or there are two ways to take them: `chat`, `sharegpt`, `sharegpt-as-is`,
-    `pair`, `pair-chat`, `alpaca`, `alpaca-text`, `openorca`, `query-response`, `preference`, `prompt`, `text`, or
-    `text:MARKER`, where the marker ends the prompt in each text."""
+    It is needed where `auto` does not recognize the rows, or where there are two ways to read them: `chat`, `sharegpt`,
+    `sharegpt-as-is`, `pair`, `pair-chat`, `alpaca`, `alpaca-text`, `openorca`, `query-response`, `preference`,
+    `prompt`, `text`, or `text:MARKER`, where the marker ends the prompt in each text."""
     val_keys: Annotated[
         dict[str, str],
         NoDecode,
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     ] = None
     """Tokenizer directory.
 
-    Its chat template is taken, too."""
+    uimon uses its chat template, too."""
     chat_template: Annotated[Path | None, Setting(Panel.PROMPTS, Samples.OTHER, default="the tokenizer's template")] = (
         None
     )
@@ -157,9 +157,9 @@ class Settings(BaseSettings):
 
     CUDA_VISIBLE_DEVICES is the inherited one. Several are separated by commas."""
     share_gpu: Annotated[bool, Setting(Panel.ENGINE, Samples.SAME)] = False
-    """Take the GPU although somebody uses it.
+    """Use the GPU although another process uses it.
 
-    Without it a GPU on which another process holds more than 1 GiB is refused."""
+    Without it, uimon refuses a GPU on which another process holds more than 1 GiB."""
     tensor_parallel: Annotated[int, within(1, 1024), Setting(Panel.ENGINE, Samples.SAME)] = 1
     """GPUs that share the model.
 
@@ -206,7 +206,7 @@ class Settings(BaseSettings):
     keep_samples: Annotated[str, Setting(Panel.SERVICE, Samples.SAME, metavar="WHICH")] = "all"
     """Whose answers are kept: all, last:K (the newest), none.
 
-    The figures of the other evaluations stay, and so do their rows with their tables; they cannot be scored anew."""
+    The metrics of the other evaluations stay, and so do their rows with their tables; they cannot be scored again."""
     stage: Annotated[Literal["auto", "none", "link", "reflink", "copy"], Setting(Panel.SERVICE, Samples.SAME)] = "auto"
     """How checkpoints that wait are kept: auto, none, link, reflink, copy.
 
@@ -221,22 +221,23 @@ class Settings(BaseSettings):
     ] = None
     """Most that they may take.
 
-    A further one waits at the trainer's until there is room; with `--policy latest` the oldest is given up for it."""
+    A further one waits in the trainer's directory until there is room; with `--policy latest` uimon drops the oldest
+    for it."""
     disk_floor_gb: Annotated[float, within(0, 1e6, " GB"), Setting(Panel.SERVICE, Samples.SAME)] = 2.0
     """Free disk that they leave alone.
 
-    Nothing is staged that would leave less on the disk of the stage directory, and what is staged is given up, the
-    oldest first, when others leave less."""
+    uimon stages nothing that would leave less on the disk of the stage directory. When others leave less, it drops
+    what is staged, the oldest first."""
     pattern: Annotated[
         str | None, Setting(Panel.SERVICE, Samples.SAME, metavar="TEXT", default="the usual trainers'")
     ] = None
     """Names of checkpoints, e.g. 'iter_{step}'.
 
-    `{step}` stands in the place of the step."""
+    `{step}` stands for the step."""
     adopt_earlier: Annotated[bool, Setting(Panel.SERVICE, Samples.SAME, following=True)] = False
     """Evaluate for this run also what earlier ones left in CKPTS.
 
-    That fills a run of one's own with the checkpoints of an old directory. Without it they are skipped as
+    That fills a separate run with the checkpoints of an old directory. Without it, uimon skips them as
     `earlier_run`."""
     policy: Annotated[str, Setting(Panel.SERVICE, Samples.SAME, following=True, metavar="POLICY")] = "all"
     """all, latest (newest first) or every:K (one in K steps).
@@ -261,20 +262,20 @@ class Settings(BaseSettings):
     idle_exit: Annotated[Seconds, Setting(Panel.SERVICE, Samples.SAME, following=True)] = 6 * 3600.0
     """Exit when nothing new came for this long; 0: never.
 
-    A GPU does not wait for days then."""
+    So a GPU does not wait for days."""
     grace: Annotated[Seconds, Setting(Panel.SERVICE, Samples.SAME, following=True)] = 120.0
     """Wait this long for a last checkpoint of an ended run."""
     drain_timeout: Annotated[Seconds, Setting(Panel.SERVICE, Samples.SAME)] = 60.0
     """The exit waits this long without progress.
 
     It waits for a webhook and a command, and at the same time for rows that are not yet in the run. What the webhook
-    and the run have not got by then stays in the ledger."""
+    and the run have not received by then stays in the ledger."""
     table_rows: Annotated[int, within(0, 100_000), Setting(Panel.SERVICE, Samples.SAME)] = 8
     """Rows of eval/sample_generations a checkpoint."""
     table_kb: Annotated[int, within(1, 1_000_000, " kB"), Setting(Panel.SERVICE, Samples.SAME)] = 1000
     """Size of that table at most.
 
-    Further rows are left out, and that is said."""
+    uimon leaves further rows out, and says so in the table."""
     serve: Annotated[
         str | None, Setting(Panel.SERVICE, Samples.SAME, following=True, metavar="HOST:PORT", default="nowhere")
     ] = None
@@ -291,8 +292,8 @@ class Settings(BaseSettings):
     on_alert: Annotated[str | None, Setting(Panel.SERVICE, Samples.SAME, metavar="CMD", default="none")] = None
     """Shell command run for each early warning.
 
-    It runs once for each, which it gets as JSON on standard input and in `UIMON_ALERT`. Whatever it does to the trainer
-    is its own doing: by itself uimon never acts."""
+    It runs once for each, which it gets as JSON on standard input and in `UIMON_ALERT`. What it does to the trainer
+    is up to you: uimon itself never acts."""
     log_format: Annotated[Literal["text", "json"], Setting(Panel.SERVICE, Samples.SAME, metavar="FORMAT")] = "text"
     """text or json.
 
@@ -335,7 +336,7 @@ def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings
     """
     path = config or DEFAULT_FILE
     if config is not None and not config.is_file():
-        why = "is no file" if config.exists() else "does not exist"
+        why = "is not a file" if config.exists() else "does not exist"
         raise UimonError(Reason.CONFIG_INVALID, f"The configuration file {config} {why}; check --config.")
 
     given = {name: value for name, value in flags.items() if value is not None}

@@ -45,7 +45,7 @@ def post(url: str, body: str, seconds: float) -> tuple[str, bool]:
     except (OSError, HTTPException) as error:
         return type(error).__name__, True
     except ValueError:
-        return "the address is no URL", False
+        return "the address is not a URL", False
 
 
 def main() -> None:

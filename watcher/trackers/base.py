@@ -19,11 +19,23 @@ class Notes(Protocol):
     """A store of small facts that outlive the process. Each call is durable when it returns."""
 
     def recall(self, key: str) -> str | None:
-        """A small fact kept earlier; None where there is none of that name."""
+        """Read a small fact.
+
+        Args:
+            key: The name under which it was kept.
+
+        Returns:
+            Its value, or None if nothing was kept under that name.
+        """
         ...
 
     def remember(self, key: str, value: str) -> None:
-        """Keep a small fact under a name, in place of an earlier one."""
+        """Keep a small fact, in place of an earlier one of that name.
+
+        Args:
+            key: Its name.
+            value: Its value. It is durable when the call returns.
+        """
         ...
 
 
@@ -31,10 +43,14 @@ class Notes(Protocol):
 class RunLife:
     """What the tracker knew of the trainer's run when it was last asked.
 
-    `running`: it has the run for a running one, and knows of no silence that contradicts it; `lively`: something of it
-    was heard lately, too. `ended`: the tracker's word for how the run ended (None: it has not, as far as is known),
-    `ended_seconds`: since when that is known. `begun`: when the run began, in seconds since the epoch (None: not
-    known). `missing`: there is no such run (yet). `url`: its page.
+    Attributes:
+        running: The tracker lists the run as running, and no missing heartbeat contradicts that.
+        lively: The run is `running`, and the tracker heard from it lately.
+        ended: The tracker's word for how the run ended. None: it has not ended, as far as is known.
+        ended_seconds: For how many seconds that is known.
+        begun: When the run began, in seconds since the epoch. None: not known.
+        missing: There is no such run (yet).
+        url: The run's page. None: not known.
     """
 
     running: bool = False
@@ -50,8 +66,12 @@ class RunLife:
 class Delivery:
     """What became of one batch of rows and alerts.
 
-    `delivered`: the uids of the rows that were read back. `waiting`: why others wait (None: none does), `detail` says
-    it in a sentence. `moved`: a row has got further, also one that is on its way for the first time.
+    Attributes:
+        delivered: The uids of the rows that were read back from the run.
+        waiting: Why other rows wait. None: none waits.
+        detail: The same in a sentence for people; empty where none waits.
+        url: The run's page. None: not known.
+        moved: Some row made progress, even if that is only its first sending.
     """
 
     delivered: tuple[str, ...] = ()
@@ -77,11 +97,19 @@ class Tracker(Protocol):
         ...
 
     def look(self, *, now: bool = False) -> None:
-        """Ask for the run, where the last time is long enough ago, or `now`."""
+        """Ask the tracker for the run.
+
+        Args:
+            now: Ask at once. Otherwise the call does nothing until the last answer is old enough.
+        """
         ...
 
     def logged(self) -> RunLog | None:
-        """What the trainer has logged into the run; None where that is not to be had now."""
+        """Read what the trainer has logged into the run.
+
+        Returns:
+            Its losses, learning rates and gradient norms by step. None if the tracker does not answer now.
+        """
         ...
 
     def ready(self) -> bool:
@@ -89,15 +117,19 @@ class Tracker(Protocol):
         ...
 
     def publish(self) -> Delivery:
-        """Bring one batch of what is due into the run, alerts included, and say what was read back from there."""
+        """Bring one batch of what is due into the run, alerts included.
+
+        Returns:
+            What was read back from the run, and why the rest waits. A failure is an answer here and no exception.
+        """
         ...
 
     def tend(self) -> None:
-        """What is to be done now and then, whether something is due or not."""
+        """Do what is to be done now and then, whether something is due or not. The service calls it in each round."""
         ...
 
     def hurry(self) -> None:
-        """Nothing more will become due: nothing is gathered any longer."""
+        """Stop gathering rows into batches: nothing more will become due."""
         ...
 
     def retry_now(self) -> None:
@@ -105,7 +137,11 @@ class Tracker(Protocol):
         ...
 
     def leave(self, *, hasty: bool) -> None:
-        """This process publishes no more; `hasty`: it will be killed within seconds."""
+        """Give the run back: this process publishes no more.
+
+        Args:
+            hasty: The process will be killed within seconds, so only what is quick may be done.
+        """
         ...
 
     @property

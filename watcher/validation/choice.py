@@ -67,9 +67,18 @@ class Choice:
 def choose(
     val_format: str | None = None, val_keys: Mapping[str, str] | None = None, *, templated: bool = False
 ) -> Choice:
-    """The choice that these settings make; `templated` as in `Way`.
+    """Make a choice of what the user said of the file.
 
-    Raises UimonError(CONFIG_INVALID) for a format or key that does not exist.
+    Args:
+        val_format: `--val-format`: a shape's name, `text:MARKER`, or `auto`. None: `auto`.
+        val_keys: `--val-keys`: the usual name of each column, key or role, and the file's own name for it.
+        templated: As in `Way`.
+
+    Returns:
+        The choice, which `load_val` takes.
+
+    Raises:
+        UimonError: CONFIG_INVALID for a format or key that does not exist.
     """
     shape, marker = _shape(val_format)
     keys = dict(val_keys or {})

@@ -72,7 +72,7 @@ def placeholders_in(*texts: str | None) -> list[str]:
     and the placeholder is text, as for trainers: a page has elements of that name.
     """
     found = dict.fromkeys(name for text in texts for name in _PLACEHOLDER.findall(text or ""))
-    return [f"{name} in prompts is text, since there is no column for it" for name in found]
+    return [f"{name} in prompts stays as text, since no column has that name" for name in found]
 
 
 def refuse_foreign(value: Any) -> None:

@@ -13,11 +13,17 @@ NAMES: Final = tuple(stem + suffix for stem in _STEMS for suffix in _SUFFIXES)
 
 
 def find_val(checkpoints: Path) -> Path:
-    """The validation file that belongs to a run: next to the checkpoints, in them, or in the current directory.
+    """Find the validation file of a run: next to the checkpoints, in them, or in the current directory.
 
-    `val.jsonl` is taken wherever it is; else the one file with another usual name (`val.json`, `eval.jsonl`,
-    `validation.parquet`, …) in the first of these places that has any. Raises UimonError(VAL_MISSING) with the places
-    that were looked at, and with the files where there are several in one.
+    Args:
+        checkpoints: The trainer's output directory.
+
+    Returns:
+        `val.jsonl` wherever it is; else the one file with another usual name (`val.json`, `eval.jsonl`,
+        `validation.parquet`, …) in the first of these places that has any.
+
+    Raises:
+        UimonError: VAL_MISSING, with the places that were searched, or with the files if one place has several.
     """
     places = list(dict.fromkeys(p.resolve() for p in (checkpoints.parent, checkpoints, Path.cwd())))
     for place in places:

@@ -112,7 +112,7 @@ def _openai_preference(row: Cells, way: Way) -> Line:
 # Prompt and completion.
 
 _PLAIN: Final = "as plain text, as TRL trains it (--val-format pair-chat asks it through the chat template)"
-_SEVERAL: Final = "of completions of several turns the last alone is asked and measured"
+_SEVERAL: Final = "of completions with several turns, only the last is asked and measured"
 _EMPTY: Final = "of an empty completion the end token alone is the reference"
 
 

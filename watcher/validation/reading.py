@@ -43,10 +43,19 @@ class ValFile:
 
 
 def load_val(path: Path, system: str | None = None, choice: Choice | None = None) -> ValFile:
-    """Read a validation file. `system` is put in front of conversations that have no system turn.
+    """Read a validation file.
 
-    Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty or a line is not readable (the
-    line is named) or no row has a column that was named, NO_USABLE_PROMPT where no line can be used, with the reasons.
+    Args:
+        path: The file: JSON lines, a JSON array, CSV, TSV or parquet; it may be compressed.
+        system: A system message for conversations that have none of their own. None: they stay as they are.
+        choice: What the user said of the file. None: each row's columns say what it is.
+
+    Returns:
+        What each usable row asks, in the file's order, and a summary of what was read and left out.
+
+    Raises:
+        UimonError: VAL_MISSING without the file. VAL_INVALID if it is empty, a line cannot be read (the sentence names
+            it), or no row has a column that was named. NO_USABLE_PROMPT if no row can be used, with the reasons.
     """
     choice = choice or Choice()
     table = read_table(path, COLUMNS.union(choice.columns.values()))

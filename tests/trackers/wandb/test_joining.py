@@ -67,7 +67,7 @@ def test_a_shared_run_that_has_ended_is_joined() -> None:
 @pytest.mark.parametrize("mode", ["auto", "shared"])
 def test_a_run_that_joining_has_spoiled_is_joined_only_after_its_end(mode: Mode) -> None:
     ended = replace(THERE, state="finished")
-    with pytest.raises(Deferred, match="not joined again"):
+    with pytest.raises(Deferred, match="does not join it again"):
         decide(REF, THERE, mode, settled=False, spoiled=True)
     with pytest.raises(Deferred):
         decide(REF, ended, mode, settled=False, spoiled=True)

@@ -101,7 +101,7 @@ def test_a_trainer_that_loses_its_first_rows_when_it_is_joined_is_noticed_in_the
     assert (lost.delivered, lost.first_rows) == (("eval-20",), False)
     spoiled = attempt(publisher, MemoryStore([eval_row(30)]), Order(mode="shared", spoiled=True))
     assert (spoiled.waiting, spoiled.delivered) == (Reason.DEFERRED, ())
-    assert "not joined again" in spoiled.detail
+    assert "does not join it again" in spoiled.detail
 
 
 @pytest.mark.soak

@@ -160,7 +160,7 @@ def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
     """Pages have become alike: all of them, each and its nearest other, or each and even those least like it."""
     pairs = Channel(
         Measure.LIKENESS,
-        "mean likeness of the layouts of two pages",
+        "mean similarity of the layouts of two pages",
         sign=1,
         good=settings.alike_good,
         warn=settings.alike_collapse,
@@ -171,7 +171,7 @@ def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
     )
     nearest = Channel(
         Measure.NEAREST,
-        "mean likeness of each page's layout to its nearest other",
+        "mean similarity of each page's layout to the nearest other one",
         sign=1,
         good=settings.nearest_good,
         warn=settings.nearest_collapse,
@@ -181,7 +181,7 @@ def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
     )
     floor = Channel(
         Measure.FLOOR,
-        "mean likeness of each page's layout to the tenth of the pages that is least like it",
+        "mean similarity of each page's layout to the tenth of the pages that is least similar to it",
         sign=1,
         good=settings.floor_good,
         warn=settings.floor_warn,

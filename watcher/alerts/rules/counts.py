@@ -194,8 +194,8 @@ def _too_often(flags: Flags, setting: str, words: str) -> Detector:
         marked, newest = [sum(_counted(flags, entry)) for entry in now], view.newest
         answers = f"{len(first_answers(newest.prompts))} {_what(newest, 'answers')}"
         evidence = (
-            f"{' and '.join(map(str, marked))} of {answers} {words} at {steps_of(now)}; with a true "
-            f"share of {percent(share)} so many would by chance {once_in(chance)}."
+            f"{' and '.join(map(str, marked))} of {answers} {words} at {steps_of(now)}; with a true share of "
+            f"{percent(share)} so many would occur by chance {once_in(chance)}."
         )
 
         def over(later: View) -> bool:

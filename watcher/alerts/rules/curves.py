@@ -119,7 +119,7 @@ def _risen(rise: _Rise, settings: AlertSettings) -> RuleResult:
     train = "the training losses are not known"
     if rise.train_before is not None and rise.train_now is not None:
         train = f"training perplexity went from {_exp(rise.train_before)} to {_exp(rise.train_now)} meanwhile"
-    noise = "So large a rise is no noise"
+    noise = "A rise this large is not noise"
     if rise.chance is not None:
         noise = f"From the curve's own noise such a rise comes by chance {once_in(rise.chance)}"
     evidence = (
@@ -165,9 +165,7 @@ def perplexity_high(view: View, settings: AlertSettings) -> RuleResult | None:
             continue
         if all(value is not None and value > limit for value in values):
             shown = " and ".join(f"{value:.3g}" for value in values if value is not None)
-            evidence = (
-                f"Held-out perplexity is {shown} at {steps_of(last)}; it should have come below {limit:g} by then."
-            )
+            evidence = f"Held-out perplexity is {shown} at {steps_of(last)}; it should be below {limit:g} by then."
             return RuleResult(level, evidence, (name, "settled_step"), _below(limit * _BACK))
     return None
 

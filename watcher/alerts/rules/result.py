@@ -15,11 +15,15 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """A sign that began at this look.
+    """What a rule found at one look: a sign that began there.
 
-    `evidence` says in words what was seen, `limits` names the settings that made it count, `samples` are positions of
-    the newest entry's samples that show it. `over` tells of a later look whether the sign is gone; it asks for more
-    than the sign's absence, so that an episode does not flicker.
+    Attributes:
+        level: How bad it is.
+        evidence: What was seen, in a sentence for people.
+        limits: The names of the settings (`[alerts]`) that made it count.
+        over: Tells of a later look whether the sign is gone. It asks for more than the sign's absence, so that an
+            episode does not flicker.
+        samples: Positions of the newest entry's samples that show it, at most `SHOWN`.
     """
 
     level: AlertLevel
@@ -30,6 +34,15 @@ class RuleResult:
 
 
 Detector = Callable[[View, AlertSettings], RuleResult | None]
+"""A rule: a pure function that is asked at each look.
+
+Args:
+    view: What was known when its newest entry had been evaluated. It is never empty.
+    settings: The thresholds.
+
+Returns:
+    What began at this look, or None. While an episode of the rule lasts, the rule is asked only whether it got worse.
+"""
 
 
 def steps_of(entries: Sequence[Entry]) -> str:

@@ -55,8 +55,8 @@ def _plateau(channel: Channel, view: View, settings: AlertSettings, few: float, 
         return None
     evidence = (
         f"{fmean(map(_count, early)):.1f} {channel.words} at {steps_of(early)}, {fmean(map(_count, late)):.1f} at "
-        f"{steps_of(late)}: the number has stopped growing, below {few:.0f}. Were it growing by "
-        f"{percent(settings.classes_growth)} or more in that time, so little growth would be seen by chance "
+        f"{steps_of(late)}: the number has stopped growing, below {few:.0f}. If it were growing by "
+        f"{percent(settings.classes_growth)} or more in that time, growth this small would occur by chance "
         f"{once_in(chance)}."
     )
     limits = (setting, "classes_growth", "plateau_steps", "false_alarms")

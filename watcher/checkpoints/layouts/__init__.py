@@ -30,9 +30,16 @@ KNOWN = (*_FAMILIES, *in_newest_start(_FAMILIES))
 
 
 def layouts_for(pattern: str | None) -> tuple[Layout, ...]:
-    """The layouts of a run: the user's own where there is a `pattern`, else all that are known.
+    """Choose the layouts in which a run's checkpoints are looked for.
 
-    Raises UimonError(CONFIG_INVALID) for a pattern that cannot be used.
+    Args:
+        pattern: What `--pattern` says, such as `iter_{step}`. None or empty: the user names none.
+
+    Returns:
+        The user's own layout if there is a pattern, else all known ones; also as ms-swift nests them.
+
+    Raises:
+        UimonError: CONFIG_INVALID for a pattern that cannot be used.
     """
     if not pattern:
         return KNOWN

@@ -71,22 +71,54 @@ class NotComplete(Exception):
 
 
 class CommitCheck(Protocol):
-    """What shows that a checkpoint's writer is done with it; `quiet` seconds have passed without a change in it."""
+    """What shows that a checkpoint's writer is done with it."""
 
     def is_settled(self, files: Files, quiet: float) -> bool:
-        """True where nothing more is to come, even without a `trainer_state.json`."""
+        """Tell whether nothing more is to come, even without a `trainer_state.json`.
+
+        Args:
+            files: The files of the checkpoint, by their names in it.
+            quiet: For how many seconds nothing in it has changed.
+
+        Returns:
+            True if whatever is missing now is missing for good.
+        """
         ...
 
     def is_over(self, found: Checkpoint, quiet: float) -> bool:
-        """True where what a partial checkpoint lacks will not come any more."""
+        """Tell whether what a partial checkpoint lacks will not come any more.
+
+        Args:
+            found: The partial checkpoint.
+            quiet: For how many seconds nothing in it has changed.
+
+        Returns:
+            True if the checkpoint is to fail now, rather than to be waited for.
+        """
         ...
 
     def is_settling(self, found: Checkpoint) -> bool:
-        """True where a silence of `QUIET_S` makes a partial checkpoint either complete or one that is over."""
+        """Tell whether a partial checkpoint needs nothing but time.
+
+        Args:
+            found: The partial checkpoint.
+
+        Returns:
+            True if `QUIET_S` without a change makes it either complete or one that is over.
+        """
         ...
 
     def check(self, found: Checkpoint, files: Files, quiet: float) -> None:
-        """Raises `NotComplete` for a checkpoint, whole otherwise, whose writer may not be done with it."""
+        """Require that the writer of a checkpoint, which is whole otherwise, is done with it.
+
+        Args:
+            found: The checkpoint, its `trainer_state.json` read if it has one.
+            files: Its files, by their names in it.
+            quiet: For how many seconds nothing in it has changed.
+
+        Raises:
+            NotComplete: The writer may not be done. `early` is true if the engine may begin all the same.
+        """
         ...
 
 

@@ -10,9 +10,17 @@ from watcher.model import Reason, UimonError
 
 
 def custom_layout(pattern: str) -> Layout:
-    """The layout that a user's pattern describes: text with `{step}` in it, once, and perhaps the model's folder.
+    """Make a layout of a user's pattern.
 
-    Raises UimonError(CONFIG_INVALID).
+    Args:
+        pattern: The name of a checkpoint's directory with `{step}` in it, once. The model's folder in it may follow
+            after a slash.
+
+    Returns:
+        The layout. Its checkpoints are complete by any of the signs of `AnySignCheck`.
+
+    Raises:
+        UimonError: CONFIG_INVALID for a pattern without a `{step}`, with several, or with a folder deeper down.
 
     >>> custom_layout("iter_{step}").step_of("iter_0000500"), custom_layout("iter_{step}/ui").shown
     (500, 'iter_N/ui')

@@ -33,11 +33,15 @@ def in_the_run(folders: Folders) -> str:  # noqa: ARG001
 class Layout:
     """How a trainer names its checkpoints, and what shows that it is done with one.
 
-    `pattern`: the whole name of a checkpoint's directory matches it, and its group `step` is the step. `shown`: such a
-    name in a sentence, with N for the step. `commit`: what shows that the writer is done. `step_in_state`: the name's
-    number is no step (it counts epochs), so that of a `trainer_state.json` counts where there is one. `folder`: the
-    folder of the checkpoint in which the model lies; empty where nobody has said so. `start`: where in the run's
-    directory its checkpoints lie.
+    Attributes:
+        pattern: Matches the whole name of a checkpoint's directory. Its group `step` is the step.
+        shown: Such a name for a sentence, with N for the step.
+        commit: What shows that the writer is done.
+        step_in_state: The name's number counts something other than steps (epochs), so the step of a
+            `trainer_state.json` goes before it.
+        folder: The folder of the checkpoint in which the model lies. Empty: in the checkpoint itself, or in its only
+            folder.
+        start: Where in the run's directory its checkpoints lie.
     """
 
     pattern: re.Pattern[str]
@@ -48,11 +52,26 @@ class Layout:
     start: Start = field(default=in_the_run)
 
     def step_of(self, name: str) -> int | None:
-        """The step that a directory's name states; None where it is not the name of a checkpoint."""
+        """Read the step in a directory's name.
+
+        Args:
+            name: The name of the directory, without its path.
+
+        Returns:
+            The step, or None if the name is not a checkpoint's in this layout.
+        """
         matched = self.pattern.fullmatch(name)
         return None if matched is None else int(matched["step"])
 
 
 def layout_of(name: str, layouts: Iterable[Layout]) -> Layout | None:
-    """The first layout by which a directory of this name is a checkpoint; None where it is none."""
+    """Find the layout of a directory by its name.
+
+    Args:
+        name: The name of the directory, without its path.
+        layouts: The layouts to try, in order.
+
+    Returns:
+        The first layout by which the directory is a checkpoint, or None.
+    """
     return next((layout for layout in layouts if layout.pattern.fullmatch(name)), None)

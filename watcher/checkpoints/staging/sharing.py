@@ -40,7 +40,7 @@ def require_unchanged(name: str, staged: Path, stamp: str) -> None:
         if error.errno not in VANISHED:
             sentence = f"{name} cannot be read where its trainer left it ({error.strerror})."
             raise UimonError(Reason.UNREADABLE, sentence) from None
-        sentence = f"{name} was deleted while it was used in place; --stage copy keeps what waits."
+        sentence = f"{name} was deleted while it was used in place; --stage copy keeps a copy of what waits."
         raise UimonError(Reason.DELETED, sentence) from None
     if found != stamp:
         raise UimonError(Reason.WEIGHTS_CHANGED, f"{name} was written again while it was used in place.")

@@ -234,7 +234,7 @@ def _require_budget(job: _Job) -> None:
     held = held_bytes(job.target.parent)
     if held + job.checkpoint.bytes > job.budget_bytes:
         budget = f"--stage-budget-gb allows {job.budget_bytes / 1e9:.2f} GB"
-        raise _disk_full(job, f"{budget}, of which {held / 1e9:.2f} GB are taken by what waits already")
+        raise _disk_full(job, f"{budget}, of which {held / 1e9:.2f} GB are already taken by waiting checkpoints")
 
 
 def _bring_all(job: _Job) -> None:

@@ -238,7 +238,8 @@ def _files(path: Path) -> list[Path]:
     if not (_has(path, _suffixes()) or _holds_rows(path, (*ROWS_SUFFIXES, *NAMED_SUFFIXES))):
         kinds = ", ".join((*_suffixes(), *NAMED_SUFFIXES))
         sentence = (
-            f"{path} is of no kind that uimon scores ({kinds}; rows also packed); pipe it in with `uimon score -`."
+            f"{path} is not a kind of file that uimon scores ({kinds}; rows also compressed); pipe it in with `uimon "
+            "score -`."
         )
         raise UimonError(Reason.VAL_INVALID, sentence)
     return [path]

@@ -77,7 +77,7 @@ def read_project(root: Path, text_of: Callable[[Path], str], on_error: Callable[
     code = [(file, language) for file in found if (language := language_of(file))]
     if not any(language.is_page for _, language in code):
         kinds = ", ".join(page_suffixes())
-        sentence = f"{root} is no project that uimon can score: it holds no page ({kinds}); name another directory."
+        sentence = f"uimon cannot score {root} as a project: it holds no page ({kinds}); name another directory."
         raise UimonError(Reason.VAL_MISSING, sentence)
     of_components = any(language.role is Role.COMPONENT for _, language in code)
     files = [

@@ -83,13 +83,13 @@ def parse_arguments(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise _refuse(f"cannot be split into words ({error})") from error
     if any(word.split("=")[0] == "--config" for word in words):
-        raise _refuse("a --config file may change unnoticed; give its arguments themselves")
+        raise _refuse("a --config file may change unnoticed; give its arguments here instead")
     given = _parse(words) if words else {}
     for name in sorted(given):
         if name in _FLAGS:
             raise _refuse(f"{name} is given by {_FLAGS[name]}; use that")
         if name in _OWNED or name.startswith("data_parallel"):
-            raise _refuse(f"{name} is uimon's to set; leave it out")
+            raise _refuse(f"uimon sets {name} itself; leave it out")
     if given.get("load_format", _LOADERS[0]) not in _LOADERS:
         raise _refuse(f"load_format {given['load_format']} may read other than safetensors; use {', '.join(_LOADERS)}")
     return given
@@ -119,7 +119,7 @@ def _parse(words: list[str]) -> dict[str, Any]:
     except (ValueError, TypeError, OSError) as error:
         raise _refuse(f"vLLM says: {' '.join(str(error).split())}") from error
     if strange := sorted(given.keys() - known):
-        raise _refuse(f"{strange[0]} is no argument of the engine")
+        raise _refuse(f"{strange[0]} is not an argument of the engine")
     return given
 
 

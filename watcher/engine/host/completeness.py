@@ -106,7 +106,7 @@ def _require_one_model(path: Path, config: Any, kind: Any) -> None:
     if isinstance(due, type) and MODEL_FOR_CAUSAL_LM_MAPPING.get(kind.config_class, None) is kind:
         raise refuse(
             f"{path / 'config.json'}: architectures says {kind.__name__}, and model_type {config.model_type} is "
-            f"{due.__name__}, so nothing says which of the two was trained; save the checkpoint with its own "
+            f"{due.__name__}, so uimon cannot know which of the two was trained; save the checkpoint with its own "
             "configuration."
         )
 
@@ -184,7 +184,7 @@ def _refuse_difference(path: Path, due: Shapes, found: Shapes) -> None:
     if found and not due.keys() & found.keys():
         raise refuse(
             f"{path}: no tensor has a name that the model of config.json has ({min(found)}, not {min(due)}); save the "
-            "model itself, without what wraps it."
+            "unwrapped model."
         )
     if missing := sorted(due.keys() - found.keys()):
         raise refuse(f"{path}: the tensor {missing[0]} is missing; the checkpoint is incomplete.")

@@ -53,13 +53,13 @@ def prove(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
         how = "do not come back from its ids" if reference is None else f"get other ids than from {reference.library}"
         raise UimonError(
             Reason.TOKENIZER_MISMATCH,
-            f"{path}: there is no tokenizer.json, and with what transformers makes of the other files texts {how} "
-            f"({excerpt(found)}); {SAVE}.",
+            f"{path}: there is no tokenizer.json, and with the tokenizer that transformers builds from the other "
+            f"files, texts {how} ({excerpt(found)}); {SAVE}.",
         )
     rare = first(HARD_TEXTS, wrong)
     if rare is None:
         return ""
-    return f"The tokenizer has no tokenizer.json, and its ids of texts like {excerpt(rare)} are not proved."
+    return f"The tokenizer has no tokenizer.json, and uimon could not verify its ids for texts like {excerpt(rare)}."
 
 
 def _by_library(path: Path) -> Any:
@@ -70,7 +70,7 @@ def _by_library(path: Path) -> Any:
     if (path / "vocab.json").is_file() and not (path / "merges.txt").is_file() and read_pieces(path) is None:
         # The library would guess the merges from the vocabulary's order.
         raise UimonError(
-            Reason.TOKENIZER_MISSING, f"{path}: vocab.json is no tokenizer without its merges.txt; {SAVE}."
+            Reason.TOKENIZER_MISSING, f"{path}: vocab.json is not a tokenizer without its merges.txt; {SAVE}."
         )
     return named.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
 

@@ -179,8 +179,8 @@ def _by_lot(path: Path) -> str:
     if not dropout:
         return ""
     return (
-        f"The tokenizer.json leaves out merges by lot (dropout {dropout:g}), as in training; here none is left out, so "
-        "that prompts stay the same."
+        f"The tokenizer.json drops merges at random (dropout {dropout:g}), as in training; uimon drops none, so that "
+        "prompts stay the same."
     )
 
 
@@ -240,8 +240,8 @@ def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) 
     if changed is None:
         return ""
     return (
-        "The tokenizer's configuration has tokens, or options of tokens, that its tokenizer.json does not have; they "
-        f"count, as in transformers, and change the token ids of {excerpt(changed)}."
+        "The tokenizer's configuration has tokens, or options of tokens, that its tokenizer.json does not have; uimon "
+        f"uses them, as transformers does, and they change the token ids of {excerpt(changed)}."
     )
 
 
@@ -267,8 +267,8 @@ def _by_another(path: Path, tokenizer: Any, named: Any, texts: Sequence[str]) ->
     notes = []
     if said:
         notes.append(
-            f"The tokenizer is read from its {file} alone: the class with which transformers would load it, "
-            f"{type(named).__name__}, {said}. If training used that class, {_way_out(mistral, file)}."
+            f"uimon reads the tokenizer from its {file} alone, because the class with which transformers would load "
+            f"it, {type(named).__name__}, {said}. If training used that class, {_way_out(mistral, file)}."
         )
     end = tokenizer.eos_token
     if mistral and end and ids_of(named, end) != ids_of(tokenizer, end):
@@ -310,8 +310,8 @@ def _without_blanks(tokenizer: Any) -> str:
     if "onetwo" not in text.lower():
         return ""
     return (
-        f"The tokenizer.json loses blanks: of 'one two' it makes {text!r}, in training as in what is measured here; "
-        "load the base model's tokenizer.json as it is and train again."
+        f"The tokenizer.json loses blanks: it turns 'one two' into {text!r}, in training as well as here; load the "
+        "base model's tokenizer.json as it is and train again."
     )
 
 
@@ -322,6 +322,6 @@ def _two_templates(path: Path, tokenizer: Any) -> str:
     if not processors or processors == own:
         return ""
     return (
-        f"The processor's {PROCESSOR_TEMPLATE} has another chat template than the tokenizer, whose own is used; if "
-        "training used the processor's, name it with --chat-template."
+        f"The processor's {PROCESSOR_TEMPLATE} has another chat template than the tokenizer, and uimon uses the "
+        "tokenizer's; if training used the processor's, name it with --chat-template."
     )

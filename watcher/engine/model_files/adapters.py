@@ -176,7 +176,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     for key in ("r", "lora_alpha", "rank_pattern", "alpha_pattern", *_MODULES):
         if not _is_sound(key, config.get(key)):
             raise UimonError(
-                Reason.CONFIG_MISSING, f"{file}: {key} has a value that PEFT gives no meaning; save the adapter again."
+                Reason.CONFIG_MISSING, f"{file}: {key} has a value that PEFT does not know; save the adapter again."
             )
     start = str(config.get("init_lora_weights", True)).lower()
     return {**config, "init_lora_weights": start}
@@ -257,7 +257,7 @@ def _by_module(file: Path, tensors: Mapping[str, Tensor]) -> dict[str, dict[str,
     for name, tensor in tensors.items():
         match = KEY.fullmatch(name)
         if match is None:
-            raise refuse(f"{file}: {name} is no LoRA weight, and the engine would pass over it.")
+            raise refuse(f"{file}: {name} is not a LoRA weight, and the engine would skip it.")
         modules.setdefault(match["module"], {})[match["part"]] = tensor
     if not modules:
         raise refuse(f"{file}: the adapter holds no tensor.")

@@ -129,7 +129,7 @@ def read_config(path: Path) -> dict[str, Any]:
     file = path / CONFIG
     if not file.exists() and (path / ADAPTER_CONFIG).exists():
         # A second training over the first one's adapter: what it was trained over lies in no directory.
-        said = f"{path} is an adapter and no model: merge it into its own base (peft: merge_and_unload, then "
+        said = f"{path} is an adapter, not a model: merge it into its own base (peft: merge_and_unload, then "
         raise UimonError(Reason.CONFIG_MISSING, f"{said}save_pretrained), and name the result with --base.")
     config = read_configuration(file, "model")
     try:

@@ -51,7 +51,7 @@ class RunAtWandb:
         try:
             steps = logged_steps(self._run, _TIMEOUT)
         except (UimonError, OSError) as error:
-            log.debug("W&B could not be asked for what the run has logged.", exc_info=error)
+            log.debug("W&B did not say what the run has logged.", exc_info=error)
             return None
         rows: dict[int, list[LoggedStep]] = {}
         for step in steps:

@@ -215,14 +215,14 @@ class Claim:
         mark = self._mark or Mark()
         if mark.writer in ("", self.me):
             return (
-                f"This uimon takes over publishing into the run in {format_duration(self._left())}, when no other one "
-                "can be at it; evaluation goes on."
+                f"This uimon takes over publishing into the run in {format_duration(self._left())}, once no other "
+                "uimon can still publish; evaluation goes on."
             )
         silence = format_duration(self._pauses.quiet + self._pauses.long)
         return (
-            f"Another uimon ({mark.writer} on host {mark.host}) publishes into this run: rows that it sends are not "
-            "sent again, evaluation goes on; stop one of the two. Where that one was killed, this one takes over after "
-            f"{silence} of its silence, if it runs for so long (`--drain-timeout 30m` waits for that)."
+            f"Another uimon ({mark.writer} on host {mark.host}) publishes into this run: this one evaluates, and sends "
+            "no row that the other sends; stop one of the two. If the other one was killed, this one takes over after "
+            f"{silence} of its silence, if it still runs then (`--drain-timeout 30m` waits for that)."
         )
 
     def _left(self) -> float:

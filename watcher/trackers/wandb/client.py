@@ -250,11 +250,11 @@ def _detail(count: int, absent: Sequence[str], unsent: Sequence[str], sent: _Sen
     if sent.refused:
         return f"W&B's SDK did not take {len(sent.refused)} of {count} rows: {next(iter(sent.refused.values()))[:300]}."
     if unsent:
-        return f"W&B did not take {len(unsent)} of {count} rows; they are tried again."
+        return f"W&B did not take {len(unsent)} of {count} rows; uimon retries them."
     if absent:
         return (
-            f"{len(absent)} of {count} rows may be in the run, and W&B does not show them yet; they are looked for, "
-            "and sent only once it is certain that they are not there."
+            f"{len(absent)} of {count} rows may be in the run, and W&B does not show them yet; uimon looks for them, "
+            "and sends them again only once it is certain that they are missing."
         )
     return ""
 

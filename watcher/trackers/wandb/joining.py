@@ -105,16 +105,16 @@ def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool, spoiled: 
     if facts.state in ENDED:
         if not settled:
             raise Deferred(
-                f"Run {facts.path} is {facts.state}; rows are written into it once it has stayed so for a while."
+                f"Run {facts.path} is {facts.state}; uimon writes rows into it once it has stayed so for a while."
             )
         return Session.JOIN if shared else Session.REPLAY
     if spoiled:
         raise Deferred(
-            f"Rows of the trainer's were gone from run {facts.path} after uimon had joined it, so it is not joined "
-            "again; rows wait until it has ended. See that its trainer is started with WANDB_MODE=shared."
+            f"Rows of the trainer were missing from run {facts.path} after uimon had joined it, so uimon does not join "
+            "it again; rows wait until it has ended. Start its trainer with WANDB_MODE=shared."
         )
     if mode == "deferred":
-        raise Deferred(f"Rows wait until run {facts.path} has ended, by setting.")
+        raise Deferred(f"Rows wait until run {facts.path} has ended (--wandb deferred).")
     if facts.writer is Writer.UNKNOWN:
         raise UimonError(
             Reason.NOT_DELIVERED, f"W&B does not show yet in which mode the trainer of run {facts.path} writes."

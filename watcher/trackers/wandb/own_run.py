@@ -70,7 +70,7 @@ def obtain(ref: RunRef, facts: RunFacts) -> OwnRun:
     ids = list(_ids(ref))
     refusal = UimonError(
         Reason.WANDB_REFUSED,
-        f"The ids {ids[0].run_id} to {ids[-1].run_id} are runs of somebody else's: rename one of them.",
+        f"The ids {ids[0].run_id} to {ids[-1].run_id} belong to somebody else's runs; rename one of them.",
     )
     for own in free:
         try:
@@ -85,7 +85,7 @@ def obtain(ref: RunRef, facts: RunFacts) -> OwnRun:
         if run is not None and _is_own(run, facts):
             return OwnRun(own, run, made)
         if made:
-            raise UimonError(Reason.NOT_DELIVERED, f"W&B does not show run {own.name} yet; it is tried again.")
+            raise UimonError(Reason.NOT_DELIVERED, f"W&B does not show run {own.name} yet; uimon retries.")
     raise refusal
 
 
@@ -188,7 +188,7 @@ def _make(own: RunRef, facts: RunFacts) -> bool:
     except reading.FAILURES as error:
         raise reading.explain(error) from error
     if not isinstance(made := answer.get("upsertBucket"), dict):
-        raise UimonError(Reason.NOT_DELIVERED, f"W&B does not say whether it made run {own.name}; it is tried again.")
+        raise UimonError(Reason.NOT_DELIVERED, f"W&B does not say whether it made run {own.name}; uimon retries.")
     return bool(made.get("inserted"))
 
 

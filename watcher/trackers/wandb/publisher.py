@@ -128,7 +128,7 @@ class WandbPublisher:
                 session = closing.enter_context(Session(self._directory, self._timeout, self._limits, self._environ))
             except OSError as error:
                 # A full disk or process table passes; evaluation must not end for it.
-                sentence = f"No W&B session could be started ({error.strerror}); it is tried again."
+                sentence = f"No W&B session could be started ({error.strerror}); uimon retries."
                 return PublishResult((), Reason.WANDB_UNREACHABLE, sentence)
             session.send(request)
             answer = self._receive(session)
@@ -189,14 +189,14 @@ def _commit(mark: Message, rows: Sequence[Row], on_mark: OnMark) -> None:
 
 def _silence(session: Session, timeout: float) -> UimonError:
     if session.timed_out:
-        sentence = f"W&B did not answer within {timeout:g} s; it is tried again."
+        sentence = f"W&B did not answer within {timeout:g} s; uimon retries."
         return UimonError(Reason.WANDB_UNREACHABLE, sentence)
     return UimonError(
         Reason.WANDB_UNREACHABLE,
-        f"The W&B session ended without an answer ({session.last_words()}); it is tried again.",
+        f"The W&B session ended without an answer ({session.last_words()}); uimon retries.",
     )
 
 
 def _unproven(session: Session, timeout: float) -> str:
     how = f"was stopped after {timeout:g} s" if session.timed_out else "ended without an answer"
-    return f"The W&B session {how} after it had begun to log; its rows are looked for before they are sent again."
+    return f"The W&B session {how} after it had begun to log; uimon looks for its rows before it sends them again."

@@ -219,7 +219,7 @@ def explain(error: Exception) -> UimonError:
     """The SDK's exception as the reason and the sentence it amounts to."""
     text = " ".join(str(error).split())[:300]
     if any(word in text for word in _OUTAGE_WORDS):
-        return UimonError(Reason.WANDB_UNREACHABLE, f"W&B does not answer; it is tried again ({text}).")
+        return UimonError(Reason.WANDB_UNREACHABLE, f"W&B does not answer; uimon retries ({text}).")
     if "No API key configured" in text or "No authentication configured" in text:
         server = os.environ.get("WANDB_BASE_URL")
         key, login = (f" for {server}", f"wandb login --host={server}") if server else ("", "wandb login")

@@ -121,7 +121,9 @@ class WandbTracker:
         self._end.look(facts)
         self._note_made(facts)
         if is_default(facts) and (doubted := self._store.outbox().doubt()):
-            log.warning("The run goes on in W&B's default mode; %d rows in it are looked for again later.", doubted)
+            log.warning(
+                "The run has resumed in W&B's default mode; uimon checks its %d rows in it again later.", doubted
+            )
 
     def _note_made(self, facts: RunFacts | None) -> None:
         """A run that was deleted and made anew under its id may be the same training's, or another one's: what the
@@ -131,9 +133,10 @@ class WandbTracker:
             return
         if delivered := sum(sent for _, sent in self._store.outbox().counts().values()):
             log.error(
-                "W&B's run was made anew under its id: the %d rows that were delivered until now may not be in it, and "
-                "are not sent again, since it may be another training's. If it is this one's, start uimon with another "
-                "--state-dir: it evaluates what is still there, and sends what the run lacks.",
+                "The run at W&B was created again under its id: the %d rows delivered so far may be missing from it, "
+                "and uimon does not send them again, since the run may belong to another training. If it belongs to "
+                "this one, start uimon with another --state-dir: it evaluates the checkpoints that still exist, and "
+                "sends what the run lacks.",
                 delivered,
             )
 
@@ -249,9 +252,9 @@ class WandbTracker:
         self._state.note_first_rows(kept=report.first_rows)
         if not report.first_rows:
             log.error(
-                "Rows that the trainer had logged first are gone from its run after uimon had joined it, as W&B has it "
-                "for a trainer that is not in shared mode: uimon does not join this run again before it has ended, and "
-                "shows its rows in a companion run. Start the trainer with WANDB_MODE=shared."
+                "The trainer's first rows are gone from its run since uimon joined it, which happens to a trainer that "
+                "is not in W&B's shared mode: uimon does not join this run again before it has ended, and shows its "
+                "rows in a companion run. Start the trainer with WANDB_MODE=shared."
             )
 
 
