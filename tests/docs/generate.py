@@ -12,8 +12,8 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from watcher.alerts.settings import AlertSettings
 from watcher.cli.app import app
+from watcher.settings.alerts import AlertSettings
 from watcher.settings.config import DECLARED
 from watcher.settings.declaration import Declaration, Kind, Panel
 

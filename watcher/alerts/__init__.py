@@ -13,7 +13,7 @@ from watcher.alerts.catalog import MEANINGS, Meaning, Rule
 from watcher.alerts.episodes import Episode, Replay, evaluate
 from watcher.alerts.history import Arrival, Entry, Evaluated, History, entry_of
 from watcher.alerts.power import limits, needed_prompts
-from watcher.alerts.settings import AlertSettings, Milestone
+from watcher.settings.alerts import AlertSettings, Milestone
 
 __all__ = [
     "MEANINGS",

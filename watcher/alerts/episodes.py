@@ -26,9 +26,9 @@ from watcher.alerts.rules import collapse, counts, curves, variety
 from watcher.alerts.rules.failures import failure_signs
 from watcher.alerts.rules.result import Detector, RuleResult
 from watcher.alerts.rules.timing import Sign, log_signs, non_finite_signs, waiting_signs
-from watcher.alerts.settings import AlertSettings
 from watcher.alerts.track import Track
 from watcher.model import Alert, AlertLevel, Event
+from watcher.settings.alerts import AlertSettings
 
 DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
     {

@@ -27,7 +27,8 @@ from watcher.service.board import Board
 from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals, log
 from watcher.settings.arguments import whole_number
-from watcher.settings.config import Settings, load_settings
+from watcher.settings.config import Settings
+from watcher.settings.loading import load_settings
 from watcher.trackers.wandb import RunRef
 from watcher.trackers.wandb.tracker import wandb_tracker
 

@@ -12,10 +12,10 @@ from watcher.alerts.measures import Measure
 from watcher.alerts.rules.counts import LOOKS
 from watcher.alerts.rules.result import SHOWN, RuleResult, percent, steps_of
 from watcher.alerts.running import Since, since
-from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import difference, once_in
 from watcher.alerts.track import Stretch
 from watcher.model import AlertLevel
+from watcher.settings.alerts import AlertSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from watcher.alerts.history import Entry, View
 from watcher.alerts.measures import Measure
 from watcher.alerts.rules.collapse import Channel, changed, since_good, worst_pages
 from watcher.alerts.rules.result import RuleResult, percent, steps_of
-from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import difference, once_in
 from watcher.model import AlertLevel
+from watcher.settings.alerts import AlertSettings
 
 # Answers of the validation set may be small: a model that comes so near to them does not lack variety.
 _OF_REFERENCES = 0.75
