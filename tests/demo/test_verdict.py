@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from watcher.alerts import Episode, Rule
 from watcher.demo.dataset import Collapse
 from watcher.demo.summary import metrics_table, pace_lines, rows_line
 from watcher.demo.verdict import Failure, Pace, Plan, StepTime, judge, pace
+from watcher.ledger.status import CheckpointStatus
+from watcher.model import AlertLevel, Reason, State
 
 PLAN = Plan(steps=4, save_steps=2)
 
@@ -24,15 +27,15 @@ def eval_row(step: int, validity: float | None = 1.0) -> dict[str, Any]:
     return {"train/global_step": step, "eval/uid": f"u{step}", "eval/syntax_validity_rate": validity}
 
 
-def checkpoint(step: int, state: str = "published", reason: str | None = None) -> dict[str, Any]:
-    return {"step": step, "state": state, "reason": reason}
+def checkpoint(step: int, state: State = State.PUBLISHED, reason: Reason | None = None) -> CheckpointStatus:
+    return CheckpointStatus(step, f"checkpoint-{step}", state, reason)
 
 
 HISTORY = [trainer_row(1), trainer_row(2), eval_row(2, 0.1), trainer_row(3), trainer_row(4), eval_row(4)]
 CHECKPOINTS = [checkpoint(2), checkpoint(4)]
 
 
-def names(history: list[dict[str, Any]], checkpoints: list[dict[str, Any]]) -> list[Failure]:
+def names(history: list[dict[str, Any]], checkpoints: list[CheckpointStatus]) -> list[Failure]:
     return [name for name, _ in judge(PLAN, history, checkpoints, [])]
 
 
@@ -59,8 +62,8 @@ def test_a_repeated_row_of_either_writer_is_named() -> None:
     assert names([*HISTORY, eval_row(4)], CHECKPOINTS) == [Failure.EVAL_ROWS_REPEATED]
 
 
-@pytest.mark.parametrize("lost", [None, checkpoint(2, "failed", "unreadable"), checkpoint(2, "staged")])
-def test_a_checkpoint_that_was_not_settled_is_named(lost: dict[str, Any] | None) -> None:
+@pytest.mark.parametrize("lost", [None, checkpoint(2, State.FAILED, Reason.UNREADABLE), checkpoint(2, State.STAGED)])
+def test_a_checkpoint_that_was_not_settled_is_named(lost: CheckpointStatus | None) -> None:
     checkpoints = [checkpoint(4)] if lost is None else [lost, checkpoint(4)]
     [(name, sentence)] = judge(PLAN, HISTORY, checkpoints, [])
     assert name is Failure.CHECKPOINT_LOST
@@ -69,8 +72,8 @@ def test_a_checkpoint_that_was_not_settled_is_named(lost: dict[str, Any] | None)
 
 def test_a_checkpoint_skipped_with_a_reason_needs_no_row() -> None:
     history = [row for row in HISTORY if row != eval_row(2, 0.1)]
-    assert names(history, [checkpoint(2, "skipped", "deleted"), checkpoint(4)]) == []
-    assert names(history, [checkpoint(2, "skipped"), checkpoint(4)]) == [Failure.CHECKPOINT_LOST]
+    assert names(history, [checkpoint(2, State.SKIPPED, Reason.DELETED), checkpoint(4)]) == []
+    assert names(history, [checkpoint(2, State.SKIPPED), checkpoint(4)]) == [Failure.CHECKPOINT_LOST]
 
 
 def test_an_evaluation_that_is_not_in_the_run_is_named() -> None:
@@ -108,7 +111,7 @@ def test_the_comparison_says_what_machine_it_was_made_on() -> None:
 
 
 def test_row_counts_are_shown_beside_what_was_expected() -> None:
-    checkpoints = [checkpoint(2, "skipped", "deleted"), checkpoint(4)]
+    checkpoints = [checkpoint(2, State.SKIPPED, Reason.DELETED), checkpoint(4)]
     assert rows_line(PLAN, HISTORY[3:], checkpoints) == (
         "In the run: 2 of 4 rows of the trainer; 1 of 1 evaluations (2 checkpoints, 1 skipped with a reason); "
         "0 of train/perplexity."
@@ -123,8 +126,8 @@ def test_the_metrics_fit_a_terminal_of_80_columns() -> None:
     assert "…" not in text.getvalue()
 
 
-def warned(rule: str, step: int) -> dict[str, Any]:
-    return {"rule": rule, "step": step, "active": True}
+def warned(rule: str, step: int) -> Episode:
+    return Episode("key", Rule(rule), AlertLevel.WARN, step, "title", "evidence", "", "", "cause", "fix")
 
 
 def test_a_healthy_training_raises_no_warning_unless_it_is_too_short_to_end_well() -> None:

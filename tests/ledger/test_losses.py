@@ -165,9 +165,9 @@ def test_what_is_doubted_is_published_nowhere(ledger: Ledger) -> None:
     commit(ledger, stage(ledger))
     due_rows(ledger)
     ledger.outbox().rows_published(["uid"])
-    assert [(line["state"], line["published"]) for line in ledger.status()] == [("published", "yes")]
+    assert [(line.state, line.published) for line in ledger.status()] == [("published", "yes")]
     assert ledger.state_counts() == {State.PUBLISHED: 1}
     ledger.outbox().doubt()
-    assert [(line["state"], line["published"]) for line in ledger.status()] == [("evaluated", "pending")]
+    assert [(line.state, line.published) for line in ledger.status()] == [("evaluated", "pending")]
     assert ledger.state_counts() == {State.EVALUATED: 1}
     assert (ledger.records(State.PUBLISHED), len(ledger.records(State.EVALUATED))) == ([], 1)

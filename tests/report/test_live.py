@@ -12,6 +12,7 @@ from rich.console import Console, ConsoleDimensions
 
 from watcher.evaluation.evaluate import Progress
 from watcher.ledger.ledger import Ledger
+from watcher.ledger.status import CheckpointStatus
 from watcher.model import Checkpoint, Condition, FileStamp
 from watcher.output.terminal import Terminal
 from watcher.report.columns import Cell, Column, Columns
@@ -42,7 +43,7 @@ def test_what_has_not_changed_is_neither_read_nor_drawn_again(ledger: Ledger, mo
     reads: list[Any] = []
     status = Ledger.status
 
-    def counted(self: Ledger, last: int | None = None) -> list[dict[str, Any]]:
+    def counted(self: Ledger, last: int | None = None) -> list[CheckpointStatus]:
         reads.append(last)
         return status(self, last)
 

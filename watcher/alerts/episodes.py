@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from watcher.alerts.catalog import MEANINGS, Rule
+from watcher.alerts.catalog import MEANINGS
 from watcher.alerts.history import History, View, look_marks, views
 from watcher.alerts.rules import collapse, counts, curves, variety
 from watcher.alerts.rules.failures import failure_signs
@@ -28,7 +28,7 @@ from watcher.alerts.rules.result import Detector, RuleResult
 from watcher.alerts.rules.timing import Sign, log_signs, non_finite_signs, waiting_signs
 from watcher.alerts.track import Track
 from watcher.model import Alert, AlertLevel, Event
-from watcher.settings.alerts import AlertSettings
+from watcher.settings.alerts import AlertSettings, Rule
 
 DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
     {

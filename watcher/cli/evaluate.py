@@ -87,9 +87,9 @@ def _print(parts: Assembled, paths: set[Path], answer: TextIO, *, as_json: bool)
     One that the run has evaluated before is known by the name that it had then.
     """
     names = {record.name for record in parts.ledger.records() if record.path in paths}
-    rows = with_grades(row for row in parts.ledger.status() if row["name"] in names)
+    rows = [row for row in parts.ledger.status() if row.name in names]
     if as_json:
-        write_document({"checkpoints": rows}, answer)
+        write_document({"checkpoints": with_grades(rows)}, answer)
         return
     from watcher.report.terminal import checkpoint_table, document_notes
 

@@ -14,10 +14,12 @@ from typing import Any
 
 from rich.console import Console
 
+from watcher.alerts import Episode
 from watcher.demo.summary import metrics_table, print_failures, rows_line
 from watcher.demo.verdict import Failure, Plan, judge
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
+from watcher.ledger.status import CheckpointStatus
 from watcher.model import UimonError
 from watcher.output.terminal import Terminal
 
@@ -46,14 +48,14 @@ def read_rows(run: str) -> tuple[list[dict[str, Any]], str]:
     return rows, ""
 
 
-def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _ledger(state: StateDir) -> tuple[list[CheckpointStatus], list[Episode]]:
     """What the ledger says of checkpoints and early warnings; nothing where uimon did not come to make one."""
     try:
         ledger = Ledger(state.ledger, read_only=True)
     except UimonError:
         return [], []
     try:
-        return ledger.status(), ledger.episodes().all()
+        return ledger.status(), [Episode.from_dict(one) for one in ledger.episodes().all()]
     finally:
         ledger.close()
 

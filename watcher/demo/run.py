@@ -30,10 +30,11 @@ from watcher.demo.summary import metrics_table, pace_lines, print_failures, prin
 from watcher.demo.verdict import Failure, Pace, Plan, StepTime, eval_rows, judge, pace, trainer_rows
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
+from watcher.ledger.status import CheckpointStatus
 from watcher.model import Reason, UimonError
 from watcher.output.terminal import Terminal
 from watcher.report.terminal import warning_notes
-from watcher.results.evidence import warnings_with_samples
+from watcher.results.evidence import WarningWithSamples, warnings_with_samples
 from watcher.system.processes import descendants, kill_family, send_signal
 
 PROJECT: Final = "uimon-demo"
@@ -272,7 +273,10 @@ class _Demo:
         if complaint:
             failures = [*failures, (Failure.RUN_UNREADABLE, complaint)]
         elif trained:
-            failures = [*failures, *judge(self._plan, history["rows"], checkpoints, warnings)]
+            failures = [
+                *failures,
+                *judge(self._plan, history["rows"], checkpoints, [warning.episode for warning in warnings]),
+            ]
         console.print()
         if eval_rows(history["rows"]):
             console.print(metrics_table(history["rows"]))
@@ -332,7 +336,7 @@ def _read_times(path: Path) -> list[StepTime]:
     return [StepTime(record["step"], record["seconds"], record["time"]) for record in records]
 
 
-def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _ledger(state: StateDir) -> tuple[list[CheckpointStatus], list[WarningWithSamples]]:
     """The checkpoints and the early warnings that the watcher's ledger knows."""
     if not state.ledger.is_file():
         return [], []

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from scorers.metrics.catalog import HEADLINES
 from watcher.demo.verdict import STEP, Failure, Pace, Plan, eval_rows, trainer_rows
+from watcher.ledger.status import CheckpointStatus
 from watcher.model import State
 
 _COLUMNS: Final = {STEP: "step", **{metric.name: metric.headline for metric in HEADLINES}}
@@ -40,10 +41,10 @@ def _number(value: Any) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"
 
 
-def rows_line(plan: Plan, history: Sequence[Mapping[str, Any]], checkpoints: Sequence[Mapping[str, Any]]) -> str:
+def rows_line(plan: Plan, history: Sequence[Mapping[str, Any]], checkpoints: Sequence[CheckpointStatus]) -> str:
     """How many rows of each writer the run holds, and how many there should be."""
-    evaluated = sum(row["state"] in (State.EVALUATED, State.PUBLISHED) for row in checkpoints)
-    skipped = sum(row["state"] == State.SKIPPED for row in checkpoints)
+    evaluated = sum(row.state in (State.EVALUATED, State.PUBLISHED) for row in checkpoints)
+    skipped = sum(row.state is State.SKIPPED for row in checkpoints)
     aside = f", {skipped} skipped with a reason" if skipped else ""
     perplexities = sum(row.get("train/uid") is not None for row in history)
     return (

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from watcher.alerts import Rule
+from watcher.alerts import Episode, Rule
 from watcher.demo.dataset import Collapse
+from watcher.ledger.status import CheckpointStatus
 from watcher.model import State
 
 STEP: Final = "train/global_step"
@@ -122,12 +123,12 @@ def eval_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def judge(
     plan: Plan,
     history: Sequence[Mapping[str, Any]],
-    checkpoints: Sequence[Mapping[str, Any]],
-    warnings: Sequence[Mapping[str, Any]],
+    checkpoints: Sequence[CheckpointStatus],
+    warnings: Sequence[Episode],
 ) -> list[tuple[Failure, str]]:
     """Everything that is not as it should be, each with its sentence; an empty list is a good demo.
 
-    `history` is what was read from the run, `checkpoints` and `warnings` are what `uimon status --json` lists.
+    `history` is what was read from the run, `checkpoints` and `warnings` are what the ledger lists.
     """
     return [
         *_judge_trainer_rows(plan, history),
@@ -152,25 +153,25 @@ def _judge_trainer_rows(plan: Plan, history: Sequence[Mapping[str, Any]]) -> lis
     return found
 
 
-def _judge_checkpoints(plan: Plan, checkpoints: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
+def _judge_checkpoints(plan: Plan, checkpoints: Sequence[CheckpointStatus]) -> list[tuple[Failure, str]]:
     settled = {
-        int(row["step"])
+        row.step
         for row in checkpoints
-        if row["state"] in (State.EVALUATED, State.PUBLISHED) or (row["state"] == State.SKIPPED and row["reason"])
+        if row.state in (State.EVALUATED, State.PUBLISHED) or (row.state is State.SKIPPED and row.reason)
     }
     lost = [step for step in plan.checkpoints if step not in settled]
     if not lost:
         return []
-    states = {int(row["step"]): f"{row['state']} {row['reason'] or ''}".strip() for row in checkpoints}
+    states = {row.step: f"{row.state} {row.reason or ''}".strip() for row in checkpoints}
     named = ", ".join(f"{step} ({states.get(step, 'never seen')})" for step in lost)
     return [(Failure.CHECKPOINT_LOST, f"Neither evaluated nor skipped with a reason: step {named}.")]
 
 
 def _judge_eval_rows(
-    history: Sequence[Mapping[str, Any]], checkpoints: Sequence[Mapping[str, Any]]
+    history: Sequence[Mapping[str, Any]], checkpoints: Sequence[CheckpointStatus]
 ) -> list[tuple[Failure, str]]:
     logged = Counter(int(row[STEP]) for row in eval_rows(history))
-    evaluated = [int(row["step"]) for row in checkpoints if row["state"] in (State.EVALUATED, State.PUBLISHED)]
+    evaluated = [row.step for row in checkpoints if row.state in (State.EVALUATED, State.PUBLISHED)]
     missing = [step for step in evaluated if step not in logged]
     repeated = [step for step, times in logged.items() if times > 1]
     found: list[tuple[Failure, str]] = []
@@ -193,8 +194,8 @@ def _judge_validity(plan: Plan, history: Sequence[Mapping[str, Any]]) -> list[tu
     return [(Failure.VALIDITY_LOW, sentence)]
 
 
-def _judge_warnings(plan: Plan, warnings: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
-    raised = [(int(warning["step"]), str(warning["rule"])) for warning in warnings]
+def _judge_warnings(plan: Plan, warnings: Sequence[Episode]) -> list[tuple[Failure, str]]:
+    raised = [(warning.step, warning.rule) for warning in warnings]
     named = ", ".join(f"{rule} at step {step}" for step, rule in raised) or "none"
     if plan.collapse is None:
         sentence = f"Nothing was wrong with this training, and there were early warnings: {named}."

@@ -26,6 +26,7 @@ from watcher.evaluation.evaluate import TableLimits, eval_row
 from watcher.ledger.export import Exporter, ranges_of
 from watcher.ledger.jsonl import parse_record, read_records
 from watcher.ledger.ledger import Evaluation, Ledger
+from watcher.ledger.samples import StoredSample
 from watcher.ledger.state_dir import StateDir, set_aside
 from watcher.model import LAST_STEP, Reason, Row, RowKind, Target, UimonError, row_uid
 from watcher.settings.arguments import trouble_of
@@ -208,13 +209,13 @@ def _restore(ledger: Ledger, state: StateDir, evaluations: Collection[Evaluation
     occurred = set(ledger.occurred())
     for evaluation in evaluations:
         samples = dict(_samples(state.samples, places.get(evaluation.uid, ())))
-        full = replace(evaluation, samples=tuple(sample for _, sample in sorted(samples.items())))
+        full = replace(evaluation, samples=tuple(samples[place] for place in sorted(samples)))
         occurred |= {name for name, value in full.metrics.items() if value and scorers.is_rare(name)}
         ledger.restore(full, _row(full, table, occurred))
     ledger.note_restored()
 
 
-def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[int, StoredSample]]:
     """Each sample that lies there whole, with its position."""
     if not places:
         return
@@ -225,17 +226,15 @@ def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[
                 record = parse_record(line)
                 position = whole(record.get("position"), _MOST_SAMPLES) if record is not None else None
                 if record is not None and position is not None:
-                    yield (
-                        position,
-                        {key: value for key, value in record.items() if key not in ("uid", "step", "position")},
-                    )
+                    kept = {key: value for key, value in record.items() if key not in ("uid", "step", "position")}
+                    yield position, StoredSample(kept)
 
 
 def _row(evaluation: Evaluation, table: TableLimits, occurred: Collection[str]) -> Row:
     """The row that is due; without its table where a sample cannot be read back."""
     try:
         return eval_row(evaluation, table, occurred)
-    except (SampleError, KeyError, TypeError):
+    except SampleError:
         return eval_row(replace(evaluation, samples=()), table, occurred)
 
 
