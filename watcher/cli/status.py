@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from scorers import grades
 from watcher.alerts.best import ORDER
@@ -20,7 +19,7 @@ from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import AWAY_KEY
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.status import CheckpointStatus
-from watcher.model import Reason, RowKind, Target, UimonError
+from watcher.model import JsonObject, Reason, RowKind, Target, UimonError
 from watcher.output.printable import printable, printable_document
 from watcher.output.terminal import Terminal, write_document
 from watcher.results.comparison import best_of, compared_with, criteria
@@ -55,7 +54,7 @@ def run_status(
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     kept = stored(ledger, state)
-    away: dict[str, Any] = json.loads(ledger.recall(AWAY_KEY) or "{}")
+    away: JsonObject = json.loads(ledger.recall(AWAY_KEY) or "{}")
     if as_json:
         document: dict[str, object] = {
             "checkpoints": with_grades(rows),

@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -20,7 +19,7 @@ from watcher.demo.verdict import Failure, Plan, judge
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.status import CheckpointStatus
-from watcher.model import UimonError
+from watcher.model import JsonObject, UimonError
 from watcher.output.terminal import Terminal
 
 
@@ -38,13 +37,13 @@ def check(run: str, state: StateDir, plan: Plan, console: Console) -> int:
     return 1 if failures else 0
 
 
-def read_rows(run: str) -> tuple[list[dict[str, Any]], str]:
+def read_rows(run: str) -> tuple[list[JsonObject], str]:
     """The run's rows as W&B's API gives them, and why that failed."""
     command = [sys.executable, "-m", "watcher.demo.readback", run]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if answer.returncode != 0:
         return [], f"The run {run} could not be read back: {answer.stderr.strip()}"
-    rows: list[dict[str, Any]] = json.loads(answer.stdout)["rows"]
+    rows: list[JsonObject] = json.loads(answer.stdout)["rows"]
     return rows, ""
 
 

@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -31,7 +31,7 @@ from watcher.demo.verdict import Failure, Pace, Plan, StepTime, eval_rows, judge
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.status import CheckpointStatus
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.output.terminal import Terminal
 from watcher.report.terminal import warning_notes
 from watcher.results.evidence import WarningWithSamples, warnings_with_samples
@@ -347,12 +347,12 @@ def _ledger(state: StateDir) -> tuple[list[CheckpointStatus], list[WarningWithSa
         ledger.close()
 
 
-def _read_run(site: Site, expected: int) -> tuple[dict[str, Any], str]:
+def _read_run(site: Site, expected: int) -> tuple[JsonObject, str]:
     """The run as W&B's API gives it, and why that failed.
 
     W&B may show rows a little late, so it is asked again while fewer than `expected` of the trainer's are there.
     """
-    history: dict[str, Any] = {"rows": []}
+    history: JsonObject = {"rows": []}
     complaint = ""
     for attempt in range(_READ_ATTEMPTS):
         if attempt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -13,12 +13,12 @@ from rich.text import Text
 from scorers.metrics.catalog import HEADLINES
 from watcher.demo.verdict import STEP, Failure, Pace, Plan, eval_rows, trainer_rows
 from watcher.ledger.status import CheckpointStatus
-from watcher.model import State
+from watcher.model import JsonObject, State
 
 _COLUMNS: Final = {STEP: "step", **{metric.name: metric.headline for metric in HEADLINES}}
 
 
-def metrics_table(history: Sequence[Mapping[str, Any]]) -> Table:
+def metrics_table(history: Sequence[JsonObject]) -> Table:
     """One line for each evaluation that the run holds."""
     table = Table(
         title="Read back from the run", title_justify="left", box=None, pad_edge=False, header_style="bold underline"
@@ -30,7 +30,7 @@ def metrics_table(history: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _number(value: Any) -> str:
+def _number(value: object) -> str:
     """A metric as it is shown; what is undefined is a dash.
 
     >>> _number(None), _number(300), _number(0.984375), _number(1234.0)
@@ -41,7 +41,7 @@ def _number(value: Any) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"
 
 
-def rows_line(plan: Plan, history: Sequence[Mapping[str, Any]], checkpoints: Sequence[CheckpointStatus]) -> str:
+def rows_line(plan: Plan, history: Sequence[JsonObject], checkpoints: Sequence[CheckpointStatus]) -> str:
     """How many rows of each writer the run holds, and how many there should be."""
     evaluated = sum(row.state in (State.EVALUATED, State.PUBLISHED) for row in checkpoints)
     skipped = sum(row.state is State.SKIPPED for row in checkpoints)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from watcher.alerts import Episode, Rule
 from watcher.demo.dataset import Collapse
 from watcher.ledger.status import CheckpointStatus
-from watcher.model import State
+from watcher.model import JsonObject, State
 
 STEP: Final = "train/global_step"
 VALIDITY: Final = "eval/syntax_validity_rate"
@@ -109,12 +109,12 @@ def _median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def trainer_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def trainer_rows(history: Sequence[JsonObject]) -> list[JsonObject]:
     """The rows in which the trainer logged a step's loss."""
     return [row for row in history if row.get("train/loss") is not None]
 
 
-def eval_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def eval_rows(history: Sequence[JsonObject]) -> list[JsonObject]:
     """uimon's evaluations, by step."""
     rows = [row for row in history if row.get("eval/uid") is not None]
     return sorted(rows, key=lambda row: int(row[STEP]))
@@ -122,7 +122,7 @@ def eval_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def judge(
     plan: Plan,
-    history: Sequence[Mapping[str, Any]],
+    history: Sequence[JsonObject],
     checkpoints: Sequence[CheckpointStatus],
     warnings: Sequence[Episode],
 ) -> list[tuple[Failure, str]]:
@@ -139,7 +139,7 @@ def judge(
     ]
 
 
-def _judge_trainer_rows(plan: Plan, history: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
+def _judge_trainer_rows(plan: Plan, history: Sequence[JsonObject]) -> list[tuple[Failure, str]]:
     logged = Counter(int(row[STEP]) for row in trainer_rows(history))
     missing = [step for step in range(1, plan.steps + 1) if step not in logged]
     repeated = [step for step, times in logged.items() if times > 1]
@@ -168,7 +168,7 @@ def _judge_checkpoints(plan: Plan, checkpoints: Sequence[CheckpointStatus]) -> l
 
 
 def _judge_eval_rows(
-    history: Sequence[Mapping[str, Any]], checkpoints: Sequence[CheckpointStatus]
+    history: Sequence[JsonObject], checkpoints: Sequence[CheckpointStatus]
 ) -> list[tuple[Failure, str]]:
     logged = Counter(int(row[STEP]) for row in eval_rows(history))
     evaluated = [row.step for row in checkpoints if row.state in (State.EVALUATED, State.PUBLISHED)]
@@ -184,7 +184,7 @@ def _judge_eval_rows(
     return found
 
 
-def _judge_validity(plan: Plan, history: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
+def _judge_validity(plan: Plan, history: Sequence[JsonObject]) -> list[tuple[Failure, str]]:
     last = [row for row in eval_rows(history) if int(row[STEP]) == plan.steps]
     value = last[-1].get(VALIDITY) if last else None
     if plan.min_validity <= 0 or plan.collapse or (value is not None and value >= plan.min_validity):

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import scorers
 from scorers.sample import SampleError
@@ -28,7 +28,7 @@ from watcher.ledger.jsonl import parse_record, read_records
 from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.ledger.samples import StoredSample
 from watcher.ledger.state_dir import StateDir, set_aside
-from watcher.model import LAST_STEP, Reason, Row, RowKind, Target, UimonError, row_uid
+from watcher.model import LAST_STEP, JsonObject, Reason, Row, RowKind, Target, UimonError, row_uid
 from watcher.settings.arguments import trouble_of
 from watcher.system.files import whole
 
@@ -238,7 +238,7 @@ def _row(evaluation: Evaluation, table: TableLimits, occurred: Collection[str]) 
         return eval_row(replace(evaluation, samples=()), table, occurred)
 
 
-def _evaluation(line: Mapping[str, Any]) -> Evaluation | None:
+def _evaluation(line: JsonObject) -> Evaluation | None:
     """A line of `evaluations.jsonl`; None where it lacks something, or holds what the ledger cannot."""
     step, metrics, at = whole(line.get("step"), LAST_STEP), line.get("metrics"), line.get("at")
     texts: list[Any] = [line.get(key) for key in ("uid", "suite", "name", "digest")]
@@ -261,5 +261,5 @@ def _is_metric(name: str) -> bool:
     return not trouble_of(name)
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from watcher.alerts import Entry, Episode
 from watcher.alerts.baseline import Delta, compare
@@ -25,7 +24,7 @@ class Comparison:
     baseline: str
     deltas: tuple[Delta, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values for `json.dumps`."""
         deltas = [asdict(delta) | {"change": delta.change, "clear": delta.clear} for delta in self.deltas]
         return {"step": self.step, "baseline": self.baseline, "deltas": deltas}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, field_validator
 from pydantic_settings import (
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         None
     )
     """Jinja file."""
-    chat_template_kwargs: Annotated[dict[str, Any], Setting(Panel.PROMPTS, Samples.OTHER, metavar="JSON")] = {}
+    chat_template_kwargs: Annotated[dict[str, object], Setting(Panel.PROMPTS, Samples.OTHER, metavar="JSON")] = {}
     """Template variables, e.g. '{"enable_thinking": false}'."""
     scorers: Annotated[list[str], Setting(Panel.PROMPTS, Samples.OTHER, flag="--scorer", metavar="NAME")] = []
     """Plug-in scorer beside uimon's own: legacy, an installed one's name, or FILE.py:NAME; several times for several.
@@ -294,7 +294,7 @@ class Settings(BaseSettings):
 
     @field_validator("*")
     @classmethod
-    def _usable(cls, value: Any) -> Any:
+    def _usable(cls, value: object) -> object:
         return require_texts(value)
 
     @classmethod

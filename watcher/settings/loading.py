@@ -6,19 +6,19 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.settings.arguments import shown
 from watcher.settings.config import DECLARED, Settings
 
 DEFAULT_FILE: Final = Path("uimon.toml")
 
 
-def load_settings(flags: dict[str, Any], config: Path | None = None) -> Settings:
+def load_settings(flags: JsonObject, config: Path | None = None) -> Settings:
     """The settings in force. `flags` holds what the command line gave; None means not given.
 
     `config` is the file to read; without it `uimon.toml` in the current directory is read where there is one.
