@@ -15,7 +15,7 @@ from rich.console import Console
 
 from watcher.alerts import Episode
 from watcher.demo.summary import metrics_table, print_failures, rows_line
-from watcher.demo.verdict import Failure, Plan, judge
+from watcher.demo.verdict import DemoFailure, Plan, judge
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.status import CheckpointStatus
@@ -27,7 +27,7 @@ def check(run: str, state: StateDir, plan: Plan, console: Console) -> int:
     """Print the run's evaluations and the verdict; 1 where there is a failure."""
     rows, complaint = read_rows(run)
     if complaint:
-        print_failures(console, [(Failure.RUN_UNREADABLE, complaint)])
+        print_failures(console, [(DemoFailure.RUN_UNREADABLE, complaint)])
         return 1
     checkpoints, warnings = _ledger(state)
     failures = judge(plan, rows, checkpoints, warnings)

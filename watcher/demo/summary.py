@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scorers.metrics.catalog import HEADLINES
-from watcher.demo.verdict import STEP, Failure, Pace, Plan, eval_rows, trainer_rows
+from watcher.demo.verdict import STEP, DemoFailure, Plan, TrainerPace, eval_rows, trainer_rows
 from watcher.ledger.status import CheckpointStatus
 from watcher.model import JsonObject, State
 
@@ -53,7 +53,7 @@ def rows_line(plan: Plan, history: Sequence[JsonObject], checkpoints: Sequence[C
     )
 
 
-def pace_lines(measured: Pace, *, pinned: bool) -> list[str]:
+def pace_lines(measured: TrainerPace, *, pinned: bool) -> list[str]:
     """What the trainer's steps took before and while uimon worked, and what that number does not say."""
     if measured.alone is None or measured.beside is None:
         return ["The trainer was too quick to compare its steps before and while uimon worked."]
@@ -74,7 +74,7 @@ def print_places(console: Console, places: Mapping[str, str | Path]) -> None:
         console.print(Text.assemble((what.ljust(width), "dim"), str(place)), soft_wrap=True)
 
 
-def print_failures(console: Console, failures: Sequence[tuple[Failure, str]]) -> None:
+def print_failures(console: Console, failures: Sequence[tuple[DemoFailure, str]]) -> None:
     """Each failure's name and sentence, or that all is well."""
     if not failures:
         console.print(Text("The demo did what it should.", style="bold green"))

@@ -18,7 +18,7 @@ from watcher.ledger.rows import Standing
 from watcher.ledger.status import CheckpointStatus
 from watcher.model import AlertLevel, State
 from watcher.report.columns import Cell, Column, Columns
-from watcher.results.comparison import Comparison
+from watcher.results.comparison import BaselineComparison
 from watcher.results.evidence import WarningWithSamples
 from watcher.service.board import Snapshot
 from watcher.settings.durations import format_duration
@@ -125,7 +125,7 @@ def _lasting_note(episode: Episode, shown: Sequence[str]) -> Text:
     )
 
 
-def comparison_table(compared: Comparison) -> Table:
+def comparison_table(compared: BaselineComparison) -> Table:
     """What changed since the baseline, with 95 % intervals; clear changes stand out."""
     title = f"Step {compared.step} against {compared.baseline}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold underline")

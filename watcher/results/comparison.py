@@ -17,7 +17,7 @@ from watcher.settings.arguments import shown, trouble_of, whole_number
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BaselineComparison:
     """The evaluation of `step` against that of `baseline`, as it is called."""
 
     step: int
@@ -63,7 +63,7 @@ def _collapsed(ledger: Ledger, entries: Sequence[Entry]) -> dict[int, str]:
     }
 
 
-def compared_with(ledger: Ledger, baseline: str) -> Comparison:
+def compared_with(ledger: Ledger, baseline: str) -> BaselineComparison:
     """The newest step against a baseline: a step of this ledger (`0` is the base model), or the newest step of the
     ledger in another run's state directory.
 
@@ -90,7 +90,7 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
     if not found:
         known = ", ".join(str(entry.step) for entry in entries)
         raise UimonError(Reason.CONFIG_INVALID, f"There is no evaluation of {name}; this run has: {known}.")
-    return Comparison(newest.step, name, compare(newest, found[-1]))
+    return BaselineComparison(newest.step, name, compare(newest, found[-1]))
 
 
 def _entries(ledger: Ledger) -> list[Entry]:
