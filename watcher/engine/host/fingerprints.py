@@ -26,7 +26,8 @@ from watcher.engine.model_files.forms import Found
 from watcher.model import JsonObject
 
 if TYPE_CHECKING:
-    from torch import Tensor, device, dtype
+    import torch
+    from torch import Tensor
 
 
 # Numbers that are looked at together: beside an engine that has filled a GPU there is room for little.
@@ -59,7 +60,9 @@ def rows_of(tensor: Tensor) -> Tensor:
     return tensor.reshape(-1, tensor.shape[-1] if tensor.ndim > 1 else 1)
 
 
-def fingerprints(matrix: Tensor, *, dtype: dtype | None = None, device: device | str | None = None) -> Tensor:
+def fingerprints(
+    matrix: Tensor, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> Tensor:
     """One number of 64 bits for each row of a matrix of two dimensions, on the CPU: of the row as it is in `dtype`,
     computed on `device`; both are the matrix's own without.
     """
@@ -84,7 +87,7 @@ def _bits(matrix: Tensor) -> Tensor:
     return matrix.contiguous().view(kinds.get(matrix.element_size(), torch.int32))
 
 
-def _factors(count: int, device: device) -> Tensor:
+def _factors(count: int, device: torch.device) -> Tensor:
     """The first `count` of this process's random odd numbers."""
     import torch
 
@@ -105,7 +108,7 @@ class Part:
 
     name: str
     columns: int
-    dtype: dtype
+    dtype: torch.dtype
     prints: Tensor
     bytes: int
     padded: bool = False
@@ -161,7 +164,7 @@ class Files:
     parts: Iterable[Part]
     shards: int = 1
     device: str | None = None
-    _known: dict[tuple[Place, dtype], list[Tensor]] = field(default_factory=dict)
+    _known: dict[tuple[Place, torch.dtype], list[Tensor]] = field(default_factory=dict)
     _served: dict[Place, list[Part]] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
 
