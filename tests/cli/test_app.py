@@ -21,7 +21,7 @@ from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason
 from watcher.settings.config import DECLARED, Settings
-from watcher.settings.loading import load_settings
+from watcher.settings.load import load_settings
 
 README = Path(__file__).parents[2] / "README.md"
 

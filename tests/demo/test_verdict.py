@@ -13,7 +13,7 @@ from watcher.alerts import Episode, Rule
 from watcher.demo.dataset import Collapse
 from watcher.demo.summary import metrics_table, pace_lines, rows_line
 from watcher.demo.verdict import DemoFailure, Plan, StepTime, TrainerPace, judge, pace
-from watcher.ledger.status import CheckpointStatus
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.model import AlertLevel, Reason, State
 
 PLAN = Plan(steps=4, save_steps=2)

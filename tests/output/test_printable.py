@@ -20,7 +20,7 @@ from rich.text import Text
 from tests.hostile import ORDINARY, STEERING, hostile_text, may_leave
 from watcher.alerts import Episode, Rule
 from watcher.alerts.delivery import payload
-from watcher.ledger.status import CheckpointStatus
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, State
 from watcher.model import Table as SampleTable
 from watcher.output.printable import BLOCK, LINE, encodable, printable, printable_block, printable_document

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console, ConsoleDimensions
 
 from watcher.evaluation.evaluate import Progress
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
-from watcher.ledger.status import CheckpointStatus
 from watcher.model import Checkpoint, Condition, FileStamp
 from watcher.output.terminal import Terminal
 from watcher.report.columns import Cell, Column, Columns

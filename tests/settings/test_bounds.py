@@ -32,7 +32,7 @@ from watcher.service.health import parse_address
 from watcher.settings.alerts import AlertSettings, Milestone
 from watcher.settings.bounds import Bound
 from watcher.settings.config import DECLARED, Settings
-from watcher.settings.loading import load_settings
+from watcher.settings.load import load_settings
 from watcher.trackers.wandb import RunRef
 
 NUMBERS = ("inf", "-inf", "nan", "1e300", "-1", "9" * 400, "9" * 5000, "0x10", "1e-400", "٣", "1_000", "", " ", "true")

@@ -30,7 +30,7 @@ from watcher.output.printable import printable
 from watcher.output.terminal import Terminal, write_document
 from watcher.service.assembly import engine_settings, owner_for
 from watcher.settings.config import Settings
-from watcher.settings.loading import load_settings
+from watcher.settings.load import load_settings
 from watcher.trackers.wandb import RunFacts, RunRef, inspect_run, missing_run
 from watcher.validation import ValFile
 

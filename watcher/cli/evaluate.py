@@ -23,7 +23,7 @@ from watcher.output.terminal import Terminal, sole_output, write_document
 from watcher.report.live import showing
 from watcher.service.assembly import Assembled, assembled, owner_for
 from watcher.settings.arguments import require_utf8
-from watcher.settings.loading import load_settings
+from watcher.settings.load import load_settings
 
 
 def run_eval(ckpts: list[Path], flags: JsonObject, config: Path | None, *, as_json: bool, debug: bool) -> int:

@@ -28,7 +28,7 @@ from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals, log
 from watcher.settings.arguments import whole_number
 from watcher.settings.config import Settings
-from watcher.settings.loading import load_settings
+from watcher.settings.load import load_settings
 from watcher.trackers.wandb import RunRef
 from watcher.trackers.wandb.tracker import wandb_tracker
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from scorers import grades
 from watcher.alerts.best import ORDER
 from watcher.ledger import state_home as statehome
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.export import stored
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import AWAY_KEY
 from watcher.ledger.state_dir import StateDir
-from watcher.ledger.status import CheckpointStatus
 from watcher.model import JsonObject, Reason, RowKind, Target, UimonError
 from watcher.output.printable import printable, printable_document
 from watcher.output.terminal import Terminal, write_document

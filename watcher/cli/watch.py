@@ -28,7 +28,7 @@ from watcher.service.assembly import Assembled, assembled, owner_for
 from watcher.service.health import parse_address, serving
 from watcher.settings.arguments import require_utf8
 from watcher.settings.config import Settings
-from watcher.settings.loading import load_settings, unknown_variables
+from watcher.settings.load import load_settings, unknown_variables
 from watcher.validation import ValFile
 
 log = logging.getLogger("uimon")

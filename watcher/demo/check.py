@@ -16,9 +16,9 @@ from rich.console import Console
 from watcher.alerts import Episode
 from watcher.demo.summary import metrics_table, print_failures, rows_line
 from watcher.demo.verdict import DemoFailure, Plan, judge
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
-from watcher.ledger.status import CheckpointStatus
 from watcher.model import JsonObject, UimonError
 from watcher.output.terminal import Terminal
 

@@ -29,9 +29,9 @@ from watcher.demo.dataset import Collapse
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.summary import metrics_table, pace_lines, print_failures, print_places, rows_line
 from watcher.demo.verdict import DemoFailure, Plan, StepTime, TrainerPace, eval_rows, judge, pace, trainer_rows
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
-from watcher.ledger.status import CheckpointStatus
 from watcher.model import JsonObject, Reason, UimonError
 from watcher.output.terminal import Terminal
 from watcher.report.terminal import warning_notes

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from scorers.metrics.catalog import HEADLINES
 from watcher.demo.verdict import STEP, DemoFailure, Plan, TrainerPace, eval_rows, trainer_rows
-from watcher.ledger.status import CheckpointStatus
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.model import JsonObject, State
 
 _COLUMNS: Final = {STEP: "step", **{metric.name: metric.headline for metric in HEADLINES}}

@@ -11,7 +11,7 @@ from typing import Final
 
 from watcher.alerts import Episode, Rule
 from watcher.demo.dataset import Collapse
-from watcher.ledger.status import CheckpointStatus
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.model import JsonObject, State
 
 STEP: Final = "train/global_step"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from watcher.checkpoints.training_log import LogSign, SignKind
+from watcher.ledger.checkpoint_status import CheckpointStatus, to_status
 from watcher.ledger.file import LedgerFile
 from watcher.ledger.rows import (
     CHECKPOINTS,
@@ -20,7 +21,6 @@ from watcher.ledger.rows import (
     unpacked,
 )
 from watcher.ledger.samples import StoredSample
-from watcher.ledger.status import CheckpointStatus, to_status
 from watcher.model import FINAL_NAME, State
 
 AWAY_KEY: Final = "engine_away"

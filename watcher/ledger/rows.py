@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from watcher.ledger.episode_schema import EPISODES, EPISODES_OF_ALARMS
-from watcher.ledger.reader import RowReader
+from watcher.ledger.row_reader import RowReader
 from watcher.ledger.samples import KeptSample
 from watcher.ledger.seal import SEAL
 from watcher.model import Kind, Reason, Row, RowKind, Sending, State, Table
@@ -203,9 +203,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the evaluation of one checkpoint found: the metrics and the samples. `name`,
-    `digest` and `seen_at` (0: not known) are the checkpoint's. `at` is when its samples were drawn (Unix time). Where
-    they were scored anew, `origin` is the uid of the evaluation that drew them; else it is empty.
+    """What the evaluation of one checkpoint found. `name`, `digest` and `seen_at` (0: not known) are the checkpoint's.
+    `at` is when its samples were drawn (Unix time). Where they were scored anew, `origin` is the uid of the evaluation
+    that drew them; else it is empty.
     """
 
     uid: str

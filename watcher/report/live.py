@@ -21,9 +21,9 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.rows import Standing
-from watcher.ledger.status import CheckpointStatus
 from watcher.output.outlet import Outlet
 from watcher.output.printable import printable, printable_block
 from watcher.output.terminal import Terminal

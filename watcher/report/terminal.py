@@ -14,8 +14,8 @@ from rich.text import Text
 from scorers import Grade, grade_of, grades
 from scorers.metrics.catalog import HEADLINES
 from watcher.alerts import Episode
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.rows import Standing
-from watcher.ledger.status import CheckpointStatus
 from watcher.model import AlertLevel, State
 from watcher.report.columns import Cell, Column, Columns
 from watcher.results.comparison import BaselineComparison

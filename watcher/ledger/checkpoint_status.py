@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
-from watcher.ledger.reader import RowReader
+from watcher.ledger.row_reader import RowReader
 from watcher.ledger.rows import state_of
 from watcher.model import Reason, State
 

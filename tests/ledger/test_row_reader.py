@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.ledger.reader import RowReader
+from watcher.ledger.row_reader import RowReader
 from watcher.model import State
 
 
