@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, TypeAlias
 
 JsonScalar = str | int | float | bool | None
+JsonObject: TypeAlias = Mapping[str, Any]
+"""A JSON object whose form its reader knows, or which it reads key by key."""
 
 LAST_STEP = 10**18 - 1
 """The last step that can be one: what is more fits neither the ledger's integers nor the names of directories."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from scorers.sample import Outcome, Sample
 from watcher.alerts import AlertSettings, Arrival, Entry, Episode, History, Rule, entry_of, evaluate
+from watcher.ledger.samples import EvaluatedSample
 
 N = 64
 _HUES = ("red", "orange", "amber", "lime", "green", "teal", "cyan", "sky", "blue", "indigo", "violet", "pink")
@@ -22,7 +23,7 @@ class Made:
     uid: str
     step: int
     metrics: Mapping[str, float | None]
-    samples: Sequence[Mapping[str, Any]] = field(repr=False)
+    samples: Sequence[EvaluatedSample] = field(repr=False)
     at: float
 
 
@@ -79,7 +80,7 @@ def made(
     """An evaluation of N pages, those at `bad` with another outcome. It takes place at its step, unless `at` says."""
     chosen = list(pages) or [page(i, step, outcome if i in bad else Outcome.VALID) for i in range(N)]
     samples = [
-        {"prompt_id": f"p{i}", "score": replace(sample, loops=loops).to_dict()} for i, sample in enumerate(chosen)
+        EvaluatedSample(f"p{i}", 0, "", "", 0, "stop", replace(sample, loops=loops)) for i, sample in enumerate(chosen)
     ]
     metrics = {"eval/perplexity": perplexity}
     return Made(uid or f"uid-{step}", step, metrics, samples, float(step if at is None else at))

@@ -60,7 +60,7 @@ def test_a_run_that_never_was_quite_good_can_drop_too_and_then_is_not_said_to_ha
 def copied(step: int, bad: Sequence[int], outcome: Outcome = Outcome.INVALID) -> Entry:
     """Sixteen prompts, each answered four times in the same way."""
     answers = made(step, bad=[4 * prompt + k for prompt in bad for k in range(4)], outcome=outcome)
-    samples = [{**sample, "prompt_id": str(i // 4)} for i, sample in enumerate(answers.samples)]
+    samples = [replace(sample, prompt_id=str(i // 4)) for i, sample in enumerate(answers.samples)]
     return entry_of(replace(answers, samples=samples))
 
 

@@ -27,6 +27,7 @@ from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.evaluation.evaluate import Context, Metrics, TableLimits, evaluate
 from watcher.evaluation.suite import Suite
 from watcher.ledger.ledger import Record
+from watcher.ledger.samples import EvaluatedSample
 from watcher.model import Kind, State
 
 pytestmark = pytest.mark.engine
@@ -193,7 +194,9 @@ def _evaluate(engine: Engine, suite: Suite, model: Path) -> tuple[Metrics, int]:
         "run", TableLimits(8, 1_000_000), _ignore, _ignore, _ignore, interrupted=lambda: False, health=dict
     )
     evaluation, _ = evaluate(engine, suite, record, None, context)
-    return evaluation.metrics, sum(sample["tokens"] for sample in evaluation.samples)
+    return evaluation.metrics, sum(
+        sample.tokens for sample in evaluation.samples if isinstance(sample, EvaluatedSample)
+    )
 
 
 def _ignore(_: object) -> None:

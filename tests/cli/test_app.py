@@ -20,7 +20,8 @@ from watcher.cli.app import app
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason
-from watcher.settings.config import DECLARED, Settings, load_settings
+from watcher.settings.config import DECLARED, Settings
+from watcher.settings.load import load_settings
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -110,15 +111,21 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
     assert elsewhere == []
 
 
-def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
-    heavy = "('torch', 'vllm', 'wandb', 'pydantic', 'bs4')"
+@pytest.mark.parametrize("command", ["", "watch", "eval", "score", "status", "doctor"])
+def test_help_imports_names_and_settings_alone(tmp_path: Path, command: str) -> None:
+    of_ours = {"watcher", "watcher.cli", "watcher.cli.app", "watcher.cli.options", "watcher.model", "watcher.output"}
+    heavy = {"torch", "vllm", "transformers", "wandb", "bs4", "numpy", *(() if command else ("pydantic",))}
     code = (
-        "import atexit, sys\nfrom watcher.cli.app import main\nsys.argv = ['uimon', '--help']\n"
-        f"atexit.register(lambda: open('loaded', 'w').write(str([m for m in {heavy} if m in sys.modules])))\nmain()"
+        "import atexit, sys\nfrom watcher.cli.app import main\n"
+        "atexit.register(lambda: open('loaded', 'w').write(' '.join(sys.modules)))\nmain()"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    line = [sys.executable, "-c", code, *command.split(), "--help"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "Usage: uimon" in done.stdout
-    assert (tmp_path / "loaded").read_text() == "[]"
+    loaded = set((tmp_path / "loaded").read_text().split())
+    ours = {name for name in loaded if name.split(".")[0] in ("watcher", "scorers")}
+    assert {name for name in ours - of_ours if not name.startswith(("watcher.settings", "watcher.output."))} == set()
+    assert loaded & heavy == set()
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from watcher.alerts import Episode, Rule
 from watcher.demo.dataset import Collapse
 from watcher.demo.summary import metrics_table, pace_lines, rows_line
-from watcher.demo.verdict import Failure, Pace, Plan, StepTime, judge, pace
+from watcher.demo.verdict import DemoFailure, Plan, StepTime, TrainerPace, judge, pace
+from watcher.ledger.checkpoint_status import CheckpointStatus
+from watcher.model import AlertLevel, Reason, State
 
 PLAN = Plan(steps=4, save_steps=2)
 
@@ -24,15 +27,15 @@ def eval_row(step: int, validity: float | None = 1.0) -> dict[str, Any]:
     return {"train/global_step": step, "eval/uid": f"u{step}", "eval/syntax_validity_rate": validity}
 
 
-def checkpoint(step: int, state: str = "published", reason: str | None = None) -> dict[str, Any]:
-    return {"step": step, "state": state, "reason": reason}
+def checkpoint(step: int, state: State = State.PUBLISHED, reason: Reason | None = None) -> CheckpointStatus:
+    return CheckpointStatus(step, f"checkpoint-{step}", state, reason)
 
 
 HISTORY = [trainer_row(1), trainer_row(2), eval_row(2, 0.1), trainer_row(3), trainer_row(4), eval_row(4)]
 CHECKPOINTS = [checkpoint(2), checkpoint(4)]
 
 
-def names(history: list[dict[str, Any]], checkpoints: list[dict[str, Any]]) -> list[Failure]:
+def names(history: list[dict[str, Any]], checkpoints: list[CheckpointStatus]) -> list[DemoFailure]:
     return [name for name, _ in judge(PLAN, history, checkpoints, [])]
 
 
@@ -50,37 +53,37 @@ def test_the_trainers_closing_row_and_perplexity_rows_are_no_rows_of_steps() -> 
 
 def test_a_lost_trainer_row_is_named_with_its_step() -> None:
     [(name, sentence)] = judge(PLAN, [row for row in HISTORY if row != trainer_row(3)], CHECKPOINTS, [])
-    assert name is Failure.TRAINER_ROWS_MISSING
+    assert name is DemoFailure.TRAINER_ROWS_MISSING
     assert "step 3" in sentence
 
 
 def test_a_repeated_row_of_either_writer_is_named() -> None:
-    assert names([*HISTORY, trainer_row(1)], CHECKPOINTS) == [Failure.TRAINER_ROWS_REPEATED]
-    assert names([*HISTORY, eval_row(4)], CHECKPOINTS) == [Failure.EVAL_ROWS_REPEATED]
+    assert names([*HISTORY, trainer_row(1)], CHECKPOINTS) == [DemoFailure.TRAINER_ROWS_REPEATED]
+    assert names([*HISTORY, eval_row(4)], CHECKPOINTS) == [DemoFailure.EVAL_ROWS_REPEATED]
 
 
-@pytest.mark.parametrize("lost", [None, checkpoint(2, "failed", "unreadable"), checkpoint(2, "staged")])
-def test_a_checkpoint_that_was_not_settled_is_named(lost: dict[str, Any] | None) -> None:
+@pytest.mark.parametrize("lost", [None, checkpoint(2, State.FAILED, Reason.UNREADABLE), checkpoint(2, State.STAGED)])
+def test_a_checkpoint_that_was_not_settled_is_named(lost: CheckpointStatus | None) -> None:
     checkpoints = [checkpoint(4)] if lost is None else [lost, checkpoint(4)]
     [(name, sentence)] = judge(PLAN, HISTORY, checkpoints, [])
-    assert name is Failure.CHECKPOINT_LOST
+    assert name is DemoFailure.CHECKPOINT_LOST
     assert "step 2 (" in sentence
 
 
 def test_a_checkpoint_skipped_with_a_reason_needs_no_row() -> None:
     history = [row for row in HISTORY if row != eval_row(2, 0.1)]
-    assert names(history, [checkpoint(2, "skipped", "deleted"), checkpoint(4)]) == []
-    assert names(history, [checkpoint(2, "skipped"), checkpoint(4)]) == [Failure.CHECKPOINT_LOST]
+    assert names(history, [checkpoint(2, State.SKIPPED, Reason.DELETED), checkpoint(4)]) == []
+    assert names(history, [checkpoint(2, State.SKIPPED), checkpoint(4)]) == [DemoFailure.CHECKPOINT_LOST]
 
 
 def test_an_evaluation_that_is_not_in_the_run_is_named() -> None:
-    assert names([row for row in HISTORY if row != eval_row(2, 0.1)], CHECKPOINTS) == [Failure.EVAL_ROWS_MISSING]
+    assert names([row for row in HISTORY if row != eval_row(2, 0.1)], CHECKPOINTS) == [DemoFailure.EVAL_ROWS_MISSING]
 
 
 @pytest.mark.parametrize(
-    ("validity", "found"), [(0.95, []), (0.949, [Failure.VALIDITY_LOW]), (None, [Failure.VALIDITY_LOW])]
+    ("validity", "found"), [(0.95, []), (0.949, [DemoFailure.VALIDITY_LOW]), (None, [DemoFailure.VALIDITY_LOW])]
 )
-def test_the_last_checkpoint_must_write_valid_code(validity: float | None, found: list[Failure]) -> None:
+def test_the_last_checkpoint_must_write_valid_code(validity: float | None, found: list[DemoFailure]) -> None:
     assert names([*HISTORY[:-1], eval_row(4, validity)], CHECKPOINTS) == found
 
 
@@ -101,14 +104,14 @@ def test_step_times_are_split_by_when_the_watcher_ran() -> None:
 
 
 def test_the_comparison_says_what_machine_it_was_made_on() -> None:
-    lines = pace_lines(Pace(0.4, 30, 0.42, 200), pinned=True)
+    lines = pace_lines(TrainerPace(0.4, 30, 0.42, 200), pinned=True)
     assert "+5.0 %" in lines[0]
     assert "one shared machine" in lines[1]
-    assert len(pace_lines(Pace(None, 0, 0.4, 3), pinned=True)) == 1
+    assert len(pace_lines(TrainerPace(None, 0, 0.4, 3), pinned=True)) == 1
 
 
 def test_row_counts_are_shown_beside_what_was_expected() -> None:
-    checkpoints = [checkpoint(2, "skipped", "deleted"), checkpoint(4)]
+    checkpoints = [checkpoint(2, State.SKIPPED, Reason.DELETED), checkpoint(4)]
     assert rows_line(PLAN, HISTORY[3:], checkpoints) == (
         "In the run: 2 of 4 rows of the trainer; 1 of 1 evaluations (2 checkpoints, 1 skipped with a reason); "
         "0 of train/perplexity."
@@ -123,13 +126,13 @@ def test_the_metrics_fit_a_terminal_of_80_columns() -> None:
     assert "…" not in text.getvalue()
 
 
-def warned(rule: str, step: int) -> dict[str, Any]:
-    return {"rule": rule, "step": step, "active": True}
+def warned(rule: str, step: int) -> Episode:
+    return Episode("key", Rule(rule), AlertLevel.WARN, step, "title", "evidence", "", "", "cause", "fix")
 
 
 def test_a_healthy_training_raises_no_warning_unless_it_is_too_short_to_end_well() -> None:
     [(name, sentence)] = judge(PLAN, HISTORY, CHECKPOINTS, [warned("samples_alike", 4)])
-    assert name is Failure.FALSE_ALARM
+    assert name is DemoFailure.FALSE_ALARM
     assert "samples_alike at step 4" in sentence
     assert judge(replace(PLAN, healthy=False), HISTORY, CHECKPOINTS, [warned("samples_alike", 4)]) == []
 
@@ -149,4 +152,4 @@ def test_a_collapse_is_warned_of_by_its_own_sign_within_two_checkpoints_after_it
 ) -> None:
     plan = replace(PLAN, collapse=Collapse.BLUE)
     found = judge(plan, HISTORY, CHECKPOINTS, [warned(rule, step) for rule, step in warnings])
-    assert [name for name, _ in found] == ([] if seen else [Failure.WARNING_MISSING])
+    assert [name for name, _ in found] == ([] if seen else [DemoFailure.WARNING_MISSING])

@@ -12,10 +12,10 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from watcher.alerts.settings import AlertSettings
 from watcher.cli.app import app
+from watcher.settings.alerts import AlertSettings
 from watcher.settings.config import DECLARED
-from watcher.settings.declaration import Declaration, Kind, Panel
+from watcher.settings.declaration import Declaration, OptionKind, Panel
 
 DOCS = Path(__file__).parents[2] / "docs"
 _MADE = "<!-- Made by `python -m tests.docs.generate`; change the code instead. -->"
@@ -87,7 +87,7 @@ def _row(declared: Declaration) -> tuple[str, ...]:
     allowed = f"Allowed: {declared.bound.said}." if declared.bound else ""
     meaning = " ".join(filter(None, (declared.meaning, declared.detail, allowed)))
     changes = "yes" if declared.changes_samples else "no"
-    default = declared.default or ("off" if declared.kind is Kind.SWITCH else "none")
+    default = declared.default or ("off" if declared.kind is OptionKind.SWITCH else "none")
     return f"`{declared.flag}`", f"`{declared.variable}`", f"`{declared.name}`", default, meaning, changes
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from tests.support.command_line import options, refused_options
-from watcher.settings.config import load_settings
+from watcher.settings.load import load_settings
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

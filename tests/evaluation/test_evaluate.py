@@ -113,7 +113,7 @@ def test_an_evaluation_holds_every_metric_that_is_declared_and_no_other(record: 
 def test_samples_are_counted_as_prompts_times_n_and_kept_in_their_order(record: Record) -> None:
     heard = Heard()
     evaluation, row = evaluate(Engine(), suite(n=3), record, None, heard.context)
-    assert [(s["prompt_id"], s["index"]) for s in evaluation.samples] == [(p, i) for p in "ba" for i in range(3)]
+    assert [(s.prompt_id, s.to_dict()["index"]) for s in evaluation.samples] == [(p, i) for p in "ba" for i in range(3)]
     assert row.values["eval/samples"] == 6
     steps = [(p.phase, p.done, p.total) for p in heard.progress]
     assert steps == [("load", 0, 0), *(("generate", done, 6) for done in range(7)), ("perplexity", 6, 6)]
@@ -121,7 +121,7 @@ def test_samples_are_counted_as_prompts_times_n_and_kept_in_their_order(record: 
 
 def test_samples_carry_their_prompt_so_that_intervals_know_which_belong_together(record: Record) -> None:
     evaluation, _ = evaluate(Engine(), suite(n=3), record, None, Heard().context)
-    assert [s["score"]["prompt"] for s in evaluation.samples] == ["b"] * 3 + ["a"] * 3
+    assert [s.score.prompt for s in evaluation.samples] == ["b"] * 3 + ["a"] * 3
     assert evaluation.metrics["eval/prompts"] == 2
     # Two prompts, not six samples: all of them valid.
     assert evaluation.metrics["eval/syntax_validity_rate_low"] == pytest.approx(0.342, abs=0.001)
@@ -159,7 +159,7 @@ class Words:
 def test_a_plug_in_adds_its_metrics_and_its_failure_is_a_warning(record: Record) -> None:
     heard = Heard()
     evaluation, row = evaluate(Engine(), suite(), record, None, replace(heard.context, plugins=(Plugin(Words()),)))
-    assert row.values["eval/words/sum"] == sum(s["score"]["extras"]["words"]["value"] for s in evaluation.samples)
+    assert row.values["eval/words/sum"] == sum(s.score.extras["words"]["value"] for s in evaluation.samples)
     assert heard.warnings == []
     failing = replace(heard.context, plugins=(Plugin(Words(failing=True)),))
     row = evaluate(Engine(), suite(), record, None, failing)[1]

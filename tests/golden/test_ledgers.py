@@ -40,7 +40,10 @@ def told(ledger: Ledger, version: int) -> dict[str, Any]:
         "standing": ledger.standing(),
         "early": [record.name for record in ledger.early()],
         "arrivals": ledger.arrivals(),
-        "evaluations": [asdict(e) | {"samples": ledger.samples(e.uid)} for e in ledger.evaluations()],
+        "evaluations": [
+            asdict(e) | {"samples": [sample.to_dict() for sample in ledger.samples(e.uid)]}
+            for e in ledger.evaluations()
+        ],
         "exported": ledger.uids(exported=True),
         "of the past": ledger.of_the_past(),
         "occurred": ledger.occurred(),
@@ -55,7 +58,7 @@ def told(ledger: Ledger, version: int) -> dict[str, Any]:
         "notices": {c: ledger.deliveries().due(c, early=True) for c in ("log", "webhook", "command")},
         "sightings": ledger.sightings().evaluated(),
         "summaries": list(ledger.summaries().after(0, SUMMARY_VERSION)),
-        "status": ledger.status(),
+        "status": [status.to_dict() for status in ledger.status()],
         "meta": facts(ledger),
     }
 

@@ -119,7 +119,7 @@ def test_answers_take_a_fraction_of_their_size_in_the_ledger(state: StateDir, le
         train(ledger, Exporter(ledger, state), (10,))
     ((_, stored),) = ledger.with_samples()
     assert stored < state.samples.stat().st_size / 4
-    assert ledger.samples(uid(10))[0]["completion"] == page
+    assert ledger.samples(uid(10))[0].completion == page
 
 
 def test_what_is_scored_anew_takes_no_place_of_what_was_drawn(state: StateDir, ledger: Ledger) -> None:

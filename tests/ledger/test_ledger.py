@@ -12,6 +12,7 @@ import pytest
 from tests.support.ledgers import due_rows
 from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.ledger.rows import packed
+from watcher.ledger.samples import StoredSample
 from watcher.model import (
     Checkpoint,
     Condition,
@@ -60,7 +61,7 @@ def stage(ledger: Ledger, step: int = 50, digest: str = "aa", *, written: int = 
 
 def change_samples(ledger: Ledger, uid: str, change: Callable[[list[Any]], list[Any]]) -> None:
     """Store other samples of an evaluation than were drawn."""
-    body = packed(json.dumps(change(list(ledger.samples(uid)))))
+    body = packed(json.dumps(change([sample.to_dict() for sample in ledger.samples(uid)])))
     with ledger.change() as db:
         db.execute("UPDATE answers SET body = ? WHERE uid = ?", (body, uid))
 
@@ -78,7 +79,12 @@ def begin(ledger: Ledger, record: Record) -> Record:
 
 def commit(ledger: Ledger, record: Record, uid: str = "uid") -> None:
     evaluation = Evaluation(
-        uid, record.step, "suite", {"eval/perplexity": 3.0, "eval/hue_entropy": None}, ({"completion": "x"},), 1.0
+        uid,
+        record.step,
+        "suite",
+        {"eval/perplexity": 3.0, "eval/hue_entropy": None},
+        (StoredSample({"completion": "x"}),),
+        1.0,
     )
     row = Row(
         uid, RowKind.EVAL, record.step, {"eval/uid": uid, "train/global_step": record.step}, Table(("a",), (("b",),))
@@ -93,8 +99,8 @@ def test_a_checkpoint_goes_its_way_to_published(ledger: Ledger) -> None:
     assert ledger.records()[0].state is State.EVALUATED
     due_rows(ledger)
     ledger.outbox().rows_published(["uid"])
-    assert [(r["step"], r["state"], r["published"]) for r in ledger.status()] == [(50, "published", "yes")]
-    assert ledger.status()[0]["metrics"] == {"eval/perplexity": 3.0, "eval/hue_entropy": None}
+    assert [(r.step, r.state, r.published) for r in ledger.status()] == [(50, "published", "yes")]
+    assert ledger.status()[0].metrics == {"eval/perplexity": 3.0, "eval/hue_entropy": None}
 
 
 def test_a_row_survives_the_ledger_unchanged(ledger: Ledger) -> None:
@@ -128,9 +134,9 @@ def test_weights_written_again_at_the_same_step_are_another_checkpoint(ledger: L
     again = stage(ledger, digest="bb", written=2)
     assert [(r.step, r.digest) for r in ledger.records()] == [(50, "aa"), (50, "bb")]
     assert again.state is State.STAGED
-    assert [r["superseded"] for r in ledger.status()] == [False, False]
+    assert [r.superseded for r in ledger.status()] == [False, False]
     commit(ledger, again, "uid-2")
-    assert [r["superseded"] for r in ledger.status()] == [True, False]
+    assert [r.superseded for r in ledger.status()] == [True, False]
 
 
 def test_the_same_weights_written_again_are_not_evaluated_again(ledger: Ledger) -> None:
@@ -242,11 +248,11 @@ def test_the_first_attempts_mark_stays(ledger: Ledger) -> None:
 
 def test_rows_that_wait_for_a_shared_trainer_are_deferred(ledger: Ledger) -> None:
     commit(ledger, stage(ledger))
-    assert ledger.status()[0]["published"] == "pending"
+    assert ledger.status()[0].published == "pending"
     due_rows(ledger)
-    assert ledger.status()[0]["published"] == "pending"
+    assert ledger.status()[0].published == "pending"
     ledger.outbox().rows_waiting(["uid"], Reason.DEFERRED)
-    assert ledger.status()[0]["published"] == "deferred"
+    assert ledger.status()[0].published == "deferred"
     assert ledger.outbox().waiting_reasons() == [Reason.DEFERRED]
 
 
@@ -263,7 +269,7 @@ def test_the_final_checkpoint_is_known_by_its_steps(ledger: Ledger) -> None:
 
 def test_a_change_that_fails_half_way_leaves_nothing(ledger: Ledger) -> None:
     record = begin(ledger, stage(ledger))
-    bad = Evaluation("uid", 50, "suite", {}, ({"completion": object()},), 1.0)
+    bad = Evaluation("uid", 50, "suite", {}, (StoredSample({"completion": object()}),), 1.0)
     with pytest.raises(TypeError):
         ledger.evaluated(record, bad, Row("uid", RowKind.EVAL, 50, {}))
     assert ledger.evaluations() == []
@@ -273,7 +279,7 @@ def test_a_change_that_fails_half_way_leaves_nothing(ledger: Ledger) -> None:
 def test_a_second_process_reads_while_the_first_writes(ledger: Ledger) -> None:
     reader = Ledger(ledger.path, read_only=True)
     commit(ledger, stage(ledger))
-    assert [r["state"] for r in reader.status()] == ["evaluated"]
+    assert [r.state for r in reader.status()] == ["evaluated"]
     reader.close()
 
 

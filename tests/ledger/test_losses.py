@@ -15,7 +15,7 @@ from tests.support.ledgers import due_rows
 from watcher.checkpoints.training_log import LogFacts
 from watcher.evaluation.rows import RowMaker, train_row
 from watcher.ledger.ledger import Ledger
-from watcher.ledger.rows import MIGRATIONS, row_body
+from watcher.ledger.rows import row_body
 from watcher.model import RowKind, State
 
 VERSION_6 = """
@@ -108,20 +108,6 @@ def test_the_losses_of_a_ledger_of_version_6_are_those_of_its_rows(tmp_path: Pat
         assert [record.state for record in ledger.records(State.PUBLISHED)] == [State.PUBLISHED]
 
 
-def test_a_ledger_of_version_6_becomes_what_a_fresh_one_is(tmp_path: Path) -> None:
-    leave_version_6(tmp_path / "older")
-    found = []
-    for name in ("older", "fresh"):
-        Ledger(tmp_path / name).close()
-        with closing(sqlite3.connect(tmp_path / name)) as db:
-            found.append({" ".join(sql.split()) for (sql,) in db.execute("SELECT sql FROM sqlite_master") if sql})
-    assert found[0] == found[1]
-
-
-def test_each_earlier_version_has_a_way_to_the_next() -> None:
-    assert sorted(MIGRATIONS) == list(range(1, 7))
-
-
 def test_a_loss_is_kept_as_it_was_logged_however_large_it_is(ledger: Ledger) -> None:
     logged = [(1, 800.0), (2, 1e300), (3, 0.1 + 0.2), (4, 690.0)]
     ledger.add_log("run", [*logged, (5, math.nan)], LogFacts(((5, math.nan), (6, -math.inf))))
@@ -165,9 +151,9 @@ def test_what_is_doubted_is_published_nowhere(ledger: Ledger) -> None:
     commit(ledger, stage(ledger))
     due_rows(ledger)
     ledger.outbox().rows_published(["uid"])
-    assert [(line["state"], line["published"]) for line in ledger.status()] == [("published", "yes")]
+    assert [(line.state, line.published) for line in ledger.status()] == [("published", "yes")]
     assert ledger.state_counts() == {State.PUBLISHED: 1}
     ledger.outbox().doubt()
-    assert [(line["state"], line["published"]) for line in ledger.status()] == [("evaluated", "pending")]
+    assert [(line.state, line.published) for line in ledger.status()] == [("evaluated", "pending")]
     assert ledger.state_counts() == {State.EVALUATED: 1}
     assert (ledger.records(State.PUBLISHED), len(ledger.records(State.EVALUATED))) == ([], 1)

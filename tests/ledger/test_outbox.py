@@ -109,7 +109,7 @@ def test_rows_that_a_survey_found_are_delivered_whenever_they_become_due(ledger:
     commit(ledger, stage(ledger))
     assert "uid" not in [row.uid for row in due_rows(ledger)]
     assert [record.state for record in ledger.records()] == [State.PUBLISHED]
-    assert [line["published"] for line in ledger.status()] == ["yes"]
+    assert [line.published for line in ledger.status()] == ["yes"]
 
 
 def test_copies_are_told_by_row(ledger: Ledger) -> None:

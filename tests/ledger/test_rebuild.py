@@ -23,6 +23,7 @@ from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.ledger.rebuild import open_ledger
 from watcher.ledger.rows import MIGRATIONS
+from watcher.ledger.samples import StoredSample
 from watcher.ledger.seal import committed_frames
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.state_home import owner_of
@@ -66,7 +67,7 @@ def test_a_ledger_of_version_1_goes_on(tmp_path: Path) -> None:
     old.close()
     for _ in range(2):
         ledger = Ledger(path)
-        assert [(r["step"], r["published"]) for r in ledger.status()] == [(50, "yes"), (60, "unconfirmed")]
+        assert [(r.step, r.published) for r in ledger.status()] == [(50, "yes"), (60, "unconfirmed")]
         (row,) = ledger.outbox().due_rows(9)
         assert (row.uid, row.mark, row.attempts, row.values) == ("b", 9, 3, {"x": 1})
         assert ledger.outbox().surveyed
@@ -102,9 +103,9 @@ def evaluate(ledger: Ledger, step: int, digest: str, run: str = RUN) -> None:
     record = ledger.begin(stage(ledger, step, digest, written=step))
     assert record is not None
     uid = uid_of(step, digest, run)
-    sample = {
+    sample = StoredSample({
         "prompt_id": "1", "prompt": "a page", "completion": COMPLETION, "finish_reason": "stop", "score": SCORE,
-    }  # fmt: skip
+    })  # fmt: skip
     evaluation = Evaluation(uid, step, "suite", {"eval/perplexity": 3.0}, (sample,), float(step), record.name, digest)
     values: dict[str, JsonScalar] = {"eval/uid": uid, "train/global_step": step}
     ledger.evaluated(record, evaluation, Row(uid, RowKind.EVAL, step, values), summary_of(evaluation))
@@ -476,7 +477,7 @@ def test_a_ledger_of_version_5_keeps_its_samples_and_is_sealed(
         db.commit()
     with closing(Ledger(path)) as ledger:
         ledger.require_whole()
-        assert [list(ledger.samples(uid)) for uid in ("a", "b")] == [samples, samples]
+        assert [[sample.to_dict() for sample in ledger.samples(uid)] for uid in ("a", "b")] == [samples, samples]
         assert [row.table for row in ledger.outbox().due_rows(9)] == [Table(("a",), (("b",),))]
     assert f"Upgrading {path} to this version's schema" in caplog.text
     with closing(sqlite3.connect(path)) as db:

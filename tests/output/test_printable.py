@@ -20,7 +20,8 @@ from rich.text import Text
 from tests.hostile import ORDINARY, STEERING, hostile_text, may_leave
 from watcher.alerts import Episode, Rule
 from watcher.alerts.delivery import payload
-from watcher.model import Alert, AlertLevel, Row, RowKind
+from watcher.ledger.checkpoint_status import CheckpointStatus
+from watcher.model import Alert, AlertLevel, Reason, Row, RowKind, State
 from watcher.model import Table as SampleTable
 from watcher.output.printable import BLOCK, LINE, encodable, printable, printable_block, printable_document
 from watcher.output.redaction import redactor
@@ -75,6 +76,9 @@ def test_secrets_never_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     said = f"key local-0123456789, hook https://chat.example/post/abcdef, hf_{'a' * 34}, https://me:pw@host, parallel"
     assert printable(said) == "key ***, hook ***, ***, https://***@host, parallel"
     assert printable_document({"a": [said]}) == {"a": [printable(said)]}
+    status = CheckpointStatus(50, said, State.FAILED, Reason.UNREADABLE, said)
+    shown = CheckpointStatus(50, printable(said), State.FAILED, Reason.UNREADABLE, printable(said))
+    assert printable_document((status,)) == (shown,)
     assert redactor({})("sha256 " + "0a" * 32) == "sha256 " + "0a" * 32
 
 

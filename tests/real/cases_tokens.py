@@ -265,7 +265,7 @@ def look(path: Path) -> dict[str, Any]:
         note = open_tokenizer(path, TEXTS).note
     except UimonError as error:
         return {"reason": str(error.reason), "sentence": error.sentence}
-    tokenizer = load_tokenizer(path)
+    tokenizer: Any = load_tokenizer(path)
     library = _library(path)
     rows = []
     for text in (*TEXTS, *PLAIN_TEXTS, *HARD_TEXTS, f"a{tokenizer.eos_token} b"):

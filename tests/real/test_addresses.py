@@ -21,7 +21,7 @@ from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
 from watcher.model import Reason, Row, RowKind, UimonError
 from watcher.service.assembly import _require_same_run, _take_down, owner_for
-from watcher.settings.config import load_settings
+from watcher.settings.load import load_settings
 from watcher.trackers.wandb import Limits, Order, RunRef, WandbPublisher, inspect_run, missing_run
 from watcher.trackers.wandb.environment import server_environment
 from watcher.trackers.wandb.local_runs import local_runs, with_project

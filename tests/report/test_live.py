@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console, ConsoleDimensions
 
 from watcher.evaluation.evaluate import Progress
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
 from watcher.model import Checkpoint, Condition, FileStamp
 from watcher.output.terminal import Terminal
@@ -42,7 +43,7 @@ def test_what_has_not_changed_is_neither_read_nor_drawn_again(ledger: Ledger, mo
     reads: list[Any] = []
     status = Ledger.status
 
-    def counted(self: Ledger, last: int | None = None) -> list[dict[str, Any]]:
+    def counted(self: Ledger, last: int | None = None) -> list[CheckpointStatus]:
         reads.append(last)
         return status(self, last)
 

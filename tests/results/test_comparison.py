@@ -13,6 +13,7 @@ import scorers
 from tests.ledger.test_ledger import begin, change_samples, stage
 from watcher.alerts import Criterion, Episode, Rule
 from watcher.ledger.ledger import Evaluation, Ledger
+from watcher.ledger.samples import StoredSample
 from watcher.model import AlertLevel, Row, RowKind, UimonError
 from watcher.results.comparison import best_of, compared_with
 from watcher.results.evidence import warnings_with_samples
@@ -31,12 +32,14 @@ def evaluate(ledger: Ledger, step: int, valid: int, at: float) -> None:
     record = begin(ledger, stage(ledger, step, f"{at}", written=int(at)))
     pages = [GOOD] * valid + [BAD] * (16 - valid)
     samples = tuple(
-        {
-            "prompt_id": str(i),
-            "index": 0,
-            "completion": page,
-            "score": scorers.score_sample(scorers.Completion(page)).to_dict(),
-        }
+        StoredSample(
+            {
+                "prompt_id": str(i),
+                "index": 0,
+                "completion": page,
+                "score": scorers.score_sample(scorers.Completion(page)).to_dict(),
+            }
+        )
         for i, page in enumerate(pages)
     )
     evaluation = Evaluation(f"u{at}", step, "suite", {"eval/perplexity": 2.0, "eval/samples": 16}, samples, at)
@@ -108,6 +111,7 @@ def test_a_sample_that_cannot_be_read_is_not_shown_and_hides_no_other(ledger: Le
 
     change_samples(ledger, "u2.0", spoil)
     [warning] = warnings_with_samples(ledger)
-    assert [shown.split(",")[0] for shown in warning["shown"]] == ["Sample 1 of step 200"]
-    assert "“a page a page" in warning["shown"][0]
-    assert "…”: red-500" in warning["shown"][0]
+    assert [shown.split(",")[0] for shown in warning.shown or ()] == ["Sample 1 of step 200"]
+    assert warning.shown is not None
+    assert "“a page a page" in warning.shown[0]
+    assert "…”: red-500" in warning.shown[0]

@@ -228,7 +228,7 @@ def test_the_run_goes_on_in_the_suite_of_what_was_scored_anew(
     assert "run `uimon rescore" not in caplog.text
     assert len({e.suite for e in house.ledger.evaluations() if e.origin or e.step == 150}) == 1
     assert [entry.step for entry in LedgerHistory(house.ledger).read(ended=True).entries] == [50, 100, 150]
-    assert [(row["step"], row["published"], row["rescored"]) for row in house.ledger.status()] == [
+    assert [(row.step, row.published, row.rescored) for row in house.ledger.status()] == [
         (50, "yes", True),
         (100, "yes", True),
         (150, "yes", False),
@@ -393,7 +393,7 @@ def test_a_step_that_was_written_again_is_scored_anew_both_times(house: House, e
     house.service(once=True, samples=len(ANSWERS)).run()
     earlier.undo()
     assert [one.origin.step for one in rescore(house)] == [50, 50]
-    assert [(row["superseded"], row["rescored"]) for row in house.ledger.status()] == [(True, True), (False, True)]
+    assert [(row.superseded, row.rescored) for row in house.ledger.status()] == [(True, True), (False, True)]
 
 
 def rebuilt(house: House) -> None:
@@ -412,7 +412,7 @@ def test_a_ledger_made_anew_knows_what_was_scored_anew(house: House, earlier: py
     known = [(e.uid, e.origin, e.name, dict(e.metrics)) for e in house.ledger.evaluations()]
     rebuilt(house)
     assert [(e.uid, e.origin, e.name, dict(e.metrics)) for e in house.ledger.evaluations()] == known
-    assert [(row["step"], row["rescored"]) for row in house.ledger.status()] == [(50, True), (100, True)]
+    assert [(row.step, row.rescored) for row in house.ledger.status()] == [(50, True), (100, True)]
 
 
 def test_a_ledger_made_anew_has_no_suite_and_what_scores_the_same_stays(

@@ -215,7 +215,7 @@ def test_broken_weights_fail_at_once_with_their_reason(house: House) -> None:
     write_checkpoint(house.root, 50)
     house.service(once=True).run()
     assert house.states() == [(50, "failed", Reason.NON_FINITE)]
-    assert house.ledger.status()[0]["detail"] == "NaN in layer 3"
+    assert house.ledger.status()[0].detail == "NaN in layer 3"
     assert house.engine.loaded == []
 
 
@@ -232,11 +232,11 @@ def test_rows_wait_for_a_shared_trainer_and_evaluation_goes_on(house: House, cap
     write_checkpoint(house.root, 50)
     with caplog.at_level("INFO", logger="uimon"):
         house.service(once=True).run()
-    assert [(s["state"], s["published"]) for s in house.ledger.status()] == [("evaluated", "deferred")]
+    assert [(s.state, s.published) for s in house.ledger.status()] == [("evaluated", "deferred")]
     assert caplog.text.count("(deferred)") == 1
     house.tracker.refuse = None
     house.service(once=True).run()
-    assert [(s["state"], s["published"]) for s in house.ledger.status()] == [("published", "yes")]
+    assert [(s.state, s.published) for s in house.ledger.status()] == [("published", "yes")]
 
 
 def test_an_outage_does_not_hold_up_evaluation_and_rows_arrive_after_it(house: House) -> None:
@@ -343,7 +343,7 @@ def test_what_nobody_foresaw_fails_the_checkpoint_and_not_the_watch(
     monkeypatch.setattr(house.engine, "load", load)
     house.service(once=True).run()
     assert house.states() == [(50, "failed", "engine_error"), (100, "published", None)]
-    assert "TypeError" in house.ledger.status()[0]["detail"]
+    assert "TypeError" in house.ledger.status()[0].detail
 
 
 def test_a_default_mode_trainers_rows_are_in_a_companion_until_its_run_has_ended(
@@ -355,7 +355,7 @@ def test_a_default_mode_trainers_rows_are_in_a_companion_until_its_run_has_ended
         service = house.service(until_final=True, settle=0.5)
         thread = run_in_thread(service)
         wait_until(lambda: len(house.tracker.companion) == 2)
-        wait_until(lambda: house.ledger.status()[0]["published"] == "deferred")
+        wait_until(lambda: house.ledger.status()[0].published == "deferred")
         # The final checkpoint is done, and still the service waits: the run takes rows only when it has ended.
         time.sleep(1.0)
         assert thread.is_alive()
@@ -365,33 +365,33 @@ def test_a_default_mode_trainers_rows_are_in_a_companion_until_its_run_has_ended
         thread.join(15)
     assert not thread.is_alive()
     assert sorted(row.uid for row in house.tracker.rows) == sorted(row.uid for row in house.tracker.companion)
-    assert house.ledger.status()[0]["published"] == "yes"
+    assert house.ledger.status()[0].published == "yes"
     assert "companion run http://companion" in caplog.text
 
 
 def test_rows_in_a_run_that_goes_on_in_default_mode_are_looked_for_again(house: House) -> None:
     write_checkpoint(house.root, 50)
     house.service(once=True).run()
-    assert [s["published"] for s in house.ledger.status()] == ["yes"]
+    assert [s.published for s in house.ledger.status()] == ["yes"]
     house.tracker.refuse, house.writer = Reason.DEFERRED, Writer.DEFAULT
     house.service(once=True).run()
-    assert [s["published"] for s in house.ledger.status()] == ["deferred"]
+    assert [s.published for s in house.ledger.status()] == ["deferred"]
     house.run_state = "finished"
     house.service(once=True, settle=0.1).run()
-    assert [s["published"] for s in house.ledger.status()] == ["yes"]
+    assert [s.published for s in house.ledger.status()] == ["yes"]
 
 
 def test_the_exit_waits_for_a_run_to_settle_within_the_drain_timeout(house: House) -> None:
     house.tracker.refuse, house.writer, house.run_state = Reason.DEFERRED, Writer.DEFAULT, "finished"
     write_checkpoint(house.root, 50)
     house.service(once=True, settle=0.7).run()
-    assert [s["published"] for s in house.ledger.status()] == ["yes"]
+    assert [s.published for s in house.ledger.status()] == ["yes"]
     house.tracker.refuse = Reason.DEFERRED
     write_checkpoint(house.root, 60)
     started = time.monotonic()
     house.service(once=True, settle=300).run()
     assert time.monotonic() - started < 2
-    assert [s["published"] for s in house.ledger.status()] == ["yes", "deferred"]
+    assert [s.published for s in house.ledger.status()] == ["yes", "deferred"]
 
 
 def test_a_failed_checkpoint_is_an_alert_once_also_after_a_restart(house: House) -> None:
@@ -473,7 +473,7 @@ def test_the_final_model_with_the_weights_of_a_checkpoint_is_no_other_one(house:
     (house.root / "COMPLETED").touch()
     house.service(once=True).run()
     assert house.states() == [(50, "published", None), (50, "skipped", Reason.SAME_WEIGHTS)]
-    assert house.ledger.status()[1]["detail"] == "it holds the weights of checkpoint-50"
+    assert house.ledger.status()[1].detail == "it holds the weights of checkpoint-50"
     # Other weights, such as those of the best checkpoint, are a model of their own.
     model = house.root / "model.safetensors"
     model.write_bytes(model.read_bytes()[:-8] + b"\7" * 8)

@@ -17,6 +17,7 @@ import pytest
 from tests.support.checkpoint_files import write_checkpoint
 from tests.support.house import House
 from tests.support.scripted_engine import ScriptedEngine
+from watcher.alerts import Rule
 from watcher.alerts.delivery import Webhook
 from watcher.cli.status import run_status
 from watcher.demo.dataset import Collapse, collapsed, examples
@@ -125,7 +126,7 @@ def test_status_shows_samples_of_a_warning_that_lasts(
     house: House, engine: Writer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(house, (*HEALTHY, *SICK))
-    shown = {w["rule"]: w["shown"] for w in warnings_with_samples(house.ledger)}["blue_purple_takeover"]
+    shown = {w.episode.rule: w.shown or () for w in warnings_with_samples(house.ledger)}[Rule.BLUE_PURPLE_TAKEOVER]
     assert len(shown) == 3
     places = [re.fullmatch(r"Sample (\d+) of step 400, “page (\d+)”: (.*)", sentence) for sentence in shown]
     assert all(place is not None and place[1] == place[2] and "blue-" in place[3] for place in places)
@@ -133,7 +134,7 @@ def test_status_shows_samples_of_a_warning_that_lasts(
     assert " ".join(shown[0].split()) in " ".join(capsys.readouterr().out.split())
     engine.healed_after = 5
     train(house, (600, 700))
-    assert not any("shown" in warning for warning in warnings_with_samples(house.ledger))
+    assert not any("shown" in warning.to_dict() for warning in warnings_with_samples(house.ledger))
 
 
 def test_a_silenced_rule_is_not_raised(house: House, engine: Writer) -> None:

@@ -95,7 +95,7 @@ def test_what_an_earlier_run_left_is_skipped_with_a_sentence_and_no_row_of_it_is
     assert published(house) == ([10], list(range(1, 11)))
     [row] = [row for row in house.tracker.rows if row.kind is RowKind.EVAL]
     assert row.values["uimon/lag_steps"] == 0
-    detail = house.ledger.status()[1]["detail"]
+    detail = house.ledger.status()[1].detail
     assert "differs from that of checkpoint-10 from step 1 on" in detail
     assert "--adopt-earlier" in detail
     assert caplog.text.count("checkpoint-10 was written last") == 1

@@ -19,7 +19,6 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from tests.hostile import hostile_text, may_leave
-from watcher.alerts.settings import AlertSettings, Milestone
 from watcher.checkpoints import layouts_for
 from watcher.checkpoints.policy import parse_policy
 from watcher.cli.app import app
@@ -30,8 +29,10 @@ from watcher.ledger.state_home import Owner, default_state_dir
 from watcher.model import Reason, UimonError
 from watcher.output.printable import LINE, printable
 from watcher.service.health import parse_address
+from watcher.settings.alerts import AlertSettings, Milestone
 from watcher.settings.bounds import Bound
-from watcher.settings.config import DECLARED, Settings, load_settings
+from watcher.settings.config import DECLARED, Settings
+from watcher.settings.load import load_settings
 from watcher.trackers.wandb import RunRef
 
 NUMBERS = ("inf", "-inf", "nan", "1e300", "-1", "9" * 400, "9" * 5000, "0x10", "1e-400", "٣", "1_000", "", " ", "true")

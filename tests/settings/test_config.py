@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from watcher.model import Reason, UimonError
-from watcher.settings.config import load_settings
+from watcher.settings.load import load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from watcher.settings.config import DECLARED, Settings
-from watcher.settings.declaration import Kind, Panel, Samples, Setting, declarations
+from watcher.settings.declaration import OptionKind, Panel, Samples, Setting, declarations
 from watcher.settings.validators import within
 
 
@@ -32,7 +32,7 @@ def test_a_field_says_all_that_people_read_of_a_setting() -> None:
     assert patience.help == "How long to wait; 0s to 10d. [default: for ever]"
     assert patience.detail == "Longer than that is useless."
     assert (patience.flag, patience.variable, patience.metavar) == ("--patience", "UIMON_PATIENCE", "TIME")
-    assert (names.flag, names.kind, names.help) == ("--name", Kind.LIST, "Name; several times for several.")
+    assert (names.flag, names.kind, names.help) == ("--name", OptionKind.LIST, "Name; several times for several.")
     assert (names.changes_samples, names.following, patience.changes_samples) == (True, True, False)
 
 

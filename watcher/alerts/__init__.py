@@ -9,11 +9,11 @@ Pure: no clock, no file, no random number. `delivery` is the exception, and says
 
 from watcher.alerts.baseline import Delta, compare
 from watcher.alerts.best import Best, Criterion, best
-from watcher.alerts.catalog import MEANINGS, Meaning, Rule
+from watcher.alerts.catalog import MEANINGS, Meaning
 from watcher.alerts.episodes import Episode, Replay, evaluate
 from watcher.alerts.history import Arrival, Entry, Evaluated, History, entry_of
 from watcher.alerts.power import limits, needed_prompts
-from watcher.alerts.settings import AlertSettings, Milestone
+from watcher.settings.alerts import AlertSettings, Milestone, Rule
 
 __all__ = [
     "MEANINGS",

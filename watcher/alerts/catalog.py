@@ -11,35 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
 from watcher.model import Reason
-
-
-class Rule(StrEnum):
-    """The early warnings by the names under which they are raised and silenced."""
-
-    VALIDITY_DROPPED = "validity_dropped"
-    VALIDITY_LOW = "validity_low"
-    COLORS_COLLAPSED = "colors_collapsed"
-    BLUE_PURPLE_TAKEOVER = "blue_purple_takeover"
-    HUES_GONE = "hues_gone"
-    ONE_LIGHTNESS = "one_lightness"
-    SAMPLES_ALIKE = "samples_alike"
-    CLASSES_NARROW = "classes_narrow"
-    OVERFITTING = "overfitting"
-    DIVERGING = "diverging"
-    PERPLEXITY_HIGH = "perplexity_high"
-    PROGRESSION_MISSED = "progression_missed"
-    TRUNCATED_OFTEN = "truncated_often"
-    EMPTY_OFTEN = "empty_often"
-    REPEATS_ITSELF = "repeats_itself"
-    NON_FINITE = "non_finite"
-    NOT_LEARNING = "not_learning"
-    FALLING_BEHIND = "falling_behind"
-    TRAINER_SILENT = "trainer_silent"
-    CHECKPOINT_FAILED = "checkpoint_failed"
+from watcher.settings.alerts import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
-from watcher.alerts.catalog import MEANINGS, Rule
+from watcher.alerts.catalog import MEANINGS
 from watcher.alerts.history import History, View, look_marks, views
 from watcher.alerts.rules import collapse, counts, curves, variety
 from watcher.alerts.rules.failures import failure_signs
 from watcher.alerts.rules.result import Detector, RuleResult
 from watcher.alerts.rules.timing import Sign, log_signs, non_finite_signs, waiting_signs
-from watcher.alerts.settings import AlertSettings
 from watcher.alerts.track import Track
-from watcher.model import Alert, AlertLevel, Event
+from watcher.model import Alert, AlertLevel, Event, JsonObject
+from watcher.settings.alerts import AlertSettings, Rule
 
 DETECTORS: Mapping[Rule, Detector] = MappingProxyType(
     {
@@ -160,12 +159,12 @@ class Episode:
         """The episode as one that is over, also where no later step ended it: the trainer has gone back behind it."""
         return replace(self, cleared_step=self.step if self.cleared_step is None else self.cleared_step)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values for `json.dumps`; `from_dict` reads them back."""
         return {**asdict(self), "samples": list(self.samples), "active": self.active}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Episode:
+    def from_dict(cls, stored: JsonObject) -> Episode:
         """What `to_dict` gave; where `active` was set to false later, the episode is over.
 
         >>> episode = Episode("k", Rule.OVERFITTING, AlertLevel.WARN, 50, "t", "e", "", "", "c", "f", (1,), "uid")

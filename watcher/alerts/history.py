@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from sys import intern
-from typing import Any, Protocol
+from typing import Protocol
 
 from scorers.metrics.jackknife import Jackknifed
 from scorers.sample import Outcome, Sample, SampleError
@@ -24,6 +24,20 @@ from watcher.checkpoints.training_log import LogSign
 from watcher.model import Failure
 
 PERPLEXITY = "eval/perplexity"
+
+
+class Measured(Protocol):
+    """A sample, of which the prompt and the measurements count. Raises scorers.SampleError where it cannot be read."""
+
+    @property
+    def prompt_id(self) -> str:
+        """The prompt's identity."""
+        ...
+
+    @property
+    def score(self) -> Sample:
+        """What was measured of it."""
+        ...
 
 
 class Evaluated(Protocol):
@@ -45,8 +59,8 @@ class Evaluated(Protocol):
         ...
 
     @property
-    def samples(self) -> Sequence[Mapping[str, Any]]:
-        """Samples as mappings: `prompt_id` and `score` are read."""
+    def samples(self) -> Sequence[Measured]:
+        """Its samples, in the suite's order."""
         ...
 
     @property
@@ -98,14 +112,14 @@ def entry_of(evaluation: Evaluated, *, sampled: bool = True) -> Entry:
         raise SampleError(
             f"The evaluation of step {evaluation.step} has no samples, so no warnings can be based on it."
         )
-    scores = [Sample.from_dict(sample["score"]) for sample in evaluation.samples]
+    scores = [sample.score for sample in evaluation.samples]
     return Entry(
         uid=evaluation.uid,
         step=evaluation.step,
         at=evaluation.at,
         metrics=evaluation.metrics,
         # The same in every entry of a suite, so kept once.
-        prompts=tuple(intern(str(sample["prompt_id"])) for sample in evaluation.samples),
+        prompts=tuple(intern(sample.prompt_id) for sample in evaluation.samples),
         outcomes=tuple(score.outcome for score in scores),
         looping=tuple(score.loops is True for score in scores),
         valid=sum(score.outcome is Outcome.VALID for score in scores),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from watcher.alerts.rules.counts import LOOKS
 from watcher.alerts.rules.result import percent
-from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import samples_for_drop
+from watcher.settings.alerts import AlertSettings
 
 # The sign that came with the metrics: 95 % at step 100, 80 % at step 200.
 USUAL, FALLEN = 0.95, 0.80

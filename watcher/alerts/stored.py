@@ -18,7 +18,7 @@ from typing import Final
 
 import scorers
 from scorers.metrics.jackknife import Jackknifed
-from scorers.sample import Outcome, SampleError
+from scorers.sample import Outcome
 from watcher.alerts.history import Entry, Evaluated, entry_of
 from watcher.alerts.measures import Measure
 
@@ -44,7 +44,7 @@ def summary_of(evaluation: Evaluated) -> Summary | None:
     """What is stored of an evaluation; None where its samples are none that entries are made of."""
     try:
         return Summary(VERSION, packed(whole_entry(evaluation)))
-    except (SampleError, KeyError, ValueError):
+    except ValueError:
         return None
 
 

@@ -61,7 +61,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from watcher.checkpoints.layouts.files import CONFIG
 
@@ -86,18 +86,18 @@ class Pointer:
 
     key: str
     what: str
-    matters: Callable[[Any], bool] = bool
+    matters: Callable[[object], bool] = bool
 
 
-def _is_elsewhere(value: Any) -> bool:
+def _is_elsewhere(value: object) -> bool:
     return any(_ELSEWHERE.fullmatch(text) for text in _texts(value))
 
 
-def _is_drafter(value: Any) -> bool:
+def _is_drafter(value: object) -> bool:
     return any(_DRAFTERS.fullmatch(text) for text in _texts(value))
 
 
-def _is_drafter_type(value: Any) -> bool:
+def _is_drafter_type(value: object) -> bool:
     return any(text in _DRAFTER_TYPES for text in _texts(value))
 
 
@@ -127,7 +127,7 @@ POINTERS: Final = (
 _BY_KEY: Final = {pointer.key: pointer for pointer in POINTERS}
 
 
-def pointer_in(config: Mapping[str, Any]) -> str | None:
+def pointer_in(config: Mapping[str, object]) -> str | None:
     """What in a config.json makes the engine load anything but the directory's own weights, in a sentence's predicate
     ("speculators_config has vLLM serve …; …"); None where nothing does. Raises ValueError where it is nested too deeply
     for the libraries to read.
@@ -148,7 +148,7 @@ def pointer_in(config: Mapping[str, Any]) -> str | None:
     return None
 
 
-def without_pointers(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_pointers(config: Mapping[str, object]) -> dict[str, object]:
     """The configuration without the keys that decide nothing here, at any depth.
 
     >>> without_pointers({"a": 1, "auto_map": {}, "text_config": {"b": 2, "_name_or_path": "acme/tiny"}})
@@ -157,17 +157,17 @@ def without_pointers(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _without(value) for key, value in config.items() if key not in TAKEN_OUT}
 
 
-def _without(value: Any) -> Any:
+def _without(value: object) -> object:
     if isinstance(value, Mapping):
         return without_pointers(value)
     return [_without(part) for part in value] if isinstance(value, list) else value
 
 
-def _entries(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def _entries(config: Mapping[str, object]) -> Iterator[tuple[str, str, object]]:
     """Every key with the path to it and its value, the outer ones first."""
-    level: list[tuple[str, Any]] = [("", config)]
+    level: list[tuple[str, object]] = [("", config)]
     for _ in range(_DEEPEST):
-        inner: list[tuple[str, Any]] = []
+        inner: list[tuple[str, object]] = []
         for front, held in level:
             if isinstance(held, Mapping):
                 for key, value in held.items():
@@ -180,7 +180,7 @@ def _entries(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
         raise ValueError(f"nested more than {_DEEPEST} levels deep")
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -190,7 +190,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """What a value names, for a sentence: the name in it where there is one."""
     named = value.get("verifier", {}) if isinstance(value, Mapping) else value
     name = named.get("name_or_path") if isinstance(named, Mapping) else named

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard
+from typing import BinaryIO, TypeGuard
 
 from watcher.system.files import open_regular, parse_json
 
@@ -125,7 +125,7 @@ def parse_header(raw: bytes) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     return tensors, {str(key): str(value) for key, value in metadata.items()}
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name occurs twice")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,7 +45,7 @@ class _Group(TyperGroup):
 class _Command(SettingsCommand):
     """A command of `uimon`: nothing runs with an argument that no file system and no text can hold."""
 
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         from watcher.settings.arguments import require_usable
 
         _exit(lambda: require_usable(self.params, ctx.params), debug=False, last=False)
@@ -267,7 +268,7 @@ def demo(
     _exit(lambda: run_demo(out, real_wandb=real_wandb, plan=plan_of(collapse)), debug)
 
 
-def _exit(command: Any, debug: bool, *, last: bool = True) -> None:
+def _exit(command: Callable[[], int | None], debug: bool, *, last: bool = True) -> None:
     """Run a command and leave with its exit code; what a person can put right is one sentence, without a traceback.
 
     `last`: nothing follows the command where it succeeds.
@@ -288,7 +289,7 @@ def _exit(command: Any, debug: bool, *, last: bool = True) -> None:
         sys.stderr.close()
         code = 1
     if last or code:
-        raise typer.Exit(code)
+        raise typer.Exit(code or 0)
 
 
 def _usage(error: Any) -> None:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from watcher.alerts.power import limits
 from watcher.checkpoints import layouts_for
@@ -26,11 +25,12 @@ from watcher.evaluation.plugins import named_theme, plugged
 from watcher.evaluation.suite import read_template
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.state_home import default_state_dir
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.output.printable import printable
 from watcher.output.terminal import Terminal, write_document
 from watcher.service.assembly import engine_settings, owner_for
-from watcher.settings.config import Settings, load_settings
+from watcher.settings.config import Settings
+from watcher.settings.load import load_settings
 from watcher.trackers.wandb import RunFacts, RunRef, inspect_run, missing_run
 from watcher.validation import ValFile
 
@@ -41,7 +41,7 @@ _NO_GPU = GpuChoice(None, "", 0, 0, "")
 """vLLM's parser needs none."""
 
 
-def run_doctor(ckpts: Path | None, flags: dict[str, Any], config: Path | None, *, as_json: bool) -> int:
+def run_doctor(ckpts: Path | None, flags: JsonObject, config: Path | None, *, as_json: bool) -> int:
     """Print every check. Returns 1 where one found a problem. Nothing is changed, or left behind.
 
     Raises UimonError(CONFIG_INVALID) for settings that are none, and RUN_NOT_FOUND, as `choose_run` does.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from watcher.checkpoints import Candidate, Layout, base_model, inspect, layouts_for, named
 from watcher.checkpoints.base_models import resolve_base
@@ -17,16 +17,16 @@ from watcher.cli.status import with_grades
 from watcher.cli.validation import validation_file
 from watcher.cli.watch import outcome, run_service, say_read, say_unknown
 from watcher.ledger.state_home import default_state_dir
-from watcher.model import Checkpoint, Condition, Reason, UimonError
+from watcher.model import Checkpoint, Condition, JsonObject, Reason, UimonError
 from watcher.output.printable import printable_document
 from watcher.output.terminal import Terminal, sole_output, write_document
 from watcher.report.live import showing
 from watcher.service.assembly import Assembled, assembled, owner_for
 from watcher.settings.arguments import require_utf8
-from watcher.settings.config import load_settings
+from watcher.settings.load import load_settings
 
 
-def run_eval(ckpts: list[Path], flags: dict[str, Any], config: Path | None, *, as_json: bool, debug: bool) -> int:
+def run_eval(ckpts: list[Path], flags: JsonObject, config: Path | None, *, as_json: bool, debug: bool) -> int:
     """Evaluate these checkpoints and print the metrics. Returns 1 where one failed.
 
     The state directory is a temporary one unless --state-dir or --run-id is given. Raises UimonError where a path is
@@ -87,9 +87,9 @@ def _print(parts: Assembled, paths: set[Path], answer: TextIO, *, as_json: bool)
     One that the run has evaluated before is known by the name that it had then.
     """
     names = {record.name for record in parts.ledger.records() if record.path in paths}
-    rows = with_grades(row for row in parts.ledger.status() if row["name"] in names)
+    rows = [row for row in parts.ledger.status() if row.name in names]
     if as_json:
-        write_document({"checkpoints": rows}, answer)
+        write_document({"checkpoints": with_grades(rows)}, answer)
         return
     from watcher.report.terminal import checkpoint_table, document_notes
 

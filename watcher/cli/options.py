@@ -16,18 +16,18 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand
 
-from watcher.settings.declaration import Declaration, Kind, Panel
+from watcher.settings.declaration import Declaration, OptionKind, Panel
 
 Flags = dict[str, Any]
 """What the command line gave, by the names of the settings; None for what it did not."""
 Chosen = Callable[[], Iterable[Declaration]]
 """The settings that a command takes, in the order of its help."""
 
-_TYPES: Final[dict[Kind, Any]] = {
-    Kind.SWITCH: bool | None,
-    Kind.PATH: Path | None,
-    Kind.LIST: list[str] | None,
-    Kind.TEXT: str | None,
+_TYPES: Final[dict[OptionKind, Any]] = {
+    OptionKind.SWITCH: bool | None,
+    OptionKind.PATH: Path | None,
+    OptionKind.LIST: list[str] | None,
+    OptionKind.TEXT: str | None,
 }
 _CHOSEN: Final = "chosen_settings"
 

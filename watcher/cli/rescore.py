@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 import scorers
 from scorers.metrics.catalog import HEADLINES
@@ -20,14 +20,15 @@ from watcher.evaluation.rows import RowMaker
 from watcher.ledger.export import Exporter, parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import Lease, StateDir
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.output.terminal import Terminal, sole_output, write_document
 from watcher.report.live import showing
 from watcher.service.board import Board
 from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals, log
 from watcher.settings.arguments import whole_number
-from watcher.settings.config import Settings, load_settings
+from watcher.settings.config import Settings
+from watcher.settings.load import load_settings
 from watcher.trackers.wandb import RunRef
 from watcher.trackers.wandb.tracker import wandb_tracker
 
@@ -36,7 +37,7 @@ _BUSY: Final = "run `uimon rescore` and start it again; --dry-run shows now what
 
 
 def run_rescore(
-    run: str | None, step: str, flags: dict[str, Any], config: Path | None, *, dry_run: bool, as_json: bool, debug: bool
+    run: str | None, step: str, flags: JsonObject, config: Path | None, *, dry_run: bool, as_json: bool, debug: bool
 ) -> int:
     """Score the stored samples of a run anew (`step`: a step, or `all`) and deliver the rows; `dry_run` only shows what
     would come of it, also beside a running watcher.
@@ -152,7 +153,7 @@ def _print(run: str, version: str, found: Sequence[Rescored], answer: TextIO, *,
     Terminal(answer).print(Columns(columns, rows))
 
 
-def _plain(one: Rescored) -> dict[str, Any]:
+def _plain(one: Rescored) -> dict[str, object]:
     """One evaluation of the document that `--json` prints."""
     now = one.now
     return {

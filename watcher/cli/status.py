@@ -6,20 +6,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from scorers import grades
 from watcher.alerts.best import ORDER
 from watcher.ledger import state_home as statehome
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.export import stored
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import AWAY_KEY
 from watcher.ledger.state_dir import StateDir
-from watcher.model import Reason, RowKind, Target, UimonError
+from watcher.model import JsonObject, Reason, RowKind, Target, UimonError
 from watcher.output.printable import printable, printable_document
 from watcher.output.terminal import Terminal, write_document
 from watcher.results.comparison import best_of, compared_with, criteria
@@ -54,9 +54,12 @@ def run_status(
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     kept = stored(ledger, state)
-    away: dict[str, Any] = json.loads(ledger.recall(AWAY_KEY) or "{}")
+    away: JsonObject = json.loads(ledger.recall(AWAY_KEY) or "{}")
     if as_json:
-        document: dict[str, Any] = {"checkpoints": with_grades(rows), "warnings": warnings}
+        document: dict[str, object] = {
+            "checkpoints": with_grades(rows),
+            "warnings": [one.to_dict() for one in warnings],
+        }
         document |= {"unconfirmed": _unconfirmed(ledger), "stored": asdict(kept)}
         document |= {"engine_away": away} if away else {}
         document |= {"best": chosen and asdict(chosen)} if best else {}
@@ -94,16 +97,18 @@ def run_status(
     return 0
 
 
-def with_grades(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of checkpoints, each with the `grades` of its metrics as `scorers.grades` gives them.
+def with_grades(rows: Iterable[CheckpointStatus]) -> list[dict[str, object]]:
+    """The checkpoints for JSON, each with the `grades` of its metrics as `scorers.grades` gives them.
 
-    >>> with_grades([{"step": 50, "metrics": {"eval/syntax_validity_rate": 0.97}}])[0]["grades"]
+    >>> from watcher.model import State
+    >>> status = CheckpointStatus(50, "checkpoint-50", State.PUBLISHED, metrics={"eval/syntax_validity_rate": 0.97})
+    >>> with_grades([status])[0]["grades"]
     {'eval/syntax_validity_rate': {'grade': 'good', 'document': 'good'}}
     """
-    return [{**row, "grades": grades(row["metrics"])} for row in rows]
+    return [{**row.to_dict(), "grades": grades(row.metrics)} for row in rows]
 
 
-def _unconfirmed(ledger: Ledger) -> dict[str, Any]:
+def _unconfirmed(ledger: Ledger) -> dict[str, object]:
     """The rows that were sent and are not seen yet: how many, and how long ago the first of them was sent."""
     rows, since = ledger.outbox().unconfirmed()
     return {"rows": rows, "age_seconds": None if since is None else max(0.0, time.time() - since)}

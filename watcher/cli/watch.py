@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from watcher.checkpoints import DirectoryWaker, Layout, discover, inspect, layouts_for
 from watcher.checkpoints.base_models import resolve_base
@@ -22,19 +21,20 @@ from watcher.cli.validation import validation_file
 from watcher.ledger.export import parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_home import default_state_dir
-from watcher.model import Checkpoint, Reason, RowKind, State, UimonError
+from watcher.model import Checkpoint, JsonObject, Reason, RowKind, State, UimonError
 from watcher.report.live import showing
 from watcher.service import Service
 from watcher.service.assembly import Assembled, assembled, owner_for
 from watcher.service.health import parse_address, serving
 from watcher.settings.arguments import require_utf8
-from watcher.settings.config import Settings, load_settings, unknown_variables
+from watcher.settings.config import Settings
+from watcher.settings.load import load_settings, unknown_variables
 from watcher.validation import ValFile
 
 log = logging.getLogger("uimon")
 
 
-def run_watch(ckpts: Path, flags: dict[str, Any], config: Path | None, *, debug: bool) -> int:
+def run_watch(ckpts: Path, flags: JsonObject, config: Path | None, *, debug: bool) -> int:
     """Watch `ckpts` until the run is over. Returns 1 where a checkpoint failed or a row could not be delivered.
 
     Raises UimonError where the service cannot start, and where it cannot go on.

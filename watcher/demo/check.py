@@ -10,15 +10,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
+from watcher.alerts import Episode
 from watcher.demo.summary import metrics_table, print_failures, rows_line
-from watcher.demo.verdict import Failure, Plan, judge
+from watcher.demo.verdict import DemoFailure, Plan, judge
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
-from watcher.model import UimonError
+from watcher.model import JsonObject, UimonError
 from watcher.output.terminal import Terminal
 
 
@@ -26,7 +27,7 @@ def check(run: str, state: StateDir, plan: Plan, console: Console) -> int:
     """Print the run's evaluations and the verdict; 1 where there is a failure."""
     rows, complaint = read_rows(run)
     if complaint:
-        print_failures(console, [(Failure.RUN_UNREADABLE, complaint)])
+        print_failures(console, [(DemoFailure.RUN_UNREADABLE, complaint)])
         return 1
     checkpoints, warnings = _ledger(state)
     failures = judge(plan, rows, checkpoints, warnings)
@@ -36,24 +37,24 @@ def check(run: str, state: StateDir, plan: Plan, console: Console) -> int:
     return 1 if failures else 0
 
 
-def read_rows(run: str) -> tuple[list[dict[str, Any]], str]:
+def read_rows(run: str) -> tuple[list[JsonObject], str]:
     """The run's rows as W&B's API gives them, and why that failed."""
     command = [sys.executable, "-m", "watcher.demo.readback", run]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if answer.returncode != 0:
         return [], f"The run {run} could not be read back: {answer.stderr.strip()}"
-    rows: list[dict[str, Any]] = json.loads(answer.stdout)["rows"]
+    rows: list[JsonObject] = json.loads(answer.stdout)["rows"]
     return rows, ""
 
 
-def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _ledger(state: StateDir) -> tuple[list[CheckpointStatus], list[Episode]]:
     """What the ledger says of checkpoints and early warnings; nothing where uimon did not come to make one."""
     try:
         ledger = Ledger(state.ledger, read_only=True)
     except UimonError:
         return [], []
     try:
-        return ledger.status(), ledger.episodes().all()
+        return ledger.status(), [Episode.from_dict(one) for one in ledger.episodes().all()]
     finally:
         ledger.close()
 

@@ -6,6 +6,7 @@ import io
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -25,10 +26,10 @@ def draw(state: StateDir) -> str:
     ledger = Ledger(state.ledger, read_only=True)
     rows = ledger.status()
     last = rows[-1]
-    rows[-1] = {**last, "state": State.EVALUATING, "metrics": {}, "published": "no"}
-    samples = int(last["metrics"]["eval/samples"])
+    rows[-1] = replace(last, state=State.EVALUATING, metrics={}, published="no")
+    samples = int(last.metrics["eval/samples"] or 0)
     now = time.monotonic()
-    snapshot = Snapshot(Progress(last["step"], "generate", samples * 2 // 3, samples), since=now - 1)
+    snapshot = Snapshot(Progress(last.step, "generate", samples * 2 // 3, samples), since=now - 1)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     run = ledger.recall("run") or "run"
     console.print(live_panel(run, "./ckpts", rows, ledger.standing(), snapshot, now, height=40))

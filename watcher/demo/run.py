@@ -17,9 +17,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -27,13 +28,14 @@ from rich.text import Text
 from watcher.demo.dataset import Collapse
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.summary import metrics_table, pace_lines, print_failures, print_places, rows_line
-from watcher.demo.verdict import Failure, Pace, Plan, StepTime, eval_rows, judge, pace, trainer_rows
+from watcher.demo.verdict import DemoFailure, Plan, StepTime, TrainerPace, eval_rows, judge, pace, trainer_rows
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.state_dir import StateDir
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.output.terminal import Terminal
 from watcher.report.terminal import warning_notes
-from watcher.results.evidence import warnings_with_samples
+from watcher.results.evidence import WarningWithSamples, warnings_with_samples
 from watcher.system.processes import descendants, kill_family, send_signal
 
 PROJECT: Final = "uimon-demo"
@@ -228,7 +230,7 @@ class _Demo:
             with contextlib.suppress(ProcessLookupError):
                 os.sched_setaffinity(process.pid, {self._cores[which]})
 
-    def _watch(self, trainer: subprocess.Popen[bytes]) -> list[tuple[Failure, str]]:
+    def _watch(self, trainer: subprocess.Popen[bytes]) -> list[tuple[DemoFailure, str]]:
         """Let the trainer run alone for a while, then uimon beside it, until both have ended."""
         while trainer.poll() is None and len(_read_times(self._site.step_times)) < self._plan.baseline_steps:
             time.sleep(_POLL)
@@ -246,33 +248,34 @@ class _Demo:
             return [self._trainer_failed(trainer)]
         if watcher.returncode != 0:
             sentence = f"`uimon watch` ended with exit code {watcher.returncode}; its output is above."
-            return [(Failure.WATCHER_FAILED, sentence)]
+            return [(DemoFailure.WATCHER_FAILED, sentence)]
         return self._await_trainer(trainer)
 
-    def _await_trainer(self, trainer: subprocess.Popen[bytes]) -> list[tuple[Failure, str]]:
+    def _await_trainer(self, trainer: subprocess.Popen[bytes]) -> list[tuple[DemoFailure, str]]:
         """The watcher is done at the last checkpoint, a little before the trainer has closed its run."""
         try:
             trainer.wait(_TRAINER_END_SECONDS)
         except subprocess.TimeoutExpired:
             sentence = f"The trainer did not end after its last checkpoint; see {self._site.trainer_log}."
-            return [(Failure.TRAINER_FAILED, sentence)]
+            return [(DemoFailure.TRAINER_FAILED, sentence)]
         return [self._trainer_failed(trainer)] if trainer.returncode else []
 
-    def _trainer_failed(self, trainer: subprocess.Popen[bytes]) -> tuple[Failure, str]:
+    def _trainer_failed(self, trainer: subprocess.Popen[bytes]) -> tuple[DemoFailure, str]:
         log = self._site.trainer_log
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         last = lines[-1] if lines else "it said nothing"
-        return Failure.TRAINER_FAILED, f"The trainer ended with exit code {trainer.returncode}: {last} (see {log})"
+        return DemoFailure.TRAINER_FAILED, f"The trainer ended with exit code {trainer.returncode}: {last} (see {log})"
 
-    def _conclude(self, failures: list[tuple[Failure, str]], *, trained: bool) -> int:
+    def _conclude(self, failures: list[tuple[DemoFailure, str]], *, trained: bool) -> int:
         """Read the run, compare, and print; what an interrupted training lacks is no finding of its own."""
         site, console = self._site, self._console
         checkpoints, warnings = _ledger(site.state)
         history, complaint = _read_run(site, self._plan.steps if trained else 0)
         if complaint:
-            failures = [*failures, (Failure.RUN_UNREADABLE, complaint)]
+            failures = [*failures, (DemoFailure.RUN_UNREADABLE, complaint)]
         elif trained:
-            failures = [*failures, *judge(self._plan, history["rows"], checkpoints, warnings)]
+            episodes = [warning.episode for warning in warnings]
+            failures = [*failures, *judge(self._plan, history["rows"], checkpoints, episodes)]
         console.print()
         if eval_rows(history["rows"]):
             console.print(metrics_table(history["rows"]))
@@ -285,7 +288,7 @@ class _Demo:
         print_failures(console, failures)
         return 1 if failures else 0
 
-    def _pace(self) -> Pace:
+    def _pace(self) -> TrainerPace:
         return pace(_read_times(self._site.step_times), *self._watched)
 
 
@@ -332,23 +335,20 @@ def _read_times(path: Path) -> list[StepTime]:
     return [StepTime(record["step"], record["seconds"], record["time"]) for record in records]
 
 
-def _ledger(state: StateDir) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _ledger(state: StateDir) -> tuple[list[CheckpointStatus], list[WarningWithSamples]]:
     """The checkpoints and the early warnings that the watcher's ledger knows."""
     if not state.ledger.is_file():
         return [], []
-    ledger = Ledger(state.ledger, read_only=True)
-    try:
+    with closing(Ledger(state.ledger, read_only=True)) as ledger:
         return ledger.status(), warnings_with_samples(ledger)
-    finally:
-        ledger.close()
 
 
-def _read_run(site: Site, expected: int) -> tuple[dict[str, Any], str]:
+def _read_run(site: Site, expected: int) -> tuple[JsonObject, str]:
     """The run as W&B's API gives it, and why that failed.
 
     W&B may show rows a little late, so it is asked again while fewer than `expected` of the trainer's are there.
     """
-    history: dict[str, Any] = {"rows": []}
+    history: JsonObject = {"rows": []}
     complaint = ""
     for attempt in range(_READ_ATTEMPTS):
         if attempt:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from scorers.metrics.catalog import HEADLINES
-from watcher.demo.verdict import STEP, Failure, Pace, Plan, eval_rows, trainer_rows
-from watcher.model import State
+from watcher.demo.verdict import STEP, DemoFailure, Plan, TrainerPace, eval_rows, trainer_rows
+from watcher.ledger.checkpoint_status import CheckpointStatus
+from watcher.model import JsonObject, State
 
 _COLUMNS: Final = {STEP: "step", **{metric.name: metric.headline for metric in HEADLINES}}
 
 
-def metrics_table(history: Sequence[Mapping[str, Any]]) -> Table:
+def metrics_table(history: Sequence[JsonObject]) -> Table:
     """One line for each evaluation that the run holds."""
     table = Table(
         title="Read back from the run", title_justify="left", box=None, pad_edge=False, header_style="bold underline"
@@ -29,7 +30,7 @@ def metrics_table(history: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _number(value: Any) -> str:
+def _number(value: object) -> str:
     """A metric as it is shown; what is undefined is a dash.
 
     >>> _number(None), _number(300), _number(0.984375), _number(1234.0)
@@ -40,10 +41,10 @@ def _number(value: Any) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"
 
 
-def rows_line(plan: Plan, history: Sequence[Mapping[str, Any]], checkpoints: Sequence[Mapping[str, Any]]) -> str:
+def rows_line(plan: Plan, history: Sequence[JsonObject], checkpoints: Sequence[CheckpointStatus]) -> str:
     """How many rows of each writer the run holds, and how many there should be."""
-    evaluated = sum(row["state"] in (State.EVALUATED, State.PUBLISHED) for row in checkpoints)
-    skipped = sum(row["state"] == State.SKIPPED for row in checkpoints)
+    evaluated = sum(row.state in (State.EVALUATED, State.PUBLISHED) for row in checkpoints)
+    skipped = sum(row.state is State.SKIPPED for row in checkpoints)
     aside = f", {skipped} skipped with a reason" if skipped else ""
     perplexities = sum(row.get("train/uid") is not None for row in history)
     return (
@@ -52,7 +53,7 @@ def rows_line(plan: Plan, history: Sequence[Mapping[str, Any]], checkpoints: Seq
     )
 
 
-def pace_lines(measured: Pace, *, pinned: bool) -> list[str]:
+def pace_lines(measured: TrainerPace, *, pinned: bool) -> list[str]:
     """What the trainer's steps took before and while uimon worked, and what that number does not say."""
     if measured.alone is None or measured.beside is None:
         return ["The trainer was too fast to compare its steps before uimon started with those while it worked."]
@@ -73,7 +74,7 @@ def print_places(console: Console, places: Mapping[str, str | Path]) -> None:
         console.print(Text.assemble((what.ljust(width), "dim"), str(place)), soft_wrap=True)
 
 
-def print_failures(console: Console, failures: Sequence[tuple[Failure, str]]) -> None:
+def print_failures(console: Console, failures: Sequence[tuple[DemoFailure, str]]) -> None:
     """Each failure's name and sentence, or that all is well."""
     if not failures:
         console.print(Text("The demo did what it should.", style="bold green"))

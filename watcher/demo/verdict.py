@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from watcher.alerts import Rule
+from watcher.alerts import Episode, Rule
 from watcher.demo.dataset import Collapse
-from watcher.model import State
+from watcher.ledger.checkpoint_status import CheckpointStatus
+from watcher.model import JsonObject, State
 
 STEP: Final = "train/global_step"
 VALIDITY: Final = "eval/syntax_validity_rate"
@@ -29,7 +30,7 @@ WARM_UP_STEPS: Final = 5
 _LISTED = 5
 
 
-class Failure(StrEnum):
+class DemoFailure(StrEnum):
     """Why a demo did not show what it was to show; the value is printed."""
 
     TRAINER_FAILED = "trainer_failed"
@@ -84,7 +85,7 @@ class StepTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TrainerPace:
     """The trainer's median seconds a step, over `alone_steps` before uimon started and `beside_steps` while it ran.
 
     A median is None where there were no such steps.
@@ -96,24 +97,24 @@ class Pace:
     beside_steps: int
 
 
-def pace(times: Sequence[StepTime], watcher_started: float, watcher_ended: float) -> Pace:
+def pace(times: Sequence[StepTime], watcher_started: float, watcher_ended: float) -> TrainerPace:
     """Compare the trainer's steps before and beside uimon; steps outside both are left out."""
     warm = [time for time in times if time.step > WARM_UP_STEPS]
     alone = [time.seconds for time in warm if time.ended < watcher_started]
     beside = [time.seconds for time in warm if watcher_started <= time.ended <= watcher_ended]
-    return Pace(_median(alone), len(alone), _median(beside), len(beside))
+    return TrainerPace(_median(alone), len(alone), _median(beside), len(beside))
 
 
 def _median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def trainer_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def trainer_rows(history: Sequence[JsonObject]) -> list[JsonObject]:
     """The rows in which the trainer logged a step's loss."""
     return [row for row in history if row.get("train/loss") is not None]
 
 
-def eval_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def eval_rows(history: Sequence[JsonObject]) -> list[JsonObject]:
     """uimon's evaluations, by step."""
     rows = [row for row in history if row.get("eval/uid") is not None]
     return sorted(rows, key=lambda row: int(row[STEP]))
@@ -121,13 +122,13 @@ def eval_rows(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def judge(
     plan: Plan,
-    history: Sequence[Mapping[str, Any]],
-    checkpoints: Sequence[Mapping[str, Any]],
-    warnings: Sequence[Mapping[str, Any]],
-) -> list[tuple[Failure, str]]:
+    history: Sequence[JsonObject],
+    checkpoints: Sequence[CheckpointStatus],
+    warnings: Sequence[Episode],
+) -> list[tuple[DemoFailure, str]]:
     """Everything that is not as it should be, each with its sentence; an empty list is a good demo.
 
-    `history` is what was read from the run, `checkpoints` and `warnings` are what `uimon status --json` lists.
+    `history` is what was read from the run, `checkpoints` and `warnings` are what the ledger lists.
     """
     return [
         *_judge_trainer_rows(plan, history),
@@ -138,67 +139,67 @@ def judge(
     ]
 
 
-def _judge_trainer_rows(plan: Plan, history: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
+def _judge_trainer_rows(plan: Plan, history: Sequence[JsonObject]) -> list[tuple[DemoFailure, str]]:
     logged = Counter(int(row[STEP]) for row in trainer_rows(history))
     missing = [step for step in range(1, plan.steps + 1) if step not in logged]
     repeated = [step for step, times in logged.items() if times > 1]
-    found: list[tuple[Failure, str]] = []
+    found: list[tuple[DemoFailure, str]] = []
     if missing:
         sentence = f"{len(missing)} of the trainer's {plan.steps} rows are not in the run: {_some('step', missing)}."
-        found.append((Failure.TRAINER_ROWS_MISSING, sentence))
+        found.append((DemoFailure.TRAINER_ROWS_MISSING, sentence))
     if repeated:
         sentence = f"The run has more than one of the trainer's rows for {_some('step', repeated)}."
-        found.append((Failure.TRAINER_ROWS_REPEATED, sentence))
+        found.append((DemoFailure.TRAINER_ROWS_REPEATED, sentence))
     return found
 
 
-def _judge_checkpoints(plan: Plan, checkpoints: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
+def _judge_checkpoints(plan: Plan, checkpoints: Sequence[CheckpointStatus]) -> list[tuple[DemoFailure, str]]:
     settled = {
-        int(row["step"])
+        row.step
         for row in checkpoints
-        if row["state"] in (State.EVALUATED, State.PUBLISHED) or (row["state"] == State.SKIPPED and row["reason"])
+        if row.state in (State.EVALUATED, State.PUBLISHED) or (row.state is State.SKIPPED and row.reason)
     }
     lost = [step for step in plan.checkpoints if step not in settled]
     if not lost:
         return []
-    states = {int(row["step"]): f"{row['state']} {row['reason'] or ''}".strip() for row in checkpoints}
+    states = {row.step: f"{row.state} {row.reason or ''}".strip() for row in checkpoints}
     named = ", ".join(f"{step} ({states.get(step, 'never seen')})" for step in lost)
-    return [(Failure.CHECKPOINT_LOST, f"Neither evaluated nor skipped with a reason: step {named}.")]
+    return [(DemoFailure.CHECKPOINT_LOST, f"Neither evaluated nor skipped with a reason: step {named}.")]
 
 
 def _judge_eval_rows(
-    history: Sequence[Mapping[str, Any]], checkpoints: Sequence[Mapping[str, Any]]
-) -> list[tuple[Failure, str]]:
+    history: Sequence[JsonObject], checkpoints: Sequence[CheckpointStatus]
+) -> list[tuple[DemoFailure, str]]:
     logged = Counter(int(row[STEP]) for row in eval_rows(history))
-    evaluated = [int(row["step"]) for row in checkpoints if row["state"] in (State.EVALUATED, State.PUBLISHED)]
+    evaluated = [row.step for row in checkpoints if row.state in (State.EVALUATED, State.PUBLISHED)]
     missing = [step for step in evaluated if step not in logged]
     repeated = [step for step, times in logged.items() if times > 1]
-    found: list[tuple[Failure, str]] = []
+    found: list[tuple[DemoFailure, str]] = []
     if missing:
         sentence = f"Evaluated, but not in the run: {_some('step', missing)}."
-        found.append((Failure.EVAL_ROWS_MISSING, sentence))
+        found.append((DemoFailure.EVAL_ROWS_MISSING, sentence))
     if repeated:
         sentence = f"The run has more than one evaluation of {_some('step', repeated)}."
-        found.append((Failure.EVAL_ROWS_REPEATED, sentence))
+        found.append((DemoFailure.EVAL_ROWS_REPEATED, sentence))
     return found
 
 
-def _judge_validity(plan: Plan, history: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
+def _judge_validity(plan: Plan, history: Sequence[JsonObject]) -> list[tuple[DemoFailure, str]]:
     last = [row for row in eval_rows(history) if int(row[STEP]) == plan.steps]
     value = last[-1].get(VALIDITY) if last else None
     if plan.min_validity <= 0 or plan.collapse or (value is not None and value >= plan.min_validity):
         return []
     shown = "has no value in the run" if value is None else f"is {value:.3f}"
     sentence = f"{VALIDITY} of the last checkpoint {shown}; at least {plan.min_validity} was expected."
-    return [(Failure.VALIDITY_LOW, sentence)]
+    return [(DemoFailure.VALIDITY_LOW, sentence)]
 
 
-def _judge_warnings(plan: Plan, warnings: Sequence[Mapping[str, Any]]) -> list[tuple[Failure, str]]:
-    raised = [(int(warning["step"]), str(warning["rule"])) for warning in warnings]
+def _judge_warnings(plan: Plan, warnings: Sequence[Episode]) -> list[tuple[DemoFailure, str]]:
+    raised = [(warning.step, warning.rule) for warning in warnings]
     named = ", ".join(f"{rule} at step {step}" for step, rule in raised) or "none"
     if plan.collapse is None:
         sentence = f"Nothing was wrong with this training, and there were early warnings: {named}."
-        return [(Failure.FALSE_ALARM, sentence)] if plan.healthy and raised else []
+        return [(DemoFailure.FALSE_ALARM, sentence)] if plan.healthy and raised else []
     after = [step for step in plan.checkpoints if step > plan.collapse_step][:2]
     signs = SIGNS[plan.collapse]
     if any(rule in signs and plan.collapse_step < step <= after[-1] for step, rule in raised):
@@ -206,7 +207,7 @@ def _judge_warnings(plan: Plan, warnings: Sequence[Mapping[str, Any]]) -> list[t
     sentence = (
         f"No {' or '.join(signs)} was among the warnings at steps {' or '.join(map(str, after))}; there were: {named}."
     )
-    return [(Failure.WARNING_MISSING, sentence)]
+    return [(DemoFailure.WARNING_MISSING, sentence)]
 
 
 def _some(what: str, numbers: Sequence[int]) -> str:

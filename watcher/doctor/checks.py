@@ -78,7 +78,7 @@ class ValFacts(Protocol):
         """What was read, as what, and what was left out, in a sentence."""
 
 
-class RunFacts(Protocol):
+class ExistingRun(Protocol):
     """What is asked of a W&B run that exists."""
 
     @property
@@ -118,7 +118,7 @@ class Probes:
     engine: Callable[[], EngineFacts]
     gpu: Callable[[], GpuChoice]
     val: Callable[[], ValFacts] | None
-    wandb: Callable[[], RunFacts] | None
+    wandb: Callable[[], ExistingRun] | None
     events: Callable[[Path], str | None]
     base: Callable[[Checkpoint], Path] = lambda checkpoint: resolve_base(checkpoint.base, None, checkpoint.path)
     arguments: Callable[[], None] | None = None
@@ -381,7 +381,7 @@ def check_disk(
     return Check("disk", Status.NOTE if room < 2 * size else Status.OK, said, step if room < 2 * size else "")
 
 
-def check_wandb(wandb: Callable[[], RunFacts] | None) -> Check:
+def check_wandb(wandb: Callable[[], ExistingRun] | None) -> Check:
     """Whether the trainer's run is there and takes a second writer."""
     if wandb is None:
         step = "Name the trainer's run with --run-id; without it results stay in the state directory."

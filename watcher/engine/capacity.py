@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from watcher.engine.model_files.guard import Tensor
 from watcher.model import Reason, UimonError
@@ -88,7 +87,7 @@ def gpu_cache_bytes(total_bytes: int, utilization: float | None, weights: int, s
 
 
 def sequences_at_once(
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     *,
     cache_bytes: int | None,
     context: int,
@@ -113,7 +112,7 @@ def sequences_at_once(
     return max(1, min(cache_bytes // token_bytes // context, wanted, MOST_SEQUENCES))
 
 
-def cache_elements(config: Mapping[str, Any], shards: int = 1) -> int:
+def cache_elements(config: Mapping[str, object], shards: int = 1) -> int:
     """Numbers that each GPU caches for a token: a key and a value of every head in every layer; 0 where unknown.
 
     As vLLM has it, GPUs share the key-value heads evenly, and each keeps at least one. Layers that cache less
@@ -133,13 +132,13 @@ def cache_elements(config: Mapping[str, Any], shards: int = 1) -> int:
     return 2 * layers * max(1, kv_heads // shards) * head_dim
 
 
-def text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def text_part(config: Mapping[str, object]) -> Mapping[str, object]:
     """What a configuration says of the model of text, which may be one of several inside it."""
     text = config.get("text_config")
     return text if isinstance(text, Mapping) else config
 
 
-def _count(config: Mapping[str, Any], key: str) -> int:
+def _count(config: Mapping[str, object], key: str) -> int:
     """A positive number in a configuration; 0 where it is absent, null or anything else."""
     value = config.get(key)
     return value if isinstance(value, int) and value > 0 else 0

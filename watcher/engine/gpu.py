@@ -264,7 +264,7 @@ class SystemNvml:
                 continue
         return found
 
-    def _parts(self, handle: Any) -> list[Any]:
+    def _parts(self, handle: object) -> list[object]:
         """The GPU itself, or its MIG instances where it is cut into such: then CUDA can use only those."""
         nvml = self._nvml
         try:
@@ -281,12 +281,12 @@ class SystemNvml:
                 continue
         return parts
 
-    def _device(self, index: int, handle: Any) -> Device:
+    def _device(self, index: int, handle: object) -> Device:
         free, used, total = self._memory(handle)
         name, uuid = self._nvml.nvmlDeviceGetName(handle), self._nvml.nvmlDeviceGetUUID(handle)
         return Device(index, uuid, name, free, used, total, self._holders(handle))
 
-    def _memory(self, handle: Any) -> tuple[int, int, int]:
+    def _memory(self, handle: object) -> tuple[int, int, int]:
         """Free, used and all bytes. Version 2 keeps the driver's own reserve out of `used`; zeros where unknown, as
         on chips that share the machine's memory."""
         for version in (self._nvml.nvmlMemory_v2, None):
@@ -297,7 +297,7 @@ class SystemNvml:
             return int(memory.free), int(memory.used), int(memory.total)
         return 0, 0, 0
 
-    def _holders(self, handle: Any) -> tuple[Holder, ...]:
+    def _holders(self, handle: object) -> tuple[Holder, ...]:
         nvml = self._nvml
         found: dict[int, Holder] = {}
         for ask in (nvml.nvmlDeviceGetComputeRunningProcesses, nvml.nvmlDeviceGetGraphicsRunningProcesses):

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from watcher.engine.capacity import cpu_cache_gib, gpu_cache_bytes, sequences_at_once, text_part, weights_bytes
 from watcher.engine.model_files.adapters import adaptable_modules
@@ -107,7 +106,7 @@ def vllm_arguments(
     return args
 
 
-def _has_parts(config: Mapping[str, Any]) -> bool:
+def _has_parts(config: Mapping[str, object]) -> bool:
     """True for a model of several models, such as one for images and one for text.
 
     >>> [_has_parts(c) for c in ({"vision_config": {}}, {"quantization_config": {}, "vocab_size": 9})]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.model import Reason, UimonError
@@ -104,11 +104,11 @@ class Setup:
     environment: tuple[str, ...] = ()
 
 
-Message = Mapping[str, Any]
+Message = Mapping[str, object]
 """One turn as the validation file has it: `role`, `content`, and whatever else a chat template may read."""
 
 
-def texts_of(content: Any) -> tuple[str, ...]:
+def texts_of(content: object) -> tuple[str, ...]:
     """The texts of a message's content, which is text or parts; none of anything else.
 
     >>> texts_of("a"), texts_of([{"type": "text", "text": "a"}, "b"]), texts_of(None)
@@ -140,7 +140,7 @@ class Conversation:
     id: str
     messages: tuple[Message, ...]
     reference: Message | None = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
     kind: Literal["conversation"] = "conversation"
 
     @property

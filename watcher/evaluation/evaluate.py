@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import scorers
 from scorers.metrics.catalog import METRICS
@@ -16,6 +16,7 @@ from watcher.checkpoints.staging.sharing import require_unchanged
 from watcher.engine.types import Generation, Loaded, Perplexity, PromptSpec, Sampling
 from watcher.evaluation.suite import Suite, check_tokenizer
 from watcher.ledger.ledger import Evaluation, Record
+from watcher.ledger.samples import EvaluatedSample, KeptSample
 from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Table, UimonError, row_uid
 from watcher.system.crashpoint import crash_point
 
@@ -134,7 +135,7 @@ def evaluate(
     metrics |= context.health()
     metrics = finite(metrics)
     uid = row_uid(RowKind.EVAL, context.run, record.step, digest, suite.digest)
-    samples = tuple(_sample_record(generation, score, suite) for generation, score in generated.scored)
+    samples = tuple(_sample(generation, score, suite) for generation, score in generated.scored)
     evaluation = Evaluation(uid, record.step, suite.digest, metrics, samples, context.clock(), record.name, digest)
     return evaluation, eval_row(evaluation, context.table, context.occurred())
 
@@ -258,17 +259,9 @@ def score_answer(
     return scorers.score_sample(completion, plugins, theme=theme)
 
 
-def _sample_record(generation: Generation, score: scorers.Sample, suite: Suite) -> dict[str, Any]:
-    prompt = next(p for p in suite.prompts if p.id == generation.prompt_id)
-    return {
-        "prompt_id": generation.prompt_id,
-        "index": generation.index,
-        "prompt": prompt.text,
-        "completion": generation.text,
-        "tokens": generation.tokens,
-        "finish_reason": generation.finish_reason,
-        "score": score.to_dict(),
-    }
+def _sample(made: Generation, score: scorers.Sample, suite: Suite) -> EvaluatedSample:
+    prompt = next(p for p in suite.prompts if p.id == made.prompt_id)
+    return EvaluatedSample(made.prompt_id, made.index, prompt.text, made.text, made.tokens, made.finish_reason, score)
 
 
 def eval_row(evaluation: Evaluation, limits: TableLimits, occurred: Collection[str] = ()) -> Row:
@@ -303,19 +296,19 @@ def _table(evaluation: Evaluation, limits: TableLimits) -> Table | None:
     return Table(TABLE_COLUMNS, tuple(rows)) if rows else None
 
 
-def _table_row(step: int, number: int, sample: Any) -> tuple[JsonScalar, ...]:
-    score = scorers.Sample.from_dict(sample["score"])
+def _table_row(step: int, number: int, sample: KeptSample) -> tuple[JsonScalar, ...]:
+    score = sample.score
     errors = "; ".join(f"{error.place} {error.message}" for error in score.errors[:3])
     return (
         step,
         number,
-        _cut(sample["prompt"], TABLE_PROMPT_CHARS),
-        _cut(sample["completion"], TABLE_CODE_CHARS),
+        _cut(sample.prompt, TABLE_PROMPT_CHARS),
+        _cut(sample.completion, TABLE_CODE_CHARS),
         "✓" if score.syntax_valid else "✗",
         score.num_colors,
         score.num_classes,
         str(score.outcome),
-        sample["finish_reason"],
+        sample.finish_reason,
         errors,
         score.extraction,
     )

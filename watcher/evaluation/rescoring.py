@@ -13,20 +13,19 @@ the same scorers once more changes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 import scorers
 from watcher.alerts.stored import VERSION, summary_of
 from watcher.evaluation.evaluate import ENGINE_METRICS, TableLimits, eval_row, finite, sample_metrics, score_answer
 from watcher.evaluation.suite import kept_suite, scored_by
 from watcher.ledger.ledger import Evaluation, Ledger
+from watcher.ledger.samples import KeptSample, StoredSample
 from watcher.model import Reason, Row, RowKind, UimonError, row_uid
 from watcher.system.crashpoint import crash_point
 
-_READ = ("prompt_id", "completion", "finish_reason")
 _THEME = "theme"
 """What the part of a scorer version begins with that tells of a theme."""
 
@@ -114,14 +113,14 @@ class Rescorer:
         """The evaluation by the scorers of now, and its row."""
         stored = self._stored(origin)
         how = (self._plugins, self._theme)
-        scores = [score_answer(s["prompt_id"], s["completion"], s["finish_reason"], *how) for s in stored]
+        scores = [score_answer(s.prompt_id, s.completion, s.finish_reason, *how) for s in stored]
         metrics = sample_metrics(scores, self._plugins, self._plugin_failed)
         metrics |= {name: origin.metrics[name] for name in ENGINE_METRICS if name in origin.metrics}
-        samples = tuple({**s, "score": score.to_dict()} for s, score in zip(stored, scores, strict=True))
+        samples = tuple(s.scored(score) for s, score in zip(stored, scores, strict=True))
         now = replace(origin, uid=uid, suite=suite, metrics=finite(metrics), samples=samples, origin=origin.uid)
         return now, eval_row(now, self._table, self._occurred)
 
-    def _stored(self, origin: Evaluation) -> Sequence[Mapping[str, Any]]:
+    def _stored(self, origin: Evaluation) -> Sequence[StoredSample]:
         """The samples of an evaluation. Raises UimonError(SAMPLES_MISSING) where one is not there, or not whole: the
         figures of the others would be those of another set of prompts.
         """
@@ -135,9 +134,8 @@ class Rescorer:
         if count is not None and len(stored) != count:
             raise _missing(origin, f"the ledger has {len(stored)} of its {count:.0f} samples")
         for position, sample in enumerate(stored):
-            for name in _READ:
-                if not isinstance(sample.get(name), str):
-                    raise _missing(origin, f"its sample {position} is stored without `{name}`")
+            if lacking := sample.lacking():
+                raise _missing(origin, f"its sample {position} is stored without `{lacking[0]}`")
         return stored
 
     def _suite_of(self, origin: Evaluation) -> str:
@@ -193,8 +191,8 @@ def _parts(scorer_version: str) -> set[str]:
     return {identity.split(" ")[0] for identity in scorer_version.split("; ")[1:]}
 
 
-def _same_scores(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> bool:
-    return [sample.get("score") for sample in before] == [sample["score"] for sample in now]
+def _same_scores(before: Sequence[StoredSample], now: Sequence[KeptSample]) -> bool:
+    return [sample.document.get("score") for sample in before] == [sample.to_dict()["score"] for sample in now]
 
 
 def _missing(origin: Evaluation, what: str) -> UimonError:

@@ -11,14 +11,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import scorers
 from scorers import Plugin, Theme
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.model_files.tokenizer_stamp import StampReader
 from watcher.engine.types import Asked, PromptSpec, Rendered, Sampling
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.settings.config import Settings
 from watcher.settings.declaration import declarations
 from watcher.system.files import read_text
@@ -167,11 +167,11 @@ def _reading(settings: Settings) -> list[object]:
     return [_READING, settings.val_format, sorted(settings.val_keys.items())]
 
 
-def _digest(asked: Mapping[str, Any]) -> str:
+def _digest(asked: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin], theme: Theme | None) -> dict[str, Any]:
+def _asked(settings: Settings, val: ValFile, plugins: Sequence[Plugin], theme: Theme | None) -> dict[str, object]:
     fields = type(settings).model_fields
     by_value = {
         name: value
@@ -304,7 +304,7 @@ def read_template(settings: Settings) -> str | None:
         raise UimonError(Reason.CHAT_TEMPLATE_MISSING, sentence) from None
 
 
-def _body(prompt: PromptSpec) -> dict[str, Any]:
+def _body(prompt: PromptSpec) -> dict[str, object]:
     """A prompt as it is kept. What most prompts do not have is left out, or suites that were kept before there was
     such a thing would get another digest, and their checkpoints another row.
     """
@@ -312,6 +312,6 @@ def _body(prompt: PromptSpec) -> dict[str, Any]:
     return {name: value for name, value in asdict(prompt).items() if name not in rare or value != rare[name]}
 
 
-def _prompt(body: Mapping[str, Any]) -> PromptSpec:
+def _prompt(body: JsonObject) -> PromptSpec:
     ids = {name: tuple(value) for name, value in body.items() if name.endswith("_ids") and value is not None}
     return PromptSpec(**(dict(body) | ids))

@@ -6,10 +6,10 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from watcher.ledger.transactions import Transactions
-from watcher.model import Alert, AlertLevel, Event
+from watcher.model import Alert, AlertLevel, Event, JsonObject
 
 WANDB: Final = "wandb"
 """The channel whose deliveries the tracker takes."""
@@ -32,7 +32,7 @@ class Delivery:
 
     key: str
     event: Event
-    told: Mapping[str, Any]
+    told: Mapping[str, object]
     attempts: int
 
 
@@ -45,7 +45,7 @@ class LedgerDeliveries:
 
     # What becomes due.
 
-    def add(self, channel: str, key: str, event: Event, told: Mapping[str, Any]) -> None:
+    def add(self, channel: str, key: str, event: Event, told: Mapping[str, object]) -> None:
         """The channel is to tell of this event of the episode `key`, once for ever. That one is over is told only where
         the channel was to tell that it lasts.
         """
@@ -141,5 +141,5 @@ def _alert_key(episode: str, event: str) -> str:
 _SUFFIX: Final = {Event.RAISED: "", Event.RISEN: "/risen", Event.CLEARED: "/over"}
 
 
-def _alert(key: str, told: Mapping[str, Any]) -> Alert:
+def _alert(key: str, told: JsonObject) -> Alert:
     return Alert(key, AlertLevel(told["level"]), told["title"], told["text"])

@@ -6,10 +6,10 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from watcher.ledger.transactions import Transactions
-from watcher.model import AlertLevel
+from watcher.model import AlertLevel, JsonObject
 
 _LASTS, _OVER, _UNWATCHED = 0, 1, 2
 """What the column `over` holds."""
@@ -26,7 +26,7 @@ class EarlyWarning(Protocol):
     def level(self) -> AlertLevel: ...
     @property
     def active(self) -> bool: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_dict(self) -> dict[str, object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class LedgerEpisodes:
                 db.executemany("UPDATE episode SET over = ? WHERE key = ?", [(state, key) for key in keys])
         return changes
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[JsonObject]:
         """Every warning of the run, as `to_dict` gave it, with `active` as it is now, by step."""
         with self._ledger.read() as db:
             rows = db.execute("SELECT body, over FROM episode ORDER BY step, began_at, key").fetchall()

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from watcher.ledger.jsonl import append_records, read_records
 from watcher.ledger.ledger import Evaluation, Ledger
@@ -85,9 +85,9 @@ class Exporter:
         if (evaluation.uid, -1) not in written:
             append_records(self._state.evaluations, [_line(evaluation)])
 
-    def _samples(self, evaluation: Evaluation) -> Iterable[Mapping[str, Any]]:
+    def _samples(self, evaluation: Evaluation) -> Iterable[Mapping[str, object]]:
         for position, sample in enumerate(self._ledger.samples(evaluation.uid)):
-            yield {"uid": evaluation.uid, "step": evaluation.step, "position": position, **sample}
+            yield {"uid": evaluation.uid, "step": evaluation.step, "position": position, **sample.document}
 
     def _mark(self, evaluation: Evaluation) -> None:
         with self._ledger.change():
@@ -210,7 +210,7 @@ def ranges_of(path: Path, wanted: Iterable[str]) -> dict[str, list[tuple[int, in
     return found
 
 
-def _line(evaluation: Evaluation) -> dict[str, Any]:
+def _line(evaluation: Evaluation) -> dict[str, object]:
     return {
         "uid": evaluation.uid,
         "step": evaluation.step,

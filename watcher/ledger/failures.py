@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from watcher.ledger.row_reader import RowReader
 from watcher.ledger.transactions import Transactions
 from watcher.model import Failure, Reason
+
+_failure: Final = RowReader(Failure)
 
 
 class LedgerFailures:
@@ -26,9 +31,4 @@ class LedgerFailures:
         """Every failure, in the order in which they happened."""
         with self._ledger.read() as db:
             rows = db.execute("SELECT * FROM failure ORDER BY at, rowid").fetchall()
-        return [
-            Failure(
-                row["key"], row["name"], row["step"], Reason(row["reason"]), row["detail"], row["seen_at"], row["at"]
-            )
-            for row in rows
-        ]
+        return [_failure(row) for row in rows]

@@ -12,14 +12,15 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from watcher.model import JsonObject
 from watcher.output.printable import inert_json
 
 _CRC: Final = re.compile(rb', "crc": "([0-9a-f]{8})"\}\s*\Z')
 
 
-def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+def append_records(path: Path, records: Iterable[Mapping[str, object]]) -> None:
     """Append `records` in one write, and return when they are on disk.
 
     A line that a crash left torn is ended first, so that it costs itself only and not the record behind it.
@@ -38,7 +39,7 @@ def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         os.close(descriptor)
 
 
-def read_records(path: Path, offset: int = 0) -> Iterator[dict[str, Any] | None]:
+def read_records(path: Path, offset: int = 0) -> Iterator[JsonObject | None]:
     """The records of the file from the byte `offset` on, in order, each without its `crc`; None for a line that is no
     whole record. Nothing where there is no file.
     """
@@ -53,7 +54,7 @@ def read_records(path: Path, offset: int = 0) -> Iterator[dict[str, Any] | None]
                 yield parse_record(line)
 
 
-def parse_record(line: bytes) -> dict[str, Any] | None:
+def parse_record(line: bytes) -> JsonObject | None:
     """The record of one line, without its `crc`; None where it is no whole one. A line without a `crc`, as earlier
     versions wrote it, is whole where it is a JSON object.
     """
@@ -66,11 +67,10 @@ def parse_record(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(record, dict) or ("crc" in record and sealed is None):
         return None
-    record.pop("crc", None)
-    return record
+    return {name: value for name, value in record.items() if name != "crc"}
 
 
-def _line(record: Mapping[str, Any]) -> bytes:
+def _line(record: Mapping[str, object]) -> bytes:
     body = inert_json(json.dumps(record, ensure_ascii=False, allow_nan=False)).encode()[:-1]
     return body + b', "crc": "%08x"}\n' % zlib.crc32(body)
 

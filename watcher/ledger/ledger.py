@@ -440,7 +440,7 @@ class Ledger(LedgerReading):
             ),
         )
         if evaluation.samples:
-            body = packed(json.dumps([dict(sample) for sample in evaluation.samples]))
+            body = packed(json.dumps([sample.to_dict() for sample in evaluation.samples]))
             answers = (evaluation.uid, len(evaluation.samples), body)
             self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", answers)
         self._db.execute("DELETE FROM summary WHERE uid = ?", (evaluation.uid,))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from watcher.checkpoints.training_log import LogSign, SignKind
+from watcher.ledger.checkpoint_status import CheckpointStatus, to_status
 from watcher.ledger.file import LedgerFile
 from watcher.ledger.rows import (
     CHECKPOINTS,
@@ -17,9 +18,9 @@ from watcher.ledger.rows import (
     Standing,
     to_evaluation,
     to_record,
-    to_status,
     unpacked,
 )
+from watcher.ledger.samples import StoredSample
 from watcher.model import FINAL_NAME, State
 
 AWAY_KEY: Final = "engine_away"
@@ -71,14 +72,14 @@ class LedgerReading(LedgerFile):
         query = f"SELECT step FROM {CHECKPOINTS} WHERE {_in(states)} AND id != ? AND name != ?"
         with self._lock:
             rows = self._db.execute(query, (besides, FINAL_NAME)).fetchall()
-        return [int(row["step"]) for row in rows]
+        return [step for (step,) in rows]
 
     def state_counts(self) -> dict[State, int]:
         """How many checkpoints are in each state, without those of an earlier run."""
         query = f"SELECT {_NOW} AS now, COUNT(*) AS count FROM {CHECKPOINTS} WHERE {_OWN} GROUP BY now"
         with self._lock:
             rows = self._db.execute(query).fetchall()
-        return {State(row["now"]): int(row["count"]) for row in rows}
+        return {State(state): count for state, count in rows}
 
     def has_earlier(self) -> bool:
         """True where a checkpoint is held for an earlier run's."""
@@ -89,7 +90,7 @@ class LedgerReading(LedgerFile):
     def newest_step(self) -> int | None:
         """The largest step seen; None before the first."""
         with self._lock:
-            step = self._db.execute(f"SELECT MAX(step) AS step FROM checkpoint WHERE {_OWN}").fetchone()["step"]
+            (step,) = self._db.execute(f"SELECT MAX(step) FROM checkpoint WHERE {_OWN}").fetchone()
         return None if step is None else int(step)
 
     def newest_final(self) -> Record | None:
@@ -101,9 +102,10 @@ class LedgerReading(LedgerFile):
         later = f"SELECT 1 FROM checkpoint WHERE step > ? AND seen_at >= ? AND NOT adopted AND NOT asked AND {_OWN}"
         with self._lock:
             row = self._db.execute(query, (State.SEEN,)).fetchone()
-            if row is not None and self._db.execute(later, (row["step"], row["seen_at"])).fetchone():
+            final = None if row is None else to_record(row)
+            if final is not None and self._db.execute(later, (final.step, final.seen_at)).fetchone():
                 return None
-        return None if row is None else to_record(row)
+        return final
 
     def evaluations(self, *, exported: bool | None = None) -> list[Evaluation]:
         """All evaluations by step, without their samples; `exported` filters by whether they are in the JSONL files."""
@@ -124,7 +126,7 @@ class LedgerReading(LedgerFile):
         """The uids of all evaluations; `exported` filters as it does for `evaluations`."""
         where = "" if exported is None else f"WHERE exported = {int(exported)}"
         with self._lock:
-            return frozenset(row["uid"] for row in self._db.execute(f"SELECT uid FROM evaluation {where}").fetchall())
+            return frozenset(uid for (uid,) in self._db.execute(f"SELECT uid FROM evaluation {where}").fetchall())
 
     def of_the_past(self) -> frozenset[str]:
         """The uids of the evaluations that brought no news: their samples were drawn by another one and scored anew, or
@@ -133,7 +135,7 @@ class LedgerReading(LedgerFile):
         query = "SELECT uid FROM evaluation WHERE origin IS NOT NULL OR rowid <= ?"
         place = int(self.recall(RESTORED) or 0)
         with self._lock:
-            return frozenset(row["uid"] for row in self._db.execute(query, (place,)).fetchall())
+            return frozenset(uid for (uid,) in self._db.execute(query, (place,)).fetchall())
 
     def restored_step(self) -> int:
         """The largest step of which an earlier ledger had an evaluation; -1 where there was none."""
@@ -152,15 +154,16 @@ class LedgerReading(LedgerFile):
             "WHERE one.key LIKE 'eval/extraction\\_%' ESCAPE '\\' AND one.value > 0"
         )
         with self._lock:
-            return frozenset(row["key"] for row in self._db.execute(query).fetchall())
+            return frozenset(name for (name,) in self._db.execute(query).fetchall())
 
-    def samples(self, uid: str) -> tuple[dict[str, Any], ...]:
+    def samples(self, uid: str) -> tuple[StoredSample, ...]:
         """The samples of one evaluation, in the order of the suite's prompts; none where they were dropped. Raises
         ValueError where they cannot be read back.
         """
         with self._lock:
             row = self._db.execute("SELECT body FROM answers WHERE uid = ?", (uid,)).fetchone()
-        return tuple(json.loads(unpacked(row["body"]))) if row is not None and row["body"] else ()
+        (body,) = row or (b"",)
+        return tuple(map(StoredSample, json.loads(unpacked(body)))) if body else ()
 
     def are_dropped(self, uid: str) -> bool:
         """True where there were samples of this evaluation, which were not kept."""
@@ -175,7 +178,7 @@ class LedgerReading(LedgerFile):
             "WHERE length(body) > 0 ORDER BY evaluation.rowid"
         )
         with self._lock:
-            return [(row["uid"], int(row["bytes"])) for row in self._db.execute(query).fetchall()]
+            return [(uid, size) for uid, size in self._db.execute(query).fetchall()]
 
     def standing(self) -> Standing:
         """How far the evaluation is behind the trainer."""
@@ -187,13 +190,14 @@ class LedgerReading(LedgerFile):
         with self._lock:
             return Standing(**self._db.execute(query).fetchone())
 
-    def status(self, last: int | None = None) -> list[dict[str, Any]]:
+    def status(self, last: int | None = None) -> list[CheckpointStatus]:
         """What `uimon status` shows of every checkpoint (or the `last` ones), oldest step first, by the last evaluation
         of each.
         """
         with self._lock:
             rows = self._db.execute(
-                f"SELECT c.*, {TOLD_AT}, e.metrics, e.suite, e.origin, o.published_at, o.copies, o.reason AS waiting, "
+                f"SELECT c.*, {TOLD_AT}, e.metrics, e.suite, e.origin IS NOT NULL AS rescored, o.published_at, "
+                "COALESCE(o.copies, 1) AS copies, o.reason AS waiting, "
                 "e.uid AS evaluated_uid, EXISTS (SELECT 1 FROM checkpoint later WHERE later.name = c.name "
                 "AND later.id > c.id AND later.state = 'evaluated') AS superseded "
                 "FROM (SELECT * FROM checkpoint ORDER BY step DESC, id DESC LIMIT ?) AS c "
@@ -215,7 +219,7 @@ class LedgerReading(LedgerFile):
                 f"LEFT JOIN evaluation e ON e.checkpoint = c.id AND {_FIRST} "
                 f"WHERE c.state != 'seen' AND NOT c.early AND c.step > 0 AND c.seen_at > 0 AND {_OWN}"
             ).fetchall()
-        return [(row["step"], row["seen_at"], row["settled_at"], bool(row["read"])) for row in rows]
+        return [(step, seen_at, settled_at, bool(read)) for step, seen_at, settled_at, read in rows]
 
     def log_signs(self) -> tuple[LogSign, ...]:
         """What the trainer's log shows as a whole: the log of the checkpoint that came last."""
@@ -228,13 +232,13 @@ class LedgerReading(LedgerFile):
         """The body of the suite that was made for this request, if there is one."""
         with self._lock:
             row = self._db.execute("SELECT body FROM suite WHERE request = ?", (request,)).fetchone()
-        return None if row is None else str(row["body"])
+        return None if row is None else str(row[0])
 
     def suites(self) -> list[tuple[str, str, str]]:
         """Every suite that was kept: its request, its digest and its body, the last one first."""
         with self._lock:
             rows = self._db.execute("SELECT request, digest, body FROM suite ORDER BY rowid DESC").fetchall()
-        return [(row["request"], row["digest"], row["body"]) for row in rows]
+        return [(request, digest, body) for request, digest, body in rows]
 
 
 def _in(states: Sequence[State]) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import scorers
 from scorers.sample import SampleError
@@ -26,8 +26,9 @@ from watcher.evaluation.evaluate import TableLimits, eval_row
 from watcher.ledger.export import Exporter, ranges_of
 from watcher.ledger.jsonl import parse_record, read_records
 from watcher.ledger.ledger import Evaluation, Ledger
+from watcher.ledger.samples import StoredSample
 from watcher.ledger.state_dir import StateDir, set_aside
-from watcher.model import LAST_STEP, Reason, Row, RowKind, Target, UimonError, row_uid
+from watcher.model import LAST_STEP, JsonObject, Reason, Row, RowKind, Target, UimonError, row_uid
 from watcher.settings.arguments import trouble_of
 from watcher.system.files import whole
 
@@ -208,13 +209,13 @@ def _restore(ledger: Ledger, state: StateDir, evaluations: Collection[Evaluation
     occurred = set(ledger.occurred())
     for evaluation in evaluations:
         samples = dict(_samples(state.samples, places.get(evaluation.uid, ())))
-        full = replace(evaluation, samples=tuple(sample for _, sample in sorted(samples.items())))
+        full = replace(evaluation, samples=tuple(samples[place] for place in sorted(samples)))
         occurred |= {name for name, value in full.metrics.items() if value and scorers.is_rare(name)}
         ledger.restore(full, _row(full, table, occurred))
     ledger.note_restored()
 
 
-def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[int, StoredSample]]:
     """Each sample that lies there whole, with its position."""
     if not places:
         return
@@ -225,21 +226,19 @@ def _samples(path: Path, places: Collection[tuple[int, int]]) -> Iterator[tuple[
                 record = parse_record(line)
                 position = whole(record.get("position"), _MOST_SAMPLES) if record is not None else None
                 if record is not None and position is not None:
-                    yield (
-                        position,
-                        {key: value for key, value in record.items() if key not in ("uid", "step", "position")},
-                    )
+                    kept = {key: value for key, value in record.items() if key not in ("uid", "step", "position")}
+                    yield position, StoredSample(kept)
 
 
 def _row(evaluation: Evaluation, table: TableLimits, occurred: Collection[str]) -> Row:
     """The row that is due; without its table where a sample cannot be read back."""
     try:
         return eval_row(evaluation, table, occurred)
-    except (SampleError, KeyError, TypeError):
+    except SampleError:
         return eval_row(replace(evaluation, samples=()), table, occurred)
 
 
-def _evaluation(line: Mapping[str, Any]) -> Evaluation | None:
+def _evaluation(line: JsonObject) -> Evaluation | None:
     """A line of `evaluations.jsonl`; None where it lacks something, or holds what the ledger cannot."""
     step, metrics, at = whole(line.get("step"), LAST_STEP), line.get("metrics"), line.get("at")
     texts: list[Any] = [line.get(key) for key in ("uid", "suite", "name", "digest")]
@@ -262,5 +261,5 @@ def _is_metric(name: str) -> bool:
     return not trouble_of(name)
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -9,9 +9,11 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from watcher.ledger.episode_schema import EPISODES, EPISODES_OF_ALARMS
+from watcher.ledger.row_reader import RowReader
+from watcher.ledger.samples import KeptSample
 from watcher.ledger.seal import SEAL
 from watcher.model import Kind, Reason, Row, RowKind, Sending, State, Table
 
@@ -201,16 +203,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the evaluation of one checkpoint found: the metrics, and each sample as a JSON-able mapping. `name`,
-    `digest` and `seen_at` (0: not known) are the checkpoint's. `at` is when its samples were drawn (Unix time). Where
-    they were scored anew, `origin` is the uid of the evaluation that drew them; else it is empty.
+    """What the evaluation of one checkpoint found. `name`, `digest` and `seen_at` (0: not known) are the checkpoint's.
+    `at` is when its samples were drawn (Unix time). Where they were scored anew, `origin` is the uid of the evaluation
+    that drew them; else it is empty.
     """
 
     uid: str
     step: int
     suite: str
     metrics: Mapping[str, float | None]
-    samples: tuple[Mapping[str, Any], ...]
+    samples: tuple[KeptSample, ...]
     at: float
     name: str = ""
     digest: str = ""
@@ -236,52 +238,18 @@ def loss_in(body: str) -> str:
     return repr(math.log(perplexity) if perplexity > 0 else -math.inf)
 
 
-def to_record(row: sqlite3.Row) -> Record:
-    """A line of `CHECKPOINTS` as a record."""
-    return Record(
-        id=row["id"],
-        name=row["name"],
-        step=row["step"],
-        path=Path(row["path"]),
-        kind=Kind(row["kind"]),
-        base=row["base"],
-        final=bool(row["final"]),
-        state=_state(row),
-        reason=Reason(row["reason"]) if row["reason"] else None,
-        detail=row["detail"],
-        digest=row["digest"],
-        stage=Path(row["stage"]) if row["stage"] else None,
-        attempts=row["attempts"],
-        asked=bool(row["asked"]),
-        seen_at=row["seen_at"],
-        changed_at=max(row["changed_at"], row["told_at"] or 0.0),
-        stamp=row["stamp"],
-        early=bool(row["early"]),
-        adopted=bool(row["adopted"]),
-    )
-
-
-def _state(row: sqlite3.Row) -> State:
+def state_of(row: sqlite3.Row) -> State:
     """Where a checkpoint stands, of which `told_at` is when a row of its evaluation was read back from the run."""
     state = State(row["state"])
     return State.PUBLISHED if state is State.EVALUATED and row["told_at"] is not None else state
 
 
-def to_evaluation(row: sqlite3.Row) -> Evaluation:
-    """An evaluation's line, without its samples."""
-    metrics = json.loads(row["metrics"])
-    return Evaluation(
-        row["uid"],
-        row["step"],
-        row["suite"],
-        metrics,
-        (),
-        row["at"],
-        row["name"],
-        row["digest"] or "",
-        row["seen_at"],
-        row["origin"] or "",
-    )
+to_record: Final = RowReader(
+    Record, state=state_of, changed_at=lambda row: max(row["changed_at"], row["told_at"] or 0.0)
+)
+"""A line of `CHECKPOINTS` as a record."""
+to_evaluation: Final = RowReader(Evaluation, metrics=lambda row: json.loads(row["metrics"]), samples=lambda _: ())
+"""An evaluation's line, without its samples."""
 
 
 def row_body(row: Row) -> str | bytes:
@@ -298,27 +266,3 @@ def to_row(row: sqlite3.Row) -> Row:
     made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
     sent = None if row["sent_first"] is None else Sending(row["sent_first"], row["sent_last"], row["looks"])
     return replace(made, mark=row["mark"], attempts=row["attempts"], sent=sent)
-
-
-def to_status(row: sqlite3.Row, *, off: bool) -> dict[str, Any]:
-    """A line of the joined tables as `uimon status` shows it; `off` where nothing is logged."""
-    published = "no"
-    if row["published_at"] is not None:
-        published = "yes"
-    elif row["evaluated_uid"] is not None and not off:
-        named = (Reason.DEFERRED, Reason.UNCONFIRMED)
-        published = str(row["waiting"]) if row["waiting"] in named else "pending"
-    return {
-        "step": row["step"],
-        "name": row["name"],
-        "state": _state(row),
-        "reason": row["reason"],
-        "detail": row["detail"],
-        "digest": row["digest"],
-        "metrics": json.loads(row["metrics"]) if row["metrics"] else {},
-        "suite": row["suite"],
-        "rescored": row["origin"] is not None,
-        "published": published,
-        "superseded": bool(row["superseded"]),
-        "copies": row["copies"] or 1,
-    }

@@ -28,10 +28,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from watcher.output.redaction import redactor
+
+T = TypeVar("T")
 
 LINE: Final = 4_000
 """Most characters of one line: a longer one loses its middle, since what to do stands at its end."""
@@ -91,28 +95,32 @@ def inert_json(text: str) -> str:
     return _escaped(text, escape=lambda character: json.dumps(character)[1:-1])
 
 
-def printable_document(document: Any, limit: int = BLOCK) -> Any:
-    """A document of plain values (as for JSON), each text in it, names of entries included, fit for one line of at most
-    `limit` characters.
+def printable_document(document: T, limit: int = BLOCK) -> T:
+    """A document of plain values (as for JSON) and frozen dataclasses, each text in it, names of entries included, fit
+    for one line of at most `limit` characters.
 
     >>> printable_document({"a\\x1b": ["b\\u202e", 1]})
     {'a\\\\x1b': ['b\\\\u202e', 1]}
     """
     redacted = redactor(os.environ)
     # Thousands of checkpoints have the same names of metrics.
-    return _each(document, cache(lambda text: _cut(_escaped(redacted(text)), limit)))
+    shown: T = _each(document, cache(lambda text: _cut(_escaped(redacted(text)), limit)))
+    return shown
 
 
 def _each(value: Any, gate: Callable[[str], str]) -> Any:
     # Most values of thousands of checkpoints are numbers.
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, int | float | Enum):
         return value
     if isinstance(value, str):
         return gate(value)
     if isinstance(value, Mapping):
         return {gate(name) if isinstance(name, str) else name: _each(inner, gate) for name, inner in value.items()}
     if isinstance(value, Sequence):
-        return [_each(inner, gate) for inner in value]
+        each = [_each(inner, gate) for inner in value]
+        return tuple(each) if isinstance(value, tuple) else each
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _each(getattr(value, field.name), gate) for field in fields(value)})
     return value
 
 

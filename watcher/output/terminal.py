@@ -57,12 +57,12 @@ def sole_output() -> Iterator[TextIO]:
             answer.close()
 
 
-def write_document(document: Mapping[str, Any], output: TextIO) -> None:
+def write_document(document: Mapping[str, object], output: TextIO) -> None:
     """A document as JSON, each text in it fit for one line (`printable_document`). Raises ValueError for NaN."""
     output.write(_in_lines(printable_document(document)))
 
 
-def _in_lines(document: Mapping[str, Any]) -> str:
+def _in_lines(document: Mapping[str, object]) -> str:
     """JSON with a line for each item of a list: to indent all of it, `json` takes a second for a thousand checkpoints.
 
     >>> print(_in_lines({"checkpoints": [{"step": 50}, {"step": 100}], "warnings": []}), end="")

@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.rows import Standing
 from watcher.output.outlet import Outlet
@@ -46,7 +47,7 @@ class Display:
         self._console = console
         self._lock = threading.Lock()
         self._followed: tuple[Ledger, Board] | None = None
-        self._read: tuple[object, Sequence[Mapping[str, Any]], Standing] | None = None
+        self._read: tuple[object, Sequence[CheckpointStatus], Standing] | None = None
         self._last: RenderableType = Text("starting", style="dim")
 
     @contextmanager
@@ -81,7 +82,7 @@ class Display:
             clock = 0 if now.progress is None else int(time.monotonic() - now.since)
             return ledger.changes, now, clock, self._console.size
 
-    def _rows(self, ledger: Ledger) -> tuple[Sequence[Mapping[str, Any]], Standing]:
+    def _rows(self, ledger: Ledger) -> tuple[Sequence[CheckpointStatus], Standing]:
         """The newest checkpoints, read again only where the ledger has changed."""
         now = ledger.changes, self._console.height
         if self._read is None or self._read[0] != now:

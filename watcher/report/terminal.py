@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -13,10 +13,13 @@ from rich.text import Text
 
 from scorers import Grade, grade_of, grades
 from scorers.metrics.catalog import HEADLINES
+from watcher.alerts import Episode
+from watcher.ledger.checkpoint_status import CheckpointStatus
 from watcher.ledger.rows import Standing
 from watcher.model import AlertLevel, State
 from watcher.report.columns import Cell, Column, Columns
-from watcher.results.comparison import Comparison
+from watcher.results.comparison import BaselineComparison
+from watcher.results.evidence import WarningWithSamples
 from watcher.service.board import Snapshot
 from watcher.settings.durations import format_duration
 
@@ -50,7 +53,7 @@ def metric(name: str, metrics: Mapping[str, float | None]) -> Cell:
     return Cell(text, _STYLES[grade] if grade else "")
 
 
-def checkpoint_table(rows: Sequence[Mapping[str, Any]], last: int | None = None) -> Columns:
+def checkpoint_table(rows: Sequence[CheckpointStatus], last: int | None = None) -> Columns:
     """Checkpoints with their metrics: `rows` as `Ledger.status()` gives them, of which the `last` ones are shown."""
     columns = [
         Column("step", right=True),
@@ -61,71 +64,68 @@ def checkpoint_table(rows: Sequence[Mapping[str, Any]], last: int | None = None)
     return Columns(columns, [_cells(row) for row in (rows[-last:] if last else rows)])
 
 
-def _cells(row: Mapping[str, Any]) -> list[Cell]:
-    state = State(row["state"])
-    shown = f"{state} ({row['reason']})" if row["reason"] else str(state)
-    if row["superseded"]:
+def _cells(row: CheckpointStatus) -> list[Cell]:
+    shown = f"{row.state} ({row.reason})" if row.reason else str(row.state)
+    if row.superseded:
         shown += " (superseded)"
-    if row["rescored"]:
+    if row.rescored:
         shown += " (rescored)"
-    metrics, published = row["metrics"], row["published"]
     return [
-        Cell(str(row["step"])),
-        Cell(shown, _STATES.get(state, "")),
-        *(metric(name, metrics) for name in COLUMNS),
-        Cell("" if published == "no" else published, "green" if published == "yes" else "dim"),
+        Cell(str(row.step)),
+        Cell(shown, _STATES.get(row.state, "")),
+        *(metric(name, row.metrics) for name in COLUMNS),
+        Cell("" if row.published == "no" else row.published, "green" if row.published == "yes" else "dim"),
     ]
 
 
-def unevaluated_notes(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
+def unevaluated_notes(rows: Sequence[CheckpointStatus]) -> list[Text]:
     """One sentence for each checkpoint that failed or was skipped."""
     return [
-        Text(
-            f"Step {row['step']} {row['state']} ({row['reason']}): {row['detail']}", style=_STATES[State(row["state"])]
-        )
+        Text(f"Step {row.step} {row.state} ({row.reason}): {row.detail}", style=_STATES[row.state])
         for row in rows
-        if row["state"] in (State.FAILED, State.SKIPPED)
+        if row.state in (State.FAILED, State.SKIPPED)
     ]
 
 
-def document_notes(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
+def document_notes(rows: Sequence[CheckpointStatus]) -> list[Text]:
     """How the document that the metrics came with calls the newest values, in one line; empty before there are any.
 
-    >>> row = {"step": 50, "metrics": {"eval/color_entropy": 2.4, "eval/samples": 64.0}}
+    >>> metrics = {"eval/color_entropy": 2.4, "eval/samples": 64.0}
+    >>> row = CheckpointStatus(50, "checkpoint-50", State.PUBLISHED, metrics=metrics)
     >>> [note.plain for note in document_notes([row])]
     ["By the bands of the metrics' document, step 50: color_entropy 2.4 medium. Colors above are by measured bands."]
     """
-    row = next((row for row in reversed(rows) if grades(row["metrics"])), None)
+    row = next((row for row in reversed(rows) if grades(row.metrics)), None)
     if row is None:
         return []
     said = [
-        f"{name.removeprefix('eval/')} {row['metrics'][name]:.3g} {grade['document']}"
-        for name, grade in grades(row["metrics"]).items()
+        f"{name.removeprefix('eval/')} {row.metrics[name]:.3g} {grade['document']}"
+        for name, grade in grades(row.metrics).items()
         if grade["document"]
     ]
     if not said:
         return []
-    sentence = f"By the bands of the metrics' document, step {row['step']}: {', '.join(said)}."
+    sentence = f"By the bands of the metrics' document, step {row.step}: {', '.join(said)}."
     return [Text(f"{sentence} Colors above are by measured bands.", style="dim")]
 
 
-def warning_notes(warnings: Sequence[Mapping[str, Any]]) -> list[Text]:
+def warning_notes(warnings: Sequence[WarningWithSamples]) -> list[Text]:
     """Each early warning with its evidence, what to do, and samples that show it; those that are over in one line."""
-    lasting = [w for w in warnings if w["active"]]
-    over = [w for w in warnings if not w["active"]]
-    notes = [
-        Text.assemble(
-            (f"⚠ {w['title']}", _WARNED[w["level"]]),
-            f" ({w['rule']}, since step {w['step']}): {w['evidence']}",
-            f"\n  Likely cause: {w['cause']}\n  What to do: {w['fix']}",
-            *(f"\n  {sentence}" for sentence in w.get("shown", ())),
-        )
-        for w in lasting
-    ]
-    return [*notes, *(Text(f"Over: {w['title']} ({w['rule']}, since step {w['step']}).", style="dim") for w in over)]
+    lasting = [_lasting_note(warning.episode, warning.shown or ()) for warning in warnings if warning.episode.active]
+    over = [warning.episode for warning in warnings if not warning.episode.active]
+    return [*lasting, *(Text(f"Over: {e.title} ({e.rule}, since step {e.step}).", style="dim") for e in over)]
 
 
-def comparison_table(compared: Comparison) -> Table:
+def _lasting_note(episode: Episode, shown: Sequence[str]) -> Text:
+    return Text.assemble(
+        (f"⚠ {episode.title}", _WARNED[episode.level]),
+        f" ({episode.rule}, since step {episode.step}): {episode.evidence}",
+        f"\n  Likely cause: {episode.cause}\n  What to do: {episode.fix}",
+        *(f"\n  {sentence}" for sentence in shown),
+    )
+
+
+def comparison_table(compared: BaselineComparison) -> Table:
     """What changed since the baseline, with 95 % intervals; clear changes stand out."""
     title = f"Step {compared.step} against {compared.baseline}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold underline")
@@ -142,7 +142,7 @@ def comparison_table(compared: Comparison) -> Table:
 def live_panel(
     run: str,
     place: str,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[CheckpointStatus],
     standing: Standing,
     now: Snapshot,
     clock: float,

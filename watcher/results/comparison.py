@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from watcher.alerts import Entry, Episode
 from watcher.alerts.baseline import Delta, compare
@@ -18,14 +17,14 @@ from watcher.settings.arguments import shown, trouble_of, whole_number
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BaselineComparison:
     """The evaluation of `step` against that of `baseline`, as it is called."""
 
     step: int
     baseline: str
     deltas: tuple[Delta, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values for `json.dumps`."""
         deltas = [asdict(delta) | {"change": delta.change, "clear": delta.clear} for delta in self.deltas]
         return {"step": self.step, "baseline": self.baseline, "deltas": deltas}
@@ -67,7 +66,7 @@ def _collapsed(ledger: Ledger, entries: Sequence[Entry]) -> dict[int, str]:
     }
 
 
-def compared_with(ledger: Ledger, baseline: str) -> Comparison:
+def compared_with(ledger: Ledger, baseline: str) -> BaselineComparison:
     """The newest step against a baseline: a step of this ledger (`0` is the base model), or the newest step of the
     ledger in another run's state directory.
 
@@ -94,7 +93,7 @@ def compared_with(ledger: Ledger, baseline: str) -> Comparison:
     if not found:
         known = ", ".join(str(entry.step) for entry in entries)
         raise UimonError(Reason.CONFIG_INVALID, f"There is no evaluation of {name}; this run has: {known}.")
-    return Comparison(newest.step, name, compare(newest, found[-1]))
+    return BaselineComparison(newest.step, name, compare(newest, found[-1]))
 
 
 def _entries(ledger: Ledger) -> list[Entry]:

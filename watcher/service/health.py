@@ -40,7 +40,7 @@ class _Server(ThreadingHTTPServer):
         self._lock = threading.Lock()
         super().__init__(address, handler)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: object) -> None:
         with self._lock:
             self._clients.append(request)
             if len(self._clients) > MOST_CLIENTS:
@@ -54,7 +54,7 @@ class _Server(ThreadingHTTPServer):
             self._clients.remove(request)
         super().shutdown_request(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """A client that went away before it had its answer is nothing to print a traceback for."""
         log.debug("A client of /healthz got no answer.", exc_info=True)
 

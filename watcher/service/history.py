@@ -163,7 +163,7 @@ class LedgerHistory:
         entries = self._by_suite.setdefault(evaluation.suite, {})
         try:
             entry = self._entry(evaluation, body)
-        except (scorers.SampleError, KeyError, ValueError) as error:
+        except ValueError as error:
             self._unreadable.append((evaluation.step, str(error)))
             if body is None:
                 # Looked at, so that its samples need not be kept for the warnings.

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from watcher.model import Reason, UimonError
 
@@ -29,12 +29,12 @@ class Parameter(Protocol):
     opts: list[str]
 
 
-def require_usable(parameters: Sequence[Any], values: Mapping[str, Any]) -> None:
+def require_usable(parameters: Sequence[Parameter], values: Mapping[str, object]) -> None:
     """Raises UimonError(CONFIG_INVALID) for the first value of a command's parameters that is of no use."""
     for parameter in parameters:
-        for value in _each(values.get(parameter.name)):
+        for value in _each(values.get(parameter.name or "")):
             if trouble := trouble_of(value):
-                name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
+                name = parameter.opts[0] if parameter.opts[0].startswith("-") else (parameter.name or "").upper()
                 raise UimonError(
                     Reason.CONFIG_INVALID, f"{name} cannot be {shown(address_in(value) or value)}: {trouble}."
                 )

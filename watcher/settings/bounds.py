@@ -7,7 +7,7 @@ file system or the engine, and so that a slip (`--samples 64000000`) is a senten
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -58,14 +58,14 @@ class Bound:
         """
         return "64 bits" if (self.least, self.most) == (-(2**63), 2**63 - 1) else self.said
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """The field's own schema, and after it this bound."""
         # Help reads bounds, and loads no pydantic for them.
         from pydantic_core import core_schema
 
         return core_schema.no_info_after_validator_function(self._require, handler(source))
 
-    def _require(self, value: Any) -> Any:
+    def _require(self, value: float | None) -> float | None:
         if value is not None and not self.holds(value):
             raise ValueError(f"give {self.said}")
         return value

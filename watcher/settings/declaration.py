@@ -57,7 +57,7 @@ class Setting:
     default: str = ""
 
 
-class Kind(StrEnum):
+class OptionKind(StrEnum):
     """How an option takes its value. Numbers and lengths of time are texts there, which `Settings` reads."""
 
     SWITCH = "switch"
@@ -73,7 +73,7 @@ class Declaration:
     name: str
     flag: str
     panel: Panel | None
-    kind: Kind
+    kind: OptionKind
     metavar: str | None
     meaning: str
     detail: str
@@ -121,7 +121,7 @@ def _declaration(name: str, field: FieldInfo) -> Declaration:
     )
 
 
-def _kind(annotation: Any) -> Kind:
+def _kind(annotation: Any) -> OptionKind:
     """How a field's value is written as an option.
 
     >>> [_kind(annotation).value for annotation in (bool, Path | None, list[str], int | None, str)]
@@ -129,8 +129,8 @@ def _kind(annotation: Any) -> Kind:
     """
     if isinstance(annotation, types.UnionType):
         (annotation,) = (one for one in typing.get_args(annotation) if one is not types.NoneType)
-    by_type = {bool: Kind.SWITCH, Path: Kind.PATH, list: Kind.LIST}
-    return by_type.get(typing.get_origin(annotation) or annotation, Kind.TEXT)
+    by_type = {bool: OptionKind.SWITCH, Path: OptionKind.PATH, list: OptionKind.LIST}
+    return by_type.get(typing.get_origin(annotation) or annotation, OptionKind.TEXT)
 
 
 def _told(value: object, bound: Bound | None) -> str:

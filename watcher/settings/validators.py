@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -18,7 +17,7 @@ def within(least: float, most: float, unit: str = "", *, open: bool = False) -> 
     return Bound(least, most, unit, open)
 
 
-def require_texts(value: Any) -> Any:
+def require_texts(value: object) -> object:
     """The value, with all that is in it. Raises ValueError for a text or path in it that is of no use."""
     if isinstance(value, str | Path):
         if trouble := trouble_of(value):
@@ -35,7 +34,7 @@ def require_texts(value: Any) -> Any:
     return value
 
 
-def pairs(value: Any) -> Any:
+def pairs(value: object) -> object:
     """`prompt=ask,completion=html` as a dictionary; raises ValueError for text of another kind."""
     if not isinstance(value, str):
         return value
@@ -45,7 +44,7 @@ def pairs(value: Any) -> Any:
     return {name.strip(): own.strip() for name, _, own in parts}
 
 
-def names(value: Any) -> Any:
+def names(value: object) -> object:
     """`shadcn,globals.css` as a list."""
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 

@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from watcher.model import Reason, UimonError
 
@@ -62,7 +62,7 @@ def read_text(path: Path, limit: int = SMALL_LIMIT, *, errors: str = "strict") -
     return read_bytes(path, limit).decode("utf-8", errors)
 
 
-def read_object(path: Path, limit: int = SMALL_LIMIT, values: int = VALUES_LIMIT) -> dict[str, Any]:
+def read_object(path: Path, limit: int = SMALL_LIMIT, values: int = VALUES_LIMIT) -> dict[str, object]:
     """The JSON object in a file. Raises OSError as `read_bytes` does, and ValueError as `parse_json` does or where the
     file holds something else.
     """
@@ -75,8 +75,8 @@ def read_object(path: Path, limit: int = SMALL_LIMIT, values: int = VALUES_LIMIT
 def parse_json(
     text: bytes,
     values: int = VALUES_LIMIT,
-    pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
-) -> Any:
+    pairs: Callable[[list[tuple[str, object]]], object] | None = None,
+) -> object:
     """The value of a JSON text of at most some `values`; `pairs` makes objects of their members.
 
     Raises ValueError where it is no JSON, or has more values, deeper nesting or longer numbers than are reasonable.

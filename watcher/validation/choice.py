@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from watcher.model import Reason, UimonError
 from watcher.validation.content import Unusable
@@ -30,7 +30,7 @@ class Choice:
     way: Way = field(default_factory=Way)
     columns: Mapping[str, str] = field(default_factory=dict)
 
-    def renamed(self, row: Mapping[str, Any]) -> tuple[Mapping[str, Any], Way]:
+    def renamed(self, row: Mapping[str, object]) -> tuple[Mapping[str, object], Way]:
         """The row with the named columns under the names that shapes look for, and how it is to be read; what had such
         a name gives way.
 
@@ -46,13 +46,13 @@ class Choice:
         rest = {name: value for name, value in row.items() if name not in own and name not in self.columns}
         return {**there, **rest}, replace(self.way, named=frozenset(there))
 
-    def left_out(self, row: Mapping[str, Any], used: Collection[str]) -> list[str]:
+    def left_out(self, row: Mapping[str, object], used: Collection[str]) -> list[str]:
         """The columns of the row as the file has them that are not `used` under the names that shapes look for."""
         done = {self.columns.get(name, name) for name in used}
         done |= {own for own in self.columns.values() if row.get(own) is None}
         return [str(name) or "one without a name" for name in row if name not in done]
 
-    def require_columns(self, path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    def require_columns(self, path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         """Raises UimonError(VAL_INVALID) where no row has one of the named columns."""
         there = dict.fromkeys(name for row in rows for name in row)
         for name, own in self.columns.items():

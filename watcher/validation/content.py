@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 _TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text"})
 _MEDIA: Final[Mapping[str, str]] = {
@@ -26,7 +26,7 @@ class Unusable(Exception):
     """A line that cannot be asked; the text is the reason, as it stands behind a number ("2 with images")."""
 
 
-def checked(content: Any, role: str) -> Any:
+def checked(content: object, role: str) -> object:
     """A turn's content as it is, since trainers hand it to the template so: text, parts of text, or nothing; what a
     tool returned may be anything. Raises Unusable for the rest.
     """
@@ -41,11 +41,11 @@ def checked(content: Any, role: str) -> Any:
     raise Unusable("whose content is neither text nor parts")
 
 
-def _is_part(part: Any) -> bool:
+def _is_part(part: object) -> bool:
     return isinstance(part, Mapping) and isinstance(part.get("type"), str)
 
 
-def _check_part(part: Any) -> None:
+def _check_part(part: object) -> None:
     if isinstance(part, str):
         return
     if not isinstance(part, Mapping):
@@ -57,7 +57,7 @@ def _check_part(part: Any) -> None:
         raise Unusable(f"with content in parts of the type {kind}")
 
 
-def refuse_media(row: Mapping[str, Any]) -> None:
+def refuse_media(row: Mapping[str, object]) -> None:
     """Raise Unusable for a row, or a message, with pictures, films or sound in a column or key of its own: the model
     would not see them.
     """
@@ -75,7 +75,7 @@ def placeholders_in(*texts: str | None) -> list[str]:
     return [f"{name} in prompts stays as text, since no column has that name" for name in found]
 
 
-def refuse_foreign(value: Any) -> None:
+def refuse_foreign(value: object) -> None:
     """Raise Unusable for what cannot be JSON: bytes, dates, half a character."""
     try:
         json.dumps(value, ensure_ascii=False).encode()

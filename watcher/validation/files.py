@@ -148,7 +148,7 @@ def _unwrapped(table: Table, columns: Collection[str]) -> Table:
     return table if found is None else Table(_entries(found[0]), "entry", table.digest, tuple(found[1]))
 
 
-def _object(row: Row, unit: str) -> Mapping[str, Any]:
+def _object(row: Row, unit: str) -> Mapping[str, object]:
     """The object that a row is. Raises Unreadable."""
     found = as_row(row.value)
     if found is None and unit == "entry":
@@ -160,7 +160,7 @@ def _object(row: Row, unit: str) -> Mapping[str, Any]:
     return found
 
 
-def _entries(values: list[Any]) -> tuple[Row, ...]:
+def _entries(values: list[object]) -> tuple[Row, ...]:
     return tuple(Row(place, value) for place, value in enumerate(values, start=1))
 
 

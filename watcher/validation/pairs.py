@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from watcher.validation.content import Unusable, placeholders_in
 from watcher.validation.queries import QUERIES, query_turns
@@ -23,7 +23,7 @@ def messages(row: Cells, way: Way) -> Line:
     return chat(row, turns(given, way.naming), "ShareGPT" if is_sharegpt(given) else "chat messages", way, column)
 
 
-def _given(row: Cells, way: Way) -> tuple[str, list[Any]]:
+def _given(row: Cells, way: Way) -> tuple[str, list[object]]:
     """The column of messages, and what it holds."""
     column = next((each for each in CONVERSATIONS if has(row, each)), CONVERSATIONS[0])
     given = listed(row.get(column), column, way.naming)
@@ -50,7 +50,7 @@ def preference(row: Cells, way: Way) -> Line:
         answer = turns(chosen, way.naming)
         prompt = listed(row.get("prompt"), "prompt", way.naming)
         # With a prompt that is text, the messages hold it as well, as in TRL.
-        if prompt is None and has(row, "prompt") and all(way.naming.answers(t["role"]) for t in answer):
+        if prompt is None and has(row, "prompt") and all(way.naming.answers(str(t["role"])) for t in answer):
             prompt = [turn("user", text_of(row, "prompt"))]
         return chat(row, [*turns(prompt or [], way.naming), *answer], _PREFERENCE, way, *used)
     query = next((name for name in QUERIES if name != "prompt" and has(row, name)), None)
@@ -75,7 +75,7 @@ def _continued(row: Cells, way: Way, used: tuple[str, ...]) -> Line:
     return chat(row, whole, _PREFERENCE, way, column, *used)
 
 
-def _chosen(row: Cells, way: Way) -> list[Any] | None:
+def _chosen(row: Cells, way: Way) -> list[object] | None:
     """The messages of the chosen answer. JSON text is some only where the rejected one is, too: an answer may be
     JSON.
     """

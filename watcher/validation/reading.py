@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from watcher.engine.types import Asked, Conversation, PlainText, texts_of
 from watcher.model import Reason, UimonError
@@ -156,7 +156,7 @@ def _had_answer(line: Line) -> bool:
     return content.text is None and "KTO" in line.shape
 
 
-def _asked(row: Mapping[str, Any], line: Line, system: str | None) -> tuple[Asked, frozenset[str]]:
+def _asked(row: Mapping[str, object], line: Line, system: str | None) -> tuple[Asked, frozenset[str]]:
     """The row without its id, and the columns that were used beside the shape's. Raises Unusable."""
     if isinstance(line.content, Text):
         return _plain(line.content), frozenset()
@@ -171,7 +171,7 @@ def _plain(content: Text) -> PlainText:
     return PlainText("", content.prompt, content.text, content.masked)
 
 
-def _conversation(content: Chat, variables: Mapping[str, Any], system: str | None) -> Conversation:
+def _conversation(content: Chat, variables: Mapping[str, object], system: str | None) -> Conversation:
     """Split off the reference: the last turn, where it is the assistant's. Raises Unusable."""
     refuse_foreign((content.turns, variables))
     turns, naming = list(content.turns), content.naming
@@ -218,7 +218,7 @@ def _named(found: Iterable[Asked]) -> Iterable[Asked]:
         yield replace(asked, id=content if seen[content] == 1 else f"{content}-{seen[content]}")
 
 
-def _identity(asked: Asked) -> Sequence[Any]:
+def _identity(asked: Asked) -> Sequence[object]:
     if isinstance(asked, PlainText):
         return [asked.prompt, asked.text if asked.prompt is None else None]
     if not asked.variables and all(message.keys() == {"role", "content"} for message in asked.messages):

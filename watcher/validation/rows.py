@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from watcher.engine.types import texts_of
+from watcher.model import JsonObject
 from watcher.validation.content import Unusable, placeholders_in
 from watcher.validation.roles import Naming, notes_on
 from watcher.validation.turns import CONVERSATIONS, Turn, listed, roles_in, turn, turns
 
-Cells = Mapping[str, Any]
+Cells = JsonObject
 
 SYSTEMS: Final = ("system", "system_prompt")
 """Columns that hold the system turn, under ms-swift's names."""
@@ -62,7 +63,7 @@ class Line:
     shape: str
     used: frozenset[str]
     notes: tuple[str, ...] = ()
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
 
 
 def has(row: Cells, *columns: str) -> bool:
@@ -83,7 +84,7 @@ def optional(row: Cells, column: str) -> str:
     return text_of(row, column) if row.get(column) is not None else ""
 
 
-def said(value: Any, column: str, role: str, way: Way) -> list[Turn]:
+def said(value: object, column: str, role: str, way: Way) -> list[Turn]:
     """A column that holds messages, or the text of one turn of `role`."""
     messages = listed(value, column, way.naming)
     return [turn(role, text_of({column: value}, column))] if messages is None else turns(messages, way.naming)
@@ -163,7 +164,7 @@ def history(row: Cells, way: Way) -> list[Turn]:
     return turns(value, way.naming)
 
 
-def _decoded_history(text: str) -> list[Any]:
+def _decoded_history(text: str) -> list[object]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

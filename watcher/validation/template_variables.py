@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from watcher.validation.content import Unusable
 
@@ -20,7 +20,7 @@ _RESERVED: Final = frozenset(
 _NOTHING: Final = (None, "", "null", "None")
 
 
-def template_variables(row: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+def template_variables(row: Mapping[str, object]) -> tuple[dict[str, object], frozenset[str]]:
     """The variables of a row, JSON text decoded; and the columns they came from. Raises Unusable."""
     found = {name: _decoded(row[name], name) for name in _COLUMNS if row.get(name) not in _NOTHING}
     extra = found.pop("chat_template_kwargs", {})
@@ -36,7 +36,7 @@ def template_variables(row: Mapping[str, Any]) -> tuple[dict[str, Any], frozense
     return {**found, **extra}, frozenset(_COLUMNS) & row.keys()
 
 
-def _decoded(value: Any, column: str) -> Any:
+def _decoded(value: object, column: str) -> object:
     if not isinstance(value, str):
         return value
     try:

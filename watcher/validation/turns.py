@@ -10,13 +10,13 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from watcher.engine.types import texts_of
 from watcher.validation.content import Unusable, checked, refuse_media
 from watcher.validation.roles import CALL, Naming
 
-Turn = dict[str, Any]
+Turn = dict[str, object]
 
 CONVERSATIONS: Final = ("messages", "conversations", "conversation")
 """Columns that hold messages and nothing else."""
@@ -40,7 +40,7 @@ _PARTLY_TRAINED: Final = ("train_detail", "training_detail")
 """Axolotl's keys for the parts of a turn that are in the loss."""
 
 
-def listed(value: Any, column: str, naming: Naming) -> list[Any] | None:
+def listed(value: object, column: str, naming: Naming) -> list[object] | None:
     """The messages that a column holds, as a list or as JSON text; None for other text, and for nothing.
 
     Text counts as messages in columns that hold nothing else, and where each item of a list has a known role and
@@ -76,7 +76,7 @@ def listed(value: Any, column: str, naming: Naming) -> list[Any] | None:
     return None
 
 
-def _decoded(text: str) -> Any:
+def _decoded(text: str) -> object:
     """What JSON text, or a list as Python prints it, stands for; the text itself where it is neither."""
     for read in (json.loads, ast.literal_eval):
         try:
@@ -86,12 +86,12 @@ def _decoded(text: str) -> Any:
     return text
 
 
-def _is_message(value: Mapping[str, Any], naming: Naming) -> bool:
+def _is_message(value: Mapping[str, object], naming: Naming) -> bool:
     told = any(key in value for key in (naming.content, *_MESSAGE_KEYS))
     return told and any(naming.knows(role) for role in roles_in([value], naming))
 
 
-def is_conversation(value: Any) -> bool:
+def is_conversation(value: object) -> bool:
     """Whether a value that stands where a row should is a list of messages.
 
     >>> is_conversation([{"role": "user", "content": "a"}]), is_conversation([{"prompt": "a"}])
@@ -104,7 +104,7 @@ def is_conversation(value: Any) -> bool:
     )
 
 
-def turns(messages: Sequence[Any], naming: Naming) -> list[Turn]:
+def turns(messages: Sequence[object], naming: Naming) -> list[Turn]:
     """The messages with `role` and `content` under these names. Raises Unusable with what is wrong."""
     found: list[Turn] = []
     for message in messages:
@@ -116,20 +116,21 @@ def turns(messages: Sequence[Any], naming: Naming) -> list[Turn]:
     return found
 
 
-def roles_in(messages: Iterable[Any], naming: Naming) -> list[str]:
+def roles_in(messages: Iterable[object], naming: Naming) -> list[str]:
     """The names of the roles in messages, as the file has them."""
     keys = (naming.role, *_ROLE_KEYS) if naming.role else _ROLE_KEYS
-    named = (next((message[key] for key in keys if key in message), None) for message in messages)
+    objects = (message if isinstance(message, Mapping) else {} for message in messages)
+    named = (next((message[key] for key in keys if key in message), None) for message in objects)
     return [name for name in named if isinstance(name, str)]
 
 
-def is_sharegpt(messages: Sequence[Any]) -> bool:
+def is_sharegpt(messages: Sequence[object]) -> bool:
     """Whether messages have ShareGPT's keys, or are its pairs as ms-swift has them."""
     first = messages[0] if messages else None
     return isinstance(first, Mapping) and ("from" in first or bool(_pair(first)))
 
 
-def _pair(message: Mapping[str, Any]) -> list[Turn]:
+def _pair(message: Mapping[str, object]) -> list[Turn]:
     """The turns of an object with a question and its answer under their roles; none for another message. Its other
     keys are the answer's.
     """
@@ -137,22 +138,23 @@ def _pair(message: Mapping[str, Any]) -> list[Turn]:
     if key is None or any(name in message for name in (*_ROLE_KEYS, *_CONTENT_KEYS)):
         return []
     system, answering = message.get("system"), next((key for key in _ANSWERING if key in message), _ANSWERING[0])
-    if any(value is not None and not isinstance(value, str) for value in (system, message.get(answering))):
+    asked, answer = message[key], message.get(answering)
+    if any(value is not None and not isinstance(value, str) for value in (system, answer)):
         raise Unusable("whose content is neither text nor parts")
     pair = [turn("system", system)] if system else []
-    pair.append(turn(_ASKING[key], message[key]))
-    if message.get(answering) is not None:
-        pair.append(turn("assistant", message[answering]))
+    pair.append(turn(_ASKING[key], asked))
+    if answer is not None:
+        pair.append(turn("assistant", answer))
     rest = {name: value for name, value in message.items() if name not in ("system", key, answering)}
     return [*pair[:-1], {**pair[-1], **rest}]
 
 
-def turn(role: str, content: str) -> Turn:
+def turn(role: str, content: object) -> Turn:
     """A message of no more than text."""
     return {"role": role, "content": content}
 
 
-def _turn(message: Mapping[str, Any], naming: Naming) -> Turn:
+def _turn(message: Mapping[str, object], naming: Naming) -> Turn:
     role_key = naming.role or next((key for key in _ROLE_KEYS if key in message), "role")
     content_key = naming.content or next((key for key in _CONTENT_KEYS if key in message), "content")
     named = message.get(role_key)
@@ -170,19 +172,20 @@ def _turn(message: Mapping[str, Any], naming: Naming) -> Turn:
     return {"role": role, "content": content, **rest}
 
 
-def _calls(text: str) -> tuple[str, list[dict[str, Any]]]:
+def _calls(text: str) -> tuple[str, list[dict[str, object]]]:
     """ShareGPT's function call, JSON text, as the tool calls that templates read; and the thought that LLaMA-Factory
     allows before it.
     """
     thought, called = _THOUGHT.fullmatch(text).groups()  # type: ignore[union-attr]  # It matches every text.
     decoded = _decoded(called)
     calls = decoded if isinstance(decoded, list) else [decoded]
-    if not all(isinstance(call, Mapping) and isinstance(call.get("name"), str) for call in calls):
+    named = [dict(call) for call in calls if isinstance(call, Mapping) and isinstance(call.get("name"), str)]
+    if len(named) < len(calls):
         raise Unusable("with a function call that is no JSON with a name")
-    return thought or "", [{"type": "function", "function": dict(call)} for call in calls]
+    return thought or "", [{"type": "function", "function": call} for call in named]
 
 
-def is_trained(message: Mapping[str, Any]) -> bool:
+def is_trained(message: Mapping[str, object]) -> bool:
     """Whether training has all of this turn in the loss, as the message's own flags say.
 
     >>> is_trained({"role": "assistant", "weight": 0}), is_trained({"role": "assistant", "train": None})
@@ -192,6 +195,6 @@ def is_trained(message: Mapping[str, Any]) -> bool:
     return not told and not any(message.get(key) for key in _PARTLY_TRAINED)
 
 
-def roles_of(messages: Iterable[Mapping[str, Any]]) -> str:
+def roles_of(messages: Iterable[Mapping[str, object]]) -> str:
     """The roles of a conversation, for a sentence."""
     return ", ".join(dict.fromkeys(str(message["role"]) for message in messages)) or "none"

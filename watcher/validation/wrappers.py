@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from watcher.model import JsonObject
 from watcher.validation.turns import is_conversation
 
 _SPLITS: Final = ("validation", "valid", "val", "eval", "dev", "test")
@@ -20,7 +21,7 @@ class Ambiguous(Exception):
     """An object that holds several lists of rows; the text names them."""
 
 
-def entries_in(value: Mapping[str, Any], columns: Collection[str]) -> tuple[list[Any], list[str]] | None:
+def entries_in(value: JsonObject, columns: Collection[str]) -> tuple[list[object], list[str]] | None:
     """The list of rows in a file that is this object alone, as `{"data": [...]}`, and notes on it; None where the
     object is a row itself, which has some of the `columns` that rows are read by.
 
@@ -37,7 +38,7 @@ def entries_in(value: Mapping[str, Any], columns: Collection[str]) -> tuple[list
     return (value[lists[0]], []) if lists else None
 
 
-def is_columnar(value: Mapping[str, Any]) -> bool:
+def is_columnar(value: JsonObject) -> bool:
     """Whether an object holds a table column by column, as pandas writes one that is not told otherwise.
 
     >>> is_columnar({"prompt": {"0": "a", "1": "b"}}), is_columnar({"prompt": ["a", "b"], "completion": ["c", "d"]})
@@ -62,7 +63,7 @@ def is_columnar(value: Mapping[str, Any]) -> bool:
     return len({len(column) for column in columns}) == 1
 
 
-def answers_in(value: Mapping[str, Any]) -> list[Any] | None:
+def answers_in(value: Mapping[str, object]) -> list[object] | None:
     """The list that an object holds around what models wrote; None where it holds none, or several."""
     lists = [held for name in (*_LISTS, "predictions", "results") if isinstance(held := value.get(name), list)]
     # `{"train": [...], "test": []}` has rows in one of them alone.
@@ -70,7 +71,7 @@ def answers_in(value: Mapping[str, Any]) -> list[Any] | None:
     return filled[0] if len(filled) == 1 else None
 
 
-def as_row(value: Any) -> Mapping[str, Any] | None:
+def as_row(value: object) -> Mapping[str, object] | None:
     """The row that a value is: an object; the row inside one of the Hugging Face dataset viewer's; a list of messages,
     as a row that has nothing else. None for another value.
 
@@ -89,7 +90,7 @@ def as_row(value: Any) -> Mapping[str, Any] | None:
     return inner if isinstance(inner, dict) and "row_idx" in value else value
 
 
-def cut_cells(value: Any) -> Sequence[str]:
+def cut_cells(value: object) -> Sequence[str]:
     """The columns of the dataset viewer's row whose values it has cut off."""
     cut = value.get("truncated_cells") if isinstance(value, dict) and "row_idx" in value else None
     return [str(name) for name in cut] if isinstance(cut, list) else []

@@ -12,14 +12,14 @@ from watcher.alerts.measures import Measure
 from watcher.alerts.rules.counts import LOOKS
 from watcher.alerts.rules.result import SHOWN, RuleResult, percent, steps_of
 from watcher.alerts.running import Since, since
-from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import difference, once_in
 from watcher.alerts.track import Stretch
 from watcher.model import AlertLevel
+from watcher.settings.alerts import AlertSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class WatchedMeasure:
     """One way in which a measure can go wrong.
 
     `sign` is +1 where rising is bad, -1 where falling is. Since a value at or beyond `good` was seen, a change of at
@@ -65,7 +65,7 @@ class _Look:
 
 def colors_collapsed(view: View, settings: AlertSettings) -> RuleResult | None:
     """The entropy of color families, or that of hues, has crashed."""
-    family = Channel(
+    family = WatchedMeasure(
         Measure.COLOR_ENTROPY,
         "bits of color entropy",
         sign=-1,
@@ -77,7 +77,7 @@ def colors_collapsed(view: View, settings: AlertSettings) -> RuleResult | None:
         absolute=False,
         limits=("entropy_good", "entropy_warn", "entropy_drop", "entropy_collapse"),
     )
-    hue = Channel(
+    hue = WatchedMeasure(
         Measure.HUE_ENTROPY,
         "bits of hue entropy",
         sign=-1,
@@ -93,7 +93,7 @@ def colors_collapsed(view: View, settings: AlertSettings) -> RuleResult | None:
 
 def blue_purple_takeover(view: View, settings: AlertSettings) -> RuleResult | None:
     """The share of blue to purple among the hues has risen."""
-    channel = Channel(
+    watched = WatchedMeasure(
         Measure.BLUE_PURPLE,
         "blue to purple among the hues",
         sign=1,
@@ -111,12 +111,12 @@ def blue_purple_takeover(view: View, settings: AlertSettings) -> RuleResult | No
         ),
         share=True,
     )
-    return first_of((channel,), view, settings)
+    return first_of((watched,), view, settings)
 
 
 def hues_gone(view: View, settings: AlertSettings) -> RuleResult | None:
     """Pages have no hue any more: grays, black and white alone."""
-    channel = Channel(
+    watched = WatchedMeasure(
         Measure.HUELESS,
         "of the pages without any hue",
         sign=1,
@@ -127,12 +127,12 @@ def hues_gone(view: View, settings: AlertSettings) -> RuleResult | None:
         limits=("hueless_good", "hueless_warn", "hueless_rise", "hueless_collapse"),
         share=True,
     )
-    return first_of((channel,), view, settings)
+    return first_of((watched,), view, settings)
 
 
 def one_lightness(view: View, settings: AlertSettings) -> RuleResult | None:
     """All pages have become dark; or all light, where dark ones were."""
-    dark = Channel(
+    dark = WatchedMeasure(
         Measure.DARK,
         "of the pages dark",
         sign=1,
@@ -143,7 +143,7 @@ def one_lightness(view: View, settings: AlertSettings) -> RuleResult | None:
         limits=("dark_good", "dark_warn", "dark_rise", "dark_collapse"),
         share=True,
     )
-    light = Channel(
+    light = WatchedMeasure(
         Measure.DARK,
         "of the pages dark",
         sign=-1,
@@ -158,7 +158,7 @@ def one_lightness(view: View, settings: AlertSettings) -> RuleResult | None:
 
 def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
     """Pages have become alike: all of them, each and its nearest other, or each and even those least like it."""
-    pairs = Channel(
+    pairs = WatchedMeasure(
         Measure.LIKENESS,
         "mean similarity of the layouts of two pages",
         sign=1,
@@ -169,7 +169,7 @@ def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
         limits=("alike_good", "alike_collapse", "alike_rise"),
         share=True,
     )
-    nearest = Channel(
+    nearest = WatchedMeasure(
         Measure.NEAREST,
         "mean similarity of each page's layout to the nearest other one",
         sign=1,
@@ -179,7 +179,7 @@ def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
         limits=("nearest_good", "nearest_collapse", "nearest_rise"),
         share=True,
     )
-    floor = Channel(
+    floor = WatchedMeasure(
         Measure.FLOOR,
         "mean similarity of each page's layout to the tenth of the pages that is least similar to it",
         sign=1,
@@ -193,17 +193,17 @@ def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
     return first_of((pairs, nearest, floor), view, settings)
 
 
-def first_of(channels: Sequence[Channel], view: View, settings: AlertSettings) -> RuleResult | None:
-    """The first channel that shows something; they share the rule's chance of a false alarm."""
-    for channel in channels:
-        if result := changed(channel, view, settings, len(channels)) or stuck(channel, view, settings):
+def first_of(measures: Sequence[WatchedMeasure], view: View, settings: AlertSettings) -> RuleResult | None:
+    """The first measure that shows something; they share the rule's chance of a false alarm."""
+    for watched in measures:
+        if result := changed(watched, view, settings, len(measures)) or stuck(watched, view, settings):
             return result
     return None
 
 
-def changed(channel: Channel, view: View, settings: AlertSettings, tests: int) -> RuleResult | None:
+def changed(watched: WatchedMeasure, view: View, settings: AlertSettings, tests: int) -> RuleResult | None:
     """A change for the worse since the run was good first; `tests` share the rule's chance of a false alarm."""
-    series = since_good(channel, view, settings, settings.least_pages)
+    series = since_good(watched, view, settings, settings.least_pages)
     if not series.known or series.known[-1] is not view.newest:
         return None
     for looks in LOOKS:
@@ -211,98 +211,98 @@ def changed(channel: Channel, view: View, settings: AlertSettings, tests: int) -
         if not before:
             continue
         look = _Look(now, before, series.mean(before))
-        if _matters(channel, look, view.references.get(channel.measure)):
+        if _matters(watched, look, view.references.get(watched.measure)):
             usual = [series.average(before)]
-            found = difference(_all(channel, now), usual, channel.sign, view.newest.prompts).exceeds(0.0)
+            found = difference(_all(watched, now), usual, watched.sign, view.newest.prompts).exceeds(0.0)
             if (chance := min(1.0, found * tests * len(LOOKS))) <= settings.chance:
-                return _told(channel, look, chance)
+                return _told(watched, look, chance)
     return None
 
 
-def _matters(channel: Channel, look: _Look, reference: float | None) -> bool:
+def _matters(watched: WatchedMeasure, look: _Look, reference: float | None) -> bool:
     """Whether the change is large enough, ends where it is bad, and is not just what the references look like."""
-    now, least = _mean(channel, look.now), _least(channel, look)
+    now, least = _mean(watched, look.now), _least(watched, look)
     return (
-        channel.sign * (now - look.usual) >= least
-        and (channel.warn is None or channel.beyond(now, channel.warn))
-        and (reference is None or channel.sign * (now - reference) >= least)
+        watched.sign * (now - look.usual) >= least
+        and (watched.warn is None or watched.beyond(now, watched.warn))
+        and (reference is None or watched.sign * (now - reference) >= least)
     )
 
 
-def _least(channel: Channel, look: _Look) -> float:
-    return channel.change * (look.usual if channel.relative else 1.0)
+def _least(watched: WatchedMeasure, look: _Look) -> float:
+    return watched.change * (look.usual if watched.relative else 1.0)
 
 
-def _told(channel: Channel, look: _Look, chance: float) -> RuleResult:
-    now, before = _mean(channel, look.now), look.usual
-    change = "rise" if channel.sign > 0 else "fall"
+def _told(watched: WatchedMeasure, look: _Look, chance: float) -> RuleResult:
+    now, before = _mean(watched, look.now), look.usual
+    change = "rise" if watched.sign > 0 else "fall"
     evidence = (
-        f"{channel.show(now)} {channel.words} at {steps_of(look.now)}, after {channel.show(before)}"
+        f"{watched.show(now)} {watched.words} at {steps_of(look.now)}, after {watched.show(before)}"
         f"{' on average' if len(look.before) > 1 else ''} at {steps_of(look.before)}, for the same "
         f"{len(look.now[-1].outcomes)} samples; such a {change} comes by chance {once_in(chance)}."
     )
-    back = before + channel.sign * _least(channel, look) / 2
-    level = AlertLevel.ERROR if channel.beyond(now, channel.collapse) else AlertLevel.WARN
-    limits = (*channel.limits, "least_pages", "false_alarms")
-    return RuleResult(level, evidence, limits, recovered(channel, back), worst_pages(channel, look.now[-1]))
+    back = before + watched.sign * _least(watched, look) / 2
+    level = AlertLevel.ERROR if watched.beyond(now, watched.collapse) else AlertLevel.WARN
+    limits = (*watched.limits, "least_pages", "false_alarms")
+    return RuleResult(level, evidence, limits, recovered(watched, back), worst_pages(watched, look.now[-1]))
 
 
-def stuck(channel: Channel, view: View, settings: AlertSettings) -> RuleResult | None:
+def stuck(watched: WatchedMeasure, view: View, settings: AlertSettings) -> RuleResult | None:
     """A run that never was good, settled, and has collapsed at two evaluations one after the other."""
-    series = since_good(channel, view, settings, settings.least_pages)
+    series = since_good(watched, view, settings, settings.least_pages)
     last = series.known[-2:]
     if len(last) < 2 or last[-1] is not view.newest or last[0].step < settings.settled_step:
         return None
     if series.before(0):
         return None
-    reference = view.references.get(channel.measure)
-    mark = channel.alone if reference is None and channel.alone is not None else channel.collapse
-    mark = mark if channel.absolute else None
-    if mark is None or not all(channel.beyond(_of(channel, entry).value, mark) for entry in last):
+    reference = view.references.get(watched.measure)
+    mark = watched.alone if reference is None and watched.alone is not None else watched.collapse
+    mark = mark if watched.absolute else None
+    if mark is None or not all(watched.beyond(_of(watched, entry).value, mark) for entry in last):
         return None
-    if reference is not None and channel.sign * (_mean(channel, last) - reference) < channel.change:
+    if reference is not None and watched.sign * (_mean(watched, last) - reference) < watched.change:
         return None
-    values = " and ".join(channel.show(_of(channel, entry).value) for entry in last)
+    values = " and ".join(watched.show(_of(watched, entry).value) for entry in last)
     evidence = (
-        f"{values} {channel.words} at {steps_of(last)}: beyond {channel.show(mark)}, and no evaluation so far was good "
-        f"({'up to' if channel.sign > 0 else 'from'} {channel.show(channel.good)})."
+        f"{values} {watched.words} at {steps_of(last)}: beyond {watched.show(mark)}, and no evaluation so far was good "
+        f"({'up to' if watched.sign > 0 else 'from'} {watched.show(watched.good)})."
     )
-    limits = (*channel.limits, "settled_step", "least_pages")
-    return RuleResult(AlertLevel.ERROR, evidence, limits, recovered(channel, mark), worst_pages(channel, view.newest))
+    limits = (*watched.limits, "settled_step", "least_pages")
+    return RuleResult(AlertLevel.ERROR, evidence, limits, recovered(watched, mark), worst_pages(watched, view.newest))
 
 
-def recovered(channel: Channel, back: float) -> Callable[[View], bool]:
+def recovered(watched: WatchedMeasure, back: float) -> Callable[[View], bool]:
     """Over once two evaluations in a row have come back to `back`."""
 
     def over(view: View) -> bool:
-        last = [entry.measures.get(channel.measure) for entry in view.entries[-2:]]
-        return all(found is not None and channel.sign * (found.value - back) <= 0 for found in last)
+        last = [entry.measures.get(watched.measure) for entry in view.entries[-2:]]
+        return all(found is not None and watched.sign * (found.value - back) <= 0 for found in last)
 
     return over
 
 
-def worst_pages(channel: Channel, entry: Entry) -> tuple[int, ...]:
+def worst_pages(watched: WatchedMeasure, entry: Entry) -> tuple[int, ...]:
     """The samples without which the value would be best; where all are alike, the first ones."""
-    found = _of(channel, entry)
-    gains = [channel.sign * (found.value - without) for without in found.without]
+    found = _of(watched, entry)
+    gains = [watched.sign * (found.value - without) for without in found.without]
     order = sorted(range(len(gains)), key=lambda i: (-gains[i], i))
     return tuple(order[:SHOWN])
 
 
-def since_good(channel: Channel, view: View, settings: AlertSettings, least: int) -> Since:
+def since_good(watched: WatchedMeasure, view: View, settings: AlertSettings, least: int) -> Since:
     """What newer entries are compared with: from the first good one on, those whose pages are pages; of the entries
     that have the measure of `least` pages or more.
     """
-    return since(view, channel.measure, channel.sign, channel.good, settings.comparable_validity, least)
+    return since(view, watched.measure, watched.sign, watched.good, settings.comparable_validity, least)
 
 
-def _of(channel: Channel, entry: Entry) -> Jackknifed:
-    return entry.measures[channel.measure]
+def _of(watched: WatchedMeasure, entry: Entry) -> Jackknifed:
+    return entry.measures[watched.measure]
 
 
-def _all(channel: Channel, entries: Sequence[Entry]) -> list[Jackknifed]:
-    return [_of(channel, entry) for entry in entries]
+def _all(watched: WatchedMeasure, entries: Sequence[Entry]) -> list[Jackknifed]:
+    return [_of(watched, entry) for entry in entries]
 
 
-def _mean(channel: Channel, entries: Sequence[Entry]) -> float:
-    return fsum([_of(channel, entry).value for entry in entries]) / len(entries)
+def _mean(watched: WatchedMeasure, entries: Sequence[Entry]) -> float:
+    return fsum([_of(watched, entry).value for entry in entries]) / len(entries)

@@ -15,10 +15,10 @@ from scorers.sample import Outcome
 from watcher.alerts.history import Entry, View
 from watcher.alerts.rules.result import SHOWN, Detector, RuleResult, percent, steps_of
 from watcher.alerts.running import Parsed, parsed
-from watcher.alerts.settings import AlertSettings
 from watcher.alerts.statistics import Stratum, binomial_tail, once_in, worse_by_chance
 from watcher.alerts.track import Stretch
 from watcher.model import AlertLevel
+from watcher.settings.alerts import AlertSettings
 
 Flags = Callable[[Entry], Sequence[bool]]
 LOOKS = (1, 2)

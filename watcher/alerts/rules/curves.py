@@ -18,9 +18,9 @@ from statistics import fmean, median
 from watcher.alerts.history import Entry, View
 from watcher.alerts.rules.result import RuleResult, steps_of
 from watcher.alerts.running import Curve, curve
-from watcher.alerts.settings import AlertSettings, Milestone
 from watcher.alerts.statistics import once_in, student_tail
 from watcher.model import AlertLevel
+from watcher.settings.alerts import AlertSettings, Milestone
 
 # Half of normal noise lies within 0.6745 standard deviations; a third difference has twenty times its variance.
 _SCALE = 0.6745 * math.sqrt(20)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from watcher.alerts.catalog import Rule, failure_meaning
+from watcher.alerts.catalog import failure_meaning
 from watcher.alerts.history import Arrival, History
 from watcher.alerts.rules.timing import Sign, lasting
 from watcher.model import AlertLevel, Failure, Reason
+from watcher.settings.alerts import Rule
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from watcher.alerts.history import Entry, View
-from watcher.alerts.settings import AlertSettings
 from watcher.model import AlertLevel
+from watcher.settings.alerts import AlertSettings
 
 SHOWN = 5
 """Samples that an episode points at, at most."""

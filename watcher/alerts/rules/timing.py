@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from watcher.alerts.catalog import Meaning, Rule
+from watcher.alerts.catalog import Meaning
 from watcher.alerts.history import Arrival, History, View, current
 from watcher.alerts.rules.result import RuleResult
-from watcher.alerts.settings import AlertSettings
 from watcher.checkpoints.training_log import LogSign, SignKind
 from watcher.model import AlertLevel
+from watcher.settings.alerts import AlertSettings, Rule
 from watcher.settings.durations import format_duration
 
 # Checkpoints that one look at the directory finds came while nobody watched: their times say nothing.

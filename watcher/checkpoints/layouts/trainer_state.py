@@ -39,7 +39,7 @@ def read_trainer_state(file: BinaryIO) -> TrainerState:
     Raises ValueError where the text is not a whole trainer state.
     """
     text = _Text(file)
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     log: deque[LoggedStep] = deque(maxlen=ROWS_LIMIT)
     rows = 0
     for key in text.members():
@@ -106,7 +106,7 @@ class _Text:
             if self._at < len(self._held) or not self._more():
                 return self._held[self._at : self._at + 1]
 
-    def value(self) -> Any:
+    def value(self) -> object:
         """The next value, whatever it is."""
         self.peek()
         while True:

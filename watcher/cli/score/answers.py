@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from watcher.validation.roles import Naming
 
@@ -120,7 +120,7 @@ def texts_at(value: object, path: str) -> list[Answer]:
     return noted(value, texts_at(value[name], rest)) if name in value else []
 
 
-def noted(value: Mapping[str, Any], answers: Sequence[Answer]) -> list[Answer]:
+def noted(value: Mapping[str, object], answers: Sequence[Answer]) -> list[Answer]:
     """The answers with what stopped them and what failed, where only the object around them says it."""
     finishes = _finishes_of(value)
     # Beside several answers a list has one word for each.
@@ -130,7 +130,7 @@ def noted(value: Mapping[str, Any], answers: Sequence[Answer]) -> list[Answer]:
     return [replace(answer, finish=answer.finish or finish, error=answer.error or error) for answer, finish in pairs]
 
 
-def error_of(value: Mapping[str, Any]) -> str:
+def error_of(value: Mapping[str, object]) -> str:
     """What an object says that failed, on one line; empty where it says nothing."""
     said = _said(value.get("error"))
     if not said and value.get("object") == "error":
@@ -143,8 +143,9 @@ def error_of(value: Mapping[str, Any]) -> str:
     status = value.get("status_code")
     if not said and isinstance(status, int) and status >= 400:
         said = f"status {status}"
-    if not said and isinstance(value.get("refusal"), str):
-        said = value["refusal"] and f"refused, {value['refusal']}"
+    refusal = value.get("refusal")
+    if not said and isinstance(refusal, str) and refusal:
+        said = f"refused, {refusal}"
     return " ".join(said.split())[:_SHOWN]
 
 
@@ -171,12 +172,12 @@ def asked(messages: Sequence[object]) -> list[object]:
     return found
 
 
-def _role(message: Mapping[str, Any]) -> str:
+def _role(message: Mapping[str, object]) -> str:
     """Who speaks, in the templates' words."""
     return Naming().meaning(str(message.get("role") or message.get("from")))
 
 
-def _inside(value: Mapping[str, Any]) -> list[Answer]:
+def _inside(value: Mapping[str, object]) -> list[Answer]:
     """The texts in an object that a tool wrote: a response, one of its choices, a message."""
     answers: list[Answer] = []
     if "body" in value:  # an OpenAI batch's response
@@ -218,7 +219,7 @@ def _content(value: object) -> Answer:
     return Answer(value if isinstance(value, str) else None)
 
 
-def _is_pair(message: Mapping[str, Any]) -> bool:
+def _is_pair(message: Mapping[str, object]) -> bool:
     """Whether it is ms-swift's question and answer in one."""
     return "assistant" in message and ("human" in message or "user" in message)
 
@@ -240,7 +241,7 @@ def _said(error: object) -> str:
     return "yes" if error is True else ""
 
 
-def _finishes_of(value: Mapping[str, Any]) -> list[str]:
+def _finishes_of(value: Mapping[str, object]) -> list[str]:
     """The words for what stopped an object's answers; none where it does not say."""
     for path in _FINISHES:
         found: object = value

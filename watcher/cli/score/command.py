@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 from scorers import Completion, Issue, Plugin, Report, Sample, Theme, grades, score
 from scorers.language import BY_SUFFIX, Role
@@ -190,7 +190,7 @@ def _say(sentence: str) -> None:
     tell(printable(f"uimon: {sentence}"))
 
 
-def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, Any]:
+def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, object]:
     """What `--json` prints: `metrics` by name, the `grades` of those that have bands, `samples` in the order of the
     input, what plug-ins failed at, and the rows that no figure counts, because they have no completion.
     """
@@ -203,7 +203,7 @@ def as_plain(report: Report, missing: Sequence[Missing] = ()) -> dict[str, Any]:
     }
 
 
-def _plain_sample(sample: Sample) -> dict[str, Any]:
+def _plain_sample(sample: Sample) -> dict[str, object]:
     return {
         "source": sample.source,
         "outcome": sample.outcome.value,
@@ -217,7 +217,7 @@ def _plain_sample(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _plain_error(error: Issue) -> dict[str, Any]:
+def _plain_error(error: Issue) -> dict[str, object]:
     file = error.file or None
     return {"code": error.code, "file": file, "line": error.line, "column": error.column, "message": error.message}
 

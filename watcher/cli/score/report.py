@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from scorers import METRICS, Grade, Issue, Outcome, Report, Sample, grade_of
 from scorers.metrics.catalog import EXTRACTION
@@ -33,7 +33,7 @@ def show(report: Report, output: TextIO) -> None:
         Terminal(stderr=True).print(printable(failure), soft_wrap=True)
 
 
-def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
+def _show_metrics(console: Terminal, metrics: Mapping[str, float | None]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -57,7 +57,7 @@ def _show_metrics(console: Any, metrics: Mapping[str, float | None]) -> None:
     console.print(table)
 
 
-def _show_shapes(console: Any, metrics: Mapping[str, float | None]) -> None:
+def _show_shapes(console: Terminal, metrics: Mapping[str, float | None]) -> None:
     """In which shapes the answers came, the most common first: most of the names never occur."""
     found = {name.removeprefix(EXTRACTION): metrics[name] for name in metrics if name.startswith(EXTRACTION)}
     counts = sorted(((count, name) for name, count in found.items() if count), key=lambda pair: (-pair[0], pair[1]))
@@ -86,7 +86,7 @@ def number(value: float | None, unit: str) -> str:
     return f"{value:.0f}" if value == int(value) and unit not in ("0-1", "bits") else f"{value:.3f}"
 
 
-def _show_offenders(console: Any, samples: Sequence[Sample]) -> None:
+def _show_offenders(console: Terminal, samples: Sequence[Sample]) -> None:
     from rich.text import Text
 
     bad = sorted((s for s in samples if not s.syntax_valid), key=_badness)
@@ -106,7 +106,7 @@ def _show_offenders(console: Any, samples: Sequence[Sample]) -> None:
     _show_reasons(console, bad)
 
 
-def _show_reasons(console: Any, bad: Sequence[Sample]) -> None:
+def _show_reasons(console: Terminal, bad: Sequence[Sample]) -> None:
     """In how many samples each kind of error occurs: with many samples that says more than the list."""
     from rich.text import Text
 

@@ -27,7 +27,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scorers import Completion
 from watcher.cli.score.answers import Answer, asked, error_of, noted, texts, texts_at, texts_under
@@ -234,7 +233,7 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _listed(row: Mapping[str, Any]) -> str:
+def _listed(row: Mapping[str, object]) -> str:
     """A row's keys for a sentence."""
     names = [f"`{name[:40]}`" for name in row]
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"

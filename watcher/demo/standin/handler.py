@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from watcher.demo.standin.faults import Fault, FaultKind, Faults
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
         """Taking faults back."""
         self._serve()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing: the SDK's requests would drown what the program that hosts the stand-in has to say."""
 
     def _serve(self) -> None:
@@ -160,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             return _json(400, {"errors": [{"message": f"the stand-in does not speak {operation!r}"}]})
         return _json(200, {"data": data})
 
-    def _stream(self, names: tuple[str | Any, ...], body: bytes) -> tuple[int, str, bytes]:
+    def _stream(self, names: tuple[str, ...], body: bytes) -> tuple[int, str, bytes]:
         if not self._authorized():
             return _json(401, {"error": "user is not logged in"})
         shared_mode = (self.headers.get("X-WANDB-USE-ASYNC-FILESTREAM") or "").lower() == "true"

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
-from watcher.demo.standin.store import Alert, JsonObject, RunRecord, Store
+from watcher.demo.standin.store import Alert, JsonObject, RunRecord, Store, Variables
 
 ENTITY = "stand-in"
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
@@ -42,7 +41,7 @@ class Operations:
     def __init__(self, store: Store, base: str) -> None:
         self._store = store
         self._base = base
-        self._table: dict[str, Callable[[Mapping[str, Any]], JsonObject]] = {
+        self._table: dict[str, Callable[[Variables], JsonObject]] = {
             "ServerFeaturesQuery": lambda _: {"serverInfo": {"features": []}},
             "ServerInfo": lambda _: {"serverInfo": {"cliVersionInfo": {"max_cli_version": "99.0.0"}}},
             "Viewer": self._viewer,
@@ -75,18 +74,18 @@ class Operations:
             "Runs": self._runs,
         }
 
-    def answer(self, name: str, variables: Mapping[str, Any]) -> JsonObject:
+    def answer(self, name: str, variables: Variables) -> JsonObject:
         """The `data` of operation `name`; raises `UnknownOperationError` for one that is not spoken here."""
         handler = self._table.get(name)
         if handler is None:
             raise UnknownOperationError(name)
         return handler(variables)
 
-    def _find(self, variables: Mapping[str, Any]) -> RunRecord | None:
+    def _find(self, variables: Variables) -> RunRecord | None:
         name = variables.get("name") or variables.get("run") or variables.get("runName") or ""
         return self._store.find(variables.get("entity") or ENTITY, variables.get("project") or "uncategorized", name)
 
-    def _viewer(self, _: Mapping[str, Any]) -> JsonObject:
+    def _viewer(self, _: Variables) -> JsonObject:
         return {
             "viewer": {
                 "id": "stand-in-user",
@@ -102,7 +101,7 @@ class Operations:
             }
         }
 
-    def _resume_status(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _resume_status(self, variables: Variables) -> JsonObject:
         run = self._find(variables)
         entity, project = variables.get("entity") or ENTITY, variables.get("project") or "uncategorized"
         bucket = None if run is None else self._bucket(run)
@@ -129,7 +128,7 @@ class Operations:
             "wandbConfig": json.dumps({"t": telemetry}),
         }
 
-    def _upsert(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _upsert(self, variables: Variables) -> JsonObject:
         run = self._store.find_by_storage_id(variables["id"]) if variables.get("id") else None
         inserted = False
         if run is None:
@@ -145,13 +144,13 @@ class Operations:
                 run.attributes[key] = variables[key]
         return {"upsertBucket": {"bucket": {**self._bucket(run), **self._public(run)}, "inserted": inserted}}
 
-    def _update_state(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _update_state(self, variables: Variables) -> JsonObject:
         run = self._store.find_by_storage_id(variables["input"]["id"])
         if run is not None:
             run.become(variables["input"]["state"], self._store.clock())
         return {"updateRunState": {"success": run is not None}}
 
-    def _create_files(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _create_files(self, variables: Variables) -> JsonObject:
         run = self._find(variables)
         files = [
             {"name": name, "uploadUrl": self._file_url(run, name)} for name in variables["files"] if run is not None
@@ -162,7 +161,7 @@ class Operations:
     def _file_url(self, run: RunRecord, name: str) -> str:
         return f"{self._base}/storage/run/{quote(run.path)}/{quote(name)}"
 
-    def _alert(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _alert(self, variables: Variables) -> JsonObject:
         path = f"{variables['entityName']}/{variables['projectName']}/{variables['runName']}"
         severity = variables.get("severity") or "INFO"
         alert = Alert(path, variables["title"], variables["text"], severity, self._store.clock())
@@ -170,7 +169,7 @@ class Operations:
         self._store.take_alert(alert, wait_s)
         return {"notifyScriptableRunAlert": {"success": True}}
 
-    def _create_artifact(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _create_artifact(self, variables: Variables) -> JsonObject:
         wanted = variables["input"]
         artifact_id = f"artifact-{len(self._store.artifacts) + 1}"
         self._store.artifacts[artifact_id] = {"input": wanted, "files": {}, "state": "PENDING"}
@@ -179,7 +178,7 @@ class Operations:
         artifact = {"id": artifact_id, "state": "PENDING", "artifactSequence": {"latestArtifact": None}}
         return {"createArtifact": {"artifact": artifact}}
 
-    def _create_artifact_files(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _create_artifact_files(self, variables: Variables) -> JsonObject:
         edges = []
         for wanted in variables["input"]["artifactFiles"]:
             artifact_id, name = wanted["artifactID"], wanted["name"]
@@ -193,10 +192,10 @@ class Operations:
             edges.append({"node": node})
         return {"createArtifactFiles": {"files": {"edges": edges}}}
 
-    def _create_manifest(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _create_manifest(self, variables: Variables) -> JsonObject:
         return {"createArtifactManifest": self._manifest(variables["artifactID"])}
 
-    def _update_manifest(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _update_manifest(self, variables: Variables) -> JsonObject:
         return {"updateArtifactManifest": self._manifest(variables["artifactManifestID"].removeprefix("manifest-"))}
 
     def _manifest(self, artifact_id: str) -> JsonObject:
@@ -204,16 +203,16 @@ class Operations:
         file = {"id": f"file-{artifact_id}", "uploadUrl": url, "uploadHeaders": []}
         return {"artifactManifest": {"id": f"manifest-{artifact_id}", "file": file}}
 
-    def _commit_artifact(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _commit_artifact(self, variables: Variables) -> JsonObject:
         artifact_id = variables["artifactID"]
         self._store.artifacts[artifact_id]["state"] = "COMMITTED"
         return {"commitArtifact": {"artifact": {"id": artifact_id, "digest": artifact_id}}}
 
-    def _client_id(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _client_id(self, variables: Variables) -> JsonObject:
         server_id = self._store.client_ids.get(variables["clientID"])
         return {"clientIDMapping": None if server_id is None else {"serverID": server_id}}
 
-    def _run(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _run(self, variables: Variables) -> JsonObject:
         run = self._find(variables)
         return {"project": {"run": None if run is None else self._public(run)}}
 
@@ -243,7 +242,7 @@ class Operations:
             "user": {"name": ENTITY, "username": ENTITY},
         }
 
-    def _projects(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _projects(self, variables: Variables) -> JsonObject:
         entity = variables.get("entity") or ENTITY
         names = sorted({run.project for run in self._store.runs.values() if run.entity == entity})
         edges = [{"cursor": name, "node": self._project(entity, name)} for name in names]
@@ -254,7 +253,7 @@ class Operations:
         about = {"__typename": "Project", "id": f"{entity}/{name}", "name": name, "entityName": entity}
         return {**about, "createdAt": _iso(0), "isBenchmark": False, "user": user}
 
-    def _runs(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _runs(self, variables: Variables) -> JsonObject:
         """The runs of a project that one of the filter's names fits; the SDK sends its filters as JSON."""
         entity, project = variables["entity"], variables["project"]
         if not self._store.project_exists(entity, project):
@@ -266,20 +265,20 @@ class Operations:
         found = {"edges": edges, "pageInfo": _LAST_PAGE}
         return {"project": {"internalId": "1", "runCount": len(runs), "readOnly": False, "runs": found}}
 
-    def _parquet(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _parquet(self, variables: Variables) -> JsonObject:
         run = self._find(variables)
         # The SDK uses the smallest step of `liveData` only: from there on it asks for pages.
         live = [] if run is None else [{"_step": row["_step"]} for row in run.history[:1]]
         return {"project": {"run": {"parquetHistory": {"parquetUrls": [], "liveData": live}}}}
 
-    def _history_page(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _history_page(self, variables: Variables) -> JsonObject:
         run = self._find(variables)
         if run is None:
             return {"project": {"run": None}}
         rows = self._store.page(run, int(variables["minStep"]), int(variables["maxStep"]))
         return {"project": {"run": {"history": [json.dumps(row) for row in rows]}}}
 
-    def _sampled_page(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _sampled_page(self, variables: Variables) -> JsonObject:
         run = self._find(variables)
         if run is None:
             return {"project": {"run": None}}
@@ -289,7 +288,7 @@ class Operations:
         rows = list(self._store.page(run, int(spec["minStep"]), end, spec["keys"]))
         return {"project": {"run": {"sampledHistory": [rows]}}}
 
-    def _run_files(self, variables: Mapping[str, Any]) -> JsonObject:
+    def _run_files(self, variables: Variables) -> JsonObject:
         run = self._find(variables)
         if run is None:
             return {"project": {"internalId": "1", "run": None}}
@@ -308,7 +307,7 @@ class Operations:
 _LAST_PAGE: JsonObject = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
 
 
-def _fits(run: RunRecord, condition: Mapping[str, Any]) -> bool:
+def _fits(run: RunRecord, condition: Variables) -> bool:
     """Whether a run is what a filter asks for: `name` is its id, `display_name` what people see."""
     known = {"name": run.name, "display_name": run.display_name}
     return all(known.get(field) == value for field, value in condition.items())

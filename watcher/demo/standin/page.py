@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
 
 from watcher.demo.standin.store import JsonObject, RunRecord
 
@@ -73,13 +72,13 @@ def _newest_samples(run: RunRecord, eval_rows: Sequence[JsonObject]) -> str:
     return ""
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     head = "".join(f"<th>{escape(str(column))}</th>" for column in columns)
     body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>" if columns else ""
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return "<td></td>"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -21,6 +21,8 @@ from typing import Any, TypeAlias
 from watcher.demo.standin.lag import ReadLag
 
 JsonObject: TypeAlias = dict[str, Any]
+Variables: TypeAlias = Mapping[str, Any]
+"""What an operation is asked with."""
 
 SUMMARY_FILE = "wandb-summary.json"
 HISTORY_FILE = "wandb-history.jsonl"
@@ -149,7 +151,7 @@ class Store:
         self.runs[run.path] = run
         return run, True
 
-    def stream(self, run: RunRecord, body: Mapping[str, Any], *, shared: bool) -> None:
+    def stream(self, run: RunRecord, body: Variables, *, shared: bool) -> None:
         """Apply one file-stream post: history, summary, events, console lines, and the end of the run."""
         now = self.clock()
         run.heartbeat = now

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from watcher.model import Reason, UimonError
 
@@ -72,7 +72,7 @@ _OWNED = frozenset(
 _LOADERS = ("safetensors", "fastsafetensors", "instanttensor", "runai_streamer")
 
 
-def parse_arguments(text: str) -> dict[str, Any]:
+def parse_arguments(text: str) -> dict[str, object]:
     """The arguments of `vllm.LLM` that `text` gives, and only those; values have the types that vLLM gives them.
 
     Raises `UimonError` (`config_invalid`) with vLLM's own words where its parser refuses `text`, and for arguments
@@ -95,12 +95,12 @@ def parse_arguments(text: str) -> dict[str, Any]:
     return given
 
 
-def plain(arguments: Mapping[str, Any]) -> dict[str, str | int | float | bool | None]:
+def plain(arguments: Mapping[str, object]) -> dict[str, str | int | float | bool | None]:
     """The same arguments with values that fit into a message: what is no plain value is written out."""
     return {n: v if isinstance(v, str | int | float | bool | None) else str(v) for n, v in arguments.items()}
 
 
-def _parse(words: list[str]) -> dict[str, Any]:
+def _parse(words: list[str]) -> dict[str, object]:
     from dataclasses import fields
 
     from vllm.engine.arg_utils import EngineArgs
@@ -115,7 +115,7 @@ def _parse(words: list[str]) -> dict[str, Any]:
         action.default = argparse.SUPPRESS
     known = {field.name for field in fields(EngineArgs)}
     try:
-        given: dict[str, Any] = vars(parser.parse_args(words))
+        given: dict[str, object] = vars(parser.parse_args(words))
     except (ValueError, TypeError, OSError) as error:
         raise _refuse(f"vLLM says: {' '.join(str(error).split())}") from error
     if strange := sorted(given.keys() - known):

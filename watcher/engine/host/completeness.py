@@ -18,9 +18,13 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from watcher.engine.model_files.guard import read_inventory, refuse
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -56,7 +60,7 @@ def check_complete(path: Path) -> bool:
     return not quantized
 
 
-def saved_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+def saved_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
     """The names and shapes that transformers would save `model` under, as its files have them."""
     from transformers.core_model_loading import revert_weight_conversion
 
@@ -65,7 +69,7 @@ def saved_shapes(model: Any) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in revert_weight_conversion(model, state).items()}
 
 
-def _config(path: Path) -> Any:
+def _config(path: Path) -> PretrainedConfig | None:
     """The configuration by transformers; None where it knows no such model."""
     from transformers import AutoConfig
 
@@ -76,7 +80,7 @@ def _config(path: Path) -> Any:
         return None
 
 
-def _model_class(config: Any) -> Any:
+def _model_class(config: PretrainedConfig | None) -> type[PreTrainedModel] | None:
     """The class that saved the checkpoint, else the one for causal language models; None without either."""
     import transformers
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedModel
@@ -89,10 +93,11 @@ def _model_class(config: Any) -> Any:
         found = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     except (KeyError, ImportError):
         return None
-    return found[0] if isinstance(found, tuple) else found
+    model_class: type[PreTrainedModel] = found[0] if isinstance(found, tuple) else found
+    return model_class
 
 
-def _require_one_model(path: Path, config: Any, kind: Any) -> None:
+def _require_one_model(path: Path, config: PretrainedConfig | None, kind: type[PreTrainedModel] | None) -> None:
     """Refuse a configuration whose `model_type` and `architectures` are two language models.
 
     transformers' Auto classes build the one and vLLM the other, which may have the same tensors and compute otherwise.
@@ -100,7 +105,11 @@ def _require_one_model(path: Path, config: Any, kind: Any) -> None:
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 
     # A text model inside a wrapper has a configuration of its own there.
-    if kind is None or any(isinstance(part, kind.config_class) for part in (config, *vars(config).values())):
+    if (
+        config is None
+        or kind is None
+        or any(isinstance(part, kind.config_class) for part in (config, *vars(config).values()))
+    ):
         return
     due = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
     if isinstance(due, type) and MODEL_FOR_CAUSAL_LM_MAPPING.get(kind.config_class, None) is kind:
@@ -111,7 +120,9 @@ def _require_one_model(path: Path, config: Any, kind: Any) -> None:
         )
 
 
-def _load_headers(kind: Any, config: Any, shapes: Shapes) -> tuple[Any, bool]:
+def _load_headers(
+    kind: type[PreTrainedModel], config: PretrainedConfig, shapes: Shapes
+) -> tuple[PreTrainedModel | None, bool]:
     """The model as transformers loads these names and shapes, and whether it found all of it; no model where it cannot
     be built.
     """
@@ -137,7 +148,7 @@ def _load_headers(kind: Any, config: Any, shapes: Shapes) -> tuple[Any, bool]:
     return model, not (loaded["missing_keys"] or loaded["mismatched_keys"] or loaded["error_msgs"])
 
 
-def _empty(kind: Any, config: Any) -> Any:
+def _empty(kind: type[PreTrainedModel], config: PretrainedConfig) -> PreTrainedModel:
     """The model without weights."""
     import torch
 
@@ -159,13 +170,13 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _tied_names(model: Any) -> set[str]:
+def _tied_names(model: PreTrainedModel) -> set[str]:
     """Every name of a shared parameter but the one that it is saved under."""
     tied = getattr(model, "all_tied_weights_keys", None) or {}
     return {str(name) for name in tied}
 
 
-def _require_shared(path: Path, model: Any, found: Shapes) -> None:
+def _require_shared(path: Path, model: PreTrainedModel, found: Shapes) -> None:
     """Refuse a tied model whose one matrix is there as the output head's only.
 
     transformers takes it for both. vLLM passes over a tied head, and would leave the embedding uninitialized.

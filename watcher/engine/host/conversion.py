@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from watcher.checkpoints.layouts.files import TOKENIZER_CONFIG
 from watcher.engine.host.probing import HARD_TEXTS, PLAIN_TEXTS, excerpt, first, ids_of, text_of
+from watcher.engine.host.tokenizer import Tokenizer
 from watcher.engine.host.vocabulary_files import Reference, encoder_of, read_pieces
 from watcher.engine.model_files.tokenizer_files import stated_in
 from watcher.model import Reason, UimonError
@@ -23,7 +23,7 @@ BLANK = "▁"
 """What stands for a blank in vocabularies of sentencepiece."""
 
 
-def convert(path: Path) -> Any:
+def convert(path: Path) -> Tokenizer:
     """What the library makes of the files in `path`, which has no tokenizer.json, or the mended one where that is
     closer to the file. Raises `UimonError` (`tokenizer_missing`), and what the library raises.
     """
@@ -40,7 +40,7 @@ def convert(path: Path) -> Any:
     return min((other, tokenizer), key=lambda each: sum(map(_test(each, reference), (*PLAIN_TEXTS, *HARD_TEXTS))))
 
 
-def prove(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
+def prove(path: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> str:
     """Refuse a conversion whose ids of `texts` are not seen to be right; a sentence where rare characters differ.
 
     Right are the ids that the file's own library makes; where there is none, those that come back to the last blank.
@@ -62,7 +62,7 @@ def prove(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
     return f"The tokenizer has no tokenizer.json, and uimon could not verify its ids for texts like {excerpt(rare)}."
 
 
-def _by_library(path: Path) -> Any:
+def _by_library(path: Path) -> Tokenizer:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     # The class of mistral-common has no chat template and takes none.
@@ -72,10 +72,11 @@ def _by_library(path: Path) -> Any:
         raise UimonError(
             Reason.TOKENIZER_MISSING, f"{path}: vocab.json is not a tokenizer without its merges.txt; {SAVE}."
         )
-    return named.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
+    tokenizer: Tokenizer = named.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
+    return tokenizer
 
 
-def _test(tokenizer: Any, reference: Reference | None) -> Callable[[str], bool]:
+def _test(tokenizer: Tokenizer, reference: Reference | None) -> Callable[[str], bool]:
     """A test that holds for texts of which the tokenizer is not seen to make the right ids."""
     added = [str(token) for token in tokenizer.added_tokens_decoder.values() if str(token)]
 
@@ -92,7 +93,7 @@ def _test(tokenizer: Any, reference: Reference | None) -> Callable[[str], bool]:
     return wrong
 
 
-def _mark(tokenizer: Any, special: Mapping[str, str]) -> None:
+def _mark(tokenizer: Tokenizer, special: Mapping[str, str]) -> None:
     """Give the tokenizer the special tokens of its own file, which the library's conversion only numbers: the
     beginning that each text has in training, and the end that stops a sample.
     """
@@ -110,7 +111,7 @@ def _mark(tokenizer: Any, special: Mapping[str, str]) -> None:
         )
 
 
-def _mend(tokenizer: Any, scores: Sequence[tuple[str, float | None]], *, plain: bool, legacy: bool) -> None:
+def _mend(tokenizer: Tokenizer, scores: Sequence[tuple[str, float | None]], *, plain: bool, legacy: bool) -> None:
     """Give the tokenizer the file's own merges, and blanks as its writers had them.
 
     `scores` are the pieces by id, without a score those that merge with nothing. `plain`: no blank is put before a

@@ -20,16 +20,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from watcher.engine.model_files.forms import Found
+from watcher.model import JsonObject
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
 
 # Numbers that are looked at together: beside an engine that has filled a GPU there is room for little.
 _PIECE = 1 << 18
 # Bytes that are multiplied at once: half of a product's, so that the difference of two words never vanishes in it.
 _WORD = 4
 _NUMBER = re.compile(r"(?:^|\.)(\d+)\.")
-_multipliers: list[Any] = []
+_multipliers: list[Tensor] = []
 
 # Layer (the first number in a name, -1 without) and columns.
 Place = tuple[int, int]
@@ -47,14 +53,16 @@ def layer_of(name: str) -> int:
     return int(found[1]) if found else -1
 
 
-def rows_of(tensor: Any) -> Any:
+def rows_of(tensor: Tensor) -> Tensor:
     """The tensor as a matrix: its last dimension are the columns. A vector, which may be fused from several ones at any
     place, is a column.
     """
     return tensor.reshape(-1, tensor.shape[-1] if tensor.ndim > 1 else 1)
 
 
-def fingerprints(matrix: Any, *, dtype: Any = None, device: Any = None) -> Any:
+def fingerprints(
+    matrix: Tensor, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> Tensor:
     """One number of 64 bits for each row of a matrix of two dimensions, on the CPU: of the row as it is in `dtype`,
     computed on `device`; both are the matrix's own without.
     """
@@ -71,7 +79,7 @@ def fingerprints(matrix: Any, *, dtype: Any = None, device: Any = None) -> Any:
     return torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.int64)
 
 
-def _bits(matrix: Any) -> Any:
+def _bits(matrix: Tensor) -> Tensor:
     """The matrix as integers of the same bits; torch cannot pad every type of small floats."""
     import torch
 
@@ -79,7 +87,7 @@ def _bits(matrix: Any) -> Any:
     return matrix.contiguous().view(kinds.get(matrix.element_size(), torch.int32))
 
 
-def _factors(count: int, device: Any) -> Any:
+def _factors(count: int, device: torch.device) -> Tensor:
     """The first `count` of this process's random odd numbers."""
     import torch
 
@@ -100,15 +108,15 @@ class Part:
 
     name: str
     columns: int
-    dtype: Any
-    prints: Any
+    dtype: torch.dtype
+    prints: Tensor
     bytes: int
     padded: bool = False
     vocabulary: bool = False
     buffer: bool = False
 
     @classmethod
-    def of(cls, name: str, tensor: Any, *, vocabulary: bool = False, longer: bool = False) -> Part:
+    def of(cls, name: str, tensor: Tensor, *, vocabulary: bool = False, longer: bool = False) -> Part:
         """The part that a tensor of a model is; `longer`: its rows may have zeros behind, and there may be more rows.
         So may in the vocabulary's matrices.
         """
@@ -137,12 +145,12 @@ class Comparison:
         """The served parameters with rows that no file has, by name."""
         return tuple(sorted(one.name for one in self.found if one.strange))
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """As JSON knows it: a worker in a process of its own can hand nothing else to the engine."""
         return asdict(self)
 
     @classmethod
-    def of_plain(cls, plain: Mapping[str, Any]) -> Comparison:
+    def of_plain(cls, plain: JsonObject) -> Comparison:
         """The comparison that `plain` gave."""
         return cls(tuple(Found(**one) for one in plain["found"]), plain["shares"])
 
@@ -156,11 +164,11 @@ class Files:
     parts: Iterable[Part]
     shards: int = 1
     device: str | None = None
-    _known: dict[tuple[Place, Any], list[Any]] = field(default_factory=dict)
+    _known: dict[tuple[Place, torch.dtype], list[Tensor]] = field(default_factory=dict)
     _served: dict[Place, list[Part]] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
 
-    def compare(self, tensors: Callable[[], Iterable[tuple[str, Any]]]) -> Comparison:
+    def compare(self, tensors: Callable[[], Iterable[tuple[str, Tensor]]]) -> Comparison:
         """Compare the parts with the files' tensors, by name; they are read once more where some lie transposed."""
         for part in self.parts:
             self._served.setdefault(part.place, []).append(part)
@@ -177,7 +185,7 @@ class Files:
             found = self._found()
         return Comparison(tuple(found), dict(self._shares))
 
-    def _take(self, name: str, tensor: Any) -> None:
+    def _take(self, name: str, tensor: Tensor) -> None:
         """Remember the rows of one tensor in every type and width in which its layer serves something."""
         rows, layer = rows_of(tensor), layer_of(name)
         self._shares.setdefault(name, 0.0)
@@ -208,7 +216,7 @@ def _widths(columns: int, shards: int) -> Iterator[int]:
         yield columns // shards
 
 
-def _held(prints: Any, among: list[Any]) -> Any:
+def _held(prints: Tensor, among: list[Tensor]) -> Tensor:
     """For each fingerprint whether it is among others."""
     import torch
 

@@ -18,13 +18,19 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watcher.checkpoints.layouts.files import ADAPTER_WEIGHTS
 from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.model_files.adapters import Pair, check_adapter, plain_pairs
 from watcher.engine.model_files.guard import Inventory, read_inventory, refuse
 from watcher.model import Reason, UimonError
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
 
 _TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # Sums of products in fp32, whose order differs.
@@ -68,18 +74,18 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
     _check_names(target, inventory)
 
 
-def _finite_tensors(file: Path) -> dict[str, Any]:
+def _finite_tensors(file: Path) -> dict[str, Tensor]:
     """The adapter's tensors. Raises `UimonError` (`non_finite`) naming the first that holds NaN or infinity."""
     from safetensors.torch import load_file
 
-    tensors: dict[str, Any] = load_file(file)
+    tensors: dict[str, Tensor] = load_file(file)
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise UimonError(Reason.NON_FINITE, f"{file}: {name} holds NaN or infinity; training has diverged here.")
     return tensors
 
 
-def _load(base: Path) -> Any:
+def _load(base: Path) -> PreTrainedModel:
     """The base in fp32. Raises `UimonError` (`weights_refused`) where a part of it would be made up."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -97,7 +103,7 @@ def _load(base: Path) -> Any:
     return model
 
 
-def _names_of_peft(wrapped: Any) -> set[str]:
+def _names_of_peft(wrapped: PeftModel) -> set[str]:
     """The names that PEFT would save the adapter's tensors under."""
     from peft import get_peft_model_state_dict
 
@@ -105,7 +111,7 @@ def _names_of_peft(wrapped: Any) -> set[str]:
 
 
 def _check_sums(
-    file: Path, pairs: Mapping[str, Pair], tensors: Mapping[str, Any], merged: Any, base: Inventory
+    file: Path, pairs: Mapping[str, Pair], tensors: Mapping[str, Tensor], merged: PreTrainedModel, base: Inventory
 ) -> None:
     """Refuse (`adapter_unsupported`) a merge with a tensor other than the base's files have, plus its pair's product.
 
@@ -124,7 +130,7 @@ def _check_sums(
             if name not in base.tensors:
                 # A tied head, which is saved under the embedding's name.
                 continue
-            own: Any = files[base.tensors[name].file].get_tensor(name).float()
+            own = files[base.tensors[name].file].get_tensor(name).float()
             if pair := due.pop(name.removesuffix(".weight"), None):
                 low, high, scaling = pair
                 own += scaling * tensors[high].float() @ tensors[low].float()
@@ -140,7 +146,7 @@ def _unmergeable(file: Path, what: str) -> UimonError:
     )
 
 
-def _check_taken(file: Path, tensors: Mapping[str, Any], wrapped: Any) -> None:
+def _check_taken(file: Path, tensors: Mapping[str, Tensor], wrapped: PeftModel) -> None:
     """Refuse an adapter of which PEFT left something out, or into which it put something."""
     from peft import get_peft_model_state_dict
 
@@ -154,7 +160,7 @@ def _check_taken(file: Path, tensors: Mapping[str, Any], wrapped: Any) -> None:
             raise refuse(f"{file}: {name} is not in the model that PEFT builds from the adapter's configuration.")
 
 
-def _separate(wrapped: Any) -> None:
+def _separate(wrapped: PeftModel) -> None:
     """Give every parameter its own memory.
 
     PEFT merges in place. Into the one matrix of tied embeddings it would merge what is meant for the input or for
@@ -170,7 +176,7 @@ def _separate(wrapped: Any) -> None:
             seen.add(parameter.data_ptr())
 
 
-def _tie(merged: Any) -> None:
+def _tie(merged: PreTrainedModel) -> None:
     """Tie the embeddings again where they are still equal, and have the configuration say what they are."""
     read, written = merged.get_input_embeddings(), merged.get_output_embeddings()
     merged.config.tie_word_embeddings = bool(read.weight.equal(written.weight))
@@ -178,7 +184,7 @@ def _tie(merged: Any) -> None:
         written.weight = read.weight
 
 
-def _cast(merged: Any, inventory: Inventory, base: Path) -> None:
+def _cast(merged: PreTrainedModel, inventory: Inventory, base: Path) -> None:
     """Round each tensor to its type in the base's files, and one that the base has not to the most frequent type."""
     import torch
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+
+from watcher.engine.host.tokenizer import Tokenizer
 
 PLAIN_TEXTS = (
     "one two",
@@ -28,12 +29,12 @@ HARD_TEXTS = (
 _EXCERPT = 30
 
 
-def ids_of(tokenizer: Any, text: str, *, marked: bool = False) -> list[int]:
+def ids_of(tokenizer: Tokenizer, text: str, *, marked: bool = False) -> list[int]:
     """The ids of a text; `marked` with the special tokens that the tokenizer puts around it."""
     return [int(token) for token in tokenizer(text, add_special_tokens=marked)["input_ids"]]
 
 
-def text_of(tokenizer: Any, ids: Sequence[int], *, special: bool) -> str:
+def text_of(tokenizer: Tokenizer, ids: Sequence[int], *, special: bool) -> str:
     """What `ids` say, with the texts of special tokens or without; a decoder may drop one blank at the beginning."""
     text = tokenizer.decode(list(ids), skip_special_tokens=not special, clean_up_tokenization_spaces=False)
     return str(text)

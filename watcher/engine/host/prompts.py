@@ -26,6 +26,7 @@ from watcher.engine.host.references import (
     require_nothing_lost,
     with_reference,
 )
+from watcher.engine.host.tokenizer import Tokenizer
 from watcher.engine.host.tokenizers import DEFAULT_TEMPLATE, TOOL_TEMPLATE, open_tokenizer, templates_of, texts_in
 from watcher.engine.model_files.tokenizer_files import read_stamp, stated_in
 from watcher.engine.protocol import Render
@@ -42,21 +43,21 @@ class _Template:
     known).
     """
 
-    tokenizer: Any
+    tokenizer: Tokenizer
     texts: Mapping[str, str]
-    kwargs: Mapping[str, Any]
+    kwargs: Mapping[str, object]
     end_of_turn: int | None = None
 
-    def ids(self, messages: Sequence[Message], variables: Mapping[str, Any], answering: bool) -> list[int]:
+    def ids(self, messages: Sequence[Message], variables: Mapping[str, object], answering: bool) -> list[int]:
         """Token ids of `messages`, the opening of the assistant's turn added where `answering`."""
         return [int(token) for token in self._apply(messages, variables, answering, tokenize=True)["input_ids"]]
 
-    def render(self, messages: Sequence[Message], variables: Mapping[str, Any], answering: bool) -> str:
+    def render(self, messages: Sequence[Message], variables: Mapping[str, object], answering: bool) -> str:
         """The text of `messages`, as `ids` has their token ids."""
         return str(self._apply(messages, variables, answering, tokenize=False))
 
     def _apply(
-        self, messages: Sequence[Message], variables: Mapping[str, Any], answering: bool, *, tokenize: bool
+        self, messages: Sequence[Message], variables: Mapping[str, object], answering: bool, *, tokenize: bool
     ) -> Any:
         given = {**self.kwargs, **variables}
         # As transformers chooses: models that have a template of its own for tools take it where there are some.
@@ -145,7 +146,7 @@ def _check_ids(prompt: PromptSpec, vocabulary: int | None, request: Render) -> N
         )
 
 
-def _texts(request: Render, tokenizer: Any) -> dict[str, str]:
+def _texts(request: Render, tokenizer: Tokenizer) -> dict[str, str]:
     """The chat templates by their names; the one that was named stands for all."""
     if request.chat_template:
         return {DEFAULT_TEMPLATE: request.chat_template}
@@ -186,7 +187,7 @@ def _end_of_turn(template: _Template) -> int | None:
     return next((int(token) for token in after if token in added), eos)
 
 
-def _finished(template: _Template, asked: Any, answer: Any) -> str:
+def _finished(template: _Template, asked: object, answer: object) -> str:
     """A question and its answer as the template writes them; empty where it refuses them. Raises TemplateSyntaxError
     where it is no template.
     """

@@ -12,17 +12,17 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from watcher.engine.host.conversion import BLANK
 from watcher.engine.host.probing import text_of
+from watcher.engine.host.tokenizer import Tokenizer
 from watcher.engine.host.tokenizers import normalized
 from watcher.engine.types import PlainText, PromptSpec
 
 _EXCERPT_CHARS = 40
 
 
-def plain_prompt(tokenizer: Any, asked: PlainText) -> PromptSpec | str:
+def plain_prompt(tokenizer: Tokenizer, asked: PlainText) -> PromptSpec | str:
     """The prompt of plain text, or the sentence that says why it cannot be used.
 
     Raises ReferenceLost where the tokenizer has no tokens for some of the reference.
@@ -47,12 +47,12 @@ def with_reference(spec: PromptSpec, full: Sequence[int], shared: int, chars: in
     return replace(spec, reference_ids=reference or None, reference_chars=chars, prefix_ids=prefix)
 
 
-def text_ids(tokenizer: Any, text: str) -> list[int]:
+def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
     """Token ids of plain text, with the special tokens that the tokenizer puts around it."""
     return [int(token) for token in tokenizer(text)["input_ids"]]
 
 
-def _open_ended(tokenizer: Any, text: str, ids: list[int]) -> list[int]:
+def _open_ended(tokenizer: Tokenizer, text: str, ids: list[int]) -> list[int]:
     """The ids of a prompt without what the tokenizer puts behind every text: a model that has read the end of a text
     begins another.
     """
@@ -62,7 +62,7 @@ def _open_ended(tokenizer: Any, text: str, ids: list[int]) -> list[int]:
     return ids if begin is None or not bare else ids[: begin + len(bare)]
 
 
-def common_prefix(one: Sequence[Any], other: Sequence[Any]) -> int:
+def common_prefix(one: Sequence[object], other: Sequence[object]) -> int:
     """How many ids or characters both begin with.
 
     >>> common_prefix([1, 2, 3], [1, 2, 4, 5])
@@ -72,7 +72,7 @@ def common_prefix(one: Sequence[Any], other: Sequence[Any]) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def missing(tokenizer: Any, ids: Sequence[int], start: int, answer: Sequence[str]) -> str:
+def missing(tokenizer: Tokenizer, ids: Sequence[int], start: int, answer: Sequence[str]) -> str:
     """What `ids` lack of the parts of an `answer`, from the first lost character on; empty where all is there, blanks
     aside.
 
@@ -95,7 +95,9 @@ class ReferenceLost(Exception):
     """A template or a tokenizer does not keep a reference answer whole; the text is a sentence."""
 
 
-def require_nothing_lost(tokenizer: Any, ids: Sequence[int], start: int, answer: Sequence[str], name: str) -> None:
+def require_nothing_lost(
+    tokenizer: Tokenizer, ids: Sequence[int], start: int, answer: Sequence[str], name: str
+) -> None:
     """Raises ReferenceLost where `ids` lack some of `answer`."""
     _refuse(missing(tokenizer, ids, start, answer), "lose", name)
 
@@ -115,7 +117,7 @@ def _refuse(lost: str, how: str, name: str) -> None:
     )
 
 
-def _decode(tokenizer: Any, ids: Sequence[int]) -> str:
+def _decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     return text_of(tokenizer, ids, special=True)
 
 

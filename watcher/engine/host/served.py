@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watcher.checkpoints.layouts.files import ADAPTER_WEIGHTS, weights_in
 from watcher.engine.failures import reason_of
@@ -20,6 +20,11 @@ from watcher.engine.model_files.guard import read_header, weight_files
 from watcher.engine.protocol import Compared, MeasureDone
 from watcher.engine.types import Generation, PromptSpec, Sampling, Setup
 from watcher.model import Reason, UimonError
+
+if TYPE_CHECKING:
+    from vllm import CompletionOutput, RequestOutput, SamplingParams
+    from vllm.lora.request import LoRARequest
+
 
 # Three sequences of 32 tokens cost milliseconds and pass through every layer, the embedding and the head.
 _PROBES = 3
@@ -106,7 +111,7 @@ class Served:
             raise RuntimeError(f"the model needs a package that is not installed ({error})") from error
         self._arguments = arguments
         self._progress = progress
-        self._lora: Any = None
+        self._lora: LoRARequest | None = None
         # What this engine keeps in another form than the files; None until the weights that it started with were seen.
         self._forms: frozenset[str] | None = None
         self._source = Path(str(args["model"]))
@@ -176,7 +181,7 @@ class Served:
             found, forms = self._found("compare_adapter", **asked), frozenset()
         return _together(found, self._elsewhere, forms)
 
-    def _found(self, question: str, **asked: Any) -> list[Comparison]:
+    def _found(self, question: str, **asked: object) -> list[Comparison]:
         """What each worker has found."""
         return [Comparison.of_plain(plain) for plain in self._llm.collective_rpc(question, kwargs=asked)]
 
@@ -249,7 +254,9 @@ class Served:
         tokens = sum(len(p.reference_ids or ()) for p in fitting)
         return MeasureDone(nll, tokens, sum(p.reference_chars for p in fitting), len(asked) - len(fitting))
 
-    def _run(self, sequences: Sequence[Sequence[int]], params: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    def _run(
+        self, sequences: Sequence[Sequence[int]], params: Sequence[SamplingParams]
+    ) -> Iterator[tuple[int, RequestOutput]]:
         """Queue everything, then step; yields (position, output) in the order of finishing."""
         prompts = [{"prompt_token_ids": list(ids)} for ids in sequences]
         names = self._llm.enqueue(prompts, list(params), lora_request=self._lora, use_tqdm=False) if prompts else []
@@ -262,7 +269,7 @@ class Served:
                     yield order[out.request_id.split("-")[0]], out
             self._progress()
 
-    def _sampling(self, prompt: PromptSpec, index: int, sampling: Sampling, stop_ids: Sequence[int]) -> Any:
+    def _sampling(self, prompt: PromptSpec, index: int, sampling: Sampling, stop_ids: Sequence[int]) -> SamplingParams:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -290,7 +297,7 @@ class Served:
                     f"The prompt {prompt.id} has {size} tokens, the engine's context {self.context}; render it again.",
                 )
 
-    def _check_version(self, completion: Any) -> None:
+    def _check_version(self, completion: CompletionOutput) -> None:
         """Refuse a sample that was drawn, in part, from other weights than those that were certified."""
         spans = getattr(completion, "weight_versions", None) or ()
         if self._version is not None and any(span.version != self._version for span in spans):
@@ -309,7 +316,7 @@ class Served:
             raise RuntimeError("vLLM did not clear its prefix cache")
 
     @staticmethod
-    def _scores(ids: Sequence[int], out: Any) -> list[float]:
+    def _scores(ids: Sequence[int], out: RequestOutput) -> list[float]:
         """The log-probability of each token but the first, given those before it."""
         return [float(out.prompt_logprobs[at][ids[at]].logprob) for at in range(1, len(ids))]
 
@@ -345,7 +352,7 @@ def _require_finite(path: Path) -> None:
                     )
 
 
-def _scoring() -> Any:
+def _scoring() -> SamplingParams:
     """Sampling parameters that score a prompt: one token is the least that vLLM generates."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind

@@ -32,11 +32,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from watcher.checkpoints.layouts.files import ADDED_TOKENS, SPECIAL_TOKENS, TOKENIZER_CONFIG, TOKENIZER_JSON
 from watcher.engine.host.conversion import SAVE, convert, prove
 from watcher.engine.host.probing import PLAIN_TEXTS, excerpt, first, ids_of, text_of
+from watcher.engine.host.tokenizer import Tokenizer
 from watcher.engine.model_files.tokenizer_files import (
     PROCESSOR_TEMPLATE,
     TOKENIZER_FILES,
@@ -48,10 +49,15 @@ from watcher.engine.model_files.tokenizer_files import (
 )
 from watcher.model import Reason, UimonError
 
+if TYPE_CHECKING:
+    import tokenizers
+
+
 DEFAULT_TEMPLATE, TOOL_TEMPLATE = "default", "tool_use"
 """Names of chat templates: the one that is usually taken, and the one that is taken where tools are given."""
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+T = TypeVar("T")
 _SHOWN_IDS = 4
 # Decoding costs more than encoding, and a decoder that differs does so in every line.
 _READ_IDS = 256
@@ -65,7 +71,7 @@ _ADVICE = "save it with the checkpoints, or name a directory that has it with --
 class Opened:
     """A tokenizer of transformers that makes the ids of its files, and what a person should know of it (or '')."""
 
-    tokenizer: Any
+    tokenizer: Tokenizer
     note: str
 
 
@@ -85,7 +91,7 @@ def open_tokenizer(path: Path, texts: Sequence[str]) -> Opened:
     return Opened(tokenizer, " ".join(filter(None, notes)))
 
 
-def load_tokenizer(path: Path) -> Any:
+def load_tokenizer(path: Path) -> Tokenizer:
     """The same tokenizer, not proved anew. Raises `UimonError` (`tokenizer_missing`)."""
     # Without this, transformers makes up an empty tokenizer from config.json alone.
     if not has_tokenizer(path):
@@ -94,13 +100,13 @@ def load_tokenizer(path: Path) -> Any:
     return _attempt(path, lambda: _from_json(path, file) if file.is_file() else convert(path))
 
 
-def normalized(tokenizer: Any, text: str) -> str:
+def normalized(tokenizer: Tokenizer, text: str) -> str:
     """`text` as the tokenizer's own normalizer leaves it for the model, where it has one; its blanks may be `▁`."""
     normalizer = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None)
     return text if normalizer is None else str(normalizer.normalize_str(text))
 
 
-def templates_of(path: Path, tokenizer: Any) -> dict[str, str]:
+def templates_of(path: Path, tokenizer: Tokenizer) -> dict[str, str]:
     """The chat templates by their names; a processor's chat_template.json counts where the tokenizer has none."""
     found = tokenizer.chat_template or default_template(path / PROCESSOR_TEMPLATE) or {}
     return {DEFAULT_TEMPLATE: found} if isinstance(found, str) else dict(found)
@@ -119,7 +125,7 @@ def texts_in(value: object) -> Iterator[str]:
             yield from texts_in(part)
 
 
-def _attempt(path: Path, load: Callable[[], Any]) -> Any:
+def _attempt(path: Path, load: Callable[[], T]) -> T:
     error = _error_of(load)
     if not isinstance(error, BaseException):
         return error
@@ -132,20 +138,20 @@ def _attempt(path: Path, load: Callable[[], Any]) -> Any:
     raise error
 
 
-def _error_of(make: Callable[[], Any]) -> Any:
+def _error_of(make: Callable[[], T]) -> T | BaseException:
     """What `make` returns, or the exception that it raised: classes built over foreign files raise anything."""
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(make)
         return future.exception() or future.result()
 
 
-def _from_json(path: Path, file: Path) -> Any:
+def _from_json(path: Path, file: Path) -> Tokenizer:
     """A tokenizer whose backend is tokenizer.json's, with the special tokens and templates of the other files."""
     from transformers import PreTrainedTokenizerFast
 
     own = _read(file)
     # Named as well: `fast_tokenizer_files` in the configuration could put another file in its place.
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(
+    tokenizer: Tokenizer = PreTrainedTokenizerFast.from_pretrained(
         str(path), tokenizer_file=str(file), trust_remote_code=False, local_files_only=True
     )
     backend = tokenizer.backend_tokenizer
@@ -156,14 +162,14 @@ def _from_json(path: Path, file: Path) -> Any:
     return tokenizer
 
 
-def _read(file: Path) -> Any:
+def _read(file: Path) -> tokenizers.Tokenizer:
     """A tokenizer.json as the library that wrote it reads it, without what training set for its batches."""
     from tokenizers import Tokenizer
 
     return _settle(Tokenizer.from_file(str(file)))
 
 
-def _settle(backend: Any) -> Any:
+def _settle(backend: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
     """The same backend, which makes one and the same whole list of ids of a text each time."""
     backend.no_truncation()
     backend.no_padding()
@@ -184,7 +190,7 @@ def _by_lot(path: Path) -> str:
     )
 
 
-def _take_over_defaults(path: Path, tokenizer: Any) -> None:
+def _take_over_defaults(path: Path, tokenizer: Tokenizer) -> None:
     """Give `tokenizer` the special tokens that only its class names, as old repositories leave it to them. Those that
     the files name as none stay none.
     """
@@ -200,17 +206,17 @@ def _take_over_defaults(path: Path, tokenizer: Any) -> None:
             setattr(tokenizer, name, str(token))
 
 
-def _by_class(path: Path) -> Any:
+def _by_class(path: Path) -> Tokenizer:
     from transformers import AutoTokenizer
 
-    named = AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
+    named: Tokenizer = AutoTokenizer.from_pretrained(str(path), trust_remote_code=False, local_files_only=True)
     backend = getattr(named, "backend_tokenizer", None)
     if backend is not None:
         _settle(backend)
     return named
 
 
-def _require_stated_ids(path: Path, tokenizer: Any, texts: Sequence[str]) -> None:
+def _require_stated_ids(path: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> None:
     """Refuse a token in use that has another id than the files beside the vocabulary give it: the library numbers it
     anew.
     """
@@ -229,7 +235,7 @@ def _stated_in(path: Path) -> str:
     return TOKENIZER_CONFIG if configured_tokens(path) else ADDED_TOKENS
 
 
-def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
+def _changed_by_configuration(path: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> str:
     """A sentence where the tokens of the configuration change the ids that tokenizer.json by itself gives."""
     own = _read(path / TOKENIZER_JSON)
     # The texts of added tokens and their options, such as whether blanks beside them belong to them.
@@ -245,7 +251,7 @@ def _changed_by_configuration(path: Path, tokenizer: Any, texts: Sequence[str]) 
     )
 
 
-def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
+def _changed_by_class(path: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> str:
     """A sentence where what transformers would load by itself makes other ids or texts than the tokenizer's file."""
     named = _error_of(lambda: _by_class(path))
     if isinstance(named, BaseException):
@@ -255,7 +261,7 @@ def _changed_by_class(path: Path, tokenizer: Any, texts: Sequence[str]) -> str:
     return said if isinstance(said, str) else ""
 
 
-def _by_another(path: Path, tokenizer: Any, named: Any, texts: Sequence[str]) -> str:
+def _by_another(path: Path, tokenizer: Tokenizer, named: Tokenizer, texts: Sequence[str]) -> str:
     """How the class `named` differs from the tokenizer, in sentences."""
     file = next(name for name in TOKENIZER_FILES if (path / name).is_file())
     mistral = type(named).__name__ == _MISTRAL
@@ -288,7 +294,7 @@ def _way_out(mistral: bool, file: str) -> str:
     return "train with a tokenizer.json"
 
 
-def _difference(tokenizer: Any, named: Any, texts: Sequence[str], end: str) -> str:
+def _difference(tokenizer: Tokenizer, named: Tokenizer, texts: Sequence[str], end: str) -> str:
     """How `named` differs in texts, alone and behind `end`, in words that follow its name; empty where it does not."""
     for text in (*PLAIN_TEXTS, *(f"{end}{text}" for text in (*PLAIN_TEXTS, *texts))):
         ids, others = ids_of(tokenizer, text), ids_of(named, text)
@@ -304,7 +310,7 @@ def _difference(tokenizer: Any, named: Any, texts: Sequence[str], end: str) -> s
     return ""
 
 
-def _without_blanks(tokenizer: Any) -> str:
+def _without_blanks(tokenizer: Tokenizer) -> str:
     """A sentence where the tokenizer loses the blank between two words, which no training can have meant."""
     text = text_of(tokenizer, ids_of(tokenizer, "one two"), special=False)
     if "onetwo" not in text.lower():
@@ -315,7 +321,7 @@ def _without_blanks(tokenizer: Any) -> str:
     )
 
 
-def _two_templates(path: Path, tokenizer: Any) -> str:
+def _two_templates(path: Path, tokenizer: Tokenizer) -> str:
     """A sentence where a processor's template is another one than the tokenizer's."""
     own = templates_of(path, tokenizer).get(DEFAULT_TEMPLATE)
     processors = default_template(path / PROCESSOR_TEMPLATE)

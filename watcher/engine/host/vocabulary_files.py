@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+    from sentencepiece import SentencePieceProcessor
+
 
 _SENTENCEPIECE = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 
@@ -43,7 +48,7 @@ class Reference:
 class Pieces:
     """A file of sentencepiece, read by its own library."""
 
-    model: Any
+    model: SentencePieceProcessor
 
     @property
     def merging(self) -> bool:
@@ -107,7 +112,7 @@ def _tekken(file: Path) -> Reference | None:
     return Reference(library, lambda text: model.encode(text, bos=False, eos=False), model.decode, special=special)
 
 
-def _has_special(model: Any, text: str) -> bool:
+def _has_special(model: Tekkenizer, text: str) -> bool:
     try:
         model.get_special_token(text)
     except (KeyError, ValueError):

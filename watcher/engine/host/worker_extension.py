@@ -9,22 +9,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from watcher.engine.host.fingerprints import Files, Part
+from watcher.model import JsonObject
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+    from vllm.v1.worker.gpu_model_runner import GPUModelRunner
+
 
 # What vLLM's latent attention (MLA) cuts out of kv_b_proj, transposed by heads; that is compared itself.
 _DERIVED = ("W_UK_T", "W_UV", "W_K", "W_V")
 # By module: what was packed last, by the name of the parameter. The names inside it are filled in by whoever compares.
-_packed: WeakKeyDictionary[Any, dict[str, Part]] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[Module, dict[str, Part]] = WeakKeyDictionary()
 
 
 def _remember_what_is_packed(method: Any) -> None:
     """Have `method.process_weights_after_loading` note what it is given before it packs it."""
     pack = method.process_weights_after_loading
 
-    def noting(self: Any, layer: Any) -> None:
+    def noting(self: object, layer: Module) -> None:
         _packed[layer] = {
             name: Part.of(name, _loaded(layer, name, parameter), vocabulary=_is_vocabulary(layer))
             for name, parameter in layer.named_parameters(recurse=False)
@@ -48,7 +55,7 @@ def _remember_all() -> None:
     _remember_what_is_packed(UnquantizedFusedMoEMethod)
 
 
-def _loaded(layer: Any, name: str, parameter: Any) -> Any:
+def _loaded(layer: Module, name: str, parameter: Tensor) -> Tensor:
     """What of a parameter of experts the files are loaded into.
 
     For some kernels (FlashInfer TRTLLM, AITER) experts are made longer than the files', and what is beside those is
@@ -66,7 +73,7 @@ def _loaded(layer: Any, name: str, parameter: Any) -> Any:
     return parameter
 
 
-def _is_vocabulary(layer: Any) -> bool:
+def _is_vocabulary(layer: Module) -> bool:
     from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
 
     return isinstance(layer, VocabParallelEmbedding)
@@ -80,16 +87,16 @@ if "vllm.v1.worker.worker_base" in sys.modules:
 class WorkerExtension:
     """Mixed into the worker class by vLLM; `self.model_runner` is the worker's."""
 
-    model_runner: Any
+    model_runner: GPUModelRunner
 
-    def compare_with_files(self, files: list[str], shards: int) -> dict[str, Any]:
+    def compare_with_files(self, files: list[str], shards: int) -> JsonObject:
         """Compare what this worker serves with the tensors of safetensors files; `shards` is the number of workers that
         share the model.
         """
         parts = list(_served_parts(self.model_runner.get_model()))
         return Files(parts, shards, _device()).compare(lambda: _tensors(files)).plain()
 
-    def compare_adapter(self, file: str, scalings: dict[str, float], shards: int) -> dict[str, Any]:
+    def compare_adapter(self, file: str, scalings: dict[str, float], shards: int) -> JsonObject:
         """Compare the adapter that is served with the tensors of its file, those in `scalings` times their number, as
         vLLM keeps each lora_B.
         """
@@ -146,7 +153,7 @@ class WorkerExtension:
         )
 
 
-def _served_parts(model: Any) -> Iterator[Part]:
+def _served_parts(model: Module) -> Iterator[Part]:
     """The rows of every parameter of a model: as they lie in memory, and as they were when they were packed."""
     for front, module in model.named_modules():
         # A wrapper for adapters stands between a module's name and its parameters.
@@ -163,12 +170,12 @@ def _served_parts(model: Any) -> Iterator[Part]:
                 yield replace(Part.of(f"{name}.{own}", buffer), buffer=True)
 
 
-def _is_rearranged(module: Any) -> bool:
+def _is_rearranged(module: Module) -> bool:
     """Whether the module's parameters no longer have the rows that were packed."""
     return not _is_vocabulary(module)
 
 
-def _adapter_parts(model: Any) -> Iterator[Part]:
+def _adapter_parts(model: Module) -> Iterator[Part]:
     """The rows of the one adapter that is served: each half of each module."""
     for name, module in model.named_modules():
         for half in ("lora_a_stacked", "lora_b_stacked"):
@@ -182,7 +189,7 @@ def _device() -> str:
     return str(current_platform.device_type)
 
 
-def _tensors(files: Iterable[str]) -> Iterator[tuple[str, Any]]:
+def _tensors(files: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
     from safetensors import safe_open
 
     for file in files:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from watcher.engine.model_files.guard import Inventory, Tensor, read_configuration, read_header, refuse
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.system.files import open_regular
 
 # The ranks that vLLM can be started with (vllm.config.lora.MaxLoRARanks); an adapter fits into any larger one.
@@ -60,6 +60,8 @@ _MOST = 2**31
 # SVD: 8 nats off on small models; data; quantization) cannot be repeated.
 _PLAIN_STARTS = frozenset({"true", "false", "none", "gaussian", "eva", "orthogonal", "mica"})
 _EXACT_STARTS = frozenset({"pissa", "olora"})
+
+T = TypeVar("T")
 
 Parts = Mapping[str, Tensor]
 # The names of a module's lora_A and lora_B, and the factor of their product.
@@ -167,7 +169,7 @@ def _unsupported(sentence: str) -> UimonError:
     return UimonError(Reason.ADAPTER_UNSUPPORTED, sentence)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> JsonObject:
     """The adapter's configuration with PEFT's defaults for the ranks and the start, the latter in lower case."""
     file = path / ADAPTER_CONFIG
     config = read_configuration(file, "adapter")
@@ -182,7 +184,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return {**config, "init_lora_weights": start}
 
 
-def _is_sound(key: str, value: Any) -> bool:
+def _is_sound(key: str, value: object) -> bool:
     """Whether a value of the configuration is of the kind that PEFT's `LoraConfig` has there."""
     match key:
         case "r":
@@ -205,7 +207,7 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def _check_possible(path: Path, config: Mapping[str, Any]) -> None:
+def _check_possible(path: Path, config: Mapping[str, object]) -> None:
     """Refuse by configuration what neither vLLM nor a merge can apply as it was trained."""
     kind, start = config.get("peft_type", "LORA"), config["init_lora_weights"]
     # Numbers and strings are details of options that a flag or a group of settings turns on.
@@ -225,7 +227,7 @@ def _check_possible(path: Path, config: Mapping[str, Any]) -> None:
     )
 
 
-def _why_merge(config: Mapping[str, Any], modules: Mapping[str, Parts], rank: int, vocabulary: int) -> str:
+def _why_merge(config: Mapping[str, object], modules: Mapping[str, Parts], rank: int, vocabulary: int) -> str:
     """Why vLLM cannot serve the adapter as it is; empty where it can."""
     start = config["init_lora_weights"]
     beyond = [module for module, parts in modules.items() if _is_vocabulary(module) or set(parts) - set(_PAIRS[0])]
@@ -319,18 +321,18 @@ def _weight(module: str, base: Inventory) -> Tensor | None:
     return named
 
 
-def _rank(config: Mapping[str, Any], module: str) -> int:
+def _rank(config: JsonObject, module: str) -> int:
     """The rank that the configuration gives a module. vLLM and PEFT derive its scaling from that, not from the file."""
     return int(_own(config["rank_pattern"], module, config["r"]))
 
 
-def _own(pattern: Mapping[str, Any], module: str, usual: Any) -> Any:
+def _own(pattern: Mapping[str, T], module: str, usual: T) -> T:
     """What a pattern of the configuration gives the module, else what is usual."""
     own = (value for key, value in pattern.items() if _matches(rf"(.*\.)?({key})", module))
     return next(own, usual)
 
 
-def _check_whole(file: Path, config: Mapping[str, Any], modules: Mapping[str, Parts], base: Inventory) -> None:
+def _check_whole(file: Path, config: Mapping[str, object], modules: Mapping[str, Parts], base: Inventory) -> None:
     """Refuse an adapter that lacks a module which its configuration adapts: vLLM would serve what is left of it.
 
     Heads that predict further tokens lie in a base's files, and are no part of the model that transformers builds.
@@ -348,7 +350,7 @@ def _check_whole(file: Path, config: Mapping[str, Any], modules: Mapping[str, Pa
             raise refuse(f"{file}: {module} is missing, which the adapter's configuration names or other layers have.")
 
 
-def _is_beyond(module: str, config: Mapping[str, Any]) -> bool:
+def _is_beyond(module: str, config: Mapping[str, object]) -> bool:
     """Whether the module belongs to a head for further tokens: `mtp.`, or a layer after the last one.
 
     >>> [_is_beyond(f"model.layers.{at}.self_attn.q_proj", {"num_hidden_layers": 2}) for at in (1, 2)]
@@ -361,10 +363,10 @@ def _is_beyond(module: str, config: Mapping[str, Any]) -> bool:
     return "mtp" in module.split(".") or after
 
 
-def is_targeted(config: Mapping[str, Any], module: str) -> bool:
+def is_targeted(config: JsonObject, module: str) -> bool:
     """Whether the configuration lets PEFT adapt the module; by rules as PEFT's own, all where it names none."""
 
-    def named(targets: Any) -> bool:
+    def named(targets: str | Iterable[object]) -> bool:
         if isinstance(targets, str):
             return _matches(targets, module)
         return any(module == target or module.endswith(f".{target}") for target in targets if isinstance(target, str))
@@ -373,7 +375,7 @@ def is_targeted(config: Mapping[str, Any], module: str) -> bool:
     return (not targets or named(targets)) and not (excluded and named(excluded)) and _in_layers(config, module)
 
 
-def _in_layers(config: Mapping[str, Any], module: str) -> bool:
+def _in_layers(config: Mapping[str, object], module: str) -> bool:
     """Whether the module is in one of the layers that the configuration adapts, where it names any."""
     layers = config.get("layers_to_transform")
     if layers is None or layers == []:

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from watcher.engine.model_files.adapters import KEY, is_targeted
@@ -115,7 +114,7 @@ def _write_config(path: Path, target: Path, meant: Mapping[str, str], base: Inve
     for word in TRAINING_WRAPPERS:
         # A rule may be a regular expression, with its dots escaped.
         text = re.sub(rf"\b{word}\\{{0,2}}\.", "", text) if word.startswith("_") else text
-    config: dict[str, Any] = json.loads(text)
+    config: dict[str, object] = json.loads(text)
     if any(old != new for old, new in meant.items()):
         config |= _own_rules(config, _trained_names(meant, base))
     (target / ADAPTER_CONFIG).write_text(json.dumps(config, indent=1))
@@ -136,9 +135,9 @@ def _front(module: str) -> str:
     return module.removesuffix(inner(module))
 
 
-def _own_rules(config: Mapping[str, Any], trained: Mapping[str, str]) -> dict[str, Any]:
+def _own_rules(config: Mapping[str, object], trained: Mapping[str, str]) -> dict[str, object]:
     """The configuration's rules about modules, as lists of the base's modules; `trained` has their trained names."""
-    rules: dict[str, Any] = {}
+    rules: dict[str, object] = {}
     if config.get("target_modules"):
         adapted = sorted(module for module, name in trained.items() if is_targeted(config, name))
         rules = {
@@ -155,7 +154,7 @@ def _own_rules(config: Mapping[str, Any], trained: Mapping[str, str]) -> dict[st
     return rules
 
 
-def _matched(pattern: Mapping[str, Any], module: str) -> Any:
+def _matched(pattern: Mapping[str, object], module: str) -> object:
     """What a rule of PEFT's gives this module (peft.utils.get_pattern_key): the first key that ends its name."""
     for key, value in pattern.items():
         try:

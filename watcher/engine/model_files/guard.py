@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, CONFIG, INDEX, WEIGHTS, weights_in
 from watcher.checkpoints.pointers import pointer_in
@@ -46,7 +45,7 @@ class Inventory:
 
     path: Path
     tensors: Mapping[str, Tensor]
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
     bytes: int
 
 
@@ -120,7 +119,7 @@ def weight_files(path: Path) -> list[Path]:
     return _weight_files(path)[0]
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, object]:
     """`config.json` in `path`.
 
     Raises `UimonError`: `config_missing` where there is none that can be read; `weights_refused` where it makes an
@@ -141,7 +140,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_configuration(file: Path, what: str) -> dict[str, Any]:
+def read_configuration(file: Path, what: str) -> dict[str, object]:
     """The configuration in a file; `what` it is of, for the sentence.
 
     Raises `UimonError` (`config_missing`) where there is none that can be read.
@@ -182,7 +181,7 @@ def compare(reference: Inventory, candidate: Inventory) -> Verdict:
     return Verdict(Fit.SAME)
 
 
-def cold_only(config: Mapping[str, Any], arguments: Mapping[str, object]) -> str | None:
+def cold_only(config: Mapping[str, object], arguments: Mapping[str, object]) -> str | None:
     """Why the weights of a model with this configuration should not be changed in place; None where they may.
 
     `arguments` are the user's own for vLLM, which may quantize the weights as they are loaded.
@@ -204,12 +203,12 @@ def cold_only(config: Mapping[str, Any], arguments: Mapping[str, object]) -> str
     return None
 
 
-def is_mixture(config: Mapping[str, Any]) -> bool:
+def is_mixture(config: Mapping[str, object]) -> bool:
     """Whether a model with this configuration has experts, by the words that their numbers go by."""
     return any("experts" in key and value not in (None, False, 0, 1) for key, value in config.items())
 
 
-def _is_hybrid(config: Mapping[str, Any]) -> bool:
+def _is_hybrid(config: Mapping[str, object]) -> bool:
     words = ("mamba", "ssm_", "hybrid_override", "linear_num_", "time_mix", "rglru")
     return any(key.startswith(words) for key in config) or "mamba" in str(config.get("model_type", ""))
 
@@ -255,12 +254,12 @@ def _check_index(path: Path, index: Mapping[str, set[str]], tensors: Mapping[str
             raise refuse(f"{path / shard}: the tensor {stray.tensor} is not named by {INDEX}.")
 
 
-def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _changed_keys(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     keys = (old.keys() | new.keys()) - VOLATILE_CONFIG
     return sorted(key for key in keys if _steady(old.get(key)) != _steady(new.get(key)))
 
 
-def _steady(value: Any) -> Any:
+def _steady(value: object) -> object:
     """A nested configuration without its volatile keys."""
     if isinstance(value, dict):
         return {key: _steady(part) for key, part in value.items() if key not in VOLATILE_CONFIG}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from watcher.checkpoints.layouts.files import CONFIG
 from watcher.model import Reason, UimonError
@@ -32,7 +32,7 @@ class _Tensor(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
 
-def require_plausible(path: Path, config: Mapping[str, Any], tensors: Mapping[str, _Tensor]) -> None:
+def require_plausible(path: Path, config: Mapping[str, object], tensors: Mapping[str, _Tensor]) -> None:
     """Raises `UimonError` (`weights_refused`) naming what config.json states that none of the `tensors` allows."""
     numbers = [int(number) for name in tensors for number in _NUMBER.findall(name)]
     side = max((length for tensor in tensors.values() for length in tensor.shape), default=0)
@@ -53,7 +53,7 @@ def _refuse(path: Path, key: str, value: float, why: str) -> UimonError:
     return UimonError(Reason.WEIGHTS_REFUSED, f"{said}; save the checkpoint again, with its own configuration.")
 
 
-def _values(config: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, int | float]]:
+def _values(config: Mapping[str, object], depth: int = 0) -> Iterator[tuple[str, int | float]]:
     """Every number of the configuration and of its parts, with its key."""
     for key, value in config.items():
         if isinstance(value, dict) and depth < _DEEPEST:

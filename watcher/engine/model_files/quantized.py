@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from watcher.checkpoints.layouts.files import CONFIG
 from watcher.engine.model_files.forms import kind_of
@@ -34,7 +34,7 @@ class _Tensor(Protocol):
 Parts = Mapping[str, str]
 
 
-def require_agreement(path: Path, config: Mapping[str, Any], tensors: Mapping[str, _Tensor]) -> None:
+def require_agreement(path: Path, config: Mapping[str, object], tensors: Mapping[str, _Tensor]) -> None:
     """Raises `UimonError` (`weights_refused`) where config.json announces quantized weights and the files hold plain
     ones, where it is the other way around, and where a quantized weight has no scale.
     """
@@ -59,7 +59,7 @@ def require_agreement(path: Path, config: Mapping[str, Any], tensors: Mapping[st
         raise _refuse(f"{path}: the tensor {missing} is missing, without which its weights mean nothing.")
 
 
-def _method(config: Mapping[str, Any]) -> str | None:
+def _method(config: Mapping[str, object]) -> str | None:
     """The way in which config.json says that the weights are quantized; None where it says nothing of it."""
     for part in (config, config.get("text_config")):
         settings = part.get("quantization_config") if isinstance(part, dict) else None

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from watcher.engine.model_files.naming import inner, is_fronted
 
@@ -50,16 +49,16 @@ _SHARED = ("dtype", "torch_dtype", "bos_token_id", "eos_token_id", "pad_token_id
 class TextModel:
     """`config`: that of the text model alone; `names`: the name in it of each of its tensors, by the name on disk."""
 
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
     names: Mapping[str, str]
 
 
-def is_wrapper(config: Mapping[str, Any]) -> bool:
+def is_wrapper(config: Mapping[str, object]) -> bool:
     """Whether the configuration is that of a model for more than text."""
     return any(isinstance(config.get(tower), dict) for tower in _TOWERS)
 
 
-def text_model(config: Mapping[str, Any], names: Iterable[str]) -> TextModel | None:
+def text_model(config: Mapping[str, object], names: Iterable[str]) -> TextModel | None:
     """The text model inside a wrapper with this configuration and these tensors; None where there is none, or one that
     is not known to give the wrapper's numbers.
     """
@@ -76,7 +75,7 @@ def text_model(config: Mapping[str, Any], names: Iterable[str]) -> TextModel | N
     return TextModel({**text, "tie_word_embeddings": tied or bool(said)}, kept)
 
 
-def unfronted(config: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+def unfronted(config: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
     """The names of a text model that was saved under those of the wrapper it came from; empty where it was not.
 
     transformers saves a model under the names that it was loaded from: a text model out of a wrapper's files keeps the
@@ -91,12 +90,12 @@ def unfronted(config: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]
     return kept if len(set(kept.values())) == len(held) else {}
 
 
-def text_config(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def text_config(config: Mapping[str, object]) -> Mapping[str, object] | None:
     """The configuration of the text model inside a wrapper, without regard to its tensors; None where none is known."""
     return None if config.get("quantization_config") else _text_config(config)
 
 
-def _text_config(config: Mapping[str, Any]) -> dict[str, Any] | None:
+def _text_config(config: Mapping[str, object]) -> dict[str, object] | None:
     if not is_wrapper(config):
         return None
     inside = config.get("text_config")
@@ -112,7 +111,7 @@ def _text_config(config: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**own, **shared, **rope, "architectures": [known[0]], "model_type": known[1]}
 
 
-def _plain_rope(rope: Any) -> Any:
+def _plain_rope(rope: object) -> object:
     """Rotary positions without their parts for height and width: in a text all three are the same number."""
     if not isinstance(rope, dict) or not any("mrope" in str(part) for part in (*rope, *rope.values())):
         return rope

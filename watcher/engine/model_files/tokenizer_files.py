@@ -16,10 +16,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from operator import methodcaller
 from pathlib import Path
-from typing import Any
 
 from watcher.checkpoints.layouts.files import ADDED_TOKENS, TEMPLATE, TEMPLATES, TOKENIZER_CONFIG, TOKENIZER_JSON
-from watcher.model import Reason, UimonError
+from watcher.model import JsonObject, Reason, UimonError
 from watcher.system.files import read_bytes, read_object, read_text
 
 PROCESSOR_TEMPLATE = "chat_template.json"
@@ -85,8 +84,8 @@ def _vocabulary(path: Path) -> str:
     if tokens:
         known = {*tokens.values()}
         beside = {at: text for at, text in configured_tokens(path).items() if at not in tokens and text not in known}
-        entries: list[Any] = sorted({**beside, **tokens}.items())
-        return _digest(json.dumps(entries + _foreign_decoder(tokenizer, known)).encode())
+        entries = [*sorted({**beside, **tokens}.items()), *_foreign_decoder(tokenizer, known)]
+        return _digest(json.dumps(entries).encode())
     return _digest(
         b"\0".join(
             read_bytes(path / name, TOKENIZER_LIMIT) for name in sorted(_VOCABULARY_FILES) if (path / name).is_file()
@@ -94,7 +93,7 @@ def _vocabulary(path: Path) -> str:
     )
 
 
-def _tokens(tokenizer: Mapping[str, Any]) -> dict[int, str]:
+def _tokens(tokenizer: JsonObject) -> dict[int, str]:
     """Id → token of a tokenizer.json; empty where it is laid out in an unknown way."""
     model = tokenizer.get("model")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
@@ -126,7 +125,7 @@ def stated_tokens(path: Path) -> dict[int, str]:
     return configured_tokens(path) or {number: token for token, number in added.items() if type(number) is int}
 
 
-def _foreign_decoder(tokenizer: Mapping[str, Any], tokens: Collection[str]) -> list[Any]:
+def _foreign_decoder(tokenizer: Mapping[str, object], tokens: Collection[str]) -> list[object]:
     """The decoder, where it is not of the kind that the vocabulary asks for."""
     decoder = tokenizer.get("decoder")
     kinds = set(_types(decoder))
@@ -135,7 +134,7 @@ def _foreign_decoder(tokenizer: Mapping[str, Any], tokens: Collection[str]) -> l
     return [] if wanted & kinds or wanted == kinds else [decoder]
 
 
-def _types(part: Any) -> Iterator[str]:
+def _types(part: object) -> Iterator[str]:
     """The types in one part of a tokenizer.json, which may be a sequence of parts."""
     if isinstance(part, dict):
         yield str(part.get("type"))
@@ -172,7 +171,7 @@ def default_template(file: Path) -> str:
     return found if isinstance(found, str) else ""
 
 
-def stated_in(file: Path) -> dict[str, Any]:
+def stated_in(file: Path) -> JsonObject:
     """The JSON object in a file; empty where there is no such file or it holds something else."""
     try:
         return read_object(file, TOKENIZER_LIMIT, TOKENIZER_VALUES)

@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, CONFIG, INDEX, is_support
 from watcher.checkpoints.pointers import without_pointers
@@ -52,7 +51,7 @@ class Reading:
 
     inventory: Inventory
     names: Mapping[str, str]
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -85,7 +84,7 @@ def reading_of(path: Path, *, text: bool = False) -> Reading:
     return Reading(inventory, names, without_pointers(config))
 
 
-def _embedded(names: Iterable[str], config: Mapping[str, Any]) -> list[str]:
+def _embedded(names: Iterable[str], config: Mapping[str, object]) -> list[str]:
     """The names, the one matrix of tied embeddings as the input's: some writers keep the name of the output head."""
     held = list(names)
     if _ties(config) is not True or any(name.endswith(_EMBEDDING) for name in held):
@@ -94,7 +93,7 @@ def _embedded(names: Iterable[str], config: Mapping[str, Any]) -> list[str]:
     return [f"{front}{_EMBEDDING}" if front and name.endswith("lm_head.weight") else name for name in held]
 
 
-def _is_untied(inventory: Inventory, names: Mapping[str, str], config: Mapping[str, Any]) -> bool:
+def _is_untied(inventory: Inventory, names: Mapping[str, str], config: Mapping[str, object]) -> bool:
     """Whether there is an output head with values of its own, though the configuration has it share the embeddings'.
 
     Of such files (an adapter of the head alone, merged) transformers uses both matrices. vLLM would pass over the head.
@@ -106,13 +105,13 @@ def _is_untied(inventory: Inventory, names: Mapping[str, str], config: Mapping[s
     return len(heads) == len(inputs) == 1 and not _equal(inventory.path, heads[0], inputs[0])
 
 
-def _ties(config: Mapping[str, Any]) -> Any:
+def _ties(config: Mapping[str, object]) -> object:
     """What the configuration says of sharing; None where it leaves that to the model's class."""
     text = config.get("text_config")
     return config.get("tie_word_embeddings", text.get("tie_word_embeddings") if isinstance(text, dict) else None)
 
 
-def _untied(config: Mapping[str, Any]) -> dict[str, Any]:
+def _untied(config: Mapping[str, object]) -> dict[str, object]:
     text = config.get("text_config")
     inside = {"text_config": {**text, "tie_word_embeddings": False}} if isinstance(text, dict) else {}
     return {**config, **inside, "tie_word_embeddings": False}
@@ -195,7 +194,7 @@ def write_renamed(
 ) -> None:
     """Write to `target` those tensors of the safetensors file `source` that `names` has a name for, under that name."""
     kept = sorted((tensor.begin, tensor.end, name) for name, tensor in tensors.items() if name in names)
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     position = 0
     for begin, end, name in kept:
         offsets = [position, position + end - begin]

@@ -29,11 +29,11 @@ had sent takes effect within `Pauses.lag_of_marks` or never. Not covered: an old
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from watcher.model import Alert, Reason, Row, Target, UimonError
+from watcher.model import Alert, JsonObject, Reason, Row, Target, UimonError
 from watcher.settings.durations import format_duration
 from watcher.trackers.wandb.proof import Patience
 from watcher.trackers.wandb.wire import Message, Order, PublishResult
@@ -290,7 +290,7 @@ class ClaimedPublisher:
         return replace(result, detail=self.claim.sentence()) if result.waiting is Reason.OTHER_PUBLISHER else result
 
 
-def encode_mark(mark: Mark) -> dict[str, Any]:
+def encode_mark(mark: Mark) -> dict[str, object]:
     """The mark as plain JSON data."""
     return {"writer": mark.writer, "host": mark.host, "beats": mark.beats, "free": mark.free}
 
@@ -303,7 +303,7 @@ def decode_mark(data: object) -> Mark:
         return Mark()
 
 
-def decode_move(data: Mapping[str, Any]) -> Move:
+def decode_move(data: JsonObject) -> Move:
     """The move that `asdict` made plain."""
     expected = data["expected"]
     return Move(data["me"], data["write"], None if expected is None else decode_mark(expected), data["release"])

@@ -14,11 +14,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
 
+from watcher.model import JsonObject
 from watcher.trackers.wandb import reading
 from watcher.trackers.wandb.run import ENDED, RunRef
 
@@ -74,7 +75,7 @@ class StateWatch:
 def _state_of(api: wandb.Api, ref: RunRef) -> str:
     """The run's state in W&B's word; empty where W&B does not tell. Raises as the SDK does."""
     variables = {"project": ref.project, "entity": ref.entity, "name": ref.run_id}
-    answer: dict[str, Any] = api._service_api.execute_graphql(_STATE, variables)
+    answer: JsonObject = api._service_api.execute_graphql(_STATE, variables)
     run = (answer.get("project") or {}).get("run") or {}
     return str(run.get("state") or "")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import wandb
 
 from watcher.model import Alert, JsonScalar, Row, RowKind, Table
@@ -22,9 +20,9 @@ def title_of(alert: Alert) -> str:
     return f"{alert.title[:half]}…{alert.title[-half:]}"
 
 
-def of_row(row: Row) -> dict[str, Any]:
+def of_row(row: Row) -> dict[str, object]:
     """What is logged of a row: undefined values are left out, the axis and the uid are always there."""
-    logged: dict[str, Any] = {key: value for key, value in row.values.items() if value is not None}
+    logged: dict[str, object] = {key: value for key, value in row.values.items() if value is not None}
     logged[_X_AXIS] = row.step
     logged[f"{row.kind}/uid"] = row.uid
     if row.table is not None and row.kind is RowKind.EVAL:

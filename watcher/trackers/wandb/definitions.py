@@ -7,13 +7,15 @@ wandb/proto/wandb_internal.proto): 1 name, 2 pattern, 5 position of the axis amo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from watcher.model import JsonObject
 
 if TYPE_CHECKING:
     import wandb
 
-Definition = Mapping[str, Any]
+Definition = JsonObject
 """Arguments of `wandb.Run.define_metric`."""
 
 _AXIS = "train/global_step"
@@ -26,7 +28,7 @@ _OPTIONS = {1: "step_sync", 2: "hidden"}
 _SUMMARIES = {1: "min", 2: "max", 3: "mean", 4: "best", 5: "last", 6: "none", 7: "copy", 8: "first"}
 
 
-def of_config(config: Mapping[str, Any]) -> Sequence[Definition]:
+def of_config(config: JsonObject) -> Sequence[Definition]:
     """The trainer's definitions, by its run's configuration; Hugging Face's where it has none.
 
     >>> of_config({"_wandb": {"m": [{"1": "step", "6": [3]}, {"2": "loss/*", "5": 1, "6": [1], "7": [1]}]}})
@@ -46,8 +48,8 @@ def repeat(run: wandb.Run, definitions: Sequence[Definition]) -> None:
         run.define_metric(pattern, step_metric=_AXIS)
 
 
-def _definition(entry: Mapping[str, Any], names: Sequence[str | None]) -> Definition:
-    definition: dict[str, Any] = {"name": entry.get("1") or entry.get("2")}
+def _definition(entry: JsonObject, names: Sequence[str | None]) -> Definition:
+    definition: dict[str, object] = {"name": entry.get("1") or entry.get("2")}
     axis = entry.get("5") or 0
     if 0 < axis <= len(names):
         definition["step_metric"] = names[axis - 1]

@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import wandb
 from wandb.apis.public.runs import Run as PublicRun
@@ -149,7 +148,7 @@ def resolved(ref: RunRef, facts: RunFacts) -> RunRef:
     return replace(ref, entity=entity, project=project)
 
 
-def description(ref: RunRef, facts: RunFacts) -> dict[str, Any]:
+def description(ref: RunRef, facts: RunFacts) -> dict[str, object]:
     """What people see of the run of uimon's own, as `wandb.init` takes it."""
     notes = (
         f"uimon's own run beside {facts.url or facts.path}: it says which uimon publishes there. While the trainer of "
@@ -184,7 +183,7 @@ def _make(own: RunRef, facts: RunFacts) -> bool:
         "jobType": about["job_type"],
     }
     try:
-        answer: dict[str, Any] = reading.connect()._service_api.execute_graphql(_MAKE, variables)
+        answer: dict[str, object] = reading.connect()._service_api.execute_graphql(_MAKE, variables)
     except reading.FAILURES as error:
         raise reading.explain(error) from error
     if not isinstance(made := answer.get("upsertBucket"), dict):

@@ -21,7 +21,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from watcher.model import JsonObject
 
 _STREAM = "/file_stream"
 
@@ -76,13 +77,13 @@ def read_transmission(text: str) -> Transmission:
     return Transmission(stuck, given if failed and known else None)
 
 
-def _is_refusal(said: str, record: dict[str, Any]) -> bool:
+def _is_refusal(said: str, record: JsonObject) -> bool:
     if said == "api: HTTP error":
-        return 400 <= int(record.get("status") or 0) < 500
+        return int(record.get("status") or 0) in range(400, 500)
     return said == "api: retrying error" and "connection refused" in str(record.get("error"))
 
 
-def _records(text: str) -> Iterator[dict[str, Any]]:
+def _records(text: str) -> Iterator[JsonObject]:
     for line in text.splitlines():
         try:
             record = json.loads(line)

@@ -8,12 +8,12 @@ tuned models and from two human collections; "simulation" is tests/bench/bench_a
 from __future__ import annotations
 
 from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, field_validator, model_validator
 
-from scorers import METRICS
-from watcher.alerts.catalog import Rule
 from watcher.settings.bounds import YEAR
 from watcher.settings.durations import parse_duration
 from watcher.settings.validators import within
@@ -24,6 +24,31 @@ Seconds = Annotated[float, BeforeValidator(parse_duration), within(0, YEAR, "s")
 Step = Annotated[int, within(0, 10**12)]
 _MOST = 1e12
 """A bound for what has none of its own, far above what any metric is."""
+
+
+class Rule(StrEnum):
+    """The early warnings by the names under which they are raised and silenced."""
+
+    VALIDITY_DROPPED = "validity_dropped"
+    VALIDITY_LOW = "validity_low"
+    COLORS_COLLAPSED = "colors_collapsed"
+    BLUE_PURPLE_TAKEOVER = "blue_purple_takeover"
+    HUES_GONE = "hues_gone"
+    ONE_LIGHTNESS = "one_lightness"
+    SAMPLES_ALIKE = "samples_alike"
+    CLASSES_NARROW = "classes_narrow"
+    OVERFITTING = "overfitting"
+    DIVERGING = "diverging"
+    PERPLEXITY_HIGH = "perplexity_high"
+    PROGRESSION_MISSED = "progression_missed"
+    TRUNCATED_OFTEN = "truncated_often"
+    EMPTY_OFTEN = "empty_often"
+    REPEATS_ITSELF = "repeats_itself"
+    NON_FINITE = "non_finite"
+    NOT_LEARNING = "not_learning"
+    FALLING_BEHIND = "falling_behind"
+    TRAINER_SILENT = "trainer_silent"
+    CHECKPOINT_FAILED = "checkpoint_failed"
 
 
 class Milestone(BaseModel):
@@ -40,6 +65,9 @@ class Milestone(BaseModel):
     @classmethod
     def _known(cls, name: str) -> str:
         """A misspelt name would never be missed. A plug-in's metrics are `eval/NAME/…`, and known only to it."""
+        # Help reads the settings, and loads no scorers for them.
+        from scorers import METRICS
+
         if (name in METRICS and name.startswith("eval/")) or (name.startswith("eval/") and name.count("/") > 1):
             return name
         near = get_close_matches(name, METRICS, 1)
@@ -59,13 +87,16 @@ Progression = Annotated[
     Discriminator(lambda value: "name" if isinstance(value, str) else "table"),
 ]
 
-DOCUMENTED_PROGRESSION = (
-    Milestone(step=50, metric="eval/perplexity", most=1.5),
-    Milestone(step=50, metric="eval/syntax_validity_rate", least=0.85),
-    Milestone(step=100, metric="eval/syntax_validity_rate", least=0.90),
-    Milestone(step=100, metric="eval/color_entropy", least=2.5),
-)
-"""The expected progress that came with the metrics. It was written for 100 training samples and 3 epochs."""
+
+@cache
+def documented_progression() -> tuple[Milestone, ...]:
+    """The expected progress that came with the metrics. It was written for 100 training samples and 3 epochs."""
+    return (
+        Milestone(step=50, metric="eval/perplexity", most=1.5),
+        Milestone(step=50, metric="eval/syntax_validity_rate", least=0.85),
+        Milestone(step=100, metric="eval/syntax_validity_rate", least=0.90),
+        Milestone(step=100, metric="eval/color_entropy", least=2.5),
+    )
 
 
 class AlertSettings(BaseModel):
@@ -231,5 +262,5 @@ class AlertSettings(BaseModel):
     def milestones(self) -> tuple[Milestone, ...]:
         """The expected progress in force."""
         if self.progression == "documented":
-            return DOCUMENTED_PROGRESSION
+            return documented_progression()
         return () if self.progression == "off" else self.progression
