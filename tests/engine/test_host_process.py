@@ -228,7 +228,7 @@ def test_the_host_dies_with_its_killed_parent(tmp_path: Path, victims: str) -> N
     parent = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     host = int(parent.stdout.readline())
-    guardian = until(lambda: next(iter(descendants(host)), 0))
+    guardian = until(lambda: next((process.pid for process in descendants(host)), 0))
     pids = {"parent": parent.pid, "guardian": guardian, "host": host}
     for victim in victims.split():
         os.kill(pids[victim], signal.SIGKILL)
@@ -240,7 +240,7 @@ def test_the_host_dies_with_its_killed_parent(tmp_path: Path, victims: str) -> N
 # Nothing in the interpreter gets its turn within a match: neither a thread nor a handler of a signal.
 STEP = """
 import os, re, subprocess, sys, time
-from watcher.system.processes import tie_group_to
+from watcher.system.lifeline import tie_group_to
 tie_group_to(int(sys.argv[1]))
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print("stepping", flush=True)
@@ -333,7 +333,7 @@ def test_a_generating_engine_dies_with_its_killed_parent(tiny: Path, tmp_path: P
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         host = int(parent.stdout.readline())
-        guardian = descendants(host)[0]
+        guardian = descendants(host)[0].pid
         pids = {"parent": parent.pid, "guardian": guardian, "host": host}
         for victim in victims.split():
             os.kill(pids[victim], signal.SIGKILL)

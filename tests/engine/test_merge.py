@@ -139,7 +139,7 @@ def running(merge: Merge, raised: list[UimonError]) -> Iterator[int]:
     before = set(descendants(os.getpid()))
     thread = threading.Thread(target=run)
     thread.start()
-    yield until(lambda: next(iter(set(descendants(os.getpid())) - before), 0))
+    yield until(lambda: next((one.pid for one in set(descendants(os.getpid())) - before), 0))
     thread.join(30)
     assert not thread.is_alive()
     assert set(descendants(os.getpid())) <= before
@@ -188,7 +188,7 @@ Merge(base, adapter, work / "merged", EngineSettings(work), 0).run()
 def test_nothing_outlives_a_parent_that_was_killed(measured: Measured, tiny: Path, tmp_path: Path) -> None:
     directories = [tiny / "untied-a", measured.root / "untied" / "dora", tmp_path]
     with subprocess.Popen([sys.executable, "-c", PARENT, *map(str, directories)], cwd=ROOT) as parent:
-        child = until(lambda: next(iter(descendants(parent.pid)), 0))
+        child = until(lambda: next((one.pid for one in descendants(parent.pid)), 0))
         # Killed before its lifeline is watched the process sees the end at once, later within its imports.
         time.sleep(1.0)
         parent.kill()

@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import IO, Any
 
 from scorers import Completion, Outcome, Plugin, Sample, ScorerError, load_plugins
-from watcher.system.processes import tie_group_to
+from watcher.system.lifeline import tie_group_to
 
 
 def answer(plugin: Plugin, request: Mapping[str, Any]) -> dict[str, Any]:

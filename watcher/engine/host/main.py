@@ -44,7 +44,7 @@ from watcher.engine.protocol import (
     Warm,
 )
 from watcher.model import Reason, UimonError
-from watcher.system.processes import tie_group_to
+from watcher.system.lifeline import tie_group_to
 
 _PROGRESS_SECONDS = 1.0
 _FLUSH_SECONDS = 10.0
