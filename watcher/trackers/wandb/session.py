@@ -82,8 +82,9 @@ def die_with_parent(parent: int) -> None:
 
 def _serve(request: Message, channel: Channel) -> Message:
     # The SDK takes half a second to import, and only from here on is it needed.
-    from watcher.trackers.wandb.client import end, inspect, logged_steps, publish
+    from watcher.trackers.wandb.client import inspect, logged_steps, publish
     from watcher.trackers.wandb.own_run import contend
+    from watcher.trackers.wandb.writing import end
 
     ref = RunRef(**request["ref"])
     if request["task"] == "inspect":
