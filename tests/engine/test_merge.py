@@ -194,25 +194,3 @@ def test_nothing_outlives_a_parent_that_was_killed(measured: Measured, tiny: Pat
         parent.kill()
     # Left alone, it would take several seconds more.
     until(lambda: not group_members(child), 2.0)
-
-
-BUSY = """
-import threading, torch
-from watcher.engine.host.merging import end_with_parent
-threading.Thread(target=end_with_parent, daemon=True).start()
-matrix = torch.randn(1500, 1500)
-print("busy", flush=True)
-while True:
-    torch.linalg.svd(matrix)
-"""
-
-
-def test_the_end_of_the_parent_is_heard_within_a_long_computation() -> None:
-    command = [sys.executable, "-c", BUSY]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as busy:
-        assert busy.stdin is not None
-        assert busy.stdout is not None
-        assert busy.stdout.readline() == b"busy\n"
-        time.sleep(0.5)
-        busy.stdin.close()
-        assert busy.wait(5.0) == 1

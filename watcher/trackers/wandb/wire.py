@@ -1,4 +1,4 @@
-"""What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
+"""What parent and session say to each other: one JSON object a line.
 
     parent  → {"task": "inspect" | "steps" | "claim" | "end", "ref": …, "limits": …, …}
             | {"task": "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
