@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 JsonScalar = str | int | float | bool | None
 
@@ -315,6 +316,11 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[JsonScalar, ...], ...]
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Table:
+        """The table that `asdict` and JSON have made plain, whatever its texts hold."""
+        return cls(tuple(plain["columns"]), tuple(tuple(cells) for cells in plain["rows"]))
 
 
 class Target(StrEnum):

@@ -151,28 +151,16 @@ class Hosting:
             raise self._died(host) from error
         except ProtocolError as error:
             self.close()
-            raise UimonError(
-                Reason.ENGINE_ERROR, f"The engine host sent something unreadable; see {host.log}."
-            ) from error
+            sentence = f"The engine host sent something unreadable; see {host.log}."
+            raise UimonError(Reason.ENGINE_ERROR, sentence) from error
         if isinstance(message, Failure):
-            raise self._failed(host, message)
-        return message  # type: ignore[return-value]
-
-    def _failed(self, host: _Host, failure: Failure) -> UimonError:
-        """What the host said, with what only its log says; one that will not go on is gone."""
-        reason, sentence = failure.reason, failure.sentence
-        if failure.fatal:
-            self.close()
-        if LOOK_INTO_LOG in sentence and (module := missing_module(end_of_log(host.log, _IMPORTS_BYTES))):
-            doing = sentence.partition(":")[0]
-            reason, sentence = Reason.MODULE_MISSING, needs(module, doing, "vLLM could not import the model's class")
-        sentence += f" (log: {host.log})" if failure.fatal else ""
-        if failure.fits:
+            if message.fatal:
+                self.close()
+            error = error_of(message, host.log, on_gpu=self._settings.gpu_bytes is not None)
             # Where one sequence is too long for the cache, fewer of them change nothing.
-            on_gpu = self._settings.gpu_bytes is not None
-            return ContextTooLong(sentence, steady_context(failure.fits, shared=on_gpu))
-        self.ran_out_of_memory |= reason is Reason.OUT_OF_MEMORY
-        return UimonError(reason, sentence)
+            self.ran_out_of_memory |= error.reason is Reason.OUT_OF_MEMORY and not isinstance(error, ContextTooLong)
+            raise error
+        return message  # type: ignore[return-value]
 
     def _timeout(self, host: _Host, seconds: float) -> UimonError:
         self.close()
@@ -191,3 +179,15 @@ class Hosting:
         return UimonError(
             Reason.ENGINE_DIED, f"The engine host {how}; see {host.log}; its last words: {last_words(host.log)}"
         )
+
+
+def error_of(failure: Failure, log: Path, *, on_gpu: bool) -> UimonError:
+    """What the host said, with what only its `log` says."""
+    reason, sentence = failure.reason, failure.sentence
+    if LOOK_INTO_LOG in sentence and (module := missing_module(end_of_log(log, _IMPORTS_BYTES))):
+        doing = sentence.partition(":")[0]
+        reason, sentence = Reason.MODULE_MISSING, needs(module, doing, "vLLM could not import the model's class")
+    sentence += f" (log: {log})" if failure.fatal else ""
+    if failure.fits:
+        return ContextTooLong(sentence, steady_context(failure.fits, shared=on_gpu))
+    return UimonError(reason, sentence)

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from pydantic import TypeAdapter
+
 import scorers
 from scorers import Plugin, Theme
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
@@ -91,12 +93,10 @@ class Suite:
     @classmethod
     def from_json(cls, text: str) -> Suite:
         """The suite that `to_json` wrote."""
-        body = json.loads(text)
-        prompts = tuple(_prompt(p) for p in body.pop("prompts"))
-        sampling = Sampling(**body.pop("sampling"))
-        tokenizer = TokenizerStamp(**body.pop("tokenizer"))
-        stop_ids = tuple(body.pop("stop_ids"))
-        return cls(prompts=prompts, stop_ids=stop_ids, sampling=sampling, tokenizer=tokenizer, **body)
+        return _SUITE.validate_json(text)
+
+
+_SUITE: Final = TypeAdapter(Suite)
 
 
 def kept_suite(text: str) -> Suite | None:
@@ -310,8 +310,3 @@ def _body(prompt: PromptSpec) -> dict[str, Any]:
     """
     rare = {"prefix_ids": None, "sampled": True}
     return {name: value for name, value in asdict(prompt).items() if name not in rare or value != rare[name]}
-
-
-def _prompt(body: Mapping[str, Any]) -> PromptSpec:
-    ids = {name: tuple(value) for name, value in body.items() if name.endswith("_ids") and value is not None}
-    return PromptSpec(**(dict(body) | ids))

@@ -14,9 +14,10 @@ import psutil
 def descendants(pid: int) -> list[psutil.Process]:
     """All living descendants of a process; none where it is gone."""
     try:
-        return psutil.Process(pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+    return found
 
 
 def kill_all(processes: Iterable[psutil.Process]) -> None:
