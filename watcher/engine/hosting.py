@@ -156,10 +156,10 @@ class Hosting:
         if isinstance(message, Failure):
             if message.fatal:
                 self.close()
-            error = error_of(message, host.log, on_gpu=self._settings.gpu_bytes is not None)
+            failed = error_of(message, host.log, on_gpu=self._settings.gpu_bytes is not None)
             # Where one sequence is too long for the cache, fewer of them change nothing.
-            self.ran_out_of_memory |= error.reason is Reason.OUT_OF_MEMORY and not isinstance(error, ContextTooLong)
-            raise error
+            self.ran_out_of_memory |= failed.reason is Reason.OUT_OF_MEMORY and not isinstance(failed, ContextTooLong)
+            raise failed
         return message  # type: ignore[return-value]
 
     def _timeout(self, host: _Host, seconds: float) -> UimonError:
