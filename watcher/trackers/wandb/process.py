@@ -12,11 +12,13 @@ from types import TracebackType
 from typing import Self
 
 from watcher.system.child import Child
+from watcher.system.files import read_tail
 from watcher.trackers.wandb.environment import redact, session_environment
 from watcher.trackers.wandb.wire import Limits, Message
 
 _STALE_SECONDS = 3600.0
 _EXIT_SECONDS = 5.0
+_TAIL_BYTES = 4096
 
 
 class Session:
@@ -76,7 +78,7 @@ class Session:
 
     def last_words(self) -> str:
         """The last line that the session printed, without anything that looks like a key; empty if none."""
-        text = self._log.read_text(encoding="utf-8", errors="replace").strip()
+        text = read_tail(self._log, _TAIL_BYTES).decode("utf-8", "replace").strip()
         return redact(text.rpartition("\n")[2][:300], self._environ)
 
 
