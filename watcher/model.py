@@ -319,6 +319,11 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[JsonScalar, ...], ...]
 
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Table:
+        """The table that `asdict` and JSON have made plain, whatever its texts hold."""
+        return cls(tuple(plain["columns"]), tuple(tuple(cells) for cells in plain["rows"]))
+
 
 class Target(StrEnum):
     """Where a row is to be: in the trainer's own run, or in one of uimon's beside it while that one is closed."""

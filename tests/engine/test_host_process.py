@@ -18,6 +18,7 @@ from tests.talks import talk
 from watcher.engine import Conversation, Engine, EngineSettings, PromptSpec, Sampling
 from watcher.engine.environment import host_environment, vllm_variables
 from watcher.engine.failures import reason_of, sentence_of
+from watcher.engine.hosting import Hosting
 from watcher.engine.protocol import (
     Channel,
     Failure,
@@ -30,6 +31,7 @@ from watcher.engine.protocol import (
 )
 from watcher.engine.types import Deadlines, Generation, Setup
 from watcher.model import Kind, Reason, UimonError
+from watcher.system.lines import Lines
 from watcher.system.processes import await_group_end, descendants
 
 SETUP = Setup("LlamaForCausalLM", "0.32.0", "cpu", "bfloat16", True, "", 1, "")
@@ -40,7 +42,7 @@ PROMPT = PromptSpec("p", "ask «ü»", (1, 2), (3,), 4)
 def ends() -> Iterator[tuple[Channel, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield Channel(ours), theirs
+        yield Channel(Lines(ours)), theirs
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
 def test_a_message_arrives_as_it_was_sent(message: LoadDone, ends: tuple[Channel, socket.socket]) -> None:
     near, far = ends
     near.send(message)
-    assert Channel(far).receive(5.0) == message
+    assert Channel(Lines(far)).receive(5.0) == message
 
 
 def test_messages_split_anywhere_arrive_whole(ends: tuple[Channel, socket.socket]) -> None:
@@ -216,8 +218,9 @@ STARTER = """
 import sys, time
 from pathlib import Path
 from watcher.engine import EngineSettings
-from watcher.engine.process import HostProcess
-host = HostProcess(EngineSettings(state_dir=Path(sys.argv[1])))
+from watcher.engine.hosting import Hosting
+host = Hosting(EngineSettings(state_dir=Path(sys.argv[1])))
+host.start()
 print(host.pid, flush=True)
 time.sleep(60)
 """
@@ -228,7 +231,7 @@ def test_the_host_dies_with_its_killed_parent(tmp_path: Path, victims: str) -> N
     parent = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     host = int(parent.stdout.readline())
-    guardian = until(lambda: next(iter(descendants(host)), 0))
+    guardian = until(lambda: next((process.pid for process in descendants(host)), 0))
     pids = {"parent": parent.pid, "guardian": guardian, "host": host}
     for victim in victims.split():
         os.kill(pids[victim], signal.SIGKILL)
@@ -240,7 +243,7 @@ def test_the_host_dies_with_its_killed_parent(tmp_path: Path, victims: str) -> N
 # Nothing in the interpreter gets its turn within a match: neither a thread nor a handler of a signal.
 STEP = """
 import os, re, subprocess, sys, time
-from watcher.system.processes import tie_group_to
+from watcher.system.lifeline import tie_group_to
 tie_group_to(int(sys.argv[1]))
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print("stepping", flush=True)
@@ -265,16 +268,16 @@ def test_a_group_ends_with_its_lifeline_in_the_middle_of_a_step(*, late: bool) -
 
 
 def test_a_host_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
-    from watcher.engine.process import HostProcess
-
-    hosts: list[HostProcess] = []
-    starter = threading.Thread(target=lambda: hosts.append(HostProcess(EngineSettings(state_dir=tmp_path))))
+    hosting = Hosting(EngineSettings(state_dir=tmp_path))
+    starter = threading.Thread(target=hosting.start)
     starter.start()
     starter.join()
     time.sleep(1.5)  # by then the host has asked the kernel to die with its parent
-    assert hosts[0].alive
-    hosts[0].kill()
-    assert await_group_end(hosts[0].pid, 30.0)
+    assert hosting.alive
+    host = hosting.pid
+    assert host is not None
+    hosting.close()
+    assert await_group_end(host, 30.0)
 
 
 def test_a_silent_host_is_killed_after_its_deadline(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
@@ -286,25 +289,25 @@ def test_a_silent_host_is_killed_after_its_deadline(tmp_path: Path, conversation
 
 
 def test_a_killed_host_tells_how_it_ended(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
-    from watcher.engine.process import HostProcess
-
-    host = HostProcess(EngineSettings(state_dir=tmp_path, nice=0))
-    os.kill(host.pid, signal.SIGKILL)
+    hosting = Hosting(EngineSettings(state_dir=tmp_path, nice=0))
+    hosting.start()
+    assert hosting.pid is not None
+    os.kill(hosting.pid, signal.SIGKILL)
     request = Render(tmp_path, tmp_path, conversations, None, {}, None, None)
     with pytest.raises(UimonError, match="SIGKILL") as caught:
-        host.ask(request, 30.0)
+        next(hosting.stream(request, 30.0))
     assert caught.value.reason is Reason.ENGINE_DIED
-    assert not host.alive
+    assert not hosting.alive
 
 
 def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
-    from watcher.engine.process import HostProcess
-
     logs = tmp_path / "logs"
     logs.mkdir()
     for number in range(12):
         (logs / f"engine-{number:03}.log").touch()
-    HostProcess(EngineSettings(state_dir=tmp_path)).kill()
+    hosting = Hosting(EngineSettings(state_dir=tmp_path))
+    hosting.start()
+    hosting.close()
     assert len(list(logs.glob("engine-*.log"))) == 8
 
 
@@ -333,7 +336,7 @@ def test_a_generating_engine_dies_with_its_killed_parent(tiny: Path, tmp_path: P
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         host = int(parent.stdout.readline())
-        guardian = descendants(host)[0]
+        guardian = descendants(host)[0].pid
         pids = {"parent": parent.pid, "guardian": guardian, "host": host}
         for victim in victims.split():
             os.kill(pids[victim], signal.SIGKILL)

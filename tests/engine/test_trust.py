@@ -351,7 +351,7 @@ def test_a_reader_that_does_not_read_stops_nothing_and_loses_nothing(
     house = full("biased")
     house.engine.close()
     narrow = socket.socketpair
-    monkeypatch.setattr("watcher.engine.process.socket.socketpair", lambda: narrow_pair(narrow))
+    monkeypatch.setattr("watcher.system.child.socket.socketpair", lambda: narrow_pair(narrow))
     house.serve_a()
     stream = generation(house, 20)
     slow = [next(stream)]

@@ -33,7 +33,7 @@ from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Conversation, PromptSpec, Sampling, Setup
 from watcher.evaluation.evaluate import ENGINE_METRICS, TABLE_COLUMNS, TableLimits, eval_row
 from watcher.evaluation.rows import train_row
-from watcher.evaluation.suite import Suite, earlier_digests, request_digest, requests_under
+from watcher.evaluation.suite import Suite, earlier_digests, kept_suite, request_digest, requests_under
 from watcher.ledger.export import _SIZE, Exporter
 from watcher.ledger.jsonl import append_records, read_records
 from watcher.ledger.ledger import Ledger
@@ -200,6 +200,7 @@ __all__ = [
     "host_environment",
     "inspect_run",
     "json_log",
+    "kept_suite",
     "load_ledger",
     "logged_steps",
     "old_ledger",

@@ -19,8 +19,8 @@ from tests.golden.subjects import (
     SCHEMA_VERSION,
     SUMMARY_VERSION,
     Ledger,
-    Suite,
     Target,
+    kept_suite,
     load_ledger,
     old_ledger,
 )
@@ -64,12 +64,9 @@ def told(ledger: Ledger, version: int) -> dict[str, Any]:
 
 
 def suite_of(body: str) -> tuple[object, ...]:
-    """A kept suite as it is read back; of the first version's, which had no tokenizer's stamp, the failure."""
-    try:
-        suite = Suite.from_json(body)
-    except KeyError as error:
-        return (repr(error),)
-    return suite.digest, suite
+    """A kept suite as it is read back; None for the first version's, which had no tokenizer's stamp."""
+    suite = kept_suite(body)
+    return (None,) if suite is None else (suite.digest, suite)
 
 
 def outbox(ledger: Ledger, target: Target, version: int) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from tests.support.uimon_command import Make, Uimon
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.environment import host_environment
 from watcher.engine.failures import fitting_context, missing_module, reason_of, sentence_of
+from watcher.engine.hosting import error_of
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
-from watcher.engine.process import HostProcess
 from watcher.engine.protocol import Failure
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
 from watcher.evaluation.suite import Suite, shortened
@@ -105,21 +105,20 @@ def test_a_long_text_is_not_cut_within_a_path() -> None:
     assert "/state" not in sentence_of(error, Reason.ENGINE_ERROR, "Loading failed")
 
 
-def host(tmp_path: Path, log: str, *, gpu: bool = False) -> HostProcess:
-    """The parent's side of a host that has left this log; no process."""
-    found = object.__new__(HostProcess)
-    found._log, found._gpu = tmp_path / "engine.log", gpu
-    found._log.write_text(log)
-    return found
+def log_of(tmp_path: Path, text: str) -> Path:
+    """The log that a host has left."""
+    log = tmp_path / "engine.log"
+    log.write_text(text)
+    return log
 
 
 def test_a_module_that_only_vllms_log_names_is_in_the_sentence(tmp_path: Path) -> None:
     said = "Starting vLLM failed: ValueError: Model architectures ['X'] failed to be inspected. Please check the logs."
-    error = host(tmp_path, IMPORT_LOG)._failed(Failure(Reason.ENGINE_START, said, True))
+    error = error_of(Failure(Reason.ENGINE_START, said, True), log_of(tmp_path, IMPORT_LOG), on_gpu=False)
     assert error.reason is Reason.MODULE_MISSING
     assert "Starting vLLM failed: the model needs the Python package torchvision" in error.sentence
     assert "pip install torchvision" in error.sentence
-    other = host(tmp_path, "all is well")._failed(Failure(Reason.ENGINE_START, said, True))
+    other = error_of(Failure(Reason.ENGINE_START, said, True), log_of(tmp_path, "all is well"), on_gpu=False)
     assert other.reason is Reason.ENGINE_START
 
 
@@ -164,7 +163,7 @@ def test_a_missing_module_is_tried_once(house: House) -> None:
 def test_the_cache_of_a_gpu_is_not_relied_on_to_the_last_token(tmp_path: Path) -> None:
     failure = Failure(Reason.OUT_OF_MEMORY, TOO_LONG, fatal=True, fits=8064)
     for gpu, fits in ((False, 8064), (True, 7648)):
-        error = host(tmp_path, "", gpu=gpu)._failed(failure)
+        error = error_of(failure, tmp_path / "none", on_gpu=gpu)
         assert isinstance(error, ContextTooLong)
         assert error.fits == fits
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -147,9 +145,6 @@ class Command:
             return process.wait(self.timeout)
         except subprocess.TimeoutExpired:
             kill_family(process.pid)
-            # Those of its group that have lost their parent are in no family.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return None
 

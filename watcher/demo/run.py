@@ -36,7 +36,7 @@ from watcher.model import JsonObject, Reason, UimonError
 from watcher.output.terminal import Terminal
 from watcher.report.terminal import warning_notes
 from watcher.results.evidence import WarningWithSamples, warnings_with_samples
-from watcher.system.processes import descendants, kill_family, send_signal
+from watcher.system.processes import descendants, kill_all, kill_family
 
 PROJECT: Final = "uimon-demo"
 DEFAULT_PLAN: Final = Plan()
@@ -322,8 +322,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         kill_family(process.pid)
         process.wait()
-    for member in family:
-        send_signal(member, signal.SIGKILL)
+    kill_all(family)
 
 
 def _read_times(path: Path) -> list[StepTime]:

@@ -5,20 +5,16 @@ On the CPU only: the engine keeps the GPU, and its memory, for itself.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 from watcher.engine.environment import host_environment
-from watcher.engine.process import new_log
+from watcher.engine.logs import new_log
 from watcher.engine.types import EngineSettings
 from watcher.model import Reason, UimonError
+from watcher.system.child import Child
 
 # The base is read, its sum with the adapter computed, and the result written.
 _PASSES = 3
@@ -36,7 +32,7 @@ class Merge:
         self._settings = settings
         self._size = size
         self._seconds = settings.deadlines.load(settings.deadlines.cold, _PASSES * size)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._interrupted = False
         # Between the start of the process and its being known here, an interruption would miss it.
         self._lock = threading.Lock()
@@ -48,17 +44,14 @@ class Merge:
         `check_adapter` does and where PEFT does not take every tensor, `non_finite`, `engine_missing` without PEFT,
         `engine_timeout`, `engine_died`, `interrupted`.
         """
-        _, adapter, target = self._directories
+        target = self._directories[2]
         target.parent.mkdir(parents=True, exist_ok=True)
         self._check_room(target.parent)
         log = new_log(self._settings.log_dir, "merge")
         # Written beside its place and moved there when it is whole.
         partial = target.with_name(f"{target.name}.partial")
         try:
-            said = self._ask(partial, log)
-            if said is None:
-                raise self._died(adapter, log)
-            if said:
+            if said := self._ask(partial, log):
                 raise UimonError(Reason(said["reason"]), said["sentence"])
             partial.rename(target)
         finally:
@@ -68,46 +61,33 @@ class Merge:
         """Kill the process, and have `run` raise `interrupted`."""
         with self._lock:
             self._interrupted = True
-            self._kill()
+            if self._child is not None:
+                self._child.interrupt()
 
-    def _ask(self, partial: Path, log: Path) -> dict[str, str] | None:
-        """What the process answered: nothing amiss is empty, no answer is None. It has ended when this returns."""
+    def _ask(self, partial: Path, log: Path) -> dict[str, str]:
+        """What the process answered; nothing amiss is empty. It has ended when this returns."""
         base, adapter, _ = self._directories
         settings = self._settings
-        command = [sys.executable, "-P", "-m", "watcher.engine.host.merging", str(base), str(adapter), str(partial)]
+        arguments = ["--nice", str(settings.nice), str(base), str(adapter), str(partial)]
         environment = host_environment({"CUDA_VISIBLE_DEVICES": ""}, settings.state_dir / "cache")
-        with self._lock, log.open("ab") as errors:
+        with self._lock, log.open("ab") as output:
             self._require_uninterrupted()
-            self._process = subprocess.Popen(
-                [*command, "--nice", str(settings.nice)],
-                env=environment,
-                # Nothing is ever written into it. The process ends when it reads that this end is gone.
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        with self._process as process:
-            try:
-                process.wait(self._seconds)
-            except subprocess.TimeoutExpired as error:
-                raise UimonError(
-                    Reason.ENGINE_TIMEOUT,
-                    f"{adapter}: merging the adapter took more than {self._seconds:.0f} s and was ended; see {log}.",
-                ) from error
-            finally:
-                with self._lock:
-                    self._kill()
+            child = Child("watcher.engine.host.merging", arguments, output=output, environment=environment)
+            self._child = child
+        try:
+            said = child.lines.receive_object(self._seconds)
+        except TimeoutError as error:
+            raise UimonError(
+                Reason.ENGINE_TIMEOUT,
+                f"{adapter}: merging the adapter took more than {self._seconds:.0f} s and was ended; see {log}.",
+            ) from error
+        except (EOFError, OSError) as error:
             self._require_uninterrupted()
-            assert process.stdout is not None
-            answer: dict[str, str] | None = json.loads(process.stdout.read() or "null")
-            return answer
-
-    def _kill(self) -> None:
-        """Kill the process and what it may have started, unless it has ended."""
-        if self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            raise self._died(child, adapter, log) from error
+        finally:
+            child.end()
+        self._require_uninterrupted()
+        return said
 
     def _require_uninterrupted(self) -> None:
         if self._interrupted:
@@ -123,9 +103,9 @@ class Merge:
                 "GB are free; make room, or choose another --state-dir.",
             )
 
-    def _died(self, adapter: Path, log: Path) -> UimonError:
-        assert self._process is not None
-        code = self._process.returncode
+    def _died(self, child: Child, adapter: Path, log: Path) -> UimonError:
+        # Its socket closes a moment before its status can be read.
+        code = child.exit_status(1.0) or 0
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         # In fp32 the base has twice the bytes of its files, which are of 16 bits as a rule.
         needed = 2 * self._size / 1e9

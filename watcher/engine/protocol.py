@@ -7,8 +7,6 @@ After a `Failure` with `fatal` set the host has ended itself.
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from watcher.engine.types import Asked, Generation, PromptSpec, Rendered, Sampling, Setup
 from watcher.model import Reason
+from watcher.system.lines import Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,6 @@ Reply = CheckDone | RenderDone | LoadDone | Progress | Sample | GenerateDone | M
 Message = Request | Reply
 
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="op")])
-_CHUNK = 1 << 16
 
 
 class ProtocolError(Exception):
@@ -197,41 +195,18 @@ class ProtocolError(Exception):
 
 
 class Channel:
-    """One end of the socket pair: whole messages in, whole messages out."""
+    """Messages in and messages out, each a line."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._lines: list[bytes] = []
-        self._rest = b""
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
 
     def send(self, message: Message, seconds: float | None = None) -> None:
         """Send one message. Raises TimeoutError after `seconds`, OSError where the other side is gone."""
-        self._socket.settimeout(seconds)
-        self._socket.sendall(_MESSAGES.dump_json(message) + b"\n")
+        self._lines.send(_MESSAGES.dump_json(message), seconds)
 
     def receive(self, seconds: float | None = None) -> Message:
         """The next message. Raises TimeoutError after `seconds`, EOFError at the other side's end, ProtocolError."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        while not self._lines:
-            self._fill(deadline)
         try:
-            return _MESSAGES.validate_json(self._lines.pop(0))
+            return _MESSAGES.validate_json(self._lines.receive(seconds))
         except ValidationError as error:
             raise ProtocolError(str(error)) from error
-
-    def close(self) -> None:
-        """Close this end; the other side reads an end of file."""
-        self._socket.close()
-
-    def _fill(self, deadline: float | None) -> None:
-        """Read once from the socket and split off the complete lines."""
-        # A timeout of 0 would mean "do not block" to the socket, and raise something other than TimeoutError.
-        self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 1e-3))
-        try:
-            data = self._socket.recv(_CHUNK)
-        except ConnectionError as error:
-            raise EOFError from error
-        if not data:
-            raise EOFError
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        self._lines.extend(whole)

@@ -7,15 +7,10 @@ sample alone. What such a process prints goes into the log, line by line: a scor
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
-import signal
-import socket
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,6 +19,7 @@ from typing import IO, Any, cast
 from scorers import Completion, Plugin, Sample, Theme, ThemeError, given_theme
 from watcher.model import Reason, UimonError
 from watcher.output.printable import printable
+from watcher.system.child import Child
 
 log = logging.getLogger("uimon")
 
@@ -109,7 +105,7 @@ class Remote:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._owner = os.getpid()
         self._forked = False
         self._hangs = 0
@@ -123,12 +119,12 @@ class Remote:
             raise PluginDied(f"it hung {_HANGS} times in a row and is not asked again")
         try:
             if self._owner != os.getpid():
-                self._owner, self._process, self._forked = os.getpid(), None, True
-            if self._process is None:
+                self._owner, self._child, self._forked = os.getpid(), None, True
+            if self._child is None:
                 self._start()
-            self._socket.settimeout(seconds)
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
-            said = self._receive(seconds)
+            assert self._child is not None
+            self._child.lines.send_object(request, seconds)
+            said = self._child.lines.receive_object(seconds, _LONGEST_ANSWER)
         except TimeoutError:
             self.end()
             self._hangs += 1
@@ -149,46 +145,23 @@ class Remote:
 
     def end(self) -> None:
         """End the process, with what it has started; harmless without one."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        self._socket.close()
-        # It may have something to write or to say as it ends; its number stays its own until it is waited for.
-        deadline = time.monotonic() + _END_SECONDS
-        while not _has_ended(process.pid) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.close(self._lifeline)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        # Longer only where somebody outside of its group holds on to its standard error.
-        self._hearer.join(_LAST_WORDS_SECONDS)
+        child, self._child = self._child, None
+        if child is not None:
+            # It may have something to write or to say as it ends.
+            child.end(_END_SECONDS)
+            # Longer only where somebody outside of its family holds on to its standard error.
+            self._hearer.join(_LAST_WORDS_SECONDS)
 
     def _start(self) -> dict[str, Any]:
         """What the new process says of the scorer. Raises UimonError(CONFIG_INVALID) where it cannot be loaded."""
-        self._socket, theirs = socket.socketpair()
-        lifeline, self._lifeline = os.pipe()
-        command = [sys.executable, "-P", "-m", "watcher.evaluation.plugin_host"]
         # Behind two dashes a name that begins with one is no option.
-        command += ["--socket", str(theirs.fileno()), "--lifeline", str(lifeline), "--", self._text]
-        self._rest = b""
+        child = Child("watcher.evaluation.plugin_host", ["--", self._text], output=subprocess.PIPE)
+        self._child = child
+        heard = (child.output, self._text, _write if self._forked else _log)
+        self._hearer = threading.Thread(target=_log_lines, args=heard, daemon=True)
+        self._hearer.start()
         try:
-            self._process = subprocess.Popen(
-                command,
-                pass_fds=(theirs.fileno(), lifeline),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-            heard = (self._process.stderr, self._text, _write if self._forked else _log)
-            self._hearer = threading.Thread(target=_log_lines, args=heard, daemon=True)
-            self._hearer.start()
-        finally:
-            theirs.close()
-            os.close(lifeline)
-        try:
-            said = self._receive(_OTHER_SECONDS)
+            said = child.lines.receive_object(_OTHER_SECONDS, _LONGEST_ANSWER)
         except (OSError, EOFError, ValueError) as error:
             self.end()
             how = "its import hangs" if isinstance(error, TimeoutError) else "its process ended"
@@ -196,22 +169,6 @@ class Remote:
         if "error" in said:
             self.end()
             raise UimonError(Reason.CONFIG_INVALID, str(said["error"]))
-        return said
-
-    def _receive(self, seconds: float) -> dict[str, Any]:
-        """The next line. Raises TimeoutError, EOFError, OSError, and ValueError for what is no such line."""
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self._rest:
-            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
-            if not (chunk := self._socket.recv(65536)):
-                raise EOFError("no more answers")
-            self._rest += chunk
-            if len(self._rest) > _LONGEST_ANSWER:
-                raise ValueError("an answer of more than 16 MiB")
-        line, _, self._rest = self._rest.partition(b"\n")
-        said = json.loads(line)
-        if not isinstance(said, dict):
-            raise ValueError("no answer")  # noqa: TRY004 - a line of another process, not a programmer's wrong type
         return said
 
 
@@ -246,10 +203,6 @@ class IsolatedPlugin(Plugin):
                 sentence = f"The scorer {self.name} failed on {len(errors)} of {len(found)} samples ({errors[0]})."
             return {f"eval/{self.name}/failed": failed}, sentence
         return dict(said["metrics"]), str(said["failure"])
-
-
-def _has_ended(pid: int) -> bool:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _log_lines(stream: IO[bytes], scorer: str, say: Callable[[str], None]) -> None:

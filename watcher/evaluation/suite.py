@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
+from pydantic import TypeAdapter
+
 import scorers
 from scorers import Plugin, Theme
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.model_files.tokenizer_stamp import StampReader
 from watcher.engine.types import Asked, PromptSpec, Rendered, Sampling
-from watcher.model import JsonObject, Reason, UimonError
+from watcher.model import Reason, UimonError
 from watcher.settings.config import Settings
 from watcher.settings.declaration import declarations
 from watcher.system.files import read_text
@@ -91,12 +93,10 @@ class Suite:
     @classmethod
     def from_json(cls, text: str) -> Suite:
         """The suite that `to_json` wrote."""
-        body = json.loads(text)
-        prompts = tuple(_prompt(p) for p in body.pop("prompts"))
-        sampling = Sampling(**body.pop("sampling"))
-        tokenizer = TokenizerStamp(**body.pop("tokenizer"))
-        stop_ids = tuple(body.pop("stop_ids"))
-        return cls(prompts=prompts, stop_ids=stop_ids, sampling=sampling, tokenizer=tokenizer, **body)
+        return _SUITE.validate_json(text)
+
+
+_SUITE: Final = TypeAdapter(Suite)
 
 
 def kept_suite(text: str) -> Suite | None:
@@ -310,8 +310,3 @@ def _body(prompt: PromptSpec) -> dict[str, object]:
     """
     rare = {"prefix_ids": None, "sampled": True}
     return {name: value for name, value in asdict(prompt).items() if name not in rare or value != rare[name]}
-
-
-def _prompt(body: JsonObject) -> PromptSpec:
-    ids = {name: tuple(value) for name, value in body.items() if name.endswith("_ids") and value is not None}
-    return PromptSpec(**(dict(body) | ids))

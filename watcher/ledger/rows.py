@@ -7,7 +7,7 @@ import math
 import sqlite3
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -254,15 +254,14 @@ to_evaluation: Final = RowReader(Evaluation, metrics=lambda row: json.loads(row[
 
 def row_body(row: Row) -> str | bytes:
     """What an outbox line holds of a row, as JSON; packed where it has a table."""
-    table = None if row.table is None else {"columns": row.table.columns, "rows": row.table.rows}
-    body = json.dumps({"values": dict(row.values), "table": table})
-    return body if table is None else packed(body)
+    body = json.dumps({"values": dict(row.values), "table": row.table and asdict(row.table)})
+    return body if row.table is None else packed(body)
 
 
 def to_row(row: sqlite3.Row) -> Row:
     """An outbox line, with the row's body, as the row that is due."""
     body = json.loads(unpacked(row["body"]))
-    table = body["table"] and Table(tuple(body["table"]["columns"]), tuple(tuple(r) for r in body["table"]["rows"]))
-    made = Row(row["uid"], RowKind(row["kind"]), row["step"], body["values"], table or None)
+    table = None if body["table"] is None else Table.of_plain(body["table"])
     sent = None if row["sent_first"] is None else Sending(row["sent_first"], row["sent_last"], row["looks"])
-    return replace(made, mark=row["mark"], attempts=row["attempts"], sent=sent)
+    kind = RowKind(row["kind"])
+    return Row(row["uid"], kind, row["step"], body["values"], table, row["mark"], row["attempts"], sent)

@@ -46,6 +46,7 @@ def _sinceboot_id() -> float:
 
 def boot_id() -> str:
     """Changes when the machine starts again; empty where the system does not say."""
+    # psutil has the time of the boot only, which another setting of the clock changes.
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+# psutil.disk_partitions reads /etc/mtab first, which some images carry as a file that nobody keeps up to date.
 MOUNTS: Final = Path("/proc/self/mounts")
 # On these, mapping a file and touching its pages one by one costs a round trip each, what another machine writes sends
 # no events, and locks and shared maps hold on one machine alone, if at all.

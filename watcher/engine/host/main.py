@@ -7,11 +7,9 @@ uninitialized memory, so no engine that raised is ever asked again.
 
 from __future__ import annotations
 
-import argparse
 import os
 import queue
 import signal
-import socket
 import sys
 import threading
 import time
@@ -44,7 +42,7 @@ from watcher.engine.protocol import (
     Warm,
 )
 from watcher.model import Reason, UimonError
-from watcher.system.processes import tie_group_to
+from watcher.system.lifeline import child_arguments, end_group_with, join_parent
 
 _PROGRESS_SECONDS = 1.0
 _FLUSH_SECONDS = 10.0
@@ -173,40 +171,30 @@ def _context(request: Render) -> int:
         return int(args.create_model_config().max_model_len)
 
 
-def _guard(lifeline: int, *others: int) -> None:
-    """Have this whole group killed when the parent is gone, also in the middle of a step, by two independent ways.
+def _leave_guardian(lifeline: int, *others: int) -> None:
+    """Leave a process behind that kills this group when the parent is gone, where the kernel does not do that.
 
-    The kernel's own "die with your parent" reaches one process, and is asked by threads; vLLM's EngineCore would
-    outlive it and keep the GPU's memory. `lifeline` is a pipe that only the parent can write into: at its end the
-    kernel kills the group. Where it does not do that, a process that is left behind here reads the end and does.
-    `others` are file descriptors that the guardian must not hold open.
+    Only these two ways reach vLLM's EngineCore, which would otherwise outlive this process and keep the GPU's memory.
+    `others` are file descriptors that the guardian must not hold open. It holds `lifeline`: as long as one of the two
+    lives, the kernel has whom to kill.
     """
-    tie_group_to(lifeline)
     if os.fork():
-        # Held open by both: as long as one of them lives, the kernel has whom to kill.
-        os.set_inheritable(lifeline, False)
         return
     for other in others:
         os.close(other)
-    while os.read(lifeline, 1):
-        pass
-    os.killpg(0, signal.SIGKILL)
+    end_group_with(lifeline)
 
 
 def main() -> None:
-    """Serve the socket whose number is given, on behalf of the process that holds the lifeline."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--socket", type=int, required=True)
-    parser.add_argument("--lifeline", type=int, required=True)
+    """Serve the parent until it hangs up."""
+    parser = child_arguments()
     parser.add_argument("--nice", type=int, required=True)
     options = parser.parse_args()
     # Before anything starts a thread: a fork beside threads may deadlock.
-    _guard(options.lifeline, options.socket)
+    _leave_guardian(options.lifeline, options.socket)
+    lines = join_parent(options)
     os.nice(options.nice)
-    sock = socket.socket(fileno=options.socket)
-    # Otherwise vLLM's own workers would hold the socket open when this process is gone.
-    sock.set_inheritable(False)
-    host = Host(Channel(sock))
+    host = Host(Channel(lines))
     sys.excepthook = host.fail
     host.serve()
     # At the parent's end of the conversation there is nothing left to save, and exit handlers can hang.

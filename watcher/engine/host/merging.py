@@ -3,18 +3,14 @@
 A program of its own, the only one that imports peft. The base is loaded in fp32, so the sum is rounded once, to the
 type that each tensor has in the base's files. PEFT only warns of tensors that it did not take or did not find, so what
 it took is compared with the file. An adapter of each expert by itself, as transformers 4 has them, PEFT converts to the
-fused experts of transformers 5: there the sums are compared with the file's. The one line on standard output is JSON:
-`{}`, or the `reason` and the `sentence` of the refusal. The program ends as soon as its standard input does, which its
-parent holds open.
+fused experts of transformers 5: there the sums are compared with the file's. Its one line to its parent is JSON:
+`{}`, or the `reason` and the `sentence` of the refusal.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +21,7 @@ from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.model_files.adapters import Pair, check_adapter, plain_pairs
 from watcher.engine.model_files.guard import Inventory, read_inventory, refuse
 from watcher.model import Reason, UimonError
+from watcher.system.lifeline import child_arguments, join_parent
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -223,29 +220,15 @@ def _refusal(error: Exception) -> UimonError:
     return UimonError(reason, sentence_of(error, reason, "Merging the adapter into its base failed"))
 
 
-def end_with_parent() -> None:
-    """End this process at the end of its standard input, which comes when the parent closes its end or is gone.
-
-    For a thread of its own: torch's kernels and safetensors let other threads run, so it is heard within a second
-    whatever the program is doing.
-    """
-    while os.read(0, 1):
-        pass
-    os._exit(1)
-
-
 def main() -> None:
     """Merge, and say how it went in one line."""
-    parser = argparse.ArgumentParser()
+    parser = child_arguments()
     for name in ("base", "adapter", "target"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--nice", type=int, default=0)
     options = parser.parse_args()
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    parent = join_parent(options)
     os.nice(options.nice)
-    # What libraries print goes where their warnings go; the answer has the standard output for itself.
-    answer = os.dup(1)
-    os.dup2(2, 1)
     said: dict[str, str] = {}
     try:
         merge(options.base, options.adapter, options.target)
@@ -253,7 +236,7 @@ def main() -> None:
         sys.excepthook(type(error), error, error.__traceback__)
         refusal = _refusal(error)
         said = {"reason": refusal.reason, "sentence": refusal.sentence}
-    os.write(answer, json.dumps(said).encode())
+    parent.send_object(said)
 
 
 if __name__ == "__main__":

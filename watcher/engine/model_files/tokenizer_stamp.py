@@ -1,4 +1,4 @@
-"""The stamp of a tokenizer: `python -m watcher.engine.model_files.tokenizer_stamp DIRECTORY` prints it as JSON.
+"""The stamp of a tokenizer, read here or by `python -m watcher.engine.model_files.tokenizer_stamp … DIRECTORY`.
 
 A vocabulary of 60 MB becomes a gigabyte of objects when it is read, which a process that lives beside a trainer for
 days must never hold. So a large one is read in a process of its own, with a limit, and not again for the same bytes,
@@ -7,13 +7,10 @@ which all later checkpoints of a training have.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import os
 import resource
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +18,9 @@ from watcher.checkpoints.layouts.files import TOKENIZER_JSON
 from watcher.engine.environment import engine_variables
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp, read_stamp, stamped_files, unreadable
 from watcher.model import Reason, UimonError
+from watcher.system.child import Child
 from watcher.system.files import open_regular
+from watcher.system.lifeline import child_arguments, join_parent
 
 _SMALL = 2**20
 """Bytes of a tokenizer.json up to which it is read here: at most some 40 MB of objects."""
@@ -64,37 +63,33 @@ def _content(path: Path) -> str:
 
 
 def _from_process(path: Path) -> TokenizerStamp:
-    command = [sys.executable, "-P", "-m", "watcher.engine.model_files.tokenizer_stamp", str(path)]
+    module, environment = "watcher.engine.model_files.tokenizer_stamp", engine_variables(os.environ)
+    child = Child(module, [str(path)], output=subprocess.DEVNULL, environment=environment)
     try:
-        done = subprocess.run(
-            command,
-            env=engine_variables(os.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        said = child.lines.receive_object(_SECONDS)
+    except TimeoutError:
         raise unreadable(path / TOKENIZER_JSON, f"that took more than {_SECONDS:.0f} s") from None
-    if done.returncode != 0:
-        raise unreadable(path / TOKENIZER_JSON, f"it needs more than {_MEMORY / 2**30:.0f} GiB of memory")
-    said = json.loads(done.stdout)
+    except EOFError:
+        raise unreadable(path / TOKENIZER_JSON, f"it needs more than {_MEMORY / 2**30:.0f} GiB of memory") from None
+    finally:
+        child.end()
     if "sentence" in said:
         raise UimonError(Reason(said["reason"]), said["sentence"])
     return TokenizerStamp(**said)
 
 
 def main() -> None:
-    """Print the stamp of the tokenizer in the directory that is named, or why it cannot be read."""
-    parser = argparse.ArgumentParser()
+    """Tell the parent the stamp of the tokenizer in the directory that is named, or why it cannot be read."""
+    parser = child_arguments()
     parser.add_argument("directory", type=Path)
-    directory = parser.parse_args().directory
+    options = parser.parse_args()
+    parent = join_parent(options)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     try:
-        said = asdict(read_stamp(directory))
+        said = asdict(read_stamp(options.directory))
     except UimonError as error:
         said = {"reason": error.reason, "sentence": error.sentence}
-    sys.stdout.write(json.dumps(said))
+    parent.send_object(said)
 
 
 if __name__ == "__main__":

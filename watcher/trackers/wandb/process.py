@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from watcher.system.processes import kill_family
+from watcher.system.child import Child
+from watcher.system.files import read_tail
 from watcher.trackers.wandb.environment import redact, session_environment
 from watcher.trackers.wandb.wire import Limits, Message
 
 _STALE_SECONDS = 3600.0
 _EXIT_SECONDS = 5.0
+_TAIL_BYTES = 4096
 
 
 class Session:
     """One session process; use as a context manager, from the thread that waits for its end.
 
-    It is killed with everything it started when `timeout` seconds are over or the context is left, and its own
-    directory under `directory` is removed then. The kernel kills it when the thread that started it ends, and
-    wandb-core ends with it. The key travels in the environment only.
+    It is killed with everything it started when the context is left, and its own directory under `directory` is removed
+    then. What is not said and heard within `timeout` seconds never is, and `timed_out` is true then. The kernel kills
+    it when this process ends, and wandb-core ends with it. The key travels in the environment only.
     """
 
     def __init__(self, directory: Path, timeout: float, limits: Limits, environ: Mapping[str, str]) -> None:
@@ -43,77 +41,45 @@ class Session:
         _remove_stale(self._parent_directory)
         self._directory = Path(tempfile.mkdtemp(prefix="session-", dir=self._parent_directory)).resolve()
         self._log = self._directory / "stderr.txt"
-        with self._log.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "watcher.trackers.wandb.session", str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=session_environment(self._environ, self._directory, self._limits),
-                cwd=self._directory,
-                start_new_session=True,
-                text=True,
-                encoding="utf-8",
+        environment = session_environment(self._environ, self._directory, self._limits)
+        with self._log.open("wb") as output:
+            self._child = Child(
+                "watcher.trackers.wandb.session", output=output, environment=environment, directory=self._directory
             )
-        # Killing the session ends every read and write below, so that no step of its own needs a deadline.
-        self._timer = threading.Timer(self._timeout, self._expire)
-        self._timer.daemon = True
-        self._timer.start()
+        self._deadline = time.monotonic() + self._timeout
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and not self.timed_out:
-            self._await_exit()
-        self._timer.cancel()
-        self._kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                _close(stream)
+        # wandb-core has a process group of its own. Left alive, it would send rows that are believed lost.
+        self._child.end(_EXIT_SECONDS if kind is None and not self.timed_out else 0.0)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def send(self, message: Message) -> None:
-        """Say one line; a session that is gone is noticed by `receive`."""
-        try:
-            print(json.dumps(message), file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            return
+        """Say one line; a session that is gone, or has no time left, is noticed by `receive`."""
+        with suppress(TimeoutError, ConnectionError):
+            self._child.lines.send_object(message, self._seconds_left())
 
     def receive(self) -> Message | None:
-        """The session's next line; None where it ended or was killed without one."""
-        line = self._process.stdout.readline() if self._process.stdout is not None else ""
-        return json.loads(line) if line.endswith("\n") else None
+        """The session's next line; None where it ended without one, or its time is over."""
+        with suppress(EOFError):
+            try:
+                return self._child.lines.receive_object(self._seconds_left())
+            except TimeoutError:
+                self.timed_out = True
+        return None
+
+    def _seconds_left(self) -> float:
+        """Raises TimeoutError where none are."""
+        if (left := self._deadline - time.monotonic()) <= 0:
+            raise TimeoutError
+        return left
 
     def last_words(self) -> str:
         """The last line that the session printed, without anything that looks like a key; empty if none."""
-        text = self._log.read_text(encoding="utf-8", errors="replace").strip()
+        text = read_tail(self._log, _TAIL_BYTES).decode("utf-8", "replace").strip()
         return redact(text.rpartition("\n")[2][:300], self._environ)
-
-    def _await_exit(self) -> None:
-        try:
-            self._process.wait(_EXIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return
-
-    def _expire(self) -> None:
-        self.timed_out = True
-        self._kill()
-
-    def _kill(self) -> None:
-        if self._process.poll() is not None:
-            return
-        # wandb-core starts a process group of its own, so that killing the session's would leave it sending rows
-        # that the parent believes lost.
-        kill_family(self._process.pid)
-
-
-def _close(stream: object) -> None:
-    try:
-        stream.close()  # type: ignore[attr-defined]
-    except BrokenPipeError:
-        return
 
 
 def _remove_stale(directory: Path) -> None:

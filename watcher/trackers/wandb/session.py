@@ -2,22 +2,20 @@
 
 Short, because an open session posts a heartbeat that would keep a dead trainer's run "running". In a process,
 because the SDK may block for as long as it likes, because it must not find the trainer's W&B service, and
-because everything it holds must be gone when the session is over. It speaks the lines of `wire` over what were
-its stdin and stdout; whatever the SDK prints goes to stderr. It dies with its parent, at once.
+because everything it holds must be gone when the session is over. It speaks the lines of `wire`. It dies with its
+parent, at once: a session that outlived it would log rows that a second session, started after a restart, logs too.
 """
 
 from __future__ import annotations
 
-import ctypes
-import json
 import os
-import signal
 import sys
 import threading
 from dataclasses import asdict
-from typing import IO
 
 from watcher.model import Reason, UimonError
+from watcher.system.lifeline import child_arguments, join_parent
+from watcher.system.lines import Lines
 from watcher.trackers.wandb.claim import decode_move, encode_seen
 from watcher.trackers.wandb.environment import key_from_file, redact
 from watcher.trackers.wandb.run import RunRef
@@ -31,7 +29,6 @@ from watcher.trackers.wandb.wire import (
     error_message,
 )
 
-_PR_SET_PDEATHSIG = 1
 # The parts of an answer that may quote the SDK.
 _FOR_PEOPLE = frozenset({"sentence", "detail"})
 
@@ -39,26 +36,21 @@ _FOR_PEOPLE = frozenset({"sentence", "detail"})
 class Channel:
     """The lines to and from the parent."""
 
-    def __init__(self) -> None:
-        # The SDK and wandb-core print to descriptor 1: the channel keeps a private copy and gives them stderr.
-        self._out: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
         self._saying = threading.Lock()
-        os.dup2(2, 1)
-        self._in: IO[str] = os.fdopen(os.dup(0), "r", encoding="utf-8")
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.close(null)
 
     def send(self, message: Message) -> None:
         """Say one line to the parent; more than one thread may."""
         with self._saying:
-            self._out.write(json.dumps(message) + "\n")
-            self._out.flush()
+            self._lines.send_object(message)
 
     def receive(self) -> Message | None:
         """The parent's next line; None where the parent is gone."""
-        line = self._in.readline()
-        return json.loads(line) if line.endswith("\n") else None
+        try:
+            return self._lines.receive_object()
+        except EOFError:
+            return None
 
     def commit_mark(self, position: int, uids: list[str]) -> bool:
         """Let the parent commit the mark; False where it did not, and then nothing may be logged."""
@@ -70,20 +62,11 @@ class Channel:
         self.send({"event": "left", "state": state})
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process as soon as `parent` is gone, and exit if it already is.
-
-    A session that outlived its parent would log rows that a second session, started after a restart, logs too.
-    """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _serve(request: Message, channel: Channel) -> Message:
     # The SDK takes half a second to import, and only from here on is it needed.
-    from watcher.trackers.wandb.client import end, inspect, logged_steps, publish
+    from watcher.trackers.wandb.client import inspect, logged_steps, publish
     from watcher.trackers.wandb.own_run import contend
+    from watcher.trackers.wandb.writing import end
 
     ref = RunRef(**request["ref"])
     if request["task"] == "inspect":
@@ -103,8 +86,7 @@ def _serve(request: Message, channel: Channel) -> Message:
 
 def main() -> int:
     """Serve one request; 0 where an answer was sent, whatever it says."""
-    die_with_parent(int(sys.argv[1]))
-    channel = Channel()
+    channel = Channel(join_parent(child_arguments().parse_args()))
     request = channel.receive()
     if request is None:
         return 1

@@ -1,4 +1,4 @@
-"""What parent and session say to each other: one JSON object a line, over the session's stdin and stdout.
+"""What parent and session say to each other: one JSON object a line.
 
     parent  → {"task": "inspect" | "steps" | "claim" | "end", "ref": …, "limits": …, …}
             | {"task": "publish", "ref": …, "order": …, "rows": […], "alerts": […], "limits": …}
@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
-from watcher.model import Alert, AlertLevel, LoggedStep, Reason, Row, RowKind, Sending, Table, Target
+from pydantic import TypeAdapter
+
+from watcher.model import Alert, JsonScalar, LoggedStep, Reason, Row, Table, Target
 from watcher.output.printable import encodable, printable, printable_block, printable_document
 from watcher.trackers.wandb.joining import Mode
 from watcher.trackers.wandb.proof import Patience
@@ -110,11 +112,8 @@ def encode_row(row: Row) -> Message:
     save for what W&B cannot hold.
     """
     values = printable_document(row.values)
-    table = row.table and {
-        "columns": list(row.table.columns),
-        "rows": [[encodable(cell) if isinstance(cell, str) else cell for cell in cells] for cells in row.table.rows],
-    }
-    return asdict(replace(row, values=values, table=None)) | {"table": table}
+    table = row.table and Table(row.table.columns, tuple(tuple(map(_encodable, cells)) for cells in row.table.rows))
+    return asdict(replace(row, values=values, table=table))
 
 
 def encode_alert(alert: Alert) -> Message:
@@ -124,28 +123,17 @@ def encode_alert(alert: Alert) -> Message:
 
 def decode_row(data: Mapping[str, Any]) -> Row:
     """The row that `encode_row` made plain."""
-    table = data["table"]
-    return Row(
-        uid=data["uid"],
-        kind=RowKind(data["kind"]),
-        step=data["step"],
-        values=data["values"],
-        table=None if table is None else Table(tuple(table["columns"]), tuple(tuple(row) for row in table["rows"])),
-        mark=data["mark"],
-        attempts=data["attempts"],
-        sent=None if data["sent"] is None else Sending(**data["sent"]),
-    )
+    return _ROW.validate_python(data)
 
 
 def decode_alert(data: Mapping[str, Any]) -> Alert:
     """The alert that `encode_alert` made plain."""
-    return Alert(data["key"], AlertLevel(data["level"]), data["title"], data["text"])
+    return _ALERT.validate_python(data)
 
 
 def decode_order(data: Mapping[str, Any]) -> Order:
     """The order that `asdict` made plain."""
-    patience = Patience(tuple(data["patience"]["pauses"]), data["patience"]["looks"])
-    return Order(**{**data, "target": Target(data["target"]), "patience": patience})
+    return _ORDER.validate_python(data)
 
 
 def encode_steps(steps: Sequence[LoggedStep]) -> Message:
@@ -176,3 +164,11 @@ def decode_result(message: Mapping[str, Any]) -> PublishResult:
     del plain["event"]
     plain["waiting"] = plain["waiting"] and Reason(plain["waiting"])
     return PublishResult(**plain)
+
+
+def _encodable(cell: JsonScalar) -> JsonScalar:
+    return encodable(cell) if isinstance(cell, str) else cell
+
+
+# What comes from the ledger. What comes from W&B, or quotes it, may hold text that pydantic takes for none.
+_ROW, _ALERT, _ORDER = TypeAdapter(Row), TypeAdapter(Alert), TypeAdapter(Order)
