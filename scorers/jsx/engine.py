@@ -185,6 +185,17 @@ def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | str
     )
 
 
+def read_configuration(code: str) -> Any:
+    """The object that code hands to Tailwind, in the form of `configuration.js`; None where it has none, and where the
+    parser's bounds keep it from being read. Never raises.
+
+    >>> read_configuration("module.exports = { a: ['b', f(1)] }")
+    {'members': [['a', ['b', {'code': 'f(1)'}]]]}
+    """
+    answer = _asked("readConfiguration", _readable(code))
+    return None if answer is None else json.loads(answer)
+
+
 def _readable(code: str) -> str:
     return code.encode("utf-8", "replace").decode()
 

@@ -58,8 +58,9 @@ def _require_theme(file: Path, text: str) -> None:
     alone = read_theme([text], []) if _is(file, _SHEETS) else read_theme([], [text])
     if not (alone.variables or alone.colors or alone.additions.words or alone.additions.variants):
         seen = "CSS variables or `@theme`" if _is(file, _SHEETS) else "`export default {…}` or `module.exports = {…}`"
+        elsewhere = f", and takes names from code that is not read ({'; '.join(alone.unread)})" if alone.unread else ""
         raise ThemeError(
-            f"The theme {file} defines nothing that uimon can read ({seen}); name another file with --theme."
+            f"The theme {file} defines nothing that uimon can read ({seen}){elsewhere}; name another file with --theme."
         )
 
 

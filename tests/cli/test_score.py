@@ -350,3 +350,14 @@ def test_a_theme_says_what_names_mean(tmp_path: Path, capsys: pytest.CaptureFixt
     assert shares == [1.0, 0.0]
     with pytest.raises(UimonError, match=r"The theme none\.css does not exist; check --theme"):
         run_score([str(page)], theme=["none.css"], as_json=True)
+
+
+def test_what_a_theme_takes_from_elsewhere_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, theme = tmp_path / "page.tsx", tmp_path / "tailwind.config.ts"
+    page.write_text('export default () => <p className="bg-brand" />')
+    theme.write_text("export default { theme: { extend: { colors: { brand: '#f00', ...shared } } } }")
+    assert run_score([str(page)], theme=[str(theme)], as_json=True) == 0
+    assert "(theme.extend.colors: ...shared)" in capsys.readouterr().err
+    theme.write_text("export default { theme: { colors: shared } }")
+    with pytest.raises(UimonError, match=r"not read \(theme\.colors: shared\); name another file with --theme"):
+        run_score([str(page)], theme=[str(theme)], as_json=True)

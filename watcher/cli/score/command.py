@@ -90,6 +90,11 @@ def _score(
     as_json: bool,
 ) -> int:
     given = named_theme(theme)
+    if given and given.unread:
+        _say(
+            f"The theme takes names from code that uimon does not read ({'; '.join(given.unread)}): classes of these "
+            "names count as unknown; define them in the file itself, or in a style sheet that --theme names as well."
+        )
     with _heard(scorers), plugged(scorers) as plugins:
         report, missing = _report(paths, plugins, key, given, project=project)
     if as_json:
