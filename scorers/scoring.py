@@ -15,7 +15,7 @@ from scorers.measures.colors import count_colors
 from scorers.measures.lightness import lightness_of
 from scorers.measures.repetition import ends_in_loop
 from scorers.metrics.aggregation import Metrics, aggregate
-from scorers.metrics.likeness import fingerprint, shape, word_grams
+from scorers.metrics.similarity import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
 from scorers.position import Lines, Position

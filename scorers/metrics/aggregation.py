@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from scorers.extraction import Found
-from scorers.metrics.catalog import EXTRACTION, METRICS, WATCHED, computed_by
+from scorers.metrics.catalog import METRICS, WATCHED, computed_by
 from scorers.metrics.computation import Behind, Count, Estimate, Pooled, Rate
 from scorers.metrics.corpus import Corpus
+from scorers.metrics.declarations import EXTRACTION
 from scorers.metrics.jackknife import Jackknifed
-from scorers.metrics.likeness import Similarity
 from scorers.metrics.resampling import REPLICATES, bootstrap
+from scorers.metrics.similarity import Similarity
 from scorers.metrics.statistics import Interval, clustered_wilson
 from scorers.metrics.tally import Tally
 from scorers.sample import Sample

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from scorers.extraction import Found
 from scorers.measures.hues import hues_of
-from scorers.metrics.likeness import Likeness, Similarity, likeness
+from scorers.metrics.similarity import Similarities, Similarity, similarities
 from scorers.metrics.statistics import Rarefied, rarefied
 from scorers.sample import Outcome, Sample
 
@@ -55,9 +55,9 @@ class Corpus:
         return tuple(hues_of(sample) if sample.num_colors >= MIN_TOKENS else none for sample in self.samples)
 
     @cached_property
-    def likeness(self) -> Likeness | None:
+    def similarities(self) -> Similarities | None:
         """How alike the pages of different prompts are."""
-        return likeness([sample.shape for sample in self.samples], self.prompts, self.similarity)
+        return similarities([sample.shape for sample in self.samples], self.prompts, self.similarity)
 
     @cached_property
     def rarefied(self) -> Rarefied | None:

@@ -29,7 +29,8 @@ class Metric:
     and empty for the others; a headline's interval is charted. One that is `watched` is compared between checkpoints by
     the early warnings, sample by sample. What is not `logged` is in the JSON forms only: a chart for each would bury
     those that people look at. A `rare` count is 0 in most runs, and is charted from the evaluation on in which it first
-    is not. `of` names the metric that this one is a companion of.
+    is not. `place` is where the keys of one with an interval stand in JSON documents (`catalog.in_place`). `of` names
+    the metric that this one is a companion of.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Metric:
     watched: bool = False
     logged: bool = True
     rare: bool = False
+    place: int = 0
     of: str = ""
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from scorers.css.palette import HUE_BINS, family
 from scorers.metrics.corpus import Corpus
-from scorers.metrics.likeness import OfPage, Rows
+from scorers.metrics.similarity import OfPage, Rows
 from scorers.metrics.tally import Section, some_samples
 from scorers.sample import DARK, LIGHT
 
@@ -51,7 +51,7 @@ def _hued(corpus: Corpus) -> Iterable[tuple[int, float]]:
 
 
 def _compared(corpus: Corpus) -> Iterable[tuple[int, float]]:
-    found = corpus.likeness
+    found = corpus.similarities
     return ((number, 1) for number, row in zip(found.compared, found.rows, strict=True) if row) if found else ()
 
 
@@ -59,9 +59,9 @@ def _expected_classes(corpus: Corpus) -> Iterable[tuple[int, float]]:
     return enumerate(corpus.rarefied.with_each()) if corpus.rarefied else ()
 
 
-def alike(name: str, way: Callable[[Rows], OfPage]) -> Section:
+def similarity_to_others(name: str, way: Callable[[Rows], OfPage]) -> Section:
     """How alike the others are to each page that was compared."""
-    return some_samples(name, lambda corpus: corpus.likeness.each(way) if corpus.likeness else ())
+    return some_samples(name, lambda corpus: corpus.similarities.each(way) if corpus.similarities else ())
 
 
 FAMILIES = Section("color families", _families)

@@ -73,7 +73,7 @@ def test_later_metrics_follow_earlier_ones() -> None:
         later = set(now) - set(known)
         assert known == kept[kind], f"{kind} went, or are in another order"
         assert list(now[: len(known)]) == known, (
-            f"put {sorted(later)} at the end of `_LATE` in scorers/metrics/catalog.py"
+            f"give {sorted(later)} the last places in scorers/metrics/declarations.py"
         )
 
 

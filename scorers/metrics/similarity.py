@@ -24,7 +24,7 @@ SKETCH = 256
 MAX_COMPARED = 64
 # A page as much like another one as this has its layout: healthy pages are 0.10 to 0.34 like their nearest, those made
 # from a template 1.
-ALIKE = 0.8
+NEAR_DUPLICATE = 0.8
 # The pages least like a page are this part of all others.
 LEAST_ALIKE = 0.1
 # As for the page itself: what lies beyond is a symptom of something else.
@@ -41,7 +41,7 @@ OfPage = Callable[[int, int | None], float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Similarities:
     """How alike the pages of different prompts are. `compared` are the numbers of the samples that were compared,
     `rows` their similarities, and `pages` says how many samples have a shape at all."""
 
@@ -163,23 +163,25 @@ def _similarity(left: frozenset[int], right: frozenset[int]) -> float:
     return len(common) / size
 
 
-def likeness(shapes: Sequence[Shape], prompts: Sequence[str], compare: Similarity | None = None) -> Likeness | None:
+def similarities(
+    shapes: Sequence[Shape], prompts: Sequence[str], compare: Similarity | None = None
+) -> Similarities | None:
     """Compares the pages that have a shape, each with those of other prompts: answers to one prompt may be alike.
 
     None where there are no two such pages. Of more than `MAX_COMPARED` pages an evenly spaced part is compared.
     `compare` says how alike two shapes are, where `similarity` does not.
 
-    >>> found = likeness([(1, 2), (1, 2), (3, 4)], ["a", "b", "c"])
+    >>> found = similarities([(1, 2), (1, 2), (3, 4)], ["a", "b", "c"])
     >>> found.each(average), found.each(nearest)
     ([(0, 0.5), (1, 0.5), (2, 0.0)], [(0, 1.0), (1, 1.0), (2, 0.0)])
-    >>> likeness([(1, 2), (1, 2)], ["a", "a"])
+    >>> similarities([(1, 2), (1, 2)], ["a", "a"])
     """
     shaped = [number for number, grams in enumerate(shapes) if grams]
     pages = len(shaped)
     compared = shaped if pages <= MAX_COMPARED else [shaped[i * pages // MAX_COMPARED] for i in range(MAX_COMPARED)]
     grams, asked = [shapes[number] for number in compared], [prompts[number] for number in compared]
     rows = _rows(grams, asked, compare) if compare else _rows(list(map(frozenset, grams)), asked, _similarity)
-    return Likeness(tuple(compared), rows, pages) if any(rows) else None
+    return Similarities(tuple(compared), rows, pages) if any(rows) else None
 
 
 def _rows(shapes: Sequence[T], prompts: Sequence[str], compare: Callable[[T, T], float]) -> Rows:
