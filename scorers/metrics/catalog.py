@@ -57,6 +57,7 @@ _IN_PLACE: Final = in_place(DECLARED)
 def computed_by(kind: type[T]) -> dict[str, T]:
     """The metrics that one kind computes, by name, with their computations, in the order of JSON documents.
 
+    >>> from scorers.metrics.computation import Behind
     >>> list(computed_by(Behind))
     ['eval/hue_samples']
     """
