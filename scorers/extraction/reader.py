@@ -17,19 +17,19 @@ from scorers.extraction.bare import Region, document_at, ended, fragments, modul
 from scorers.extraction.blocks import BEGUN, Block, inside
 from scorers.extraction.component import BEGINS, component_at
 from scorers.extraction.edits import begins_edit, read_edits
+from scorers.extraction.element_end import ElementEnds
 from scorers.extraction.fences import Fence, Fences
 from scorers.extraction.found import Found
 from scorers.extraction.heredoc import BEGINS as HEREDOC
 from scorers.extraction.heredoc import Heredoc, heredocs
 from scorers.extraction.json_text import begins_json, read_json
 from scorers.extraction.layers import character_data, is_escaped, plain, unescaped, unnumbered
-from scorers.extraction.look import TAG, begins_code, begins_document, begun, language_of
-from scorers.extraction.markup_end import document_end
+from scorers.extraction.look import TAG, begins_code, begun, language_of
 from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside
 from scorers.extraction.passage import BLANK, INVISIBLE, MAX_PIECES, Passage
 from scorers.extraction.reasoning import is_thought
 from scorers.extraction.special import without_tokens
-from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at, words_end
+from scorers.extraction.wrappers import Tag, child_name, is_markup, is_wrapper, tag_at, words_end
 from scorers.language import LANGUAGES, LanguageSupport
 
 STARTER = re.compile(
@@ -52,9 +52,6 @@ _MOST_BLOCKS = 300
 _MOST_COMPONENTS = 5
 # Tags that are no markup, and JSON without code, are looked at this often in one text; then they are text.
 _MOST_TAGS = 2_000
-# Characters that are looked through in vain for end tags: an answer needs a thousandth of this, and thousands of tags
-# that nobody closes would each be looked for to the end of the text.
-_MOST_SEARCHED = 200_000_000
 
 
 def read(passage: Passage, hint: Hint | None = None, depth: int = 0) -> list[Block]:
@@ -131,14 +128,14 @@ class _Reader:
 
     def __init__(self, passage: Passage, hint: Hint, depth: int) -> None:
         self._passage, self._text, self._hint, self._depth = passage, passage.text, hint, depth
-        self._fences = Fences(passage)
+        self._fences, self._ends = Fences(passage), ElementEnds(passage.text)
         self._found: list[Block] = []
         self._position = self._gap = 0
         self._outer = 0
         self._name = ""
         self._gaps: list[tuple[int, int]] = []
         self._markup_before = self._edits = False
-        self._tags = self._components = self._searched = 0
+        self._tags = self._components = 0
 
     def blocks(self) -> list[Block]:
         """All pieces of code, in order."""
@@ -297,34 +294,19 @@ class _Reader:
         """Passes over an element around talk or words, or around what an edit looks for, which `_wrapper` has to know.
 
         Not where markup began: there it is a part of that."""
-        if self._markup_before or (tag.may_be_markup and not self._is_replaced(tag)):
+        if self._markup_before or (tag.may_be_markup and not self._ends.is_replaced(tag)):
             return False
         if (words := words_end(self._text, tag)) >= 0 and not tag.is_old and not tag.is_new:
             self._skip(tag.start, words)
             return True
         if not tag.is_old and (not tag.is_talk or begins_code(self._text, tag.end)):
             return False
-        closing, end = self._closing_of(tag, tag.end)
+        closing, end = self._ends.closing_of(tag, tag.end)
         if closing < 0:
             return False
         self._edits = self._edits or (tag.is_old and bool(self._text[tag.end : closing].strip(BLANK)))
         self._skip(tag.start, end)
         return True
-
-    def _is_replaced(self, tag: Tag) -> bool:
-        """Whether an element that a page may have is one that an edit looks for: the next one says what by."""
-        if not tag.is_old or tag.is_known:
-            return False
-        end = self._closing_of(tag, tag.end)[1]
-        following = self._text[end : end + 300].lstrip(BLANK) if end >= 0 else ""
-        by = tag_at(following, 0)
-        return by is not None and by.is_new
-
-    def _closing_of(self, tag: Tag, start: int) -> tuple[int, int]:
-        """`closing_of`; -1 where too much was looked through in vain."""
-        found = closing_of(self._text, tag, start) if self._searched < _MOST_SEARCHED else (-1, -1)
-        self._searched += len(self._text) - start if found[0] < 0 else 0
-        return found
 
     def _skip(self, start: int, end: int) -> None:
         """Passes over text in which no code stands."""
@@ -332,8 +314,8 @@ class _Reader:
         self._position = self._gap = end
 
     def _wrapper(self, tag: Tag) -> None:
-        after = self._content_end(tag)
-        closing, end = self._closing_of(tag, after)
+        after = self._ends.content_end(tag)
+        closing, end = self._ends.closing_of(tag, after)
         closed = closing >= 0
         stop = closing if closed else len(self._text)
         body = self._passage.part(tag.end, stop)
@@ -356,22 +338,6 @@ class _Reader:
         begun = re.search(r"<[A-Za-z/][^<>]{0,300}$", tail) is not None
         last = blocks[-1]
         return [*blocks[:-1], replace(last, passage=replace(last.passage, open=True))] if begun else blocks
-
-    def _content_end(self, tag: Tag) -> int:
-        """From where on a wrapper's end tag is looked for: behind a document or character data that it holds."""
-        head = self._text[tag.end : tag.end + 400].lstrip(BLANK)
-        if head.startswith("<![CDATA["):
-            closed = self._text.find("]]>", tag.end)
-            return closed if closed >= 0 else tag.end
-        end = document_end(self._text, tag.end, len(self._text)) if begins_document(self._text, tag.end) else -1
-        if end < 0:
-            return tag.end
-        first = self._closing_of(tag, tag.end)[0]
-        # An end tag before the document's end is the wrapper's if none follows.
-        return tag.end if 0 <= first < end and not self._closes_later(tag, end) else end
-
-    def _closes_later(self, tag: Tag, end: int) -> bool:
-        return self._closing_of(tag, end)[0] >= 0
 
     def _edit(self, match: re.Match[str]) -> None:
         begin = self._line(match.start("edit"))

@@ -3,6 +3,9 @@
 The rules are those of https://html.spec.whatwg.org/multipage/parsing.html, "tree construction", in a document with a
 doctype and without scripts, kept to the question what is open. `start`, `end`, `text` and `finish` take a text's
 tags in order.
+
+One file for all modes but "in body", in the standard's order: its rules hand tags on to one another's modes ("reprocess
+the token"), so that a part of them could neither be read nor imported without the others.
 """
 
 from __future__ import annotations
