@@ -64,8 +64,19 @@ def score(
     *,
     theme: Theme | None = None,
 ) -> Report:
-    """Scores completions and aggregates them, with `workers` above 1 in as many processes. `theme` is the one that
-    pages are written against (`scorers.tailwind.given`).
+    """Scores completions and aggregates them.
+
+    Args:
+        completions: What a model wrote, one for each answer; several answers to one prompt share its `prompt`.
+        plugins: Further scorers, as `load_plugins` gives them.
+        workers: In how many processes completions are scored; they are forked from this one.
+        theme: What the pages are written against, as `given_theme` gives it; None for Tailwind's own alone.
+
+    Returns:
+        The metrics over all completions, and a sample for each, in their order.
+
+    Raises:
+        concurrent.futures.process.BrokenProcessPool: A process died; with one worker nothing is raised.
 
     >>> report = score([Completion("```html\\n<p class='p-4'>Hi</p>\\n```"), Completion("no")])
     >>> report.metrics["eval/syntax_validity_rate"], [sample.outcome.value for sample in report.samples]
@@ -79,7 +90,16 @@ def score(
 
 
 def report(samples: Sequence[Sample], plugins: Sequence[Plugin] = ()) -> Report:
-    """The report on samples that were scored with these plug-ins."""
+    """The report on samples that were scored before.
+
+    Args:
+        samples: Fresh ones, or stored ones as `Sample.from_dict` reads them.
+        plugins: The scorers whose measurements the samples hold in `extras`, to aggregate these as well.
+
+    Returns:
+        The metrics of `aggregate` and those of the plug-ins. A plug-in that fails costs no other metric: what went
+        wrong is in `failures`.
+    """
     metrics = aggregate(samples)
     failures: list[str] = []
     for plugin in plugins:
@@ -90,7 +110,14 @@ def report(samples: Sequence[Sample], plugins: Sequence[Plugin] = ()) -> Report:
 
 
 def versions(plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
-    """Under what definitions samples are scored: `VERSION`, the given theme's and each plug-in's identity.
+    """Under what definitions samples are scored: samples of different ones are not comparable.
+
+    Args:
+        plugins: The scorers in use, in any order.
+        theme: The given theme, if there is one.
+
+    Returns:
+        `VERSION`, the theme's and each plug-in's identity, in one line.
 
     >>> versions() == VERSION
     True
@@ -100,9 +127,15 @@ def versions(plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
 
 
 def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, theme: Theme | None = None) -> Sample:
-    """The measurements of one completion, written against `theme`, where it is given.
+    """The measurements of one completion. Pure; takes any string, in time linear in its length, and never raises.
 
-    Pure; takes any string, in time linear in its length, and never raises.
+    Args:
+        completion: What a model wrote.
+        plugins: Further scorers; what each of them measures, or its error, goes into `extras` by its name.
+        theme: What the page is written against; what it defines itself goes before that.
+
+    Returns:
+        The sample: its outcome, its errors with their places, and what its page holds.
 
     >>> score_sample(Completion("<div>", language="html")).errors[0].message
     '`<div>` opened here is never closed'

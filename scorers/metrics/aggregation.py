@@ -37,10 +37,16 @@ _SHAPES: Final = frozenset(found.value for found in Found)
 
 
 def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> Metrics:
-    """The metrics of a set of samples by their full names, all names always present; None where undefined.
+    """The metrics of a set of samples. Pure; the same samples have the same metrics, intervals included.
 
-    The bootstrap intervals are made of so many `replicates`; with 0 they are left undefined, and it takes a tenth of
-    the time.
+    Args:
+        samples: The samples of one evaluation, fresh or stored.
+        replicates: Of how many draws the bootstrap intervals are made; with 0 they are left undefined, and it takes a
+            tenth of the time.
+
+    Returns:
+        Each metric that `METRICS` declares and samples tell by its full name, all names always present; None where it
+        is undefined for these samples.
 
     >>> metrics = aggregate([])
     >>> metrics["eval/samples"], metrics["eval/syntax_validity_rate"], metrics["eval/color_entropy"]
@@ -57,8 +63,14 @@ def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> Metric
 
 
 def jackknifed(samples: Sequence[Sample], similarity: Similarity | None = None) -> dict[str, Jackknifed]:
-    """Each metric that the early warnings compare, with its value without every single sample, by its name; what is
-    undefined for so few samples is left out. `similarity` is as in `Corpus`.
+    """What the early warnings compare, with its value without every single sample.
+
+    Args:
+        samples: The samples of one evaluation.
+        similarity: How alike two shapes are, as in `Corpus`.
+
+    Returns:
+        The values of each `watched` metric by its name; what is undefined for so few samples is left out.
 
     >>> jackknifed([])
     {}

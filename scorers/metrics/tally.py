@@ -29,7 +29,15 @@ class Section:
 
 
 def each_sample(name: str, of: Callable[[Sample], float]) -> Section:
-    """One sum, to which each sample adds what `of` says of it."""
+    """One sum, to which each sample adds.
+
+    Args:
+        name: What no other section is called.
+        of: What a sample adds to the sum, 0 or more.
+
+    Returns:
+        A section with one key, which is empty.
+    """
 
     def amounts(corpus: Corpus) -> Iterable[tuple[int, str, float]]:
         return ((number, "", of(sample)) for number, sample in enumerate(corpus.samples))
@@ -38,7 +46,15 @@ def each_sample(name: str, of: Callable[[Sample], float]) -> Section:
 
 
 def some_samples(name: str, of: Callable[[Corpus], Iterable[tuple[int, float]]]) -> Section:
-    """One sum, to which the samples add that `of` names by their numbers."""
+    """One sum, to which some samples add.
+
+    Args:
+        name: What no other section is called.
+        of: The samples that add, by their numbers, and what each of them adds, 0 or more.
+
+    Returns:
+        A section with one key, which is empty.
+    """
 
     def amounts(corpus: Corpus) -> Iterable[tuple[int, str, float]]:
         return ((number, "", amount) for number, amount in of(corpus))

@@ -27,10 +27,17 @@ class ThemeError(ValueError):
 
 
 def given_theme(named: Sequence[str]) -> Theme | None:
-    """The theme of these files together, and `shadcn` below them; None for no name.
+    """The theme of some files together.
 
-    Of two files that define the same name, the first wins. `identity` tells themes of different content apart.
-    Raises `ThemeError` for a file that is missing, of another kind, unreadable, or without a theme in it.
+    Args:
+        named: Paths of style sheets and configurations, and `shadcn` for the default theme of shadcn/ui. Of two files
+            that define the same name, the first wins; `shadcn` is below all of them, wherever it stands.
+
+    Returns:
+        The theme, whose `identity` tells themes of different content apart; None for no name.
+
+    Raises:
+        ThemeError: A file is missing, of another kind, unreadable, too long, or has no theme in it.
 
     >>> given_theme(["shadcn"]).color("primary").token
     'neutral-900'

@@ -52,6 +52,12 @@ class Theme:
     def over(self, other: Theme) -> Theme:
         """This theme, and of the other what this one does not define.
 
+        Args:
+            other: The theme below, as one that is given for a whole run.
+
+        Returns:
+            Both together; `identity` is not kept.
+
         >>> both = Theme({"--a": "red"}, {"b": "var(--a)"}).over(Theme({"--a": "blue", "--c": "blue"}))
         >>> both.variables, both.color("b").token
         ({'--a': 'red', '--c': 'blue'}, 'red-500')
@@ -76,11 +82,15 @@ class Theme:
         return replace(self, variables={**self.variables, **self.dark}, colors=colors)
 
     def color(self, name: str) -> Color | None:
-        """A theme color: `UNRESOLVED` where its definition is not known, None for a name that no theme has and for one
-        that stands for no color (`transparent`).
+        """A theme color. A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name
+        then says which color that is.
 
-        A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name then says which
-        color that is.
+        Args:
+            name: As it stands in a class name behind the utility: `primary`, `brand-500`.
+
+        Returns:
+            The color; `UNRESOLVED` where its definition is not known; None for a name that no theme has, and for one
+            that stands for no color (`transparent`).
 
         >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand").token
         'red-500'
@@ -113,8 +123,16 @@ def read_theme(
     *,
     shared: bool = False,
 ) -> Theme:
-    """The theme that style sheets, scripts and CSS variables of code define. The first definition of a name wins
-    (`:root` before `.dark`). `shared` says that it is the theme of many pages. Never raises.
+    """The theme that code defines. The first definition of a name wins (`:root` before `.dark`). Never raises.
+
+    Args:
+        styles: Style sheets.
+        scripts: Scripts, of which each may configure Tailwind.
+        variables: CSS variables that code sets, as (`--name`, value).
+        shared: Whether it is the theme of many pages.
+
+    Returns:
+        The theme; an empty one where nothing is defined.
 
     >>> theme = read_theme(["@theme { --font-hand: x; --color-sea: #00f }"], ["tailwind.config = {theme: {extend: {"
     ...     "spacing: {18: '4.5rem'}, screens: {tablet: '640px'}, colors: {brand: {DEFAULT: 'red'}}}}}"])
