@@ -207,7 +207,7 @@ class Sample:
             stored: What `to_dict` wrote, also before the fields from `prompt` on were there.
 
         Returns:
-            The sample; a field that was not there says that nobody looked.
+            The sample; fields that were not there have their defaults.
 
         Raises:
             SampleError: A field is missing or has another form; the text names it.

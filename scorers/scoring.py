@@ -76,7 +76,8 @@ def score(
         The metrics over all completions, and a sample for each, in their order.
 
     Raises:
-        concurrent.futures.process.BrokenProcessPool: A process died; with one worker nothing is raised.
+        KeyError: A completion is in a language that nobody registered.
+        concurrent.futures.process.BrokenProcessPool: One of several processes died.
 
     >>> report = score([Completion("```html\\n<p class='p-4'>Hi</p>\\n```"), Completion("no")])
     >>> report.metrics["eval/syntax_validity_rate"], [sample.outcome.value for sample in report.samples]
@@ -127,7 +128,7 @@ def versions(plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
 
 
 def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, theme: Theme | None = None) -> Sample:
-    """The measurements of one completion. Pure; takes any string, in time linear in its length, and never raises.
+    """The measurements of one completion. Pure; takes any text, in time linear in its length.
 
     Args:
         completion: What a model wrote.
@@ -136,6 +137,9 @@ def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, them
 
     Returns:
         The sample: its outcome, its errors with their places, and what its page holds.
+
+    Raises:
+        KeyError: The completion, or one of its files, is in a language that nobody registered. No text raises.
 
     >>> score_sample(Completion("<div>", language="html")).errors[0].message
     '`<div>` opened here is never closed'
