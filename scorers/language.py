@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from scorers.reading import Reading
+from scorers.reading import FileReading
 
-Reader = Callable[[str], Reading]
+LanguageReader = Callable[[str], FileReading]
 """The verdict on code and what stands in it. It takes any text, in time linear in its length, and never raises."""
 
 
@@ -52,7 +52,7 @@ class LanguageSupport:
     """
 
     name: str
-    read: Reader
+    read: LanguageReader
     role: Role
     words: tuple[str, ...]
     suffixes: tuple[str, ...]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 
-from scorers.extraction import Extraction, Found, extract
+from scorers.extraction import AnswerShape, Extraction, extract
 from scorers.language import LANGUAGES, LanguageSupport, Role
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.measures.lightness import lightness_of
 from scorers.measures.repetition import ends_in_loop
-from scorers.metrics.aggregation import Metrics, aggregate
+from scorers.metrics.aggregation import MetricValues, aggregate
 from scorers.metrics.similarity import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
@@ -23,7 +23,7 @@ from scorers.sample import Completion, Issue, Outcome, Sample
 from scorers.source import SourceFile
 from scorers.tailwind.theme import Theme
 from scorers.tailwind.utility import MAX_NAME_LENGTH
-from scorers.verdict import Verdict, as_script_errors
+from scorers.verdict import SyntaxVerdict, as_script_errors
 
 # Changes whenever the same completion may get other measurements.
 VERSION = "4"
@@ -37,13 +37,15 @@ _SHOWN_NAME = 80
 _CHUNK = 16
 
 _NO_CODE = {
-    Found.THINK_UNCLOSED: "the text ends inside a thought, before any code; allow more tokens or ask for less thinking",
-    Found.EDIT_UNAPPLIED: "this edit changes a file that the answer does not hold, so there is no page to score",
-    Found.JSON_BROKEN: "the JSON around the code does not parse, so that nobody can take the code out of it",
-    Found.OTHER_CODE: "all code in this text is commands, data or another language, and none is HTML or JSX",
-    Found.BINARY: "this is no text but binary data",
-    Found.NONE: "there is no HTML or JSX in this text",
-    Found.EMPTY: "there is nothing but invisible characters",
+    AnswerShape.THINK_UNCLOSED: (
+        "the text ends inside a thought, before any code; allow more tokens or ask for less thinking"
+    ),
+    AnswerShape.EDIT_UNAPPLIED: "this edit changes a file that the answer does not hold, so there is no page to score",
+    AnswerShape.JSON_BROKEN: "the JSON around the code does not parse, so that nobody can take the code out of it",
+    AnswerShape.OTHER_CODE: "all code in this text is commands, data or another language, and none is HTML or JSX",
+    AnswerShape.BINARY: "this is no text but binary data",
+    AnswerShape.NONE: "there is no HTML or JSX in this text",
+    AnswerShape.EMPTY: "there is nothing but invisible characters",
 }
 
 
@@ -52,7 +54,7 @@ class Report:
     """What was found in a set of completions: the metrics over all, each sample in its order, and a sentence for each
     plug-in that failed."""
 
-    metrics: Metrics
+    metrics: MetricValues
     samples: tuple[Sample, ...]
     failures: tuple[str, ...] = ()
 
@@ -183,16 +185,16 @@ def _score_one(completion: Completion) -> Sample:
 def _score(completion: Completion, text: str, theme: Theme | None, sample: Callable[..., Sample]) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
-        return sample(Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
+        return sample(Outcome.EMPTY, errors=(issue,), extraction=AnswerShape.EMPTY.value)
     given = tuple(SourceFile(_clean(file.code), file.language, name=file.name) for file in completion.files)
-    extraction = Extraction(Found.FILE, given) if given else extract(_with(completion, text))
+    extraction = Extraction(AnswerShape.FILE, given) if given else extract(_with(completion, text))
     if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE[extraction.found])
         return sample(Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
     readings = [LANGUAGES[file.language].read(file.code) for file in extraction.files]
     if unread := next((reading.unread for reading in readings if reading.unread), ""):
         issue = Issue(Outcome.NO_CODE.value, 1, 1, unread)
-        return sample(Outcome.NO_CODE, errors=(issue,), extraction=Found.UNSUPPORTED.value)
+        return sample(Outcome.NO_CODE, errors=(issue,), extraction=AnswerShape.UNSUPPORTED.value)
     main = LANGUAGES[extraction.files[0].language]
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut
@@ -204,7 +206,7 @@ def _with(completion: Completion, text: str) -> Completion:
     return completion if text == completion.text else replace(completion, text=text)
 
 
-def _beside(main: LanguageSupport, file: SourceFile, verdict: Verdict) -> Verdict:
+def _beside(main: LanguageSupport, file: SourceFile, verdict: SyntaxVerdict) -> SyntaxVerdict:
     """The verdict on a file of an answer: a script beside an HTML page is one of the page's scripts."""
     if main.role is not Role.DOCUMENT or LANGUAGES[file.language].role is not Role.SCRIPT:
         return verdict
@@ -216,7 +218,7 @@ def _sample(
     text: str | None,
     extraction: Extraction,
     cut: bool,
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[SyntaxVerdict],
     page: Page,
 ) -> Sample:
     valid = Outcome.VALID if all(verdict.valid for verdict in verdicts) else Outcome.INVALID
@@ -250,16 +252,18 @@ def _sample(
     )
 
 
-def _script_errors(verdicts: Sequence[Verdict]) -> int | None:
+def _script_errors(verdicts: Sequence[SyntaxVerdict]) -> int | None:
     return sum(len(v.script_errors) for v in verdicts) if any(v.scripts for v in verdicts) else None
 
 
-def _early_errors(verdicts: Sequence[Verdict]) -> int | None:
+def _early_errors(verdicts: Sequence[SyntaxVerdict]) -> int | None:
     found = [verdict.early_errors for verdict in verdicts if verdict.early_errors is not None]
     return sum(map(len, found)) if found else None
 
 
-def _errors(text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict]) -> tuple[Issue, ...]:
+def _errors(
+    text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[SyntaxVerdict]
+) -> tuple[Issue, ...]:
     """The issues, placed in the completion, or without a text in their files; where the token limit cut the code, that
     comes first.
     """

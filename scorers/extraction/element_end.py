@@ -5,7 +5,7 @@ from __future__ import annotations
 from scorers.extraction.look import begins_document
 from scorers.extraction.markup_end import document_end
 from scorers.extraction.passage import BLANK
-from scorers.extraction.wrappers import Tag, closing_of, tag_at
+from scorers.extraction.wrappers import WrapperTag, closing_of, tag_at
 
 # Characters that are looked through in vain for end tags: an answer needs a thousandth of this, and thousands of tags
 # that nobody closes would each be looked for to the end of the text.
@@ -19,14 +19,14 @@ class ElementEnds:
         self._text = text
         self._searched = 0
 
-    def closing_of(self, tag: Tag, start: int) -> tuple[int, int]:
+    def closing_of(self, tag: WrapperTag, start: int) -> tuple[int, int]:
         """Where the end tag of an element that `tag` opens stands from `start` on, and where that ends; -1 for both
         where there is none, or too much was looked through in vain."""
         found = closing_of(self._text, tag, start) if self._searched < _MOST_SEARCHED else (-1, -1)
         self._searched += len(self._text) - start if found[0] < 0 else 0
         return found
 
-    def content_end(self, tag: Tag) -> int:
+    def content_end(self, tag: WrapperTag) -> int:
         """From where on a wrapper's end tag is looked for: behind a document or character data that it holds."""
         head = self._text[tag.end : tag.end + 400].lstrip(BLANK)
         if head.startswith("<![CDATA["):
@@ -39,7 +39,7 @@ class ElementEnds:
         # An end tag before the document's end is the wrapper's if none follows.
         return tag.end if 0 <= first < end and self.closing_of(tag, end)[0] < 0 else end
 
-    def is_replaced(self, tag: Tag) -> bool:
+    def is_replaced(self, tag: WrapperTag) -> bool:
         """Whether an element that a page may have is one that an edit looks for: the next one says what by."""
         if not tag.is_old or tag.is_known:
             return False

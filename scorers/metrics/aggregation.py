@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from scorers.extraction import Found
+from scorers.extraction import AnswerShape
 from scorers.metrics.catalog import METRICS, WATCHED, computed_by
 from scorers.metrics.computation import Behind, Count, Estimate, Pooled, Rate
 from scorers.metrics.corpus import Corpus
@@ -22,7 +22,7 @@ from scorers.metrics.statistics import Interval, clustered_wilson
 from scorers.metrics.tally import Tally
 from scorers.sample import Sample
 
-Metrics = dict[str, float | None]
+MetricValues = dict[str, float | None]
 
 _COUNTS: Final = computed_by(Count)
 _RATES: Final = computed_by(Rate)
@@ -33,10 +33,10 @@ _SECTIONS: Final = (
     *(behind.section for behind in _BEHIND.values()),
     *(section for statistic in _STATISTICS.values() for section in statistic.sections),
 )
-_SHAPES: Final = frozenset(found.value for found in Found)
+_SHAPES: Final = frozenset(found.value for found in AnswerShape)
 
 
-def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> Metrics:
+def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> MetricValues:
     """The metrics of a set of samples. Pure; the same samples have the same metrics, intervals included.
 
     Args:
@@ -80,14 +80,14 @@ def jackknifed(samples: Sequence[Sample], similarity: Similarity | None = None) 
     return {name: value for name, value in found if value is not None}
 
 
-def _unknown_shapes(corpus: Corpus) -> Metrics:
+def _unknown_shapes(corpus: Corpus) -> MetricValues:
     """The shapes that only another version of uimon knows keep their names."""
     names = sorted(corpus.shapes.keys() - _SHAPES - {""})
     return {f"{EXTRACTION}{name}": float(corpus.shapes[name]) for name in names}
 
 
-def _rates(corpus: Corpus) -> Metrics:
-    metrics: Metrics = {}
+def _rates(corpus: Corpus) -> MetricValues:
+    metrics: MetricValues = {}
     for name, computed in _RATES.items():
         clusters = _clusters((corpus.prompts[number], hit) for number, hit in computed.cases(corpus))
         n = sum(size for _, size in clusters)
@@ -106,22 +106,22 @@ def _clusters(cases: Iterable[tuple[str, bool]]) -> list[tuple[int, int]]:
     return [(hits[prompt], size) for prompt, size in n.items()]
 
 
-def _pooled(corpus: Corpus, replicates: int) -> Metrics:
+def _pooled(corpus: Corpus, replicates: int) -> MetricValues:
     tally = Tally.of(corpus, _SECTIONS)
     of_sums = {name: statistic.over(tally) for name, statistic in _STATISTICS.items()}
 
-    def statistics(sums: Sequence[float]) -> Metrics:
+    def statistics(sums: Sequence[float]) -> MetricValues:
         return {name: of(sums) for name, of in of_sums.items()}
 
     values, intervals = statistics(tally.total()), bootstrap(tally.units, statistics, replicates)
-    metrics: Metrics = {name: float(tally.behind[behind.section.name]) for name, behind in _BEHIND.items()}
+    metrics: MetricValues = {name: float(tally.behind[behind.section.name]) for name, behind in _BEHIND.items()}
     for name, statistic in _STATISTICS.items():
         n = tally.behind[statistic.behind.name]
         metrics |= _with_interval(name, values[name], intervals.get(name), n)
     return metrics
 
 
-def _with_interval(name: str, value: float | None, interval: Interval | None, n: int) -> Metrics:
+def _with_interval(name: str, value: float | None, interval: Interval | None, n: int) -> MetricValues:
     low, high = interval if interval and value is not None else (None, None)
     # A reflected interval may leave the range of what it is about.
     low = None if low is None else max(0.0, low)

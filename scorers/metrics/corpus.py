@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scorers.extraction import Found
+from scorers.extraction import AnswerShape
 from scorers.measures.hues import hues_of
 from scorers.metrics.similarity import Similarities, Similarity, similarities
 from scorers.metrics.statistics import Rarefied, rarefied
@@ -43,9 +43,9 @@ class Corpus:
 
     @cached_property
     def shapes(self) -> Counter[str]:
-        """How many answers came in each shape, by values of `Found`, and the shapes that only another version knows."""
+        """How many answers came in each shape, by values of `AnswerShape` and those that only another version knows."""
         # Blank answers were stored without one.
-        blank = Found.EMPTY.value
+        blank = AnswerShape.EMPTY.value
         return Counter(s.extraction or (blank if s.outcome is Outcome.EMPTY else "") for s in self.samples)
 
     @cached_property

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from scorers.css.palette import BLUE_PURPLE
-from scorers.extraction import Found
+from scorers.extraction import AnswerShape
 from scorers.measures.hues import hue_known, hues_of
 from scorers.metrics import grades as bands
 from scorers.metrics.cases import above_zero, copies, distinct_4, near_duplicates, unresolved, valid_if_complete
@@ -47,7 +47,7 @@ from scorers.metrics.tally import each_sample
 from scorers.sample import DARK, Outcome
 
 EXTRACTION: Final = "eval/extraction_"
-"""What the names of the counts of answers by their shape begin with; the rest is a value of `Found`."""
+"""What the names of the counts of answers by their shape begin with; the rest is a value of `AnswerShape`."""
 _HIGHER, _LOWER = Direction.HIGHER, Direction.LOWER
 
 
@@ -56,7 +56,7 @@ def _outcome(outcome: Outcome, meaning: str, better: Direction = _LOWER) -> Metr
     return Metric(f"eval/outcome_{outcome.value}", "samples", meaning, count, better=better)
 
 
-def _shape(found: Found) -> Metric:
+def _shape(found: AnswerShape) -> Metric:
     count = Count(lambda corpus: float(corpus.shapes[found.value]))
     return Metric(f"{EXTRACTION}{found.value}", "samples", f"answers whose shape is `{found.value}`", count, rare=True)
 
@@ -133,7 +133,7 @@ DECLARED: Final = (
     _outcome(Outcome.TRUNCATED, "the token limit cut the code"),
     _outcome(Outcome.NO_CODE, "text without HTML or JSX"),
     _outcome(Outcome.EMPTY, "nothing but blanks"),
-    *map(_shape, Found),
+    *map(_shape, AnswerShape),
     Metric(
         "eval/script_error_rate",
         "0-1",

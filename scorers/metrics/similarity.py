@@ -32,9 +32,9 @@ MAX_CHARACTERS = 2_000_000
 
 
 T = TypeVar("T")
-Shape = Sequence[int]
-Similarity = Callable[[Shape, Shape], float]
-Rows = Sequence[Mapping[int, float]]
+ShapeSketch = Sequence[int]
+Similarity = Callable[[ShapeSketch, ShapeSketch], float]
+SimilarityRows = Sequence[Mapping[int, float]]
 """For each page that was compared its similarity to the others, by their number among these."""
 OfPage = Callable[[int, int | None], float | None]
 """A page's value when another page is left out; None where nothing is left to compare it with."""
@@ -46,17 +46,17 @@ class Similarities:
     `rows` their similarities, and `pages` says how many samples have a shape at all."""
 
     compared: tuple[int, ...]
-    rows: Rows
+    rows: SimilarityRows
     pages: int
 
-    def each(self, way: Callable[[Rows], OfPage]) -> list[tuple[int, float]]:
+    def each(self, way: Callable[[SimilarityRows], OfPage]) -> list[tuple[int, float]]:
         """For each page that has others to be compared with: the number of its sample, and its value."""
         of_page = way(self.rows)
         found = ((number, of_page(place, None)) for place, number in enumerate(self.compared))
         return [(number, value) for number, value in found if value is not None]
 
 
-def average(rows: Rows) -> OfPage:
+def average(rows: SimilarityRows) -> OfPage:
     """A page's mean similarity to the others."""
     totals = [sum(row.values()) for row in rows]
 
@@ -69,7 +69,7 @@ def average(rows: Rows) -> OfPage:
     return of_page
 
 
-def nearest(rows: Rows) -> OfPage:
+def nearest(rows: SimilarityRows) -> OfPage:
     """A page's similarity to the one that is most like it."""
     # The two nearest are enough: at most one of them is left out.
     closest = [sorted(row.items(), key=lambda item: -item[1])[:2] for row in rows]
@@ -80,7 +80,7 @@ def nearest(rows: Rows) -> OfPage:
     return of_page
 
 
-def floor(rows: Rows) -> OfPage:
+def floor(rows: SimilarityRows) -> OfPage:
     """The similarity below which the tenth of the other pages lies that is least like a page."""
     ordered = [sorted(row.values()) for row in rows]
 
@@ -164,7 +164,7 @@ def _similarity(left: frozenset[int], right: frozenset[int]) -> float:
 
 
 def similarities(
-    shapes: Sequence[Shape], prompts: Sequence[str], compare: Similarity | None = None
+    shapes: Sequence[ShapeSketch], prompts: Sequence[str], compare: Similarity | None = None
 ) -> Similarities | None:
     """Compares the pages that have a shape, each with those of other prompts: answers to one prompt may be alike.
 
@@ -184,7 +184,7 @@ def similarities(
     return Similarities(tuple(compared), rows, pages) if any(rows) else None
 
 
-def _rows(shapes: Sequence[T], prompts: Sequence[str], compare: Callable[[T, T], float]) -> Rows:
+def _rows(shapes: Sequence[T], prompts: Sequence[str], compare: Callable[[T, T], float]) -> SimilarityRows:
     rows: list[dict[int, float]] = [{} for _ in shapes]
     for i, (grams, prompt) in enumerate(zip(shapes, prompts, strict=True)):
         for j in range(i):

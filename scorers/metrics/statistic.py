@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 from scorers.metrics import jackknife, statistics
 from scorers.metrics.corpus import DRAWS, Corpus
 from scorers.metrics.jackknife import Jackknifed
-from scorers.metrics.similarity import OfPage, Rows
+from scorers.metrics.similarity import OfPage, SimilarityRows
 from scorers.metrics.tally import Section, Tally, by_sample
 
 OfSums = Callable[[Sequence[float]], float | None]
@@ -154,7 +154,7 @@ class MeanSimilarity:
     """How alike pages are, in one `way`: a mean over the pages that were compared. With `pairs` a page's own value is a
     mean over the pairs that it is in."""
 
-    way: Callable[[Rows], OfPage]
+    way: Callable[[SimilarityRows], OfPage]
     part: Section
     behind: Section
     pairs: bool = False

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from scorers.metrics.corpus import Corpus
 from scorers.sample import Sample
 
-Amounts = Callable[[Corpus], Iterable[tuple[int, str, float]]]
-"""What samples add to a section: the sample's number, the key, how much."""
+Amount = tuple[int, str, float]
+"""What a sample adds to a section: the sample's number, the key, how much."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class Section:
     sorted."""
 
     name: str
-    amounts: Amounts
+    amounts: Callable[[Corpus], Iterable[Amount]]
     keys: tuple[str, ...] = ()
 
 
@@ -39,7 +39,7 @@ def each_sample(name: str, of: Callable[[Sample], float]) -> Section:
         A section with one key, which is empty.
     """
 
-    def amounts(corpus: Corpus) -> Iterable[tuple[int, str, float]]:
+    def amounts(corpus: Corpus) -> Iterable[Amount]:
         return ((number, "", of(sample)) for number, sample in enumerate(corpus.samples))
 
     return Section(name, amounts, keys=("",))
@@ -56,7 +56,7 @@ def some_samples(name: str, of: Callable[[Corpus], Iterable[tuple[int, float]]])
         A section with one key, which is empty.
     """
 
-    def amounts(corpus: Corpus) -> Iterable[tuple[int, str, float]]:
+    def amounts(corpus: Corpus) -> Iterable[Amount]:
         return ((number, "", amount) for number, amount in of(corpus))
 
     return Section(name, amounts, keys=("",))

@@ -24,9 +24,9 @@ from tests.golden.subjects import (
     TABLE_COLUMNS,
     AlertLevel,
     AlertSettings,
+    AnswerShape,
     CheckStatus,
     Condition,
-    Found,
     Kind,
     Limits,
     Reason,
@@ -44,7 +44,7 @@ from tests.golden.subjects import (
 
 ENUMS: tuple[type[StrEnum], ...] = (
     *(Reason, State, Condition, Kind, RowKind, Target, AlertLevel, Rule, SignKind, Way, CheckStatus),
-    *(scorers.Outcome, scorers.Language, scorers.Grade, Found),
+    *(scorers.Outcome, scorers.Language, scorers.Grade, AnswerShape),
 )
 SOURCES = sorted((*(ROOT / "watcher").rglob("*.py"), *(ROOT / "scorers").rglob("*.py")))
 

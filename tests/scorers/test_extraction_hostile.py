@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scorers import Completion
 from scorers.extraction import element_end, extract
-from scorers.extraction.wrappers import Tag, closing_of
+from scorers.extraction.wrappers import WrapperTag, closing_of
 
 SIZE = 60_000
 LOOPS = (
@@ -101,7 +101,7 @@ def test_any_mixture_is_read_and_every_file_stands_in_the_text(text: str, trunca
 def test_end_tags_that_never_come_are_looked_for_up_to_a_bound(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
     looked: list[int] = []
 
-    def counted(text: str, tag: Tag, start: int) -> tuple[int, int]:
+    def counted(text: str, tag: WrapperTag, start: int) -> tuple[int, int]:
         looked.append(len(text) - start)
         return closing_of(text, tag, start)
 
