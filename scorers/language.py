@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from scorers.reading import Reading
+from scorers.reading import FileReading
 
-Reader = Callable[[str], Reading]
+LanguageReader = Callable[[str], FileReading]
 """The verdict on code and what stands in it. It takes any text, in time linear in its length, and never raises."""
 
 
@@ -35,18 +35,24 @@ class Opening(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LanguageSupport:
-    """One language: what reads it, its `role`, and the `words` and `suffixes` by which it is known.
+    """One language: what reads it, and how it is known.
 
-    `words` are those of info strings, extensions and attributes, in lower case; `suffixes` those of files on disk, with
-    the dot. A `certain` word outweighs what the code looks like. `is_script` is true for code whose braces and template
-    literals are JavaScript's; `with_markup` names the language that such a script is if it holds elements, and
-    `in_components` the one that its files are in a project of components. `has_blocks` is true where a file is a row of
-    top-level elements (`<template>`, `<script>`). `opening` says how a bare file under a line with its name begins,
-    where nothing else tells it.
+    Attributes:
+        name: Its name, as in `Sample.language`.
+        read: What checks and reads code of it.
+        role: What a file of it is in an answer.
+        words: What info strings, extensions and attributes call it, in lower case.
+        suffixes: Those of its files on disk, with the dot.
+        certain: Whether its word outweighs what the code looks like.
+        is_script: Whether its braces and template literals are JavaScript's.
+        with_markup: Which language such a script is if it holds elements; empty for itself.
+        in_components: Which language its files are in a project of components; empty for itself.
+        has_blocks: Whether a file is a row of top-level elements (`<template>`, `<script>`).
+        opening: How a bare file under a line with its name begins, where nothing else tells it.
     """
 
     name: str
-    read: Reader
+    read: LanguageReader
     role: Role
     words: tuple[str, ...]
     suffixes: tuple[str, ...]
@@ -75,7 +81,14 @@ BY_SUFFIX: Mapping[str, LanguageSupport] = MappingProxyType(_by_suffix)
 
 
 def register(language: LanguageSupport) -> None:
-    """Add a language. Raises ValueError where another one has its name, a word or a suffix of it."""
+    """Adds a language for this process.
+
+    Args:
+        language: The language; where others are found by words and suffixes, it is from then on.
+
+    Raises:
+        ValueError: Another one has its name, or one of its words or suffixes; nothing is added then.
+    """
     named = ((_languages, (language.name,)), (_by_word, language.words), (_by_suffix, language.suffixes))
     for known, names in named:
         if taken := [name for name in names if name in known]:

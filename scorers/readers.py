@@ -10,53 +10,53 @@ from scorers.html.check import check_html
 from scorers.html.read import read_page
 from scorers.html.scripts import read_scripts
 from scorers.jsx.check import check_jsx
-from scorers.jsx.engine import Kind
+from scorers.jsx.engine import SourceKind
 from scorers.jsx.read import read_jsx
 from scorers.language import LanguageSupport, Opening, Role
-from scorers.reading import Reading
+from scorers.reading import FileReading
 from scorers.sample import Language
 from scorers.sfc.astro import read_astro
 from scorers.sfc.svelte import read_svelte
 from scorers.sfc.vue import read_vue
-from scorers.verdict import MAX_ISSUES, Verdict
+from scorers.verdict import MAX_ISSUES, SyntaxVerdict
 
 
-def _html(code: str) -> Reading:
+def _html(code: str) -> FileReading:
     markup, page = check_html(code), read_page(code)
     if not page.scripts and not page.handlers:
-        return Reading(markup, page.contents)
+        return FileReading(markup, page.contents)
     scripts = read_scripts(code, page)
     found = scripts.verdict
     issues = sorted((*markup.issues, *found.issues), key=lambda issue: (issue.position.line, issue.position.column))
     verdict = replace(found, issues=tuple(issues[:MAX_ISSUES]), soft=markup.soft + found.soft)
-    return Reading(verdict, pooled((page.contents, *scripts.contents)))
+    return FileReading(verdict, pooled((page.contents, *scripts.contents)))
 
 
-def _jsx(code: str) -> Reading:
-    return Reading(check_jsx(code), read_jsx(code))
+def _jsx(code: str) -> FileReading:
+    return FileReading(check_jsx(code), read_jsx(code))
 
 
-def _css(code: str) -> Reading:
-    return Reading(Verdict(()), Contents(sheets=(code,)))
+def _css(code: str) -> FileReading:
+    return FileReading(SyntaxVerdict(()), Contents(sheets=(code,)))
 
 
-def _javascript(code: str) -> Reading:
-    return _script(code, Kind.JS)
+def _javascript(code: str) -> FileReading:
+    return _script(code, SourceKind.JS)
 
 
-def _typescript(code: str) -> Reading:
-    return _script(code, Kind.TS)
+def _typescript(code: str) -> FileReading:
+    return _script(code, SourceKind.TS)
 
 
-def _script(code: str, kind: Kind) -> Reading:
+def _script(code: str, kind: SourceKind) -> FileReading:
     """A script beside a page: what it says of class names matters to the page, whose CSS is not here. What configures
     Tailwind uses no colors; constants of a module in TypeScript are definitions, which count where they are used."""
     found = read_jsx(code, kind)
     if found.scripts:
         found = replace(found, literals=())
-    if found.scripts or kind is Kind.TS:
+    if found.scripts or kind is SourceKind.TS:
         found = replace(found, constants=tuple((path, color, True) for path, color, _ in found.constants))
-    return Reading(check_jsx(code, kind), replace(found, scripts=(code,), has_all_css=True))
+    return FileReading(check_jsx(code, kind), replace(found, scripts=(code,), has_all_css=True))
 
 
 BUILT_IN: Final = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scorers.contents import Contents
-from scorers.verdict import Verdict
+from scorers.verdict import SyntaxVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileReading:
     """What was found in one file: whether it parses, and what stands in it. `unread` says why that cannot be known,
     and is empty where it is."""
 
-    verdict: Verdict
+    verdict: SyntaxVerdict
     contents: Contents
     unread: str = ""

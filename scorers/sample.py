@@ -65,12 +65,16 @@ class CodeFile:
 class Completion:
     """What a model wrote.
 
-    `truncated` is true where the generator's `finish_reason` was `length`. `source` names the completion for a reader
-    (a file, a line of a file). With a `language` (a name in `scorers.language.LANGUAGES`) the text itself is code of
-    that language, as in an `.html` file; without one the code has to be found in the text first. `prompt` identifies
-    the prompt, the same for all completions of one prompt: they resemble each other, and intervals have to know.
-    Without one it is a prompt of its own. Where the answer is a project on disk, `files` are what is read of it, the
-    page first, and errors are placed in them; `text` is then for plug-ins alone.
+    Attributes:
+        text: The whole answer, any string.
+        truncated: Whether the token limit cut it: the generator's `finish_reason` was `length`.
+        source: What a reader calls it: a file, a line of a file.
+        language: Where the text itself is code, as of an `.html` file, the name of its language in
+            `scorers.language.LANGUAGES`; None where the code has to be found in the text first.
+        prompt: What identifies the prompt, the same for all completions of one: they resemble each other, and intervals
+            have to know. Empty for a prompt of its own.
+        files: What is read of an answer that is a project on disk, the page first. Errors are placed in them, and
+            `text` is then for plug-ins alone.
     """
 
     text: str
@@ -157,7 +161,10 @@ class Sample:
         return self.outcome is Outcome.VALID
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for `json.dumps`; `from_dict` reads them back to an equal sample.
+        """The sample in plain values.
+
+        Returns:
+            What `json.dumps` takes, and `from_dict` reads back to an equal sample.
 
         >>> sample = Sample("a.html", Outcome.VALID, Language.HTML, colors=(("red-500", 2),), num_colors=2)
         >>> Sample.from_dict(sample.to_dict()) == sample
@@ -194,9 +201,16 @@ class Sample:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Sample:
-        """Reads what `to_dict` wrote, also before the fields from `prompt` on were there.
+        """Reads a stored sample.
 
-        Raises `SampleError` naming what is missing or has another form.
+        Args:
+            stored: What `to_dict` wrote, also before the fields from `prompt` on were there.
+
+        Returns:
+            The sample; fields that were not there have their defaults.
+
+        Raises:
+            SampleError: A field is missing or has another form; the text names it.
         """
         try:
             return cls(

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 
-from scorers.extraction import Extraction, Found, extract
+from scorers.extraction import AnswerShape, Extraction, extract
 from scorers.language import LANGUAGES, LanguageSupport, Role
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.measures.lightness import lightness_of
 from scorers.measures.repetition import ends_in_loop
-from scorers.metrics.aggregation import Metrics, aggregate
-from scorers.metrics.likeness import fingerprint, shape, word_grams
+from scorers.metrics.aggregation import MetricValues, aggregate
+from scorers.metrics.similarity import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from scorers.plugins.loader import Plugin
 from scorers.position import Lines, Position
@@ -23,7 +23,7 @@ from scorers.sample import Completion, Issue, Outcome, Sample
 from scorers.source import SourceFile
 from scorers.tailwind.theme import Theme
 from scorers.tailwind.utility import MAX_NAME_LENGTH
-from scorers.verdict import Verdict, as_script_errors
+from scorers.verdict import SyntaxVerdict, as_script_errors
 
 # Changes whenever the same completion may get other measurements.
 VERSION = "4"
@@ -37,13 +37,15 @@ _SHOWN_NAME = 80
 _CHUNK = 16
 
 _NO_CODE = {
-    Found.THINK_UNCLOSED: "the text ends inside a thought, before any code; allow more tokens or ask for less thinking",
-    Found.EDIT_UNAPPLIED: "this edit changes a file that the answer does not hold, so there is no page to score",
-    Found.JSON_BROKEN: "the JSON around the code does not parse, so that nobody can take the code out of it",
-    Found.OTHER_CODE: "all code in this text is commands, data or another language, and none is HTML or JSX",
-    Found.BINARY: "this is no text but binary data",
-    Found.NONE: "there is no HTML or JSX in this text",
-    Found.EMPTY: "there is nothing but invisible characters",
+    AnswerShape.THINK_UNCLOSED: (
+        "the text ends inside a thought, before any code; allow more tokens or ask for less thinking"
+    ),
+    AnswerShape.EDIT_UNAPPLIED: "this edit changes a file that the answer does not hold, so there is no page to score",
+    AnswerShape.JSON_BROKEN: "the JSON around the code does not parse, so that nobody can take the code out of it",
+    AnswerShape.OTHER_CODE: "all code in this text is commands, data or another language, and none is HTML or JSX",
+    AnswerShape.BINARY: "this is no text but binary data",
+    AnswerShape.NONE: "there is no HTML or JSX in this text",
+    AnswerShape.EMPTY: "there is nothing but invisible characters",
 }
 
 
@@ -52,7 +54,7 @@ class Report:
     """What was found in a set of completions: the metrics over all, each sample in its order, and a sentence for each
     plug-in that failed."""
 
-    metrics: Metrics
+    metrics: MetricValues
     samples: tuple[Sample, ...]
     failures: tuple[str, ...] = ()
 
@@ -64,8 +66,20 @@ def score(
     *,
     theme: Theme | None = None,
 ) -> Report:
-    """Scores completions and aggregates them, with `workers` above 1 in as many processes. `theme` is the one that
-    pages are written against (`scorers.tailwind.given`).
+    """Scores completions and aggregates them.
+
+    Args:
+        completions: What a model wrote, one for each answer; several answers to one prompt share its `prompt`.
+        plugins: Further scorers, as `load_plugins` gives them.
+        workers: In how many processes completions are scored; they are forked from this one.
+        theme: What the pages are written against, as `given_theme` gives it; None for Tailwind's own alone.
+
+    Returns:
+        The metrics over all completions, and a sample for each, in their order.
+
+    Raises:
+        KeyError: A completion is in a language that nobody registered.
+        concurrent.futures.process.BrokenProcessPool: One of several processes died.
 
     >>> report = score([Completion("```html\\n<p class='p-4'>Hi</p>\\n```"), Completion("no")])
     >>> report.metrics["eval/syntax_validity_rate"], [sample.outcome.value for sample in report.samples]
@@ -79,7 +93,16 @@ def score(
 
 
 def report(samples: Sequence[Sample], plugins: Sequence[Plugin] = ()) -> Report:
-    """The report on samples that were scored with these plug-ins."""
+    """The report on samples that were scored before.
+
+    Args:
+        samples: Fresh ones, or stored ones as `Sample.from_dict` reads them.
+        plugins: The scorers whose measurements the samples hold in `extras`, to aggregate these as well.
+
+    Returns:
+        The metrics of `aggregate` and those of the plug-ins. A plug-in that fails costs no other metric: what went
+        wrong is in `failures`.
+    """
     metrics = aggregate(samples)
     failures: list[str] = []
     for plugin in plugins:
@@ -90,7 +113,14 @@ def report(samples: Sequence[Sample], plugins: Sequence[Plugin] = ()) -> Report:
 
 
 def versions(plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
-    """Under what definitions samples are scored: `VERSION`, the given theme's and each plug-in's identity.
+    """Under what definitions samples are scored: samples of different ones are not comparable.
+
+    Args:
+        plugins: The scorers in use, in any order.
+        theme: The given theme, if there is one.
+
+    Returns:
+        `VERSION`, the theme's and each plug-in's identity, in one line.
 
     >>> versions() == VERSION
     True
@@ -100,9 +130,18 @@ def versions(plugins: Sequence[Plugin] = (), theme: Theme | None = None) -> str:
 
 
 def score_sample(completion: Completion, plugins: Sequence[Plugin] = (), *, theme: Theme | None = None) -> Sample:
-    """The measurements of one completion, written against `theme`, where it is given.
+    """The measurements of one completion. Pure; takes any text, in time linear in its length.
 
-    Pure; takes any string, in time linear in its length, and never raises.
+    Args:
+        completion: What a model wrote.
+        plugins: Further scorers; what each of them measures, or its error, goes into `extras` by its name.
+        theme: What the page is written against; what it defines itself goes before that.
+
+    Returns:
+        The sample: its outcome, its errors with their places, and what its page holds.
+
+    Raises:
+        KeyError: The completion, or one of its files, is in a language that nobody registered. No text raises.
 
     >>> score_sample(Completion("<div>", language="html")).errors[0].message
     '`<div>` opened here is never closed'
@@ -146,16 +185,16 @@ def _score_one(completion: Completion) -> Sample:
 def _score(completion: Completion, text: str, theme: Theme | None, sample: Callable[..., Sample]) -> Sample:
     if not text.strip():
         issue = Issue("empty", 1, 1, "there is no text")
-        return sample(Outcome.EMPTY, errors=(issue,), extraction=Found.EMPTY.value)
+        return sample(Outcome.EMPTY, errors=(issue,), extraction=AnswerShape.EMPTY.value)
     given = tuple(SourceFile(_clean(file.code), file.language, name=file.name) for file in completion.files)
-    extraction = Extraction(Found.FILE, given) if given else extract(_with(completion, text))
+    extraction = Extraction(AnswerShape.FILE, given) if given else extract(_with(completion, text))
     if not extraction.files:
         issue = Issue(Outcome.NO_CODE.value, 1, 1, _NO_CODE[extraction.found])
         return sample(Outcome.NO_CODE, errors=(issue,), extraction=extraction.found.value)
     readings = [LANGUAGES[file.language].read(file.code) for file in extraction.files]
     if unread := next((reading.unread for reading in readings if reading.unread), ""):
         issue = Issue(Outcome.NO_CODE.value, 1, 1, unread)
-        return sample(Outcome.NO_CODE, errors=(issue,), extraction=Found.UNSUPPORTED.value)
+        return sample(Outcome.NO_CODE, errors=(issue,), extraction=AnswerShape.UNSUPPORTED.value)
     main = LANGUAGES[extraction.files[0].language]
     verdicts = [_beside(main, file, r.verdict) for file, r in zip(extraction.files, readings, strict=True)]
     cut = completion.truncated and extraction.cut
@@ -167,7 +206,7 @@ def _with(completion: Completion, text: str) -> Completion:
     return completion if text == completion.text else replace(completion, text=text)
 
 
-def _beside(main: LanguageSupport, file: SourceFile, verdict: Verdict) -> Verdict:
+def _beside(main: LanguageSupport, file: SourceFile, verdict: SyntaxVerdict) -> SyntaxVerdict:
     """The verdict on a file of an answer: a script beside an HTML page is one of the page's scripts."""
     if main.role is not Role.DOCUMENT or LANGUAGES[file.language].role is not Role.SCRIPT:
         return verdict
@@ -179,7 +218,7 @@ def _sample(
     text: str | None,
     extraction: Extraction,
     cut: bool,
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[SyntaxVerdict],
     page: Page,
 ) -> Sample:
     valid = Outcome.VALID if all(verdict.valid for verdict in verdicts) else Outcome.INVALID
@@ -213,16 +252,18 @@ def _sample(
     )
 
 
-def _script_errors(verdicts: Sequence[Verdict]) -> int | None:
+def _script_errors(verdicts: Sequence[SyntaxVerdict]) -> int | None:
     return sum(len(v.script_errors) for v in verdicts) if any(v.scripts for v in verdicts) else None
 
 
-def _early_errors(verdicts: Sequence[Verdict]) -> int | None:
+def _early_errors(verdicts: Sequence[SyntaxVerdict]) -> int | None:
     found = [verdict.early_errors for verdict in verdicts if verdict.early_errors is not None]
     return sum(map(len, found)) if found else None
 
 
-def _errors(text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[Verdict]) -> tuple[Issue, ...]:
+def _errors(
+    text: str | None, extraction: Extraction, cut: bool, verdicts: Sequence[SyntaxVerdict]
+) -> tuple[Issue, ...]:
     """The issues, placed in the completion, or without a text in their files; where the token limit cut the code, that
     comes first.
     """

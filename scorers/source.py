@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class OffsetMap:
     """Maps offsets in code to offsets in the completion that it was taken from.
 
     `pieces` are pairs (offset in the code, offset in the completion), in order, the first for offset 0: from each on,
@@ -18,14 +18,14 @@ class Places:
     pieces: tuple[tuple[int, int], ...] = ((0, 0),)
 
     @classmethod
-    def at(cls, offset: int) -> Places:
+    def at(cls, offset: int) -> OffsetMap:
         """The places of code that stands in the completion as it is, from `offset` on."""
         return cls(((0, offset),))
 
     def __call__(self, offset: int) -> int:
         """Where the character at `offset` of the code stands in the completion.
 
-        >>> places = Places(((0, 10), (5, 20))); places(4), places(5), places(7)
+        >>> places = OffsetMap(((0, 10), (5, 20))); places(4), places(5), places(7)
         (14, 20, 22)
         """
         code, text = self.pieces[bisect_right(self.pieces, (offset, float("inf"))) - 1]
@@ -39,6 +39,6 @@ class SourceFile:
 
     code: str
     language: str
-    places: Places = Places()
+    places: OffsetMap = OffsetMap()
     name: str = ""
     cut: bool = False

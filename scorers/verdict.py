@@ -41,7 +41,7 @@ class SyntaxIssue:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SyntaxVerdict:
     """What a syntax check found: valid means without `issues`; `soft` counts what is forgiven.
 
     `script_errors` are why scripts of a page do not parse (codes `script-…`), of `scripts` that were checked: the page

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from scorers.extraction.found import Extraction, Found
+from scorers.extraction.found import AnswerShape, Extraction
 from scorers.extraction.look import TAG, detect_language
 from scorers.extraction.ordinary import ordinary_fence
 from scorers.extraction.passage import BLANK, Passage
@@ -24,9 +24,9 @@ from scorers.extraction.reasoning import split_thoughts
 from scorers.extraction.special import answer_turn, without_tokens
 from scorers.language import LANGUAGES, Role
 from scorers.sample import Completion
-from scorers.source import Places, SourceFile
+from scorers.source import OffsetMap, SourceFile
 
-__all__ = ["Extraction", "Found", "detect_language", "extract"]
+__all__ = ["AnswerShape", "Extraction", "detect_language", "extract"]
 
 _DOCUMENT_END = re.compile(r"</html\s*>", re.IGNORECASE)
 # Text has hardly any of these; a file that is no text has many in its first characters.
@@ -46,7 +46,7 @@ def extract(completion: Completion) -> Extraction:
     """
     text = completion.text
     if not text.strip(BLANK):
-        return Extraction(Found.EMPTY)
+        return Extraction(AnswerShape.EMPTY)
     if completion.language is not None:
         return _file(text, completion.language)
     whole = Passage(text, open=True)
@@ -59,7 +59,7 @@ def extract_ordinary(whole: Passage, truncated: bool) -> Extraction | None:
     if fence is None:
         return None
     span = (fence.start, fence.end)
-    project = choose(read_whole(fence.body, fence.hint, Found.FENCE, 0, span), truncated)
+    project = choose(read_whole(fence.body, fence.hint, AnswerShape.FENCE, 0, span), truncated)
     if project is None or not project.files:
         return None
     return Extraction(project.found, project.files, prose=_prose(whole, [span]).strip())
@@ -69,14 +69,16 @@ def extract_any(whole: Passage, truncated: bool) -> Extraction:
     """The code of an answer in any shape."""
     text = whole.text
     answer = split_thoughts(answer_turn(whole))
-    reason = Found.THINK_UNCLOSED if answer.thinking else Found.BINARY if _is_binary(text) else Found.NONE
+    reason = (
+        AnswerShape.THINK_UNCLOSED if answer.thinking else AnswerShape.BINARY if _is_binary(text) else AnswerShape.NONE
+    )
     for part in reversed(answer.parts):
         blocks = read(without_tokens(part))
         project = choose(blocks, truncated)
         if project is not None and project.files:
             prose = [_prose(other, [block.span for block in blocks] if other is part else []) for other in answer.parts]
             return Extraction(project.found, project.files, answer.thoughts.strip(), "".join(prose).strip())
-        reason = project.found if project is not None and reason is Found.NONE else reason
+        reason = project.found if project is not None and reason is AnswerShape.NONE else reason
     said = "".join(part.text for part in answer.parts)
     return Extraction(reason, reasoning=answer.thoughts.strip(), prose=said.strip())
 
@@ -84,9 +86,9 @@ def extract_any(whole: Passage, truncated: bool) -> Extraction:
 def _file(text: str, language: str) -> Extraction:
     document = LANGUAGES[language].role is Role.DOCUMENT
     if document and not TAG.search(text):
-        return Extraction(Found.NONE)
+        return Extraction(AnswerShape.NONE)
     ended = document and _DOCUMENT_END.search(text[-200:].rstrip()) is not None
-    return Extraction(Found.FILE, (SourceFile(text, language, Places(), cut=not ended),))
+    return Extraction(AnswerShape.FILE, (SourceFile(text, language, OffsetMap(), cut=not ended),))
 
 
 def _is_binary(text: str) -> bool:

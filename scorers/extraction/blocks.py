@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from scorers.extraction.found import Found
+from scorers.extraction.found import AnswerShape
 from scorers.extraction.names import Hint
 from scorers.extraction.passage import Passage
 
 # Which shape tells more, where one stands in the other.
-_RANK = (Found.TOOL_CALL, Found.JSON, Found.EDIT, Found.ESCAPED, Found.WRAPPER, Found.FENCE_OPEN, Found.FENCE)
+_RANK = (
+    AnswerShape.TOOL_CALL,
+    AnswerShape.JSON,
+    AnswerShape.EDIT,
+    AnswerShape.ESCAPED,
+    AnswerShape.WRAPPER,
+    AnswerShape.FENCE_OPEN,
+    AnswerShape.FENCE,
+)
 # Code that was cut before this many characters may be anything.
 BEGUN = 40
-FAILED = frozenset((Found.EDIT_UNAPPLIED, Found.JSON_BROKEN, Found.OTHER_CODE))
+FAILED = frozenset((AnswerShape.EDIT_UNAPPLIED, AnswerShape.JSON_BROKEN, AnswerShape.OTHER_CODE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,7 @@ class Block:
 
     passage: Passage
     hint: Hint
-    found: Found
+    found: AnswerShape
     span: tuple[int, int]
     final: bool = False
 
@@ -37,7 +45,7 @@ class Block:
 
 
 def inside(
-    blocks: Iterable[Block], found: Found, span: tuple[int, int], hint: Hint, final: bool = False
+    blocks: Iterable[Block], found: AnswerShape, span: tuple[int, int], hint: Hint, final: bool = False
 ) -> list[Block]:
     """Blocks that stand in one of another shape: its place, and its hint where they have none."""
     blocks = list(blocks)
@@ -54,7 +62,7 @@ def inside(
     ]
 
 
-def outermost(first: Found, second: Found) -> Found:
+def outermost(first: AnswerShape, second: AnswerShape) -> AnswerShape:
     """The shape that tells more of two that hold one another."""
     if first in FAILED:
         return first

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from scorers.extraction.blocks import Block
-from scorers.extraction.found import Found
+from scorers.extraction.found import AnswerShape
 from scorers.extraction.look import begins_document
 from scorers.extraction.markup_end import document_end
 from scorers.extraction.names import Hint, extension, file_name, named_in
@@ -96,9 +96,9 @@ def _replacements(passage: Passage, hint: Hint) -> Iterator[Block]:
         elif known and not known.failed and change.search in known.passage.text:
             code = _applied(known.passage, change)
         else:
-            files.setdefault(name, Block(change.replacement, Hint(hint.word, name), Found.EDIT_UNAPPLIED, (0, 0)))
+            files.setdefault(name, Block(change.replacement, Hint(hint.word, name), AnswerShape.EDIT_UNAPPLIED, (0, 0)))
             continue
-        files[name] = Block(code, Hint(hint.word, name), Found.EDIT, (0, 0))
+        files[name] = Block(code, Hint(hint.word, name), AnswerShape.EDIT, (0, 0))
     yield from files.values()
 
 
@@ -123,7 +123,7 @@ def _patches(passage: Passage, hint: Hint) -> Iterator[Block]:
             continue
         name = _path(head[4] or head[2] or "")
         if head[3] == "Update":
-            yield Block(body, Hint(hint.word, name or hint.name), Found.EDIT_UNAPPLIED, (0, 0))
+            yield Block(body, Hint(hint.word, name or hint.name), AnswerShape.EDIT_UNAPPLIED, (0, 0))
             continue
         added = head[3] == "Add" or (head[1] or "").startswith("/dev/null")
         yield from _patched(body, Hint(hint.word if not extension(name) else "", name or hint.name), added)
@@ -155,7 +155,7 @@ def _patched(body: Passage, hint: Hint, added: bool) -> Iterator[Block]:
             context += bool(line.strip()) and not added
     code = body.joined(parts)
     whole = plus and hunks <= 1 and first in ("", "0", "1") and (not context or _is_whole(code.text))
-    yield Block(code, hint, Found.EDIT if whole else Found.EDIT_UNAPPLIED, (0, 0))
+    yield Block(code, hint, AnswerShape.EDIT if whole else AnswerShape.EDIT_UNAPPLIED, (0, 0))
 
 
 def _is_whole(code: str) -> bool:

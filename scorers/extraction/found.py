@@ -8,7 +8,7 @@ from enum import StrEnum
 from scorers.source import SourceFile
 
 
-class Found(StrEnum):
+class AnswerShape(StrEnum):
     """In what shape the page was found, or why none was.
 
     Where shapes hold one another, the outermost that needs decoding counts: a tool call, JSON, an edit, then a wrapper
@@ -43,7 +43,7 @@ class Extraction:
     `reasoning` is what was thought, `prose` what was said around the code.
     """
 
-    found: Found
+    found: AnswerShape
     files: tuple[SourceFile, ...] = ()
     reasoning: str = ""
     prose: str = ""

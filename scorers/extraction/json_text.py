@@ -66,7 +66,7 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
+class JsonReading:
     """What was read from `start` to `end`: the strings that may be code, whether a tool is called, whether the text
     ends before the JSON does, whether it is no JSON, and whether it edits a file that is not in it."""
 
@@ -83,20 +83,20 @@ def begins_json(text: str, start: int = 0) -> bool:
     return _BEGINS.match(text, start) is not None
 
 
-def read_json(passage: Passage, start: int = 0) -> Json:
+def read_json(passage: Passage, start: int = 0) -> JsonReading:
     """The JSON value that begins at `start`. Never raises.
 
     >>> found = read_json(Passage('{"html": "<p>a\\\\n\\\\u00e9</p>"}'))
     >>> [(text.text, hint.word) for text, hint in found.strings], found.open
     ([('<p>a\\né</p>', 'html')], False)
     """
-    reader = _Reader(passage, start)
+    reader = _JsonReader(passage, start)
     value = reader.value()
     strings = tuple(_strings(value, Hint()))
-    return Json(strings, reader.position, _is_call(value), reader.open, reader.broken, _holds_edit(value))
+    return JsonReading(strings, reader.position, _is_call(value), reader.open, reader.broken, _holds_edit(value))
 
 
-class _Reader:
+class _JsonReader:
     def __init__(self, passage: Passage, start: int) -> None:
         self._passage, self.position = passage, start
         self.open = self.broken = False

@@ -6,7 +6,7 @@ import html
 import re
 from itertools import pairwise
 
-from scorers.extraction.found import Found
+from scorers.extraction.found import AnswerShape
 from scorers.extraction.json_text import decoded
 from scorers.extraction.look import begins_code
 from scorers.extraction.passage import MAX_PIECES, Passage
@@ -25,27 +25,27 @@ _INSIDE_STRING = re.compile(r'(?:[^"\\\n]|\\.)*+\\?')
 _TOKEN_IN_TAG = re.compile(r"(?<=<)(/?)[|｜]\w{2,20}[|｜](?=[a-z])")
 
 
-def plain(passage: Passage) -> tuple[Passage, Found] | None:
+def plain(passage: Passage) -> tuple[Passage, AnswerShape] | None:
     """The answer without what lies over all of it, and the shape that this is; None where nothing does."""
     text = passage.text
     if is_escaped(text):
-        return unescaped(passage), Found.ESCAPED
+        return unescaped(passage), AnswerShape.ESCAPED
     if text.lstrip()[:1].isdigit() and (bare := unnumbered(passage.trimmed("\n"))).text != text:
-        return bare, Found.FRAGMENT
+        return bare, AnswerShape.FRAGMENT
     if holds_token_in_tag(text):
-        return passage.replaced(_TOKEN_IN_TAG, lambda match: match[1]), Found.FRAGMENT
+        return passage.replaced(_TOKEN_IN_TAG, lambda match: match[1]), AnswerShape.FRAGMENT
     return _string(passage)
 
 
-def _string(passage: Passage) -> tuple[Passage, Found] | None:
+def _string(passage: Passage) -> tuple[Passage, AnswerShape] | None:
     """What the string says that is all of an answer."""
     text = passage.text
     quoted = _STRING.fullmatch(text) if text.lstrip()[:1] == '"' else None
     if quoted and ("\\n" in text or begins_code(text, quoted.start(1))):
-        return decoded(passage, quoted.start(1), quoted.end(1), bool(quoted[2])), Found.JSON
+        return decoded(passage, quoted.start(1), quoted.end(1), bool(quoted[2])), AnswerShape.JSON
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     if '\\"' in text and text.count("\\n") > 2 and _INSIDE_STRING.fullmatch(text, start, end):
-        return decoded(passage, start, end, closed=False), Found.ESCAPED
+        return decoded(passage, start, end, closed=False), AnswerShape.ESCAPED
     return None
 
 

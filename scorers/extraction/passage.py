@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from scorers.source import Places
+from scorers.source import OffsetMap
 
 # A page has hundreds of lines. Beyond this, positions in decoded code are those of the last piece, and the memory that
 # hostile text takes stays small.
@@ -17,7 +17,7 @@ INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u00a0\u202a\u202c\
 BLANK = " \t\n\f\v" + INVISIBLE
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
-_AS_IT_IS = Places()
+_AS_IT_IS = OffsetMap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Passage:
     an end of its own, so that a token limit may have cut it."""
 
     text: str
-    places: Places = _AS_IT_IS
+    places: OffsetMap = _AS_IT_IS
     open: bool = False
 
     def part(self, start: int, end: int | None = None) -> Passage:
         """The text between two offsets.
 
-        >>> passage = Passage("abcdef", Places(((0, 10), (3, 20))), open=True)
+        >>> passage = Passage("abcdef", OffsetMap(((0, 10), (3, 20))), open=True)
         >>> part = passage.part(2, 5); part.text, part.places.pieces, part.open
         ('cde', ((0, 12), (1, 20)), False)
         """
@@ -41,14 +41,14 @@ class Passage:
             return self
         return Passage(self.text[start:end], self._places(start, end), self.open and end == len(self.text))
 
-    def _places(self, start: int, end: int) -> Places:
+    def _places(self, start: int, end: int) -> OffsetMap:
         pieces = self.places.pieces
         if len(pieces) == 1:
-            return Places.at(self.places(start))
+            return OffsetMap.at(self.places(start))
         first = bisect_right(pieces, (start, float("inf")))
         last = bisect_right(pieces, (end, -1))
         later = ((code - start, text) for code, text in pieces[first:last])
-        return Places(((0, self.places(start)), *later))
+        return OffsetMap(((0, self.places(start)), *later))
 
     def closed(self) -> Passage:
         """The same text with an end of its own."""
@@ -91,7 +91,7 @@ class Passage:
                 pieces.append((length, self.places(offset)))
             texts.append(text)
             length += len(text)
-        return Passage("".join(texts), Places(tuple(pieces) or ((0, self.places(0)),)), self.open)
+        return Passage("".join(texts), OffsetMap(tuple(pieces) or ((0, self.places(0)),)), self.open)
 
 
 def _replacements(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from scorers.extraction.blocks import BEGUN, Block
-from scorers.extraction.found import Found
+from scorers.extraction.found import AnswerShape
 from scorers.extraction.look import (
     TAG,
     begins_document,
@@ -73,14 +73,14 @@ class _Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class AnswerProject:
     """The files of an answer, the page first; none without a page. `found` is the page's shape, or the reason."""
 
-    found: Found
+    found: AnswerShape
     files: tuple[SourceFile, ...] = ()
 
 
-def choose(blocks: Sequence[Block], truncated: bool = False) -> Project | None:
+def choose(blocks: Sequence[Block], truncated: bool = False) -> AnswerProject | None:
     """The project that the blocks of an answer make; None where there is nothing like code.
 
     `truncated` says that a token limit cut the answer: a module that was cut before its first tag is a page then.
@@ -94,13 +94,13 @@ def choose(blocks: Sequence[Block], truncated: bool = False) -> Project | None:
         page, pieces = script, [script if piece.block is script.block else piece for piece in pieces]
     if page is None:
         reasons = [block.found for block in blocks if block.failed]
-        return Project(_worst(reasons)) if reasons else None
+        return AnswerProject(_worst(reasons)) if reasons else None
     beside = islice(_beside(page, pieces, truncated), _MOST_FILES)
-    return Project(page.block.found, tuple(_file(piece) for piece in (page, *beside)))
+    return AnswerProject(page.block.found, tuple(_file(piece) for piece in (page, *beside)))
 
 
-def _worst(reasons: list[Found]) -> Found:
-    order = (Found.EDIT_UNAPPLIED, Found.JSON_BROKEN, Found.OTHER_CODE)
+def _worst(reasons: list[AnswerShape]) -> AnswerShape:
+    order = (AnswerShape.EDIT_UNAPPLIED, AnswerShape.JSON_BROKEN, AnswerShape.OTHER_CODE)
     return min(reasons, key=order.index)
 
 
@@ -112,7 +112,7 @@ def _piece(block: Block) -> _Piece | None:
         begun = block.passage.open and bool(block.hint.word or block.hint.name) and not block.hint.other
         return _Piece(block, block.hint.language or LANGUAGES[Language.CSS], 0) if begun else None
     language = language_of(code, block.hint)
-    if language is None and block.passage.open and len(code) < BEGUN and block.found is not Found.FRAGMENT:
+    if language is None and block.passage.open and len(code) < BEGUN and block.found is not AnswerShape.FRAGMENT:
         # Too little was written to tell what it was to be; css has no errors of its own.
         return _Piece(block, LANGUAGES[Language.CSS], 0)
     if language is None:
@@ -129,7 +129,7 @@ def _rank(block: Block, language: LanguageSupport, code: str) -> int:
         return 0
     named = block.hint.language
     sure = (named is not None and named.is_page) or begins_document(code) or begins_module(code)
-    if block.found is Found.FRAGMENT:
+    if block.found is AnswerShape.FRAGMENT:
         return 1
     return 1 + 2 * sure + 2 * tagged + (begins_document(code) or begins_markup(code) or begins_module(code))
 
@@ -178,7 +178,7 @@ def _script(pieces: list[_Piece], truncated: bool) -> _Piece | None:
 def _beside(page: _Piece, pieces: list[_Piece], truncated: bool) -> Iterator[_Piece]:
     """What belongs to the page, in the order of the answer. What the token limit cut was a part of it."""
     for piece in _without_drafts(page, pieces):
-        cut = truncated and piece.block.passage.open and piece.block.found is not Found.FRAGMENT
+        cut = truncated and piece.block.passage.open and piece.block.found is not AnswerShape.FRAGMENT
         if piece is not page and (cut or _belongs(piece, page)):
             yield piece
 

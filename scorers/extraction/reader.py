@@ -17,19 +17,19 @@ from scorers.extraction.bare import Region, document_at, ended, fragments, modul
 from scorers.extraction.blocks import BEGUN, Block, inside
 from scorers.extraction.component import BEGINS, component_at
 from scorers.extraction.edits import begins_edit, read_edits
+from scorers.extraction.element_end import ElementEnds
 from scorers.extraction.fences import Fence, Fences
-from scorers.extraction.found import Found
+from scorers.extraction.found import AnswerShape
 from scorers.extraction.heredoc import BEGINS as HEREDOC
 from scorers.extraction.heredoc import Heredoc, heredocs
 from scorers.extraction.json_text import begins_json, read_json
 from scorers.extraction.layers import character_data, is_escaped, plain, unescaped, unnumbered
-from scorers.extraction.look import TAG, begins_code, begins_document, begun, language_of
-from scorers.extraction.markup_end import document_end
+from scorers.extraction.look import TAG, begins_code, begun, language_of
 from scorers.extraction.names import Hint, extension, is_text, name_before, name_inside
 from scorers.extraction.passage import BLANK, INVISIBLE, MAX_PIECES, Passage
 from scorers.extraction.reasoning import is_thought
 from scorers.extraction.special import without_tokens
-from scorers.extraction.wrappers import Tag, child_name, closing_of, is_markup, is_wrapper, tag_at, words_end
+from scorers.extraction.wrappers import WrapperTag, child_name, is_markup, is_wrapper, tag_at, words_end
 from scorers.language import LANGUAGES, LanguageSupport
 
 STARTER = re.compile(
@@ -52,9 +52,6 @@ _MOST_BLOCKS = 300
 _MOST_COMPONENTS = 5
 # Tags that are no markup, and JSON without code, are looked at this often in one text; then they are text.
 _MOST_TAGS = 2_000
-# Characters that are looked through in vain for end tags: an answer needs a thousandth of this, and thousands of tags
-# that nobody closes would each be looked for to the end of the text.
-_MOST_SEARCHED = 200_000_000
 
 
 def read(passage: Passage, hint: Hint | None = None, depth: int = 0) -> list[Block]:
@@ -62,10 +59,10 @@ def read(passage: Passage, hint: Hint | None = None, depth: int = 0) -> list[Blo
     if depth == 0 and (found := plain(passage)) is not None:
         bare, shape = found
         return inside(read(bare, hint, 1), shape, (0, len(passage.text)), hint or Hint())
-    return _Reader(passage, hint or Hint(), depth).blocks()
+    return _PassageReader(passage, hint or Hint(), depth).blocks()
 
 
-def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tuple[int, int]) -> list[Block]:
+def read_whole(passage: Passage, hint: Hint, shape: AnswerShape, depth: int, span: tuple[int, int]) -> list[Block]:
     """What a fence, a wrapper or a string holds: code, or a text in which code stands.
 
     `shape` is what it stands in, `span` the place of all of it.
@@ -87,9 +84,9 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
         written = [block for found in heredocs(body) for block in _written(found, shape, depth, span)]
         if any(not block.failed for block in written):
             return written
-        return [Block(body, hint, Found.OTHER_CODE, span)]
+        return [Block(body, hint, AnswerShape.OTHER_CODE, span)]
     if is_escaped(text):
-        return read_whole(unescaped(body), hint, Found.ESCAPED, depth + 1, span)
+        return read_whole(unescaped(body), hint, AnswerShape.ESCAPED, depth + 1, span)
     if text.startswith("<![CDATA[", start):
         return read_whole(character_data(body, start), hint, shape, depth + 1, span)
     if is_text_around_code(text, start, hint, shape):
@@ -99,46 +96,46 @@ def read_whole(passage: Passage, hint: Hint, shape: Found, depth: int, span: tup
     return [Block(body, hint, shape, span)]
 
 
-def _written(heredoc: Heredoc, shape: Found, depth: int, span: tuple[int, int]) -> list[Block]:
+def _written(heredoc: Heredoc, shape: AnswerShape, depth: int, span: tuple[int, int]) -> list[Block]:
     """The file that a shell's command writes."""
     hint = Hint(extension(heredoc.name), heredoc.name)
-    return inside(read_whole(heredoc.body, hint, shape, depth + 1, span), Found.WRAPPER, span, hint)
+    return inside(read_whole(heredoc.body, hint, shape, depth + 1, span), AnswerShape.WRAPPER, span, hint)
 
 
 def _read_json(
-    body: Passage, start: int, hint: Hint, shape: Found, depth: int, span: tuple[int, int]
+    body: Passage, start: int, hint: Hint, shape: AnswerShape, depth: int, span: tuple[int, int]
 ) -> tuple[list[Block], int]:
     """The code in JSON's strings, and where the JSON ends."""
     found = read_json(body, start)
-    kind = Found.TOOL_CALL if found.call or shape is Found.TOOL_CALL else Found.JSON
+    kind = AnswerShape.TOOL_CALL if found.call or shape is AnswerShape.TOOL_CALL else AnswerShape.JSON
     blocks: list[Block] = []
     for text, own in islice(found.strings, _MOST_BLOCKS):
         if own.name or own.language or may_be_code(text.text):
             blocks += inside(read_whole(text, own.or_else(hint), kind, depth + 1, span), kind, span, own)
     coded = [block for block in blocks if not block.failed]
     if found.edits and not coded:
-        return [Block(body.part(start), hint, Found.EDIT_UNAPPLIED, span)], found.end
+        return [Block(body.part(start), hint, AnswerShape.EDIT_UNAPPLIED, span)], found.end
     if found.broken and (TAG.search(body.text, start) or coded):
-        return [Block(body.part(start), hint, Found.JSON_BROKEN, span)], len(body.text)
+        return [Block(body.part(start), hint, AnswerShape.JSON_BROKEN, span)], len(body.text)
     if found.open and body.open and coded and not any(block.passage.open for block in coded):
         # The JSON has no end: the next file had begun, or would have.
         blocks[-1] = replace(blocks[-1], passage=replace(blocks[-1].passage, open=True))
     return blocks, found.end
 
 
-class _Reader:
+class _PassageReader:
     """One passage, read from left to right. `_gap` is where the text begins that belongs to no block yet."""
 
     def __init__(self, passage: Passage, hint: Hint, depth: int) -> None:
         self._passage, self._text, self._hint, self._depth = passage, passage.text, hint, depth
-        self._fences = Fences(passage)
+        self._fences, self._ends = Fences(passage), ElementEnds(passage.text)
         self._found: list[Block] = []
         self._position = self._gap = 0
         self._outer = 0
         self._name = ""
         self._gaps: list[tuple[int, int]] = []
         self._markup_before = self._edits = False
-        self._tags = self._components = self._searched = 0
+        self._tags = self._components = 0
 
     def blocks(self) -> list[Block]:
         """All pieces of code, in order."""
@@ -196,7 +193,7 @@ class _Reader:
 
     def _fenced(self, fence: Fence, hint: Hint) -> list[Block]:
         """What a fence holds; where it has no closing fence, up to where its code ends by itself."""
-        shape = Found.FENCE if fence.closed else Found.FENCE_OPEN
+        shape = AnswerShape.FENCE if fence.closed else AnswerShape.FENCE_OPEN
         blocks = read_whole(fence.body, hint, shape, self._depth, (fence.start, fence.end))
         return blocks if fence.closed and not fence.outer else [ended(block) for block in blocks]
 
@@ -219,13 +216,13 @@ class _Reader:
     def _document(self, match: re.Match[str]) -> None:
         start = match.start()
         if self._text[start - 1 : start] != "`":
-            self._region(document_at(self._passage, start, self._gap), Found.DOCUMENT, "html")
+            self._region(document_at(self._passage, start, self._gap), AnswerShape.DOCUMENT, "html")
 
     def _module(self, match: re.Match[str]) -> None:
         start = match.start("module")
         region = module_at(self._passage, start, self._gap) if self._blank_before(start) else None
         if region is not None:
-            self._region(region, Found.MODULE, "")
+            self._region(region, AnswerShape.MODULE, "")
 
     def _component(self, match: re.Match[str]) -> None:
         self._begins_component(match.start("component"))
@@ -237,15 +234,15 @@ class _Reader:
         self._components += 1
         found = component_at(self._passage, start)
         if found is not None:
-            self._region(found[0], Found.FRAGMENT, found[1])
+            self._region(found[0], AnswerShape.FRAGMENT, found[1])
         return found is not None
 
-    def _region(self, region: Region, found: Found, word: str) -> None:
+    def _region(self, region: Region, found: AnswerShape, word: str) -> None:
         """Takes code that stands in the text as it is."""
         block = self._block(region, found, word)
         self._took([block], region.start, region.end)
 
-    def _block(self, region: Region, found: Found, word: str) -> Block:
+    def _block(self, region: Region, found: AnswerShape, word: str) -> Block:
         hint = self._named(region.start, Hint(word, self._hint.name))
         name = hint.name or name_inside(region.code.text)[0]
         return Block(region.code, Hint(hint.word, name), found, (region.start, region.end))
@@ -255,9 +252,9 @@ class _Reader:
         for begin, end in self._gaps[:_MOST_BLOCKS]:
             if markup:
                 for region in islice(fragments(self._passage, begin, end), _MOST_BLOCKS):
-                    yield self._block(region, Found.FRAGMENT, "")
+                    yield self._block(region, AnswerShape.FRAGMENT, "")
             for region, hint in named_files(self._passage, begin, end):
-                yield Block(region.code, hint, Found.MODULE, (region.start, region.end))
+                yield Block(region.code, hint, AnswerShape.MODULE, (region.start, region.end))
 
     def _tag(self, match: re.Match[str]) -> None:
         start = match.start()
@@ -293,56 +290,41 @@ class _Reader:
         elif self._blank_before(start) and (tag is None or tag.may_be_markup):
             self._markup_before = True
 
-    def _is_aside(self, tag: Tag) -> bool:
+    def _is_aside(self, tag: WrapperTag) -> bool:
         """Passes over an element around talk or words, or around what an edit looks for, which `_wrapper` has to know.
 
         Not where markup began: there it is a part of that."""
-        if self._markup_before or (tag.may_be_markup and not self._is_replaced(tag)):
+        if self._markup_before or (tag.may_be_markup and not self._ends.is_replaced(tag)):
             return False
         if (words := words_end(self._text, tag)) >= 0 and not tag.is_old and not tag.is_new:
             self._skip(tag.start, words)
             return True
         if not tag.is_old and (not tag.is_talk or begins_code(self._text, tag.end)):
             return False
-        closing, end = self._closing_of(tag, tag.end)
+        closing, end = self._ends.closing_of(tag, tag.end)
         if closing < 0:
             return False
         self._edits = self._edits or (tag.is_old and bool(self._text[tag.end : closing].strip(BLANK)))
         self._skip(tag.start, end)
         return True
 
-    def _is_replaced(self, tag: Tag) -> bool:
-        """Whether an element that a page may have is one that an edit looks for: the next one says what by."""
-        if not tag.is_old or tag.is_known:
-            return False
-        end = self._closing_of(tag, tag.end)[1]
-        following = self._text[end : end + 300].lstrip(BLANK) if end >= 0 else ""
-        by = tag_at(following, 0)
-        return by is not None and by.is_new
-
-    def _closing_of(self, tag: Tag, start: int) -> tuple[int, int]:
-        """`closing_of`; -1 where too much was looked through in vain."""
-        found = closing_of(self._text, tag, start) if self._searched < _MOST_SEARCHED else (-1, -1)
-        self._searched += len(self._text) - start if found[0] < 0 else 0
-        return found
-
     def _skip(self, start: int, end: int) -> None:
         """Passes over text in which no code stands."""
         self._gaps.append((self._gap, start))
         self._position = self._gap = end
 
-    def _wrapper(self, tag: Tag) -> None:
-        after = self._content_end(tag)
-        closing, end = self._closing_of(tag, after)
+    def _wrapper(self, tag: WrapperTag) -> None:
+        after = self._ends.content_end(tag)
+        closing, end = self._ends.closing_of(tag, after)
         closed = closing >= 0
         stop = closing if closed else len(self._text)
         body = self._passage.part(tag.end, stop)
         hint = self._named(tag.start, tag.hint.or_else(Hint("", self._hint.name)))
-        shape = Found.TOOL_CALL if tag.is_call or tag.name.lower() == "parameter" else Found.WRAPPER
+        shape = AnswerShape.TOOL_CALL if tag.is_call or tag.name.lower() == "parameter" else AnswerShape.WRAPPER
         span = (tag.start, end if closed else stop)
         blocks = read_whole(body.closed() if closed else body, hint, shape, self._depth, span)
         if self._edits and tag.is_new:
-            blocks = [Block(body, hint, Found.EDIT_UNAPPLIED, span)]
+            blocks = [Block(body, hint, AnswerShape.EDIT_UNAPPLIED, span)]
         if not closed:
             blocks = self._unclosed([ended(block) for block in blocks], body)
         final = tag.is_answer
@@ -357,36 +339,20 @@ class _Reader:
         last = blocks[-1]
         return [*blocks[:-1], replace(last, passage=replace(last.passage, open=True))] if begun else blocks
 
-    def _content_end(self, tag: Tag) -> int:
-        """From where on a wrapper's end tag is looked for: behind a document or character data that it holds."""
-        head = self._text[tag.end : tag.end + 400].lstrip(BLANK)
-        if head.startswith("<![CDATA["):
-            closed = self._text.find("]]>", tag.end)
-            return closed if closed >= 0 else tag.end
-        end = document_end(self._text, tag.end, len(self._text)) if begins_document(self._text, tag.end) else -1
-        if end < 0:
-            return tag.end
-        first = self._closing_of(tag, tag.end)[0]
-        # An end tag before the document's end is the wrapper's if none follows.
-        return tag.end if 0 <= first < end and not self._closes_later(tag, end) else end
-
-    def _closes_later(self, tag: Tag, end: int) -> bool:
-        return self._closing_of(tag, end)[0] >= 0
-
     def _edit(self, match: re.Match[str]) -> None:
         begin = self._line(match.start("edit"))
         fence = re.compile(r"\n[ \t]*```").search(self._text, begin)
         end = fence.start() + 1 if fence else len(self._text)
         part = self._passage.part(begin, end)
         hint = self._named(begin, self._hint)
-        blocks = inside(read_edits(part, hint), Found.EDIT, (begin, end), hint)
+        blocks = inside(read_edits(part, hint), AnswerShape.EDIT, (begin, end), hint)
         self._took(blocks, begin, end)
 
     def _heredoc(self, match: re.Match[str]) -> None:
         found = next(heredocs(self._passage, self._line(match.start("heredoc"))), None)
         if found is not None and found.start <= match.start("heredoc") and self._depth < _DEEPEST:
             span = (found.start, found.end)
-            self._took(_written(found, Found.WRAPPER, self._depth, span), *span)
+            self._took(_written(found, AnswerShape.WRAPPER, self._depth, span), *span)
 
     def _json(self, match: re.Match[str]) -> None:
         self._value(match.start("json"))
@@ -400,7 +366,7 @@ class _Reader:
         if self._depth >= _DEEPEST or self._tags > _MOST_TAGS:
             return
         called = _CALL_TOKEN.search(self._text, max(0, start - 60), start) is not None
-        shape = Found.TOOL_CALL if called else Found.JSON
+        shape = AnswerShape.TOOL_CALL if called else AnswerShape.JSON
         blocks, end = _read_json(
             self._passage, start, self._named(start, Hint()), shape, self._depth, (start, len(self._text))
         )

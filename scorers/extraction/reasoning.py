@@ -56,7 +56,7 @@ _MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SplitAnswer:
     """A turn in parts: what was answered, in order, what was thought, and whether the text ends in a thought."""
 
     parts: tuple[Passage, ...]
@@ -64,7 +64,7 @@ class Answer:
     thinking: bool
 
 
-def split_thoughts(passage: Passage) -> Answer:
+def split_thoughts(passage: Passage) -> SplitAnswer:
     """The answer and the thoughts of a turn. Linear.
 
     >>> answer = split_thoughts(Passage("<think>hm</think>\\n<p>a</p>")); answer.parts[0].text, answer.thoughts
@@ -74,7 +74,7 @@ def split_thoughts(passage: Passage) -> Answer:
     """
     spans, thinking = _spans(passage.text)
     parts = tuple(passage.part(*span) for span in spans)
-    return Answer(parts, "\n".join(_outside(passage.text, spans)).strip(), thinking)
+    return SplitAnswer(parts, "\n".join(_outside(passage.text, spans)).strip(), thinking)
 
 
 def begins_thought(text: str) -> bool:

@@ -96,7 +96,7 @@ _HEAD = 3_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class WrapperTag:
     """A start tag: `key` is what stands after `=` in `<parameter=content>`, `found` its attributes."""
 
     name: str
@@ -157,7 +157,7 @@ def is_markup(text: str, position: int) -> bool:
     return name is not None and name[1].lower() in _MARKUP
 
 
-def tag_at(text: str, position: int) -> Tag | None:
+def tag_at(text: str, position: int) -> WrapperTag | None:
     """The start tag at `position` if its name is none of a page's, or one of those for code.
 
     >>> tag_at('<boltAction type="file">', 0).found, tag_at("<div>", 0), tag_at("<parameter=code>", 0).key
@@ -169,10 +169,10 @@ def tag_at(text: str, position: int) -> Tag | None:
     name = match[1]
     if name.lower() in _KNOWN and name.lower() not in _FOR_CODE and not match[2]:
         return None
-    return Tag(name, position, match.end(), (match[2] or "")[1:], match[3], attributes(match[3]))
+    return WrapperTag(name, position, match.end(), (match[2] or "")[1:], match[3], attributes(match[3]))
 
 
-def closing_of(text: str, tag: Tag, start: int) -> tuple[int, int]:
+def closing_of(text: str, tag: WrapperTag, start: int) -> tuple[int, int]:
     """Where a wrapper's content ends and its end tag ends; -1 where it has none. HTML's own elements may nest."""
     if tag.name.lower() in _KNOWN:
         return _nested_closing(text, tag, start)
@@ -187,7 +187,7 @@ def closing_of(text: str, tag: Tag, start: int) -> tuple[int, int]:
     return -1, -1
 
 
-def _nested_closing(text: str, tag: Tag, start: int) -> tuple[int, int]:
+def _nested_closing(text: str, tag: WrapperTag, start: int) -> tuple[int, int]:
     depth = 1
     for match in re.compile(rf"<(/?){tag.name}\b[^<>]*>", re.IGNORECASE).finditer(text, start):
         depth += -1 if match[1] else 1
@@ -196,7 +196,7 @@ def _nested_closing(text: str, tag: Tag, start: int) -> tuple[int, int]:
     return -1, -1
 
 
-def is_wrapper(text: str, tag: Tag, first: bool, depth: int = 0, named: bool = False) -> bool:
+def is_wrapper(text: str, tag: WrapperTag, first: bool, depth: int = 0, named: bool = False) -> bool:
     """Whether a tag wraps code. `first` says that no line before it begins with a tag, `named` that an element before
     it gave a file name for what comes.
 
@@ -260,13 +260,13 @@ def _escaped(text: str, start: int) -> bool:
     return _ESCAPED.match(text, start) is not None
 
 
-def _alone(text: str, tag: Tag) -> bool:
+def _alone(text: str, tag: WrapperTag) -> bool:
     """Whether a tag stands in a line of its own."""
     before = text[max(0, tag.start - 100) : tag.start].rpartition("\n")[2]
     return not before.strip(BLANK) and text[tag.end : tag.end + 1] == "\n"
 
 
-def _wraps_wrapper(text: str, tag: Tag, start: int, first: bool, depth: int) -> bool:
+def _wraps_wrapper(text: str, tag: WrapperTag, start: int, first: bool, depth: int) -> bool:
     """Whether the first child is a wrapper itself, or an element that holds nothing but a file name."""
     child = _CHILD_NAME.match(text, start, start + 500)
     if child and file_name(child[2]) and not tag.name[:1].isupper():
@@ -275,17 +275,17 @@ def _wraps_wrapper(text: str, tag: Tag, start: int, first: bool, depth: int) -> 
     return inner is not None and inner.name != tag.name and is_wrapper(text, inner, first, depth + 1)
 
 
-def _spoken(tag: Tag) -> bool:
+def _spoken(tag: WrapperTag) -> bool:
     return tag.is_answer or bool(tag.key) or "_" in tag.name or tag.is_call
 
 
-def _holds_code(text: str, tag: Tag, first: bool) -> bool:
+def _holds_code(text: str, tag: WrapperTag, first: bool) -> bool:
     """Whether code stands somewhere in the beginning of a wrapper that begins with talk."""
     head = text[tag.end : tag.end + _HEAD].partition(f"</{tag.name}")[0]
     return "```" in head or DOCUMENT.search(head) is not None or (first and TAG_AT_START.search(head) is not None)
 
 
-def words_end(text: str, tag: Tag) -> int:
+def words_end(text: str, tag: WrapperTag) -> int:
     """Where an element ends that holds nothing but words in one line, or nothing; -1 for any other.
 
     >>> [words_end(text, tag_at(text, 0)) for text in ("<add-it>a b</add-it>", "<add-it />", "<add-it><p></add-it>")]

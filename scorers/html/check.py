@@ -35,10 +35,10 @@ from typing import TYPE_CHECKING
 from scorers.html import insertion_modes
 from scorers.html.elements import RAW_TEXT
 from scorers.html.fast_path import is_ordinary
-from scorers.html.open_elements import Place, Tag
-from scorers.html.state import State
+from scorers.html.open_elements import LineColumn, Tag
+from scorers.html.state import TreeState
 from scorers.position import LineStarts, Position, shown
-from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, SyntaxVerdict
 
 if TYPE_CHECKING:
     from turbohtml import Token
@@ -66,7 +66,7 @@ MAX_PIECE = 1_000_000
 _MAX_COPIED = 100_000_000
 
 
-def check_html(code: str) -> Verdict:
+def check_html(code: str) -> SyntaxVerdict:
     """Judges HTML, a document or a fragment; text without any tag has no issue, so find out first whether it is HTML.
 
     Lines end in `\\n`. Linear in the length of `code`; never raises. At most `MAX_ISSUES` issues, in text order.
@@ -80,20 +80,20 @@ def check_html(code: str) -> Verdict:
     """
     if len(code) > MAX_PIECE:
         place = _endless(code)
-        return check_by_rules(code) if place is None else Verdict((SyntaxIssue("too_large", place, _ENDLESS),))
+        return check_by_rules(code) if place is None else SyntaxVerdict((SyntaxIssue("too_large", place, _ENDLESS),))
     if is_ordinary(code):
         errors = _errors(code)
         if _BREAKING.isdisjoint(errors):
-            return Verdict((), sum(error in _SOFT for error in errors))
+            return SyntaxVerdict((), sum(error in _SOFT for error in errors))
     return check_by_rules(code)
 
 
-def check_by_rules(code: str) -> Verdict:
+def check_by_rules(code: str) -> SyntaxVerdict:
     """`check_html` by the rules of the standard alone, which take several times as long as the proof."""
     from turbohtml import TokenType
 
     issues: list[SyntaxIssue] = []
-    state = State(lambda code, at, message: issues.append(SyntaxIssue(code, Position(*at), message)))
+    state = TreeState(lambda code, at, message: issues.append(SyntaxIssue(code, Position(*at), message)))
     markup = _Markup(code)
     text, start, end = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
     while (token := next(markup.tokens, None)) is not None:
@@ -121,7 +121,7 @@ def check_by_rules(code: str) -> Verdict:
         issues += _end_of_text(markup)
     issues.sort(key=lambda i: (i.position.line, i.position.column))
     forgiven = 0 if issues or len(code) > MAX_PIECE else _forgiven(code)
-    return Verdict(tuple(issues[:MAX_ISSUES]), state.soft + forgiven)
+    return SyntaxVerdict(tuple(issues[:MAX_ISSUES]), state.soft + forgiven)
 
 
 def _endless(code: str) -> Position | None:
@@ -151,7 +151,7 @@ class _Markup:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self.last: Place = (1, 1)
+        self.last: LineColumn = (1, 1)
         self.hidden = False
         self._copied = 0
         self._section_end = -1
@@ -160,13 +160,13 @@ class _Markup:
         self.tokens: Iterator[Token] = iter(())
         self._begin(0, (1, 1))
 
-    def place(self, token: Token) -> Place:
+    def place(self, token: Token) -> LineColumn:
         """Where a token begins."""
         if token.line == 1:
             return self._first_line, token.col + self._first_column
         return token.line + self._first_line - 1, token.col + 1
 
-    def offset(self, at: Place) -> int:
+    def offset(self, at: LineColumn) -> int:
         """Where a place lies in the text."""
         line, column = at
         if line < self._line:
@@ -176,7 +176,7 @@ class _Markup:
         self._line = line
         return self._line_start + column - 1
 
-    def read_again(self, at: Place) -> bool:
+    def read_again(self, at: LineColumn) -> bool:
         """Starts the tokenizer again at a place; false where that was done too often for linear time."""
         offset = self.offset(at)
         self._copied += len(self.code) - offset
@@ -201,14 +201,14 @@ class _Markup:
         """Reads no further."""
         self.tokens = iter(())
 
-    def _begin(self, offset: int, at: Place) -> None:
+    def _begin(self, offset: int, at: LineColumn) -> None:
         from turbohtml import tokenize
 
         self._first_line, self._first_column = at
         self.tokens = tokenize(self.code[offset:])
 
 
-def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:
+def _start_tag(state: TreeState, markup: _Markup, token: Token, at: LineColumn) -> None:
     name = token.tag or ""
     tag = Tag(name, at, token.self_closing, token.attrs or ())
     _attribute_names(state, tag)
@@ -218,13 +218,13 @@ def _start_tag(state: State, markup: _Markup, token: Token, at: Place) -> None:
         state.issue("too-deep", at, f"more than {MAX_DEPTH} elements are open inside one another")
 
 
-def _end_tag(state: State, token: Token, at: Place) -> None:
+def _end_tag(state: TreeState, token: Token, at: LineColumn) -> None:
     tag = Tag(token.tag or "", at, False, token.attrs or (), True)
     _attribute_names(state, tag)
     insertion_modes.end(state, tag)
 
 
-def _read_text(state: State, markup: _Markup, token: Token) -> None:
+def _read_text(state: TreeState, markup: _Markup, token: Token) -> None:
     at = markup.place(token)
     if markup.hidden:
         markup.hidden = False
@@ -234,7 +234,7 @@ def _read_text(state: State, markup: _Markup, token: Token) -> None:
         insertion_modes.text(state, token.data or "", at)
 
 
-def _skip_character_data(markup: _Markup, token: Token, at: Place) -> None:
+def _skip_character_data(markup: _Markup, token: Token, at: LineColumn) -> None:
     """Goes on after a CDATA section, which the tokenizer takes for a comment that ends at the first `>`."""
     if not (token.data or "").startswith("[CDATA["):
         return
@@ -250,7 +250,7 @@ def _skip_character_data(markup: _Markup, token: Token, at: Place) -> None:
         markup.read_again((place.line, place.column))
 
 
-def _attribute_names(state: State, tag: Tag) -> None:
+def _attribute_names(state: TreeState, tag: Tag) -> None:
     for name, _ in tag.attributes:
         if not _IN_NO_NAME.isdisjoint(name):
             message = f"a quote or `>` is missing in {tag.written}: `{shown(name)}` is read as an attribute's name"

@@ -5,8 +5,6 @@ The rules are those of https://html.spec.whatwg.org/multipage/parsing.html, "tre
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from scorers.html.elements import (
     BLOCKS,
     BREAKOUT,
@@ -30,13 +28,12 @@ from scorers.html.elements import (
     VOID,
 )
 from scorers.html.open_elements import Element, Tag
-from scorers.html.state import Mode, State
+from scorers.html.state import Mode, TagRule, TreeState
 
-Rule = Callable[[State, Tag], None]
 _SCOPED_END = (BLOCKS | MARKED | {"button", "dd", "dt", "li", "select"}) - {"form"}
 
 
-def start_in_body(state: State, tag: Tag) -> None:
+def start_in_body(state: TreeState, tag: Tag) -> None:
     """A start tag in the body."""
     rule = _START.get(tag.name)
     if rule is not None:
@@ -45,7 +42,7 @@ def start_in_body(state: State, tag: Tag) -> None:
         state.push(tag)
 
 
-def end_in_body(state: State, tag: Tag) -> None:
+def end_in_body(state: TreeState, tag: Tag) -> None:
     """An end tag in the body."""
     name = tag.name
     if name == "p":
@@ -64,7 +61,7 @@ def end_in_body(state: State, tag: Tag) -> None:
         _end_other(state, tag)
 
 
-def head_content(state: State, tag: Tag) -> None:
+def head_content(state: TreeState, tag: Tag) -> None:
     """What may stand in the head, read the same everywhere."""
     if tag.name in HEAD_VOID:
         return
@@ -74,7 +71,7 @@ def head_content(state: State, tag: Tag) -> None:
         state.mode = Mode.IN_TEMPLATE
 
 
-def stays_foreign(state: State, tag: Tag) -> bool:
+def stays_foreign(state: TreeState, tag: Tag) -> bool:
     """True where a start tag is one of SVG or MathML."""
     top = state.open.top
     if top is None or top.html_inside or (top.key == "math annotation-xml" and tag.name == "svg"):
@@ -82,7 +79,7 @@ def stays_foreign(state: State, tag: Tag) -> bool:
     return top.key not in MATH_TEXT or tag.name in ("mglyph", "malignmark")
 
 
-def start_foreign(state: State, tag: Tag) -> None:
+def start_foreign(state: TreeState, tag: Tag) -> None:
     """A start tag inside SVG or MathML."""
     breaks_out = tag.name in BREAKOUT or (
         tag.name == "font" and any(name in BREAKOUT_FONT_ATTRIBUTES for name, _ in tag.attributes)
@@ -95,7 +92,7 @@ def start_foreign(state: State, tag: Tag) -> None:
         state.open.push(Element(tag.name, tag.at, top.space, _integrates(top.space, tag)))
 
 
-def end_foreign(state: State, tag: Tag) -> bool:
+def end_foreign(state: TreeState, tag: Tag) -> bool:
     """An end tag inside SVG or MathML; false where it is one for the HTML around."""
     top = state.open.top
     index = state.open.last(f"{top.space} {tag.name}") if top is not None else -1
@@ -116,12 +113,12 @@ def _integrates(space: str, tag: Tag) -> bool:
     return tag.name == "annotation-xml" and encoding.lower() in ("text/html", "application/xhtml+xml")
 
 
-def _block(state: State, tag: Tag) -> None:
+def _block(state: TreeState, tag: Tag) -> None:
     state.close_p(tag)
     state.push(tag)
 
 
-def _start_heading(state: State, tag: Tag) -> None:
+def _start_heading(state: TreeState, tag: Tag) -> None:
     state.close_p(tag)
     top = state.open.top
     if top is not None and top.key in HEADINGS:
@@ -129,7 +126,7 @@ def _start_heading(state: State, tag: Tag) -> None:
     state.push(tag)
 
 
-def _start_form(state: State, tag: Tag) -> None:
+def _start_form(state: TreeState, tag: Tag) -> None:
     templated = state.open.last("template") >= 0
     if state.form is not None and not templated:
         state.issue("nested", tag.at, f"{tag.written} opens inside the {state.form.place}")
@@ -140,7 +137,7 @@ def _start_form(state: State, tag: Tag) -> None:
         state.form = state.open.top
 
 
-def _start_list_item(state: State, tag: Tag) -> None:
+def _start_list_item(state: TreeState, tag: Tag) -> None:
     index = state.open.last(STOPPER)
     if index >= 0 and state.open[index].key in (("li",) if tag.name == "li" else ("dd", "dt")):
         state.imply_ends(keep=state.open[index].key)
@@ -149,25 +146,25 @@ def _start_list_item(state: State, tag: Tag) -> None:
     state.push(tag)
 
 
-def _start_exclusive(state: State, tag: Tag) -> None:
+def _start_exclusive(state: TreeState, tag: Tag) -> None:
     if state.open.in_scope(tag.name, SCOPE):
         state.nested(tag, state.open.last(tag.name))
     state.push(tag)
 
 
-def _start_a(state: State, tag: Tag) -> None:
+def _start_a(state: TreeState, tag: Tag) -> None:
     index = state.open.last("a")
     if index > state.open.last(MARKER):
         state.nested(tag, index)
     state.push(tag)
 
 
-def _start_table(state: State, tag: Tag) -> None:
+def _start_table(state: TreeState, tag: Tag) -> None:
     _block(state, tag)
     state.mode = Mode.IN_TABLE
 
 
-def _start_select(state: State, tag: Tag) -> None:
+def _start_select(state: TreeState, tag: Tag) -> None:
     if state.open.in_scope("select", SCOPE):
         # HTML reads it as the end tag that was forgotten, and drops it.
         state.nested(tag, state.open.last("select"))
@@ -176,12 +173,12 @@ def _start_select(state: State, tag: Tag) -> None:
         state.push(tag)
 
 
-def _start_input(state: State, tag: Tag) -> None:
+def _start_input(state: TreeState, tag: Tag) -> None:
     if state.open.in_scope("select", SCOPE):
         state.nested(tag, state.open.last("select"))
 
 
-def _start_option(state: State, tag: Tag) -> None:
+def _start_option(state: TreeState, tag: Tag) -> None:
     if state.open.in_scope("select", SCOPE):
         state.imply_ends(keep="optgroup" if tag.name == "option" else "")
     elif state.open.top is not None and state.open.top.key == "option":
@@ -189,31 +186,31 @@ def _start_option(state: State, tag: Tag) -> None:
     state.push(tag)
 
 
-def _start_hr(state: State, tag: Tag) -> None:
+def _start_hr(state: TreeState, tag: Tag) -> None:
     state.close_p(tag)
     if state.open.in_scope("select", SCOPE):
         state.imply_ends()
 
 
-def _start_ruby_text(state: State, tag: Tag) -> None:
+def _start_ruby_text(state: TreeState, tag: Tag) -> None:
     if state.open.in_scope("ruby", SCOPE):
         state.imply_ends(keep="" if tag.name in ("rb", "rtc") else "rtc")
     state.push(tag)
 
 
-def _start_foreign_root(state: State, tag: Tag) -> None:
+def _start_foreign_root(state: TreeState, tag: Tag) -> None:
     if not tag.closed:
         state.open.push(Element(tag.name, tag.at, space=tag.name, html_inside=False))
 
 
-def _end_p(state: State, tag: Tag) -> None:
+def _end_p(state: TreeState, tag: Tag) -> None:
     if state.open.in_scope("p", BUTTON_SCOPE):
         state.close_p(tag)
     else:
         state.soft += 1
 
 
-def _end_scoped(state: State, tag: Tag) -> None:
+def _end_scoped(state: TreeState, tag: Tag) -> None:
     if state.open.in_scope(tag.name, LIST_SCOPE if tag.name == "li" else SCOPE):
         state.imply_ends(keep=tag.name)
         state.close(state.open.last(tag.name), tag)
@@ -221,7 +218,7 @@ def _end_scoped(state: State, tag: Tag) -> None:
         state.mismatch(tag)
 
 
-def _end_heading(state: State, tag: Tag) -> None:
+def _end_heading(state: TreeState, tag: Tag) -> None:
     index = state.open.last(HEADING)
     if index < 0 or index < state.open.last(SCOPE):
         state.mismatch(tag)
@@ -232,7 +229,7 @@ def _end_heading(state: State, tag: Tag) -> None:
     state.close(index, tag)
 
 
-def _end_form(state: State, tag: Tag) -> None:
+def _end_form(state: TreeState, tag: Tag) -> None:
     form, state.form = state.form, None
     if form is None or not state.open.in_scope("form", SCOPE):
         state.mismatch(tag)
@@ -241,7 +238,7 @@ def _end_form(state: State, tag: Tag) -> None:
         state.close(state.open.last("form"), tag)
 
 
-def _end_formatting(state: State, tag: Tag) -> None:
+def _end_formatting(state: TreeState, tag: Tag) -> None:
     index = state.open.last(tag.name)
     if index <= state.open.last(MARKER):
         _end_other(state, tag)
@@ -251,7 +248,7 @@ def _end_formatting(state: State, tag: Tag) -> None:
         state.close(index, tag)
 
 
-def _end_other(state: State, tag: Tag) -> None:
+def _end_other(state: TreeState, tag: Tag) -> None:
     index = state.open.last(tag.name)
     if index >= max(0, state.open.last(SPECIAL)):
         state.imply_ends(keep=tag.name)
@@ -260,7 +257,7 @@ def _end_other(state: State, tag: Tag) -> None:
         state.mismatch(tag)
 
 
-_START: dict[str, Rule] = {
+_START: dict[str, TagRule] = {
     **dict.fromkeys(HEAD_CONTENT, head_content),
     **dict.fromkeys(BLOCKS | {"p", "plaintext", "xmp"}, _block),
     **dict.fromkeys(HEADINGS, _start_heading),
@@ -269,8 +266,8 @@ _START: dict[str, Rule] = {
     **dict.fromkeys(("option", "optgroup"), _start_option),
     **dict.fromkeys(("rb", "rtc", "rp", "rt"), _start_ruby_text),
     **dict.fromkeys(("svg", "math"), _start_foreign_root),
-    **dict.fromkeys(TABLE_PARTS, State.stray_start),
-    **dict.fromkeys(("head", "body"), State.duplicate),
+    **dict.fromkeys(TABLE_PARTS, TreeState.stray_start),
+    **dict.fromkeys(("head", "body"), TreeState.duplicate),
     "form": _start_form,
     "a": _start_a,
     "table": _start_table,

@@ -3,11 +3,12 @@
 The rules are those of https://html.spec.whatwg.org/multipage/parsing.html, "tree construction", in a document with a
 doctype and without scripts, kept to the question what is open. `start`, `end`, `text` and `finish` take a text's
 tags in order.
+
+One file for all modes but "in body", in the standard's order: its rules hand tags on to one another's modes ("reprocess
+the token"), so that a part of them could neither be read nor imported without the others.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from scorers.html.elements import (
     BODY_CONTEXT,
@@ -23,10 +24,9 @@ from scorers.html.elements import (
     VOID,
 )
 from scorers.html.in_body import end_foreign, end_in_body, head_content, start_foreign, start_in_body, stays_foreign
-from scorers.html.open_elements import Place, Tag
-from scorers.html.state import MODE_OF, Mode, State
+from scorers.html.open_elements import LineColumn, Tag
+from scorers.html.state import MODE_OF, Mode, TagRule, TreeState
 
-Rule = Callable[[State, Tag], None]
 _SPACE = "\t\n\f\r "
 _BEFORE_BODY = frozenset((Mode.BEFORE_HEAD, Mode.IN_HEAD, Mode.IN_HEAD_NOSCRIPT, Mode.AFTER_HEAD))
 # Where text matters.
@@ -46,7 +46,7 @@ _TEMPLATE_MODES = {
 }
 
 
-def start(state: State, tag: Tag) -> None:
+def start(state: TreeState, tag: Tag) -> None:
     """A start tag."""
     if state.foreign and stays_foreign(state, tag):
         start_foreign(state, tag)
@@ -56,7 +56,7 @@ def start(state: State, tag: Tag) -> None:
         _START[state.mode](state, tag)
 
 
-def end(state: State, tag: Tag) -> None:
+def end(state: TreeState, tag: Tag) -> None:
     """An end tag."""
     if state.raw:
         state.raw = False
@@ -67,7 +67,7 @@ def end(state: State, tag: Tag) -> None:
         _end(state, tag)
 
 
-def text(state: State, words: str, at: Place) -> None:
+def text(state: TreeState, words: str, at: LineColumn) -> None:
     """Text in one of `TEXT_MODES`: it ends the head, and is moved out of a table."""
     if state.raw or state.foreign or not words.strip(_SPACE):
         return
@@ -84,19 +84,19 @@ def text(state: State, words: str, at: Place) -> None:
         _leave_column_group(state)
 
 
-def finish(state: State) -> None:
+def finish(state: TreeState) -> None:
     """The end of the text."""
     state.report_open()
 
 
-def _end(state: State, tag: Tag) -> None:
+def _end(state: TreeState, tag: Tag) -> None:
     if tag.name == "template" and state.open.last("template") >= 0:
         _end_template(state, tag)
     else:
         _END[state.mode](state, tag)
 
 
-def _end_page(state: State, tag: Tag) -> None:
+def _end_page(state: TreeState, tag: Tag) -> None:
     """`</body>` and `</html>` close nothing that is open: browsers only note them."""
     if tag.name in state.ended or "html" in state.ended:
         state.issue("duplicate", tag.at, f"{tag.written} comes when the page has already ended")
@@ -111,7 +111,7 @@ def _end_page(state: State, tag: Tag) -> None:
 # Before the body.
 
 
-def _start_before_head(state: State, tag: Tag) -> None:
+def _start_before_head(state: TreeState, tag: Tag) -> None:
     if tag.name == "html" and "html" not in state.began:
         state.began["html"] = tag.at
     elif tag.name == "html":
@@ -129,7 +129,7 @@ def _start_before_head(state: State, tag: Tag) -> None:
             _start_in_head(state, tag)
 
 
-def _start_in_head(state: State, tag: Tag) -> None:
+def _start_in_head(state: TreeState, tag: Tag) -> None:
     if tag.name in HEAD_CONTENT:
         head_content(state, tag)
     elif tag.name == "noscript":
@@ -142,7 +142,7 @@ def _start_in_head(state: State, tag: Tag) -> None:
         _start_after_head(state, tag)
 
 
-def _start_in_head_noscript(state: State, tag: Tag) -> None:
+def _start_in_head_noscript(state: TreeState, tag: Tag) -> None:
     if tag.name in NOSCRIPT_HEAD_CONTENT:
         head_content(state, tag)
     elif tag.name in ("head", "noscript"):
@@ -152,7 +152,7 @@ def _start_in_head_noscript(state: State, tag: Tag) -> None:
         start_in_body(state, tag)
 
 
-def _start_after_head(state: State, tag: Tag) -> None:
+def _start_after_head(state: TreeState, tag: Tag) -> None:
     if tag.name == "body":
         state.enter_body(tag.at)
     elif tag.name in HEAD_CONTENT:
@@ -165,7 +165,7 @@ def _start_after_head(state: State, tag: Tag) -> None:
         start_in_body(state, tag)
 
 
-def _end_before_body(state: State, tag: Tag) -> None:
+def _end_before_body(state: TreeState, tag: Tag) -> None:
     if tag.name == "head" and state.mode is not Mode.AFTER_HEAD:
         state.began.setdefault("head", tag.at)
         state.base = state.mode = Mode.AFTER_HEAD
@@ -175,7 +175,7 @@ def _end_before_body(state: State, tag: Tag) -> None:
         state.stray(tag)
 
 
-def _end_in_head_noscript(state: State, tag: Tag) -> None:
+def _end_in_head_noscript(state: TreeState, tag: Tag) -> None:
     if tag.name in ("noscript", "head"):
         state.close(state.open.last("noscript"), tag)
         state.mode = Mode.IN_HEAD
@@ -185,7 +185,7 @@ def _end_in_head_noscript(state: State, tag: Tag) -> None:
         end_in_body(state, tag)
 
 
-def _not_in_head_noscript(state: State, what: str, at: Place) -> None:
+def _not_in_head_noscript(state: TreeState, what: str, at: LineColumn) -> None:
     """Browsers end the head here; the author meant it inside."""
     element = state.open[state.open.last("noscript")]
     state.issue("nested", at, f"{what} cannot stand inside the head's {element.place}")
@@ -194,7 +194,7 @@ def _not_in_head_noscript(state: State, what: str, at: Place) -> None:
 # Tables.
 
 
-def _start_in_table(state: State, tag: Tag) -> None:
+def _start_in_table(state: TreeState, tag: Tag) -> None:
     name = tag.name
     if name in TABLE_PARTS:
         _start_table_part(state, tag)
@@ -209,7 +209,7 @@ def _start_in_table(state: State, tag: Tag) -> None:
         _start_moved_out(state, tag)
 
 
-def _start_moved_out(state: State, tag: Tag) -> None:
+def _start_moved_out(state: TreeState, tag: Tag) -> None:
     """Foster parenting: browsers put the element before the table."""
     table = state.open.last("table")
     where = f"the {state.open[table].place}" if table >= 0 else "a table"
@@ -224,7 +224,7 @@ def _start_moved_out(state: State, tag: Tag) -> None:
         state.open.top.reported = True
 
 
-def _start_table_part(state: State, tag: Tag) -> None:
+def _start_table_part(state: TreeState, tag: Tag) -> None:
     state.clear_to(state.open.last(TABLE_SCOPE), tag)
     if tag.name == "tr" or tag.name in CELLS:
         state.imply("tbody", tag)
@@ -238,7 +238,7 @@ def _start_table_part(state: State, tag: Tag) -> None:
         state.mode = MODE_OF[tag.name]
 
 
-def _start_second_table(state: State, tag: Tag) -> None:
+def _start_second_table(state: TreeState, tag: Tag) -> None:
     index = state.open.last("table")
     if index < 0 or index < state.open.last(TABLE_SCOPE):
         state.stray_start(tag)
@@ -251,7 +251,7 @@ def _start_second_table(state: State, tag: Tag) -> None:
     _START[state.mode](state, tag)
 
 
-def _end_in_table(state: State, tag: Tag) -> None:
+def _end_in_table(state: TreeState, tag: Tag) -> None:
     if tag.name == "table" and state.open.in_scope("table", TABLE_SCOPE):
         index = state.open.last("table")
         state.clear_to(index, tag)
@@ -263,14 +263,14 @@ def _end_in_table(state: State, tag: Tag) -> None:
         end_in_body(state, tag)
 
 
-def _start_in_caption(state: State, tag: Tag) -> None:
+def _start_in_caption(state: TreeState, tag: Tag) -> None:
     if tag.name in TABLE_PARTS and _end_part(state, tag, "caption"):
         _START[state.mode](state, tag)
     else:
         start_in_body(state, tag)
 
 
-def _end_in_caption(state: State, tag: Tag) -> None:
+def _end_in_caption(state: TreeState, tag: Tag) -> None:
     if tag.name in ("caption", "table") and _end_part(state, tag, "caption"):
         if tag.name == "table":
             _end(state, tag)
@@ -280,7 +280,7 @@ def _end_in_caption(state: State, tag: Tag) -> None:
         end_in_body(state, tag)
 
 
-def _start_in_column_group(state: State, tag: Tag) -> None:
+def _start_in_column_group(state: TreeState, tag: Tag) -> None:
     if tag.name == "template":
         head_content(state, tag)
     elif tag.name == "col":
@@ -291,7 +291,7 @@ def _start_in_column_group(state: State, tag: Tag) -> None:
         state.stray_start(tag)
 
 
-def _end_in_column_group(state: State, tag: Tag) -> None:
+def _end_in_column_group(state: TreeState, tag: Tag) -> None:
     if tag.name == "col":
         state.void_end(tag)
     elif not _leave_column_group(state):
@@ -300,7 +300,7 @@ def _end_in_column_group(state: State, tag: Tag) -> None:
         _end(state, tag)
 
 
-def _leave_column_group(state: State) -> bool:
+def _leave_column_group(state: TreeState) -> bool:
     top = state.open.top
     if top is None or top.key != "colgroup":
         return False
@@ -309,7 +309,7 @@ def _leave_column_group(state: State) -> bool:
     return True
 
 
-def _start_in_table_body(state: State, tag: Tag) -> None:
+def _start_in_table_body(state: TreeState, tag: Tag) -> None:
     if tag.name == "tr" or tag.name in CELLS:
         state.clear_to(state.open.last(BODY_CONTEXT), tag)
         if tag.name == "tr":
@@ -326,7 +326,7 @@ def _start_in_table_body(state: State, tag: Tag) -> None:
         _start_in_table(state, tag)
 
 
-def _end_in_table_body(state: State, tag: Tag) -> None:
+def _end_in_table_body(state: TreeState, tag: Tag) -> None:
     if tag.name in ROW_GROUPS:
         if not _end_part(state, tag, tag.name):
             state.stray(tag)
@@ -336,7 +336,7 @@ def _end_in_table_body(state: State, tag: Tag) -> None:
         _end_in_table(state, tag)
 
 
-def _start_in_row(state: State, tag: Tag) -> None:
+def _start_in_row(state: TreeState, tag: Tag) -> None:
     if tag.name in CELLS:
         state.clear_to(state.open.last(ROW_CONTEXT), tag)
         state.push(tag)
@@ -347,7 +347,7 @@ def _start_in_row(state: State, tag: Tag) -> None:
         _start_in_table(state, tag)
 
 
-def _end_in_row(state: State, tag: Tag) -> None:
+def _end_in_row(state: TreeState, tag: Tag) -> None:
     outer = tag.name == "table" or (tag.name in ROW_GROUPS and state.open.in_scope(tag.name, TABLE_SCOPE))
     if tag.name == "tr" or outer:
         if not _end_part(state, tag, "tr"):
@@ -358,14 +358,14 @@ def _end_in_row(state: State, tag: Tag) -> None:
         _end_in_table(state, tag)
 
 
-def _start_in_cell(state: State, tag: Tag) -> None:
+def _start_in_cell(state: TreeState, tag: Tag) -> None:
     if tag.name in TABLE_PARTS:
         _close_and_retry(state, tag, *CELLS)
     else:
         start_in_body(state, tag)
 
 
-def _end_in_cell(state: State, tag: Tag) -> None:
+def _end_in_cell(state: TreeState, tag: Tag) -> None:
     if tag.name in CELLS:
         if not _end_part(state, tag, tag.name):
             state.stray(tag)
@@ -378,7 +378,7 @@ def _end_in_cell(state: State, tag: Tag) -> None:
         end_in_body(state, tag)
 
 
-def _end_part(state: State, tag: Tag, *names: str) -> bool:
+def _end_part(state: TreeState, tag: Tag, *names: str) -> bool:
     """Closes the open part of a table that has one of these names; false where none is open in this table."""
     index = max(map(state.open.last, names))
     if index < 0 or index < state.open.last(TABLE_SCOPE):
@@ -389,7 +389,7 @@ def _end_part(state: State, tag: Tag, *names: str) -> bool:
     return True
 
 
-def _close_and_retry(state: State, tag: Tag, *names: str) -> None:
+def _close_and_retry(state: TreeState, tag: Tag, *names: str) -> None:
     """A start tag that ends the open part of a table and is read again outside of it."""
     if _end_part(state, tag, *names):
         _START[state.mode](state, tag)
@@ -400,7 +400,7 @@ def _close_and_retry(state: State, tag: Tag, *names: str) -> None:
 # Templates, and after the body.
 
 
-def _start_in_template(state: State, tag: Tag) -> None:
+def _start_in_template(state: TreeState, tag: Tag) -> None:
     if tag.name in HEAD_CONTENT:
         head_content(state, tag)
         return
@@ -408,7 +408,7 @@ def _start_in_template(state: State, tag: Tag) -> None:
     _START[state.mode](state, tag)
 
 
-def _end_template(state: State, tag: Tag) -> None:
+def _end_template(state: TreeState, tag: Tag) -> None:
     index = state.open.last("template")
     while len(state.open) - 1 > index and state.open[len(state.open) - 1].key in OPTIONAL_END:
         state.open.pop()
@@ -417,13 +417,13 @@ def _end_template(state: State, tag: Tag) -> None:
     state.reset_mode()
 
 
-def _start_after_body(state: State, tag: Tag) -> None:
+def _start_after_body(state: TreeState, tag: Tag) -> None:
     state.soft += 1
     state.reset_mode()
     _START[state.mode](state, tag)
 
 
-def _end_after_body(state: State, tag: Tag) -> None:
+def _end_after_body(state: TreeState, tag: Tag) -> None:
     index = state.open.last(tag.name)
     if index >= 0 and not state.open[index].reported:
         state.issue("misnested", tag.at, f"{tag.written} of the {state.open[index].place} comes after `</body>`")
@@ -431,7 +431,7 @@ def _end_after_body(state: State, tag: Tag) -> None:
     _end(state, tag)
 
 
-_START: dict[Mode, Rule] = {
+_START: dict[Mode, TagRule] = {
     Mode.BEFORE_HEAD: _start_before_head,
     Mode.IN_HEAD: _start_in_head,
     Mode.IN_HEAD_NOSCRIPT: _start_in_head_noscript,
@@ -446,7 +446,7 @@ _START: dict[Mode, Rule] = {
     Mode.IN_TEMPLATE: _start_in_template,
     Mode.AFTER_BODY: _start_after_body,
 }
-_END: dict[Mode, Rule] = {
+_END: dict[Mode, TagRule] = {
     Mode.BEFORE_HEAD: _end_before_body,
     Mode.IN_HEAD: _end_before_body,
     Mode.IN_HEAD_NOSCRIPT: _end_in_head_noscript,
@@ -458,6 +458,6 @@ _END: dict[Mode, Rule] = {
     Mode.IN_TABLE_BODY: _end_in_table_body,
     Mode.IN_ROW: _end_in_row,
     Mode.IN_CELL: _end_in_cell,
-    Mode.IN_TEMPLATE: State.stray,
+    Mode.IN_TEMPLATE: TreeState.stray,
     Mode.AFTER_BODY: _end_after_body,
 }

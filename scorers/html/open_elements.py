@@ -13,7 +13,7 @@ from scorers.html.elements import kinds
 from scorers.position import shown
 
 # Line and column, counted from 1: tuples, because one is made for every tag.
-Place = tuple[int, int]
+LineColumn = tuple[int, int]
 
 
 class Tag(NamedTuple):
@@ -24,7 +24,7 @@ class Tag(NamedTuple):
     """
 
     name: str
-    at: Place
+    at: LineColumn
     closed: bool = False
     attributes: Sequence[tuple[str, str | None]] = ()
     ending: bool = False
@@ -46,7 +46,7 @@ class Element:
 
     __slots__ = ("at", "html_inside", "key", "kinds", "name", "reported", "space")
 
-    def __init__(self, name: str, at: Place, space: str = "", html_inside: bool = True) -> None:
+    def __init__(self, name: str, at: LineColumn, space: str = "", html_inside: bool = True) -> None:
         self.name = name
         self.at = at
         self.space = space

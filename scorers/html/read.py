@@ -49,7 +49,7 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Handler:
+class EventHandler:
     """An event handler's attribute (`onclick`): its name and code, and the line and column of its tag."""
 
     name: str
@@ -64,7 +64,7 @@ class HtmlPage:
 
     contents: Contents
     scripts: tuple[Script, ...]
-    handlers: tuple[Handler, ...]
+    handlers: tuple[EventHandler, ...]
 
 
 def read_html(code: str) -> Contents:
@@ -84,7 +84,7 @@ def read_page(code: str) -> HtmlPage:
     >>> page.scripts[0].text, page.scripts[0].offset, page.handlers[0].code
     ('let a', 30, 'go()')
     """
-    found = _Found()
+    found = _PageCollector()
     found.read(code[:MAX_CHARACTERS])
     return HtmlPage(found.contents(), tuple(found.scripts), tuple(found.handlers))
 
@@ -96,14 +96,14 @@ def read_markup(pieces: Iterable[str]) -> Contents:
     ('a',)
     """
     # Where a script puts them, nobody knows: only what is as high as the screen can be the page's background.
-    found = _Found(descending=False)
+    found = _PageCollector(descending=False)
     for piece in pieces:
         found.read(piece)
     return found.contents()
 
 
 @dataclass(slots=True)
-class _Found:
+class _PageCollector:
     """What the tags of a page hold. `inline` are the style attributes, `code` the attributes that are code;
     `has_all_css` is false where a link leads to a style sheet that nobody knows."""
 
@@ -111,7 +111,7 @@ class _Found:
     class_names: list[str] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
-    handlers: list[Handler] = field(default_factory=list)
+    handlers: list[EventHandler] = field(default_factory=list)
     inline: list[str] = field(default_factory=list)
     colors: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
@@ -168,7 +168,7 @@ class _Found:
                         text = value or ""
                         self._take(use, text)
                         if use.handler:
-                            self.handlers.append(Handler(name, text, token.line, token.col + 1))
+                            self.handlers.append(EventHandler(name, text, token.line, token.col + 1))
                 if tag == "link":
                     self._link(dict(attributes))
                 if self.descending and tag not in _UNSEEN:

@@ -22,12 +22,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scorers.contents import Contents
-from scorers.html.read import Handler, HtmlPage, Script, read_markup
+from scorers.html.read import EventHandler, HtmlPage, Script, read_markup
 from scorers.jsx.check import verdict_of
-from scorers.jsx.engine import Kind, Source, read_source, refused_handlers
+from scorers.jsx.engine import SourceKind, SourceReading, read_source, refused_handlers
 from scorers.jsx.read import contents_of
 from scorers.position import Lines, Position, shown
-from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict, as_script_errors
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, SyntaxVerdict, as_script_errors
 
 # https://mimesniff.spec.whatwg.org/#javascript-mime-type
 _PLAIN = frozenset(
@@ -51,7 +51,7 @@ _MAX_MESSAGE = 200
 class Scripts:
     """What the scripts of a page add to it: the verdict on them (`issues` are those of React), and what they hold."""
 
-    verdict: Verdict
+    verdict: SyntaxVerdict
     contents: tuple[Contents, ...]
 
 
@@ -69,20 +69,20 @@ def read_scripts(code: str, page: HtmlPage) -> Scripts:
     known = [(script, kind) for script in page.scripts if (kind := kind_of(script)) is not None]
     read = [(script, kind, read_source(script.text, kind)) for script, kind in known[:MAX_SCRIPTS]]
     lines = Lines(code)
-    react = Verdict((), early_errors=None)
+    react = SyntaxVerdict((), early_errors=None)
     plain: list[SyntaxIssue] = []
     for script, kind, source in read:
         if script.closed:
             verdict = _placed(verdict_of(script.text, source), lines.position(script.offset))
-            react = _with(react, verdict if kind is Kind.TSX else replace(verdict, issues=(), soft=0))
-            plain += as_script_errors(verdict.issues) if kind is not Kind.TSX else ()
+            react = _with(react, verdict if kind is SourceKind.TSX else replace(verdict, issues=(), soft=0))
+            plain += as_script_errors(verdict.issues) if kind is not SourceKind.TSX else ()
     plain += _handlers(page.handlers)
     if len(known) > MAX_SCRIPTS:
         at = lines.position(known[MAX_SCRIPTS][0].offset)
         plain.append(
             SyntaxIssue("script-too_large", at, "the page has more scripts than are read; this one and later are not")
         )
-    counted = sum(script.closed and kind is not Kind.TSX for script, kind, _ in read) + len(page.handlers)
+    counted = sum(script.closed and kind is not SourceKind.TSX for script, kind, _ in read) + len(page.handlers)
     errors = tuple(sorted(plain, key=lambda i: (i.position.line, i.position.column))[:MAX_ISSUES])
     return Scripts(
         replace(react, scripts=counted, script_errors=errors),
@@ -90,11 +90,11 @@ def read_scripts(code: str, page: HtmlPage) -> Scripts:
     )
 
 
-def kind_of(script: Script) -> Kind | None:
+def kind_of(script: Script) -> SourceKind | None:
     """What a script is read as; None for data, and where the code lies elsewhere.
 
     >>> [kind_of(Script("", 0, {"type": t}, True)) for t in ("", "Module", "text/Babel; v=1", "application/ld+json")]
-    [<Kind.SCRIPT: 'script'>, <Kind.MODULE: 'module'>, <Kind.TSX: 'tsx'>, None]
+    [<SourceKind.SCRIPT: 'script'>, <SourceKind.MODULE: 'module'>, <SourceKind.TSX: 'tsx'>, None]
     """
     if "src" in script.attributes:
         return None
@@ -103,16 +103,16 @@ def kind_of(script: Script) -> Kind | None:
         written = f"text/{language}"
     name = (written or "").partition(";")[0].strip().lower()
     if name in _REACT:
-        return Kind.TSX
+        return SourceKind.TSX
     if name == "module":
-        return Kind.MODULE
-    return Kind.SCRIPT if not name or name in _PLAIN else None
+        return SourceKind.MODULE
+    return SourceKind.SCRIPT if not name or name in _PLAIN else None
 
 
-def _contents(kind: Kind, source: Source) -> Contents:
+def _contents(kind: SourceKind, source: SourceReading) -> Contents:
     """What a script holds; of class names that a plain script sets, those count that are utilities."""
     found = contents_of(source)
-    if kind is Kind.TSX:
+    if kind is SourceKind.TSX:
         return found
     return replace(found, class_names=(), loose_names=(*found.class_names, *found.loose_names))
 
@@ -125,7 +125,7 @@ def _templates(scripts: Sequence[Script]) -> Iterator[Contents]:
         yield replace(found, class_names=(), loose_names=found.class_names)
 
 
-def _placed(verdict: Verdict, origin: Position) -> Verdict:
+def _placed(verdict: SyntaxVerdict, origin: Position) -> SyntaxVerdict:
     """A verdict on a script, with its places on the page."""
 
     def moved(issues: Sequence[SyntaxIssue]) -> Iterator[SyntaxIssue]:
@@ -135,16 +135,16 @@ def _placed(verdict: Verdict, origin: Position) -> Verdict:
     return replace(verdict, issues=tuple(moved(verdict.issues)), early_errors=early)
 
 
-def _with(one: Verdict, other: Verdict) -> Verdict:
+def _with(one: SyntaxVerdict, other: SyntaxVerdict) -> SyntaxVerdict:
     looked = [verdict.early_errors for verdict in (one, other) if verdict.early_errors is not None]
-    return Verdict(
+    return SyntaxVerdict(
         (*one.issues, *other.issues)[:MAX_ISSUES],
         one.soft + other.soft,
         early_errors=tuple(issue for issues in looked for issue in issues)[:MAX_ISSUES] if looked else None,
     )
 
 
-def _handlers(handlers: Sequence[Handler]) -> Iterator[SyntaxIssue]:
+def _handlers(handlers: Sequence[EventHandler]) -> Iterator[SyntaxIssue]:
     if not handlers:
         return
     for index, message in refused_handlers([handler.code for handler in handlers]):

@@ -20,13 +20,13 @@ from scorers.html.elements import (
     ROW_GROUPS,
     TABLE_PARTS,
 )
-from scorers.html.open_elements import Element, OpenElements, Place, Tag
+from scorers.html.open_elements import Element, LineColumn, OpenElements, Tag
 
-Report = Callable[[str, Place, str], None]
+ReportIssue = Callable[[str, LineColumn, str], None]
 
 
 class Mode(Enum):
-    """The insertion modes: those before the head as one, those of raw text as the flag `State.raw`."""
+    """The insertion modes: those before the head as one, those of raw text as the flag `TreeState.raw`."""
 
     # Modes are looked up for every tag; an enum's own hash is computed in Python each time.
     __hash__ = object.__hash__
@@ -58,7 +58,7 @@ MODE_OF = {
 _KEPT_OPEN = RAW_TEXT | TABLE_PARTS | {"table", "template"}
 
 
-class State:
+class TreeState:
     """What has been read so far. Issues go to `report` as code, place and sentence.
 
     `mode` is the insertion mode, `base` the one outside of every table and template, `templates` those of the open
@@ -66,14 +66,14 @@ class State:
     the next fields belong to, `began` says where the page's doctype, `html`, `head` and `body` began.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ReportIssue) -> None:
         self.open = OpenElements()
         self.mode = self.base = Mode.BEFORE_HEAD
         self.templates: list[Mode] = []
         self.raw = False
         self.soft = 0
         self.form: Element | None = None
-        self.began: dict[str, Place] = {}
+        self.began: dict[str, LineColumn] = {}
         self.ended: set[str] = set()
         self.issue = report
         self._lost: Counter[str] = Counter()
@@ -192,7 +192,7 @@ class State:
         where = "" if began is None else f": it began at line {began[0]}, column {began[1]}"
         self.issue("duplicate", tag.at, f"{tag.written} comes when the page already has its {tag.name}{where}")
 
-    def enter_body(self, at: Place) -> None:
+    def enter_body(self, at: LineColumn) -> None:
         """The body begins, by its start tag or by what can only stand in it."""
         self.began.setdefault("head", at)
         self.began.setdefault("body", at)
@@ -216,3 +216,7 @@ class State:
         if not element.reported:
             element.reported = True
             self.issue("unclosed", element.at, f"{element.place.split(' at ')[0]} here is {how}")
+
+
+TagRule = Callable[[TreeState, Tag], None]
+"""What an insertion mode does with a tag."""

@@ -18,9 +18,9 @@ Not covered: types and names (`tsc` would know them), Flow.
 
 from __future__ import annotations
 
-from scorers.jsx.engine import UNCOMPILED, EarlyError, Kind, ParseError, Source, read_source
+from scorers.jsx.engine import UNCOMPILED, EarlyError, ParseError, SourceKind, SourceReading, read_source
 from scorers.position import Position, shown
-from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, SyntaxVerdict
 
 # TypeScript says of tags that one is never closed, or that another one closes it.
 _NEVER_CLOSED = (17008, 17014)
@@ -85,7 +85,7 @@ _EARLY = {
 }
 
 
-def check_jsx(code: str, kind: Kind = Kind.TSX) -> Verdict:
+def check_jsx(code: str, kind: SourceKind = SourceKind.TSX) -> SyntaxVerdict:
     """Judges JSX and TSX, or what `kind` says; issues stand in text order, at most `MAX_ISSUES`. Never raises.
 
     >>> check_jsx("export default () => <p>Food & Drink</p>").valid
@@ -100,13 +100,13 @@ def check_jsx(code: str, kind: Kind = Kind.TSX) -> Verdict:
     return verdict_of(code, read_source(code, kind))
 
 
-def verdict_of(code: str, source: Source) -> Verdict:
+def verdict_of(code: str, source: SourceReading) -> SyntaxVerdict:
     """The verdict on code that was read."""
     issues = [_issue(code, error) for error in source.errors]
     if source.unread is not None:
         issues.append(SyntaxIssue(source.unread, Position.of(code, source.end), _UNREAD[source.unread]))
     early = None if source.early is None else tuple(_early(code, error) for error in source.early)
-    return Verdict(tuple(sorted(issues, key=_place)[:MAX_ISSUES]), len(source.lint), early_errors=early)
+    return SyntaxVerdict(tuple(sorted(issues, key=_place)[:MAX_ISSUES]), len(source.lint), early_errors=early)
 
 
 def react_lint(code: str) -> tuple[SyntaxIssue, ...]:

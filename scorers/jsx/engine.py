@@ -29,13 +29,13 @@ from scorers.jsx import v8
 
 # A completion of 128k tokens stays below this.
 MAX_CHARACTERS = 600_000
-# Stands in `Source.markup` for what a script puts into it (a character for private use).
+# Stands in `SourceReading.markup` for what a script puts into it (a character for private use).
 HOLE = "\ue000"
 # Far above what a component holds; a parser is started for each.
 MAX_PIECES = 20_000
 
 
-class Kind(Enum):
+class SourceKind(Enum):
     """What code is read as. `TSX` is any file of React; `SCRIPT` and `MODULE` are what a page runs as it stands."""
 
     TSX = "tsx"
@@ -87,7 +87,7 @@ class Lint:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceReading:
     """What one text of JavaScript or TypeScript holds, in text order.
 
     `early` is None where code does not parse. `classes` are words where class names stand; `loose` holds the words of
@@ -121,20 +121,20 @@ class Source:
 
 
 @lru_cache(maxsize=2)
-def read_source(code: str, kind: Kind = Kind.TSX) -> Source:
+def read_source(code: str, kind: SourceKind = SourceKind.TSX) -> SourceReading:
     """Parses and reads `code`; every JSX file without Flow types is TSX, too. Never raises.
 
     >>> source = read_source('export default () => <p className="flex">{a as string}</q>')
     >>> source.classes, [(error.code, error.opened, error.closed) for error in source.errors]
     (('flex',), [(17002, 'p', 'q')])
-    >>> read_source("let a = 1\\nlet b c", Kind.SCRIPT).errors
+    >>> read_source("let a = 1\\nlet b c", SourceKind.SCRIPT).errors
     (ParseError(code=0, offset=16, message="Unexpected identifier 'c'", opening=None, opened='', closed=''),)
     """
     readable = _readable(code[:MAX_CHARACTERS])
     answer = _asked("readSource", readable, kind.value)
     found: dict[str, Any] = {"unread": "too_complex"} if answer is None else json.loads(answer)
     if "unread" in found:
-        return Source(unread=found["unread"])
+        return SourceReading(unread=found["unread"])
     source = _source(found, code, readable)
     if source.unread == "too_large":
         # Where the text was cut, errors are the cut's.
@@ -165,8 +165,8 @@ class Piece:
 
 
 def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | str:
-    """Why each piece does not parse, None where it does; the limit, as in `Source.unread`, that kept the parser from
-    them. Never raises.
+    """Why each piece does not parse, None where it does; the limit, as in `SourceReading.unread`, that kept the parser
+    from them. Never raises.
 
     >>> found = check_pieces([Piece("expression", "{ a: b }"), Piece("expression", "a b"), Piece("module", "let a: b")])
     >>> [error and (error.code, error.offset) for error in found if not isinstance(error, str)]
@@ -183,6 +183,17 @@ def check_pieces(pieces: Sequence[Piece]) -> tuple[ParseError | None, ...] | str
         None if error is None else _error(_Offsets(piece.code), *error)
         for piece, error in zip(pieces, found, strict=True)
     )
+
+
+def read_configuration(code: str) -> Any:
+    """The object that code hands to Tailwind, in the form of `configuration.js`; None where it has none, and where the
+    parser's bounds keep it from being read. Never raises.
+
+    >>> read_configuration("module.exports = { a: ['b', f(1)] }")
+    {'members': [['a', ['b', {'code': 'f(1)'}]]]}
+    """
+    answer = _asked("readConfiguration", _readable(code))
+    return None if answer is None else json.loads(answer)
 
 
 def _readable(code: str) -> str:
@@ -215,7 +226,7 @@ def _asked(function: str, *arguments: Any) -> str | None:
     return None
 
 
-def _uncompiled(code: str, kind: Kind) -> ParseError:
+def _uncompiled(code: str, kind: SourceKind) -> ParseError:
     """Why V8 refuses a script: its sentence, and the place, which only an exception that nobody catches has."""
     from py_mini_racer import JSEvalException
 
@@ -227,7 +238,7 @@ def _uncompiled(code: str, kind: Kind) -> ParseError:
             v8.close()
         else:
             # V8 puts two lines before the body of a function; scripts.js puts another one before a module.
-            line = int(found["line"]) - (3 if kind is Kind.MODULE else 2)
+            line = int(found["line"]) - (3 if kind is SourceKind.MODULE else 2)
             return ParseError(UNCOMPILED, _offset_of(code, line, len(found["before"])), found["message"])
     return ParseError(UNCOMPILED, 0, "the script does not compile")
 
@@ -246,10 +257,10 @@ def _offset_of(code: str, line: int, column: int) -> int:
     return sum(map(len, lines[: line - 1])) + line - 1 + _Offsets(lines[line - 1])(column)
 
 
-def _source(found: dict[str, Any], code: str, readable: str) -> Source:
+def _source(found: dict[str, Any], code: str, readable: str) -> SourceReading:
     place = _Offsets(readable)
     deep = found["deep"]
-    return Source(
+    return SourceReading(
         errors=tuple(_error(place, *entry) for entry in found["errors"]),
         early=None if found["early"] is None or deep is not None else tuple(_early(place, *e) for e in found["early"]),
         lint=tuple(Lint(rule, place(offset), name) for rule, offset, name in found["lint"] or ()),

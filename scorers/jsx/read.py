@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from scorers.contents import Contents
 from scorers.html.read import read_markup
-from scorers.jsx.engine import HOLE, Kind, Source, read_source
+from scorers.jsx.engine import HOLE, SourceKind, SourceReading, read_source
 from scorers.tailwind.conventions import CONVENTIONAL
 from scorers.tailwind.utility import MAX_CLASS_LENGTH, parse_utility
 
@@ -31,7 +31,7 @@ _CAPITAL = re.compile(r"[A-Z]")
 _CONFIG = re.compile(r"tailwind\.config\b|['\"]tailwindcss['\"]|content: *\[")
 
 
-def read_jsx(code: str, kind: Kind = Kind.TSX) -> Contents:
+def read_jsx(code: str, kind: SourceKind = SourceKind.TSX) -> Contents:
     """Reads JSX or TSX, or what `kind` says, broken or not; what lies beyond the parser's bounds is not read. Never
     raises.
 
@@ -51,7 +51,7 @@ def config_in(code: str) -> tuple[str, ...]:
     return (code,) if "theme" in code and _CONFIG.search(code) else ()
 
 
-def contents_of(source: Source) -> Contents:
+def contents_of(source: SourceReading) -> Contents:
     """What stands in code that was read; the HTML in its literals included, whose class names are loose ones."""
     markup = read_markup(source.markup)
     return Contents(
@@ -70,7 +70,7 @@ def contents_of(source: Source) -> Contents:
     )
 
 
-def _loose(source: Source) -> tuple[str, ...]:
+def _loose(source: SourceReading) -> tuple[str, ...]:
     return tuple(word for words in source.loose if any(_telling(word) for word in words) for word in words)
 
 

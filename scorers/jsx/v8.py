@@ -27,7 +27,17 @@ MAX_MEMORY = 180 << 20
 # Ends a fault of the engine, not a text: what the other bounds let through takes a few seconds of CPU time.
 MAX_SECONDS = 600.0
 # In the order in which they use one another.
-_FILES = ("typescript_parser", "early_names", "early_errors", "scripts", "names", "colors", "reader", "pieces")
+_FILES = (
+    "typescript_parser",
+    "early_names",
+    "early_errors",
+    "scripts",
+    "names",
+    "colors",
+    "reader",
+    "pieces",
+    "configuration",
+)
 
 
 def evaluate(code: str) -> object:

@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from scorers.extraction import Found
-from scorers.metrics.catalog import EXTRACTION, METRICS, WATCHED, computed_by
+from scorers.extraction import AnswerShape
+from scorers.metrics.catalog import METRICS, WATCHED, computed_by
 from scorers.metrics.computation import Behind, Count, Estimate, Pooled, Rate
 from scorers.metrics.corpus import Corpus
+from scorers.metrics.declarations import EXTRACTION
 from scorers.metrics.jackknife import Jackknifed
-from scorers.metrics.likeness import Similarity
 from scorers.metrics.resampling import REPLICATES, bootstrap
+from scorers.metrics.similarity import Similarity
 from scorers.metrics.statistics import Interval, clustered_wilson
 from scorers.metrics.tally import Tally
 from scorers.sample import Sample
 
-Metrics = dict[str, float | None]
+MetricValues = dict[str, float | None]
 
 _COUNTS: Final = computed_by(Count)
 _RATES: Final = computed_by(Rate)
@@ -32,14 +33,20 @@ _SECTIONS: Final = (
     *(behind.section for behind in _BEHIND.values()),
     *(section for statistic in _STATISTICS.values() for section in statistic.sections),
 )
-_SHAPES: Final = frozenset(found.value for found in Found)
+_SHAPES: Final = frozenset(found.value for found in AnswerShape)
 
 
-def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> Metrics:
-    """The metrics of a set of samples by their full names, all names always present; None where undefined.
+def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> MetricValues:
+    """The metrics of a set of samples. Pure; the same samples have the same metrics, intervals included.
 
-    The bootstrap intervals are made of so many `replicates`; with 0 they are left undefined, and it takes a tenth of
-    the time.
+    Args:
+        samples: The samples of one evaluation, fresh or stored.
+        replicates: Of how many draws the bootstrap intervals are made; with 0 they are left undefined, and it takes a
+            tenth of the time.
+
+    Returns:
+        Each metric that `METRICS` declares and samples tell by its full name, all names always present; None where it
+        is undefined for these samples.
 
     >>> metrics = aggregate([])
     >>> metrics["eval/samples"], metrics["eval/syntax_validity_rate"], metrics["eval/color_entropy"]
@@ -56,8 +63,14 @@ def aggregate(samples: Iterable[Sample], replicates: int = REPLICATES) -> Metric
 
 
 def jackknifed(samples: Sequence[Sample], similarity: Similarity | None = None) -> dict[str, Jackknifed]:
-    """Each metric that the early warnings compare, with its value without every single sample, by its name; what is
-    undefined for so few samples is left out. `similarity` is as in `Corpus`.
+    """What the early warnings compare, with its value without every single sample.
+
+    Args:
+        samples: The samples of one evaluation.
+        similarity: How alike two shapes are, as in `Corpus`.
+
+    Returns:
+        The values of each `watched` metric by its name; what is undefined for so few samples is left out.
 
     >>> jackknifed([])
     {}
@@ -67,14 +80,14 @@ def jackknifed(samples: Sequence[Sample], similarity: Similarity | None = None) 
     return {name: value for name, value in found if value is not None}
 
 
-def _unknown_shapes(corpus: Corpus) -> Metrics:
+def _unknown_shapes(corpus: Corpus) -> MetricValues:
     """The shapes that only another version of uimon knows keep their names."""
     names = sorted(corpus.shapes.keys() - _SHAPES - {""})
     return {f"{EXTRACTION}{name}": float(corpus.shapes[name]) for name in names}
 
 
-def _rates(corpus: Corpus) -> Metrics:
-    metrics: Metrics = {}
+def _rates(corpus: Corpus) -> MetricValues:
+    metrics: MetricValues = {}
     for name, computed in _RATES.items():
         clusters = _clusters((corpus.prompts[number], hit) for number, hit in computed.cases(corpus))
         n = sum(size for _, size in clusters)
@@ -93,22 +106,22 @@ def _clusters(cases: Iterable[tuple[str, bool]]) -> list[tuple[int, int]]:
     return [(hits[prompt], size) for prompt, size in n.items()]
 
 
-def _pooled(corpus: Corpus, replicates: int) -> Metrics:
+def _pooled(corpus: Corpus, replicates: int) -> MetricValues:
     tally = Tally.of(corpus, _SECTIONS)
     of_sums = {name: statistic.over(tally) for name, statistic in _STATISTICS.items()}
 
-    def statistics(sums: Sequence[float]) -> Metrics:
+    def statistics(sums: Sequence[float]) -> MetricValues:
         return {name: of(sums) for name, of in of_sums.items()}
 
     values, intervals = statistics(tally.total()), bootstrap(tally.units, statistics, replicates)
-    metrics: Metrics = {name: float(tally.behind[behind.section.name]) for name, behind in _BEHIND.items()}
+    metrics: MetricValues = {name: float(tally.behind[behind.section.name]) for name, behind in _BEHIND.items()}
     for name, statistic in _STATISTICS.items():
         n = tally.behind[statistic.behind.name]
         metrics |= _with_interval(name, values[name], intervals.get(name), n)
     return metrics
 
 
-def _with_interval(name: str, value: float | None, interval: Interval | None, n: int) -> Metrics:
+def _with_interval(name: str, value: float | None, interval: Interval | None, n: int) -> MetricValues:
     low, high = interval if interval and value is not None else (None, None)
     # A reflected interval may leave the range of what it is about.
     low = None if low is None else max(0.0, low)

@@ -1,8 +1,4 @@
-"""Every metric, declared once: what it means, what computes it, and where a reader should look up.
-
-The computation, the intervals, `uimon score`'s table, the columns of `uimon status`, the log's figures, what is charted
-in W&B, what the early warnings compare, and docs/metrics.md are made of these declarations. A further metric is one
-entry of `_DECLARED`.
+"""The declared metrics by what is asked of them: by name, by what computes them, by who shows or compares them.
 
 A metric with an interval has three companions: `…_low` and `…_high`, the ends of its 95 % interval, and `…_n`, the
 number of samples that it says something of.
@@ -10,374 +6,18 @@ number of samples that it says something of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from scorers.css.palette import BLUE_PURPLE, CUSTOM
-from scorers.extraction import Found
-from scorers.measures.hues import hue_known, hues_of
-from scorers.metrics import grades as bands
-from scorers.metrics.cases import above_zero, copies, lookalikes, valid_if_complete
-from scorers.metrics.computation import (
-    Behind,
-    Count,
-    Elsewhere,
-    Estimate,
-    Pooled,
-    Rate,
-    if_any,
-    rate_of,
-)
-from scorers.metrics.corpus import Corpus
-from scorers.metrics.likeness import average, distinct, floor, nearest
-from scorers.metrics.metric import Direction, Metric
-from scorers.metrics.sections import (
-    COMPARED,
-    EXPECTED_CLASSES,
-    FAMILIES,
-    HUE_PAGES,
-    HUES,
-    LEADERS,
-    LIGHTNESS,
-    SAMPLES,
-    SHADES,
-    alike,
-)
-from scorers.metrics.statistic import Alike, Entropy, Expected, Largest, Ratio
-from scorers.metrics.tally import each_sample
-from scorers.sample import DARK, Outcome, Sample
+from scorers.metrics.computation import Elsewhere, Pooled, Rate
+from scorers.metrics.declarations import DECLARED
+from scorers.metrics.metric import Metric
 
-EXTRACTION: Final = "eval/extraction_"
-"""What the names of the counts of answers by their shape begin with; the rest is a value of `Found`."""
-_HIGHER, _LOWER = Direction.HIGHER, Direction.LOWER
 T = TypeVar("T")
 
 
-def _outcome(outcome: Outcome, meaning: str, better: Direction = _LOWER) -> Metric:
-    count = Count(lambda corpus: float(corpus.outcomes[outcome]))
-    return Metric(f"eval/outcome_{outcome.value}", "samples", meaning, count, better=better)
-
-
-def _shape(found: Found) -> Metric:
-    count = Count(lambda corpus: float(corpus.shapes[found.value]))
-    return Metric(f"{EXTRACTION}{found.value}", "samples", f"answers whose shape is `{found.value}`", count, rare=True)
-
-
-def _unresolved(sample: Sample) -> int:
-    # Older samples kept the names of unresolved colors among their tokens.
-    return sample.unresolved_colors + sum(count for name, count in sample.colors if name.startswith(CUSTOM))
-
-
-def _distinct_4(corpus: Corpus) -> float | None:
-    words = sum(sample.words for sample in corpus.samples)
-    return min(1.0, distinct(sample.grams for sample in corpus.samples) / words) if words else None
-
-
-def _different(names: Iterable[str]) -> int:
-    return len(set(names))
-
-
-_DECLARED: Final = (
-    Metric(
-        "train/perplexity",
-        "",
-        "exp(loss) of a logged training step",
-        Elsewhere.TRAINER,
-        better=_LOWER,
-        bands=bands.PERPLEXITY,
-        document_bands=bands.PERPLEXITY,
-    ),
-    Metric(
-        "eval/perplexity",
-        "",
-        "exp(mean loss per token) of the reference answers",
-        Elsewhere.ENGINE,
-        better=_LOWER,
-        bands=bands.PERPLEXITY,
-        document_bands=bands.PERPLEXITY,
-        headline="ppl",
-    ),
-    Metric("eval/nll_per_char", "nats", "loss per character of the reference answers", Elsewhere.ENGINE, better=_LOWER),
-    Metric(
-        "eval/references_skipped",
-        "answers",
-        "reference answers that are not measured: too long, or unusable",
-        Elsewhere.ENGINE,
-        better=_LOWER,
-    ),
-    Metric(
-        "eval/prompts_skipped",
-        "prompts",
-        "prompts that are left out: too long, or unusable",
-        Elsewhere.ENGINE,
-        better=_LOWER,
-    ),
-    Metric("eval/samples", "samples", "completions that were scored", Count(lambda corpus: float(len(corpus.samples)))),
-    Metric(
-        "eval/prompts",
-        "prompts",
-        "different prompts among them",
-        Count(lambda corpus: float(_different(corpus.prompts))),
-        logged=False,
-    ),
-    Metric(
-        "eval/syntax_validity_rate",
-        "0-1",
-        "share of all samples whose code parses",
-        rate_of(lambda sample: sample.syntax_valid),
-        better=_HIGHER,
-        bands=bands.VALIDITY,
-        document_bands=bands.VALIDITY,
-        headline="valid",
-    ),
-    Metric(
-        "eval/syntax_validity_rate_complete",
-        "0-1",
-        "the same without samples cut by the token limit",
-        rate_of(valid_if_complete),
-        better=_HIGHER,
-        bands=bands.VALIDITY,
-    ),
-    _outcome(Outcome.VALID, "the code parses", _HIGHER),
-    _outcome(Outcome.INVALID, "the code is broken"),
-    _outcome(Outcome.TRUNCATED, "the token limit cut the code"),
-    _outcome(Outcome.NO_CODE, "text without HTML or JSX"),
-    _outcome(Outcome.EMPTY, "nothing but blanks"),
-    *map(_shape, Found),
-    Metric(
-        "eval/script_error_rate",
-        "0-1",
-        "pages with scripts of which one does not parse",
-        rate_of(lambda sample: above_zero(sample.script_errors)),
-        better=_LOWER,
-    ),
-    Metric(
-        "eval/early_error_rate",
-        "0-1",
-        "code that parses and that every bundler refuses",
-        rate_of(lambda sample: above_zero(sample.early_errors)),
-        better=_LOWER,
-    ),
-    Metric(
-        "eval/soft_issues",
-        "issues",
-        "slips that browsers forgive, over all samples",
-        Count(lambda corpus: float(sum(sample.soft_issues for sample in corpus.samples))),
-        better=_LOWER,
-    ),
-    Metric(
-        "eval/color_entropy",
-        "bits",
-        "diversity of color families, over all samples",
-        Pooled(Entropy(FAMILIES)),
-        better=_HIGHER,
-        document_bands=bands.ENTROPY,
-        headline="entropy",
-        watched=True,
-    ),
-    Metric(
-        "eval/color_shade_entropy",
-        "bits",
-        "diversity of shades, over all samples",
-        Pooled(Entropy(SHADES)),
-        better=_HIGHER,
-    ),
-    Metric(
-        "eval/hue_entropy",
-        "bits",
-        "diversity of eight hues, samples weighted alike",
-        Pooled(Entropy(HUES)),
-        better=_HIGHER,
-        bands=bands.HUE,
-        least=bands.LEAST,
-        watched=True,
-    ),
-    Metric(
-        "eval/blue_purple_share",
-        "0-1",
-        "blue to purple among hues, mean over samples",
-        Pooled(Ratio(HUES, HUE_PAGES, BLUE_PURPLE)),
-        better=_LOWER,
-        bands=bands.BLUE_PURPLE,
-        least=bands.LEAST,
-        headline="blue",
-        watched=True,
-    ),
-    Metric(
-        "eval/dominant_hue_share",
-        "0-1",
-        "samples led by the most common hue",
-        Pooled(Largest(LEADERS, HUE_PAGES)),
-        better=_LOWER,
-        bands=bands.DOMINANT,
-        least=bands.LEAST,
-    ),
-    Metric(
-        "eval/hueless_share",
-        "0-1",
-        "pages without any color that has a hue",
-        rate_of(lambda sample: not hues_of(sample) if hue_known(sample) else None),
-        better=_LOWER,
-        bands=bands.HUELESS,
-        least=bands.LEAST,
-        watched=True,
-    ),
-    Metric(
-        "eval/lightness_dark_share",
-        "0-1",
-        "dark pages among those of known lightness",
-        rate_of(lambda sample: sample.lightness == DARK if sample.lightness else None),
-        better=_LOWER,
-        bands=bands.DARK,
-        least=bands.LEAST,
-        watched=True,
-    ),
-    Metric(
-        "eval/lightness_entropy",
-        "bits",
-        "diversity of light and dark pages",
-        Pooled(Entropy(LIGHTNESS)),
-        better=_HIGHER,
-    ),
-    Metric("eval/hue_samples", "samples", "samples with enough colors for the hue metrics", Behind(HUE_PAGES)),
-    Metric(
-        "eval/unresolved_color_share",
-        "0-1",
-        "theme names without a known theme, of all colors",
-        Pooled(
-            Ratio(
-                each_sample("unresolved colors", _unresolved),
-                each_sample("all colors", lambda sample: sample.num_colors + sample.unresolved_colors),
-            )
-        ),
-        better=_LOWER,
-    ),
-    Metric(
-        "eval/total_colors_used",
-        "occurrences",
-        "color tokens, over all samples",
-        if_any(lambda corpus: sum(sample.num_colors for sample in corpus.samples)),
-        headline="colors",
-    ),
-    Metric(
-        "eval/distinct_colors",
-        "colors",
-        "distinct color tokens, over all samples",
-        if_any(lambda corpus: _different(name for s in corpus.samples for name, _ in s.colors)),
-        better=_HIGHER,
-    ),
-    Metric(
-        "eval/distinct_colors_1",
-        "colors",
-        "distinct color tokens in one sample, mean",
-        Pooled(Ratio(each_sample("distinct colors", lambda sample: len(sample.colors)), SAMPLES)),
-        better=_HIGHER,
-    ),
-    Metric(
-        "eval/unique_tailwind_classes",
-        "classes",
-        "distinct utilities; grows with the number of samples",
-        if_any(lambda corpus: _different(name for s in corpus.samples for name, _ in s.classes)),
-        better=_HIGHER,
-    ),
-    Metric(
-        "eval/unique_tailwind_classes_3",
-        "classes",
-        "distinct utilities to expect in three samples",
-        Pooled(Expected(EXPECTED_CLASSES, SAMPLES)),
-        better=_HIGHER,
-        bands=bands.CLASSES,
-        document_bands=bands.CLASSES,
-        headline="classes",
-        watched=True,
-    ),
-    Metric(
-        "eval/unique_tailwind_classes_1",
-        "classes",
-        "distinct utilities in one sample, mean",
-        Pooled(Ratio(each_sample("distinct classes", lambda sample: len(sample.classes)), SAMPLES)),
-        better=_HIGHER,
-    ),
-    Metric(
-        "eval/utility_share",
-        "0-1",
-        "class names that are Tailwind utilities",
-        Pooled(
-            Ratio(
-                each_sample("utilities", lambda sample: sample.num_classes),
-                each_sample("class names", lambda sample: sample.class_tokens),
-            )
-        ),
-    ),
-    Metric(
-        "eval/dead_class_rate",
-        "0-1",
-        "class names that neither Tailwind nor their page knows",
-        Pooled(
-            Ratio(
-                each_sample("dead classes", lambda sample: sample.dead_classes),
-                each_sample("judged classes", lambda sample: sample.judged_classes),
-            )
-        ),
-        better=_LOWER,
-    ),
-    Metric(
-        "eval/duplicate_share",
-        "0-1",
-        "samples whose code repeats that for another prompt",
-        Rate(copies),
-        better=_LOWER,
-    ),
-    Metric(
-        "eval/structure_similarity",
-        "0-1",
-        "likeness of page structure, mean over pairs",
-        Pooled(Alike(average, alike("similarity", average), COMPARED, pairs=True)),
-        better=_LOWER,
-        bands=bands.ALIKE,
-        least=bands.LEAST,
-        watched=True,
-    ),
-    Metric(
-        "eval/structure_nearest",
-        "0-1",
-        "likeness of each page to its nearest other page",
-        Pooled(Alike(nearest, alike("nearest", nearest), COMPARED)),
-        better=_LOWER,
-        bands=bands.NEAREST,
-        least=bands.LEAST,
-        watched=True,
-    ),
-    Metric(
-        "eval/structure_floor",
-        "0-1",
-        "likeness of each page to those least like it",
-        Pooled(Alike(floor, alike("floor", floor), COMPARED)),
-        better=_LOWER,
-        bands=bands.FLOOR,
-        least=bands.LEAST,
-        watched=True,
-    ),
-    Metric(
-        "eval/lookalike_share",
-        "0-1",
-        "pages with the layout of another prompt's page",
-        Rate(lookalikes),
-        better=_LOWER,
-    ),
-    Metric("eval/distinct_4", "0-1", "distinct among all runs of four words", Estimate(_distinct_4), better=_HIGHER),
-    Metric(
-        "eval/repetition_share",
-        "0-1",
-        "samples that end in a repetition loop",
-        rate_of(lambda sample: sample.loops),
-        better=_LOWER,
-    ),
-)
-
-
-def _by_name(declared: Iterable[Metric]) -> Mapping[str, Metric]:
+def by_name(declared: Iterable[Metric]) -> Mapping[str, Metric]:
     """The metrics and their companions by name. Raises ValueError where two have one name."""
     found: dict[str, Metric] = {}
     for metric in (each for one in declared for each in one.with_companions()):
@@ -386,31 +26,42 @@ def _by_name(declared: Iterable[Metric]) -> Mapping[str, Metric]:
     return MappingProxyType(found)
 
 
-METRICS: Final = _by_name(_DECLARED)
-WATCHED: Final = tuple(metric for metric in _DECLARED if metric.watched)
+def in_place(declared: Sequence[Metric]) -> tuple[Metric, ...]:
+    """The metrics in the order of JSON documents: those with intervals by their places, behind all others.
+
+    Raises ValueError where the places of those with intervals are not 1, 2, 3, …, each once, or another metric has one.
+    Whoever reads a document's keys by their place would take one metric for another.
+    """
+    others = [metric for metric in declared if not metric.has_interval]
+    placed = sorted((metric for metric in declared if metric.has_interval), key=lambda metric: metric.place)
+    due = [*(0 for _ in others), *range(1, len(placed) + 1)]
+    for metric, place in zip((*others, *placed), due, strict=True):
+        if metric.place != place:
+            free = min({*due} - {metric.place for metric in placed}, default=0)
+            raise ValueError(f"{metric.name!r} has the place {metric.place} where {place} is due; {free} is free")
+    return (*others, *placed)
+
+
+METRICS: Final = by_name(DECLARED)
+WATCHED: Final = tuple(metric for metric in DECLARED if metric.watched)
 """What the early warnings compare between checkpoints."""
 HEADLINES: Final = tuple(
     sorted(
-        (metric for metric in _DECLARED if metric.headline), key=lambda metric: isinstance(metric.computed, Elsewhere)
+        (metric for metric in DECLARED if metric.headline), key=lambda metric: isinstance(metric.computed, Elsewhere)
     )
 )
 """The few metrics that have to do where there is no room for all: what is scored, then what the engine measures."""
-# The order of keys in JSON documents stays: of their kind, these came last.
-_LATE: Final = (
-    *("eval/script_error_rate", "eval/early_error_rate", "eval/hueless_share", "eval/lightness_dark_share"),
-    *("eval/distinct_colors_1", "eval/utility_share", "eval/dead_class_rate", "eval/structure_similarity"),
-    *("eval/structure_nearest", "eval/structure_floor", "eval/lightness_entropy", "eval/unresolved_color_share"),
-)
+_IN_PLACE: Final = in_place(DECLARED)
 
 
 def computed_by(kind: type[T]) -> dict[str, T]:
     """The metrics that one kind computes, by name, with their computations, in the order of JSON documents.
 
+    >>> from scorers.metrics.computation import Behind
     >>> list(computed_by(Behind))
     ['eval/hue_samples']
     """
-    found = {metric.name: metric.computed for metric in _DECLARED if isinstance(metric.computed, kind)}
-    return {name: found[name] for name in sorted(found, key=lambda name: _LATE.index(name) if name in _LATE else -1)}
+    return {metric.name: metric.computed for metric in _IN_PLACE if isinstance(metric.computed, kind)}
 
 
 RATES: Final = tuple(computed_by(Rate))

@@ -70,7 +70,14 @@ Computation = Count | Rate | Behind | Pooled | Estimate | Elsewhere
 
 
 def rate_of(of: Callable[[Sample], bool | None]) -> Rate:
-    """A rate that looks at each sample alone; None leaves a sample out."""
+    """A rate that looks at each sample alone.
+
+    Args:
+        of: Whether a sample counts; None leaves it out.
+
+    Returns:
+        The share of those that count among those that are not left out.
+    """
 
     def cases(corpus: Corpus) -> Cases:
         looked_at = ((number, of(sample)) for number, sample in enumerate(corpus.samples))
@@ -80,5 +87,12 @@ def rate_of(of: Callable[[Sample], bool | None]) -> Rate:
 
 
 def if_any(of: Callable[[Corpus], float]) -> Count:
-    """A count that is undefined without samples."""
+    """A count that is undefined without samples.
+
+    Args:
+        of: The count of a corpus with at least one sample.
+
+    Returns:
+        What computes it.
+    """
     return Count(lambda corpus: float(of(corpus)) if corpus.samples else None)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scorers.extraction import Found
+from scorers.extraction import AnswerShape
 from scorers.measures.hues import hues_of
-from scorers.metrics.likeness import Likeness, Similarity, likeness
+from scorers.metrics.similarity import Similarities, Similarity, similarities
 from scorers.metrics.statistics import Rarefied, rarefied
 from scorers.sample import Outcome, Sample
 
@@ -43,9 +43,9 @@ class Corpus:
 
     @cached_property
     def shapes(self) -> Counter[str]:
-        """How many answers came in each shape, by values of `Found`, and the shapes that only another version knows."""
+        """How many answers came in each shape, by values of `AnswerShape` and those that only another version knows."""
         # Blank answers were stored without one.
-        blank = Found.EMPTY.value
+        blank = AnswerShape.EMPTY.value
         return Counter(s.extraction or (blank if s.outcome is Outcome.EMPTY else "") for s in self.samples)
 
     @cached_property
@@ -55,9 +55,9 @@ class Corpus:
         return tuple(hues_of(sample) if sample.num_colors >= MIN_TOKENS else none for sample in self.samples)
 
     @cached_property
-    def likeness(self) -> Likeness | None:
+    def similarities(self) -> Similarities | None:
         """How alike the pages of different prompts are."""
-        return likeness([sample.shape for sample in self.samples], self.prompts, self.similarity)
+        return similarities([sample.shape for sample in self.samples], self.prompts, self.similarity)
 
     @cached_property
     def rarefied(self) -> Rarefied | None:

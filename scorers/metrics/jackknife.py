@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scorers.metrics.likeness import Likeness, OfPage, Rows
+from scorers.metrics.similarity import OfPage, Similarities, SimilarityRows
 from scorers.metrics.statistics import Rarefied
 
 # Differences of sums leave crumbs where nothing is left.
@@ -80,7 +80,7 @@ def rarefaction(found: Rarefied | None, pages: int) -> Jackknifed | None:
     return Jackknifed(found.value, array("d", found.without), pages)
 
 
-def likeness(found: Likeness | None, way: Callable[[Rows], OfPage], n: int) -> Jackknifed | None:
+def similarities(found: Similarities | None, way: Callable[[SimilarityRows], OfPage], n: int) -> Jackknifed | None:
     """The mean over the compared of `n` samples of how alike others are to each; None for fewer than three pages."""
     if found is None or found.pages < 3:
         return None

@@ -21,15 +21,28 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: its full name, the unit of its values, what it means, and what computes it.
+    """One metric.
 
-    `better` says which values are. `bands` are the measured ones, `document_bands` those of the document that the
-    metrics came with. `least` is the number of samples behind a value (its `…_n`) from which on the measured bands
-    hold: a few pages may well be blue. `headline` is the title of its column where a few metrics have to do for all,
-    and empty for the others; a headline's interval is charted. One that is `watched` is compared between checkpoints by
-    the early warnings, sample by sample. What is not `logged` is in the JSON forms only: a chart for each would bury
-    those that people look at. A `rare` count is 0 in most runs, and is charted from the evaluation on in which it first
-    is not. `of` names the metric that this one is a companion of.
+    Attributes:
+        name: Its full name, `eval/…`.
+        unit: The unit of its values: `0-1` of a share, `bits`, `samples`, …; empty for a plain number.
+        meaning: What it means, in a few words.
+        computed: What computes it.
+        better: Which values are better.
+        bands: The measured bands, by which a value is graded.
+        document_bands: Those of the document that the metrics came with, which are shown beside them.
+        least: Of how many samples behind a value (its `…_n`) on the measured bands hold: a few pages may well be blue.
+        headline: The title of its column where a few metrics have to do for all, empty for the others; a headline's
+            interval is charted.
+        watched: Whether the early warnings compare it between checkpoints, sample by sample.
+        logged: Whether it is charted; what is not is in the JSON forms only, because a chart for each would bury those
+            that people look at.
+        rare: Whether it is a count that is 0 in most runs, and charted from the evaluation on in which it first is not.
+        place: Where the keys of one with an interval stand in JSON documents (`catalog.in_place`); 0 for others.
+        of: The metric that this one is a companion of; empty for one of its own.
+
+    Raises:
+        TypeError: It is `watched`, and nothing tells its value without each sample.
     """
 
     name: str
@@ -44,6 +57,7 @@ class Metric:
     watched: bool = False
     logged: bool = True
     rare: bool = False
+    place: int = 0
     of: str = ""
 
     def __post_init__(self) -> None:
@@ -59,7 +73,14 @@ class Metric:
         return subject
 
     def grade(self, value: float | None, samples: float | None = None) -> Grade | None:
-        """The grade of a value over so many samples, if there is one; without `samples`, enough are assumed.
+        """The grade of a value by the measured bands.
+
+        Args:
+            value: The value; None is undefined.
+            samples: Over how many samples it is; None where there are enough.
+
+        Returns:
+            The grade; None where the value is undefined, between the bands, or of too few samples.
 
         >>> from scorers import METRICS
         >>> METRICS["eval/syntax_validity_rate"].grade(0.95).value, METRICS["eval/hue_entropy"].grade(0.0, 8)
@@ -71,6 +92,12 @@ class Metric:
 
     def document_grade(self, value: float | None) -> Grade | None:
         """How the document that the metrics came with calls a value, whether or not that was found to hold.
+
+        Args:
+            value: The value; None is undefined.
+
+        Returns:
+            The document's grade, where it has one for the value.
 
         >>> from scorers import METRICS
         >>> METRICS["eval/color_entropy"].document_grade(3.4).value, METRICS["eval/color_entropy"].grade(3.4)

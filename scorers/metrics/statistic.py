@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 from scorers.metrics import jackknife, statistics
 from scorers.metrics.corpus import DRAWS, Corpus
 from scorers.metrics.jackknife import Jackknifed
-from scorers.metrics.likeness import OfPage, Rows
+from scorers.metrics.similarity import OfPage, SimilarityRows
 from scorers.metrics.tally import Section, Tally, by_sample
 
 OfSums = Callable[[Sequence[float]], float | None]
@@ -150,11 +150,11 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class MeanSimilarity:
     """How alike pages are, in one `way`: a mean over the pages that were compared. With `pairs` a page's own value is a
     mean over the pairs that it is in."""
 
-    way: Callable[[Rows], OfPage]
+    way: Callable[[SimilarityRows], OfPage]
     part: Section
     behind: Section
     pairs: bool = False
@@ -169,10 +169,10 @@ class Alike:
         mean = Ratio(self.part, self.behind)
         if not self.pairs:
             return mean.over(tally)
-        likeness = tally.corpus.likeness
-        found = likeness.each(self.way) if likeness else []
+        similarities = tally.corpus.similarities
+        found = similarities.each(self.way) if similarities else []
         return _moved(mean, tally, _mean([value for _, value in found]), 2)
 
     def without_each(self, corpus: Corpus) -> Jackknifed | None:
         """The mean without each page."""
-        return jackknife.likeness(corpus.likeness, self.way, len(corpus.samples))
+        return jackknife.similarities(corpus.similarities, self.way, len(corpus.samples))

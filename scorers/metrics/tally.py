@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from scorers.metrics.corpus import Corpus
 from scorers.sample import Sample
 
-Amounts = Callable[[Corpus], Iterable[tuple[int, str, float]]]
-"""What samples add to a section: the sample's number, the key, how much."""
+Amount = tuple[int, str, float]
+"""What a sample adds to a section: the sample's number, the key, how much."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,23 +24,39 @@ class Section:
     sorted."""
 
     name: str
-    amounts: Amounts
+    amounts: Callable[[Corpus], Iterable[Amount]]
     keys: tuple[str, ...] = ()
 
 
 def each_sample(name: str, of: Callable[[Sample], float]) -> Section:
-    """One sum, to which each sample adds what `of` says of it."""
+    """One sum, to which each sample adds.
 
-    def amounts(corpus: Corpus) -> Iterable[tuple[int, str, float]]:
+    Args:
+        name: What no other section is called.
+        of: What a sample adds to the sum, 0 or more.
+
+    Returns:
+        A section with one key, which is empty.
+    """
+
+    def amounts(corpus: Corpus) -> Iterable[Amount]:
         return ((number, "", of(sample)) for number, sample in enumerate(corpus.samples))
 
     return Section(name, amounts, keys=("",))
 
 
 def some_samples(name: str, of: Callable[[Corpus], Iterable[tuple[int, float]]]) -> Section:
-    """One sum, to which the samples add that `of` names by their numbers."""
+    """One sum, to which some samples add.
 
-    def amounts(corpus: Corpus) -> Iterable[tuple[int, str, float]]:
+    Args:
+        name: What no other section is called.
+        of: The samples that add, by their numbers, and what each of them adds, 0 or more.
+
+    Returns:
+        A section with one key, which is empty.
+    """
+
+    def amounts(corpus: Corpus) -> Iterable[Amount]:
         return ((number, "", amount) for number, amount in of(corpus))
 
     return Section(name, amounts, keys=("",))

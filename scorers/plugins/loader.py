@@ -57,11 +57,27 @@ class Scorer(Protocol):
         ...
 
     def measure(self, completion: Completion, sample: Sample) -> Any:
-        """Any value that JSON can hold, for one completion and what uimon measured of it. Stored with the sample."""
+        """Measures one completion. What it raises costs this sample's measurement and nothing else.
+
+        Args:
+            completion: What the model wrote.
+            sample: What uimon measured of it, without what plug-ins did.
+
+        Returns:
+            Any value that JSON can hold, without NaN; it is stored with the sample.
+        """
         ...
 
     def aggregate(self, measurements: Sequence[Any]) -> Mapping[str, float | None]:
-        """Metrics of at least one measurement, in the order of the samples; None is undefined."""
+        """Makes metrics of the measurements of one evaluation.
+
+        Args:
+            measurements: What `measure` gave, as JSON gives it back, at least one, in the order of the samples; those
+                of samples on which it failed are missing.
+
+        Returns:
+            Numbers by names (letters, digits, `_ . - /`), each the end of `eval/NAME/…`; None is undefined.
+        """
         ...
 
 
@@ -83,7 +99,15 @@ class Plugin:
         return " ".join(part for part in (self.name, self.scorer.version, self.content) if part)
 
     def measured(self, completion: Completion, sample: Sample) -> dict[str, Any]:
-        """`{"value": …}`, as JSON gives it back, or `{"error": …}`; never raises."""
+        """What the scorer measures of one completion. Never raises.
+
+        Args:
+            completion: What the model wrote.
+            sample: What uimon measured of it.
+
+        Returns:
+            `{"value": …}`, as JSON gives it back, or `{"error": …}` where the scorer failed.
+        """
         try:
             value = self.scorer.measure(completion, sample)
             return {"value": json.loads(json.dumps(value, allow_nan=False))}
@@ -91,7 +115,15 @@ class Plugin:
             return {"error": _said(error)}
 
     def aggregated(self, samples: Iterable[Sample]) -> tuple[dict[str, float | None], str]:
-        """Its metrics by their full names, and in a sentence what went wrong; never raises."""
+        """The scorer's metrics over samples. Never raises.
+
+        Args:
+            samples: Samples, of which those count that hold what this scorer measured.
+
+        Returns:
+            The metrics by their full names, `eval/NAME/failed` always among them, and a sentence on what went wrong,
+            empty where nothing did.
+        """
         found = [sample.extras[self.name] for sample in samples if self.name in sample.extras]
         errors = [str(entry["error"]) for entry in found if "error" in entry]
         values = [entry["value"] for entry in found if "value" in entry]
@@ -108,7 +140,16 @@ class Plugin:
 
 
 def load_plugins(named: Iterable[str]) -> tuple[Plugin, ...]:
-    """The scorers of these names, or in these places (`file.py:name`). Raises `ScorerError`.
+    """Loads scorers. A file's code is run, and a class is made without arguments.
+
+    Args:
+        named: Names in the entry point group `uimon.scorers`, or places (`file.py:name`).
+
+    Returns:
+        A plug-in for each, in their order.
+
+    Raises:
+        ScorerError: There is no such scorer, it cannot be imported or made, it lacks a part, or two have one name.
 
     >>> [plugin.identity for plugin in load_plugins(["legacy"])]
     ['legacy 1']

@@ -16,17 +16,17 @@ from scorers.jsx.check import check_jsx
 from scorers.jsx.engine import Piece, check_pieces
 from scorers.jsx.read import read_jsx
 from scorers.position import Lines, Position, shown
-from scorers.reading import Reading
+from scorers.reading import FileReading
 from scorers.sfc.astro_rewriting import Rewritten, as_tsx
 from scorers.sfc.component import UNREAD
-from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, SyntaxVerdict
 
 _MAX_MESSAGE = 200
 # Scripts have no JSX in them as a rule, but Astro's may.
 _SCRIPT = "jsxModule"
 
 
-def read_astro(code: str) -> Reading:
+def read_astro(code: str) -> FileReading:
     """Judges and reads a component of Astro. Linear; never raises.
 
     >>> reading = read_astro("---\\n---\\n<ul>{b.map(c => <li class:list={['p-4', { m: c }]}>x<br></p>)}</ul>")
@@ -40,7 +40,7 @@ def read_astro(code: str) -> Reading:
     scripts = [code[start:end] for start, end in written.scripts]
     issues = [*_markup_issues(code, written, lines), *_script_issues(scripts, written, lines)]
     issues.sort(key=lambda issue: (issue.position.line, issue.position.column))
-    return Reading(Verdict(tuple(issues[:MAX_ISSUES]), written.soft), _contents(written, scripts))
+    return FileReading(SyntaxVerdict(tuple(issues[:MAX_ISSUES]), written.soft), _contents(written, scripts))
 
 
 def _markup_issues(code: str, written: Rewritten, lines: Lines) -> list[SyntaxIssue]:

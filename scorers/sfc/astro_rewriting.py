@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from scorers.html.elements import VOID
 from scorers.sfc.javascript import BRACES_AND_TAGS, FENCE, next_stop, template_end, template_stop
-from scorers.source import Places
+from scorers.source import OffsetMap
 
 _VOID = VOID - {"basefont", "bgsound", "frame", "keygen"}
 _IN_TEXT = re.compile(r"[<{}>]")
@@ -47,7 +47,7 @@ class Rewritten:
     are names and offsets, in the component, of elements that are open at its end."""
 
     code: str
-    places: Places
+    places: OffsetMap
     scripts: tuple[tuple[int, int], ...]
     sheets: tuple[str, ...]
     inline: tuple[str, ...]
@@ -112,7 +112,7 @@ class _Writer:
         """What was written."""
         return Rewritten(
             "".join(self._out),
-            Places(tuple(self._places) or ((0, 0),)),
+            OffsetMap(tuple(self._places) or ((0, 0),)),
             tuple(self._scripts),
             tuple(self._sheets),
             tuple(self._inline),

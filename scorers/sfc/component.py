@@ -16,11 +16,11 @@ from functools import cached_property
 
 from scorers.contents import Contents
 from scorers.jsx.check import verdict_of
-from scorers.jsx.engine import Kind, ParseError, Piece, check_pieces, read_source
+from scorers.jsx.engine import ParseError, Piece, SourceKind, check_pieces, read_source
 from scorers.jsx.read import read_jsx
 from scorers.position import Lines, shown
-from scorers.reading import Reading
-from scorers.verdict import MAX_ISSUES, SyntaxIssue, Verdict
+from scorers.reading import FileReading
+from scorers.verdict import MAX_ISSUES, SyntaxIssue, SyntaxVerdict
 
 _MAX_MESSAGE = 200
 # Of issues; what is left open is collected from the innermost element on, and shown from the outermost.
@@ -131,12 +131,12 @@ class Component:
         """An expression between elements."""
         self._markup += ("{", piece, "}\n")
 
-    def reading(self) -> Reading:
+    def reading(self) -> FileReading:
         """The verdict on all that was collected, and what it holds."""
         found = check_pieces([Piece(p.shape, p.code, self.typed if p.typed is None else p.typed) for p in self._pieces])
         if isinstance(found, str):
             self.issue(found, 0, UNREAD[found])
-            return Reading(self._verdict(), Contents(sheets=tuple(self.sheets), has_all_css=False))
+            return FileReading(self._verdict(), Contents(sheets=tuple(self.sheets), has_all_css=False))
         for piece, error in zip(self._pieces, found, strict=True):
             if error is not None:
                 self.issue(f"ts{error.code}", piece.at + error.offset, shown(error.message, _MAX_MESSAGE).rstrip("."))
@@ -144,11 +144,13 @@ class Component:
         contents = read_jsx(self._as_tsx(found))
         sheets, inline = (*contents.sheets, *self.sheets), (*contents.inline, *self.inline)
         verdict = replace(self._verdict(), early_errors=self._early_errors(found))
-        return Reading(verdict, replace(contents, sheets=sheets, inline=inline, has_all_css=False))
+        return FileReading(verdict, replace(contents, sheets=sheets, inline=inline, has_all_css=False))
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> SyntaxVerdict:
         issues = sorted(self._issues)[:MAX_ISSUES]
-        return Verdict(tuple(SyntaxIssue(code, self._lines.position(at), text) for at, code, text in issues), self.soft)
+        return SyntaxVerdict(
+            tuple(SyntaxIssue(code, self._lines.position(at), text) for at, code, text in issues), self.soft
+        )
 
     def _early_errors(self, errors: Sequence[ParseError | None]) -> tuple[SyntaxIssue, ...] | None:
         """Those of the scripts that parse, each for itself; None without one. The compiler declares names of its own,
@@ -159,7 +161,7 @@ class Component:
 
     def _early_errors_of(self, script: _Place) -> Iterable[SyntaxIssue]:
         typed = self.typed if script.typed is None else script.typed
-        kind = Kind.TSX if script.shape == "jsxModule" else Kind.TS if typed else Kind.JS
+        kind = SourceKind.TSX if script.shape == "jsxModule" else SourceKind.TS if typed else SourceKind.JS
         origin = self._lines.position(script.at)
         issues = verdict_of(script.code, read_source(script.code, kind)).early_errors or ()
         return (issue.moved(lambda place: place.inside(origin)) for issue in issues)

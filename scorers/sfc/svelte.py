@@ -15,7 +15,7 @@ import re
 
 from scorers.html.elements import HEADINGS
 from scorers.position import shown
-from scorers.reading import Reading
+from scorers.reading import FileReading
 from scorers.sfc.component import Component
 from scorers.sfc.javascript import closing_brace
 from scorers.sfc.svelte_attributes import TAG_NAME, SvelteAttributes
@@ -78,7 +78,7 @@ _TEXTAREA_END = re.compile(r"</textarea(?:\s[^>]*)?>", re.IGNORECASE)
 _CLAUSES = {"if": ("else",), "each": ("else",), "await": ("then", "catch")}
 
 
-def read_svelte(code: str) -> Reading:
+def read_svelte(code: str) -> FileReading:
     """Judges and reads a component of Svelte. Linear; never raises.
 
     >>> reading = read_svelte("{#if a}\\n<p class='p-4 {b ? `m-1` : c}' onclick={() => a > b}>{a b}\\n{/if}")

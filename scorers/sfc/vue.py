@@ -7,7 +7,7 @@ in `{{ }}` and in directives have to parse, as TypeScript does it; so have the s
 Broken is what the compiler's parser reports (its codes 0 to 27), an expression or a script that does not parse, a
 malformed `v-for`. Not covered: what it says of meaning (`v-else` without `v-if`, misused macros, unknown names), the
 syntax of style sheets, templates in other languages than HTML, which
-nobody judges (`Reading.unread`).
+nobody judges (`FileReading.unread`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import re
 from scorers.contents import Contents
 from scorers.html.elements import VOID
 from scorers.position import shown
-from scorers.reading import Reading
+from scorers.reading import FileReading
 from scorers.sfc.component import Component
 from scorers.sfc.tags import OpenTags, StartTag
 from scorers.sfc.vue_attributes import AttributeReader, props_of
-from scorers.verdict import Verdict
+from scorers.verdict import SyntaxVerdict
 
 _NEXT = re.compile(r"<|\{\{")
 _NAME = re.compile(r"[A-Za-z][^\s/>]*")
@@ -34,7 +34,7 @@ _RAW = _TEXT | {"script", "style"}
 _SCRIPTS = {"": (False, False), "js": (False, False), "ts": (False, True), "jsx": (True, False), "tsx": (True, True)}
 
 
-def read_vue(code: str) -> Reading:
+def read_vue(code: str) -> FileReading:
     """Judges and reads a component of Vue. Linear; never raises.
 
     >>> reading = read_vue("<template>\\n<p :class=\\"{ 'p-4': a }\\">{{ a b }}</div>\\n</template>")
@@ -48,7 +48,7 @@ def read_vue(code: str) -> Reading:
     vue.read()
     if vue.language:
         unread = f"the template is written in {shown(vue.language)}; only templates in HTML can be scored"
-        return Reading(Verdict(()), Contents(), unread)
+        return FileReading(SyntaxVerdict(()), Contents(), unread)
     return component.reading()
 
 

@@ -27,10 +27,17 @@ class ThemeError(ValueError):
 
 
 def given_theme(named: Sequence[str]) -> Theme | None:
-    """The theme of these files together, and `shadcn` below them; None for no name.
+    """The theme of some files together.
 
-    Of two files that define the same name, the first wins. `identity` tells themes of different content apart.
-    Raises `ThemeError` for a file that is missing, of another kind, unreadable, or without a theme in it.
+    Args:
+        named: Paths of style sheets and configurations, and `shadcn` for the default theme of shadcn/ui. Of two files
+            that define the same name, the first wins; `shadcn` is below all of them, wherever it stands.
+
+    Returns:
+        The theme, whose `identity` tells themes of different content apart; None for no name.
+
+    Raises:
+        ThemeError: A file is missing, of another kind, unreadable, too long, or has no theme in it.
 
     >>> given_theme(["shadcn"]).color("primary").token
     'neutral-900'
@@ -58,8 +65,9 @@ def _require_theme(file: Path, text: str) -> None:
     alone = read_theme([text], []) if _is(file, _SHEETS) else read_theme([], [text])
     if not (alone.variables or alone.colors or alone.additions.words or alone.additions.variants):
         seen = "CSS variables or `@theme`" if _is(file, _SHEETS) else "`export default {…}` or `module.exports = {…}`"
+        elsewhere = f", and takes names from code that is not read ({'; '.join(alone.unread)})" if alone.unread else ""
         raise ThemeError(
-            f"The theme {file} defines nothing that uimon can read ({seen}); name another file with --theme."
+            f"The theme {file} defines nothing that uimon can read ({seen}){elsewhere}; name another file with --theme."
         )
 
 

@@ -1,14 +1,14 @@
 """What a page's own theme adds to Tailwind: CSS variables, and the names that `tailwind.config` and `@theme` define.
 
-`tailwind.config` is read as data (`config`) and never run: string colors, nested objects with `DEFAULT`, and
-references such as `colors.indigo` or `colors.indigo[500]` are understood; plugins are not. Which utilities a key makes
-(`fontFamily`: `font-*`, `spacing`: `p-*`, `w-*`, …) is in the generated table.
+`tailwind.config` is read as data (`config`) and never run: string colors, nested objects with `DEFAULT`, presets of the
+same file, and references such as `colors.indigo` or `colors.indigo[500]` are understood; plugins are not. Which
+utilities a key makes (`fontFamily`: `font-*`, `spacing`: `p-*`, `w-*`, …) is in the generated table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
@@ -16,16 +16,14 @@ from itertools import islice
 from scorers.css.declarations import DARK_SELECTOR, blocks, declarations
 from scorers.css.palette import UNRESOLVED, Color, named, palette
 from scorers.css.values import definition_color
-from scorers.tailwind.config import Expression, Value, read_config
+from scorers.tailwind.config import UNREAD, Expression, PalettePart, Value, read_config
 from scorers.tailwind.conventions import CONVENTIONAL, is_conventional
 from scorers.tailwind.utility import MAX_NAME_LENGTH, Additions, data
 
 MAX_COLORS = 2_000
 MAX_WORDS = 20_000
 MAX_DEFINITION = 200
-_REFERENCE = re.compile(
-    r"(?:.*[./])?colors(?:['\"]\))?(?:\.|\[['\"])(\w+)(?:['\"]\])?(?:\[['\"]?(\w+)['\"]?\]|\.(\w+))?"
-)
+MAX_UNREAD = 20
 _RENAMED = {"lightBlue": "sky", "warmGray": "stone", "trueGray": "neutral", "coolGray": "gray", "blueGray": "slate"}
 _COLOR_KEY = re.compile(r"colors|\w+Color|fill|stroke|gradientColorStops")
 _NO_COLOR = frozenset(("transparent", "currentcolor", "current", "inherit", "none"))
@@ -41,16 +39,24 @@ _CUSTOM_VARIANT = re.compile(r"@(?:custom-)?variant\s+([\w-]+)")
 class Theme:
     """`variables` maps `--name` to its first definition; `colors` maps a theme color (`brand-500`) to its CSS value
     (empty where only running the code would tell); `additions` is what the theme adds to Tailwind's grammar. `identity`
-    tells the contents of given themes apart (`given`). `dark` holds the variables that `.dark { … }` defines."""
+    tells the contents of given themes apart (`given`). `dark` holds the variables that `.dark { … }` defines. `unread`
+    names what a config takes from elsewhere, which may define further names: `theme.extend.colors: ...shared`."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str] = field(default_factory=dict)
     additions: Additions = CONVENTIONAL
     identity: str = ""
     dark: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     def over(self, other: Theme) -> Theme:
         """This theme, and of the other what this one does not define.
+
+        Args:
+            other: The theme below, as one that is given for a whole run.
+
+        Returns:
+            Both together; `identity` is not kept.
 
         >>> both = Theme({"--a": "red"}, {"b": "var(--a)"}).over(Theme({"--a": "blue", "--c": "blue"}))
         >>> both.variables, both.color("b").token
@@ -62,7 +68,8 @@ class Theme:
         variables = {**other.variables, **self.variables}
         # What this theme says of a name it says of dark pages, too.
         dark = {name: value for name, value in other.dark.items() if name not in self.variables}
-        return Theme(variables, {**other.colors, **self.colors}, additions, dark={**dark, **self.dark})
+        unread = (*self.unread, *other.unread)
+        return Theme(variables, {**other.colors, **self.colors}, additions, dark={**dark, **self.dark}, unread=unread)
 
     def as_dark(self) -> Theme:
         """The theme of a page that says that it is dark.
@@ -75,11 +82,15 @@ class Theme:
         return replace(self, variables={**self.variables, **self.dark}, colors=colors)
 
     def color(self, name: str) -> Color | None:
-        """A theme color: `UNRESOLVED` where its definition is not known, None for a name that no theme has and for one
-        that stands for no color (`transparent`).
+        """A theme color. A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name
+        then says which color that is.
 
-        A page may define `--primary` alone, or `.text-primary` in plain CSS: a variable of the name then says which
-        color that is.
+        Args:
+            name: As it stands in a class name behind the utility: `primary`, `brand-500`.
+
+        Returns:
+            The color; `UNRESOLVED` where its definition is not known; None for a name that no theme has, and for one
+            that stands for no color (`transparent`).
 
         >>> Theme({"--p": "#ef4444"}, {"brand": "var(--p)"}).color("brand").token
         'red-500'
@@ -112,8 +123,16 @@ def read_theme(
     *,
     shared: bool = False,
 ) -> Theme:
-    """The theme that style sheets, scripts and CSS variables of code define. The first definition of a name wins
-    (`:root` before `.dark`). `shared` says that it is the theme of many pages. Never raises.
+    """The theme that code defines. The first definition of a name wins (`:root` before `.dark`). Never raises.
+
+    Args:
+        styles: Style sheets.
+        scripts: Scripts, of which each may configure Tailwind.
+        variables: CSS variables that code sets, as (`--name`, value).
+        shared: Whether it is the theme of many pages.
+
+    Returns:
+        The theme; an empty one where nothing is defined.
 
     >>> theme = read_theme(["@theme { --font-hand: x; --color-sea: #00f }"], ["tailwind.config = {theme: {extend: {"
     ...     "spacing: {18: '4.5rem'}, screens: {tablet: '640px'}, colors: {brand: {DEFAULT: 'red'}}}}}"])
@@ -127,8 +146,10 @@ def read_theme(
     for name, value in variables:
         reading.variable(name, value)
     for script in scripts:
-        reading.config(read_config(script))
-    return Theme(reading.variables, reading.colors, reading.additions(shared), dark=reading.dark)
+        if "theme" in script:
+            reading.config(read_config(script))
+    additions, unread = reading.additions(shared), tuple(reading.unread)
+    return Theme(reading.variables, reading.colors, additions, dark=reading.dark, unread=unread)
 
 
 def _fitting(value: str) -> str:
@@ -145,6 +166,7 @@ class _Reading:
     words: set[str] = field(default_factory=set)
     variants: set[str] = field(default_factory=set)
     dark: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, None] = field(default_factory=dict)
 
     def additions(self, shared: bool) -> Additions:
         if not (self.colors or self.words or self.variants):
@@ -175,14 +197,33 @@ class _Reading:
 
     def config(self, config: Mapping[str, Value]) -> None:
         self._daisyui(config.get("daisyui"))
-        theme = config.get("theme")
-        if not isinstance(theme, dict):
-            return
-        extend = theme.get("extend")
-        for part in (extend if isinstance(extend, dict) else {}, theme):
+        self._spreads("the configuration", config)
+        theme = self._read("theme", config.get("theme"))
+        extend = self._read("theme.extend", theme.get("extend"))
+        for place, part in (("theme.extend", extend), ("theme", theme)):
+            self._spreads(place, part)
             for key, value in part.items():
-                if isinstance(value, dict) and key != "extend":
-                    self._key(key, value)
+                if key != "extend" and _makes_names(key):
+                    self._key(f"{place}.{key}", key, self._read(f"{place}.{key}", value))
+        # Of a preset counts what the configuration does not say itself.
+        presets = config.get("presets")
+        for preset in presets if isinstance(presets, list) else ():
+            self.config(self._read("presets", preset))
+
+    def _read(self, place: str, value: Value | None) -> Mapping[str, Value]:
+        """The members of a value; of code, none, and it is named."""
+        if isinstance(value, Expression):
+            self._name(place, value.text)
+        return value if isinstance(value, dict) else {}
+
+    def _spreads(self, place: str, members: Iterable[str]) -> None:
+        for name in members:
+            if UNREAD in name:
+                self._name(place, name)
+
+    def _name(self, place: str, code: str) -> None:
+        if len(self.unread) < MAX_UNREAD:
+            self.unread[f"{place}: {_fitting(' '.join(code.split()))}"] = None
 
     def _daisyui(self, options: Value | None) -> None:
         """The colors of the first theme that a page defines for daisyUI."""
@@ -193,12 +234,18 @@ class _Reading:
                     if isinstance(value, str) and name in CONVENTIONAL.colors:
                         self._color(name, value)
 
-    def _key(self, key: str, values: Mapping[str, Value]) -> None:
+    def _key(self, place: str, key: str, values: Mapping[str, Value]) -> None:
         if _COLOR_KEY.fullmatch(key):
-            for name, value in _colors(values):
-                self._color(name, value)
+            found = list(_colors(values))
+            self._spreads(place, (name for name, _ in found))
+            for name, value in found:
+                if UNREAD not in name:
+                    self._color(name, value)
             return
+        self._spreads(place, values)
         for name in values:
+            if name.startswith(UNREAD):
+                continue
             for prefix in _VARIANT_KEYS.get(key, ()):
                 self._variant(prefix + name)
             self._add(root if name == "DEFAULT" else f"{root}-{name}" for root in _roots("v3").get(key, ()))
@@ -239,6 +286,10 @@ def _roots(version: str) -> dict[str, tuple[str, ...]]:
     return {key: tuple(roots.split()) for roots, keys in table.items() for key in keys.split()}
 
 
+def _makes_names(key: str) -> bool:
+    return key in _VARIANT_KEYS or key in _roots("v3") or _COLOR_KEY.fullmatch(key) is not None
+
+
 def _colors(tree: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
     """The flattened colors of a config: `brand`, `brand-500`. A part may be in it many times, by a constant's name, so
     the steps are bounded, too."""
@@ -252,8 +303,11 @@ def _colors(tree: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
             waiting += reversed([(_joined(full, name), part) for name, part in names])
         elif isinstance(value, str):
             yield full, value
+        elif isinstance(value, PalettePart):
+            yield from _of_palette(full, value.names)
         elif isinstance(value, Expression):
-            yield from _evaluated(full, value.text)
+            # Of code, the CSS around a variable.
+            yield full, _SUBSTITUTION.sub("<alpha-value>", value.text) if "var(--" in value.text else ""
 
 
 def _joined(prefix: str, name: str) -> str:
@@ -262,15 +316,14 @@ def _joined(prefix: str, name: str) -> str:
     return prefix if name == "DEFAULT" else f"{prefix}-{name}"
 
 
-def _evaluated(name: str, code: str) -> Iterator[tuple[str, str]]:
-    """What `colors.indigo[500]`, `colors.indigo` or code add under `name`; of code, the CSS around a variable."""
-    reference = _REFERENCE.fullmatch(code)
-    if reference is None:
-        yield name, _SUBSTITUTION.sub("<alpha-value>", code) if "var(--" in code else ""
+def _of_palette(name: str, part: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What `colors.indigo[500]` or `colors.indigo` adds under `name`."""
+    if len(part) not in (1, 2):
+        yield name, ""
         return
-    family, shade = _RENAMED.get(reference[1], reference[1]), reference[2] or reference[3]
+    family = _RENAMED.get(part[0], part[0])
     shades = [token for token in palette() if token.startswith(f"{family}-")]
-    if shade or not shades:
-        yield name, f"{family}-{shade}" if shade else family
+    if len(part) == 2 or not shades:
+        yield name, "-".join((family, *part[1:]))
     else:
         yield from ((f"{name}-{token.partition('-')[2]}", token) for token in shades)

@@ -14,7 +14,7 @@ from pathlib import Path
 from scorers import Completion, Language, score_sample
 from scorers.html.read import read_page
 from scorers.html.scripts import kind_of
-from scorers.jsx.engine import Kind, read_source
+from scorers.jsx.engine import SourceKind, read_source
 from tests.agreement import corpus, early_mutations, jsx_mutations
 from tests.agreement.tools import Confusion, Report, npm, run_node, versions
 
@@ -44,15 +44,15 @@ def check(report: Report) -> None:
     report.require("agreement on mutations", _compare(report, modules, "mutations", mutated).agreement, 0.998)
 
 
-def _on_pages() -> Iterator[tuple[str, tuple[str, Kind]]]:
+def _on_pages() -> Iterator[tuple[str, tuple[str, SourceKind]]]:
     for name, code in corpus.shipped():
         for number, script in enumerate(read_page(code).scripts):
             kind = kind_of(script)
-            if kind in (Kind.SCRIPT, Kind.MODULE) and script.text.strip():
+            if kind in (SourceKind.SCRIPT, SourceKind.MODULE) and script.text.strip():
                 yield f"{name} {number}", (script.text, kind)
 
 
-def _files() -> Iterator[tuple[str, tuple[str, Kind]]]:
+def _files() -> Iterator[tuple[str, tuple[str, SourceKind]]]:
     root = npm(corpus.PACKAGES)
     paths = sorted(path for package in corpus.PACKAGES for path in (root / package).rglob("*.[jm]*s"))
     kept = [path for path in paths if path.suffix in (".js", ".mjs") and path.is_file()]
@@ -60,15 +60,15 @@ def _files() -> Iterator[tuple[str, tuple[str, Kind]]]:
     for path in random.Random(SEED).sample(wanted, min(_FILES, len(wanted))):
         code = path.read_text("utf-8", "replace").replace("\r\n", "\n")
         if _CLOSING not in code.lower():
-            yield str(path.relative_to(root)), (code, Kind.MODULE if _imports(code) else Kind.SCRIPT)
+            yield str(path.relative_to(root)), (code, SourceKind.MODULE if _imports(code) else SourceKind.SCRIPT)
 
 
 def _imports(code: str) -> bool:
     return any(line.startswith(("import ", "export ")) for line in code.split("\n"))
 
 
-def _compare(report: Report, modules: Path, title: str, codes: dict[str, tuple[str, Kind]]) -> Confusion:
-    asked = [{"code": code, "module": kind is Kind.MODULE} for code, kind in codes.values()]
+def _compare(report: Report, modules: Path, title: str, codes: dict[str, tuple[str, SourceKind]]) -> Confusion:
+    asked = [{"code": code, "module": kind is SourceKind.MODULE} for code, kind in codes.values()]
     answers = run_node(Path(__file__).with_name("script_node.mjs"), modules, asked)
     found = Confusion()
     misplaced = 0
@@ -82,9 +82,9 @@ def _compare(report: Report, modules: Path, title: str, codes: dict[str, tuple[s
     return found
 
 
-def _on_a_page(code: str, kind: Kind) -> bool:
+def _on_a_page(code: str, kind: SourceKind) -> bool:
     if _CLOSING in code.lower() or "<!--" in code or "\0" in code:
         return bool((source := read_source(code, kind)).errors or source.early)
-    page = f"<!doctype html><p>a</p><script type='{'module' if kind is Kind.MODULE else ''}'>{code}</script>"
+    page = f"<!doctype html><p>a</p><script type='{'module' if kind is SourceKind.MODULE else ''}'>{code}</script>"
     sample = score_sample(Completion(page, language=Language.HTML))
     return bool(sample.script_errors or sample.early_errors)

@@ -15,7 +15,7 @@ from scorers import Outcome, Sample, aggregate
 from scorers.css.palette import BLUE_PURPLE, HUE_BINS, family
 from scorers.html.read import read_html
 from scorers.measures.hues import hues_of
-from scorers.metrics.likeness import shape
+from scorers.metrics.similarity import shape
 
 Window = Mapping[str, float | None]
 Recolor = Callable[[str, random.Random], str]

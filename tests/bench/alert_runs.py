@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import scorers
-from scorers.metrics.likeness import similarity
+from scorers.metrics.similarity import similarity
 from scorers.sample import Outcome, Sample
 from tests.bench.alert_pages import (
     BLUES,

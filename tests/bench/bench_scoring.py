@@ -20,8 +20,8 @@ from scorers.language import LANGUAGES
 from scorers.measures.classes import count_classes
 from scorers.measures.colors import count_colors
 from scorers.measures.repetition import ends_in_loop
-from scorers.metrics.likeness import fingerprint, shape, word_grams
 from scorers.metrics.resampling import REPLICATES
+from scorers.metrics.similarity import fingerprint, shape, word_grams
 from scorers.page import Page, make_page
 from tests.pages import html_page
 

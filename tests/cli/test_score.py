@@ -95,6 +95,11 @@ def test_a_directory_is_searched_in_order_without_hidden_files_and_modules(
         ("<meta charset='windows-1251'>", "utf-8-sig"),
         ("<meta charset=utf-16>", "utf-8"),
         ("<meta charset=no-such>", "utf-8"),
+        ("<meta charset=no-such><meta charset='windows-1251'>", "windows-1251"),
+        ("<!-- <meta charset=koi8-r> --><meta charset='windows-1251'>", "windows-1251"),
+        ("<meta content='text/html; charset=koi8-r'>", "utf-8"),
+        ("<meta http-equiv=content-type content='text/html; charset = windows-1251'>", "windows-1251"),
+        (f"<!-- {'x' * 2000} --><meta charset='windows-1251'>", "windows-1251"),
     ],
 )
 def test_pages_are_decoded_as_browsers_do(tmp_path: Path, head: str, encoding: str) -> None:
@@ -108,6 +113,24 @@ def test_a_page_that_is_not_what_it_says_is_read_all_the_same(tmp_path: Path) ->
     (tmp_path / "page.html").write_bytes(b"<meta charset=utf-8><p>caf\xe9 \xc3\xa9</p>")
     (completion,) = read_completions(str(tmp_path)).completions
     assert completion.text.endswith("caf\ufffd é</p>")
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (b"", ""),
+        (b"\xef\xbb\xbf", ""),
+        # As it does in the standard's tables, and in none of Python's.
+        (b"<meta charset=koi8-u>\xae", "<meta charset=koi8-u>ў"),
+        (b"<meta charset=gb2312>\x80", "<meta charset=gb2312>€"),
+        # Nothing says what it is, and a guess by frequencies would be Polish.
+        (b"<p>\xa350 \x96 ok</p>", "<p>£50 – ok</p>"),
+    ],
+)
+def test_a_page_has_the_letters_of_the_encoding_standard(tmp_path: Path, page: bytes, text: str) -> None:
+    (tmp_path / "page.html").write_bytes(page)
+    (completion,) = read_completions(str(tmp_path)).completions
+    assert completion.text == text
 
 
 def test_a_markdown_file_is_one_completion_whose_code_is_fenced(
@@ -350,3 +373,14 @@ def test_a_theme_says_what_names_mean(tmp_path: Path, capsys: pytest.CaptureFixt
     assert shares == [1.0, 0.0]
     with pytest.raises(UimonError, match=r"The theme none\.css does not exist; check --theme"):
         run_score([str(page)], theme=["none.css"], as_json=True)
+
+
+def test_what_a_theme_takes_from_elsewhere_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, theme = tmp_path / "page.tsx", tmp_path / "tailwind.config.ts"
+    page.write_text('export default () => <p className="bg-brand" />')
+    theme.write_text("export default { theme: { extend: { colors: { brand: '#f00', ...shared } } } }")
+    assert run_score([str(page)], theme=[str(theme)], as_json=True) == 0
+    assert "(theme.extend.colors: ...shared)" in capsys.readouterr().err
+    theme.write_text("export default { theme: { colors: shared } }")
+    with pytest.raises(UimonError, match=r"not read \(theme\.colors: shared\); name another file with --theme"):
+        run_score([str(page)], theme=[str(theme)], as_json=True)

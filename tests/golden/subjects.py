@@ -14,7 +14,7 @@ import scorers
 import watcher.cli.doctor as doctor_command
 import watcher.cli.evaluate as eval_command
 import watcher.trackers.wandb.publisher as publishing
-from scorers.extraction import Found
+from scorers.extraction import AnswerShape
 from scorers.metrics.catalog import METRICS, POOLED, RATES
 from watcher.alerts import AlertSettings, Arrival, History, Rule, evaluate
 from watcher.alerts.delivery import payload
@@ -116,6 +116,7 @@ __all__ = [
     "Alert",
     "AlertLevel",
     "AlertSettings",
+    "AnswerShape",
     "Arrival",
     "CheckStatus",
     "Checkpoint",
@@ -127,7 +128,6 @@ __all__ = [
     "Evidence",
     "Exporter",
     "FileStamp",
-    "Found",
     "GpuChoice",
     "Heartbeat",
     "History",

@@ -24,9 +24,9 @@ from tests.golden.subjects import (
     TABLE_COLUMNS,
     AlertLevel,
     AlertSettings,
+    AnswerShape,
     CheckStatus,
     Condition,
-    Found,
     Kind,
     Limits,
     Reason,
@@ -44,7 +44,7 @@ from tests.golden.subjects import (
 
 ENUMS: tuple[type[StrEnum], ...] = (
     *(Reason, State, Condition, Kind, RowKind, Target, AlertLevel, Rule, SignKind, Way, CheckStatus),
-    *(scorers.Outcome, scorers.Language, scorers.Grade, Found),
+    *(scorers.Outcome, scorers.Language, scorers.Grade, AnswerShape),
 )
 SOURCES = sorted((*(ROOT / "watcher").rglob("*.py"), *(ROOT / "scorers").rglob("*.py")))
 
@@ -73,7 +73,7 @@ def test_later_metrics_follow_earlier_ones() -> None:
         later = set(now) - set(known)
         assert known == kept[kind], f"{kind} went, or are in another order"
         assert list(now[: len(known)]) == known, (
-            f"put {sorted(later)} at the end of `_LATE` in scorers/metrics/catalog.py"
+            f"give {sorted(later)} the last places in scorers/metrics/declarations.py"
         )
 
 

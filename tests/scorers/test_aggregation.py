@@ -26,7 +26,7 @@ from scorers import (
     score_sample,
 )
 from scorers.css.palette import family, palette
-from scorers.extraction import Found
+from scorers.extraction import AnswerShape
 from scorers.metrics.catalog import POOLED, RATES
 from scorers.metrics.computation import Elsewhere
 from scorers.metrics.statistics import entropy, rarefied, wilson
@@ -61,7 +61,7 @@ def test_of_no_samples_counts_are_zero_and_everything_else_is_undefined() -> Non
         "eval/soft_issues",
         "eval/hue_samples",
         *(f"eval/outcome_{o.value}" for o in Outcome),
-        *(f"eval/extraction_{found.value}" for found in Found),
+        *(f"eval/extraction_{found.value}" for found in AnswerShape),
         *(f"{name}_n" for name in (*RATES, *POOLED)),
     }
     assert set(defined.values()) == {0.0}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scorers import METRICS, Direction, Grade, Metric, Outcome, Sample, aggregate
 from scorers.metrics.aggregation import jackknifed
-from scorers.metrics.catalog import HEADLINES, POOLED, RATES, WATCHED, _by_name
+from scorers.metrics.catalog import HEADLINES, POOLED, RATES, WATCHED, by_name, in_place
 from scorers.metrics.computation import Count, Elsewhere, Pooled, rate_of
 from scorers.metrics.corpus import Corpus
 from scorers.metrics.page import refreshed
@@ -51,7 +52,19 @@ def test_two_metrics_of_one_name_are_refused() -> None:
     one = Metric("eval/one", "", "", rate_of(lambda sample: True))
     twin = Metric("eval/one_low", "", "", Count(lambda corpus: 0.0))
     with pytest.raises(ValueError, match="eval/one_low"):
-        _by_name((one, twin))
+        by_name((one, twin))
+
+
+def test_a_metric_with_an_interval_takes_the_next_free_place() -> None:
+    first, second = (Metric(f"eval/{n}", "", "", rate_of(lambda sample: True), place=n) for n in (1, 2))
+    count = Metric("eval/count", "", "", Count(lambda corpus: 0.0))
+    assert in_place((second, count, first)) == (count, first, second)
+    forgotten, taken, ahead = (replace(second, name="eval/new", place=place) for place in (0, 1, 4))
+    for wrong in (forgotten, taken, ahead):
+        with pytest.raises(ValueError, match=r"eval/\w+' has the place \d where \d is due; 3 is free"):
+            in_place((first, wrong, second))
+    with pytest.raises(ValueError, match="eval/count' has the place 3 where 0 is due"):
+        in_place((first, replace(count, place=3), second))
 
 
 def test_two_sections_of_one_name_are_refused() -> None:

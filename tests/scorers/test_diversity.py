@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from scorers import Completion, Language, Sample, aggregate, score_sample
-from scorers.metrics.likeness import (
+from scorers.metrics.similarity import (
     MAX_COMPARED,
     SKETCH,
     average,
     distinct,
     fingerprint,
-    likeness,
     nearest,
     shape,
+    similarities,
     similarity,
     word_grams,
 )
@@ -82,12 +82,12 @@ def test_the_sketch_estimates_the_similarity_of_long_pages() -> None:
 
 def test_of_many_pages_a_spread_part_is_compared() -> None:
     shapes = [(1, 2)] * (MAX_COMPARED * 20) + [(3, 4)] * (MAX_COMPARED * 20)
-    found = likeness(shapes, [str(i) for i in range(len(shapes))])
+    found = similarities(shapes, [str(i) for i in range(len(shapes))])
     assert found is not None
     means = [value for _, value in found.each(average)]
     assert sum(means) / MAX_COMPARED == pytest.approx(2 * (32 * 31 / 2) / (64 * 63 / 2))
     assert {value for _, value in found.each(nearest)} == {1}
-    assert likeness([(1,), ()], ["a", "b"]) is None
+    assert similarities([(1,), ()], ["a", "b"]) is None
 
 
 def test_answers_to_one_prompt_may_be_alike() -> None:

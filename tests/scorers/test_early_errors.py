@@ -6,10 +6,10 @@ from py_mini_racer import JSEvalException
 from scorers import Completion, Language, Outcome, score_sample
 from scorers.jsx import v8
 from scorers.jsx.check import check_jsx
-from scorers.jsx.engine import Kind
+from scorers.jsx.engine import SourceKind
 
 
-def _early(code: str, kind: Kind = Kind.TSX) -> list[str]:
+def _early(code: str, kind: SourceKind = SourceKind.TSX) -> list[str]:
     verdict = check_jsx(code, kind)
     assert verdict.valid
     assert verdict.early_errors is not None
@@ -131,7 +131,7 @@ def test_elements_without_a_component_keep_their_places() -> None:
 
 def test_casts_and_generic_functions_are_typescript() -> None:
     code = "const a = <string>b; const f = <T>(x: T) => x; let a"
-    assert _early(code, Kind.TS) == ["redeclared"]
+    assert _early(code, SourceKind.TS) == ["redeclared"]
     assert not check_jsx(code).valid
 
 

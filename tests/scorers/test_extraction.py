@@ -3,7 +3,7 @@
 import pytest
 
 from scorers import Completion, Language
-from scorers.extraction import Extraction, Found, extract
+from scorers.extraction import AnswerShape, Extraction, extract
 
 DOCUMENT = "<!DOCTYPE html>\n<html>\n<body>\n<p>Hi</p>\n</body>\n</html>"
 FRAGMENT = '<section class="p-4">\n  <p>Hi</p>\n</section>'
@@ -14,74 +14,94 @@ MODULE = (
 )
 BEGUN = "export default function A() {\n  return (\n    <p classNa"
 
-SHAPES: dict[str, tuple[str, str, Found, Language]] = {
-    "fenced with prose": (f"Sure:\n\n```html\n{DOCUMENT}\n```\n\nEnjoy!", DOCUMENT, Found.FENCE, Language.HTML),
-    "bare document": (DOCUMENT, DOCUMENT, Found.DOCUMENT, Language.HTML),
-    "document with prose": (f"Here it is:\n{DOCUMENT}\nEnjoy <b>it</b>!", DOCUMENT, Found.DOCUMENT, Language.HTML),
+SHAPES: dict[str, tuple[str, str, AnswerShape, Language]] = {
+    "fenced with prose": (f"Sure:\n\n```html\n{DOCUMENT}\n```\n\nEnjoy!", DOCUMENT, AnswerShape.FENCE, Language.HTML),
+    "bare document": (DOCUMENT, DOCUMENT, AnswerShape.DOCUMENT, Language.HTML),
+    "document with prose": (
+        f"Here it is:\n{DOCUMENT}\nEnjoy <b>it</b>!",
+        DOCUMENT,
+        AnswerShape.DOCUMENT,
+        Language.HTML,
+    ),
     "draft in a thought": (
         f"<think>\n```html\n<p>draft\n```\n</think>\n```html\n{DOCUMENT}\n```",
         DOCUMENT,
-        Found.FENCE,
+        AnswerShape.FENCE,
         Language.HTML,
     ),
-    "orphan end of thought": (f"maybe <div>\n</think>\n{DOCUMENT}", DOCUMENT, Found.DOCUMENT, Language.HTML),
-    "code before a last thought": (f"{DOCUMENT}\n<think>was it good?", DOCUMENT, Found.DOCUMENT, Language.HTML),
-    "unclosed fence": (f"```html\n{FRAGMENT}\n<p>mo", f"{FRAGMENT}\n<p>mo", Found.FENCE_OPEN, Language.HTML),
-    "unclosed fence, closed page": (f"```html\n{DOCUMENT}\nThis is <b>a", DOCUMENT, Found.FENCE_OPEN, Language.HTML),
-    "truncated document": (DOCUMENT[:40], DOCUMENT[:40], Found.DOCUMENT, Language.HTML),
-    "component that ends in its first tag": (BEGUN, BEGUN, Found.MODULE, Language.TSX),
-    "that in a fence": (f"```tsx\n{BEGUN}", BEGUN, Found.FENCE_OPEN, Language.TSX),
+    "orphan end of thought": (f"maybe <div>\n</think>\n{DOCUMENT}", DOCUMENT, AnswerShape.DOCUMENT, Language.HTML),
+    "code before a last thought": (f"{DOCUMENT}\n<think>was it good?", DOCUMENT, AnswerShape.DOCUMENT, Language.HTML),
+    "unclosed fence": (f"```html\n{FRAGMENT}\n<p>mo", f"{FRAGMENT}\n<p>mo", AnswerShape.FENCE_OPEN, Language.HTML),
+    "unclosed fence, closed page": (
+        f"```html\n{DOCUMENT}\nThis is <b>a",
+        DOCUMENT,
+        AnswerShape.FENCE_OPEN,
+        Language.HTML,
+    ),
+    "truncated document": (DOCUMENT[:40], DOCUMENT[:40], AnswerShape.DOCUMENT, Language.HTML),
+    "component that ends in its first tag": (BEGUN, BEGUN, AnswerShape.MODULE, Language.TSX),
+    "that in a fence": (f"```tsx\n{BEGUN}", BEGUN, AnswerShape.FENCE_OPEN, Language.TSX),
     "shell and style fences too": (
         f"```bash\nnpm i\n```\n```css\na > b {{}}\n```\n```html\n{FRAGMENT}\n```\n```js\nlet a = 1\n```",
         FRAGMENT,
-        Found.FENCE,
+        AnswerShape.FENCE,
         Language.HTML,
     ),
-    "file name in the info string": (f"```html:index.html\n{DOCUMENT}\n```", DOCUMENT, Found.FENCE, Language.HTML),
-    "four backticks": (f"````html\n{DOCUMENT}\n```\n````", f"{DOCUMENT}\n```", Found.FENCE, Language.HTML),
-    "tildes": (f"~~~HTML\n{DOCUMENT}\n~~~", DOCUMENT, Found.FENCE, Language.HTML),
-    "untagged fence": (f"```\n{FRAGMENT}\n```", FRAGMENT, Found.FENCE, Language.HTML),
-    "indented fence": (f"1. this:\n   ```html\n{FRAGMENT}\n   ```", FRAGMENT, Found.FENCE, Language.HTML),
-    "answer keyword": (f"answer\n{DOCUMENT}", DOCUMENT, Found.DOCUMENT, Language.HTML),
-    "tsx fence": (f"Here:\n```tsx\n{COMPONENT}\n```\nDone.", COMPONENT, Found.FENCE, Language.TSX),
-    "jsx fence": (f"```jsx\n{COMPONENT}\n```", COMPONENT, Found.FENCE, Language.JSX),
-    "component in a js fence": (f"```javascript\n{COMPONENT}\n```", COMPONENT, Found.FENCE, Language.JSX),
-    "component in an html fence": (f"```html\n{COMPONENT}\n```", COMPONENT, Found.FENCE, Language.TSX),
-    "component in an untagged fence": (f"```\n{COMPONENT}\n```", COMPONENT, Found.FENCE, Language.TSX),
-    "bare component": (COMPONENT, COMPONENT, Found.MODULE, Language.TSX),
-    "bare client component": (f'"use client"\n{COMPONENT}', f'"use client"\n{COMPONENT}', Found.MODULE, Language.TSX),
+    "file name in the info string": (
+        f"```html:index.html\n{DOCUMENT}\n```",
+        DOCUMENT,
+        AnswerShape.FENCE,
+        Language.HTML,
+    ),
+    "four backticks": (f"````html\n{DOCUMENT}\n```\n````", f"{DOCUMENT}\n```", AnswerShape.FENCE, Language.HTML),
+    "tildes": (f"~~~HTML\n{DOCUMENT}\n~~~", DOCUMENT, AnswerShape.FENCE, Language.HTML),
+    "untagged fence": (f"```\n{FRAGMENT}\n```", FRAGMENT, AnswerShape.FENCE, Language.HTML),
+    "indented fence": (f"1. this:\n   ```html\n{FRAGMENT}\n   ```", FRAGMENT, AnswerShape.FENCE, Language.HTML),
+    "answer keyword": (f"answer\n{DOCUMENT}", DOCUMENT, AnswerShape.DOCUMENT, Language.HTML),
+    "tsx fence": (f"Here:\n```tsx\n{COMPONENT}\n```\nDone.", COMPONENT, AnswerShape.FENCE, Language.TSX),
+    "jsx fence": (f"```jsx\n{COMPONENT}\n```", COMPONENT, AnswerShape.FENCE, Language.JSX),
+    "component in a js fence": (f"```javascript\n{COMPONENT}\n```", COMPONENT, AnswerShape.FENCE, Language.JSX),
+    "component in an html fence": (f"```html\n{COMPONENT}\n```", COMPONENT, AnswerShape.FENCE, Language.TSX),
+    "component in an untagged fence": (f"```\n{COMPONENT}\n```", COMPONENT, AnswerShape.FENCE, Language.TSX),
+    "bare component": (COMPONENT, COMPONENT, AnswerShape.MODULE, Language.TSX),
+    "bare client component": (
+        f'"use client"\n{COMPONENT}',
+        f'"use client"\n{COMPONENT}',
+        AnswerShape.MODULE,
+        Language.TSX,
+    ),
     "bare component with prose": (
         f"Here is the component:\n\n{MODULE}\n\nIt shows a list:\n\n- of things\n- in <b>bold</b>.",
         MODULE,
-        Found.MODULE,
+        AnswerShape.MODULE,
         Language.TSX,
     ),
-    "bare component after a comment": (f"// A.tsx\n{MODULE}", f"// A.tsx\n{MODULE}", Found.MODULE, Language.TSX),
+    "bare component after a comment": (f"// A.tsx\n{MODULE}", f"// A.tsx\n{MODULE}", AnswerShape.MODULE, Language.TSX),
     "document without its tags, with prose": (
         "<!doctype html>\n<title>a</title>\n<p>b</p>\n\nThat is all.",
         "<!doctype html>\n<title>a</title>\n<p>b</p>",
-        Found.DOCUMENT,
+        AnswerShape.DOCUMENT,
         Language.HTML,
     ),
     "document between comments": (
         f"Here:\n<!-- a -->\n<!-- b -->\n{DOCUMENT}\n<!-- c -->\nBye",
         f"<!-- a -->\n<!-- b -->\n{DOCUMENT}\n<!-- c -->",
-        Found.DOCUMENT,
+        AnswerShape.DOCUMENT,
         Language.HTML,
     ),
-    "bare fragment with prose": (f"Here:\n{FRAGMENT}\nBye.", FRAGMENT, Found.FRAGMENT, Language.HTML),
+    "bare fragment with prose": (f"Here:\n{FRAGMENT}\nBye.", FRAGMENT, AnswerShape.FRAGMENT, Language.HTML),
     "two fences of fragments": (
         f"```html\n<p>a</p>\n```\nand\n```html\n{FRAGMENT}\n```",
         FRAGMENT,
-        Found.FENCE,
+        AnswerShape.FENCE,
         Language.HTML,
     ),
-    "two documents": (f"{DOCUMENT}\nAgain:\n{DOCUMENT}", DOCUMENT, Found.DOCUMENT, Language.HTML),
+    "two documents": (f"{DOCUMENT}\nAgain:\n{DOCUMENT}", DOCUMENT, AnswerShape.DOCUMENT, Language.HTML),
 }
 
 
 @pytest.mark.parametrize(("text", "code", "found", "language"), SHAPES.values(), ids=SHAPES)
-def test_the_code_is_found_in_each_shape(text: str, code: str, found: Found, language: Language) -> None:
+def test_the_code_is_found_in_each_shape(text: str, code: str, found: AnswerShape, language: Language) -> None:
     extraction = extract(Completion(text))
     assert extraction.code.strip() == code.strip()
     assert (extraction.found, extraction.language) == (found, language)
@@ -99,16 +119,16 @@ def test_the_code_is_found_in_each_shape(text: str, code: str, found: Found, lan
     ],
 )
 def test_text_without_ui_code_has_none(text: str) -> None:
-    assert extract(Completion(text)) == Extraction(Found.NONE, prose=text)
+    assert extract(Completion(text)) == Extraction(AnswerShape.NONE, prose=text)
 
 
 @pytest.mark.parametrize("text", ["", " \n\t"])
 def test_a_blank_text_is_empty(text: str) -> None:
-    assert extract(Completion(text)) == Extraction(Found.EMPTY)
+    assert extract(Completion(text)) == Extraction(AnswerShape.EMPTY)
 
 
 def test_a_thought_that_never_ends_holds_no_code() -> None:
-    assert extract(Completion(f"<think>\n{DOCUMENT}")) == Extraction(Found.THINK_UNCLOSED, reasoning=DOCUMENT)
+    assert extract(Completion(f"<think>\n{DOCUMENT}")) == Extraction(AnswerShape.THINK_UNCLOSED, reasoning=DOCUMENT)
 
 
 def test_a_page_may_speak_of_thoughts() -> None:
@@ -196,5 +216,5 @@ def test_code_is_cut_where_the_text_ends_in_it(text: str, cut: bool) -> None:
 def test_a_file_is_code_whatever_it_holds() -> None:
     code = f"```html\n{FRAGMENT}\n```"
     assert extract(Completion(code, language=Language.HTML)).code == code
-    assert extract(Completion("just words", language=Language.HTML)).found is Found.NONE
-    assert extract(Completion("export const a = 1", language=Language.TSX)).found is Found.FILE
+    assert extract(Completion("just words", language=Language.HTML)).found is AnswerShape.NONE
+    assert extract(Completion("export const a = 1", language=Language.TSX)).found is AnswerShape.FILE

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scorers import Completion, Language, Outcome, score_sample
-from scorers.extraction import Found, extract
+from scorers.extraction import AnswerShape, extract
 
 PAGE = '<section class="p-4">\n  <p class="flex">Hi</p>\n  <b>x</b>\n</section>'
 APP = 'export default function App() {\n  return <p className="p-4">Hi</p>;\n}'
@@ -29,7 +29,7 @@ UTIL = 'export const id = <T>(x: T): T => x;\nexport const one = <number>JSON.pa
 )
 def test_an_edit_of_a_file_that_is_elsewhere_is_no_page(text: str) -> None:
     sample = score_sample(Completion(text))
-    assert (sample.outcome, sample.extraction) == (Outcome.NO_CODE, Found.EDIT_UNAPPLIED.value)
+    assert (sample.outcome, sample.extraction) == (Outcome.NO_CODE, AnswerShape.EDIT_UNAPPLIED.value)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_generics_and_casts_of_typescript_are_no_jsx() -> None:
 @pytest.mark.parametrize("word", ["tool_code", "bash"])
 def test_calls_and_commands_alone_are_other_code(word: str) -> None:
     text = f'```{word}\nwrite(path="a.html", content="""{PAGE}""")\n```'
-    assert score_sample(Completion(text)).extraction == Found.OTHER_CODE.value
+    assert score_sample(Completion(text)).extraction == AnswerShape.OTHER_CODE.value
 
 
 @pytest.mark.parametrize("end", ["</table>\n</body>\n</html>\n```\n\nThis uses <nav>.", ""])

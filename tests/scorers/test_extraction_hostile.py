@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers import Completion
-from scorers.extraction import extract, reader
-from scorers.extraction.wrappers import Tag, closing_of
+from scorers.extraction import element_end, extract
+from scorers.extraction.wrappers import WrapperTag, closing_of
 
 SIZE = 60_000
 LOOPS = (
@@ -101,12 +101,12 @@ def test_any_mixture_is_read_and_every_file_stands_in_the_text(text: str, trunca
 def test_end_tags_that_never_come_are_looked_for_up_to_a_bound(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
     looked: list[int] = []
 
-    def counted(text: str, tag: Tag, start: int) -> tuple[int, int]:
+    def counted(text: str, tag: WrapperTag, start: int) -> tuple[int, int]:
         looked.append(len(text) - start)
         return closing_of(text, tag, start)
 
-    monkeypatch.setattr(reader, "closing_of", counted)
-    monkeypatch.setattr(reader, "_MOST_SEARCHED", 100_000)
+    monkeypatch.setattr(element_end, "closing_of", counted)
+    monkeypatch.setattr(element_end, "_MOST_SEARCHED", 100_000)
     text = piece * 1_500
     extract(Completion(text))
     # In each of the texts that stand in one another, the last look may go beyond it.

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from scorers import Completion
-from scorers.extraction import Found, extract
+from scorers.extraction import AnswerShape, extract
 from scorers.extraction import extract_any as long_way
 from scorers.extraction import extract_ordinary as short_way
 from scorers.extraction.passage import Passage
@@ -150,7 +150,7 @@ def test_what_models_answer_most_is_ordinary(word: str) -> None:
     text = f"Sure! Here's the page, built with Tailwind CSS:\n\n```{word}\n{code}```\n\n- **Fast**: yes.\n"
     assert short_way(Passage(text, open=True), truncated=False) is not None
     assert extract(Completion(text)).code == code
-    assert extract(Completion(text)).found is Found.FENCE
+    assert extract(Completion(text)).found is AnswerShape.FENCE
 
 
 def test_a_quoted_fence_behind_an_invisible_character_is_read() -> None:

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from scorers import Completion, Language, Outcome, score_sample
-from scorers.extraction import Found, extract
+from scorers.extraction import AnswerShape, extract
 from tests.agreement.answer_catalog import shapes
 from tests.agreement.answer_shapes import File, Shape
 from tests.agreement.check_extraction import cut_in_code
@@ -95,21 +95,21 @@ def test_a_page_may_hold_fences_and_tokens() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("<reasoning>\n```html\n<p>", Found.THINK_UNCLOSED),
-        ("[THINK] hm <p>a</p>", Found.THINK_UNCLOSED),
-        ("<|channel|>analysis<|message|>```html\n<p>a</p>\n```", Found.THINK_UNCLOSED),
-        ("```diff\n--- a/App.tsx\n+++ b/App.tsx\n@@ -3,2 +3,2 @@\n a\n-<p>\n+<b>\n```", Found.EDIT_UNAPPLIED),
-        ("a.html\n<<<<<<< SEARCH\n<p>a</p>\n=======\n<p>b</p>\n>>>>>>> REPLACE\n", Found.EDIT_UNAPPLIED),
-        ("*** Begin Patch\n*** Update File: a.tsx\n@@\n-<p>\n+<b>\n*** End Patch", Found.EDIT_UNAPPLIED),
-        ('{"html": "<p class="p-4">a</p>"}', Found.JSON_BROKEN),
-        ("```bash\nnpm install\n```", Found.OTHER_CODE),
-        ("```python\nprint('<p>')\n```", Found.OTHER_CODE),
-        ("\x00\x01\x02\x03PNG\x00", Found.BINARY),
-        ("\u200b\ufeff\n", Found.EMPTY),
-        ("No.", Found.NONE),
+        ("<reasoning>\n```html\n<p>", AnswerShape.THINK_UNCLOSED),
+        ("[THINK] hm <p>a</p>", AnswerShape.THINK_UNCLOSED),
+        ("<|channel|>analysis<|message|>```html\n<p>a</p>\n```", AnswerShape.THINK_UNCLOSED),
+        ("```diff\n--- a/App.tsx\n+++ b/App.tsx\n@@ -3,2 +3,2 @@\n a\n-<p>\n+<b>\n```", AnswerShape.EDIT_UNAPPLIED),
+        ("a.html\n<<<<<<< SEARCH\n<p>a</p>\n=======\n<p>b</p>\n>>>>>>> REPLACE\n", AnswerShape.EDIT_UNAPPLIED),
+        ("*** Begin Patch\n*** Update File: a.tsx\n@@\n-<p>\n+<b>\n*** End Patch", AnswerShape.EDIT_UNAPPLIED),
+        ('{"html": "<p class="p-4">a</p>"}', AnswerShape.JSON_BROKEN),
+        ("```bash\nnpm install\n```", AnswerShape.OTHER_CODE),
+        ("```python\nprint('<p>')\n```", AnswerShape.OTHER_CODE),
+        ("\x00\x01\x02\x03PNG\x00", AnswerShape.BINARY),
+        ("\u200b\ufeff\n", AnswerShape.EMPTY),
+        ("No.", AnswerShape.NONE),
     ],
 )
-def test_what_cannot_be_read_has_a_reason_of_its_own(text: str, found: Found) -> None:
+def test_what_cannot_be_read_has_a_reason_of_its_own(text: str, found: AnswerShape) -> None:
     assert (extract(Completion(text)).found, extract(Completion(text)).files) == (found, ())
     sample = score_sample(Completion(text))
     assert (sample.outcome, sample.extraction) == (Outcome.NO_CODE, found.value)
@@ -119,20 +119,20 @@ def test_what_cannot_be_read_has_a_reason_of_its_own(text: str, found: Found) ->
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (f"```html\n{PAGE}\n```", Found.FENCE),
-        (f"```html\n{PAGE}", Found.FENCE_OPEN),
-        (f"<answer>\n{PAGE}\n</answer>", Found.WRAPPER),
-        (json.dumps({"html": PAGE}), Found.JSON),
-        (f"```json\n{json.dumps({'html': PAGE})}\n```", Found.JSON),
-        (json.dumps({"name": "write", "arguments": {"path": "a.html", "content": PAGE}}), Found.TOOL_CALL),
-        (f"<<<<<<< SEARCH\n=======\n{PAGE}\n>>>>>>> REPLACE", Found.EDIT),
-        (PAGE.replace("<", "&lt;").replace(">", "&gt;"), Found.ESCAPED),
-        (PAGE, Found.DOCUMENT),
-        (APP, Found.MODULE),
-        (FRAGMENT, Found.FRAGMENT),
+        (f"```html\n{PAGE}\n```", AnswerShape.FENCE),
+        (f"```html\n{PAGE}", AnswerShape.FENCE_OPEN),
+        (f"<answer>\n{PAGE}\n</answer>", AnswerShape.WRAPPER),
+        (json.dumps({"html": PAGE}), AnswerShape.JSON),
+        (f"```json\n{json.dumps({'html': PAGE})}\n```", AnswerShape.JSON),
+        (json.dumps({"name": "write", "arguments": {"path": "a.html", "content": PAGE}}), AnswerShape.TOOL_CALL),
+        (f"<<<<<<< SEARCH\n=======\n{PAGE}\n>>>>>>> REPLACE", AnswerShape.EDIT),
+        (PAGE.replace("<", "&lt;").replace(">", "&gt;"), AnswerShape.ESCAPED),
+        (PAGE, AnswerShape.DOCUMENT),
+        (APP, AnswerShape.MODULE),
+        (FRAGMENT, AnswerShape.FRAGMENT),
     ],
 )
-def test_the_shape_of_an_answer_is_told(text: str, found: Found) -> None:
+def test_the_shape_of_an_answer_is_told(text: str, found: AnswerShape) -> None:
     assert score_sample(Completion(text)).extraction == found.value
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scorers.jsx import v8
 from scorers.jsx.check import check_jsx
-from scorers.jsx.engine import MAX_CHARACTERS, Kind, read_source
+from scorers.jsx.engine import MAX_CHARACTERS, SourceKind, read_source
 
 BROKEN = "const a = <b>x</c>"
 
@@ -78,7 +78,7 @@ def test_where_the_compiler_itself_fails_the_code_is_called_so() -> None:
 @settings(deadline=None, max_examples=150)
 def test_any_text_has_a_verdict_as_a_script_and_as_a_module(pieces: list[str]) -> None:
     code = "".join(pieces)
-    for kind in (Kind.SCRIPT, Kind.MODULE, Kind.JS, Kind.TS):
+    for kind in (SourceKind.SCRIPT, SourceKind.MODULE, SourceKind.JS, SourceKind.TS):
         source = read_source(code, kind)
         assert source.unread in (None, "parser_failed")
         offsets = [error.offset for error in source.errors] + [error.offset for error in source.early or ()]

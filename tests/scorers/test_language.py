@@ -14,8 +14,8 @@ from scorers.contents import Contents
 from scorers.extraction import extract
 from scorers.language import LANGUAGES, LanguageSupport, Role, _by_suffix, _by_word, _languages, register
 from scorers.position import Position
-from scorers.reading import Reading
-from scorers.verdict import SyntaxIssue, Verdict
+from scorers.reading import FileReading
+from scorers.verdict import SyntaxIssue, SyntaxVerdict
 from watcher.cli.score.command import run_score
 from watcher.evaluation.evaluate import score_answer
 
@@ -24,13 +24,13 @@ GOOD = "screen\n  button p-4 bg-blue-500\n  text mt-2 text-red-500\n"
 BAD = "  button p-4\n"
 
 
-def read_toy(code: str) -> Reading:
+def read_toy(code: str) -> FileReading:
     """A line is an element and its classes; the first one has to be `screen`."""
     lines = [line.split() for line in code.splitlines() if line.strip()]
     begins = bool(lines) and lines[0] == ["screen"]
     issues = () if begins else (SyntaxIssue("toy", Position(1, 1), "`screen` has to come first"),)
     tags, names = tuple(line[0] for line in lines), tuple(name for line in lines for name in line[1:])
-    return Reading(Verdict(issues), Contents(tags=tags, class_names=names))
+    return FileReading(SyntaxVerdict(issues), Contents(tags=tags, class_names=names))
 
 
 TOY = LanguageSupport("toy", read_toy, Role.COMPONENT, words=("toy", "toylang"), suffixes=(".toy",), certain=True)

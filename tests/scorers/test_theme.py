@@ -73,7 +73,86 @@ def test_a_config_is_read_as_data_and_never_run() -> None:
     config = read_config(
         "tailwind.config = { a: (() => { throw 1 })(), 'b-c': [`d`, 2, { e: \"f'\" }], g() { h }, ...i, }"
     )
-    assert config == {"a": Expression("(()=>{throw1})()"), "b-c": ["d", Expression("2"), {"e": "f'"}]}
+    assert config == {
+        "a": Expression("(()=>{throw1})()"),
+        "b-c": ["d", Expression("2"), {"e": "f'"}],
+        "...i": Expression("i"),
+    }
+
+
+TAILWINDS = (
+    "import twColors, { blue as ocean } from 'tailwindcss/colors'; const { red } = require('tailwindcss/colors');"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("export default withMT(config); const config = {T}", {"brand": "#f00"}),
+        ("const config = {T}; export { config as default }", {"brand": "#f00"}),
+        ("export default <Config>{T}", {"brand": "#f00"}),
+        ("export default (({T}) satisfies Config)", {"brand": "#f00"}),
+        ("export = {T}", {"brand": "#f00"}),
+        ("export default defineConfig(options, {T})", {"brand": "#f00"}),
+        ("window['tailwind'].config = {T}", {"brand": "#f00"}),
+        ("// tailwind.config = { theme: { colors: { old: 'red' } } }\ntailwind.config = {T}", {"brand": "#f00"}),
+        ("log('module.exports = { theme: { colors: { old: 1 } } }'); module.exports = {T}", {"brand": "#f00"}),
+        ("const base = {T}; export default { ...base, content: [] }", {"brand": "#f00"}),
+        ("const preset = {T}; export default { presets: [preset] }", {"brand": "#f00"}),
+        ("export default { theme: { colors: { brand: '#00f', brand: '#f00' } } }", {"brand": "#f00"}),
+        ("export default { theme: { colors: { ['brand']: ('#f00' as string) } } }", {"brand": "#f00"}),
+        ("export default { theme: { colors: { brand: /* '#00f' */ '#f00'! } } }", {"brand": "#f00"}),
+        ("const c = { 'a-b': { 5: '#f00' } }; export default { theme: { colors: { brand: c['a-b'][5] } } }",
+         {"brand": "#f00"}),
+        ("const c = { brand: '#00f', a: '#0f0' }; export default { theme: { colors: { ...c, brand: '#f00' } } }",
+         {"a": "#0f0", "brand": "#f00"}),
+        ("export default { theme: { colors: ({ colors }) => ({ ...colors, brand: colors.red[500] }) } }",
+         {"brand": "red-500"}),
+        ("export default { theme: { colors() { return { brand: '#f00' } } } }", {"brand": "#f00"}),
+        ("const colors = { red: '#0f0' }; export default { theme: { colors: ({ colors }) => ({ a: colors.red[500] }), "
+         "textColor: { b: colors.red } } }", {"a": "red-500", "b": "#0f0"}),
+        (TAILWINDS + "export default { theme: { colors: { a: twColors.sky[300], b: ocean[500], c: red['700'] } } }",
+         {"a": "sky-300", "b": "blue-500", "c": "red-700"}),
+        ("import colors from './colors'; export default { theme: { colors: { a: colors.sky[300] } } }", {"a": ""}),
+        ("module.exports = { theme: { colors: { a: require('./colors').sky[300] } } }", {"a": ""}),
+        ("import d from 'tailwindcss/defaultTheme'; export default { theme: { colors: { a: d.colors.sky[300] } } }",
+         {"a": "sky-300"}),
+        ("function f() { const c = '#00f' } const c = '#f00'; export default { theme: { colors: { brand: c } } }",
+         {"brand": "#f00"}),
+    ],
+)  # fmt: skip
+def test_a_config_is_read_as_the_language_has_it(code: str, expected: dict[str, str]) -> None:
+    theme = read_theme([], [code.replace("{T}", "{ theme: { extend: { colors: { brand: '#f00' } } } }")])
+    assert (dict(theme.colors), theme.unread) == (expected, ())
+
+
+@pytest.mark.parametrize(
+    ("config", "unread"),
+    [
+        ("{ ...base, theme: {} }", ("the configuration: ...base",)),
+        ("{ theme: { ...base(1), extend } }", ("theme.extend: extend", "theme: ...base(1)")),
+        ("{ theme: base.theme }", ("theme: base.theme",)),
+        ("{ theme: { colors: { ...shared, brand: { ...b.c } } } }",
+         ("theme.colors: ...shared", "theme.colors: brand-...b.c")),
+        ("{ theme: { extend: { spacing: { ...a, [b]: 1 }, screens: s, keyframes: k } } }",
+         ("theme.extend.spacing: ...a", "theme.extend.spacing: ...[b]", "theme.extend.screens: s")),
+        ("{ presets: [require('./preset')], theme: {} }", ("presets: require('./preset')",)),
+        ("{ theme: { screens: { ...defaultTheme.screens }, colors: { ...theme('colors') } } }", ()),
+    ],
+)  # fmt: skip
+def test_what_a_config_takes_from_elsewhere_is_named(config: str, unread: tuple[str, ...]) -> None:
+    theme = read_theme([], [f"import defaultTheme from 'tailwindcss/defaultTheme'; export default {config}"])
+    assert theme.unread == unread
+    assert not any("..." in name for name in (*theme.colors, *theme.additions.words, *theme.additions.variants))
+
+
+def test_a_page_without_a_config_asks_no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(code: str) -> None:
+        raise AssertionError(f"the parser was asked about {code}")
+
+    monkeypatch.setitem(read_config.__globals__, "read_configuration", asked)
+    scripts = ["const theme = localStorage.theme", "export default { data: 1 }", "module.exports = App"]
+    assert read_theme([], scripts).colors == {}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import scorers
-from scorers.extraction import Found
+from scorers.extraction import AnswerShape
 from scorers.plugins.loader import load_plugins
 from tests.ledger.test_ledger import change_samples
 from tests.service.test_warnings import PAGES, Writer, rules
@@ -439,7 +439,9 @@ def test_the_shapes_that_have_occurred_are_charted_from_then_on(house: House) ->
     assert len(shapes) > 3
     assert names == {f"eval/extraction_{shape}": count for shape, count in shapes.items()}
     kept = house.ledger.evaluations()[0].metrics
-    assert {name for name in kept if name.startswith("eval/extraction_")} == {f"eval/extraction_{f}" for f in Found}
+    assert {name for name in kept if name.startswith("eval/extraction_")} == {
+        f"eval/extraction_{f}" for f in AnswerShape
+    }
     assert names.keys() <= last.keys()
     engine.generate = ScriptedEngine().generate  # type: ignore[method-assign]
     train(house, (150,))

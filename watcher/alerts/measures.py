@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from scorers.metrics.aggregation import jackknifed
 from scorers.metrics.jackknife import Jackknifed
-from scorers.metrics.likeness import Similarity
+from scorers.metrics.similarity import Similarity
 from scorers.sample import Sample
 
 

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Final
 
 import scorers
-from scorers.metrics.aggregation import Metrics
+from scorers.metrics.aggregation import MetricValues
 from watcher.alerts import AlertSettings, Arrival, Entry, History
 from watcher.alerts.history import PERPLEXITY, current
 from watcher.alerts.stored import VERSION, EntryError, Summary, packed, unpacked, whole_entry
@@ -57,7 +57,7 @@ class LedgerHistory:
         self._newest = (-1, -1)
         self._suite = ""
         self._by_suite: dict[str, dict[str, Entry]] = {}
-        self._reference_metrics: Metrics | None = None
+        self._reference_metrics: MetricValues | None = None
         self._losses: tuple[tuple[int, float], ...] = ()
         self._loss_place = 0
         self._times: list[tuple[int, float, float | None, bool]] = []
@@ -201,7 +201,7 @@ class LedgerHistory:
             self._losses = tuple(sorted((*self._losses, *new), key=itemgetter(0)))
         return self._losses
 
-    def _reference(self) -> Metrics:
+    def _reference(self) -> MetricValues:
         if self._reference_metrics is None:
             answers = [asked.answer for asked in self._references if asked.answer]
             completions = [scorers.Completion(text) for text in answers]

@@ -35,11 +35,6 @@ ROWS_SUFFIXES = (".jsonl", ".ndjson")
 NAMED_SUFFIXES = (".json", ".parquet", ".csv", ".tsv")
 _PACKED = (".gz", ".bz2", ".xz")
 
-# Browsers look for a page's own word about its encoding this far.
-_PRESCAN = 1024
-# What browsers take for windows-1252, by https://encoding.spec.whatwg.org/#names-and-labels.
-_RENAMED = dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "ascii"), "windows-1252")
-
 # With fewer completions, starting processes takes longer than they save.
 _MANY = 300
 _SHOWN_MISSING = 5
@@ -90,6 +85,11 @@ def _score(
     as_json: bool,
 ) -> int:
     given = named_theme(theme)
+    if given and given.unread:
+        _say(
+            f"The theme takes names from code that uimon does not read ({'; '.join(given.unread)}): classes of these "
+            "names count as unknown; define them in the file itself, or in a style sheet that --theme names as well."
+        )
     with _heard(scorers), plugged(scorers) as plugins:
         report, missing = _report(paths, plugins, key, given, project=project)
     if as_json:
@@ -268,20 +268,13 @@ def _text(file: Path) -> str:
 
 
 def _decoded(page: bytes) -> str:
-    """A page as browsers decode it: by its byte order mark, its own word, as UTF-8 if it is that, as windows-1252."""
-    from bs4.dammit import EncodingDetector
+    """A page as browsers decode it: by its byte order mark or its own word, else as UTF-8 if it is that, else as
+    windows-1252 (https://html.spec.whatwg.org/multipage/parsing.html#determining-the-character-encoding)."""
+    # It registers the standard's decoders, which for several names are other ones than Python's.
+    import turbohtml.detect
 
-    page, encoding = EncodingDetector.strip_byte_order_mark(page)
-    if encoding is None:
-        declared = EncodingDetector.find_declared_encoding(page[:_PRESCAN], is_html=True) or ""
-        # Where a declaration can be read as ASCII, it is not in UTF-16, whatever it says.
-        encoding = "utf-8" if declared.startswith("utf-16") else _RENAMED.get(declared, declared)
-    for name, errors in ((encoding, "replace"), ("utf-8", "strict")):
-        try:
-            return page.decode(name, errors)
-        except (LookupError, UnicodeError):
-            continue
-    return page.decode("windows-1252", "replace")
+    encoding = turbohtml.parse(page).encoding or "utf-8"
+    return page.decode(f"whatwg-{encoding.lower()}", "replace").removeprefix("\ufeff")
 
 
 def _unreadable(error: OSError) -> NoReturn:

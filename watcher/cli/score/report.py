@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from scorers import METRICS, Grade, Issue, Outcome, Report, Sample, grade_of
-from scorers.metrics.catalog import EXTRACTION
+from scorers.metrics.declarations import EXTRACTION
 from watcher.output.printable import printable
 from watcher.output.terminal import Terminal
 

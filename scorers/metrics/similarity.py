@@ -24,7 +24,7 @@ SKETCH = 256
 MAX_COMPARED = 64
 # A page as much like another one as this has its layout: healthy pages are 0.10 to 0.34 like their nearest, those made
 # from a template 1.
-ALIKE = 0.8
+NEAR_DUPLICATE = 0.8
 # The pages least like a page are this part of all others.
 LEAST_ALIKE = 0.1
 # As for the page itself: what lies beyond is a symptom of something else.
@@ -32,31 +32,31 @@ MAX_CHARACTERS = 2_000_000
 
 
 T = TypeVar("T")
-Shape = Sequence[int]
-Similarity = Callable[[Shape, Shape], float]
-Rows = Sequence[Mapping[int, float]]
+ShapeSketch = Sequence[int]
+Similarity = Callable[[ShapeSketch, ShapeSketch], float]
+SimilarityRows = Sequence[Mapping[int, float]]
 """For each page that was compared its similarity to the others, by their number among these."""
 OfPage = Callable[[int, int | None], float | None]
 """A page's value when another page is left out; None where nothing is left to compare it with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Similarities:
     """How alike the pages of different prompts are. `compared` are the numbers of the samples that were compared,
     `rows` their similarities, and `pages` says how many samples have a shape at all."""
 
     compared: tuple[int, ...]
-    rows: Rows
+    rows: SimilarityRows
     pages: int
 
-    def each(self, way: Callable[[Rows], OfPage]) -> list[tuple[int, float]]:
+    def each(self, way: Callable[[SimilarityRows], OfPage]) -> list[tuple[int, float]]:
         """For each page that has others to be compared with: the number of its sample, and its value."""
         of_page = way(self.rows)
         found = ((number, of_page(place, None)) for place, number in enumerate(self.compared))
         return [(number, value) for number, value in found if value is not None]
 
 
-def average(rows: Rows) -> OfPage:
+def average(rows: SimilarityRows) -> OfPage:
     """A page's mean similarity to the others."""
     totals = [sum(row.values()) for row in rows]
 
@@ -69,7 +69,7 @@ def average(rows: Rows) -> OfPage:
     return of_page
 
 
-def nearest(rows: Rows) -> OfPage:
+def nearest(rows: SimilarityRows) -> OfPage:
     """A page's similarity to the one that is most like it."""
     # The two nearest are enough: at most one of them is left out.
     closest = [sorted(row.items(), key=lambda item: -item[1])[:2] for row in rows]
@@ -80,7 +80,7 @@ def nearest(rows: Rows) -> OfPage:
     return of_page
 
 
-def floor(rows: Rows) -> OfPage:
+def floor(rows: SimilarityRows) -> OfPage:
     """The similarity below which the tenth of the other pages lies that is least like a page."""
     ordered = [sorted(row.values()) for row in rows]
 
@@ -163,26 +163,28 @@ def _similarity(left: frozenset[int], right: frozenset[int]) -> float:
     return len(common) / size
 
 
-def likeness(shapes: Sequence[Shape], prompts: Sequence[str], compare: Similarity | None = None) -> Likeness | None:
+def similarities(
+    shapes: Sequence[ShapeSketch], prompts: Sequence[str], compare: Similarity | None = None
+) -> Similarities | None:
     """Compares the pages that have a shape, each with those of other prompts: answers to one prompt may be alike.
 
     None where there are no two such pages. Of more than `MAX_COMPARED` pages an evenly spaced part is compared.
     `compare` says how alike two shapes are, where `similarity` does not.
 
-    >>> found = likeness([(1, 2), (1, 2), (3, 4)], ["a", "b", "c"])
+    >>> found = similarities([(1, 2), (1, 2), (3, 4)], ["a", "b", "c"])
     >>> found.each(average), found.each(nearest)
     ([(0, 0.5), (1, 0.5), (2, 0.0)], [(0, 1.0), (1, 1.0), (2, 0.0)])
-    >>> likeness([(1, 2), (1, 2)], ["a", "a"])
+    >>> similarities([(1, 2), (1, 2)], ["a", "a"])
     """
     shaped = [number for number, grams in enumerate(shapes) if grams]
     pages = len(shaped)
     compared = shaped if pages <= MAX_COMPARED else [shaped[i * pages // MAX_COMPARED] for i in range(MAX_COMPARED)]
     grams, asked = [shapes[number] for number in compared], [prompts[number] for number in compared]
     rows = _rows(grams, asked, compare) if compare else _rows(list(map(frozenset, grams)), asked, _similarity)
-    return Likeness(tuple(compared), rows, pages) if any(rows) else None
+    return Similarities(tuple(compared), rows, pages) if any(rows) else None
 
 
-def _rows(shapes: Sequence[T], prompts: Sequence[str], compare: Callable[[T, T], float]) -> Rows:
+def _rows(shapes: Sequence[T], prompts: Sequence[str], compare: Callable[[T, T], float]) -> SimilarityRows:
     rows: list[dict[int, float]] = [{} for _ in shapes]
     for i, (grams, prompt) in enumerate(zip(shapes, prompts, strict=True)):
         for j in range(i):
