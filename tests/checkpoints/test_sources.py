@@ -46,7 +46,7 @@ def test_silence_is_timed_from_the_last_change(tmp_path: Path) -> None:
     assert run.look(59) == {"step_5": ("partial", 5)}
     assert run.look(60) == {"step_5": ("complete", 5)}
     assert run.look(60) == {}
-    run.source.again("step_5")
+    run.source.forget("step_5")
     assert run.look() == {"step_5": ("partial", 5)}
 
 

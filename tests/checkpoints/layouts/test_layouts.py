@@ -69,7 +69,7 @@ def test_what_is_named_needs_no_sign_of_its_writer(tmp_path: Path) -> None:
     assert (found.condition, found.step) == (Condition.COMPLETE, 7)
     assert {file.place for file in found.files} == {"policy"}
     assert source.look() == []
-    source.again(found.name)
+    source.forget(found.name)
     assert source.look() == [found]
 
 
