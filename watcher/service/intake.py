@@ -1,4 +1,4 @@
-"""The look at the trainer's directory: what is there goes into the ledger, and a word about it to whoever reads the log.
+"""The look at the trainer's directory: what is there goes into the ledger, and what is worth a word into the log.
 
 Two memories meet here and no third is kept: what the directory looked like when it was last read (the source's), and
 what became of each checkpoint (the ledger's). Each look brings what differs, whatever made it differ: a file that was
@@ -153,11 +153,9 @@ class Intake:
 
     def _look(self) -> Iterable[Checkpoint] | None:
         """The source's look; a directory that cannot be listed now is looked at again later, as a missing one is."""
+        awaited, sentence = self._awaited(), "The checkpoint directory does not exist yet; waiting for it."
         try:
-            seen, sentence = (
-                self._source.look(self._awaited()),
-                "The checkpoint directory does not exist yet; waiting for it.",
-            )
+            seen = self._source.look(awaited)
         except UimonError as error:
             seen, sentence = None, error.sentence
         except OSError as error:
