@@ -149,16 +149,18 @@ class DirectorySource:
         self._renumbered = renumbers_files(self._root)
         return discover(self._root, self._layouts)
 
-    def _changed(self, places: Sequence[Candidate], awaited: Awaited) -> Iterator[Checkpoint]:
+    def _changed(self, places: Sequence[Candidate], awaited: Awaited = NONE_AWAITED) -> Iterator[Checkpoint]:
         self._looks += 1
+        # What is on record as complete, and is kept as it was read, is as settled as what nobody awaits.
+        due = {name for name, it in awaited.items() if it is not Condition.COMPLETE or name not in self._readings}
         for number, place in enumerate(places):
             known = self._known.get(place.name)
-            taken = known is not None and known.complete and self._is_on_record(place.name, awaited)
-            if taken and number < len(places) - _RECENT and (number + self._looks) % _TURNS:
+            settled = known is not None and known.complete and place.name not in due
+            if settled and number < len(places) - _RECENT and (number + self._looks) % _TURNS:
                 continue
             # Beside the model in the run directory lie the checkpoints, which are none of its folders.
             glance, now = self._steady(_glance(place.path, deep=place.name != FINAL_NAME)), self._clock()
-            if taken and known is not None and known.glance == glance:
+            if settled and known is not None and known.glance == glance:
                 continue
             # Hundreds of shards below each of many checkpoints that nobody completes any more are read now and then.
             idle = known is not None and now - known.since >= LONG_SILENCE_S and (number + self._looks) % _TURNS
@@ -174,10 +176,6 @@ class DirectorySource:
             if self._base is None and self._base_of is not None and found.base is not None:
                 yield from self._named_base(found)
             yield self._read(found)
-
-    def _is_on_record(self, name: str, awaited: Awaited) -> bool:
-        """True where nobody waits for this complete checkpoint, or has it as complete already, with its reading."""
-        return name not in awaited or (awaited[name] is Condition.COMPLETE and name in self._readings)
 
     def _read(self, found: Checkpoint) -> Checkpoint:
         # Without the losses, which would be kept once more for every checkpoint of a long run.
