@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoint_files import write_checkpoint
-from watcher.checkpoints import DirectoryWaker
-from watcher.checkpoints.sources.local import _TURNS, DirectorySource
-from watcher.model import Checkpoint
+from watcher.checkpoints import DirectoryWaker, named
+from watcher.checkpoints.sources.local import _TURNS, DirectorySource, ListSource
+from watcher.checkpoints.sources.source import NONE_AWAITED, Awaited
+from watcher.model import Checkpoint, Condition
 
 
 class Run:
@@ -22,9 +23,9 @@ class Run:
         self.now = 0.0
         self.source = DirectorySource(root, DirectoryWaker(root), clock=lambda: self.now)
 
-    def look(self, after: float = 0.0) -> dict[str, tuple[str, int]]:
+    def look(self, after: float = 0.0, awaited: Awaited = NONE_AWAITED) -> dict[str, tuple[str, int]]:
         self.now += after
-        seen = self.source.look()
+        seen = self.source.look(awaited)
         assert seen is not None
         return {found.name: (str(found.condition), found.step) for found in seen}
 
@@ -46,7 +47,7 @@ def test_silence_is_timed_from_the_last_change(tmp_path: Path) -> None:
     assert run.look(59) == {"step_5": ("partial", 5)}
     assert run.look(60) == {"step_5": ("complete", 5)}
     assert run.look(60) == {}
-    run.source.again("step_5")
+    run.source.forget("step_5")
     assert run.look() == {"step_5": ("partial", 5)}
 
 
@@ -107,6 +108,43 @@ def test_an_old_step_written_again_among_many_is_seen_within_some_looks_and_a_ne
     looks = [run.look() for _ in range(_TURNS)]
     assert looks[0].keys() >= {"checkpoint-140", "checkpoint-151"}
     assert [name for look in looks for name in look].count("checkpoint-3") == 1
+
+
+def test_what_is_on_record_as_something_else_is_read_again_whatever_has_changed(tmp_path: Path) -> None:
+    for step in range(1, 151):
+        write_checkpoint(tmp_path, step)
+    run = Run(tmp_path)
+    partial, complete = Condition.PARTIAL, Condition.COMPLETE
+    assert len(run.look()) == len(run.source.readings()) == 150
+    # The first three wait; of the third the ledger says that it was begun anew.
+    waiting = {"checkpoint-1": complete, "checkpoint-2": complete, "checkpoint-3": partial, "checkpoint-999": complete}
+    assert run.look(awaited=waiting) == {"checkpoint-3": ("complete", 3)}
+    assert set(run.source.readings()) == {"checkpoint-1", "checkpoint-2", "checkpoint-3"}
+    waiting["checkpoint-3"] = complete
+    assert run.look(awaited=waiting) == {}
+    # One that was settled, and that somebody asks for again.
+    assert run.look() == {}
+    assert run.source.readings() == {}
+    assert run.look(awaited={"checkpoint-4": complete}) == {"checkpoint-4": ("complete", 4)}
+    assert run.source.readings()["checkpoint-4"].files
+    assert run.source.readings()["checkpoint-4"].trainer is None
+
+
+def test_what_was_named_is_read_again_where_it_is_on_record_as_something_else(tmp_path: Path) -> None:
+    source = ListSource([named(write_checkpoint(tmp_path, step)) for step in (5, 7)])
+
+    def look(awaited: Awaited = NONE_AWAITED) -> list[str]:
+        return [found.name for found in source.look(awaited)]
+
+    complete = Condition.COMPLETE
+    assert look() == ["checkpoint-5", "checkpoint-7"]
+    assert look({"checkpoint-5": complete, "checkpoint-7": Condition.PARTIAL}) == ["checkpoint-7"]
+    shutil.rmtree(tmp_path / "checkpoint-5")
+    assert look({"checkpoint-5": complete}) == []
+    source.forget("checkpoint-5")
+    assert look({"checkpoint-5": complete}) == ["checkpoint-5"]
+    assert source.readings()["checkpoint-5"].condition is Condition.GONE
+    assert look() == []
 
 
 def test_the_base_comes_before_the_first_adapter_whose_base_is_here(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_arguments_reach_the_engine_and_are_part_of_what_a_proof_holds_for(
         engine.check_arguments()
         prompts = engine.render(tiny / "untied-a", [talk("c", (("user", "Make a page. " * 9),))]).prompts
         engine.load(tiny / "untied-a", "a")
-        live = engine._loader.live
+        live = engine._serving.held
         assert live is not None
         assert live.setup.arguments == text
         fresh: dict[str, list[Generation]] = {}

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.engine.weights import tiny_checkpoint, write, zeros
-from watcher.engine.evidence import Evidence, Parity, Served
-from watcher.engine.loading import Loader, Way
+from watcher.engine.adapting import AdapterLoader
+from watcher.engine.evidence import Evidence, Parity, ServedTensors
+from watcher.engine.loading import Loader, LoadWay
 from watcher.engine.model_files.guard import read_inventory
 from watcher.engine.protocol import Cold, Compared, LoadDone, Reply, Request, Warm
+from watcher.engine.serving import Serving
 from watcher.engine.types import EngineSettings, Setup, SwapPolicy
 from watcher.model import Reason, UimonError
 
@@ -60,9 +62,18 @@ class ScriptedHosting:
         return LoadDone(self.answers.pop(0), SETUP, self.checked, self.otherwise, compared)
 
 
+def loading_into(hosting: ScriptedHosting, settings: EngineSettings) -> Loader:
+    return Loader(settings, Serving(settings, hosting))  # type: ignore[arg-type]
+
+
+def adapting(settings: EngineSettings) -> AdapterLoader:
+    serving = Serving(settings, ScriptedHosting([]))  # type: ignore[arg-type]
+    return AdapterLoader(settings, serving, Loader(settings, serving))
+
+
 def loader(place: Path, answers: Sequence[Answer], swap: SwapPolicy = "auto") -> tuple[Loader, ScriptedHosting]:
     hosting = ScriptedHosting(list(answers))
-    return Loader(EngineSettings(state_dir=place / "state", swap=swap), hosting), hosting  # type: ignore[arg-type]
+    return loading_into(hosting, EngineSettings(state_dir=place / "state", swap=swap)), hosting
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +182,7 @@ def test_what_was_compared_is_kept_and_what_was_not_is_said(
     assert bool(note) == bool(said)
     known = Evidence(tmp_path / "state" / "evidence.json").served
     assert known == (
-        Served(SETUP, False, compared.parameters, compared.unused, compared.why_not, compared.other_forms),
+        ServedTensors(SETUP, False, compared.parameters, compared.unused, compared.why_not, compared.other_forms),
     )
 
 
@@ -202,7 +213,7 @@ def test_one_run_serves_its_adapters_in_one_way(
 ) -> None:
     if settled is not None:
         Evidence(tmp_path / "state" / "evidence.json").settle("merged" if settled == "merged" else "lora")
-    load, _ = loader(tmp_path, [], swap)
+    load = adapting(EngineSettings(state_dir=tmp_path / "state", swap=swap))
     if way in ("lora", "merged"):
         assert load._adapter_way(tmp_path, why) == way
     else:
@@ -224,8 +235,8 @@ def test_what_is_said_of_a_merged_model_names_the_adapter(
         def run(self) -> None:
             raise UimonError(Reason.WEIGHTS_REFUSED, f"{merged}/model.safetensors: the tensor x is missing.")
 
-    monkeypatch.setattr("watcher.engine.loading.Merge", Refusing)
-    load, _ = loader(tmp_path, [])
+    monkeypatch.setattr("watcher.engine.adapting.Merge", Refusing)
+    load = adapting(EngineSettings(state_dir=tmp_path / "state"))
     adapter = tmp_path / "adapter"
     with pytest.raises(UimonError) as caught:
         load._load_merged(adapter, "d1", read_inventory(model), "uses DoRA")
@@ -247,7 +258,7 @@ def test_a_run_keeps_the_base_of_its_first_adapter(tmp_path: Path, model: Path) 
 
 
 def test_a_named_tokenizer_that_is_not_there_is_no_reason_to_take_another(tmp_path: Path, model: Path) -> None:
-    load = Loader(EngineSettings(tmp_path / "state", tokenizer=tmp_path), ScriptedHosting([]))  # type: ignore[arg-type]
+    load = loading_into(ScriptedHosting([]), EngineSettings(tmp_path / "state", tokenizer=tmp_path))
     with pytest.raises(UimonError, match="there is no tokenizer here") as caught:
         load.load_full(model, "a")
     assert caught.value.reason is Reason.TOKENIZER_MISSING
@@ -276,7 +287,7 @@ def test_a_full_model_is_read_by_a_view_of_it_that_is_gone_afterwards(tmp_path: 
         return ask(request, seconds)
 
     hosting.ask = looked_at  # type: ignore[method-assign]
-    Loader(EngineSettings(state_dir=tmp_path / "state"), hosting).load_full(model, "a")  # type: ignore[arg-type]
+    loading_into(hosting, EngineSettings(state_dir=tmp_path / "state")).load_full(model, "a")
     assert read_by[0] != model
     assert not read_by[0].exists()
     assert (model / "consolidated.safetensors").exists()
@@ -305,8 +316,26 @@ def test_on_a_cpu_adapters_over_experts_are_merged(
     write(adapter / "adapter_model.safetensors", pairs)
     (adapter / "adapter_config.json").write_text(json.dumps({"r": 2, "target_modules": ["q_proj"]}))
     settings = EngineSettings(state_dir=tmp_path / "state", gpu_bytes=gpu_bytes)
-    load = Loader(settings, loader(tmp_path, [])[1])  # type: ignore[arg-type]
-    monkeypatch.setattr(load, "_load_lora", lambda *_: Way("lora"))
-    monkeypatch.setattr(load, "_load_merged", lambda *told: Way("cold", f"merged: {told[-1]}"))
-    way = load.load_adapter(adapter, "a", base)
+    load = adapting(settings)
+    monkeypatch.setattr(load, "_load_lora", lambda *_: LoadWay("lora"))
+    monkeypatch.setattr(load, "_load_merged", lambda *told: LoadWay("cold", f"merged: {told[-1]}"))
+    way = load.load(adapter, "a", base)
     assert (way.swap, way.note) == (("cold", f"merged: {said}, and this is a CPU") if said else ("lora", ""))
+
+
+def test_what_is_served_is_what_was_asked_for_last_and_came_to_its_good_end(tmp_path: Path, model: Path) -> None:
+    settings, hosting = EngineSettings(state_dir=tmp_path / "state", swap="warm"), ScriptedHosting([(1.0,), (2.0,)])
+    serving = Serving(settings, hosting)  # type: ignore[arg-type]
+    load = Loader(settings, serving)
+    load.load_full(model, "a")
+    assert (serving.held is None, serving.served) == (False, None)
+    assert serving.certify() is serving.served is serving.held
+    # A refused load leaves the host with the weights of the one before, which the next may follow in place.
+    serving.withdraw()
+    assert (serving.held is None, serving.served) == (False, None)
+    serving.certify()
+    hosting.close()
+    assert (serving.held, serving.served) == (None, None)
+    # Another host holds nothing of what the one before was given.
+    hosting.pid = 99
+    assert (serving.held, serving.served) == (None, None)

@@ -47,7 +47,7 @@ class Answers:
 
 
 def answers(engine: Engine, loaded: Loaded, rendered: Rendered) -> Answers:
-    live = engine._loader.live
+    live = engine._serving.held
     assert live is not None
     return Answers(live.probe, outputs(engine, loaded, rendered))
 

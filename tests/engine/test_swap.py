@@ -17,8 +17,8 @@ from tests.support.tiny_engine import GREEDY, Shared, outputs
 from watcher.engine import Deadlines, Engine, EngineSettings, Generation
 from watcher.engine.evidence import Evidence
 from watcher.engine.launch import vllm_arguments
-from watcher.engine.loading import Live, Loader
 from watcher.engine.model_files.guard import read_inventory
+from watcher.engine.serving import Live, Serving
 from watcher.engine.types import Setup, SwapPolicy
 from watcher.model import Reason, UimonError
 from watcher.system.processes import group_members
@@ -87,13 +87,13 @@ def test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again(
     def forgetful(*asked: Any) -> dict[str, object]:
         return {**vllm_arguments(*asked), "worker_extension_cls": "forgetful.WorkerExtension"}
 
-    monkeypatch.setattr("watcher.engine.loading.vllm_arguments", forgetful)
+    monkeypatch.setattr("watcher.engine.serving.vllm_arguments", forgetful)
     with Engine(replace(settings, state_dir=tmp_path, device_env={"PYTHONPATH": places})) as engine:
         engine.load(tiny / "tied-a", "a")
         second = engine.load(tiny / "tied-b", "b")
         assert (second.swap, second.alarming) == ("cold", True)
         assert second.note.startswith(found)
-        live = engine._loader.live
+        live = engine._serving.held
         assert live is not None
         known = Evidence(tmp_path / "evidence.json").parity(live.setup)
         assert known is not None
@@ -198,7 +198,7 @@ def test_the_policy_decides_who_gets_a_fresh_engine(
 ) -> None:
     candidate = read_inventory(tiny_checkpoint(tmp_path / "model", **config))
     live = Live(1, candidate, SETUP, "a", (0.0,), (0.0,), 0, None, 8)
-    monkeypatch.setattr(Loader, "live", live)
+    monkeypatch.setattr(Serving, "held", live)
     engine = Engine(EngineSettings(state_dir=tmp_path, swap=policy))
     why = engine._loader._why_cold(candidate)
     assert (why and why.note) == note

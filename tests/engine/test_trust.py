@@ -27,7 +27,7 @@ from tests.engine.adapter_variants import VARIANTS, Variant
 from tests.engine.bad_checkpoints import CASES, Case
 from tests.support.tiny_engine import GREEDY, Outputs, all_reference_sums, outputs
 from watcher.engine import Conversation, Deadlines, Engine, EngineSettings, Generation, Loaded, Rendered
-from watcher.engine.loading import Live
+from watcher.engine.serving import Live
 from watcher.model import Kind, Reason, UimonError
 from watcher.system.processes import await_group_end, group_members
 
@@ -298,7 +298,7 @@ def test_an_engine_that_dies_or_hangs_is_replaced(
 def hasty(engine: Engine, patch: pytest.MonkeyPatch, seconds: float) -> None:
     """Short deadlines: a host that hangs has to be found out within the test's time."""
     brief = Deadlines(start=seconds, cold=30.0, warm=seconds, stall=seconds, bytes_per_second=1e9)
-    for holder in (engine, engine._loader):
+    for holder in (engine, engine._serving, engine._loader, engine._adapters):
         patch.setattr(holder, "_settings", replace(engine._settings, deadlines=brief))
 
 
@@ -426,7 +426,7 @@ def test_a_model_that_two_processes_share_is_swapped_exactly_and_ends_whole(
 
 def held(engine: Engine) -> Live:
     """What the engine's host holds."""
-    live = engine._loader.live
+    live = engine._serving.held
     assert live is not None
     return live
 

@@ -27,7 +27,7 @@ from watcher.cli.app import app
 from watcher.doctor.checks import EngineFacts, Probes
 from watcher.doctor.checks import Status as CheckStatus
 from watcher.engine.environment import host_environment
-from watcher.engine.evidence import Evidence, Parity, Served
+from watcher.engine.evidence import Evidence, Parity, ServedTensors
 from watcher.engine.gpu import GpuChoice
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.engine.types import Conversation, PromptSpec, Sampling, Setup
@@ -155,7 +155,7 @@ __all__ = [
     "Sampling",
     "Seen",
     "Sending",
-    "Served",
+    "ServedTensors",
     "Settings",
     "Setup",
     "SignKind",

@@ -33,7 +33,7 @@ from tests.golden.subjects import (
     PromptSpec,
     RowKind,
     Sampling,
-    Served,
+    ServedTensors,
     Settings,
     Setup,
     SignKind,
@@ -278,8 +278,8 @@ def test_evidence_as_it_is_written(tmp_path: Path) -> None:
     evidence.keep(PARITY)
     evidence.keep(replace(PARITY, setup=replace(SETUP, tied=True), equal=False))
     evidence.settle("merged")
-    evidence.note(Served(SETUP, False, 3, ("lm_head.weight",), "", ("packed",)))
-    evidence.note(Served(SETUP, True, 0, (), "it holds no tensor of its own"))
+    evidence.note(ServedTensors(SETUP, False, 3, ("lm_head.weight",), "", ("packed",)))
+    evidence.note(ServedTensors(SETUP, True, 0, (), "it holds no tensor of its own"))
     base = tmp_path / "base"
     base.mkdir()
     (base / "model.safetensors").write_bytes(b"base")

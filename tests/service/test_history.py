@@ -16,6 +16,7 @@ from tests.support.house import House
 from tests.support.scripted_engine import ScriptedEngine
 from watcher.alerts import History
 from watcher.checkpoints.sources.local import DirectorySource
+from watcher.checkpoints.sources.source import Awaited
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.ledger.export import Exporter
 from watcher.service import warner
@@ -48,10 +49,10 @@ def test_no_time_says_anything_before_the_first_look(house: House, monkeypatch: 
         read.append(ended)
         return reader(self, ended=ended, hurry=hurry)
 
-    def slow(self: DirectorySource) -> object:
+    def slow(self: DirectorySource, awaited: Awaited) -> object:
         while not read:
             time.sleep(0.01)
-        return look(self)
+        return look(self, awaited)
 
     monkeypatch.setattr(LedgerHistory, "read", noted)
     monkeypatch.setattr(DirectorySource, "look", slow)
@@ -69,10 +70,10 @@ def test_a_long_history_is_read_after_the_first_look(house: House, monkeypatch: 
         order.append("history")
         return reader(self, ended=ended, hurry=hurry)
 
-    def slow(self: DirectorySource) -> object:
+    def slow(self: DirectorySource, awaited: Awaited) -> object:
         time.sleep(0.3)
         order.append("look")
-        return look(self)
+        return look(self, awaited)
 
     monkeypatch.setattr(LedgerHistory, "read", noted)
     monkeypatch.setattr(DirectorySource, "look", slow)

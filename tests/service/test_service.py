@@ -470,14 +470,15 @@ def test_the_final_model_with_the_weights_of_a_checkpoint_is_no_other_one(house:
     house.service(once=True).run()
     for name in ("config.json", "model.safetensors"):
         shutil.copy(house.root / "checkpoint-50" / name, house.root / name)
-    (house.root / "COMPLETED").touch()
+    state = house.root / "trainer_state.json"
+    state.write_text('{"global_step": 50, "max_steps": 0, "log_history": []}')
     house.service(once=True).run()
     assert house.states() == [(50, "published", None), (50, "skipped", Reason.SAME_WEIGHTS)]
     assert house.ledger.status()[1].detail == "it holds the weights of checkpoint-50"
     # Other weights, such as those of the best checkpoint, are a model of their own.
     model = house.root / "model.safetensors"
     model.write_bytes(model.read_bytes()[:-8] + b"\7" * 8)
-    (house.root / "COMPLETED").touch()
+    state.touch()
     house.service(once=True).run()
     assert [(r.name, str(r.state)) for r in house.ledger.records()][-1] == ("final", "published")
 

@@ -34,7 +34,7 @@ def staged_again(house: House, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(checkpoint.name)
         raise AssertionError(checkpoint.name)
 
-    monkeypatch.setattr("watcher.service.intake.stage", refuse)
+    monkeypatch.setattr("watcher.service.stager.stage", refuse)
     house.service(once=True).run()
     return read
 

@@ -1,6 +1,6 @@
 """What trainers write: finding checkpoints, telling whole ones from partial ones, and copying them out of reach."""
 
-from watcher.checkpoints.discovery import Candidate, base_model, discover, named
+from watcher.checkpoints.discovery import Candidate, base_model, discover, named, writers_directory
 from watcher.checkpoints.inspection import inspect
 from watcher.checkpoints.layouts import KNOWN, Layout, layouts_for
 from watcher.checkpoints.sources.waker import DirectoryWaker
@@ -20,4 +20,5 @@ __all__ = [
     "named",
     "stage",
     "unstage",
+    "writers_directory",
 ]

@@ -37,6 +37,17 @@ def named(path: Path, layouts: Sequence[Layout] = KNOWN) -> Candidate:
     return Candidate(layout.step_of(path.name), path.name, path, replace(layout, commit=NoCheck()))
 
 
+def writers_directory(found: Candidate, layouts: Sequence[Layout] = KNOWN) -> Path:
+    """The directory that the writer of a checkpoint has for itself: the run's where its name is that of a checkpoint,
+    else its own, because beside an exported model anything may lie.
+    """
+    if found.layout.step_of(found.path.name) is None:
+        return found.path
+    run = found.path.parent
+    starts = {layout.start((run.name,)) for layout in (*layouts, *KNOWN)}
+    return run.parent if run.name in starts else run
+
+
 def base_model(path: Path) -> Candidate:
     """The model in `path` as the checkpoint of step 0."""
     return Candidate(0, BASE_NAME, _absolute(path), BASE)

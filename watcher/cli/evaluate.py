@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from watcher.checkpoints import Candidate, Layout, base_model, inspect, layouts_for, named
+from watcher.checkpoints import Candidate, Layout, base_model, inspect, layouts_for, named, writers_directory
 from watcher.checkpoints.base_models import resolve_base
 from watcher.checkpoints.sources.local import ListSource
 from watcher.cli.chosen_run import Chosen, choose_run, said
 from watcher.cli.status import with_grades
 from watcher.cli.validation import validation_file
-from watcher.cli.watch import outcome, run_service, say_read, say_unknown
+from watcher.cli.watch import outcome, refuse_inside, run_service, say_read, say_unknown
 from watcher.ledger.state_home import default_state_dir
 from watcher.model import Checkpoint, Condition, JsonObject, Reason, UimonError
 from watcher.output.printable import printable_document
@@ -30,7 +30,7 @@ def run_eval(ckpts: list[Path], flags: JsonObject, config: Path | None, *, as_js
     """Evaluate these checkpoints and print the metrics. Returns 1 where one failed.
 
     The state directory is a temporary one unless --state-dir or --run-id is given. Raises UimonError where a path is
-    no checkpoint, or the evaluation cannot start.
+    no checkpoint, where uimon would write beside it, or where the evaluation cannot start.
     """
     settings = load_settings({**flags, "once": True}, config)
     named_run = flags.get("run_id") is not None
@@ -40,6 +40,10 @@ def run_eval(ckpts: list[Path], flags: JsonObject, config: Path | None, *, as_js
     owner = owner_for(run, name, None)
     layouts = layouts_for(settings.pattern)
     candidates = [_candidate(path.resolve(), layouts) for path in ckpts]
+    state_root = settings.state_dir or (default_state_dir(owner) if named_run else None)
+    for candidate in candidates:
+        place = state_root or Path(tempfile.gettempdir())
+        refuse_inside(writers_directory(candidate, layouts), place, settings.stage_dir)
     checkpoints = [_require_whole(candidate) for candidate in candidates]
     if settings.baseline:
         over = next((checkpoint for checkpoint in checkpoints if checkpoint.base), checkpoints[0])
@@ -48,7 +52,6 @@ def run_eval(ckpts: list[Path], flags: JsonObject, config: Path | None, *, as_js
     with ExitStack() as closing:
         # Before the log looks for its stream; the engine and plug-ins print.
         answer = closing.enter_context(sole_output())
-        state_root = settings.state_dir or (default_state_dir(owner) if named_run else None)
         if state_root is None:
             state_root = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-eval-")))
         shown = showing(name, ckpts[0].resolve().parent, debug=debug, as_json=settings.log_format == "json")

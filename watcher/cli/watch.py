@@ -59,7 +59,7 @@ def run_watch(ckpts: Path, flags: JsonObject, config: Path | None, *, debug: boo
     owner = owner_for(run, name, None if settings.run_name else root)
     notes: list[str] = []
     state_root = settings.state_dir or default_state_dir(owner, notes.append)
-    _refuse_inside(root, state_root, settings.stage_dir)
+    refuse_inside(root, state_root, settings.stage_dir)
     baseline = _baseline(root, settings, layouts) if settings.baseline else None
     base_of = partial(_base_of, settings) if settings.baseline and baseline is None else None
     check_texts(settings)
@@ -133,11 +133,14 @@ def check_texts(settings: Settings) -> None:
         parse_address(settings.serve)
 
 
-def _refuse_inside(root: Path, *places: Path | None) -> None:
-    """uimon's own files never lie where the trainer writes and deletes."""
+def refuse_inside(root: Path, *places: Path | None) -> None:
+    """uimon's own files never lie where the trainer writes and deletes. Raises UimonError(STATE_DIR_UNUSABLE)."""
     for place in places:
         if place is not None and place.resolve().is_relative_to(root):
-            sentence = f"{place} lies in the trainer's directory, where uimon writes nothing; name another place."
+            sentence = (
+                f"{place} lies in the trainer's directory {root}, where uimon writes nothing; name a place outside of "
+                "it with --state-dir or --stage-dir."
+            )
             raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
 
 

@@ -45,7 +45,7 @@ class Parity:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedTensors:
     """The last comparison, with this setup, of what an engine served of a model or of an adapter with the files: the
     number of `parameters` of which every row lies in the files, the tensors of the files that the engine does not use,
     in a clause why nothing could be compared, and the kinds of parameters that were not because this engine keeps them
@@ -60,7 +60,7 @@ class Served:
     other_forms: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, setup: Setup, compared: Compared, *, adapter: bool) -> Served:
+    def of(cls, setup: Setup, compared: Compared, *, adapter: bool) -> ServedTensors:
         """The record of a comparison that found nothing strange."""
         return cls(setup, adapter, compared.parameters, compared.unused, compared.why_not, compared.other_forms)
 
@@ -82,7 +82,7 @@ class _Content:
     parity: tuple[Parity, ...] = ()
     adapters: AdapterWay | None = None
     base: Base | None = None
-    served: tuple[Served, ...] = ()
+    served: tuple[ServedTensors, ...] = ()
 
 
 _CONTENT = TypeAdapter(_Content)
@@ -105,7 +105,7 @@ class Evidence:
         others = tuple(p for p in self._content.parity if p.setup != parity.setup)
         self._write(replace(self._content, parity=(*others, parity)))
 
-    def note(self, served: Served) -> None:
+    def note(self, served: ServedTensors) -> None:
         """Remember what was compared in place of an earlier comparison with the same setup."""
         if served not in self._content.served:
             same = (served.setup, served.adapter)
@@ -113,7 +113,7 @@ class Evidence:
             self._write(replace(self._content, served=(*others, served)))
 
     @property
-    def served(self) -> tuple[Served, ...]:
+    def served(self) -> tuple[ServedTensors, ...]:
         """What was compared, by setup."""
         return self._content.served
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from watcher.engine.adapting import AdapterLoader
 from watcher.engine.capacity import text_part
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, demand
@@ -30,6 +31,7 @@ from watcher.engine.protocol import (
     Request,
     Sample,
 )
+from watcher.engine.serving import Serving
 from watcher.engine.types import (
     Asked,
     EngineSettings,
@@ -49,9 +51,9 @@ class Engine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._hosting = Hosting(settings)
-        self._loader = Loader(settings, self._hosting)
-        # False between a refused load and the next good one: what the host holds is then not what was asked for.
-        self._serving = False
+        self._serving = Serving(settings, self._hosting)
+        self._loader = Loader(settings, self._serving)
+        self._adapters = AdapterLoader(settings, self._serving, self._loader)
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +66,7 @@ class Engine:
     @property
     def alive(self) -> bool:
         """True while the host lives and holds certified weights."""
-        return self._serving and self._hosting.alive
+        return self._serving.served is not None
 
     @property
     def pid(self) -> int | None:
@@ -74,11 +76,11 @@ class Engine:
     def interrupt(self) -> None:
         """Make whatever this engine is doing, and would do later, fail soon; for another thread than the engine's."""
         self._hosting.interrupt()
-        self._loader.interrupt()
+        self._adapters.interrupt()
 
     def close(self) -> None:
         """Kill the host and its group. Harmless when done before; a later `load` or `render` starts a new host."""
-        self._serving = False
+        self._serving.withdraw()
         self._hosting.close()
 
     def check_arguments(self) -> None:
@@ -86,7 +88,7 @@ class Engine:
 
         Raises `UimonError`: `config_invalid` where vLLM or uimon refuses one, engine failures.
         """
-        self._loader.check_arguments()
+        self._serving.check_arguments()
 
     def render(
         self,
@@ -125,7 +127,7 @@ class Engine:
 
         `context` is the model's own, in tokens, as `Rendered` gives it.
         """
-        self._loader.demand = demand(prompts, sampling, context) if prompts else None
+        self._serving.demand = demand(prompts, sampling, context) if prompts else None
 
     def load(self, path: Path, digest: str, kind: Kind = Kind.FULL, base: Path | None = None) -> Loaded:
         """Put the weights in `path` into the engine and certify them. `digest` names the weights' content.
@@ -135,14 +137,12 @@ class Engine:
         `engine_missing`, `engine_start`, `engine_died`, `engine_timeout`, `engine_error`.
         """
         began = time.monotonic()
-        self._serving = False
+        self._serving.withdraw()
         if kind is Kind.ADAPTER:
-            way = self._loader.load_adapter(path.resolve(), digest, base)
+            way = self._adapters.load(path.resolve(), digest, base)
         else:
             way = self._loader.load_full(path.resolve(), digest)
-        live = self._loader.live
-        assert live is not None
-        self._serving = True
+        live = self._serving.certify()
         seconds = time.monotonic() - began
         return Loaded(way.swap, seconds, _probe_digest(live.probe), live.sequences, way.note, way.alarming)
 
@@ -188,13 +188,13 @@ class Engine:
 
     def _stream(self, request: Request) -> Iterator[Reply]:
         """What the certified weights answer. Raises `UimonError` where none are loaded, and as `load` does."""
-        if not self._serving:
+        if self._serving.served is None:
             raise UimonError(Reason.ENGINE_ERROR, "No certified weights are loaded; load a checkpoint first.")
         return self._hosting.stream(request, self._stall)
 
     def _require_vocabulary(self, prompts: Sequence[PromptSpec]) -> None:
         """A model with fewer embeddings than the prompts were made for would end vLLM with an error about an index."""
-        live = self._loader.live
+        live = self._serving.served
         config = live.origin.config if live is not None else {}
         size = text_part(config).get("vocab_size")
         highest = max((prompt.highest for prompt in prompts), default=0)
@@ -208,7 +208,7 @@ class Engine:
     @property
     def _stall(self) -> float:
         """Seconds of silence that are allowed while tokens are computed."""
-        live = self._loader.live
+        live = self._serving.served
         size, longest = (live.origin.bytes, live.context or 0) if live is not None else (0, 0)
         return self._settings.deadlines.step(size, max(STEP_TOKENS, longest))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.checkpoints.base_models import resolve_base
+from watcher.checkpoints.sources.source import Source
 from watcher.engine import Engine, EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
@@ -23,7 +24,6 @@ from watcher.ledger.state_home import ROOT, Owner, owner_of, safe_name, short_ha
 from watcher.model import Reason, UimonError
 from watcher.service import Parts, Service
 from watcher.service.board import Board
-from watcher.service.intake import Source
 from watcher.service.signals import log
 from watcher.settings.config import Settings
 from watcher.trackers.wandb import RunRef

@@ -146,8 +146,8 @@ class Belonging:
         """Why a checkpoint that was noted is another training's, by what is known now; empty where it is this run's."""
         return "" if self._adopt else self._judge(self._ledger.records()).foreign.get(name, "")
 
-    def settle(self, present: Collection[str] | None) -> list[str]:
-        """Skip what is another training's, and take up what turned out not to be; gives the names of the latter.
+    def settle(self, present: Collection[str] | None) -> None:
+        """Skip what is another training's, and take up what turned out not to be: that is `seen` again.
 
         `present`: names of all that lies there; None where the user has named each checkpoint, so that all belong.
         """
@@ -155,20 +155,20 @@ class Belonging:
             self._changed |= not self._trainings.members.keys() <= set(present)
             self._trainings.keep(set(present))
         if not (self._changed or self._has_news()):
-            return []
+            return
         self._changed = False
         every = self._ledger.records()
         records = self._newest(every)
         ruling = self._judge(every) if present is not None else Ruling()
         self._say(ruling)
-        back = [name for name, record in records.items() if self._apply(name, record, ruling)]
+        for name, record in records.items():
+            self._apply(name, record, ruling)
         own = [record for name, record in records.items() if name not in ruling.foreign]
         for record in every:
             gone = present is not None and record.name not in records
             if record.final and (record.name in ruling.outlived or (gone and _has_followers(record, own))):
                 self._ledger.unfinish(record)
         self._give(ruling.foreign, records)
-        return back
 
     def _has_news(self) -> bool:
         """True where W&B, in the meantime, may know more of what is left out."""
@@ -238,8 +238,8 @@ class Belonging:
             log.warning("%s", ruling.guess)
         self._guess = ruling.guess
 
-    def _apply(self, name: str, record: Record, ruling: Ruling) -> bool:
-        """Bring one record in line with the ruling; True where it is taken up again."""
+    def _apply(self, name: str, record: Record, ruling: Ruling) -> None:
+        """Bring one record in line with the ruling."""
         why = ruling.foreign.get(name)
         if why is not None and (self._adopt or record.asked or record.adopted):
             self._ledger.adopt(record)
@@ -247,11 +247,9 @@ class Belonging:
             unread = record.state is State.COMPLETE or (record.state is State.FAILED and record.digest is None)
             if unread and not _is_taken(record):
                 self._ledger.skipped(record, Reason.EARLIER_RUN, why)
-            return False
+            return
         if record.reason is Reason.EARLIER_RUN:
             self._ledger.readmit(record)
-            return True
-        return False
 
     def _give(self, foreign: Collection[str], records: Mapping[str, Record]) -> None:
         """The logs of this run's checkpoints become rows of the run."""

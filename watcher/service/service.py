@@ -12,6 +12,7 @@ from scorers import Plugin, Theme
 from watcher.alerts.delivery import Command, Webhook
 from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
+from watcher.checkpoints.sources.source import Source
 from watcher.checkpoints.staging.sharing import require_unchanged
 from watcher.checkpoints.staging.stage import STAGE_NAME, clear_stale, digest_of, free_bytes
 from watcher.evaluation.rows import RowMaker
@@ -25,10 +26,11 @@ from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.evaluator import Engine, Evaluator
 from watcher.service.health import Heartbeat
 from watcher.service.history import LedgerHistory
-from watcher.service.intake import Intake, Source, Staging
+from watcher.service.intake import Intake
 from watcher.service.outage import END_LIMIT
 from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals, log
+from watcher.service.stager import Stager, Staging
 from watcher.service.warner import Warner
 from watcher.settings.config import Settings
 from watcher.settings.durations import format_duration
@@ -90,18 +92,25 @@ class Service:
         self._started_at = time.time()
         tracker, live = parts.tracker, not settings.once
         origin = NoOrigin() if tracker is None else _Origin(tracker, self.signals, live=live)
+        stager = Stager(
+            parts.source,
+            parts.ledger,
+            self.signals,
+            staging=_staging(settings, stage_dir, parts.free),
+            policy=parse_policy(settings.policy),
+            # What is only there at the one look of `--once` may never be finished.
+            early=not settings.once,
+            on_failed=lambda: self._warner.wake(),
+        )
         self._intake = Intake(
             parts.source,
             parts.ledger,
             self.signals,
             run=run,
-            staging=_staging(settings, stage_dir, parts.free),
             poll=settings.poll,
-            policy=parse_policy(settings.policy),
-            # What is only there at the one look of `--once` may never be finished.
-            early=not settings.once,
-            on_failed=lambda: self._warner.wake(),
+            stager=stager,
             belonging=Belonging(parts.ledger, run, origin, adopt=settings.adopt_earlier),
+            on_failed=lambda: self._warner.wake(),
         )
         self._evaluator = Evaluator(
             parts.engine,

@@ -10,6 +10,9 @@ import pytest
 from tests.support.checkpoint_files import Maker
 from tests.support.looking import inspect
 from watcher.checkpoints.layouts.completeness import MARKERS, QUIET_S
+from watcher.checkpoints.layouts.custom import custom_layout
+from watcher.checkpoints.layouts.exported import FINAL
+from watcher.checkpoints.layouts.huggingface import HUGGING_FACE
 from watcher.checkpoints.layouts.step_directories import EPOCHS, STEPS
 from watcher.model import Condition, Kind, Reason
 
@@ -34,6 +37,17 @@ def test_a_marker_tells_at_once_unless_it_is_of_an_earlier_save(plain: Path, mar
     assert inspect(plain, 5, STEPS).condition is Condition.COMPLETE
     os.utime(plain / marker, (1000, 1000))
     assert inspect(plain, 5, STEPS).reason is Reason.STILL_CHANGING
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_a_marker_tells_nothing_where_no_writer_leaves_one(plain: Path, marker: str) -> None:
+    (plain / marker).write_text("the job is over")
+    waiting = inspect(plain, 5, FINAL)
+    assert (waiting.condition, waiting.reason) == (Condition.PARTIAL, Reason.STILL_CHANGING)
+    assert waiting.detail.startswith("step_5 has no trainer_state.json; it counts as complete once")
+    assert inspect(plain, 5, FINAL, quiet=QUIET_S).condition is Condition.COMPLETE
+    assert inspect(plain, 5, HUGGING_FACE, quiet=QUIET_S).reason is Reason.TRAINER_STATE_MISSING
+    assert inspect(plain, 5, custom_layout("step_{step}")).condition is Condition.COMPLETE
 
 
 def test_a_trainer_state_tells_at_once(plain: Path, make: Maker) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from tests.support.checkpoint_files import adapter_files, full_files, put
 from tests.support.sealed_layout import SEALED
-from watcher.checkpoints import KNOWN, DirectoryWaker, discover, inspect, layouts_for, named
+from watcher.checkpoints import KNOWN, DirectoryWaker, discover, inspect, layouts_for, named, writers_directory
 from watcher.checkpoints.deeper import name_others, runs_below
 from watcher.checkpoints.sources.local import DirectorySource, ListSource
 from watcher.cli.doctor import run_doctor
 from watcher.cli.evaluate import _candidate, run_eval
 from watcher.cli.watch import _baseline
 from watcher.doctor.checks import Check, Status, check_directory, newest_checkpoints
-from watcher.model import Condition
+from watcher.model import Condition, UimonError
 from watcher.settings.config import Settings
 
 
@@ -69,7 +69,7 @@ def test_what_is_named_needs_no_sign_of_its_writer(tmp_path: Path) -> None:
     assert (found.condition, found.step) == (Condition.COMPLETE, 7)
     assert {file.place for file in found.files} == {"policy"}
     assert source.look() == []
-    source.again(found.name)
+    source.forget(found.name)
     assert source.look() == [found]
 
 
@@ -136,6 +136,34 @@ def test_the_base_is_that_of_the_adapter_in_the_patterns_folder(tmp_path: Path) 
         put(tmp_path / "run" / "checkpoint-5" / folder, {**files, "adapter_config.json": config})
     root = tmp_path / "run"
     assert _baseline(root, Settings(), layouts_for("checkpoint-{step}/ui")) == tmp_path / "base-ui"
+
+
+@pytest.mark.parametrize("flag", ["state_dir", "stage_dir"])
+@pytest.mark.parametrize(
+    ("checkpoint", "pattern", "place"),
+    [
+        ("run/iter_5", "iter_{step}", "run/uimon"),
+        ("run/iter_5/ui", None, "run/iter_5/ui/uimon"),
+        ("run/checkpoint-5", None, "run/uimon"),
+        ("run/v1-20261121-090000/checkpoint-5", None, "run/uimon"),
+        ("run/v1-20261121-090000/iter_5", "iter_{step}", "run/uimon"),
+    ],
+)
+def test_eval_writes_nothing_into_the_trainers_directory(
+    tmp_path: Path, flag: str, checkpoint: str, pattern: str | None, place: str
+) -> None:
+    put(tmp_path / checkpoint, full_files(5))
+    flags = {"state_dir": tmp_path / "state", "pattern": pattern, flag: tmp_path / place}
+    with pytest.raises(UimonError, match="lies in the trainer's directory") as refused:
+        run_eval([tmp_path / checkpoint], flags, None, as_json=True, debug=False)
+    assert refused.value.sentence.startswith(str(tmp_path / place))
+    assert not (tmp_path / place).exists()
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_state_directory_beside_an_exported_model_is_nobodys_matter(tmp_path: Path) -> None:
+    assert writers_directory(named(tmp_path / "iter_5")) == tmp_path / "iter_5"
+    assert writers_directory(named(tmp_path / "iter_5", layouts_for("iter_{step}"))) == tmp_path
 
 
 def test_eval_brings_each_by_its_whole_path_and_the_base_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,11 @@
 | torchtune, open-instruct, prime-rl and own loops | `step_500`, `step-500`, `global_step500`, `epoch_3` | see below |
 | `--pattern 'model_{step}'` | whatever the pattern says | see below |
 | `--pattern 'checkpoint-{step}/ui'` | `checkpoint-500`, of which the model in the folder `ui` is meant | see below |
-| `save_model()` at the end | the run directory itself, as `final` | see below |
+| `save_model()` at the end | the run directory itself, as `final` | see below, without a marker |
 
 What need not have a `trainer_state.json` is whole once it has one, or a marker that its writer puts there last
-(`COMPLETED`, `STABLE`, `.complete`), or when nothing in it has changed for a while (see `completeness`). While a
-directory has a temporary name (`tmp-checkpoint-500`), it is none.
+(`COMPLETED`, `STABLE`, `.complete`, `commit_success.txt`), or when nothing in it has changed for a while (see
+`completeness`). While a directory has a temporary name (`tmp-checkpoint-500`), it is none.
 """
 
 from __future__ import annotations

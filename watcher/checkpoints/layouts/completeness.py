@@ -1,9 +1,9 @@
 """What shows that the writer of a checkpoint is done with it, whole or not. Pure.
 
 Hugging Face's Trainer writes `trainer_state.json` last. What other writers leave is complete when one of these holds:
-it has a whole `trainer_state.json` after all; it has one of the markers that its writer puts there last (`MARKERS`),
-not older than the weights; nothing in it has changed for `QUIET_S`, by this machine's clock that does not jump, so
-that the clock of a file server does not matter.
+it has a whole `trainer_state.json` after all; it has one of the markers that its layout knows, not older than the
+weights; nothing in it has changed for `QUIET_S`, by this machine's clock that does not jump, so that the clock of a
+file server does not matter.
 
 A checkpoint that lacks something for good (no configuration, no weights, shards that are missing, files without
 tensors) looks like one that is being written. Silence tells the two apart, by one rule:
@@ -47,7 +47,11 @@ INTERRUPTED = (
 AFTER_THE_MODEL = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt")
 """What the Trainer writes once the model and its tokenizer are written, and long before `trainer_state.json`."""
 MARKERS = ("COMPLETED", "STABLE", ".complete", "commit_success.txt")
-"""Files that writers put into a checkpoint last: open-instruct, prime-rl, miles, Orbax."""
+"""Files that writers put into a checkpoint last: open-instruct, prime-rl, miles, Orbax. A name such as `step_500` is
+that of all of them, and of loops of one's own, so that a layout of such names takes every one of these. Where no writer
+leaves one, a file of that name is somebody else's: a job that ends may leave `COMPLETED` in the run's directory, before
+the model is saved there or after.
+"""
 
 
 class NotComplete(Exception):
@@ -168,10 +172,12 @@ class TrainerStateCheck:
 
 @dataclass(frozen=True, slots=True)
 class AnySignCheck:
-    """Any other writer: its state, its marker, or its silence."""
+    """Any other writer: its state, one of the `markers` that it puts there last, or its silence."""
+
+    markers: tuple[str, ...] = ()
 
     def is_settled(self, files: Files, quiet: float) -> bool:
-        return quiet >= QUIET_S or any(name in files for name in MARKERS)
+        return quiet >= QUIET_S or any(name in files for name in self.markers)
 
     def is_over(self, found: Checkpoint, quiet: float) -> bool:  # noqa: ARG002
         return quiet >= QUIET_S
@@ -180,13 +186,13 @@ class AnySignCheck:
         return True
 
     def check(self, found: Checkpoint, files: Files, quiet: float) -> None:
-        signs = [files[name] for name in (*MARKERS, TRAINER_STATE) if name in files]
+        signs = [files[name] for name in (*self.markers, TRAINER_STATE) if name in files]
         written = _written_at(found)
         if quiet >= QUIET_S or any(not _is_older(sign, written) for sign in signs):
             return
+        lacking = f"{TRAINER_STATE} and no marker of its writer" if self.markers else TRAINER_STATE
         detail = (
-            f"{found.name} has no {TRAINER_STATE} and no marker of its writer; it counts as complete once "
-            f"nothing in it has changed for {QUIET_S:.0f} s."
+            f"{found.name} has no {lacking}; it counts as complete once nothing in it has changed for {QUIET_S:.0f} s."
         )
         raise NotComplete(Condition.PARTIAL, Reason.STILL_CHANGING, detail)
 

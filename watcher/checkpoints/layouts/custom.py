@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from watcher.checkpoints.layouts.completeness import AnySignCheck
+from watcher.checkpoints.layouts.completeness import MARKERS, AnySignCheck
 from watcher.checkpoints.layouts.layout import PADDED_STEP, Layout
 from watcher.model import Reason, UimonError
 
@@ -35,4 +35,4 @@ def custom_layout(pattern: str) -> Layout:
             "'checkpoint-{step}/ui'.",
         )
     names = re.compile(f"{re.escape(before)}{PADDED_STEP}{re.escape(after)}")
-    return Layout(names, pattern.replace("{step}", "N"), AnySignCheck(), folder=folder)
+    return Layout(names, pattern.replace("{step}", "N"), AnySignCheck(MARKERS), folder=folder)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from watcher.checkpoints.layouts.completeness import AnySignCheck
+from watcher.checkpoints.layouts.completeness import MARKERS, AnySignCheck
 from watcher.checkpoints.layouts.layout import PADDED_STEP, Layout
 
-STEPS = Layout(re.compile(f"(?:global_?)?step[_-]?{PADDED_STEP}"), "step_N", AnySignCheck())
-EPOCHS = Layout(re.compile(f"epoch[_-]?{PADDED_STEP}"), "epoch_N", AnySignCheck(), step_in_state=True)
+STEPS = Layout(re.compile(f"(?:global_?)?step[_-]?{PADDED_STEP}"), "step_N", AnySignCheck(MARKERS))
+EPOCHS = Layout(re.compile(f"epoch[_-]?{PADDED_STEP}"), "epoch_N", AnySignCheck(MARKERS), step_in_state=True)

@@ -13,6 +13,7 @@ from watcher.checkpoints import KNOWN, Candidate, DirectoryWaker, Layout, base_m
 from watcher.checkpoints.deeper import name_links, name_numberless, name_others
 from watcher.checkpoints.layouts.completeness import LONG_SILENCE_S, QUIET_S
 from watcher.checkpoints.layouts.files import may_hold_model
+from watcher.checkpoints.sources.source import NONE_AWAITED, Awaited
 from watcher.checkpoints.sources.waker import NEWEST
 from watcher.model import BASE_NAME, FINAL_NAME, Checkpoint, Condition
 from watcher.system.mounts import renumbers_files
@@ -30,7 +31,7 @@ step that its trainer writes again is seen within two minutes at the usual five 
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Memory:
     """A directory's content as it was seen first, `since` then, and whether it was complete. `below`: what is not
     looked at any more once it is complete.
     """
@@ -64,27 +65,38 @@ class DirectorySource:
         self._clock = clock
         self._base = base_model(baseline) if baseline is not None else None
         self._base_of = base_of
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _Memory] = {}
+        # Of those alone that somebody waits for: the files of 10,000 that are settled would fill the memory.
+        self._readings: dict[str, Checkpoint] = {}
         self._names: set[str] = set()
         self._came: set[str] = set()
         self._newest: Sequence[Path] | None = None
         self._looks = 0
         self._renumbered = False
 
-    def look(self) -> Iterator[Checkpoint] | None:
-        """Every checkpoint that changed since the last look; None while the directory does not exist."""
+    def look(self, awaited: Awaited = NONE_AWAITED) -> Iterator[Checkpoint] | None:
+        """Every checkpoint that changed since it was last read, or that is `awaited` and was not read as what it is on
+        record; None while the directory does not exist.
+        """
         self._newest = None
         found = self._found()
         if found is None:
             # What comes back, as on a disk that is mounted again, is looked into anew.
             self._known.clear()
+            self._readings.clear()
             return None
         self._newest = [place.path for place in found[-NEWEST:]]
         places = [*([self._base] if self._base else []), *found]
         self._came = {place.name for place in places} - self._names if self._looks else set()
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
-        return self._changed(places)
+        kept = self._names & awaited.keys()
+        self._readings = {name: reading for name, reading in self._readings.items() if name in kept}
+        return self._changed(places, awaited)
+
+    def readings(self) -> Mapping[str, Checkpoint]:
+        """As they were last read: all that the last look has brought, and all that were awaited."""
+        return self._readings
 
     def names(self) -> Iterable[str]:
         """Names of the checkpoints that were there at the last look."""
@@ -98,9 +110,10 @@ class DirectorySource:
             return name_others(self._root, self._layouts)
         return name_links(self._root, self._layouts) or name_numberless(self._root, self._layouts)
 
-    def again(self, name: str) -> None:
-        """Look at this checkpoint once more, whatever has changed in it."""
+    def forget(self, name: str) -> None:
+        """The next look brings this checkpoint, whatever has changed in it."""
         self._known.pop(name, None)
+        self._readings.pop(name, None)
 
     def mark(self, name: str) -> str:
         """Tells the content of a checkpoint, as it was found complete, from any other; empty where it is not known."""
@@ -111,12 +124,12 @@ class DirectorySource:
         """Of checkpoints that were complete with these marks those that have them still: the next look does not bring
         them. Nothing but the names, sizes and times of their files is read.
         """
-        same: dict[str, _Known] = {}
+        same: dict[str, _Memory] = {}
         for place in self._found() or ():
             if place.name in marks:
                 glance = self._steady(_glance(place.path, deep=place.name != FINAL_NAME))
                 if _mark(glance) == marks[place.name]:
-                    same[place.name] = _Known(glance, self._clock(), complete=True)
+                    same[place.name] = _Memory(glance, self._clock(), complete=True)
         self._known |= same
         return frozenset(same)
 
@@ -136,16 +149,18 @@ class DirectorySource:
         self._renumbered = renumbers_files(self._root)
         return discover(self._root, self._layouts)
 
-    def _changed(self, places: Sequence[Candidate]) -> Iterator[Checkpoint]:
+    def _changed(self, places: Sequence[Candidate], awaited: Awaited = NONE_AWAITED) -> Iterator[Checkpoint]:
         self._looks += 1
+        # What is on record as complete, and is kept as it was read, is as settled as what nobody awaits.
+        due = {name for name, it in awaited.items() if it is not Condition.COMPLETE or name not in self._readings}
         for number, place in enumerate(places):
-            old = number < len(places) - _RECENT and (number + self._looks) % _TURNS
-            if old and (known := self._known.get(place.name)) is not None and known.complete:
+            known = self._known.get(place.name)
+            settled = known is not None and known.complete and place.name not in due
+            if settled and number < len(places) - _RECENT and (number + self._looks) % _TURNS:
                 continue
             # Beside the model in the run directory lie the checkpoints, which are none of its folders.
             glance, now = self._steady(_glance(place.path, deep=place.name != FINAL_NAME)), self._clock()
-            known = self._known.get(place.name)
-            if known is not None and known.complete and known.glance == glance:
+            if settled and known is not None and known.glance == glance:
                 continue
             # Hundreds of shards below each of many checkpoints that nobody completes any more are read now and then.
             idle = known is not None and now - known.since >= LONG_SILENCE_S and (number + self._looks) % _TURNS
@@ -154,13 +169,18 @@ class DirectorySource:
                 # What was not there a look ago is new, whatever its writer's clock says.
                 timed = known is None and place.name not in self._came
                 silence = _silence(place.path, glance + below) if timed else 0.0
-                known = self._known[place.name] = _Known(glance, now - silence, below=below)
+                known = self._known[place.name] = _Memory(glance, now - silence, below=below)
             found = _unless_downloading(inspect(place, now - known.since), known.below, now - known.since)
             if found.condition is Condition.COMPLETE:
                 self._known[place.name] = replace(known, complete=True)
             if self._base is None and self._base_of is not None and found.base is not None:
                 yield from self._named_base(found)
-            yield found
+            yield self._read(found)
+
+    def _read(self, found: Checkpoint) -> Checkpoint:
+        # Without the losses, which would be kept once more for every checkpoint of a long run.
+        self._readings[found.name] = replace(found, trainer=None)
+        return found
 
     def _named_base(self, adapter: Checkpoint) -> Iterator[Checkpoint]:
         """The base that the adapter names, if it is here; from the next look on it is one of the places."""
@@ -168,7 +188,7 @@ class DirectorySource:
         if (path := self._base_of(adapter)) is not None:
             self._base = base_model(path)
             self._names.add(BASE_NAME)
-            yield inspect(self._base)
+            yield self._read(inspect(self._base))
 
     def _below(self, place: Candidate) -> Glance:
         """All that shows that a writer is not done with it: its folders, whatever they hold, and a download into it.
@@ -186,22 +206,30 @@ class DirectorySource:
 
 
 class ListSource:
-    """Checkpoints named one by one; they are looked at once."""
+    """Checkpoints named one by one; each is looked at once, and again where it is awaited as something else."""
 
     def __init__(self, named: Sequence[Candidate], sleep: Callable[[float], None] = time.sleep) -> None:
         self._named = {found.name: found for found in named}
-        self._due = list(self._named)
+        self._readings: dict[str, Checkpoint] = {}
         self._sleep = sleep
 
-    def look(self) -> list[Checkpoint]:
-        """All of them the first time, nothing later."""
-        due, self._due = self._due, []
-        return [inspect(self._named[name]) for name in due]
+    def look(self, awaited: Awaited = NONE_AWAITED) -> list[Checkpoint]:
+        """All of them the first time; later those that are `awaited` and were not read as what they are on record."""
+        found = [inspect(place) for name, place in self._named.items() if self._is_due(name, awaited)]
+        self._readings |= {checkpoint.name: replace(checkpoint, trainer=None) for checkpoint in found}
+        return found
 
-    def again(self, name: str) -> None:
-        """Look at this checkpoint once more, if it was named."""
-        if name in self._named and name not in self._due:
-            self._due.append(name)
+    def _is_due(self, name: str, awaited: Awaited) -> bool:
+        reading = self._readings.get(name)
+        return reading is None or awaited.get(name, reading.condition) is not reading.condition
+
+    def readings(self) -> Mapping[str, Checkpoint]:
+        """All of them, as they were last read."""
+        return self._readings
+
+    def forget(self, name: str) -> None:
+        """The next look brings this checkpoint, if it was named."""
+        self._readings.pop(name, None)
 
     def names(self) -> None:
         """Nothing is known of other checkpoints than those named."""
