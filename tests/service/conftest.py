@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fake_engines import FakeEngines
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.checkpoints.base_models import resolve_base
 from watcher.checkpoints.belonging import RunLog
@@ -175,6 +176,8 @@ class House:
     ledger: Ledger
     val: Path
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
+    engines: FakeEngines | None = None
+    """None: a pool of that one engine."""
     tracker: ScriptedTracker = field(default_factory=ScriptedTracker)
     run_state: str | None = "running"
     writer: Writer = Writer.SHARED
@@ -195,7 +198,7 @@ class House:
         waker = self.closing.enter_context(DirectoryWaker(self.root))
         parts = Parts(
             source=DirectorySource(self.root, waker),
-            engine=self.engine,
+            engines=self.engines or FakeEngines(self.engine),
             ledger=self.ledger,
             exporter=Exporter(self.ledger, self.state),
             tracker=self.wandb,

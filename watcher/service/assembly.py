@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.checkpoints.base_models import resolve_base
-from watcher.engine import Engine, EngineSettings
+from watcher.engine import EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
+from watcher.engine.pool import OneEngine
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.plugins import named_theme, plugged
 from watcher.ledger.export import Exporter, parse_keep
@@ -70,15 +71,15 @@ def assembled(
         log.info("%s", gpu.why)
         if gpu.cuda_visible_devices is None:
             cpu_cache_gib(os.environ)  # refused before anything starts
-        engine = Engine(engine_settings(settings, gpu, state))
-        closing.callback(engine.close)
-        engine.check_arguments()
+        engines = OneEngine(engine_settings(settings, gpu, state))
+        closing.callback(engines.close)
+        engines.check_arguments()
         _take_down(ledger, owner)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board, say = Board(), _once(log.warning)
         parts = Parts(
             source=source,
-            engine=engine,
+            engines=engines,
             ledger=ledger,
             exporter=Exporter(ledger, state, parse_keep(settings.keep_samples)),
             tracker=None if run is None else wandb_tracker(run, ledger, state.root, settings.wandb, settings.settle),

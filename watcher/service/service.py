@@ -22,7 +22,8 @@ from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.board import Board
 from watcher.service.couriers import Channels
 from watcher.service.ending import is_lacking, last_sentence
-from watcher.service.evaluator import Engine, Evaluator
+from watcher.service.engines import EnginePool
+from watcher.service.evaluator import Evaluator
 from watcher.service.health import Heartbeat
 from watcher.service.history import LedgerHistory
 from watcher.service.intake import Intake, Source, Staging
@@ -55,7 +56,7 @@ class Parts:
     """
 
     source: Source
-    engine: Engine
+    engines: EnginePool
     ledger: Ledger
     exporter: Exporter
     tracker: Tracker | None
@@ -104,7 +105,7 @@ class Service:
             belonging=Belonging(parts.ledger, run, origin, adopt=settings.adopt_earlier),
         )
         self._evaluator = Evaluator(
-            parts.engine,
+            parts.engines,
             parts.ledger,
             parts.exporter,
             self.signals,
@@ -175,7 +176,7 @@ class Service:
         self.signals.work.set()
         self.board.update(closing=True)
         # An evaluator that waits for its engine wakes up when the engine is gone.
-        self._parts.engine.interrupt()
+        self._parts.engines.interrupt()
         drain, patience = self._settings.drain_timeout, _JOIN_SECONDS
         if self._asked_to_stop:
             # Whoever stops containers kills what is still there after ten seconds; what waits is in the ledger.
