@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_engines import FakeEngines
+from tests.support.scripted_followup import ScriptedFollowup
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.checkpoints.base_models import resolve_base
 from watcher.checkpoints.belonging import RunLog
@@ -178,6 +179,7 @@ class House:
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
     engines: FakeEngines | None = None
     """None: a pool of that one engine."""
+    followups: tuple[ScriptedFollowup, ...] = ()
     tracker: ScriptedTracker = field(default_factory=ScriptedTracker)
     run_state: str | None = "running"
     writer: Writer = Writer.SHARED
@@ -192,6 +194,8 @@ class House:
     def service(self, **settings: object) -> Service:
         """A service on this house; looks every 50 ms."""
         self.engine.closed.clear()
+        for followup in self.followups:
+            followup.interrupted.clear()
         chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)  # type: ignore[arg-type]
         self.wandb = self._tracker(chosen)
         # Each open waker is an inotify instance, of which a user has 128 on most machines.
@@ -206,6 +210,7 @@ class House:
             free=lambda path: self.free(path),
             plugins=self.closing.enter_context(plugged(chosen.scorers)),
             theme=named_theme(chosen.theme),
+            followups=self.followups,
         )
         return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())
 
@@ -228,16 +233,20 @@ class House:
         return [(r.step, str(r.state), r.reason) for r in self.ledger.records()]
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house_in(tmp_path: Path) -> House:
+    """A house in this directory, as it was left there."""
     root = tmp_path / "ckpts"
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     val = tmp_path / "val.jsonl"
     val.write_text("".join(json.dumps({"question": f"page {i}", "answer": "a"}) + "\n" for i in range(3)))
     state = StateDir(tmp_path / "state")
     state.create()
-    ledger = Ledger(state.ledger)
-    built = House(root, state, ledger, val)
+    return House(root, state, Ledger(state.ledger), val)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    built = house_in(tmp_path)
     with built.closing:
         yield built
-    ledger.close()
+    built.ledger.close()

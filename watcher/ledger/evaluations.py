@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 
+from watcher.ledger.followups import OPEN
 from watcher.ledger.looking import LedgerLooking
 from watcher.ledger.reading import RESTORED
 from watcher.ledger.rows import Evaluation, Record, packed, row_body
@@ -16,8 +18,16 @@ from watcher.system.clock import steady_clock
 class LedgerEvaluations(LedgerLooking):
     """The half of `Ledger` that keeps evaluations."""
 
-    def evaluated(self, record: Record, evaluation: Evaluation, row: Row, summary: Summarized | None = None) -> bool:
-        """The evaluation is whole: its metrics, samples, summary and the row that is due, in one transaction.
+    def evaluated(
+        self,
+        record: Record,
+        evaluation: Evaluation,
+        row: Row,
+        summary: Summarized | None = None,
+        followups: Collection[str] = (),
+    ) -> bool:
+        """The evaluation is whole: its metrics, samples, summary, the row that is due, and which kinds of work follow
+        it, in one transaction.
 
         False, and nothing is kept, where the checkpoint's writer has not finished it yet, or never will.
         """
@@ -27,12 +37,15 @@ class LedgerEvaluations(LedgerLooking):
             if now.early or now.digest != record.digest or now.state not in taken:
                 return False
             self._keep(evaluation, record.id, row, summary)
+            if evaluation.samples:
+                self.followups().enlist(evaluation.uid, followups)
             self._settle(record.id, State.EVALUATED)
             return True
 
     def rescored_as(self, evaluation: Evaluation, row: Row, summary: Summarized | None = None) -> bool:
         """The samples of `evaluation.origin` were scored anew: the metrics, the samples, the summary and the row that
-        is due, in one transaction. What is on record stays as it is, the checkpoint's state included.
+        is due, in one transaction. What is on record stays as it is, the checkpoint's state included. No further work
+        follows: it looks at the samples, which are the same.
 
         False, and nothing is kept, where this evaluation is on record already, or its origin is not.
         """
@@ -43,7 +56,7 @@ class LedgerEvaluations(LedgerLooking):
             self._keep(evaluation, int(origin["checkpoint"]), row, summary)
             return True
 
-    def restore(self, evaluation: Evaluation, row: Row) -> None:
+    def restore(self, evaluation: Evaluation, row: Row, followups: Collection[str] = ()) -> None:
         """An evaluation that an earlier ledger had, and its row, which is due again, and may have been sent a moment
         ago. When its checkpoint was first seen is 0 where nobody knows it any more.
         """
@@ -53,15 +66,16 @@ class LedgerEvaluations(LedgerLooking):
             if evaluation.origin and self.rescored_as(evaluation, row):
                 self._note_restored_row(evaluation.uid, row)
                 return
-            # Where its origin is lost, its samples are all that is known of the checkpoint.
-            evaluation = replace(evaluation, origin="")
+            if evaluation.origin:
+                # Where its origin is lost, its samples are all that is known of the checkpoint.
+                evaluation, followups = replace(evaluation, origin=""), ()
             known = db.execute(
                 "SELECT id FROM checkpoint WHERE step = ? AND digest = ?", (evaluation.step, evaluation.digest)
             ).fetchone()
             checkpoint = int(known["id"]) if known is not None else self._insert_unseen(evaluation)
             db.execute("UPDATE checkpoint SET stage = NULL WHERE id = ?", (checkpoint,))
             self._settle(checkpoint, State.EVALUATED)
-            self.evaluated(self.record(checkpoint), evaluation, row)
+            self.evaluated(self.record(checkpoint), evaluation, row, followups=followups)
             self._note_restored_row(evaluation.uid, row)
 
     def note_restored(self) -> None:
@@ -78,14 +92,16 @@ class LedgerEvaluations(LedgerLooking):
     def drop_samples(self, newest: int) -> int:
         """Drop the samples of all evaluations but the `newest` that an engine made, and what was scored anew of those;
         how many they were is still known, and each row that is due keeps its table. Returns of how many evaluations
-        they were. What the warnings keep of samples is not dropped, and what they have not looked at stays.
+        they were. What the warnings keep of samples is not dropped; what they, or work that follows the evaluation,
+        have not looked at stays.
         """
         with self.change() as db:
             made = "SELECT uid FROM evaluation WHERE origin IS NULL ORDER BY rowid DESC LIMIT ?"
             kept = f"SELECT uid FROM evaluation WHERE COALESCE(origin, uid) IN ({made})"
             summed = "SELECT uid FROM summary"
             query = (
-                f"UPDATE answers SET body = x'' WHERE length(body) > 0 AND uid NOT IN ({kept}) AND uid IN ({summed})"
+                f"UPDATE answers SET body = x'' WHERE length(body) > 0 AND uid NOT IN ({kept}) AND uid IN ({summed}) "
+                f"AND uid NOT IN (SELECT evaluation FROM followup WHERE {OPEN})"
             )
             return db.execute(query, (newest,)).rowcount
 

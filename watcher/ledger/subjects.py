@@ -5,6 +5,7 @@ from __future__ import annotations
 from watcher.ledger.deliveries import LedgerDeliveries
 from watcher.ledger.episodes import LedgerEpisodes
 from watcher.ledger.failures import LedgerFailures
+from watcher.ledger.followups import LedgerFollowups
 from watcher.ledger.losses import LedgerLosses
 from watcher.ledger.outbox import LedgerOutbox
 from watcher.ledger.reading import LedgerReading
@@ -31,6 +32,10 @@ class LedgerSubjects(LedgerReading):
     def failures(self) -> LedgerFailures:
         """The checkpoints that were given up."""
         return LedgerFailures(self)
+
+    def followups(self) -> LedgerFollowups:
+        """The work that follows evaluations."""
+        return LedgerFollowups(self, self._clock)
 
     def losses(self) -> LedgerLosses:
         """What the trainer has logged of its loss."""

@@ -16,6 +16,7 @@ from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.engine.pool import OneEngine
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.plugins import named_theme, plugged
+from watcher.followups import in_force
 from watcher.ledger.export import Exporter, parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.rebuild import open_ledger
@@ -63,7 +64,8 @@ def assembled(
         closing.callback(lease.release)
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)
         _require_same_run(state, owner)
-        ledger = open_ledger(state, name, table, log.error)
+        followups = in_force(settings)
+        ledger = open_ledger(state, name, table, log.error, {followup.kind for followup in followups})
         closing.callback(ledger.close)
         require_engine()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -86,6 +88,7 @@ def assembled(
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
             plugins=plugins,
             theme=theme,
+            followups=followups,
         )
         # A stage directory of one's own may serve several runs, also of one name, and each removes what it left behind.
         own = f"{safe_name(name)}-{short_hash(str(state.root))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class Evaluator:
     """Puts the oldest staged checkpoint through an engine of the pool.
 
     `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_settled`
-    is called after each evaluation, and where a checkpoint is given up. `plugins` and `theme` are what samples are
-    scored with.
+    is called after each evaluation, and where a checkpoint is given up. `followups` are the kinds of work that follow
+    an evaluation. `plugins` and `theme` are what samples are scored with.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Evaluator:
         val: ValFile,
         resolve_base: Callable[[str | None, Path], Path],
         on_settled: Callable[[], None],
+        followups: Collection[str] = (),
         plugins: Sequence[Plugin] = (),
         theme: Theme | None = None,
         heartbeat: Heartbeat | None = None,
@@ -80,6 +81,7 @@ class Evaluator:
         self._run = run
         self._resolve_base = resolve_base
         self._on_settled = on_settled
+        self._followups = tuple(followups)
         self._policy = parse_policy(settings.policy)
         self._plugins, self._theme = tuple(plugins), theme
         self._suites = SuiteInForce(ledger, settings, val, self._plugins, theme)
@@ -168,7 +170,7 @@ class Evaluator:
         crash_point("evaluation.before_commit")
         # Before the ledger says that nothing is being done, or a long evaluation would look like idleness.
         self._signals.news()
-        if self._ledger.evaluated(record, result, row, summary_of(result)):
+        if self._ledger.evaluated(record, result, row, summary_of(result), self._followups):
             crash_point("evaluation.committed")
             self._exporter.export()
             self._discard_copy(record)
