@@ -26,6 +26,7 @@ from tests.golden.subjects import (
     AlertSettings,
     CheckStatus,
     Condition,
+    FollowupState,
     Found,
     Kind,
     Limits,
@@ -43,7 +44,7 @@ from tests.golden.subjects import (
 )
 
 ENUMS: tuple[type[StrEnum], ...] = (
-    *(Reason, State, Condition, Kind, RowKind, Target, AlertLevel, Rule, SignKind, Way, CheckStatus),
+    *(Reason, State, FollowupState, Condition, Kind, RowKind, Target, AlertLevel, Rule, SignKind, Way, CheckStatus),
     *(scorers.Outcome, scorers.Language, scorers.Grade, Found),
 )
 SOURCES = sorted((*(ROOT / "watcher").rglob("*.py"), *(ROOT / "scorers").rglob("*.py")))
