@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from tests.service.test_service import run_in_thread, wait_until
 from tests.support.fake_tracker import FakeTracker
 from tests.support.scripted_followup import ScriptedFollowup
 from watcher.cli.retry import run_retry
+from watcher.cli.status import run_status
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.rows import followup_uid
 from watcher.followups import Refused, Retryable, in_force
@@ -286,6 +288,43 @@ def test_work_of_a_kind_that_is_not_in_force_waits_until_it_is(house: House, wor
     house.followups = (ScriptedFollowup(),)
     house.service(once=True).run()
     assert [state for _, state, *_ in queue(house)] == ["done", "done"]
+
+
+def test_status_tells_how_it_stands(house: House, work: ScriptedFollowup, capsys: pytest.CaptureFixture[str]) -> None:
+    write_checkpoint(house.root, 50)
+    work.faults = [Refused(Reason.UNREADABLE, "There is no page."), None]
+    house.service(once=True).run()
+    write_checkpoint(house.root, 60)
+    house.service(once=True).run()
+    run_status(None, house.state.root, as_json=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Follow-ups: scripted 1 done, 0 wait, 1 failed." in shown
+    failed = "scripted of checkpoint-50 failed (unreadable): There is no page. `uimon retry 50` takes it up again."
+    assert failed in shown
+    assert "followup rows: 1 in the run, 0 wait" in shown
+    run_status(None, house.state.root, as_json=True)
+    first, second = json.loads(capsys.readouterr().out)["followups"]
+    assert first == {
+        "step": 50,
+        "name": "checkpoint-50",
+        "uid": house.ledger.evaluations()[0].uid,
+        "kind": "scripted",
+        "state": "failed",
+        "attempts": 1,
+        "reason": "unreadable",
+        "detail": "There is no page.",
+        "metrics": None,
+    }
+    assert second["metrics"] == {"eval/scripted/alike": 1.0, "eval/scripted/unknown": None}
+
+
+def test_status_is_silent_where_nothing_follows(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    write_checkpoint(house.root, 50)
+    house.service(once=True).run()
+    run_status(None, house.state.root, as_json=True)
+    assert "followups" not in json.loads(capsys.readouterr().out)
+    run_status(None, house.state.root, as_json=False)
+    assert "ollow" not in capsys.readouterr().out
 
 
 def test_retry_takes_failed_work_up_again(

@@ -24,6 +24,7 @@ from watcher.output.printable import printable, printable_document
 from watcher.output.terminal import Terminal, write_document
 from watcher.results.comparison import best_of, compared_with, criteria
 from watcher.results.evidence import warnings_with_samples
+from watcher.results.followups import followup_lines
 from watcher.settings.durations import format_duration
 from watcher.trackers.wandb import RunRef
 from watcher.trackers.wandb.proof import Patience
@@ -54,11 +55,13 @@ def run_status(
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     kept = stored(ledger, state)
+    queue = ledger.followups().all()
     away: dict[str, Any] = json.loads(ledger.recall(AWAY_KEY) or "{}")
     if as_json:
         document: dict[str, Any] = {"checkpoints": with_grades(rows), "warnings": warnings}
         document |= {"unconfirmed": _unconfirmed(ledger), "stored": asdict(kept)}
         document |= {"engine_away": away} if away else {}
+        document |= {"followups": [work.to_dict() for work in queue]} if queue else {}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
         write_document(document, sys.stdout)
@@ -79,6 +82,8 @@ def run_status(
     if away:
         ago = format_duration(max(0.0, time.time() - away["since"]))
         console.print(printable(f"The engine has been away for {ago}; what waits is kept. {away['sentence']}"))
+    for line in followup_lines(queue):
+        console.print(printable(line))
     if best:
         sentence = printable(chosen.sentence) if chosen else "nothing is evaluated yet."
         console.print(f"Best: {sentence}", soft_wrap=True)
