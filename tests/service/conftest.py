@@ -236,7 +236,7 @@ class House:
 def house_in(tmp_path: Path) -> House:
     """A house in this directory, as it was left there."""
     root = tmp_path / "ckpts"
-    root.mkdir(exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
     val = tmp_path / "val.jsonl"
     val.write_text("".join(json.dumps({"question": f"page {i}", "answer": "a"}) + "\n" for i in range(3)))
     state = StateDir(tmp_path / "state")
