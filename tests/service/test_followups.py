@@ -224,11 +224,18 @@ def test_one_that_does_not_hear_is_handed_back_and_what_it_brings_late_counts_fo
     service.stop()
     thread.join(15)
     assert queue(house) == [(50, "due", 0, "interrupted")]
+    house.followups = (again := ScriptedFollowup(hold=threading.Event(), metrics={"eval/scripted/alike": 0.5}),)
+    assert again.hold is not None
+    service = house.service(once=True)
+    thread = run_in_thread(service)
+    assert again.running.wait(15)
     work.interrupted.clear()
     work.hold.set()
     worker.join(15)
-    assert queue(house) == [(50, "due", 0, "interrupted")]
-    assert rows(house.tracker.rows) == []
+    assert queue(house) == [(50, "running", 1, "interrupted")]
+    again.hold.set()
+    thread.join(15)
+    assert [row.values["eval/scripted/alike"] for row in rows(house.tracker.rows)] == [0.5]
 
 
 def test_at_the_end_of_a_watch_the_queue_is_done_as_long_as_it_gets_on(house: House, work: ScriptedFollowup) -> None:
@@ -310,6 +317,7 @@ def test_status_tells_how_it_stands(house: House, work: ScriptedFollowup, capsys
         "uid": house.ledger.evaluations()[0].uid,
         "kind": "scripted",
         "state": "failed",
+        "at": house.ledger.followups().all()[0].at,
         "attempts": 1,
         "reason": "unreadable",
         "detail": "There is no page.",
@@ -324,7 +332,7 @@ def test_status_is_silent_where_nothing_follows(house: House, capsys: pytest.Cap
     run_status(None, house.state.root, as_json=True)
     assert "followups" not in json.loads(capsys.readouterr().out)
     run_status(None, house.state.root, as_json=False)
-    assert "ollow" not in capsys.readouterr().out
+    assert "Follow-ups" not in capsys.readouterr().out
 
 
 def test_retry_takes_failed_work_up_again(

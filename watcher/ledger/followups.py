@@ -38,9 +38,9 @@ _OWN: Final = f"e.rowid > COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHER
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """One line of the queue. `uid` is the evaluation's, `step` and `name` are the checkpoint's. `reason` and `detail`
-    say how the last attempt ended where it brought nothing. `metrics` are None until it is done, and where an earlier
-    ledger had done it.
+    """One line of the queue. `uid` is the evaluation's, `step` and `name` are the checkpoint's; `at`: since when it is
+    in this state (Unix time). `reason` and `detail` say how the last attempt ended where it brought nothing. `metrics`
+    are None until it is done, and where an earlier ledger had done it.
     """
 
     uid: str
@@ -48,6 +48,7 @@ class Queued:
     step: int
     name: str
     state: FollowupState
+    at: float
     attempts: int = 0
     reason: Reason | None = None
     detail: str = ""
@@ -61,6 +62,7 @@ class Queued:
             "uid": self.uid,
             "kind": self.kind,
             "state": self.state,
+            "at": self.at,
             "attempts": self.attempts,
             "reason": self.reason,
             "detail": self.detail,
@@ -189,12 +191,12 @@ class LedgerFollowups:
         """The running attempt ends; False where it is not this one."""
         query = (
             "UPDATE followup SET state = ?, reason = ?, detail = ?, not_before = ?, metrics = ?, at = ?, "
-            f"attempts = attempts - ? WHERE {_THIS} AND state = ? AND attempts = ?"
+            f"attempts = attempts - ? WHERE {_THIS} AND state = ? AND attempts = ? AND at = ?"
         )
         # A sentence may quote what no database can hold.
         now = (state, reason, printable(detail), not_before, metrics, self._clock(), int(not counted))
         with self._ledger.change() as db:
-            ended = db.execute(query, (*now, work.uid, work.kind, FollowupState.RUNNING, work.attempts))
+            ended = db.execute(query, (*now, work.uid, work.kind, FollowupState.RUNNING, work.attempts, work.at))
             return bool(ended.rowcount)
 
     def _one(self, work: Queued) -> Queued:
@@ -221,6 +223,7 @@ def _queued(row: sqlite3.Row) -> Queued:
         row["step"],
         row["name"],
         FollowupState(row["state"]),
+        row["at"],
         row["attempts"],
         Reason(row["reason"]) if row["reason"] else None,
         row["detail"],

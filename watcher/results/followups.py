@@ -12,7 +12,7 @@ from watcher.model import FollowupState
 def followup_lines(queue: Sequence[Queued]) -> list[str]:
     """How many of each kind are done and wait, in a line, and a line for each that failed; none where there is no work.
 
-    >>> followup_lines([Queued("u", "render", 50, "checkpoint-50", FollowupState.DONE)])
+    >>> followup_lines([Queued("u", "render", 50, "checkpoint-50", FollowupState.DONE, 0.0)])
     ['Follow-ups: render 1 done, 0 wait, 0 failed.']
     """
     counts = Counter((work.kind, _SHOWN[work.state]) for work in queue)

@@ -10,8 +10,8 @@ from typing import Any
 from tests.service.conftest import house_in, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
 from tests.support.scripted_followup import ScriptedFollowup
-from tests.trackers.wandb.conftest import ENTITY, PROJECT, RUN, SeedRun, history
-from watcher.demo.standin import Standin
+from tests.trackers.wandb.conftest import PROJECT, RUN, SeedRun, history
+from watcher.demo.standin import ENTITY, Standin
 from watcher.trackers.wandb import WandbPublisher
 
 
