@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ledger.test_followups import evaluate
 from tests.service.conftest import House, house_in, write_checkpoint
 from tests.service.test_service import run_in_thread, wait_until
 from tests.support.fake_tracker import FakeTracker
@@ -26,9 +27,11 @@ from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.rows import followup_uid
 from watcher.followups import Refused, Retryable, in_force
 from watcher.ledger.followups import MOST_ATTEMPTS
+from watcher.ledger.ledger import Ledger
 from watcher.ledger.rebuild import open_ledger
 from watcher.model import FollowupState, Reason, Row, RowKind, UimonError
 from watcher.service import Service, followups
+from watcher.service.followups import FollowupWorker
 from watcher.settings.config import Settings
 from watcher.trackers.base import Delivery, Tracker
 
@@ -124,6 +127,20 @@ def test_what_may_go_better_later_is_tried_again(
     assert "scripted of checkpoint-50: It is busy. (unreadable) It is tried again in" in caplog.text
     assert "It ended unexpectedly (ValueError: what nobody expected)" in caplog.text
     assert not service.lacking
+
+
+@pytest.mark.parametrize(("after", "pause"), [(None, 7.0), (60.0, 60.0), (1e9, 3600.0)])
+def test_a_pause_is_as_long_as_it_asks_for_within_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: float | None, pause: float
+) -> None:
+    monkeypatch.setattr(followups, "PAUSES", (7.0,) * (MOST_ATTEMPTS - 1))
+    work = ScriptedFollowup(faults=[Retryable(Reason.UNREADABLE, "It is busy.", after)])
+    with closing(Ledger(tmp_path / "ledger.sqlite3", lambda: 1000.0)) as ledger:
+        evaluate(ledger, 50, (work.kind,))
+        worker = FollowupWorker((work,), ledger, "run", None)
+        assert worker.step()
+        assert not worker.step()
+        assert ledger.followups().due_in([work.kind], restored=True) == pause
 
 
 @pytest.mark.parametrize(
