@@ -83,6 +83,10 @@ class Reason(StrEnum):
     # Stored samples that were to be scored anew.
     SAMPLES_MISSING = "samples_missing"
 
+    # Work that follows an evaluation.
+    FOLLOWUP_ERROR = "followup_error"
+    FOLLOWUP_DIED = "followup_died"
+
     # Publication (a row that waits in the outbox).
     DEFERRED = "deferred"
     RUN_NOT_FOUND = "run_not_found"
@@ -128,6 +132,15 @@ class State(StrEnum):
     EVALUATED = "evaluated"
     PUBLISHED = "published"
     SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class FollowupState(StrEnum):
+    """Where work that follows an evaluation stands: `due`, now or later, `running`, `done`, or `failed` for good."""
+
+    DUE = "due"
+    RUNNING = "running"
+    DONE = "done"
     FAILED = "failed"
 
 
@@ -281,9 +294,12 @@ class Staged:
 
 
 class RowKind(StrEnum):
-    """What a row of the outbox is; the value is the prefix of its uid's key in W&B (`eval/uid`, `train/uid`)."""
+    """What a row of the outbox is; the value is the prefix of its uid's key in W&B (`eval/uid`, `followup/uid`,
+    `train/uid`).
+    """
 
     EVAL = "eval"
+    FOLLOWUP = "followup"
     TRAIN = "train"
 
 

@@ -52,8 +52,8 @@ USUAL = (("evaluation.generating", "full"), ("publish.before_commit", "silent"),
 
 
 def matrix() -> list[Any]:
-    """Every point of a watcher, for full weights and adapters; a few of them in the usual tests."""
-    watched = [point for point in POINTS if not point.startswith("rescore.")]
+    """Every point of an evaluation and its publication, for full weights and adapters; a few in the usual tests."""
+    watched = [point for point in POINTS if not point.startswith(("rescore.", "followup."))]
     cells = [(point, run) for point in watched for run in ("full", "lora")] + [("publish.before_commit", "silent")]
     return [pytest.param(*cell, marks=() if cell in USUAL else pytest.mark.soak) for cell in cells]
 

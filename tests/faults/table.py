@@ -48,6 +48,7 @@ _PUBLISHING = "tests/service/test_publishing.py"
 _LEDGER_OUTBOX = "tests/ledger/test_outbox.py"
 _RESTART = "tests/service/test_restart.py"
 _CHANNELS = "tests/service/test_channels.py"
+_FOLLOWUPS = "tests/service/test_followups.py"
 
 FAULTS = (
     Fault(
@@ -898,6 +899,19 @@ FAULTS = (
             "tests/ledger/test_version_6.py::test_what_is_due_at_wandb_is_due_in_its_own_words",
             "tests/ledger/test_version_6.py::test_what_is_due_at_the_webhook_is_due_with_its_attempts",
             "tests/ledger/test_version_6.py::test_the_first_look_tells_nobody_anything_anew",
+        ),
+    ),
+    Fault(
+        88,
+        "work that follows an evaluation fails, hangs, or dies with uimon",
+        "errors of every kind; work that waits for ever, and hears of no end; SIGKILL at each point",
+        "nothing else waits; done once, or failed with its reason after five attempts, and never a number",
+        (
+            f"{_FOLLOWUPS}::test_neither_the_next_evaluation_nor_any_row_nor_a_warning_waits_for_it",
+            f"{_FOLLOWUPS}::test_what_fails_for_good_is_named_and_no_number",
+            f"{_FOLLOWUPS}::test_one_that_does_not_hear_is_handed_back_and_what_it_brings_late_counts_for_nothing",
+            f"{_FOLLOWUPS}::test_a_killed_watcher_goes_on_where_it_was",
+            "tests/ledger/test_followups.py::test_work_that_takes_the_process_with_it_comes_to_an_end",
         ),
     ),
 )

@@ -56,6 +56,7 @@ def told(ledger: Ledger, version: int) -> dict[str, Any]:
         "alerts": ledger.outbox().due_alerts(),
         "warnings": ledger.episodes().all(),
         "notices": {c: ledger.deliveries().due(c, early=True) for c in ("log", "webhook", "command")},
+        "followups": ledger.followups().all(),
         "sightings": ledger.sightings().evaluated(),
         "summaries": list(ledger.summaries().after(0, SUMMARY_VERSION)),
         "status": [status.to_dict() for status in ledger.status()],

@@ -27,6 +27,7 @@ from tests.golden.subjects import (
     AnswerShape,
     CheckStatus,
     Condition,
+    FollowupState,
     Kind,
     Limits,
     Reason,
@@ -43,7 +44,7 @@ from tests.golden.subjects import (
 )
 
 ENUMS: tuple[type[StrEnum], ...] = (
-    *(Reason, State, Condition, Kind, RowKind, Target, AlertLevel, Rule, SignKind, Way, CheckStatus),
+    *(Reason, State, FollowupState, Condition, Kind, RowKind, Target, AlertLevel, Rule, SignKind, Way, CheckStatus),
     *(scorers.Outcome, scorers.Language, scorers.Grade, AnswerShape),
 )
 SOURCES = sorted((*(ROOT / "watcher").rglob("*.py"), *(ROOT / "scorers").rglob("*.py")))

@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.fake_engines import FakeEngines
 from tests.support.scripted_engine import ScriptedEngine
+from tests.support.scripted_followup import ScriptedFollowup
 from tests.support.scripted_tracker import ScriptedTracker
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.checkpoints.base_models import resolve_base
@@ -40,6 +42,9 @@ class House:
     ledger: Ledger
     val: Path
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
+    engines: FakeEngines | None = None
+    """None: a pool of that one engine."""
+    followups: tuple[ScriptedFollowup, ...] = ()
     tracker: ScriptedTracker = field(default_factory=ScriptedTracker)
     run_state: str | None = "running"
     writer: Writer = Writer.SHARED
@@ -54,13 +59,15 @@ class House:
     def service(self, **settings: object) -> Service:
         """A service on this house; looks every 50 ms."""
         self.engine.closed.clear()
+        for followup in self.followups:
+            followup.interrupted.clear()
         chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)  # type: ignore[arg-type]
         self.wandb = self._tracker(chosen)
         # Each open waker is an inotify instance, of which a user has 128 on most machines.
         waker = self.closing.enter_context(DirectoryWaker(self.root))
         parts = Parts(
             source=DirectorySource(self.root, waker),
-            engine=self.engine,
+            engines=self.engines or FakeEngines(self.engine),
             ledger=self.ledger,
             exporter=Exporter(self.ledger, self.state),
             tracker=self.wandb,
@@ -68,6 +75,7 @@ class House:
             free=lambda path: self.free(path),
             plugins=self.closing.enter_context(plugged(chosen.scorers)),
             theme=named_theme(chosen.theme),
+            followups=self.followups,
         )
         return Service(chosen, "run", load_val(self.val), self.state.stage, parts, board=Board())
 
@@ -90,17 +98,21 @@ class House:
         return [(r.step, str(r.state), r.reason) for r in self.ledger.records()]
 
 
-@contextmanager
-def open_house(place: Path) -> Iterator[House]:
-    """A house below `place`, with three prompts and no checkpoint yet."""
+def house_in(place: Path) -> House:
+    """A house below `place`, with three prompts, as it was left there."""
     root = place / "ckpts"
-    root.mkdir()
+    root.mkdir(parents=True, exist_ok=True)
     val = place / "val.jsonl"
     val.write_text("".join(json.dumps({"question": f"page {i}", "answer": "a"}) + "\n" for i in range(3)))
     state = StateDir(place / "state")
     state.create()
-    ledger = Ledger(state.ledger)
-    built = House(root, state, ledger, val)
+    return House(root, state, Ledger(state.ledger), val)
+
+
+@contextmanager
+def open_house(place: Path) -> Iterator[House]:
+    """A house below `place`; at the end all that it has opened is closed."""
+    built = house_in(place)
     with built.closing:
         yield built
-    ledger.close()
+    built.ledger.close()

@@ -1,4 +1,4 @@
-"""`uimon retry`: failed and skipped checkpoints are due again."""
+"""`uimon retry`: failed and skipped checkpoints are due again, and failed work that follows an evaluation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
     state = find_state(run, state_dir)
     ledger = _opened(state)
     try:
-        taken = ledger.retry(None if step == "all" else int(step))
+        chosen = None if step == "all" else int(step)
+        taken = [record.name for record in ledger.retry(chosen)]
+        taken += [f"{work.kind} of {work.name}" for work in ledger.followups().retry(chosen)]
         left = step == "all" and ledger.has_earlier()
     finally:
         ledger.close()
@@ -29,8 +31,8 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
         earlier = " except an earlier run's checkpoints, which you retry one by one, by their step" if left else ""
         typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
         return 1
-    for record in taken:
-        typer.echo(printable(f"uimon evaluates {record.name} again."))
+    for name in taken:
+        typer.echo(printable(f"{name} is due again."))
     typer.echo("A running watcher finds it at its next scan; otherwise start `uimon watch` again.")
     return 0
 

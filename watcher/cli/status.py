@@ -24,6 +24,7 @@ from watcher.output.printable import printable, printable_document
 from watcher.output.terminal import Terminal, write_document
 from watcher.results.comparison import best_of, compared_with, criteria
 from watcher.results.evidence import warnings_with_samples
+from watcher.results.followups import followup_lines
 from watcher.settings.durations import format_duration
 from watcher.trackers.wandb import RunRef
 from watcher.trackers.wandb.proof import Patience
@@ -54,6 +55,7 @@ def run_status(
     chosen = best_of(ledger, criteria(best_by) if best_by is not None else ORDER) if best else None
     compared = None if baseline is None else compared_with(ledger, baseline)
     kept = stored(ledger, state)
+    queue = ledger.followups().all()
     away: JsonObject = json.loads(ledger.recall(AWAY_KEY) or "{}")
     if as_json:
         document: dict[str, object] = {
@@ -62,6 +64,7 @@ def run_status(
         }
         document |= {"unconfirmed": _unconfirmed(ledger), "stored": asdict(kept)}
         document |= {"engine_away": away} if away else {}
+        document |= {"followups": [work.to_dict() for work in queue]} if queue else {}
         document |= {"best": chosen and asdict(chosen)} if best else {}
         document |= {"comparison": compared.to_dict()} if compared else {}
         write_document(document, sys.stdout)
@@ -86,6 +89,8 @@ def run_status(
                 f"The engine has been unavailable for {ago}; uimon keeps the checkpoints that wait. {away['sentence']}"
             )
         )
+    for line in followup_lines(queue):
+        console.print(printable(line))
     if best:
         sentence = printable(chosen.sentence) if chosen else "nothing is evaluated yet."
         console.print(f"Best: {sentence}", soft_wrap=True)

@@ -20,6 +20,7 @@ from enum import StrEnum
 import scorers
 from watcher.alerts.stored import VERSION, summary_of
 from watcher.evaluation.evaluate import ENGINE_METRICS, TableLimits, eval_row, finite, sample_metrics, score_answer
+from watcher.evaluation.stored_samples import whole_samples
 from watcher.evaluation.suite import kept_suite, scored_by
 from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.ledger.samples import KeptSample, StoredSample
@@ -125,14 +126,9 @@ class Rescorer:
         figures of the others would be those of another set of prompts.
         """
         try:
-            stored = self._ledger.samples(origin.uid)
-        except ValueError as error:
-            raise _missing(origin, f"its samples cannot be read back ({error})") from None
-        if self._ledger.are_dropped(origin.uid):
-            raise _missing(origin, "its samples were not kept (--keep-samples)")
-        count = origin.metrics.get("eval/samples")
-        if count is not None and len(stored) != count:
-            raise _missing(origin, f"the ledger has {len(stored)} of its {count:.0f} samples")
+            stored = whole_samples(self._ledger, origin)
+        except LookupError as error:
+            raise _missing(origin, str(error)) from None
         for position, sample in enumerate(stored):
             if lacking := sample.lacking():
                 raise _missing(origin, f"its sample {position} is stored without `{lacking[0]}`")

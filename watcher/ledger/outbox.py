@@ -44,16 +44,16 @@ class LedgerOutbox:
                 )
                 self._enlist(db, "uid = ?3", row.uid)
 
-    def add_evaluations(self, place: int) -> int:
-        """The rows of the evaluations behind that `place` (0: all) are due, too; the place of the last one."""
-        query = "SELECT uid, rowid AS place FROM evaluation WHERE rowid > ? ORDER BY rowid"
+    def add_written(self, place: int) -> int:
+        """The rows that were written behind that `place` (0: all) with what they tell of, evaluations and the work that
+        follows them, are due, too; the place of the last one.
+        """
         with self._ledger.read() as db:
-            made = db.execute(query, (place,)).fetchall()
-        if made:
+            last = int(db.execute("SELECT COALESCE(MAX(rowid), 0) FROM row").fetchone()[0])
+        if last > place:
             with self._ledger.change() as db:
-                for evaluation in made:
-                    self._enlist(db, "uid = ?3", evaluation["uid"])
-        return int(made[-1]["place"]) if made else place
+                self._enlist(db, f"rowid > ?3 AND kind != '{RowKind.TRAIN}'", place)
+        return max(place, last)
 
     def add_undelivered(self, other: Target) -> None:
         """Whatever is due in the `other` target is due in this one too."""
@@ -61,7 +61,7 @@ class LedgerOutbox:
             undelivered = "uid IN (SELECT uid FROM outbox WHERE target = ?3 AND published_at IS NULL)"
             self._enlist(db, undelivered, other)
 
-    def _enlist(self, db: sqlite3.Connection, where: str, value: str) -> None:
+    def _enlist(self, db: sqlite3.Connection, where: str, value: str | int) -> None:
         db.execute(
             "INSERT OR IGNORE INTO outbox (uid, target, kind, step, published_at) "
             "SELECT uid, ?1, kind, step, CASE WHEN EXISTS "
@@ -199,6 +199,12 @@ class LedgerOutbox:
         """True where a ledger that was lost has sent rows of which this one does not know."""
         with self._ledger.read() as db:
             return db.execute("SELECT 1 FROM meta WHERE key = ?", (self._rebuilt,)).fetchone() is not None
+
+    def holds(self, uid: str) -> bool:
+        """True where the survey has found this row: it was there before this ledger."""
+        query = "SELECT 1 FROM found WHERE uid = ? AND target = ?"
+        with self._ledger.read() as db:
+            return db.execute(query, (uid, self._target)).fetchone() is not None
 
     def survey_began(self, now: float) -> float:
         """When this ledger first asked what was in the run before it; `now`, where it has not asked yet."""

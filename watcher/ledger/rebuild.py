@@ -72,9 +72,11 @@ class _Lines:
                 self.foreign += 1
 
 
-def open_ledger(state: StateDir, run: str, table: TableLimits, say: Callable[[str], None]) -> Ledger:
+def open_ledger(
+    state: StateDir, run: str, table: TableLimits, say: Callable[[str], None], followups: Collection[str] = ()
+) -> Ledger:
     """The ledger of `run` in the state directory. `say` is told, in a sentence each, what was damaged or missing, under
-    which name it was set aside, and what was saved.
+    which name it was set aside, and what was saved. `followups` are the kinds of work that follow an evaluation.
 
     Raises UimonError as `Ledger` does for everything but damage, CONFIG_INVALID where the JSON lines of a lost ledger
     are those of another run, and STATE_DIR_UNUSABLE for what is no file.
@@ -84,17 +86,17 @@ def open_ledger(state: StateDir, run: str, table: TableLimits, say: Callable[[st
             sentence = f"{file} is not a file; move it away, or choose another --state-dir."
             raise UimonError(Reason.STATE_DIR_UNUSABLE, sentence)
     if lost := _missing(state):
-        return _made_anew(state, run, table, say, lost)
+        return _made_anew(state, run, table, say, lost, followups)
     try:
         ledger = _opened_whole(state)
     except UimonError as error:
         if error.reason is not Reason.LEDGER_DAMAGED or not state.ledger.is_file():
             raise
-        return _made_anew(state, run, table, say, error.sentence)
+        return _made_anew(state, run, table, say, error.sentence, followups)
     try:
         if ledger.recall("run") in (None, run):
             lines = _Lines.read(state.evaluations, run, ledger.uids())
-            _catch_up(ledger, state, lines, table, say)
+            _catch_up(ledger, state, lines, table, say, followups)
             _mend_lines(ledger, state, lines, say)
     except BaseException:
         ledger.close()
@@ -121,7 +123,9 @@ def _missing(state: StateDir) -> str:
     return f"The ledger {state.ledger} is empty." if state.ledger.stat().st_size == 0 else ""
 
 
-def _made_anew(state: StateDir, run: str, table: TableLimits, say: Callable[[str], None], lost: str) -> Ledger:
+def _made_anew(
+    state: StateDir, run: str, table: TableLimits, say: Callable[[str], None], lost: str, followups: Collection[str]
+) -> Ledger:
     lines = _Lines.read(state.evaluations, run)
     if lines.foreign and not lines.evaluations:
         sentence = f"{lost} {state.evaluations} belongs to another run than {run}; give this run its own --state-dir."
@@ -133,7 +137,7 @@ def _made_anew(state: StateDir, run: str, table: TableLimits, say: Callable[[str
         file.unlink(missing_ok=True)
     making = Ledger(draft)
     with making.change():
-        _restore(making, state, lines.evaluations.values(), table)
+        _restore(making, state, lines.evaluations.values(), table, followups)
         for target in Target:
             making.outbox(target).survey_again()
     making.close()
@@ -167,12 +171,19 @@ def _set_aside(ledger: Path) -> str:
     return moved[0] if there else ""
 
 
-def _catch_up(ledger: Ledger, state: StateDir, lines: _Lines, table: TableLimits, say: Callable[[str], None]) -> None:
+def _catch_up(
+    ledger: Ledger,
+    state: StateDir,
+    lines: _Lines,
+    table: TableLimits,
+    say: Callable[[str], None],
+    followups: Collection[str],
+) -> None:
     """Take what the lines have and the ledger lacks: it is older than they are."""
     if not lines.evaluations and not ledger.behind:
         return
     with ledger.change():
-        _restore(ledger, state, lines.evaluations.values(), table)
+        _restore(ledger, state, lines.evaluations.values(), table, followups)
         for target in Target:
             ledger.outbox(target).survey_again()
     why = "its journal is damaged or gone" if ledger.behind else "it is an older one than they are"
@@ -201,7 +212,13 @@ def _mend_lines(ledger: Ledger, state: StateDir, lines: _Lines, say: Callable[[s
         say(f"{state.samples} was rewritten from the ledger: it had lost lines.")
 
 
-def _restore(ledger: Ledger, state: StateDir, evaluations: Collection[Evaluation], table: TableLimits) -> None:
+def _restore(
+    ledger: Ledger,
+    state: StateDir,
+    evaluations: Collection[Evaluation],
+    table: TableLimits,
+    followups: Collection[str],
+) -> None:
     """Put the evaluations into the ledger with what is there of their samples, one at a time: together these are more
     than fits into memory.
     """
@@ -211,7 +228,7 @@ def _restore(ledger: Ledger, state: StateDir, evaluations: Collection[Evaluation
         samples = dict(_samples(state.samples, places.get(evaluation.uid, ())))
         full = replace(evaluation, samples=tuple(samples[place] for place in sorted(samples)))
         occurred |= {name for name, value in full.metrics.items() if value and scorers.is_rare(name)}
-        ledger.restore(full, _row(full, table, occurred))
+        ledger.restore(full, _row(full, table, occurred), followups)
     ledger.note_restored()
 
 

@@ -17,7 +17,7 @@ from watcher.ledger.samples import KeptSample
 from watcher.ledger.seal import SEAL
 from watcher.model import Kind, Reason, Row, RowKind, Sending, State, Table
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 LOSSES_IN_ROWS: Final = "losses in rows"
 """The ledger's name for the place of the last loss of which the row was made."""
 _TABLES: Final = """
@@ -84,9 +84,17 @@ INSERT INTO meta SELECT '{LOSSES_IN_ROWS}', MAX(place) FROM loss HAVING MAX(plac
 INSERT INTO loss (step, loss) SELECT step, loss FROM non_finite_loss ORDER BY step;
 DROP TABLE non_finite_loss;
 """
+# `state` is a `FollowupState`; `at`, since when it is that; `metrics` are JSON, and NULL until they are known.
+_FOLLOWUPS: Final = """
+CREATE TABLE followup (
+    evaluation TEXT NOT NULL REFERENCES evaluation (uid), kind TEXT NOT NULL, state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, reason TEXT,
+    detail TEXT NOT NULL DEFAULT '', metrics TEXT, at REAL NOT NULL, PRIMARY KEY (evaluation, kind));
+CREATE INDEX followup_open ON followup (state, not_before);
+"""
 # What the outbox knows is in no second place.
 _PUBLISHED_BY_OUTBOX: Final = "UPDATE checkpoint SET state = 'evaluated' WHERE state = 'published';"
-SCHEMA: Final = _TABLES + _ANSWERS + _KNOWN + _LOSSES + EPISODES + SEAL
+SCHEMA: Final = _TABLES + _ANSWERS + _KNOWN + _LOSSES + EPISODES + _FOLLOWUPS + SEAL
 MIGRATIONS: Final = {
     1: """
 ALTER TABLE checkpoint ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -124,6 +132,7 @@ UPDATE row SET body = packed(body) WHERE kind = 'eval';
 {SEAL}
 """,
     6: _LOSSES_OF_ROWS + _PUBLISHED_BY_OUTBOX + EPISODES + EPISODES_OF_ALARMS,
+    7: _FOLLOWUPS,
 }
 """How a ledger of each earlier version becomes one of the next. `packed` and `loss_in` are the functions below, and
 `packed_list` is `packed` over a JSON list of what it gets."""

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from watcher.checkpoints.base_models import resolve_base
 from watcher.checkpoints.sources.source import Source
-from watcher.engine import Engine, EngineSettings
+from watcher.engine import EngineSettings
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
+from watcher.engine.pool import OneEngine
 from watcher.evaluation.evaluate import TableLimits
 from watcher.evaluation.plugins import named_theme, plugged
+from watcher.followups import in_force
 from watcher.ledger.export import Exporter, parse_keep
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.rebuild import open_ledger
@@ -62,7 +64,8 @@ def assembled(
         closing.callback(lease.release)
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)
         _require_same_run(state, owner)
-        ledger = open_ledger(state, name, table, log.error)
+        followups = in_force(settings)
+        ledger = open_ledger(state, name, table, log.error, {followup.kind for followup in followups})
         closing.callback(ledger.close)
         require_engine()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -70,21 +73,22 @@ def assembled(
         log.info("%s", gpu.why)
         if gpu.cuda_visible_devices is None:
             cpu_cache_gib(os.environ)  # refused before anything starts
-        engine = Engine(engine_settings(settings, gpu, state))
-        closing.callback(engine.close)
-        engine.check_arguments()
+        engines = OneEngine(engine_settings(settings, gpu, state))
+        closing.callback(engines.close)
+        engines.check_arguments()
         _take_down(ledger, owner)
         ledger.remember("wandb", "off" if run is None else settings.wandb)
         board, say = Board(), _once(log.warning)
         parts = Parts(
             source=source,
-            engine=engine,
+            engines=engines,
             ledger=ledger,
             exporter=Exporter(ledger, state, parse_keep(settings.keep_samples)),
             tracker=None if run is None else wandb_tracker(run, ledger, state.root, settings.wandb, settings.settle),
             resolve_base=lambda named, near: resolve_base(named, settings.base, near, say),
             plugins=plugins,
             theme=theme,
+            followups=followups,
         )
         # A stage directory of one's own may serve several runs, also of one name, and each removes what it left behind.
         own = f"{safe_name(name)}-{short_hash(str(state.root))}"

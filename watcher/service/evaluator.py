@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from scorers import Plugin, Theme
 from scorers.metrics.catalog import HEADLINES
@@ -21,10 +20,10 @@ from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
 from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
 from watcher.service.board import Board
+from watcher.service.engines import Engine, EnginePool
 from watcher.service.health import Heartbeat
 from watcher.service.outage import Outage, may_be_engines
 from watcher.service.signals import Signals, log
-from watcher.service.suites import Engine as SuiteEngine
 from watcher.service.suites import SuiteInForce
 from watcher.settings.config import Settings
 from watcher.system.crashpoint import crash_point
@@ -47,25 +46,17 @@ _PROVEN = 2
 _FATAL = frozenset({Reason.ENGINE_MISSING, Reason.DISK_FULL, Reason.LEDGER_DAMAGED, Reason.STATE_DIR_UNUSABLE})
 
 
-class Engine(evaluation.Engine, SuiteEngine, Protocol):
-    """The engine as the service uses it."""
-
-    def interrupt(self) -> None:
-        """Make what the engine does fail soon, and everything later; called from another thread."""
-        ...
-
-
 class Evaluator:
-    """Puts the oldest staged checkpoint through the engine.
+    """Puts the oldest staged checkpoint through an engine of the pool.
 
     `resolve_base` finds an adapter's base on this machine by what the adapter names and where it lies; `on_settled`
-    is called after each evaluation, and where a checkpoint is given up. `plugins` and `theme` are what samples are
-    scored with.
+    is called after each evaluation, and where a checkpoint is given up. `followups` are the kinds of work that follow
+    an evaluation. `plugins` and `theme` are what samples are scored with.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engines: EnginePool,
         ledger: Ledger,
         exporter: Exporter,
         signals: Signals,
@@ -76,11 +67,12 @@ class Evaluator:
         val: ValFile,
         resolve_base: Callable[[str | None, Path], Path],
         on_settled: Callable[[], None],
+        followups: Collection[str] = (),
         plugins: Sequence[Plugin] = (),
         theme: Theme | None = None,
         heartbeat: Heartbeat | None = None,
     ) -> None:
-        self._engine = engine
+        self._engines = engines
         self._ledger = ledger
         self._exporter = exporter
         self._signals = signals
@@ -89,14 +81,15 @@ class Evaluator:
         self._run = run
         self._resolve_base = resolve_base
         self._on_settled = on_settled
+        self._followups = tuple(followups)
         self._policy = parse_policy(settings.policy)
         self._plugins, self._theme = tuple(plugins), theme
-        self._suites = SuiteInForce(engine, ledger, settings, val, self._plugins, theme)
+        self._suites = SuiteInForce(ledger, settings, val, self._plugins, theme)
         self._warnings: set[str] = set()
         self._held: _Held | None = None
         self._evaluated = 0
         self._pace = (heartbeat or Heartbeat(signals.clock)).pace
-        self.outage = Outage(engine, ledger, self._base_of, patient=not settings.once, clock=signals.clock)
+        self.outage = Outage(ledger, self._base_of, patient=not settings.once, clock=signals.clock)
 
     def run(self) -> None:
         """Evaluate what is staged, in the policy's order, until the service stops."""
@@ -119,37 +112,44 @@ class Evaluator:
         record = self._ledger.begin(waiting[0])
         if record is None:
             return True  # given up in this moment, for want of disk
-        before = waiting[0].reason
         try:
-            result, row = self._evaluate(record)
-        except evaluation.Interrupted:
-            self._hand_back(record)
-        except UimonError as error:
-            self._settle_failure(record, error, before)
-        except Exception as error:  # noqa: BLE001 (one checkpoint must not end the watch over all others)
-            log.debug("The evaluation of %s ended unexpectedly.", record.name, exc_info=error)
-            sentence = f"The evaluation ended unexpectedly ({type(error).__name__}: {error}); --debug shows where."
-            self._settle_failure(record, UimonError(Reason.ENGINE_ERROR, sentence), before)
-        else:
-            self.outage.well(record)
-            self._pace.phase("write")
-            self._commit(record, result, row)
+            # Who is to blame for a failure is asked of the very engine that failed.
+            with self._engines.lease() as engine:
+                found = self._attempt(engine, record, waiting[0].reason)
+            if found is not None:
+                self.outage.well(record)
+                self._pace.phase("write")
+                self._commit(record, *found)
         finally:
             self._pace.rest()
             self._board.progress(None)
         return True
 
-    def _evaluate(self, record: Record) -> tuple[Evaluation, Row]:
+    def _attempt(self, engine: Engine, record: Record, before: Reason | None) -> tuple[Evaluation, Row] | None:
+        """The evaluation and its row; None where it has failed, which is settled. `before`: why the last one failed."""
+        try:
+            return self._evaluate(engine, record)
+        except evaluation.Interrupted:
+            self._hand_back(record)
+        except UimonError as error:
+            self._settle_failure(engine, record, error, before)
+        except Exception as error:  # noqa: BLE001 (one checkpoint must not end the watch over all others)
+            log.debug("The evaluation of %s ended unexpectedly.", record.name, exc_info=error)
+            sentence = f"The evaluation ended unexpectedly ({type(error).__name__}: {error}); --debug shows where."
+            self._settle_failure(engine, record, UimonError(Reason.ENGINE_ERROR, sentence), before)
+        return None
+
+    def _evaluate(self, engine: Engine, record: Record) -> tuple[Evaluation, Row]:
         """The evaluation itself; what an error says of uimon's copy it says of the trainer's checkpoint."""
         try:
             base = self._base_of(record) if record.kind is Kind.ADAPTER else None
-            suite = self._suites.of(record, base)
+            suite = self._suites.of(engine, record, base)
             try:
-                return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+                return evaluation.evaluate(engine, suite, record, base, self._context(record))
             except ContextTooLong as error:
-                suite, why = self._suites.shorten(suite, error, used=self._held is not None)
+                suite, why = self._suites.shorten(engine, suite, error, used=self._held is not None)
             self._warn(record, why)
-            return evaluation.evaluate(self._engine, suite, record, base, self._context(record))
+            return evaluation.evaluate(engine, suite, record, base, self._context(record))
         except UimonError as error:
             _say_own_path(error, record)
             raise
@@ -170,7 +170,7 @@ class Evaluator:
         crash_point("evaluation.before_commit")
         # Before the ledger says that nothing is being done, or a long evaluation would look like idleness.
         self._signals.news()
-        if self._ledger.evaluated(record, result, row, summary_of(result)):
+        if self._ledger.evaluated(record, result, row, summary_of(result), self._followups):
             crash_point("evaluation.committed")
             self._exporter.export()
             self._discard_copy(record)
@@ -217,16 +217,16 @@ class Evaluator:
         self._discard_copy(record)
         return True
 
-    def _settle_failure(self, record: Record, error: UimonError, before: Reason | None) -> None:
+    def _settle_failure(self, engine: Engine, record: Record, error: UimonError, before: Reason | None) -> None:
         """As `_failed`; where the service ends while another checkpoint is asked, this one is handed back."""
         try:
-            self._failed(record, error, before)
+            self._failed(engine, record, error, before)
         except UimonError as stopped:
             if stopped.reason is not Reason.INTERRUPTED:
                 raise
             self._hand_back(record)
 
-    def _failed(self, record: Record, error: UimonError, before: Reason | None) -> None:
+    def _failed(self, engine: Engine, record: Record, error: UimonError, before: Reason | None) -> None:
         """Decide what becomes of `record` after `error`, `before` which its last attempt had ended with another."""
         if self.outage.away is None:
             # An engine that stays away is no news, or no watch over it would ever be idle.
@@ -242,7 +242,7 @@ class Evaluator:
             log.warning("%s: %s (%s) uimon retries it once it is complete.", record.name, error.sentence, error.reason)
         elif error.reason is Reason.DELETED or (error.reason is Reason.WEIGHTS_CHANGED and _is_trainers(record)):
             self._lost(record, error)
-        elif self._is_engines(record, error, before):
+        elif self._is_engines(engine, record, error, before):
             self._ledger.excuse(record, error.reason, error.sentence)
             self.outage.pause(error)
         elif _worth_another_try(record, error.reason, before):
@@ -251,12 +251,12 @@ class Evaluator:
         else:
             self._fail(record, error)
 
-    def _is_engines(self, record: Record, error: UimonError, before: Reason | None) -> bool:
+    def _is_engines(self, engine: Engine, record: Record, error: UimonError, before: Reason | None) -> bool:
         """Whether any other checkpoint would have failed alike: asked before one is given up, and while it is so."""
         if self.outage.away is None and _worth_another_try(record, error.reason, before):
             return False
         self._pace.phase("load", _bytes_of(record))
-        return may_be_engines(error) and self.outage.is_engines(record)
+        return may_be_engines(error) and self.outage.is_engines(engine, record)
 
     def _fail(self, record: Record, error: UimonError) -> None:
         self.outage.acquit(record)

@@ -79,14 +79,12 @@ class Outage:
 
     def __init__(
         self,
-        engine: Loading,
         ledger: Ledger,
         base_of: Callable[[Record], Path],
         *,
         patient: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine = engine
         self._ledger = ledger
         self._base_of = base_of
         self._patient = patient
@@ -119,14 +117,14 @@ class Outage:
         """True for a checkpoint that failed and was not charged: others are tried first."""
         return record.id in self._suspects
 
-    def is_engines(self, record: Record) -> bool:
+    def is_engines(self, engine: Loading, record: Record) -> bool:
         """Whether the failure that an attempt at `record` just ended with is the engine's own, and no bad checkpoint's.
 
         Raises UimonError (`interrupted`) where the service ends meanwhile.
         """
         well = self._well_at
         failed_at = self._suspects.setdefault(record.id, self._clock())
-        spoken = self._ask_witness(record)
+        spoken = self._ask_witness(engine, record)
         if spoken is not None:
             return not spoken
         if well is not None and well > failed_at:
@@ -168,12 +166,12 @@ class Outage:
         """The checkpoint is done with, one way or the other."""
         self._suspects.pop(record.id, None)
 
-    def _ask_witness(self, record: Record) -> bool | None:
+    def _ask_witness(self, engine: Loading, record: Record) -> bool | None:
         """Whether the engine loads another checkpoint; None where there is none that could be asked."""
         for witness, path in islice(self._witnesses(record), _WITNESSES):
             try:
                 base = self._base_of(witness) if witness.kind is Kind.ADAPTER else None
-                self._engine.load(path, witness.digest or "", witness.kind, base)
+                engine.load(path, witness.digest or "", witness.kind, base)
             except UimonError as error:
                 if error.reason is Reason.INTERRUPTED:
                     raise

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from scorers import Plugin, Theme
 from watcher.alerts.delivery import Command, Webhook
-from watcher.checkpoints.belonging import RunLog
 from watcher.checkpoints.policy import parse_policy
 from watcher.checkpoints.sources.source import Source
 from watcher.checkpoints.staging.sharing import require_unchanged
 from watcher.checkpoints.staging.stage import STAGE_NAME, clear_stale, digest_of, free_bytes
 from watcher.evaluation.rows import RowMaker
+from watcher.followups import Followup
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import Ledger, Record
 from watcher.model import Reason, State, UimonError
@@ -23,10 +23,13 @@ from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.board import Board
 from watcher.service.couriers import Channels
 from watcher.service.ending import is_lacking, last_sentence
-from watcher.service.evaluator import Engine, Evaluator
+from watcher.service.engines import EnginePool
+from watcher.service.evaluator import Evaluator
+from watcher.service.followups import FollowupWorker
 from watcher.service.health import Heartbeat
 from watcher.service.history import LedgerHistory
 from watcher.service.intake import Intake
+from watcher.service.origin import TrackedOrigin
 from watcher.service.outage import END_LIMIT
 from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals, log
@@ -40,8 +43,6 @@ from watcher.validation import ValFile
 
 _TICK = 0.5
 _JOIN_SECONDS = 30.0
-_ORIGIN_SECONDS = 75.0
-"""How long the first look waits for the tracker's answer, which is given up itself after a minute."""
 _STOP_DRAIN_SECONDS = 4.0
 _STOP_JOIN_SECONDS = 1.5
 _GB = 1e9
@@ -53,11 +54,11 @@ class Parts:
 
     `tracker` is None where nothing is logged. `resolve_base` finds an adapter's base model on this machine by what the
     adapter names and where it lies, or raises UimonError. `free` gives the free bytes of a path's file system.
-    `plugins` and `theme` are what samples are scored with.
+    `plugins` and `theme` are what samples are scored with; `followups` is what else is done with them.
     """
 
     source: Source
-    engine: Engine
+    engines: EnginePool
     ledger: Ledger
     exporter: Exporter
     tracker: Tracker | None
@@ -65,6 +66,7 @@ class Parts:
     free: Callable[[Path], int] = free_bytes
     plugins: tuple[Plugin, ...] = ()
     theme: Theme | None = None
+    followups: tuple[Followup, ...] = ()
 
 
 class Service:
@@ -91,7 +93,7 @@ class Service:
         self.heartbeat = Heartbeat()
         self._started_at = time.time()
         tracker, live = parts.tracker, not settings.once
-        origin = NoOrigin() if tracker is None else _Origin(tracker, self.signals, live=live)
+        origin = NoOrigin() if tracker is None else TrackedOrigin(tracker, self.signals, live=live)
         stager = Stager(
             parts.source,
             parts.ledger,
@@ -112,8 +114,10 @@ class Service:
             belonging=Belonging(parts.ledger, run, origin, adopt=settings.adopt_earlier),
             on_failed=lambda: self._warner.wake(),
         )
+        publish = None if tracker is None else self.signals.due.set
+        self._followups = FollowupWorker(parts.followups, parts.ledger, run, publish)
         self._evaluator = Evaluator(
-            parts.engine,
+            parts.engines,
             parts.ledger,
             parts.exporter,
             self.signals,
@@ -122,7 +126,8 @@ class Service:
             run=run,
             val=val,
             resolve_base=parts.resolve_base,
-            on_settled=lambda: self._warner.wake(),
+            on_settled=self._settled,
+            followups=self._followups.kinds,
             plugins=parts.plugins,
             theme=parts.theme,
             heartbeat=self.heartbeat,
@@ -136,7 +141,7 @@ class Service:
             self.board,
             run=run,
             ended=self._nothing_more,
-            publish=None if tracker is None else self.signals.due.set,
+            publish=publish,
             looked=self.signals.looked,
         )
         self._publisher = Publisher(
@@ -149,8 +154,11 @@ class Service:
 
     @property
     def lacking(self) -> bool:
-        """True where `--once` has left something that was there, or all of it, without an evaluation."""
-        return self._settings.once and is_lacking(self._there(), self._intake.elsewhere)
+        """True where `--once` has left something that was there, or all of it, without an evaluation, and where work
+        that follows one has failed or is left.
+        """
+        left = self._settings.once and is_lacking(self._there(), self._intake.elsewhere)
+        return left or self._followups.lacking
 
     @property
     def _run_life(self) -> RunLife:
@@ -170,11 +178,11 @@ class Service:
     def run(self) -> None:
         """Watch until the run is over or `stop()`; raises what ended the service against its will."""
         self._recover()
-        intake, evaluator, warner, publisher = (
+        intake, evaluator, warner, publisher, followups = (
             threading.Thread(target=self._guard, args=(part.run,), name=type(part).__name__, daemon=True)
-            for part in (self._intake, self._evaluator, self._warner, self._publisher)
+            for part in (self._intake, self._evaluator, self._warner, self._publisher, self._followups)
         )
-        for thread in (intake, evaluator, warner, publisher):
+        for thread in (intake, evaluator, warner, publisher, *((followups,) if self._followups.kinds else ())):
             thread.start()
         while not self.signals.stop.is_set() and not self._over():
             self.heartbeat.beat()
@@ -184,11 +192,10 @@ class Service:
         self.signals.work.set()
         self.board.update(closing=True)
         # An evaluator that waits for its engine wakes up when the engine is gone.
-        self._parts.engine.interrupt()
-        drain, patience = self._settings.drain_timeout, _JOIN_SECONDS
+        self._parts.engines.interrupt()
+        drain, patience = self._limits()
         if self._asked_to_stop:
-            # Whoever stops containers kills what is still there after ten seconds; what waits is in the ledger.
-            drain, patience = min(drain, _STOP_DRAIN_SECONDS), _STOP_JOIN_SECONDS
+            self._followups.interrupt()
         for thread in (evaluator, intake):
             self._join(thread, patience)
         # Asked to stop, there is no time to try again what a webhook refuses.
@@ -196,6 +203,10 @@ class Service:
         self._warner.finish(spare)
         until = time.monotonic() + spare + patience
         self._await(self._warner.looked_last.wait, patience)
+        if self._followups.kinds:
+            self._end_followups(followups)
+            # Somebody may have lost patience meanwhile.
+            drain, patience = self._limits()
         # Only now nothing new can become due, so an empty outbox means that all is delivered. The warnings' channels
         # take their own time meanwhile.
         self._publisher.finish(drain, hasty=self._asked_to_stop)
@@ -205,6 +216,27 @@ class Service:
         self._join(warner, max(0.0, until - time.monotonic()))
         if self._failure is not None:
             raise self._failure
+
+    def _settled(self) -> None:
+        """A checkpoint was evaluated, or given up."""
+        self._warner.wake()
+        self._followups.wake()
+
+    def _limits(self) -> tuple[float, float]:
+        """How long, in seconds, what is due may not get on at the end, and what is stopped may take."""
+        if self._asked_to_stop:
+            # Whoever stops containers kills what is still there after ten seconds; what waits is in the ledger.
+            return min(self._settings.drain_timeout, _STOP_DRAIN_SECONDS), _STOP_JOIN_SECONDS
+        return self._settings.drain_timeout, _JOIN_SECONDS
+
+    def _end_followups(self, thread: threading.Thread) -> None:
+        """Let the queue get on for as long as it does, and say what is left."""
+        self._followups.finish(self._limits()[0])
+        while thread.is_alive() and not self._asked_to_stop and (left := self._followups.seconds_left) > 0:
+            self._join(thread, min(left, _TICK))
+        self._followups.interrupt()
+        self._join(thread, self._limits()[1])
+        self._guard(self._followups.leave)
 
     def _join(self, thread: threading.Thread, seconds: float) -> None:
         """Wait for a thread's end, alive to whoever asks."""
@@ -235,6 +267,8 @@ class Service:
         same_boot = ledger.recall("boot") == boot
         for record in ledger.recover(lambda r: _is_whole(r, reread=not same_boot)):
             log.error("%s failed: %s.", record.name, record.detail)
+        for work in ledger.followups().recover():
+            log.error("%s of %s failed: %s.", work.kind, work.name, work.detail)
         ledger.remember("boot", boot)
         clear_stale(self._stage_dir, {r.stage for r in ledger.records(State.STAGED) if r.stage is not None})
         self._parts.exporter.export()
@@ -298,7 +332,11 @@ class Service:
         settings, quiet = self._settings, self.signals.quiet_seconds
         if settings.once:
             # What shows by its silence alone what it is needs a minute of that.
-            return "" if self._intake.settling else last_sentence(self._there(), self._intake.elsewhere)
+            return (
+                ""
+                if self._intake.settling or self._followups.pending
+                else last_sentence(self._there(), self._intake.elsewhere)
+            )
         waits_for_end = self._parts.tracker is not None and self._parts.tracker.waits_for_end
         if settings.until_final and not waits_for_end:
             final = self._parts.ledger.newest_final()
@@ -319,34 +357,6 @@ class Service:
         if final.changed_at >= self._started_at:
             return not self._run_life.lively
         return not self._run_life.running and quiet >= self._settings.grace
-
-
-class _Origin:
-    """The run as its tracker knows it. The first answer is waited for: what an earlier run left is not to be begun
-    with.
-
-    `live`: a run that it does not have yet begins later than now. Where all that is there is to be evaluated once, it
-    may also be one that was offline, and whose rows wait until it was synced.
-    """
-
-    def __init__(self, tracker: Tracker, signals: Signals, *, live: bool) -> None:
-        self._tracker = tracker
-        self._signals = signals
-        self._live = live
-        self._started = time.time()
-        self._deadline = time.monotonic() + _ORIGIN_SECONDS
-
-    def begun(self) -> float | None:
-        """When the run began, as far as the tracker has answered."""
-        while not self._signals.stop.is_set() and time.monotonic() < self._deadline:
-            if self._tracker.asked.wait(_TICK):
-                break
-        life = self._tracker.life
-        return self._started if life.missing and self._live else life.begun
-
-    def logged(self) -> RunLog | None:
-        """What its trainer has logged into it; None where that is not to be had now."""
-        return self._tracker.logged()
 
 
 def _staging(settings: Settings, directory: Path, free: Callable[[Path], int]) -> Staging:

@@ -40,14 +40,12 @@ class SuiteInForce:
 
     def __init__(
         self,
-        engine: Engine,
         ledger: Ledger,
         settings: Settings,
         val: ValFile,
         plugins: Sequence[Plugin],
         theme: Theme | None = None,
     ) -> None:
-        self._engine = engine
         self._ledger = ledger
         self._settings = settings
         self._val = val
@@ -55,18 +53,19 @@ class SuiteInForce:
         self._theme = theme
         self._suite: Suite | None = None
 
-    def of(self, record: Record, base: Path | None) -> Suite:
-        """The suite that the ledger kept from an earlier start, or made of `record`, the first checkpoint evaluated.
+    def of(self, engine: Engine, record: Record, base: Path | None) -> Suite:
+        """The suite that the ledger kept from an earlier start, or made of `record`, the first checkpoint evaluated;
+        the engine that is to be asked it has room for it.
 
         Raises `UimonError` as `watcher.evaluation.suite.build_suite` does.
         """
         if self._suite is None:
-            self._suite = self._kept() or self._built(record, base)
-            self._engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
+            self._suite = self._kept() or self._built(engine, record, base)
             self._introduce(self._suite)
+        engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
         return self._suite
 
-    def shorten(self, suite: Suite, error: ContextTooLong, *, used: bool) -> tuple[Suite, str]:
+    def shorten(self, engine: Engine, suite: Suite, error: ContextTooLong, *, used: bool) -> tuple[Suite, str]:
         """The suite with the context that the engine's cache holds, for this checkpoint and all later ones, and a
         sentence that says so.
 
@@ -80,7 +79,7 @@ class SuiteInForce:
             raise error
         self._keep(shorter)
         self._suite = shorter
-        self._engine.reserve(shorter.prompts, shorter.sampling, shorter.context)
+        engine.reserve(shorter.prompts, shorter.sampling, shorter.context)
         return shorter, (
             f"The engine's cache holds {shorter.context} tokens, fewer than prompts and answers of "
             f"{suite.sampling.max_tokens} tokens may take, so in this run answers end after "
@@ -131,11 +130,9 @@ class SuiteInForce:
         options = "".join([*(f" --scorer {name}" for name in scorers), *(f" --theme {name}" for name in themes)])
         return f"To carry the earlier evaluations over, stop uimon, run `uimon rescore{options}`, and start it again."
 
-    def _built(self, record: Record, base: Path | None) -> Suite:
+    def _built(self, engine: Engine, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
-        suite = build_suite(
-            self._settings, self._val, self._engine, stage, base, self._plugins, log.warning, self._theme
-        )
+        suite = build_suite(self._settings, self._val, engine, stage, base, self._plugins, log.warning, self._theme)
         self._keep(suite)
         return suite
 

@@ -1,4 +1,4 @@
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;
 CREATE TABLE answers (uid TEXT PRIMARY KEY REFERENCES evaluation (uid), count INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, stamp TEXT NOT NULL, path TEXT NOT NULL,
@@ -22,6 +22,11 @@ CREATE INDEX evaluation_checkpoint ON evaluation (checkpoint);
 CREATE TABLE failure (
     key TEXT PRIMARY KEY, name TEXT NOT NULL, step INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
     seen_at REAL NOT NULL, at REAL NOT NULL);
+CREATE TABLE followup (
+    evaluation TEXT NOT NULL REFERENCES evaluation (uid), kind TEXT NOT NULL, state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0, reason TEXT,
+    detail TEXT NOT NULL DEFAULT '', metrics TEXT, at REAL NOT NULL, PRIMARY KEY (evaluation, kind));
+CREATE INDEX followup_open ON followup (state, not_before);
 CREATE TABLE found (uid TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (uid, target));
 CREATE TABLE loss (place INTEGER PRIMARY KEY, step INTEGER NOT NULL, loss TEXT NOT NULL, uid TEXT UNIQUE);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
