@@ -328,14 +328,22 @@ def test_what_is_served_is_what_was_asked_for_last_and_came_to_its_good_end(tmp_
     serving = Serving(settings, hosting)  # type: ignore[arg-type]
     load = Loader(settings, serving)
     load.load_full(model, "a")
-    assert (serving.held is None, serving.served) == (False, None)
+    assert _uncertified(serving)
     assert serving.certify() is serving.served is serving.held
     # A refused load leaves the host with the weights of the one before, which the next may follow in place.
     serving.withdraw()
-    assert (serving.held is None, serving.served) == (False, None)
+    assert _uncertified(serving)
     serving.certify()
     hosting.close()
-    assert (serving.held, serving.served) == (None, None)
+    assert _none(serving)
     # Another host holds nothing of what the one before was given.
     hosting.pid = 99
-    assert (serving.held, serving.served) == (None, None)
+    assert _none(serving)
+
+
+def _none(serving: Serving) -> bool:
+    return serving.held is None and serving.served is None
+
+
+def _uncertified(serving: Serving) -> bool:
+    return serving.held is not None and serving.served is None

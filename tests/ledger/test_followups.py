@@ -12,6 +12,7 @@ import pytest
 from watcher.evaluation.rows import RowMaker, followup_row
 from watcher.ledger.followups import MOST_ATTEMPTS, LedgerFollowups, Queued
 from watcher.ledger.ledger import Evaluation, Ledger
+from watcher.ledger.samples import StoredSample
 from watcher.model import FollowupState, Reason, Row, RowKind, row_uid
 
 KINDS = ("judge", "render")
@@ -40,7 +41,7 @@ def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
 def evaluate(ledger: Ledger, step: int, kinds: tuple[str, ...] = KINDS, samples: int = 1) -> Evaluation:
     uid = row_uid(RowKind.EVAL, "run", step, "digest", "suite")
     evaluation = Evaluation(
-        uid, step, "suite", {}, ({"completion": "x"},) * samples, 1.0, f"checkpoint-{step}", "digest"
+        uid, step, "suite", {}, (StoredSample({"completion": "x"}),) * samples, 1.0, f"checkpoint-{step}", "digest"
     )
     ledger.restore(evaluation, Row(uid, RowKind.EVAL, step, {}), kinds)
     return evaluation

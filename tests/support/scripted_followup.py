@@ -6,10 +6,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from watcher.followups import Retryable
 from watcher.ledger.rows import Evaluation
+from watcher.ledger.samples import StoredSample
 from watcher.model import Reason
 
 
@@ -30,7 +30,7 @@ class ScriptedFollowup:
     running: threading.Event = field(default_factory=threading.Event)
     interrupted: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, evaluation: Evaluation, samples: Sequence[Mapping[str, Any]]) -> Mapping[str, float | None]:
+    def run(self, evaluation: Evaluation, samples: Sequence[StoredSample]) -> Mapping[str, float | None]:
         """The metrics, or the next fault."""
         self.ran.append(evaluation.step)
         if self.log is not None:
@@ -46,7 +46,7 @@ class ScriptedFollowup:
             raise fault
         if self.metrics is not None:
             return self.metrics
-        alike = sum(sample["completion"][:9] == samples[0]["completion"][:9] for sample in samples)
+        alike = sum(sample.completion[:9] == samples[0].completion[:9] for sample in samples)
         return {"eval/scripted/alike": alike / len(samples), "eval/scripted/unknown": None}
 
     def interrupt(self) -> None:

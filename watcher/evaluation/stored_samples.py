@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from watcher.ledger.ledger import Evaluation, Ledger
+from watcher.ledger.samples import StoredSample
 
 
-def whole_samples(ledger: Ledger, evaluation: Evaluation) -> tuple[dict[str, Any], ...]:
+def whole_samples(ledger: Ledger, evaluation: Evaluation) -> tuple[StoredSample, ...]:
     """All samples of an evaluation. Raises LookupError, in words, where one is lacking: what is found about the others
     would be about another set of prompts.
     """

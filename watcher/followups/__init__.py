@@ -8,9 +8,10 @@ run. Nothing else waits for it: generation goes on, and the evaluation's row and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from watcher.ledger.rows import Evaluation
+from watcher.ledger.samples import StoredSample
 from watcher.model import Reason, UimonError
 from watcher.settings.config import Settings
 
@@ -39,7 +40,7 @@ class Followup(Protocol):
         """One word, for ever: it is part of the rows' uids and of the metrics' names."""
         ...
 
-    def run(self, evaluation: Evaluation, samples: Sequence[Mapping[str, Any]]) -> Mapping[str, float | None]:
+    def run(self, evaluation: Evaluation, samples: Sequence[StoredSample]) -> Mapping[str, float | None]:
         """What is found about an evaluation and all its samples: metrics named `eval/KIND/…`, None where undefined.
 
         Raises Retryable and Refused; what failed is never a number. Also asked again for the same evaluation where the

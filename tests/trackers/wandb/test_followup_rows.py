@@ -11,7 +11,7 @@ from tests.service.test_service import run_in_thread, wait_until
 from tests.support.checkpoint_files import write_checkpoint
 from tests.support.house import house_in
 from tests.support.scripted_followup import ScriptedFollowup
-from tests.trackers.wandb.conftest import PROJECT, RUN, SeedRun, history
+from tests.support.wandb_run import PROJECT, RUN, SeedRun, history
 from watcher.demo.standin import ENTITY, Standin
 from watcher.trackers.wandb import WandbPublisher
 
