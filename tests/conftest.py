@@ -10,7 +10,7 @@ import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
 
 from tests.faults.table import FAULTS
-from tests.support.dealing import OneEngine, cost
+from tests.support.dealing import TwoEngines, cost
 from tests.support.house import House, open_house
 from tests.support.wandb_run import PROJECT, RUN, SeedRun
 from watcher.demo.standin import ENTITY, Standin, standin_environment
@@ -88,10 +88,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneEngine:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoEngines:
     """Several workers get the files in the order in which they were collected."""
     config.option.loadscopereorder = False
-    return OneEngine(config, log)
+    return TwoEngines(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -106,8 +106,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs an NVIDIA GPU; on a machine with one: make gpu")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of faults with the outcomes of this run's tests."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table of faults with the outcomes of this run's tests; `make quick` leaves too many out."""
+    if config.pluginmanager.has_plugin("tests.support.quick"):
+        return
     results: dict[str, list[str]] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):

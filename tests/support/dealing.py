@@ -9,16 +9,17 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
-ENGINES = "engines"
 
 
-class OneEngine(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests stay with one worker, and all files that start engines with the same one: two engines on two cores
-    would run into their timeouts."""
+class TwoEngines(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests stay with one worker. Files that start engines stay together too, in two groups: more than two
+    engines at a time would run into their timeouts on two cores."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return ENGINES if "mark.engine" in text_of(file) else file
+        if "mark.engine" not in text_of(file):
+            return file
+        return "engines of tests/engine" if file.startswith("tests/engine/") else "engines of other rooms"
 
 
 @cache
