@@ -94,6 +94,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoEngi
     return TwoEngines(config, log)
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """What tests use is not imported for doctests where it has none: some are programs that import torch, which takes
+    seconds in each worker."""
+    name = collection_path.name
+    if not name.endswith(".py") or name.startswith(("test_", "bench_")):
+        return None
+    return None if ">>> " in collection_path.read_text("utf-8") else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For several workers the long files come first."""
     if hasattr(config, "workerinput"):
