@@ -94,8 +94,8 @@ def test_fails():
 def test_quick_tests_start_no_process(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     (tmp_path / "test_starting.py").write_text(STARTING)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.support.quick", "-c", tmp_path / "pytest.ini", tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = f"-m pytest -p tests.support.quick -c {tmp_path / 'pytest.ini'} {tmp_path}"
+    done = subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "1 failed, 1 passed, 3 skipped" in done.stdout, done.stdout
 
 
