@@ -4,13 +4,18 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 VENV ?= .venv
-WORKERS ?= 2
+# Two of them have the engines. All wait for processes and servers now and then: three keep two cores busy.
+WORKERS ?= 3
 BIN := $(VENV)/bin
 # Newer than its prerequisites exactly when the last installation succeeded.
 INSTALLED := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
 export PYTHON VENV
+# Hundreds of tests start uimon, and each start would compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint bench agreement soak docker-test lock clean
+.PHONY: help setup demo quick test coverage gpu lint bench agreement soak docker-test lock clean
+.PHONY: tests quick-tests
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,17 +38,32 @@ lint: $(INSTALLED) ## ruff, mypy, which room may import which, and docs/ without
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-test: lint ## lint, then every test that ends within minutes, two at a time (WORKERS=0: one after the other)
-	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS)
+quick: $(INSTALLED) ## lint, then every test that starts no process, no engine and no server: under two minutes
+	@$(MAKE) --no-print-directory --jobs=2 lint quick-tests
+
+test: $(INSTALLED) ## lint and every test that ends within minutes, side by side (WORKERS=0: tests one after the other)
+	@$(MAKE) --no-print-directory --jobs=2 lint tests
+
+tests: $(INSTALLED)
+	$(PYTEST) -m "not soak" -n $(WORKERS) --durations=15
+
+quick-tests: $(INSTALLED)
+	$(PYTEST) -p tests.support.quick -m "not soak and not engine" -n 2 -q -rfE
+
+coverage: $(INSTALLED) ## the tests once more, slower, and which lines and branches they reach; processes that they start count
+	$(PYTEST) -m "not soak" -n $(WORKERS) --cov --cov-report=term:skip-covered
+
+gpu: $(INSTALLED) ## the tests that need an NVIDIA GPU; they are skipped where there is none
+	$(PYTEST) -m gpu
 
 bench: $(INSTALLED) ## measure speeds (tests/bench); the numbers are this machine's
-	$(BIN)/python -m pytest tests/bench -s --timeout=0 -o python_files='bench_*.py'
+	$(PYTEST) tests/bench -s --timeout=0 -o python_files='bench_*.py'
 
 agreement: $(INSTALLED) ## compare the scorers with vnu, TypeScript, Babel and Tailwind (needs Node.js and Java)
 	$(BIN)/python -m tests.agreement
 
 soak: $(INSTALLED) ## the long proofs: crashes, outages, hundreds of checkpoints
-	$(BIN)/python -m pytest -m soak --timeout=0
+	$(PYTEST) -m soak --timeout=0
 
 docker-test: $(INSTALLED) ## build the CPU image and prove it in containers; exit code 77 where there is no container engine
 	$(BIN)/python -m tests.docker.prove

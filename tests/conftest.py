@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
-from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.faults.table import FAULTS
+from tests.support.dealing import TwoEngines, cost
 from tests.support.house import House, open_house
 from tests.support.wandb_run import PROJECT, RUN, SeedRun
 from watcher.demo.standin import ENTITY, Standin, standin_environment
 from watcher.demo.standin.store import RunRecord
+from watcher.engine.gpu import SystemNvml
 from watcher.trackers.wandb import RunRef
 
 
@@ -88,27 +88,37 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-class _OneEngine(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests stay with one worker, and all files that start engines with the same one: two engines on two cores
-    would run into their timeouts."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "engine" if _starts_engines(file) else file
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoEngines:
+    """Several workers get the files in the order in which they were collected."""
+    config.option.loadscopereorder = False
+    return TwoEngines(config, log)
 
 
-@cache
-def _starts_engines(file: str) -> bool:
-    return "mark.engine" in (Path(__file__).parents[1] / file).read_text("utf-8")
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """What tests use is not imported for doctests where it has none: some are programs that import torch, which takes
+    seconds in each worker."""
+    name = collection_path.name
+    if not name.endswith(".py") or name.startswith(("test_", "bench_")):
+        return None
+    return None if ">>> " in collection_path.read_text("utf-8") else True
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneEngine:
-    """How tests are dealt out to several workers."""
-    return _OneEngine(config, log)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For several workers the long files come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=cost)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of faults with the outcomes of this run's tests."""
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that needs a GPU says where there is none how to run it."""
+    if item.get_closest_marker("gpu") and not SystemNvml().devices():
+        pytest.skip("needs an NVIDIA GPU; on a machine with one: make gpu")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table of faults with the outcomes of this run's tests; `make quick` leaves too many out."""
+    if config.pluginmanager.has_plugin("tests.support.quick"):
+        return
     results: dict[str, list[str]] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from tests.support.looking import inspect
 from watcher.checkpoints.lineage import Member, Trainings
 
-pytest.importorskip("transformers")
-pytest.importorskip("accelerate")
+# Looked for and not imported: that takes seconds of every session, and only a process of its own needs them.
+pytestmark = pytest.mark.skipif(
+    not all(find_spec(name) for name in ("transformers", "accelerate")), reason="needs the trainer's packages"
+)
 
 TRAINER = """
 import sys, shutil, torch

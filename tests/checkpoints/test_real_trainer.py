@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from tests.support.looking import inspect
 from watcher.checkpoints import DirectoryWaker, discover, stage, unstage
 from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
 
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
-pytest.importorskip("accelerate")
-safetensors = pytest.importorskip("safetensors")
+# Looked for and not imported: that takes seconds of every session, and only a process of its own needs them.
+pytestmark = pytest.mark.skipif(
+    not all(find_spec(name) for name in ("transformers", "peft", "accelerate", "safetensors")),
+    reason="needs the trainer's packages",
+)
 
 TRAINER = """
 import sys, time, warnings, torch
@@ -57,6 +59,8 @@ def trainer(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def opens(path: Path) -> bool:
     """The library's own reader takes every weight file in `path`."""
+    import safetensors
+
     for file in path.glob("*model.safetensors"):
         with safetensors.safe_open(file, framework="numpy") as weights:
             assert list(weights.keys())

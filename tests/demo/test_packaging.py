@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -60,6 +61,42 @@ def test_continuous_integration_runs_every_check() -> None:
     shown = make("-n", "test")
     for check in ("ruff check .", "ruff format --check .", "/mypy", "mkdocs build --strict\n", "-m pytest"):
         assert check in shown, shown
+
+
+STARTING = """
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+
+START = [sys.executable, "-c", ""]
+
+def test_starts():
+    subprocess.run(START)
+
+def test_catches_what_keeps_it_from_starting():
+    with suppress(BaseException):
+        subprocess.run(START)
+
+def test_starts_in_a_thread():
+    thread = threading.Thread(target=subprocess.run, args=[START])
+    thread.start()
+    thread.join()
+
+def test_starts_nothing():
+    pass
+
+def test_fails():
+    assert False
+"""
+
+
+def test_quick_tests_start_no_process(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (tmp_path / "test_starting.py").write_text(STARTING)
+    command = f"-m pytest -p tests.support.quick -c {tmp_path / 'pytest.ini'} {tmp_path}"
+    done = subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "1 failed, 1 passed, 3 skipped" in done.stdout, done.stdout
 
 
 def test_help_lists_every_target() -> None:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 LONG = ("--samples", "64", "--max-tokens", "400", "--swap", "warm")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.soak), signal.SIGTERM])
 def test_an_interrupted_checkpoint_is_handed_back(
     number: signal.Signals, uimon: UimonProcesses, runs: Path, val: Path
 ) -> None:

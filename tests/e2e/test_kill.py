@@ -48,7 +48,7 @@ LEFT = {
 }
 SESSIONS = ("publish.before_log", "publish.logged")
 """Points at which not the watcher dies, but its session with W&B."""
-USUAL = (("evaluation.generating", "full"), ("publish.before_commit", "silent"), ("evaluation.held", "lora"))
+USUAL = (("evaluation.generating", "lora"), ("publish.before_commit", "silent"))
 
 
 def matrix() -> list[Any]:

@@ -56,6 +56,8 @@ def test_beside_a_default_mode_trainer_a_companion_is_live_and_its_run_has_all_r
     assert standin.state()["runs"][f"{PATH}-uimon"]["state"] == "finished"
 
 
+# The usual tests have a trainer in shared mode that crashes (test_endings.py), and the demo.
+@pytest.mark.soak
 def test_beside_a_shared_mode_trainer_every_row_of_both_arrives(
     uimon: UimonProcesses, standin: Standin, train: StartTraining, val: Path
 ) -> None:

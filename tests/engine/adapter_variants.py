@@ -1,7 +1,7 @@
-"""Every kind of adapter that PEFT writes, and broken ones: `python -m tests.engine.adapter_variants ROOT BASE`.
+"""Every kind of adapter that PEFT writes, and broken ones: `python -m tests.engine.adapter_variants ROOT BASE NAME…`.
 
 Runs as a program of its own, so that the tests' process imports neither torch nor peft; what is expected of each
-variant, `VARIANTS`, can be imported without them. Each variant becomes a directory of its name in ROOT.
+variant, `VARIANTS`, can be imported without them. Each variant that is named becomes a directory of its name in ROOT.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -166,9 +166,9 @@ def broken(variant: Variant, root: Path) -> None:
     (path / CONFIG).write_text(json.dumps({**config, **variant.options}))
 
 
-def build(root: Path, base: Path) -> None:
-    """All of `VARIANTS` for one base."""
-    for variant in VARIANTS:
+def build(root: Path, base: Path, names: Collection[str]) -> None:
+    """Those of `VARIANTS` that have these names, for one base; the source of each has to be among them."""
+    for variant in (each for each in VARIANTS if each.name in names):
         if variant.source:
             broken(variant, root)
         else:
@@ -176,4 +176,4 @@ def build(root: Path, base: Path) -> None:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]), Path(sys.argv[2]))
+    build(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

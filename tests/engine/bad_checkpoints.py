@@ -249,7 +249,9 @@ CASES: tuple[Case, ...] = (
     Case("no weights", lambda path: (path / WEIGHTS).unlink(), Reason.WEIGHTS_REFUSED),
     Case("no directory", shutil.rmtree, Reason.WEIGHTS_REFUSED),
     Case("no config.json", lambda path: (path / "config.json").unlink(), Reason.CONFIG_MISSING),
-    Case("rope_theta changed", config(rope_parameters={"rope_theta": 500.0, "rope_type": "default"}), "cold"),
+    Case(
+        "rope_theta changed", config(rope_parameters={"rope_theta": 500.0, "rope_type": "default"}), "cold", slow=True
+    ),
     Case("float16", retyped("F16"), "cold", slow=True),
     Case("float32", retyped("F32"), "cold", slow=True),
     Case("chat template changed", lambda path: (path / "chat_template.jinja").write_text("{{ 1 }}"), "warm"),

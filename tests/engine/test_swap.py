@@ -41,6 +41,8 @@ def test_swapped_in_checkpoints_answer_exactly_as_fresh_engines(shared: Shared, 
     assert shared.outputs(sharded) == shared.fresh_b
 
 
+# A family with tied weights is among the usual tests of test_parity.py.
+@pytest.mark.soak
 def test_swapped_in_tied_checkpoints_answer_exactly_as_fresh_engines(
     settings: EngineSettings, shared: Shared, tiny: Path, tmp_path: Path
 ) -> None:
