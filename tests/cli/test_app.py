@@ -125,7 +125,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["watch", "ckpts", "--val", "val.jsonl"], "No run is named"),
-        (["watch", "ckpts", "--run-id", "a/b", "--val", "val.jsonl"], "no W&B run"),
+        (["watch", "ckpts", "--run-id", "a/b", "--val", "val.jsonl"], "not a W&B run"),
         (["watch", "s3://bucket/ckpts", "--wandb", "off"], "'s3://bucket/ckpts': only directories and files of this"),
         (["doctor", "hf://owner/name"], "CKPTS cannot be 'hf://owner/name'"),
         (["watch", "val.jsonl", "--wandb", "off"], "is a file"),
