@@ -229,7 +229,7 @@ def test_a_checkpoint_that_cannot_be_evaluated_is_named_with_its_converter_and_e
     elsewhere = uimon("status", "--state-dir", "state", cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert (elsewhere.returncode, elsewhere.stderr) == (0, "")
     assert "\\u2013" in elsewhere.stdout
-    assert "uimon evaluates checkpoint-50 again" in uimon("retry", "50", "--state-dir", "state", cwd=tmp_path).stdout
+    assert "checkpoint-50 is queued again" in uimon("retry", "50", "--state-dir", "state", cwd=tmp_path).stdout
     assert uimon("retry", "100", "--state-dir", "state", cwd=tmp_path).returncode == 1
 
 

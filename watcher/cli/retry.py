@@ -30,7 +30,7 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
         typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
         return 1
     for record in taken:
-        typer.echo(printable(f"uimon evaluates {record.name} again."))
+        typer.echo(printable(f"{record.name} is queued again."))
     typer.echo("A running watcher finds it at its next scan; otherwise start `uimon watch` again.")
     return 0
 
