@@ -273,7 +273,7 @@ def test_a_run_that_a_trainer_has_begun_beside_the_checkpoints_is_taken_and_said
     # A GPU that is not there ends it before anything is started.
     result = uimon("watch", "ckpts", "--val", str(val), "--gpu", "7", cwd=tmp_path)
     assert result.returncode == 2
-    assert "taking abc123, the one that was begun here" in result.stderr
+    assert "uimon uses abc123, the one that was begun here" in result.stderr
     assert "run is offline: its rows wait in the ledger" in result.stderr
 
 
@@ -319,4 +319,4 @@ def test_the_log_as_json_has_one_object_a_line(tmp_path: Path, val: Path) -> Non
     result = uimon("watch", "ckpts", *flags, cwd=tmp_path)
     first = json.loads(result.stderr.splitlines()[0])
     assert first.keys() == {"time", "level", "message"}
-    assert (first["level"], "taking abc123" in first["message"]) == ("info", True)
+    assert (first["level"], "uimon uses abc123" in first["message"]) == ("info", True)
