@@ -288,7 +288,7 @@ def test_an_index_that_leads_out_of_the_directory_is_refused(make: Make, run_dir
     files["model.safetensors.index.json"] = json.dumps({"weight_map": {"t0": shard}}).encode()
     found = inspect(make.put(run_dir / "checkpoint-5", files), 5)
     assert (found.condition, found.reason) == (Condition.UNSUPPORTED, Reason.UNREADABLE)
-    assert "is no *.safetensors file of this directory" in found.detail
+    assert "is not a *.safetensors file of this directory" in found.detail
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])

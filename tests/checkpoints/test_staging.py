@@ -282,7 +282,7 @@ def test_unstage_removes_a_copy_once_and_nothing_else(big: Path, stage_dir: Path
     unstage(path)
     unstage(path)
     assert not path.exists()
-    with pytest.raises(ValueError, match="no staged checkpoint"):
+    with pytest.raises(ValueError, match="not a staged checkpoint"):
         unstage(big)
     assert big.is_dir()
 

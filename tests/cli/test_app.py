@@ -132,7 +132,7 @@ def test_help_imports_names_and_settings_alone(tmp_path: Path, command: str) -> 
     ("arguments", "words"),
     [
         (["watch", "ckpts", "--val", "val.jsonl"], "No run is named"),
-        (["watch", "ckpts", "--run-id", "a/b", "--val", "val.jsonl"], "no W&B run"),
+        (["watch", "ckpts", "--run-id", "a/b", "--val", "val.jsonl"], "not a W&B run"),
         (["watch", "s3://bucket/ckpts", "--wandb", "off"], "'s3://bucket/ckpts': only directories and files of this"),
         (["doctor", "hf://owner/name"], "CKPTS cannot be 'hf://owner/name'"),
         (["watch", "val.jsonl", "--wandb", "off"], "is a file"),
@@ -236,7 +236,7 @@ def test_a_checkpoint_that_cannot_be_evaluated_is_named_with_its_converter_and_e
     elsewhere = uimon("status", "--state-dir", "state", cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert (elsewhere.returncode, elsewhere.stderr) == (0, "")
     assert "\\u2013" in elsewhere.stdout
-    assert "checkpoint-50 is due again" in uimon("retry", "50", "--state-dir", "state", cwd=tmp_path).stdout
+    assert "checkpoint-50 is queued again" in uimon("retry", "50", "--state-dir", "state", cwd=tmp_path).stdout
     assert uimon("retry", "100", "--state-dir", "state", cwd=tmp_path).returncode == 1
 
 
@@ -280,7 +280,7 @@ def test_a_run_that_a_trainer_has_begun_beside_the_checkpoints_is_taken_and_said
     # A GPU that is not there ends it before anything is started.
     result = uimon("watch", "ckpts", "--val", str(val), "--gpu", "7", cwd=tmp_path)
     assert result.returncode == 2
-    assert "taking abc123, the one that was begun here" in result.stderr
+    assert "uimon uses abc123, the one that was begun here" in result.stderr
     assert "run is offline: its rows wait in the ledger" in result.stderr
 
 
@@ -326,4 +326,4 @@ def test_the_log_as_json_has_one_object_a_line(tmp_path: Path, val: Path) -> Non
     result = uimon("watch", "ckpts", *flags, cwd=tmp_path)
     first = json.loads(result.stderr.splitlines()[0])
     assert first.keys() == {"time", "level", "message"}
-    assert (first["level"], "taking abc123" in first["message"]) == ("info", True)
+    assert (first["level"], "uimon uses abc123" in first["message"]) == ("info", True)

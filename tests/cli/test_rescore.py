@@ -134,7 +134,7 @@ def test_a_dry_run_keeps_nothing_and_works_beside_a_watcher(state: StateDir, env
     ("arguments", "said"),
     [
         (["--step", "7"], "Nothing is evaluated at step 7"),
-        (["--step", "last"], "'last' is no step"),
+        (["--step", "last"], "'last' is not a step"),
         (["--scorer", "nobody"], "nobody"),
         (["--config", "none.toml"], "none.toml does not exist"),
     ],

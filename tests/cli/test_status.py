@@ -30,7 +30,7 @@ def test_unconfirmed_rows_are_counted_with_their_age(tmp_path: Path, capsys: pyt
     shown = " ".join(capsys.readouterr().out.split())
     assert "train rows: 0 in the run, 3 wait (unconfirmed)." in shown
     assert "Unconfirmed: 2 rows were sent, the first 11 min" in shown
-    assert "sent again once W&B has not shown them for 12 min 45 s; `--drain-timeout 15m` waits for that." in shown
+    assert "again once W&B has not shown them for 12 min 45 s; `--drain-timeout 15m` waits for that." in shown
 
 
 def test_a_lost_ledger_beside_its_lines_is_called_lost(tmp_path: Path) -> None:

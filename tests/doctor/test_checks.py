@@ -359,7 +359,7 @@ def fake_python(tmp_path: Path, body: str) -> str:
     [
         ("echo Traceback >&2; echo 'ImportError: libcudart.so.13' >&2; exit 1", "libcudart.so.13"),
         ("exit 3", "exit status 3"),
-        ("echo hello", "did not say"),
+        ("echo hello", "did not report its version"),
         ("exec sleep 9", "did not end within 1 s"),
     ],
 )

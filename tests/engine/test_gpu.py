@@ -205,7 +205,7 @@ def test_fewer_gpus_than_needed_are_named() -> None:
     error = refusal(card(0), card(1), card(2), visible="1,2", count=3)
     assert error.reason is Reason.GPU_MISSING
     assert "--tensor-parallel 3" in error.sentence
-    assert "there are: 0 is Card 1 GPU-111-abc; 1 is Card 2 GPU-222-abc;" in error.sentence
+    assert "visible are: 0 is Card 1 GPU-111-abc; 1 is Card 2 GPU-222-abc;" in error.sentence
 
 
 def test_too_few_free_gpus_are_refused_naming_who_holds_the_others() -> None:

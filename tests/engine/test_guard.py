@@ -86,14 +86,14 @@ def test_a_file_with_a_tail_or_garbage_is_refused(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes() + b"tail")
     assert "bytes long where its header says" in refusal(tmp_path / "a")
     file.write_bytes(b"\x10\0\0\0\0\0\0\0" + b"no json at all!!" * 9)
-    assert "a header that is no JSON" in refusal(tmp_path / "a")
+    assert "a header that is not JSON" in refusal(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("[]", "a header that is no JSON object"),
-        ('{"a": 1}', "the tensor 'a' by something that is no object"),
+        ("[]", "a header that is not a JSON object"),
+        ('{"a": 1}', "the tensor 'a' by something that is not an object"),
         ('{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}', "offsets that do not fit its shape"),
     ],
 )
@@ -133,7 +133,7 @@ def test_the_single_file_goes_before_an_index(tmp_path: Path) -> None:
 def test_an_index_leads_nowhere_else(tmp_path: Path) -> None:
     path = split(tiny_checkpoint(tmp_path / "a"))
     (path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../b/model.safetensors"}}))
-    assert "is no *.safetensors file of this directory" in refusal(path)
+    assert "is not a *.safetensors file of this directory" in refusal(path)
 
 
 def test_an_index_that_contradicts_its_shards_is_refused(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_a_kept_suite_tells_what_is_measured_alone_and_what_stands_before_a_refe
 def test_another_vocabulary_than_the_first_checkpoints_is_an_error(tmp_path: Path, val: ValFile) -> None:
     suite = build(asked(), val, checkpoint(tmp_path / "first"))
     for tokens in (("b", "a"), ("a", "b", "c")):
-        with pytest.raises(UimonError, match="The tokenizer of checkpoint-50 gives") as caught:
+        with pytest.raises(UimonError, match="The tokenizer of checkpoint-50 differs") as caught:
             check_tokenizer(suite, "checkpoint-50", checkpoint(tmp_path / "other", tokens))
         assert caught.value.reason is Reason.TOKENIZER_MISMATCH
         assert "--tokenizer" in caught.value.sentence

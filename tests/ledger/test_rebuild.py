@@ -223,7 +223,7 @@ def test_json_lines_of_another_run_are_never_taken_for_this_ones(tmp_path: Path)
     state = StateDir(tmp_path)
     filled(state, "theirs")
     state.ledger.unlink()
-    with pytest.raises(UimonError, match="that of another run than run") as caught:
+    with pytest.raises(UimonError, match="belongs to another run than run") as caught:
         open_ledger(state, RUN, LIMITS, pytest.fail)
     assert caught.value.reason is Reason.CONFIG_INVALID
 

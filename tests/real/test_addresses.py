@@ -129,7 +129,7 @@ def test_a_display_name_that_can_be_no_id_is_told_with_the_runs_path(mine: Stand
     with pytest.raises(UimonError) as caught:
         choose_run(load_settings({"run_id": title}), here / "ckpts")
     assert f"display name of {ENTITY}/llamafactory/lf123" in caught.value.sentence
-    with pytest.raises(UimonError, match="is no W&B run"):
+    with pytest.raises(UimonError, match="is not a W&B run"):
         choose_run(load_settings({"run_id": "another run"}), here / "ckpts")
 
 

@@ -366,7 +366,7 @@ def test_equal_texts_under_two_keys_are_no_question(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl.gz").write_bytes(b"\x1f\x8b not packed")
-    with pytest.raises(UimonError, match=r"rows\.jsonl\.gz is packed, and damaged"):
+    with pytest.raises(UimonError, match=r"rows\.jsonl\.gz is compressed, and damaged"):
         read(tmp_path / "rows.jsonl.gz")
 
 

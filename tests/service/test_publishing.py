@@ -191,6 +191,6 @@ def test_a_run_that_was_made_anew_under_its_id_is_named_once(ledger: Ledger, cap
     for step, made in ((1, 100.0), (2, 100.0), (3, 500.0), (4, 500.0)):
         ledger.outbox().add_rows([train_row(step)])
         publisher(ledger, tracker, clock, made).deliver(5.0)
-        said.append(sum("made anew under its id: the 2 rows" in record.getMessage() for record in caplog.records))
+        said.append(sum("created again under its id: the 2 rows" in record.getMessage() for record in caplog.records))
     assert said == [0, 0, 1, 1]
     assert tracker.taken == ["train-1", "train-2", "train-3", "train-4"]

@@ -316,7 +316,7 @@ def test_plug_ins_are_part_of_it_and_one_that_is_missing_is_named(house: House) 
     found = list(Rescorer(house.ledger, (), None, TABLE, said.append).rescore())
     assert [of.fate for of in found] == [Fate.UNCHANGED, Fate.RESCORED]
     assert len(said) == 1
-    assert "scored by the plug-in legacy, too" in said[0]
+    assert "also scored by the plug-in legacy" in said[0]
     assert found[1].now is not None
     assert not any(name.startswith("eval/legacy") for name in found[1].now.metrics)
 

@@ -178,7 +178,7 @@ BROKEN: list[tuple[Callable[[], bytes], str]] = [
     (lambda: _nested(200_000), "nested too deeply"),
     (lambda: b'{"a": ' + _nested(200_000) + b"}", "nested too deeply"),
     (lambda: b'{"a": "\xff\xe4"}\n', "neither UTF-8 nor UTF-16 text"),
-    (lambda: gzip.compress(LINES.encode(), mtime=0)[:-9], "is packed, and damaged"),
+    (lambda: gzip.compress(LINES.encode(), mtime=0)[:-9], "is compressed, and damaged"),
     (lambda: b"\x28\xb5\x2f\xfd0000", "zstd"),
     (lambda: b"PK\x03\x040000", "zip archive"),
     (lambda: b"PAR1 cut off", "parquet that cannot be read"),

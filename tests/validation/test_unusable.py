@@ -40,17 +40,17 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
         {"messages": [{"role": "user", "text": "u"}, {"role": "assistant", "text": "a"}]},
         r"a user turn without content \(keys: role, text; --val-keys content=KEY names",
     ),
-    ({"messages": "u"}, "messages is text that is no JSON list"),
-    ({"messages": '[{"role": "user", "content": "u"}, {"role'}, "begins as messages do and is no JSON"),
+    ({"messages": "u"}, "messages is text that is not a JSON list"),
+    ({"messages": '[{"role": "user", "content": "u"}, {"role'}, "begins as messages do and is not JSON"),
     ({"prompt": '[{"role": "user", "content": "u"}, {"role', "completion": "a"}, "begins as messages do"),
     ({"messages": [{"content": "u"}, TOLD]}, r"a turn without a role \(keys: content\)"),
-    ({"messages": ["u", "a"]}, "turns that are no messages"),
+    ({"messages": ["u", "a"]}, "turns that are not messages"),
     ({"messages": [{"role": "user", "content": 3}]}, "content is neither text nor parts"),
-    ({"messages": [ASKED, TOLD], "tools": "[{"}, "tools is text that is no JSON"),
-    ({"messages": [ASKED, TOLD], "tools": 3}, "tools are no list"),
-    ({"messages": [ASKED, TOLD], "chat_template_kwargs": [1]}, "chat_template_kwargs are no object"),
+    ({"messages": [ASKED, TOLD], "tools": "[{"}, "tools is text that is not JSON"),
+    ({"messages": [ASKED, TOLD], "tools": 3}, "tools are not a list"),
+    ({"messages": [ASKED, TOLD], "chat_template_kwargs": [1]}, "chat_template_kwargs are not an object"),
     *(
-        ({"messages": [ASKED, TOLD], "chat_template_kwargs": {name: True}}, f"hold {name}, which is no variable")
+        ({"messages": [ASKED, TOLD], "chat_template_kwargs": {name: True}}, f"hold {name}, which is not a variable")
         for name in ("add_generation_prompt", "tokenize", "messages", "chat_template")
     ),
     ({"messages": [ASKED, {"role": "narrator", "content": "n"}]}, "--val-keys role.assistant=narrator reads it"),
@@ -61,7 +61,7 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
     ({"prompt": [ASKED, TOLD]}, "ends with an answer to be continued"),
     ({"instruction": "u", "context": "c", "response": "a"}, "context beside the query"),
     ({"prompt": " ", "completion": "a"}, "without a prompt"),
-    ({"prompt": {"user": "Ann", "plan": "pro"}, "completion": "a"}, "prompt is an object that is no message"),
+    ({"prompt": {"user": "Ann", "plan": "pro"}, "completion": "a"}, "prompt is an object that is not a message"),
     ({"question": 3}, "question is neither text nor messages"),
     ({"ask": "u", "html": "a"}, r"in no known shape \(columns: ask, html\)"),
     ({}, r"in no known shape \(columns: none\)"),

@@ -114,12 +114,12 @@ def parse_header(raw: bytes) -> tuple[dict[str, TensorInfo], dict[str, str]]:
     try:
         parsed = parse_json(raw, HEADER_VALUES, _without_duplicates)
     except ValueError as error:
-        raise SafetensorsError(f"has a header that is no JSON ({error})") from None
+        raise SafetensorsError(f"has a header that is not JSON ({error})") from None
     if not isinstance(parsed, dict):
-        raise SafetensorsError("has a header that is no JSON object")
+        raise SafetensorsError("has a header that is not a JSON object")
     metadata = parsed.pop("__metadata__", {})
     if not isinstance(metadata, dict):
-        raise SafetensorsError("has metadata that is no JSON object")
+        raise SafetensorsError("has metadata that is not a JSON object")
     tensors = {name: _tensor(name, entry) for name, entry in parsed.items()}
     _require_contiguous(tensors)
     return tensors, {str(key): str(value) for key, value in metadata.items()}
@@ -138,7 +138,7 @@ def _tensor(name: str, entry: object) -> TensorInfo:
             f"has a tensor whose name has {len(name):,} characters, more than the {NAME_LIMIT:,} allowed"
         )
     if not isinstance(entry, dict):
-        raise SafetensorsError(f"describes the tensor {name!r} by something that is no object")
+        raise SafetensorsError(f"describes the tensor {name!r} by something that is not an object")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not isinstance(dtype, str) or not _sizes(shape) or not _sizes(offsets) or len(offsets) != 2:
         raise SafetensorsError(f"has no dtype, shape or data_offsets for the tensor {name!r}")

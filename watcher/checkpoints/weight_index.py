@@ -17,7 +17,7 @@ class StrayShardError(ValueError):
     """The index names a file that is none of its directory's weights: `../other/model.safetensors`, `model-1.bin`."""
 
     def __init__(self, shard: str) -> None:
-        super().__init__(f"names {shard!r}, which is no *.safetensors file of this directory")
+        super().__init__(f"names {shard!r}, which is not a *.safetensors file of this directory")
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ def retry(
     flags: Flags,
     debug: Debug = False,
 ) -> None:
-    """Take failed and skipped checkpoints up again; a running watcher does so at its next look."""
+    """Evaluate failed and skipped checkpoints again; a running watcher does so at its next scan."""
     from watcher.cli.retry import run_retry
 
     _exit(lambda: run_retry(step, run, flags["state_dir"]), debug)
@@ -225,7 +225,7 @@ def rescore(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Score the stored samples anew, as after an upgrade, in a new suite; needs no engine, no GPU and no checkpoint."""
+    """Score the stored samples again, as after an upgrade, in a new suite; needs no engine, GPU or checkpoint."""
     from watcher.cli.rescore import run_rescore
 
     _exit(lambda: run_rescore(run, step, flags, config, dry_run=dry_run, as_json=json, debug=debug), debug)

@@ -32,7 +32,7 @@ def run_retry(step: str, run: str | None, state_dir: Path | None) -> int:
         typer.echo(f"Nothing failed or was skipped{'' if step == 'all' else f' at step {step}'}{earlier}.", err=True)
         return 1
     for name in taken:
-        typer.echo(printable(f"{name} is due again."))
+        typer.echo(printable(f"{name} is queued again."))
     typer.echo("A running watcher finds it at its next scan; otherwise start `uimon watch` again.")
     return 0
 

@@ -205,7 +205,7 @@ class Intake:
         if checkpoint.trainer is not None and checkpoint.trainer.left_out and not self._left_out_said:
             self._left_out_said = True
             sentence = "%s: %d rows of log_history in its trainer_state.json are left out: a step has to be a whole "
-            sentence += "number from 0 to %d, and of very many rows the newest are taken."
+            sentence += "number from 0 to %d, and of very many rows uimon keeps the newest."
             log.warning(sentence, checkpoint.name, checkpoint.trainer.left_out, LAST_STEP)
 
     def _announce(self, before: Record | None, record: Record) -> None:

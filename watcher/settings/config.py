@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     JSON is lines or an array; any of them may be compressed. Without a `val.jsonl`, uimon uses the one file with
     another usual name."""
     val_format: Annotated[str | None, Setting(Panel.PROMPTS, Samples.OTHER, metavar="NAME", default="auto")] = None
-    """What its rows are, e.g. alpaca-text or 'text:### Response:'.
+    """Shape of the validation rows, e.g. alpaca-text or 'text:### Response:'.
 
     It is needed where `auto` does not recognize the rows, or where there are two ways to read them: `chat`, `sharegpt`,
     `sharegpt-as-is`, `pair`, `pair-chat`, `alpaca`, `alpaca-text`, `openorca`, `query-response`, `preference`,
@@ -79,9 +79,9 @@ class Settings(BaseSettings):
         BeforeValidator(pairs),
         Setting(Panel.PROMPTS, Samples.OTHER, metavar="PAIRS", default="the usual ones"),
     ] = {}
-    """Its own columns, e.g. prompt=ask,completion=html.
+    """The validation file's own columns, e.g. prompt=ask,completion=html.
 
-    Keys and roles of its messages are named in the same way, as in
+    Keys and roles of messages are named in the same way, as in
     `messages=dialog,role=speaker,content=said,role.user=client`."""
     samples: Annotated[int, within(1, 1_000_000), Setting(Panel.PROMPTS, Samples.OTHER)] = 64
     """Prompts at each checkpoint, the first usable ones."""
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
 
     With `temperature` 0 they are all the same."""
     temperature: Annotated[float, within(0, 2), Setting(Panel.PROMPTS, Samples.OTHER)] = 0.7
-    """0 is greedy.
+    """Sampling temperature, 0 for greedy.
 
     2 is vLLM's limit."""
     top_p: Annotated[float, within(0, 1, open=True), Setting(Panel.PROMPTS, Samples.OTHER)] = 1.0
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
 
     It is the probability mass that is sampled from."""
     seed: Annotated[int, within(-(2**63), 2**63 - 1), Setting(Panel.PROMPTS, Samples.OTHER)] = 0
-    """Every sample's seed is derived from it.
+    """Seed from which every sample's own is derived.
 
     Its prompt and its index are the rest of a sample's own seed."""
     system: Annotated[str | None, Setting(Panel.PROMPTS, Samples.OTHER)] = None
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     chat_template: Annotated[Path | None, Setting(Panel.PROMPTS, Samples.OTHER, default="the tokenizer's template")] = (
         None
     )
-    """Jinja file."""
+    """Chat template to use, a Jinja file."""
     chat_template_kwargs: Annotated[dict[str, object], Setting(Panel.PROMPTS, Samples.OTHER, metavar="JSON")] = {}
     """Template variables, e.g. '{"enable_thinking": false}'."""
     scorers: Annotated[list[str], Setting(Panel.PROMPTS, Samples.OTHER, flag="--scorer", metavar="NAME")] = []
@@ -177,9 +177,7 @@ class Settings(BaseSettings):
 
     Without it as many as the prompts and their answers need, at most the model's."""
     dtype: Annotated[str, Setting(Panel.ENGINE, Samples.OTHER)] = "auto"
-    """auto, bfloat16, float16 or float32.
-
-    It is the engine's precision."""
+    """Precision of the engine: auto, bfloat16, float16 or float32."""
     gpu_memory_utilization: Annotated[
         float | None, within(0, 1, open=True), Setting(Panel.ENGINE, Samples.SAME, default="vLLM's")
     ] = None
@@ -207,16 +205,16 @@ class Settings(BaseSettings):
     reads in place whenever its turn comes. What is in place or linked is compared with its inspection after loading,
     and skipped where it has changed."""
     stage_dir: Annotated[Path | None, Setting(Panel.SERVICE, Samples.SAME, default="STATE_DIR/stage")] = None
-    """Where they are kept."""
+    """Where staged checkpoints are kept."""
     stage_budget_gb: Annotated[
         float | None, within(0, 1e6, " GB", open=True), Setting(Panel.SERVICE, Samples.SAME, default="no limit")
     ] = None
-    """Most that they may take.
+    """Most disk that staged checkpoints may take.
 
     A further one waits in the trainer's directory until there is room; with `--policy latest` uimon drops the oldest
     for it."""
     disk_floor_gb: Annotated[float, within(0, 1e6, " GB"), Setting(Panel.SERVICE, Samples.SAME)] = 2.0
-    """Free disk that they leave alone.
+    """Free disk that staging leaves alone.
 
     uimon stages nothing that would leave less on the disk of the stage directory. When others leave less, it drops
     what is staged, the oldest first."""
@@ -227,7 +225,7 @@ class Settings(BaseSettings):
 
     `{step}` stands for the step."""
     adopt_earlier: Annotated[bool, Setting(Panel.SERVICE, Samples.SAME, following=True)] = False
-    """Evaluate for this run also what earlier ones left in CKPTS.
+    """Also evaluate, for this run, what earlier ones left in CKPTS.
 
     That fills a separate run with the checkpoints of an old directory. Without it, uimon skips them as
     `earlier_run`."""
@@ -242,7 +240,7 @@ class Settings(BaseSettings):
         within(0.01, 86_400, "s"),
         Setting(Panel.SERVICE, Samples.SAME, following=True),
     ] = 5.0
-    """Longest time between two looks.
+    """Longest time between two scans of CKPTS.
 
     File events wake it earlier."""
     once: Annotated[bool, Setting(Panel.SERVICE, Samples.SAME, following=True)] = False
@@ -265,13 +263,13 @@ class Settings(BaseSettings):
     table_rows: Annotated[int, within(0, 100_000), Setting(Panel.SERVICE, Samples.SAME)] = 8
     """Rows of eval/sample_generations a checkpoint."""
     table_kb: Annotated[int, within(1, 1_000_000, " kB"), Setting(Panel.SERVICE, Samples.SAME)] = 1000
-    """Size of that table at most.
+    """Largest size of eval/sample_generations.
 
     uimon leaves further rows out, and says so in the table."""
     serve: Annotated[
         str | None, Setting(Panel.SERVICE, Samples.SAME, following=True, metavar="HOST:PORT", default="nowhere")
     ] = None
-    """Answer /healthz there.
+    """Address at which uimon answers /healthz.
 
     The answer is 200 while the service's loop runs, 503 where it hangs."""
     webhook: Annotated[
@@ -287,7 +285,7 @@ class Settings(BaseSettings):
     It runs once for each, which it gets as JSON on standard input and in `UIMON_ALERT`. What it does to the trainer
     is up to you: uimon itself never acts."""
     log_format: Annotated[Literal["text", "json"], Setting(Panel.SERVICE, Samples.SAME, metavar="FORMAT")] = "text"
-    """text or json.
+    """Format of the log: text or json.
 
     `json` writes each line of the log as one JSON object: `time`, `level`, `message`."""
     alerts: Annotated[AlertSettings, Setting(None, Samples.SAME)] = AlertSettings()

@@ -36,7 +36,7 @@ _UNPACK: Final[Mapping[bytes, Callable[[IO[bytes]], BufferedIOBase]]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _FOREIGN: Final[Mapping[bytes, tuple[str, str]]] = {
-    b"\x28\xb5\x2f\xfd": ("packed by zstd", "unpack it with `zstd -d`"),
+    b"\x28\xb5\x2f\xfd": ("compressed by zstd", "unpack it with `zstd -d`"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV or JSON lines"),
     b"ARROW1": ("an Arrow file", "save it with the datasets library's `to_json` or `to_parquet`"),
     b"\xff\xff\xff\xff": ("an Arrow stream", "save it with the datasets library's `to_json` or `to_parquet`"),
@@ -174,7 +174,7 @@ def _unpacked(data: bytes) -> bytes:
                 # No more than may be: a megabyte can be packed from gigabytes.
                 content = unpack(BytesIO(data)).read(FILE_LIMIT + 1)
             except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-                raise Unreadable(f"is packed, and damaged ({error}); pack it anew") from None
+                raise Unreadable(f"is compressed, and damaged ({error}); compress it again") from None
             if len(content) > FILE_LIMIT:
                 raise Unreadable(f"has more than {FILE_LIMIT / 2**20:.0f} MiB once it is unpacked; name a part of it")
             return content

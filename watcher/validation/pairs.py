@@ -29,7 +29,7 @@ def _given(row: Cells, way: Way) -> tuple[str, list[object]]:
     given = listed(row.get(column), column, way.naming)
     if given is None:
         missing = row.get(column) is None
-        raise Unusable(f"whose {column} is " + ("missing" if missing else "text that is no JSON list of messages"))
+        raise Unusable(f"whose {column} is " + ("missing" if missing else "text that is not a JSON list of messages"))
     return column, given
 
 
@@ -100,7 +100,7 @@ def _openai_preference(row: Cells, way: Way) -> Line:
         raise Unusable("whose input has no messages beside a preferred_output")
     inner = {"prompt": asked, "chosen": row["preferred_output"], "rejected": row.get("non_preferred_output")}
     if not isinstance(inner["chosen"], list):
-        raise Unusable("whose preferred_output is no list of messages")
+        raise Unusable("whose preferred_output is not a list of messages")
     line = preference(inner, way)
     rest = [name for name in given if name not in ("messages", "tools")]
     notes = (*line.notes, *([f"left out of input: {', '.join(rest)}"] if rest else []))

@@ -157,7 +157,7 @@ def history(row: Cells, way: Way) -> list[Turn]:
     if not value:
         return []
     if not isinstance(value, list | tuple):
-        raise Unusable("whose history is no list")
+        raise Unusable("whose history is not a list")
     if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
         each = [(role, said) for pair in value for role, said in zip(("user", "assistant"), pair, strict=True)]
         return [turn(role, text_of({"history": said}, "history")) for role, said in each]
@@ -170,5 +170,5 @@ def _decoded_history(text: str) -> list[object]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, list):
-        raise Unusable("whose history is text that is no JSON list")
+        raise Unusable("whose history is text that is not a JSON list")
     return value

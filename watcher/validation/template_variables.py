@@ -25,14 +25,14 @@ def template_variables(row: Mapping[str, object]) -> tuple[dict[str, object], fr
     found = {name: _decoded(row[name], name) for name in _COLUMNS if row.get(name) not in _NOTHING}
     extra = found.pop("chat_template_kwargs", {})
     if not isinstance(extra, dict):
-        raise Unusable("whose chat_template_kwargs are no object")
+        raise Unusable("whose chat_template_kwargs are not an object")
     if reserved := sorted(_RESERVED & extra.keys()):
-        raise Unusable(f"whose chat_template_kwargs hold {', '.join(reserved)}, which is no variable of a template")
+        raise Unusable(f"whose chat_template_kwargs hold {', '.join(reserved)}, which is not a variable of a template")
     tools = found.get("tools", [])
     if isinstance(tools, dict):
         found["tools"] = [tools]
     elif not isinstance(tools, list):
-        raise Unusable("whose tools are no list")
+        raise Unusable("whose tools are not a list")
     return {**found, **extra}, frozenset(_COLUMNS) & row.keys()
 
 
@@ -42,4 +42,4 @@ def _decoded(value: object, column: str) -> object:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        raise Unusable(f"whose {column} is text that is no JSON") from None
+        raise Unusable(f"whose {column} is text that is not JSON") from None

@@ -55,7 +55,7 @@ def listed(value: object, column: str, naming: Naming) -> list[object] | None:
     """
     if isinstance(value, Mapping):
         if column not in CONVERSATIONS and not roles_in([value], naming):
-            raise Unusable(f"whose {column} is an object that is no message")
+            raise Unusable(f"whose {column} is an object that is not a message")
         return [dict(value)]
     if isinstance(value, list | tuple):
         return [_decoded(item) if isinstance(item, str) and item.lstrip().startswith("{") else item for item in value]
@@ -72,7 +72,7 @@ def listed(value: object, column: str, naming: Naming) -> list[object] | None:
         if column in CONVERSATIONS or all(_is_message(item, naming) for item in decoded):
             return decoded
     elif (cut := _CUT_MESSAGES.match(value)) and naming.knows(cut[1]):
-        raise Unusable(f"whose {column} is text that begins as messages do and is no JSON")
+        raise Unusable(f"whose {column} is text that begins as messages do and is not JSON")
     return None
 
 
@@ -109,7 +109,7 @@ def turns(messages: Sequence[object], naming: Naming) -> list[Turn]:
     found: list[Turn] = []
     for message in messages:
         if not isinstance(message, Mapping):
-            raise Unusable("with turns that are no messages")
+            raise Unusable("with turns that are not messages")
         # Trainers and chat servers also hang pictures on the message itself, with or without a mark in its text.
         refuse_media(message)
         found += _pair(message) or [_turn(message, naming)]
@@ -181,7 +181,7 @@ def _calls(text: str) -> tuple[str, list[dict[str, object]]]:
     calls = decoded if isinstance(decoded, list) else [decoded]
     named = [dict(call) for call in calls if isinstance(call, Mapping) and isinstance(call.get("name"), str)]
     if len(named) < len(calls):
-        raise Unusable("with a function call that is no JSON with a name")
+        raise Unusable("with a function call that is not JSON with a name")
     return thought or "", [{"type": "function", "function": call} for call in named]
 
 

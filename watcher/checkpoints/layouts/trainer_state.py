@@ -82,7 +82,7 @@ class _Text:
         while True:
             key = self.value()
             if not isinstance(key, str):
-                raise ValueError("a key that is no text")  # noqa: TRY004 - a malformed file
+                raise ValueError("a key that is not text")  # noqa: TRY004 - a malformed file
             self._take(":")
             yield key
             if self._next(",}") == "}":

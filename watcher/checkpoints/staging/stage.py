@@ -150,7 +150,7 @@ def _held(file: Path) -> int:
 def unstage(path: Path) -> None:
     """Removes one staged checkpoint, links and not what they lead to; one that is gone already is fine."""
     if not STAGE_NAME.fullmatch(path.name):
-        raise ValueError(f"{path} is no staged checkpoint")
+        raise ValueError(f"{path} is not a staged checkpoint")
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -168,7 +168,7 @@ def _usable(template: _Template, request: Render) -> _Template:
     except TemplateSyntaxError as error:
         where = "--chat-template" if request.chat_template else str(request.tokenizer)
         said = f"{where}: the chat template cannot be parsed (line {error.lineno}: {str(error.message).rstrip('.')}); "
-        said += "put it right, or name the one used in training with --chat-template."
+        said += "correct it, or name the one used in training with --chat-template."
         raise UimonError(Reason.CHAT_TEMPLATE_MISSING, said) from error
 
 

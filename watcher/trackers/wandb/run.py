@@ -77,8 +77,8 @@ class RunRef:
         if not is_run_id(run_id) or found_entity == "" or found_project == "":
             raise UimonError(
                 Reason.RUN_NOT_FOUND,
-                f"{text!r} is no W&B run: give its id, entity/project/id, or the URL of its page. The id is the end of "
-                "that URL, and not the name that W&B shows.",
+                f"{text!r} is not a W&B run: give its id, entity/project/id, or the URL of its page. The id is the "
+                "end of that URL, and not the name that W&B shows.",
             )
         return cls(
             found_entity or entity or variables.get("WANDB_ENTITY") or None,
