@@ -63,7 +63,7 @@ from watcher.model import (
 from watcher.report.live import _JsonFormatter as json_log
 from watcher.service.health import Heartbeat, serving
 from watcher.service.history import _WATCHED
-from watcher.settings.config import Settings
+from watcher.settings.config import DECLARED, Settings
 from watcher.system.clock import _CLOCK
 from watcher.system.crashpoint import POINTS
 from watcher.trackers.wandb import content, definitions, join_state
@@ -101,6 +101,7 @@ from watcher.trackers.wandb.wire import (
 from watcher.validation import ValFile
 
 __all__ = [
+    "DECLARED",
     "ENGINE_METRICS",
     "JOB_TYPE",
     "META",

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from tests.golden.comparing import EXPECTED, ROOT, assert_same_json, plain
 from tests.golden.subjects import (
+    DECLARED,
     ENGINE_METRICS,
     META,
     METRICS,
@@ -110,7 +111,7 @@ def test_names_in_a_ledger() -> None:
 def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables of uimon's own that are read or given, and those that processes get which it starts."""
     said = {name for file in SOURCES for name in re.findall(r"\bUIMON_[A-Z_]+\b(?!_)", file.read_text("utf-8"))}
-    settings = {f"{Settings.model_config['env_prefix']}{name.upper()}" for name in Settings.model_fields}
+    settings = {declared.variable for declared in DECLARED.values()}
     given = {"HOME": "/home", "PATH": "", "OTHER": "x", "VLLM_X": "1", "WANDB_API_KEY": "s", "UIMON_CRASH_AT": "x"}
     session = session_environment(given, Path("/s"), Limits())
     assert session.pop("PYTHONPATH") == str(ROOT), "the package itself, wherever its modules lie in it"

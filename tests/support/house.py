@@ -61,7 +61,7 @@ class House:
         self.engine.closed.clear()
         for followup in self.followups:
             followup.interrupted.clear()
-        chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)  # type: ignore[arg-type]
+        chosen = Settings(**{"poll": 0.05, "samples": 2, "disk_floor_gb": 0, "drain_timeout": 2} | settings)
         self.wandb = self._tracker(chosen)
         # Each open waker is an inotify instance, of which a user has 128 on most machines.
         waker = self.closing.enter_context(DirectoryWaker(self.root))

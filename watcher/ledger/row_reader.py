@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar, get_args, get_type_hints
 
@@ -42,4 +43,4 @@ def _column(name: str, hint: object) -> Column:
     if len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], (bool, Path, Enum)):
         kind = kinds[0]
         return lambda row: None if row[name] is None else kind(row[name])
-    return lambda row: row[name]
+    return itemgetter(name)

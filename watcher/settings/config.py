@@ -10,14 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr, field_validator
 
 from watcher.settings.alerts import AlertSettings
 from watcher.settings.bounds import YEAR
@@ -28,12 +21,10 @@ from watcher.settings.validators import names, pairs, require_address, require_t
 Seconds = Annotated[float, BeforeValidator(parse_duration), within(0, YEAR, "s")]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that the commands can be told, in the order of help. See `declaration` for what is said of each."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="UIMON_", extra="forbid", use_attribute_docstrings=True, env_parse_none_str="none"
-    )
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     # What is watched, and where it is logged.
     run_id: Annotated[str | None, Setting(Panel.RUN, Samples.SAME, default="$WANDB_RUN_ID, or found by CKPTS")] = None
@@ -75,7 +66,6 @@ class Settings(BaseSettings):
     `prompt`, `text`, or `text:MARKER`, where the marker ends the prompt in each text."""
     val_keys: Annotated[
         dict[str, str],
-        NoDecode,
         BeforeValidator(pairs),
         Setting(Panel.PROMPTS, Samples.OTHER, metavar="PAIRS", default="the usual ones"),
     ] = {}
@@ -127,9 +117,7 @@ class Settings(BaseSettings):
     """Plug-in scorer beside uimon's own: legacy, an installed one's name, or FILE.py:NAME; several times for several.
 
     In the file and in the environment it is a list."""
-    theme: Annotated[
-        list[str], NoDecode, BeforeValidator(names), Setting(Panel.PROMPTS, Samples.OTHER, metavar="NAME")
-    ] = []
+    theme: Annotated[list[str], BeforeValidator(names), Setting(Panel.PROMPTS, Samples.OTHER, metavar="NAME")] = []
     """Theme the model writes against: shadcn, a .css file or a tailwind.config.js; several times for several.
 
     It gives the color of names that the answers do not define; what an answer defines itself goes before it. Files are
@@ -295,18 +283,6 @@ class Settings(BaseSettings):
     @classmethod
     def _usable(cls, value: object) -> object:
         return require_texts(value)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, then the environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
     def run_name(self) -> str | None:

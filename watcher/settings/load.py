@@ -6,10 +6,18 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pydantic import ValidationError
-from pydantic_settings import SettingsConfigDict, SettingsError
+from pydantic import BeforeValidator, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from watcher.model import JsonObject, Reason, UimonError
 from watcher.settings.arguments import shown
@@ -63,10 +71,38 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 def _settings_from(path: Path | None) -> type[Settings]:
     """The settings that also read this file. It is read at each load, the model made once."""
 
-    class FromFile(Settings):
+    class FromFile(_Sources):
         model_config = SettingsConfigDict(toml_file=path)
 
     return FromFile
+
+
+class _Environment(EnvSettingsSource):
+    """Variables `UIMON_…`. Lists and tables are JSON there, but for those that have a notation of their own."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        if any(isinstance(one, BeforeValidator) for one in field.metadata):
+            return value
+        return super().decode_complex_value(field_name, field, value)
+
+
+class _Sources(Settings, BaseSettings):
+    """Flags, then the environment, then the file. Apart from what is declared: help needs none of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="UIMON_", extra="forbid", use_attribute_docstrings=True, env_parse_none_str="none"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls), TomlConfigSettingsSource(settings_cls)
 
 
 _KINDS = {
