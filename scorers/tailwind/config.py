@@ -17,7 +17,7 @@ from scorers.jsx.engine import read_configuration
 MAX_SCRIPT: Final = 100_000
 UNREAD: Final = "..."
 # Without one of these the parser is not asked: most scripts of pages configure nothing.
-_ASSIGNED = re.compile(r"\btailwind\b|\bmodule\s*\.\s*exports\b|\bexports\s*\.\s*default\b|\bexport\b")
+_ASSIGNED = re.compile(r"\btailwind\b|\bexports\b|\bexport\s*(?:=|default\b)|\bas\s+default\b")
 
 
 @dataclass(frozen=True, slots=True)
