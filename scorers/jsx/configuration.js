@@ -8,9 +8,9 @@
 //   {"code": "f(1)"}        whatever only running it would tell, without blanks and comments
 //
 // An object is looked for where code assigns to `tailwind.config`, `module.exports` and `exports.default`, and where it
-// exports a default. Read through are types, parentheses, calls (`defineConfig({…})`: their first argument that is an
-// object), and functions that only answer with an object. Names stand for what the file declares them as, spreads for
-// what they spread; one that cannot be read is a member called `...` and its code.
+// exports a default. Read through are types, parentheses and calls (`defineConfig({…})`: their first argument that is an
+// object). Names stand for what the file declares them as, spreads for what they spread; one that cannot be read is a
+// member called `...` and its code.
 
 'use strict'
 
@@ -62,7 +62,6 @@ globalThis.readConfiguration = (() => {
       this.file = file
       this.declared = new Map() // name → a node, or a member of a module: { module, path }
       this.candidates = []
-      this.hidden = new Set() // names of parameters around
       this.known = new Map() // name → what it stands for
       this.left = MAX_STEPS
       this.walk()
@@ -165,10 +164,6 @@ globalThis.readConfiguration = (() => {
         case K.ElementAccessExpression:
         case K.CallExpression:
           return this.named(at, depth)
-        case K.ArrowFunction:
-        case K.FunctionExpression:
-        case K.MethodDeclaration:
-          return this.answered(at, depth)
         default:
           return this.code(at)
       }
@@ -178,11 +173,8 @@ globalThis.readConfiguration = (() => {
       const members = new Map()
       for (const member of node.properties) {
         if (member.kind === K.SpreadAssignment) this.spread(member, members, depth)
-        else if (member.name && member.kind !== K.GetAccessor && member.kind !== K.SetAccessor) {
-          const name = this.nameOf(member.name, depth)
-          const value = this.value(member.initializer ?? (member.body ? member : member.name), depth + 1)
-          // A method is a member only where it answers with an object.
-          if (name !== null && !(member.kind === K.MethodDeclaration && value.code !== undefined)) members.set(name, value)
+        else if (member.kind === K.PropertyAssignment || member.kind === K.ShorthandPropertyAssignment) {
+          members.set(this.nameOf(member.name, depth), this.value(member.initializer ?? member.name, depth + 1))
         }
       }
       return { members }
@@ -199,10 +191,9 @@ globalThis.readConfiguration = (() => {
       }
     }
 
-    // What Tailwind brings is known without reading it: `...defaultTheme.screens`, `...theme('spacing')`.
+    // What Tailwind brings is known without reading it: `...defaultTheme.screens`.
     isTailwinds(node) {
       const [root] = chainOf(node)
-      if (root.kind === K.CallExpression && textOf(root.expression) === 'theme') return true
       return TAILWIND.test(requiredBy(root) || (this.declared.get(textOf(root))?.module ?? ''))
     }
 
@@ -219,7 +210,7 @@ globalThis.readConfiguration = (() => {
       if (module) return brought(module, path) ?? this.code(node)
       if (root.kind !== K.Identifier) return this.code(node)
       const name = textOf(root)
-      const held = this.hidden.has(name) ? undefined : this.declared.get(name)
+      const held = this.declared.get(name)
       if (held === undefined) return undeclared([name, ...path]) ?? this.code(node)
       if (held.module !== undefined) return brought(held.module, [...held.path, ...path]) ?? this.code(node)
       return memberOf(this.constant(name, held, depth), path) ?? this.code(node)
@@ -229,26 +220,9 @@ globalThis.readConfiguration = (() => {
       if (!this.known.has(name)) {
         // `const a = { b: a }`.
         this.known.set(name, this.code(node))
-        const { hidden } = this
-        this.hidden = new Set()
         this.known.set(name, this.outermost(node, depth + 1))
-        this.hidden = hidden
       }
       return this.known.get(name)
-    }
-
-    // A function that only answers with an object, as `({ colors }) => ({ brand: colors.red })`: Tailwind calls it.
-    answered(node, depth) {
-      const statements = node.body.statements
-      const answer = statements ? statements.length === 1 && statements[0].expression : node.body
-      if (!answer || unwrapped(answer).kind !== K.ObjectLiteralExpression) return this.code(node)
-      const { hidden } = this
-      // Its parameters are Tailwind's helpers, whatever the file calls by their names.
-      const names = node.parameters.flatMap(({ name }) => name.elements ?? [{ name }]).map(({ name }) => textOf(name))
-      this.hidden = new Set([...hidden, ...names])
-      const value = this.value(answer, depth + 1)
-      this.hidden = hidden
-      return value
     }
 
     // The text of code without blanks and comments, which stand only between the nodes that have no others in them.

@@ -1,8 +1,8 @@
 """Reads a page's `tailwind.config = {…}` as data. It is JavaScript or TypeScript, and never run.
 
 TypeScript's own parser reads it (`scorers.jsx.engine`): objects, lists, strings, constants and spreads of the same
-file, types and calls around the object, functions that only answer with an object (`configuration.js` says more).
-Everything else (`require(…)`, `a + b`) is kept as the text of an expression. A spread that cannot be read, as of what
+file, types and calls around the object (`configuration.js` says more). Everything else (`theme => …`, `require(…)`,
+`a + b`) is kept as the text of an expression. A spread that cannot be read, as of what
 another file exports, is a member whose name begins with `UNREAD`.
 """
 
@@ -17,7 +17,7 @@ from scorers.jsx.engine import read_configuration
 MAX_SCRIPT: Final = 100_000
 UNREAD: Final = "..."
 # Without one of these the parser is not asked: most scripts of pages configure nothing.
-_ASSIGNED = re.compile(r"\btailwind\b|\bmodule\s*\.\s*exports\b|\bexports\s*\.\s*default\b|\bexport\b")
+_ASSIGNED = re.compile(r"\btailwind\b|\bexports\b|\bexport\s*(?:=|default\b)|\bas\s+default\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ def read_theme(
     for name, value in variables:
         reading.variable(name, value)
     for script in scripts:
+        # A configuration without the word has neither a theme nor daisyUI's themes, and is not worth a parser's time.
         if "theme" in script:
             reading.config(read_config(script))
     additions, unread = reading.additions(shared), tuple(reading.unread)

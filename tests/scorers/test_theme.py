@@ -106,11 +106,6 @@ TAILWINDS = (
          {"brand": "#f00"}),
         ("const c = { brand: '#00f', a: '#0f0' }; export default { theme: { colors: { ...c, brand: '#f00' } } }",
          {"a": "#0f0", "brand": "#f00"}),
-        ("export default { theme: { colors: ({ colors }) => ({ ...colors, brand: colors.red[500] }) } }",
-         {"brand": "red-500"}),
-        ("export default { theme: { colors() { return { brand: '#f00' } } } }", {"brand": "#f00"}),
-        ("const colors = { red: '#0f0' }; export default { theme: { colors: ({ colors }) => ({ a: colors.red[500] }), "
-         "textColor: { b: colors.red } } }", {"a": "red-500", "b": "#0f0"}),
         (TAILWINDS + "export default { theme: { colors: { a: twColors.sky[300], b: ocean[500], c: red['700'] } } }",
          {"a": "sky-300", "b": "blue-500", "c": "red-700"}),
         ("import colors from './colors'; export default { theme: { colors: { a: colors.sky[300] } } }", {"a": ""}),
@@ -137,7 +132,8 @@ def test_a_config_is_read_as_the_language_has_it(code: str, expected: dict[str, 
         ("{ theme: { extend: { spacing: { ...a, [b]: 1 }, screens: s, keyframes: k } } }",
          ("theme.extend.spacing: ...a", "theme.extend.spacing: ...[b]", "theme.extend.screens: s")),
         ("{ presets: [require('./preset')], theme: {} }", ("presets: require('./preset')",)),
-        ("{ theme: { screens: { ...defaultTheme.screens }, colors: { ...theme('colors') } } }", ()),
+        ("{ theme: { screens: { ...defaultTheme.screens }, colors: { ...tailwind.colors } } }", ()),
+        ("{ theme: { textColor: theme => ({ odd: '#000' }) } }", ("theme.textColor: theme=>({odd:'#000'})",)),
     ],
 )  # fmt: skip
 def test_what_a_config_takes_from_elsewhere_is_named(config: str, unread: tuple[str, ...]) -> None:
