@@ -14,7 +14,7 @@ import pytest
 
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.checkpoints.base_models import resolve_base
-from watcher.checkpoints.belonging import RunLog
+from watcher.checkpoints.run_log import RunLog
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.engine.model_files.tokenizer_files import read_stamp
 from watcher.engine.types import (
