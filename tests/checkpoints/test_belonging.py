@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from watcher.checkpoints.belonging import Evidence, Ruling, RunLog, rule
+from watcher.checkpoints.belonging import Clues, Ruling, rule
 from watcher.checkpoints.lineage import Relation, Trainings
+from watcher.checkpoints.run_log import RunLog
 from watcher.model import LoggedStep
 
 HOUR = 3600.0
@@ -37,20 +38,20 @@ def note(trainings: Trainings, step: int, rows: list[LoggedStep], at: float, nam
     trainings.note(name or f"checkpoint-{step}", step, rows, NOW + at)
 
 
-def foreign(trainings: Trainings, evidence: Evidence | None = None) -> set[str]:
-    return set(rule(trainings, evidence or Evidence()).foreign)
+def foreign(trainings: Trainings, evidence: Clues | None = None) -> set[str]:
+    return set(rule(trainings, evidence or Clues()).foreign)
 
 
 def test_the_first_losses_of_one_seed_do_not_make_an_old_training_this_runs() -> None:
     trainings = Trainings()
     note(trainings, 6, log(range(1, 7), old), -48 * HOUR)
     begun = NOW - 60
-    assert foreign(trainings, Evidence(begun=begun, logged=shown([1, 2], old))) == {"checkpoint-6"}
+    assert foreign(trainings, Clues(begun=begun, logged=shown([1, 2], old))) == {"checkpoint-6"}
     # All that it has, and a rate that differs.
-    assert foreign(trainings, Evidence(begun=begun, logged=shown(range(1, 7), old, 3e-4))) == {"checkpoint-6"}
+    assert foreign(trainings, Clues(begun=begun, logged=shown(range(1, 7), old, 3e-4))) == {"checkpoint-6"}
     # That of a run that was synced later.
-    assert foreign(trainings, Evidence(begun=begun, logged=shown(range(1, 7), old, 1e-4))) == set()
-    assert foreign(trainings, Evidence(begun=begun, logged=RunLog(shown([1, 2], old).rows, cut=True))) == set()
+    assert foreign(trainings, Clues(begun=begun, logged=shown(range(1, 7), old, 1e-4))) == set()
+    assert foreign(trainings, Clues(begun=begun, logged=RunLog(shown([1, 2], old).rows, cut=True))) == set()
 
 
 def test_a_run_that_is_on_its_way_has_not_written_before_what_it_has_not_reached() -> None:
@@ -58,11 +59,11 @@ def test_a_run_that_is_on_its_way_has_not_written_before_what_it_has_not_reached
     note(trainings, 30, log(range(1, 31), new), -48 * HOUR)
     note(trainings, 10, log(range(1, 11), new), -60)
     begun = NOW - 600
-    assert rule(trainings, Evidence(begun=begun)).asks
-    assert foreign(trainings, Evidence(begun=begun, logged=shown(range(1, 12), new))) == {"checkpoint-30"}
+    assert rule(trainings, Clues(begun=begun)).asks
+    assert foreign(trainings, Clues(begun=begun, logged=shown(range(1, 12), new))) == {"checkpoint-30"}
     # One that was resumed there under a new id has logged nothing of what was before.
     note(trainings, 40, log(range(1, 41), new), -30)
-    assert foreign(trainings, Evidence(begun=begun, logged=shown(range(31, 41), new))) == set()
+    assert foreign(trainings, Clues(begun=begun, logged=shown(range(31, 41), new))) == set()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_logs_without_a_common_step_are_not_one_training_where_the_old_one_is_ol
     trainings = Trainings()
     note(trainings, before[-1].step, before, -48 * HOUR)
     note(trainings, since[-1].step, since, -60)
-    evidence = Evidence(begun=NOW - 600, logged=shown([since[-1].step], new))
+    evidence = Clues(begun=NOW - 600, logged=shown([since[-1].step], new))
     assert foreign(trainings, evidence) == {f"checkpoint-{before[-1].step}"}
 
 
@@ -100,7 +101,7 @@ def test_a_log_of_which_only_the_last_lines_are_kept_is_of_the_same_training() -
     trainings = Trainings()
     for step in (10, 20, 30):
         note(trainings, step, log(range(step - 4, step + 1), new), step - 600)
-    assert foreign(trainings, Evidence(begun=NOW - 700)) == set()
+    assert foreign(trainings, Clues(begun=NOW - 700)) == set()
     assert foreign(trainings) == set()
 
 
@@ -124,11 +125,11 @@ def test_two_logs_are_compared_on_the_stretch_that_both_cover() -> None:
     assert relation(log([10], new), log([20], new, pace=50)) == Relation(10, shared=False)
 
 
-def evaluated(trainings: Trainings, *steps: int) -> Evidence:
+def evaluated(trainings: Trainings, *steps: int) -> Clues:
     """A ledger that has evaluated these, which are still there; what else there is was seen first after that."""
     names = {f"checkpoint-{step}" for step in steps}
     seen = {name: NOW if name in names else NOW + 1 for name in trainings.members}
-    return Evidence(taken=names, steps=steps, seen=seen)
+    return Clues(taken=names, steps=steps, seen=seen)
 
 
 @pytest.mark.parametrize("back_to", [0, 5])
@@ -146,7 +147,7 @@ def test_what_comes_last_is_of_the_trainer_that_began_anew_or_went_back_behind_a
     assert "checkpoint-50 belongs to another training" in ruling.guess
     assert "assumes that the trainer has started over" in ruling.guess
     # Not where W&B has other losses, nor where the training before has gone on.
-    told = Evidence(evidence.taken, evidence.steps, seen=evidence.seen, logged=shown(range(1, 31), new))
+    told = Clues(evidence.taken, evidence.steps, seen=evidence.seen, logged=shown(range(1, 31), new))
     assert foreign(trainings, told) == {"checkpoint-50"}
     note(trainings, 40, log(range(1, 41), new), -200)
     assert foreign(trainings, evaluated(trainings, 10, 20, 30)) == {"checkpoint-50"}
@@ -171,26 +172,26 @@ def test_losses_that_are_rounded_are_the_same() -> None:
     note(trainings, 30, log(range(1, 31), old), -HOUR)
     note(trainings, 10, log(range(1, 11), full), -100)
     rounded = shown(range(1, 12), lambda step: round(full(step), 4))
-    assert foreign(trainings, Evidence(begun=NOW - 600, logged=rounded)) == {"checkpoint-30"}
+    assert foreign(trainings, Clues(begun=NOW - 600, logged=rounded)) == {"checkpoint-30"}
 
 
 def test_one_step_that_differs_refutes_nothing_where_the_one_before_it_does_not() -> None:
     trainings = Trainings()
     note(trainings, 10, log(range(1, 11), new), -100)
     odd = shown(range(1, 11), lambda step: 9.9 if step == 10 else new(step))
-    assert foreign(trainings, Evidence(begun=NOW - 600, logged=odd)) == set()
-    assert foreign(trainings, Evidence(begun=NOW - 600, logged=shown([10], old))) == {"checkpoint-10"}
+    assert foreign(trainings, Clues(begun=NOW - 600, logged=odd)) == set()
+    assert foreign(trainings, Clues(begun=NOW - 600, logged=shown([10], old))) == {"checkpoint-10"}
 
 
 def test_nan_is_like_nan() -> None:
     trainings = Trainings()
     note(trainings, 10, log(range(1, 11), lambda step: new(step) if step < 8 else float("nan")), -48 * HOUR)
     logged = shown(range(1, 11), lambda step: new(step) if step < 8 else float("nan"))
-    assert foreign(trainings, Evidence(begun=NOW - 600, logged=logged)) == set()
+    assert foreign(trainings, Clues(begun=NOW - 600, logged=logged)) == set()
 
 
 def ruling_with_final(trainings: Trainings, *finals: str, logged: RunLog | None = None) -> Ruling:
-    return rule(trainings, Evidence(finals=finals, logged=logged or RunLog()))
+    return rule(trainings, Clues(finals=finals, logged=logged or RunLog()))
 
 
 def test_a_final_checkpoint_is_not_the_end_where_its_run_went_on_or_began_anew() -> None:

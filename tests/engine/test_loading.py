@@ -326,24 +326,19 @@ def test_on_a_cpu_adapters_over_experts_are_merged(
 def test_what_is_served_is_what_was_asked_for_last_and_came_to_its_good_end(tmp_path: Path, model: Path) -> None:
     settings, hosting = EngineSettings(state_dir=tmp_path / "state", swap="warm"), ScriptedHosting([(1.0,), (2.0,)])
     serving = Serving(settings, hosting)  # type: ignore[arg-type]
-    load = Loader(settings, serving)
-    load.load_full(model, "a")
-    assert _uncertified(serving)
-    assert serving.certify() is serving.served is serving.held
+
+    def known() -> tuple[bool, bool]:
+        return serving.held is not None, serving.served is not None
+
+    Loader(settings, serving).load_full(model, "a")
+    assert known() == (True, False)
+    assert serving.certify() is serving.served
     # A refused load leaves the host with the weights of the one before, which the next may follow in place.
     serving.withdraw()
-    assert _uncertified(serving)
+    assert known() == (True, False)
     serving.certify()
     hosting.close()
-    assert _none(serving)
+    assert known() == (False, False)
     # Another host holds nothing of what the one before was given.
     hosting.pid = 99
-    assert _none(serving)
-
-
-def _none(serving: Serving) -> bool:
-    return serving.held is None and serving.served is None
-
-
-def _uncertified(serving: Serving) -> bool:
-    return serving.held is not None and serving.served is None
+    assert known() == (False, False)

@@ -14,7 +14,7 @@ import pytest
 from tests.service.test_service import run_in_thread, wait_until
 from tests.support.checkpoint_files import write_checkpoint
 from tests.support.house import House
-from watcher.checkpoints.belonging import RunLog
+from watcher.checkpoints.run_log import RunLog
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.model import FINAL_NAME, LoggedStep, Reason, RowKind
 from watcher.service import Service

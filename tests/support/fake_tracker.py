@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from watcher.checkpoints.belonging import RunLog
+from watcher.checkpoints.run_log import RunLog
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row
 from watcher.trackers.base import Delivery, RunLife

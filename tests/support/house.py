@@ -14,7 +14,7 @@ from tests.support.scripted_followup import ScriptedFollowup
 from tests.support.scripted_tracker import ScriptedTracker
 from watcher.checkpoints import DirectoryWaker, free_bytes
 from watcher.checkpoints.base_models import resolve_base
-from watcher.checkpoints.belonging import RunLog
+from watcher.checkpoints.run_log import RunLog
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.evaluation.plugins import named_theme, plugged
 from watcher.ledger.export import Exporter

@@ -52,12 +52,12 @@ import math
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum, auto
 from itertools import islice
 
 from watcher.checkpoints.lineage import Member, Trainings
-from watcher.model import FINAL_NAME, LoggedStep
+from watcher.checkpoints.run_log import RunLog
+from watcher.model import FINAL_NAME
 
 CLOCKS_APART_S = 60.0
 """By how many seconds the clocks of W&B and the trainer's machine may differ, and two copies of one directory."""
@@ -68,30 +68,11 @@ RESTART_S = 90.0
 together."""
 SAVING_S = 2.0
 """A trainer's files have the order in which they were begun to within this many seconds."""
-ROUNDED = 1e-3
-"""By what part a number may be away from a rounded one: loggers keep four digits or more."""
-SINGLE_PRECISION = 1e-6
-"""By what part numbers may differ that went through 32 bits."""
 ADOPT = "--adopt-earlier evaluates what is there for this run"
 
 
 @dataclass(frozen=True, slots=True)
-class RunLog:
-    """What W&B's run itself has logged, by step: a step that was trained again has several rows. `cut`: there is more,
-    which was not read.
-    """
-
-    rows: Mapping[int, Collection[LoggedStep]] = field(default_factory=dict)
-    cut: bool = False
-
-    @property
-    def reach(self) -> int:
-        """The last step that is logged. Of a log that was read in part that may be any."""
-        return sys.maxsize if self.cut else max(self.rows, default=-1)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Clues:
     """What is known beside the checkpoints themselves.
 
     `taken`: names of checkpoints that this run's ledger has taken, as they lie there now; `steps`: those of all that it
@@ -133,9 +114,9 @@ class _Told(Enum):
     NOTHING = auto()
 
 
-def rule(trainings: Trainings, evidence: Evidence) -> Ruling:
+def rule(trainings: Trainings, clues: Clues) -> Ruling:
     """By the tables at the top of this module."""
-    judge = _Judge(trainings, evidence)
+    judge = _Judge(trainings, clues)
     ours, guess = judge.ours()
     foreign = dict(judge.foreign(ours))
     return Ruling(foreign, frozenset(judge.outlived(foreign)), guess, asks=bool(foreign) or judge.doubtful)
@@ -144,15 +125,15 @@ def rule(trainings: Trainings, evidence: Evidence) -> Ruling:
 class _Judge:
     """One ruling."""
 
-    def __init__(self, trainings: Trainings, evidence: Evidence) -> None:
+    def __init__(self, trainings: Trainings, clues: Clues) -> None:
         self._all = trainings
-        self._evidence = evidence
+        self._clues = clues
         self._members: dict[int, list[Member]] = {}
         for member in trainings.members.values():
             if member.training is not None:
                 self._members.setdefault(member.training, []).append(member)
-        rows = evidence.logged.rows
-        self._first, self._reach = min(rows, default=sys.maxsize), evidence.logged.reach
+        rows = clues.logged.rows
+        self._first, self._reach = min(rows, default=sys.maxsize), clues.logged.reach
         self._told = {training: self._ask(training) for training in self._members}
 
     @property
@@ -167,7 +148,7 @@ class _Judge:
         if shown:
             return self._with_new_ones(shown)
         open_to = [t for t in self._members if told[t] is _Told.NOTHING and not self._is_old(self._written(t))]
-        if self._evidence.steps:
+        if self._clues.steps:
             open_to = [t for t in open_to if not self._is_refused(t)]
         if not open_to:
             return [], ""
@@ -194,7 +175,7 @@ class _Judge:
 
     def outlived(self, foreign: Collection[str]) -> Iterator[str]:
         """Each checkpoint of this run that cannot be its end."""
-        for name in self._evidence.finals:
+        for name in self._clues.finals:
             final = self._all.members.get(name)
             if final is None or final.training is None or name in foreign:
                 continue
@@ -210,39 +191,28 @@ class _Judge:
 
     def _ask(self, training: int) -> _Told:
         """What the steps tell that W&B's run and this training both have."""
-        rows, logged = self._all.rows(training), self._evidence.logged
+        rows, logged = self._all.rows(training), self._clues.logged
         common = (step for step in reversed(rows.steps) if step in logged.rows) if logged.rows else ()
         both = list(islice(common, 2))
         if not both:
             return _Told.NOTHING
-        if not self._agrees(training, both[0]):
+        if not logged.agrees(rows, both[0]):
             alone = len(both) == 1
-            return _Told.OTHER if alone or not self._agrees(training, both[1]) else _Told.NOTHING
+            return _Told.OTHER if alone or not logged.agrees(rows, both[1]) else _Told.NOTHING
         old = self._is_old(self._written(training))
         if old and self._reach < max(member.last for member in self._members[training]):
             return _Told.NOTHING
         forks = (self._all.relation(training, other).fork for other in self._members if other != training)
         return _Told.OWN if all(fork is None or fork <= both[0] for fork in forks) else _Told.NOTHING
 
-    def _agrees(self, training: int, step: int) -> bool:
-        rows = self._all.rows(training)
-        place = rows.place(step)
-        assert place is not None
-        return any(
-            _same(rows.losses[place], row.loss)
-            and _same_or_missing(rows.rates[place], row.learning_rate)
-            and _same_or_missing(rows.norms[place], row.grad_norm)
-            for row in self._evidence.logged.rows[step]
-        )
-
     def _is_known(self, training: int) -> bool:
         """True where the ledger has taken a checkpoint of it, or holds the last of its losses that it can have."""
-        if any(member.name in self._evidence.taken for member in self._members[training]):
+        if any(member.name in self._clues.taken for member in self._members[training]):
             return True
-        if not self._evidence.steps:
+        if not self._clues.steps:
             return False
         rows = self._all.rows(training)
-        answers = (self._evidence.knows(*row) for row in zip(reversed(rows.steps), reversed(rows.losses), strict=True))
+        answers = (self._clues.knows(*row) for row in zip(reversed(rows.steps), reversed(rows.losses), strict=True))
         return next((answer for answer in answers if answer is not None), False)
 
     def _with_new_ones(self, shown: list[int]) -> tuple[list[int], str]:
@@ -281,19 +251,19 @@ class _Judge:
         """True where the trainer has written over this run's checkpoints, gone back, or begun anew. What W&B shows of a
         run comes late, so that one which writes over them is this run's even where W&B has other losses.
         """
-        members, evidence = self._members[training], self._evidence
-        if any(member.name in evidence.over for member in members):
+        members, clues = self._members[training], self._clues
+        if any(member.name in clues.over for member in members):
             return True
         forks = [self._all.relation(training, other).fork or 0 for other in shown]
-        goes_back = any(0 < step < fork for step in evidence.steps for fork in forks)
-        smaller = max(member.step for member in members) <= max(evidence.steps, default=0)
+        goes_back = any(0 < step < fork for step in clues.steps for fork in forks)
+        smaller = max(member.step for member in members) <= max(clues.steps, default=0)
         return self._told[training] is not _Told.OTHER and (goes_back or smaller)
 
     def _comes_after(self, training: int, shown: Collection[int]) -> bool:
         """True where nothing came of the others since its first checkpoint did, or in the same look; and where that was
         written so much later that a trainer may have been started in between.
         """
-        seen = self._evidence.seen
+        seen = self._clues.seen
         before = [seen.get(member.name, math.inf) for other in shown for member in self._members[other]]
         since = [seen.get(member.name, -math.inf) for member in self._members[training]]
         pause = self._written(training) - max(self._written(other) for other in shown)
@@ -302,7 +272,7 @@ class _Judge:
     # Which checkpoints are of them.
 
     def _why_foreign(self, member: Member, ours: Collection[int]) -> str:
-        if member.name in self._evidence.taken:
+        if member.name in self._clues.taken:
             return ""
         assert member.training is not None
         if self._is_ahead(member):
@@ -349,7 +319,7 @@ class _Judge:
 
     def _why_silent_is_foreign(self, model: Member, told: Mapping[str, str]) -> str:
         """Of a checkpoint without a log."""
-        if model.name in self._evidence.taken:
+        if model.name in self._clues.taken:
             return ""
         if model.name == FINAL_NAME:
             own = [m for m in self._all.members.values() if m.name not in told and m is not model]
@@ -373,10 +343,10 @@ class _Judge:
         return max(before, key=lambda member: member.written, default=None)
 
     def _is_refused(self, training: int) -> bool:
-        return any(member.name in self._evidence.refused for member in self._members[training])
+        return any(member.name in self._clues.refused for member in self._members[training])
 
     def _is_old(self, written: float) -> bool:
-        begun = self._evidence.begun
+        begun = self._clues.begun
         return begun is not None and OLDEST_TIME_S < written < begun - CLOCKS_APART_S
 
     def _newest(self, training: int) -> Member:
@@ -384,22 +354,3 @@ class _Judge:
 
     def _written(self, training: int) -> float:
         return self._newest(training).written
-
-
-def _same_or_missing(first: float, second: float | None) -> bool:
-    """True where one of two numbers is not known."""
-    return second is None or math.isnan(first) or _same(first, second)
-
-
-def _same(logged: float, shown: float) -> bool:
-    """What a trainer has logged, and what W&B shows of it, which may be rounded.
-
-    >>> _same(0.987654321, 0.9877), _same(2.4567, 2.5), _same(2.5, 2.501), _same(math.nan, math.nan)
-    (True, False, False, True)
-    """
-    if not (math.isfinite(logged) and math.isfinite(shown)):
-        return logged == shown or (math.isnan(logged) and math.isnan(shown))
-    if math.isclose(logged, shown, rel_tol=SINGLE_PRECISION):
-        return True
-    digits = -int(Decimal(repr(shown)).as_tuple().exponent)
-    return math.isclose(logged, shown, rel_tol=ROUNDED) and round(logged, digits) == shown

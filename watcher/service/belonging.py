@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Final, Protocol
 from uuid import uuid4
 
-from watcher.checkpoints.belonging import Evidence, Ruling, RunLog, rule
+from watcher.checkpoints.belonging import Clues, Ruling, rule
 from watcher.checkpoints.lineage import Member, Trainings
+from watcher.checkpoints.run_log import RunLog
 from watcher.checkpoints.training_log import LogFacts, read_log
 from watcher.ledger.ledger import Ledger, Record
 from watcher.ledger.losses import loss_uid
@@ -213,7 +214,7 @@ class Belonging:
 
         return rule(
             self._trainings,
-            Evidence(
+            Clues(
                 taken={name for name, record in records.items() if _is_taken(record)},
                 steps={r.step for r in taken},
                 over={name for name, record in records.items() if name in names and not _is_taken(record)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from watcher.checkpoints.belonging import RunLog
+from watcher.checkpoints.run_log import RunLog
 from watcher.service.signals import Signals
 from watcher.trackers.base import Tracker
 

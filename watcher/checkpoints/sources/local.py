@@ -90,9 +90,10 @@ class DirectorySource:
         self._came = {place.name for place in places} - self._names if self._looks else set()
         self._names = {place.name for place in places}
         self._known = {name: known for name, known in self._known.items() if name in self._names}
-        kept = self._names & awaited.keys()
-        self._readings = {name: reading for name, reading in self._readings.items() if name in kept}
-        return self._changed(places, awaited)
+        kept = (name for name in self._readings if name in awaited and name in self._names)
+        self._readings = {name: self._readings[name] for name in kept}
+        self._doubt(awaited)
+        return self._changed(places)
 
     def readings(self) -> Mapping[str, Checkpoint]:
         """As they were last read: all that the last look has brought, and all that were awaited."""
@@ -149,18 +150,16 @@ class DirectorySource:
         self._renumbered = renumbers_files(self._root)
         return discover(self._root, self._layouts)
 
-    def _changed(self, places: Sequence[Candidate], awaited: Awaited = NONE_AWAITED) -> Iterator[Checkpoint]:
+    def _changed(self, places: Sequence[Candidate]) -> Iterator[Checkpoint]:
         self._looks += 1
-        # What is on record as complete, and is kept as it was read, is as settled as what nobody awaits.
-        due = {name for name, it in awaited.items() if it is not Condition.COMPLETE or name not in self._readings}
         for number, place in enumerate(places):
-            known = self._known.get(place.name)
-            settled = known is not None and known.complete and place.name not in due
-            if settled and number < len(places) - _RECENT and (number + self._looks) % _TURNS:
+            old = number < len(places) - _RECENT and (number + self._looks) % _TURNS
+            if old and (known := self._known.get(place.name)) is not None and known.complete:
                 continue
             # Beside the model in the run directory lie the checkpoints, which are none of its folders.
             glance, now = self._steady(_glance(place.path, deep=place.name != FINAL_NAME)), self._clock()
-            if settled and known is not None and known.glance == glance:
+            known = self._known.get(place.name)
+            if known is not None and known.complete and known.glance == glance:
                 continue
             # Hundreds of shards below each of many checkpoints that nobody completes any more are read now and then.
             idle = known is not None and now - known.since >= LONG_SILENCE_S and (number + self._looks) % _TURNS
@@ -176,6 +175,14 @@ class DirectorySource:
             if self._base is None and self._base_of is not None and found.base is not None:
                 yield from self._named_base(found)
             yield self._read(found)
+
+    def _doubt(self, awaited: Awaited) -> None:
+        """What is awaited, and was not read as what it is on record or is not kept as it was read, is read again."""
+        for name, condition in awaited.items():
+            known = self._known.get(name)
+            as_read = condition is Condition.COMPLETE and name in self._readings
+            if known is not None and known.complete and not as_read:
+                self._known[name] = replace(known, complete=False)
 
     def _read(self, found: Checkpoint) -> Checkpoint:
         # Without the losses, which would be kept once more for every checkpoint of a long run.

@@ -27,12 +27,12 @@ LONGEST_CONTEXT = 2**25
 _DEEPEST = 4
 
 
-class _Tensor(Protocol):
+class _Shaped(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
 
-def require_plausible(path: Path, config: Mapping[str, object], tensors: Mapping[str, _Tensor]) -> None:
+def require_plausible(path: Path, config: Mapping[str, object], tensors: Mapping[str, _Shaped]) -> None:
     """Raises `UimonError` (`weights_refused`) naming what config.json states that none of the `tensors` allows."""
     numbers = [int(number) for name in tensors for number in _NUMBER.findall(name)]
     side = max((length for tensor in tensors.values() for length in tensor.shape), default=0)

@@ -26,7 +26,7 @@ _PLAIN = frozenset({"F64", "F32", "F16", "BF16", "I64", "U64", "C64", "BOOL"})
 _SCALE = re.compile(r"(weight_)?scales?(_inv|_2)?|weight_global_scale")
 
 
-class _Tensor(Protocol):
+class _Typed(Protocol):
     @property
     def dtype(self) -> str: ...
 
@@ -34,7 +34,7 @@ class _Tensor(Protocol):
 Parts = Mapping[str, str]
 
 
-def require_agreement(path: Path, config: Mapping[str, object], tensors: Mapping[str, _Tensor]) -> None:
+def require_agreement(path: Path, config: Mapping[str, object], tensors: Mapping[str, _Typed]) -> None:
     """Raises `UimonError` (`weights_refused`) where config.json announces quantized weights and the files hold plain
     ones, where it is the other way around, and where a quantized weight has no scale.
     """
@@ -68,7 +68,7 @@ def _method(config: Mapping[str, object]) -> str | None:
     return None
 
 
-def _by_module(tensors: Mapping[str, _Tensor]) -> dict[str, dict[str, str]]:
+def _by_module(tensors: Mapping[str, _Typed]) -> dict[str, dict[str, str]]:
     """The types of each module's tensors."""
     modules: dict[str, dict[str, str]] = {}
     for name, tensor in tensors.items():

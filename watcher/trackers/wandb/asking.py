@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from watcher.checkpoints.belonging import RunLog
+from watcher.checkpoints.run_log import RunLog
 from watcher.model import LoggedStep, Reason, UimonError
 from watcher.trackers.wandb.publisher import inspect_run, logged_steps
 from watcher.trackers.wandb.run import RunFacts, RunRef, missing_run

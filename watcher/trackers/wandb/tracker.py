@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from watcher.checkpoints.belonging import RunLog
+from watcher.checkpoints.run_log import RunLog
 from watcher.model import Reason, RowKind, Target
 from watcher.system.clock import steady_clock
 from watcher.trackers.base import Delivery, Notes, RunLife
