@@ -15,7 +15,7 @@ from tests.support.ledgers import due_rows
 from watcher.checkpoints.training_log import LogFacts
 from watcher.evaluation.rows import RowMaker, train_row
 from watcher.ledger.ledger import Ledger
-from watcher.ledger.rows import MIGRATIONS, row_body
+from watcher.ledger.rows import MIGRATIONS, SCHEMA_VERSION, row_body
 from watcher.model import RowKind, State
 
 VERSION_6 = """
@@ -119,7 +119,7 @@ def test_a_ledger_of_version_6_becomes_what_a_fresh_one_is(tmp_path: Path) -> No
 
 
 def test_each_earlier_version_has_a_way_to_the_next() -> None:
-    assert sorted(MIGRATIONS) == list(range(1, 7))
+    assert sorted(MIGRATIONS) == list(range(1, SCHEMA_VERSION))
 
 
 def test_a_loss_is_kept_as_it_was_logged_however_large_it_is(ledger: Ledger) -> None:
