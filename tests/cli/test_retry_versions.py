@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from watcher.cli.retry import run_retry
+from watcher.ledger.rows import SCHEMA_VERSION
 from watcher.ledger.state_dir import Lease, StateDir
 from watcher.model import Reason, UimonError
 
@@ -43,4 +44,4 @@ def test_with_no_watcher_the_ledger_is_taken_over(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
     leave(state)
     assert run_retry("310", None, tmp_path) == 0
-    assert version(state) == 7
+    assert version(state) == SCHEMA_VERSION

@@ -15,7 +15,7 @@ from tests.support.ledgers import due_rows
 from watcher.checkpoints.training_log import LogFacts
 from watcher.evaluation.rows import RowMaker, train_row
 from watcher.ledger.ledger import Ledger
-from watcher.ledger.rows import row_body
+from watcher.ledger.rows import MIGRATIONS, SCHEMA_VERSION, row_body
 from watcher.model import RowKind, State
 
 VERSION_6 = """
@@ -106,6 +106,10 @@ def test_the_losses_of_a_ledger_of_version_6_are_those_of_its_rows(tmp_path: Pat
         assert [(row.uid, row.kind) for row in due_rows(ledger)][:3] == [(uid, RowKind.TRAIN) for uid in uids]
         assert [row.step for row in due_rows(ledger)] == [10, 20, 30, 50]
         assert [record.state for record in ledger.records(State.PUBLISHED)] == [State.PUBLISHED]
+
+
+def test_each_earlier_version_has_a_way_to_the_next() -> None:
+    assert sorted(MIGRATIONS) == list(range(1, SCHEMA_VERSION))
 
 
 def test_a_loss_is_kept_as_it_was_logged_however_large_it_is(ledger: Ledger) -> None:

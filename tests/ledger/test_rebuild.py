@@ -22,7 +22,7 @@ from watcher.evaluation.evaluate import TableLimits
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.ledger.rebuild import open_ledger
-from watcher.ledger.rows import MIGRATIONS
+from watcher.ledger.rows import MIGRATIONS, SCHEMA_VERSION
 from watcher.ledger.samples import StoredSample
 from watcher.ledger.seal import committed_frames
 from watcher.ledger.state_dir import StateDir
@@ -406,6 +406,18 @@ def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
     assert owner_of(state) is None
     with closing(open_ledger(state, RUN, LIMITS, lambda _: None)) as ledger:
         assert facts(ledger) == WHOLE
+
+
+@pytest.mark.parametrize("bit", [0, 2, 3, 30])
+def test_a_version_with_a_changed_bit_is_damage_and_no_later_ones(tmp_path: Path, bit: int) -> None:
+    state = StateDir(tmp_path)
+    filled(state)
+    with closing(sqlite3.connect(state.ledger)) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION ^ 1 << bit}")
+    said: list[str] = []
+    with closing(open_ledger(state, RUN, LIMITS, said.append)) as ledger:
+        assert facts(ledger) == WHOLE
+    assert said
 
 
 FLIPS = 200

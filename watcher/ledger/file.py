@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final
 
 from watcher.ledger.rows import MIGRATIONS, SCHEMA, SCHEMA_VERSION, PackedList, loss_in, packed
-from watcher.ledger.seal import committed_frames, keep_sealed, require_whole, seal_all
+from watcher.ledger.seal import committed_frames, has_other_version, keep_sealed, require_whole, seal_all
 from watcher.model import Reason, UimonError
 
 log = logging.getLogger("uimon")
@@ -119,6 +119,8 @@ class LedgerFile:
     def _require_no_later(self) -> None:
         """Nothing is known of what later versions make of a ledger."""
         if (version := self._version()) > SCHEMA_VERSION:
+            if has_other_version(self._db):
+                raise sqlite3.DatabaseError(f"it says that it has version {version}, which was not written")
             raise UimonError(
                 Reason.CONFIG_INVALID,
                 f"{self.path} has ledger version {version}, and this uimon reads {SCHEMA_VERSION}; use the uimon that "

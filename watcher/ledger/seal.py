@@ -17,6 +17,7 @@ from typing import Final
 
 SEAL: Final = "CREATE TABLE seal (name TEXT PRIMARY KEY, total INTEGER NOT NULL);"
 _SCHEMA: Final = "sqlite_master"
+_VERSION: Final = "user_version"
 _WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
 _PAGE: Final = 4096
@@ -25,8 +26,20 @@ _PAGE: Final = 4096
 def seal_all(db: sqlite3.Connection) -> None:
     """Seal what is there, within the transaction that has made the schema what it is."""
     totals = [(table, _total(db, table)) for table in (*_tables(db), _SCHEMA)]
+    totals.append((_VERSION, _version(db)))
     db.execute("DELETE FROM seal")
     db.executemany("INSERT INTO seal VALUES (?, ?)", totals)
+
+
+def has_other_version(db: sqlite3.Connection) -> bool:
+    """True where the file was sealed with another version of the ledger than it says it has: one changed bit would make
+    it a later uimon's.
+    """
+    try:
+        sealed = db.execute("SELECT total FROM seal WHERE name = ?", (_VERSION,)).fetchone()
+    except sqlite3.OperationalError:
+        return False  # not uimon's seal, if there is one
+    return sealed is not None and sealed[0] != _version(db)
 
 
 def keep_sealed(db: sqlite3.Connection) -> None:
@@ -54,6 +67,8 @@ def require_whole(db: sqlite3.Connection, *, but: Collection[str] = ()) -> None:
         said = "ok" if but else db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if said != "ok":
             raise sqlite3.DatabaseError(said)
+        if has_other_version(db):
+            raise sqlite3.DatabaseError("its version is not the one that was written")
         seals = dict(map(tuple, db.execute("SELECT name, total FROM seal")))
         for table in (*_tables(db), _SCHEMA):
             if table not in but and seals.get(table) != _total(db, table):
@@ -96,6 +111,10 @@ def _page_size(ledger: Path) -> int:
     except OSError:
         return _PAGE
     return 65536 if size == 1 else size if size >= 512 else _PAGE
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _tables(db: sqlite3.Connection) -> list[str]:

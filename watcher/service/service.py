@@ -11,7 +11,6 @@ from pathlib import Path
 from scorers import Plugin, Theme
 from watcher.alerts.delivery import Command, Webhook
 from watcher.checkpoints.policy import parse_policy
-from watcher.checkpoints.run_log import RunLog
 from watcher.checkpoints.sources.source import Source
 from watcher.checkpoints.staging.sharing import require_unchanged
 from watcher.checkpoints.staging.stage import STAGE_NAME, clear_stale, digest_of, free_bytes

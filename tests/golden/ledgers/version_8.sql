@@ -194,6 +194,7 @@ INSERT INTO "seal" VALUES('suite',4602342047);
 INSERT INTO "seal" VALUES('summary',4367667149);
 INSERT INTO "seal" VALUES('followup',14635231904);
 INSERT INTO "seal" VALUES('sqlite_master',86719598590);
+INSERT INTO "seal" VALUES('user_version',8);
 CREATE TABLE sighting (
     name TEXT PRIMARY KEY, step INTEGER NOT NULL, mark TEXT NOT NULL, written REAL NOT NULL, training TEXT NOT NULL,
     first INTEGER NOT NULL, last INTEGER NOT NULL);
