@@ -1,7 +1,7 @@
 """A scorer of your own: `uimon score --scorer examples/headings.py:Headings`, and alike for `uimon watch` and `eval`.
 
-It adds `eval/headings/mean`, and `eval/headings/failed`: the samples on which it failed. Beautiful Soup is installed with
-uimon, so that a scorer may rely on it.
+It adds `eval/headings/mean`, and `eval/headings/failed`: the samples on which it failed. Beautiful Soup is installed
+with uimon, so that a scorer may rely on it.
 """
 
 from bs4 import BeautifulSoup
