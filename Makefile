@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 VENV ?= .venv
-# Two of them have the engines. All wait for processes and servers now and then: three keep two cores busy.
+# At most two of them have engines. All wait for processes and servers now and then: three keep two cores busy.
 WORKERS ?= 3
 BIN := $(VENV)/bin
 # Newer than its prerequisites exactly when the last installation succeeded.

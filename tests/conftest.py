@@ -10,7 +10,7 @@ import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
 
 from tests.faults.table import FAULTS
-from tests.support.dealing import TwoEngines, cost
+from tests.support.dealing import FewEngines, turn
 from tests.support.house import House, open_house
 from tests.support.wandb_run import PROJECT, RUN, SeedRun
 from watcher.demo.standin import ENTITY, Standin, standin_environment
@@ -88,10 +88,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoEngines:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FewEngines:
     """Several workers get the files in the order in which they were collected."""
     config.option.loadscopereorder = False
-    return TwoEngines(config, log)
+    return FewEngines(config, log)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -106,7 +106,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For several workers the long files come first."""
     if hasattr(config, "workerinput"):
-        items.sort(key=cost)
+        items.sort(key=turn)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

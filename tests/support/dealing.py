@@ -7,19 +7,28 @@ from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 
 
-class TwoEngines(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests stay with one worker. Files that start engines stay together too, in two groups: more than two
-    engines at a time would run into their timeouts on two cores."""
+AT_ONCE = 2
+"""So many workers start engines at a time: more engines on two cores would run into their timeouts."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        if "mark.engine" not in text_of(file):
-            return file
-        return "engines of tests/engine" if file.startswith("tests/engine/") else "engines of other rooms"
+
+class FewEngines(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests stay with one worker. While enough others have engines, a worker gets a file without."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if sum(self._has_engines(other) for other in self.nodes if other is not node) >= AT_ONCE:
+            without = next((file for file in self.workqueue if not starts_engines(file)), None)
+            if without is not None:
+                self.workqueue.move_to_end(without, last=False)
+        super()._assign_work_unit(node)
+
+    def _has_engines(self, node: WorkerController) -> bool:
+        units = self.assigned_work[node].items()
+        return any(starts_engines(file) and not all(unit.values()) for file, unit in units)
 
 
 @cache
@@ -28,12 +37,16 @@ def text_of(file: str) -> str:
     return (ROOT / file).read_text("utf-8")
 
 
-def cost(item: pytest.Item) -> int:
-    """0 for tests that start engines, 1 for those of files that start other processes or servers, 2 for the others.
+def starts_engines(file: str) -> bool:
+    """True for a file with a test that starts an engine."""
+    return "mark.engine" in text_of(file)
 
-    Dealt out in this order the last ones are short, and no worker is left alone with a long file.
+
+def turn(item: pytest.Item) -> tuple[int, int]:
+    """Files that start engines come first, then those that start other processes or servers; the larger before the
+    smaller. Dealt out in this order the last ones are short, and no worker is left alone with a long file.
     """
-    text = text_of(item.nodeid.partition("::")[0])
-    if "mark.engine" in text:
-        return 0
-    return 1 if any(word in text for word in ("Standin", "subprocess", "Uimon")) else 2
+    file = item.nodeid.partition("::")[0]
+    text = text_of(file)
+    waits = any(word in text for word in ("Standin", "subprocess", "Uimon"))
+    return 0 if starts_engines(file) else 1 if waits else 2, -len(text)
