@@ -169,6 +169,20 @@ def test_a_directory_that_is_unmounted_while_a_checkpoint_is_loaded_is_taken_up_
     assert house.states() == [(100, "published", None)]
 
 
+def test_what_is_deleted_by_the_record_alone_is_taken_up_at_the_next_look(house: House) -> None:
+    write_checkpoint(house.root, 100)
+    intake = house.service(stage="copy")._intake
+    house.wandb.asked.set()
+    intake.step()
+    (staged,) = house.ledger.records(State.STAGED)
+    # It was out of sight while it was loaded, and back before anybody looked for it.
+    house.ledger.forsake(staged, State.SKIPPED, Reason.DELETED, "its directory was deleted")
+    assert house.ledger.deleted() == ["checkpoint-100"]
+    intake.step()
+    assert house.states() == [(100, "staged", None)]
+    assert house.ledger.deleted() == []
+
+
 def test_what_was_begun_early_is_not_given_up_for_want_of_disk(house: House) -> None:
     house.engine.hold = threading.Event()
     path = write_checkpoint(house.root, 100)

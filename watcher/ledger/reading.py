@@ -87,6 +87,15 @@ class LedgerReading(LedgerFile):
         with self._lock:
             return self._db.execute(query).fetchone() is not None
 
+    def deleted(self) -> list[str]:
+        """Names of checkpoints that were deleted before they were evaluated, and of which nothing is known since."""
+        query = (
+            "SELECT name FROM checkpoint AS c WHERE state = 'skipped' AND reason = 'deleted' AND digest IS NULL "
+            "AND NOT EXISTS (SELECT 1 FROM checkpoint AS later WHERE later.name = c.name AND later.id > c.id)"
+        )
+        with self._lock:
+            return [str(row["name"]) for row in self._db.execute(query).fetchall()]
+
     def newest_step(self) -> int | None:
         """The largest step seen; None before the first."""
         with self._lock:

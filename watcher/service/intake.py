@@ -142,16 +142,17 @@ class Intake:
 
     def _awaited(self) -> Awaited:
         """The checkpoints with which the intake is not done, each with the condition in which it is on record; of a
-        name the newest.
+        name the newest. What is deleted by the record may only have been out of sight, as on a disk that was unmounted.
         """
         waiting = [*self._ledger.records(State.SEEN, State.COMPLETE), *self._ledger.early()]
-        return {
+        return dict.fromkeys(self._ledger.deleted(), Condition.GONE) | {
             record.name: Condition.COMPLETE if record.state is State.COMPLETE else Condition.PARTIAL
             for record in sorted(waiting, key=lambda record: record.id)
         }
 
     def _is_settling(self) -> bool:
-        readings = (self._source.readings().get(name) for name in self._awaited())
+        there = (name for name, condition in self._awaited().items() if condition is not Condition.GONE)
+        readings = map(self._source.readings().get, there)
         return any(reading.settling for reading in readings if reading is not None)
 
     def _look(self) -> Iterable[Checkpoint] | None:

@@ -202,8 +202,6 @@ class Stager:
     def _not_staged(self, record: Record, error: UimonError) -> None:
         """A staging that did not come about: deleted meanwhile, written again meanwhile, or no room for it now."""
         if error.reason is Reason.DELETED:
-            # It may only seem to be gone, and lie there at the next look as it was read.
-            self._source.forget(record.name)
             self._ledger.skipped(record, error.reason, error.sentence)
             log.warning("%s skipped (%s): %s", record.name, error.reason, error.sentence)
         elif error.reason is Reason.DISK_FULL:

@@ -13,7 +13,8 @@ from typing import Final, Protocol
 from watcher.model import Checkpoint, Condition
 
 Awaited = Mapping[str, Condition]
-"""Names of the checkpoints that are neither staged nor settled, each with the condition in which it is on record."""
+"""Names of the checkpoints that are neither staged nor settled, or were deleted before they were, each with the
+condition in which it is on record."""
 NONE_AWAITED: Final[Awaited] = MappingProxyType({})
 
 
