@@ -362,7 +362,7 @@ def test_retry_takes_failed_work_up_again(
     assert run_retry("60", None, house.state.root) == 1
     assert queue(house) == [(50, "failed", 1, "unreadable")]
     assert run_retry("50", None, house.state.root) == 0
-    assert "scripted of checkpoint-50 is due again." in capsys.readouterr().out
+    assert "scripted of checkpoint-50 is queued again." in capsys.readouterr().out
     house.service(once=True).run()
     assert queue(house) == [(50, "done", 1, None)]
     assert len(rows(house.tracker.rows, RowKind.EVAL)) == 1
