@@ -153,7 +153,7 @@ class Condition(StrEnum):
     GONE = "gone"
 
 
-class Kind(StrEnum):
+class CheckpointKind(StrEnum):
     """What the weights in a checkpoint are."""
 
     FULL = "full"
@@ -229,7 +229,7 @@ class Checkpoint:
     condition: Condition
     reason: Reason | None = None
     detail: str = ""
-    kind: Kind = Kind.FULL
+    kind: CheckpointKind = CheckpointKind.FULL
     files: tuple[FileStamp, ...] = ()
     trainer: TrainerState | None = None
     base: str | None = None

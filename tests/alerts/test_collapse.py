@@ -236,7 +236,7 @@ def test_measures_are_the_metrics_of_the_same_samples() -> None:
 def test_answers_to_one_prompt_are_not_compared_with_each_other() -> None:
     samples = [replace(page(i, 1, layout=i // 4), prompt=str(i // 4)) for i in range(20)]
     metrics, found = scorers.aggregate(samples), measure(samples)
-    names = (Measure.LIKENESS, Measure.NEAREST, Measure.FLOOR)
+    names = (Measure.SIMILARITY, Measure.NEAREST, Measure.FLOOR)
     for name in names:
         assert found[name].value == pytest.approx(metrics[name]) == 0
     samples[1] = page(1, 1)

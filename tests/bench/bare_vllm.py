@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from watcher.engine.host.served import cpu_args
+from watcher.engine.host.runner import cpu_args
 
 
 def main() -> None:

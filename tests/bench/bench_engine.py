@@ -18,17 +18,17 @@ from pathlib import Path
 import pytest
 
 from tests.talks import talk
-from watcher.engine import Engine, EngineSettings, Generation, PromptSpec, Rendered, Sampling
+from watcher.engine import EngineSettings, Generation, PromptSpec, Rendered, Sampling, VllmEngine
 from watcher.engine.environment import host_environment
-from watcher.engine.host.served import sample_seed
+from watcher.engine.host.runner import sample_seed
 from watcher.engine.launch import vllm_arguments
-from watcher.engine.model_files.guard import read_inventory
+from watcher.engine.model_files.inventory import read_inventory
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
 from watcher.evaluation.evaluate import Context, Metrics, TableLimits, evaluate
 from watcher.evaluation.suite import Suite
 from watcher.ledger.ledger import Record
 from watcher.ledger.samples import EvaluatedSample
-from watcher.model import Kind, State
+from watcher.model import CheckpointKind, State
 
 pytestmark = pytest.mark.engine
 
@@ -86,14 +86,14 @@ def _read(file: Path) -> float:
     return time.perf_counter() - started
 
 
-def _swap(engine: Engine, path: Path) -> float:
+def _swap(engine: VllmEngine, path: Path) -> float:
     loaded = engine.load(path, path.name)
     assert loaded.swap == "warm"
     return loaded.seconds
 
 
 def _cold_start(settings: EngineSettings, path: Path) -> float:
-    with Engine(settings) as engine:
+    with VllmEngine(settings) as engine:
         return engine.load(path, path.name).seconds
 
 
@@ -109,7 +109,7 @@ def test_a_swap_beside_reading_the_file_and_a_cold_start(tmp_path: Path) -> None
     reads: dict[bool, list[float]] = {True: [], False: []}
     swaps: dict[bool, list[float]] = {True: [], False: []}
     starts: list[float] = []
-    with Engine(settings) as engine:
+    with VllmEngine(settings) as engine:
         for path in models:
             engine.load(path, path.name)
         for _, cached, path in itertools.product(range(_SWAPS), (True, False), models):
@@ -127,7 +127,7 @@ def test_a_swap_beside_reading_the_file_and_a_cold_start(tmp_path: Path) -> None
     print(f"in the page cache: a cold start takes {_compare('a swap', starts, swaps[True][:: len(models)])}")
 
 
-class _WithPages(Engine):
+class _WithPages(VllmEngine):
     """The engine, the texts of its answers replaced by pages: random weights write nothing that takes long to score."""
 
     def generate(
@@ -185,10 +185,25 @@ def _suite(rendered: Rendered) -> Suite:
     return Suite(rendered.prompts, (), _SAMPLING, "", "", 0, rendered.context, "auto", "", tokenizer)
 
 
-def _evaluate(engine: Engine, suite: Suite, model: Path) -> tuple[Metrics, int]:
+def _evaluate(engine: VllmEngine, suite: Suite, model: Path) -> tuple[Metrics, int]:
     """An evaluation's metrics, and how many tokens were generated."""
     record = Record(
-        1, "checkpoint-1", 1, model, Kind.FULL, None, False, State.EVALUATING, None, "", "a", model, 1, False, 0.0, 0.0
+        1,
+        "checkpoint-1",
+        1,
+        model,
+        CheckpointKind.FULL,
+        None,
+        False,
+        State.EVALUATING,
+        None,
+        "",
+        "a",
+        model,
+        1,
+        False,
+        0.0,
+        0.0,
     )
     context = Context(
         "run", TableLimits(8, 1_000_000), _ignore, _ignore, _ignore, interrupted=lambda: False, health=dict

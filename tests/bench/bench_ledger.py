@@ -18,7 +18,7 @@ def test_a_restart_with_ten_thousand_checkpoints(tmp_path: Path) -> None:
         stamp = FileStamp("model.safetensors", 1, step, step)
         trainer = TrainerState(step, 0, (LoggedStep(step, 1.0),))
         name = f"checkpoint-{step}"
-        ledger.sight(
+        ledger.observe(
             Checkpoint(name, Path("/c") / name, step, Condition.COMPLETE, files=(stamp,), trainer=trainer), "run"
         )
     ledger.close()

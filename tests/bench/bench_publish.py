@@ -20,7 +20,7 @@ from tests.support.wandb_run import PATH, RUN, SeedRun
 from watcher.demo.standin import Standin
 from watcher.evaluation.evaluate import TABLE_CODE_CHARS, TABLE_COLUMNS
 from watcher.model import JsonScalar, Row, RowKind, Table
-from watcher.trackers.wandb import Limits, Order, RunRef, WandbPublisher
+from watcher.trackers.wandb import Limits, PublishPlan, RunRef, WandbPublisher
 
 _ROUNDS = 5
 _LOGS = 100
@@ -57,7 +57,7 @@ def publish(publisher: WandbPublisher, *rows: Row, survey: bool = False) -> floa
     """Seconds until the rows are read back."""
     store = MemoryStore(rows)
     began = time.perf_counter()
-    result = attempt(publisher, store, Order(survey=survey))
+    result = attempt(publisher, store, PublishPlan(survey=survey))
     assert result.waiting is None, result.detail
     return time.perf_counter() - began
 

@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.looking import inspect
 from watcher.checkpoints.layouts.completeness import QUIET_S
-from watcher.engine.model_files.guard import read_inventory
-from watcher.model import Condition, Kind, LoggedStep, Reason, UimonError
+from watcher.engine.model_files.inventory import read_inventory
+from watcher.model import CheckpointKind, Condition, LoggedStep, Reason, UimonError
 
 Make = Any
 
@@ -23,7 +23,12 @@ Make = Any
 def test_a_whole_checkpoint_is_complete_with_the_files_an_engine_needs(make: Make, run_dir: Path) -> None:
     path = make.put(run_dir / "checkpoint-50", make.full(50))
     found = inspect(path, 50)
-    assert (found.condition, found.reason, found.kind, found.step) == (Condition.COMPLETE, None, Kind.FULL, 50)
+    assert (found.condition, found.reason, found.kind, found.step) == (
+        Condition.COMPLETE,
+        None,
+        CheckpointKind.FULL,
+        50,
+    )
     assert found.name == "checkpoint-50"
     assert [f.name for f in found.files] == [
         "chat_template.jinja",
@@ -48,7 +53,7 @@ def test_a_sharded_checkpoint_needs_its_index_and_every_shard(make: Make, run_di
 def test_an_adapter_is_complete_and_names_its_base(make: Make, run_dir: Path) -> None:
     path = make.put(run_dir / "checkpoint-5", make.adapter(5))
     found = inspect(path, 5)
-    assert (found.condition, found.kind, found.base) == (Condition.COMPLETE, Kind.ADAPTER, "org/base")
+    assert (found.condition, found.kind, found.base) == (Condition.COMPLETE, CheckpointKind.ADAPTER, "org/base")
     assert [f.name for f in found.files] == ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json"]
 
 

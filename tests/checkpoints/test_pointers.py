@@ -17,7 +17,7 @@ from tests.engine.weights import tiny_checkpoint
 from tests.support.looking import inspect
 from watcher.checkpoints import pointers
 from watcher.checkpoints.pointers import POINTERS, TAKEN_OUT, pointer_in, without_pointers
-from watcher.engine.model_files.guard import read_inventory
+from watcher.engine.model_files.inventory import read_inventory
 from watcher.model import Condition, Reason, UimonError
 
 SPECULATORS = {

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.looking import inspect
 from watcher.checkpoints import DirectoryWaker, discover, stage, unstage
-from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
+from watcher.model import Checkpoint, CheckpointKind, Condition, Reason, UimonError
 
 # Looked for and not imported: that takes seconds of every session, and only a process of its own needs them.
 pytestmark = pytest.mark.skipif(
@@ -84,10 +84,10 @@ def test_complete_is_said_of_whole_checkpoints_only_and_in_the_end_of_all(
     trainer: subprocess.Popen[bytes], tmp_path: Path, snapshot: Callable[[Path], object]
 ) -> None:
     reasons: set[Reason | None] = set()
-    complete: set[tuple[Kind, int]] = set()
+    complete: set[tuple[CheckpointKind, int]] = set()
     stage_dir = tmp_path / "stage"
     while trainer.poll() is None:
-        for item in (*discover(tmp_path / Kind.FULL), *discover(tmp_path / Kind.ADAPTER)):
+        for item in (*discover(tmp_path / CheckpointKind.FULL), *discover(tmp_path / CheckpointKind.ADAPTER)):
             found = inspect(item.path, item.step)
             reasons.add(found.reason)
             assert found.condition is not Condition.UNSUPPORTED, found
@@ -99,7 +99,7 @@ def test_complete_is_said_of_whole_checkpoints_only_and_in_the_end_of_all(
     assert reasons & {Reason.WEIGHTS_MISSING, Reason.WEIGHTS_INCOMPLETE, Reason.CONFIG_MISSING}
     assert Reason.TRAINER_STATE_MISSING in reasons
     assert len(complete) >= 4
-    for kind in Kind:
+    for kind in CheckpointKind:
         left_alone(tmp_path / kind, kind, stage_dir, snapshot)
 
 
@@ -114,7 +114,7 @@ def stage_if_there(found: Checkpoint, stage_dir: Path) -> None:
     unstage(staged.path)
 
 
-def left_alone(root: Path, kind: Kind, stage_dir: Path, snapshot: Callable[[Path], object]) -> None:
+def left_alone(root: Path, kind: CheckpointKind, stage_dir: Path, snapshot: Callable[[Path], object]) -> None:
     """The last two checkpoints are complete, and finding that out changes nothing in the trainer's directory."""
     before = snapshot(root)
     with DirectoryWaker(root) as waker:

@@ -26,10 +26,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoint_files import safetensors_bytes, state_bytes
-from watcher.checkpoints import KNOWN, Candidate, DirectoryWaker, Layout, discover, inspect, layouts_for
+from watcher.checkpoints import KNOWN, DirectoryWaker, Layout, StepMetadata, discover, inspect, layouts_for
 from watcher.checkpoints.layouts.completeness import MARKERS, QUIET_S
 from watcher.checkpoints.sources.local import DirectorySource
-from watcher.model import Checkpoint, Condition, Kind, Reason
+from watcher.model import Checkpoint, CheckpointKind, Condition, Reason
 
 TRACES = Path(__file__).with_name("traces")
 SPAN_S = 280.0
@@ -49,7 +49,7 @@ class Case:
 
     name: str
     operations: tuple[Operation, ...]
-    kind: Kind = Kind.FULL
+    kind: CheckpointKind = CheckpointKind.FULL
     layouts: Sequence[Layout] = KNOWN
     refused: tuple[Reason, str] | None = None
 
@@ -57,7 +57,7 @@ class Case:
 def recorded(name: str, refused: tuple[Reason, str] | None = None) -> Case:
     trace = json.loads((TRACES / f"{name}.json").read_text(encoding="utf-8"))
     operations = tuple([str(word) for word in operation] for operation in trace["operations"])
-    return Case(name, operations, Kind.ADAPTER if "lora" in name else Kind.FULL, refused=refused)
+    return Case(name, operations, CheckpointKind.ADAPTER if "lora" in name else CheckpointKind.FULL, refused=refused)
 
 
 def derived(name: str, source: str, change: Callable[[str], str], layouts: Sequence[Layout] = KNOWN) -> Case:
@@ -79,7 +79,11 @@ def marked(marker: str) -> Case:
 
 
 def listed(
-    name: str, folder: str, files: str, kind: Kind = Kind.FULL, refused: tuple[Reason, str] | None = None
+    name: str,
+    folder: str,
+    files: str,
+    kind: CheckpointKind = CheckpointKind.FULL,
+    refused: tuple[Reason, str] | None = None,
 ) -> Case:
     """One checkpoint, its files written one after the other."""
     operations: list[Operation] = [["mkdir", folder]]
@@ -158,7 +162,7 @@ LOADABLE = (
         "torchtune LoRA",
         "epoch_1",
         f"{SHARDS} adapter_model.pt adapter_model.safetensors adapter_config.json {COPIED}",
-        Kind.ADAPTER,
+        CheckpointKind.ADAPTER,
     ),
     *map(marked, MARKERS),
 )
@@ -327,7 +331,7 @@ class Check:
                 assert not self._still_to_come(index + done, place), said
                 self.early.add(place)
 
-    def _whole(self, place: str, item: Candidate, saves: list[str]) -> None:
+    def _whole(self, place: str, item: StepMetadata, saves: list[str]) -> None:
         seen = self._inspect(item, quiet=0.0 if self._signed(place) else QUIET_S)
         if self.case.refused:
             self._refused(seen, *self.case.refused)
@@ -342,7 +346,7 @@ class Check:
         assert (seen.condition, seen.reason) == (Condition.UNSUPPORTED, reason), seen
         assert words.format(path=seen.path, name=seen.path.name) in seen.detail, seen
 
-    def _inspect(self, item: Candidate, quiet: float = 0.0) -> Checkpoint:
+    def _inspect(self, item: StepMetadata, quiet: float = 0.0) -> Checkpoint:
         return inspect(item, quiet)
 
     def _signed(self, place: str) -> bool:

@@ -18,7 +18,7 @@ from watcher.checkpoints.deeper import DIRECTORIES, models_below, name_links, na
 from watcher.checkpoints.layouts.completeness import LONG_SILENCE_S, QUIET_S
 from watcher.checkpoints.layouts.step_directories import STEPS
 from watcher.checkpoints.sources.local import _TURNS, DirectorySource
-from watcher.model import Checkpoint, Condition, Kind, Reason
+from watcher.model import Checkpoint, CheckpointKind, Condition, Reason
 
 Make = Any
 EMPTY = safetensors_bytes({})
@@ -112,7 +112,12 @@ def nested(files: dict[str, bytes], folder: str, *above: str) -> dict[str, bytes
 def test_an_adapter_with_a_name_of_its_own_is_taken(make: Make, tmp_path: Path, above: tuple[str, ...]) -> None:
     path = make.put(tmp_path / "run" / "checkpoint-5", nested(make.adapter(5), "ui", *above))
     found = inspect(path, 5)
-    assert (found.condition, found.kind, found.base, found.step) == (Condition.COMPLETE, Kind.ADAPTER, "org/base", 5)
+    assert (found.condition, found.kind, found.base, found.step) == (
+        Condition.COMPLETE,
+        CheckpointKind.ADAPTER,
+        "org/base",
+        5,
+    )
     assert found.trainer is not None
     staged = stage(found, tmp_path / "stage").path
     assert {p.name for p in staged.iterdir()} == {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json"}
@@ -122,7 +127,7 @@ def test_an_adapter_with_a_name_of_its_own_is_taken(make: Make, tmp_path: Path, 
 @pytest.mark.parametrize("shards", [1, 2])
 def test_a_full_model_in_a_folder_is_taken(make: Make, run_dir: Path, shards: int) -> None:
     found = inspect(make.put(run_dir / "checkpoint-5", nested(make.full(5, shards=shards), "hf")), 5)
-    assert (found.condition, found.kind) == (Condition.COMPLETE, Kind.FULL)
+    assert (found.condition, found.kind) == (Condition.COMPLETE, CheckpointKind.FULL)
     assert {f.place for f in found.files} == {"hf"}
 
 

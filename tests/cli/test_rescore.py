@@ -40,7 +40,7 @@ def state(tmp_path: Path) -> StateDir:
         ledger.keep_suite("request", before.digest, before.to_json())
         for step in STEPS:
             path = write_checkpoint(tmp_path / "ckpts", step)
-            record = ledger.sight(inspect(path), RUN)
+            record = ledger.observe(inspect(path), RUN)
             assert record is not None
             staged = ledger.staged(record, Staged(path, f"digest-{step}"))
             assert staged is not None

@@ -14,9 +14,9 @@ import pytest
 
 from watcher.doctor.checks import (
     Check,
+    CheckedPaths,
     EngineFacts,
     EngineProblem,
-    Places,
     Probes,
     Status,
     check_base,
@@ -30,7 +30,7 @@ from watcher.doctor.checks import (
 )
 from watcher.doctor.probes import probe_engine, try_events
 from watcher.engine.gpu import GpuChoice
-from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, UimonError
+from watcher.model import Checkpoint, CheckpointKind, Condition, FileStamp, Reason, UimonError
 
 CARD = GpuChoice("GPU-1", "Card", 10**11, 10**11, "The engine runs on GPU 1.")
 CPU = GpuChoice(None, "CPU", 0, 0, "The engine runs on the CPU: no driver.")
@@ -70,9 +70,9 @@ def write_checkpoint(path: Path, step: int, weights: str = "model.safetensors") 
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> CheckedPaths:
     write_checkpoint(tmp_path / "run" / "checkpoint-5", 5)
-    return Places(tmp_path / "run", tmp_path / "state", tmp_path / "state" / "stage", 0, 3)
+    return CheckedPaths(tmp_path / "run", tmp_path / "state", tmp_path / "state" / "stage", 0, 3)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
     return {check.name: check for check in checks}
 
 
-def test_on_a_machine_that_is_ready_everything_is_ok(places: Places, probes: Probes) -> None:
+def test_on_a_machine_that_is_ready_everything_is_ok(places: CheckedPaths, probes: Probes) -> None:
     checks = run_checks(places, probes)
     assert [c.name for c in checks] == [
         "python", "vllm", "gpu", "val", "checkpoints", "events", "state", "disk", "wandb",
@@ -102,7 +102,7 @@ def test_on_a_machine_that_is_ready_everything_is_ok(places: Places, probes: Pro
     assert "checkpoint-5 is complete" in by_name(checks)["checkpoints"].sentence
 
 
-def test_checking_creates_and_changes_nothing(places: Places, probes: Probes, tmp_path: Path) -> None:
+def test_checking_creates_and_changes_nothing(places: CheckedPaths, probes: Probes, tmp_path: Path) -> None:
     before = {str(p): p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
     run_checks(places, replace(probes, events=try_events))
     assert {str(p): p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
@@ -113,7 +113,7 @@ def test_every_problem_and_note_has_a_next_step(tmp_path: Path, probes: Probes) 
         raise EngineProblem("vLLM is not installed here.", "Install it.")
 
     (tmp_path / "file").write_text("")
-    places = Places(tmp_path / "file", tmp_path / "file" / "state", tmp_path / "stage", 10**6)
+    places = CheckedPaths(tmp_path / "file", tmp_path / "file" / "state", tmp_path / "stage", 10**6)
     bad = replace(
         probes,
         engine=no_engine,
@@ -156,12 +156,12 @@ def test_gpus_that_this_vllm_cannot_use_are_named() -> None:
     assert "there is Card A, Card B." in check_gpu(lambda: pair, "cpu").sentence
 
 
-def test_an_untested_vllm_is_a_note(places: Places, probes: Probes) -> None:
+def test_an_untested_vllm_is_a_note(places: CheckedPaths, probes: Probes) -> None:
     newer = replace(probes, engine=lambda: EngineFacts("0.33.1", "2.13.0", "cuda"))
     assert by_name(run_checks(places, newer))["vllm"].status is Status.NOTE
 
 
-def test_a_missing_vllm_still_lets_the_gpu_be_checked(places: Places, probes: Probes) -> None:
+def test_a_missing_vllm_still_lets_the_gpu_be_checked(places: CheckedPaths, probes: Probes) -> None:
     def missing() -> EngineFacts:
         raise EngineProblem("vLLM is not installed here.", "Install it.")
 
@@ -181,13 +181,13 @@ def test_fewer_prompts_than_samples_are_said() -> None:
     assert check_val(None, 64).status is Status.NOTE
 
 
-def test_the_users_own_arguments_are_checked_where_there_are_any(places: Places, probes: Probes) -> None:
+def test_the_users_own_arguments_are_checked_where_there_are_any(places: CheckedPaths, probes: Probes) -> None:
     taken = by_name(run_checks(places, replace(probes, arguments=lambda: None)))["engine_args"]
     refused = by_name(run_checks(places, replace(probes, arguments=raising(Reason.CONFIG_INVALID))))["engine_args"]
     assert (taken.status, refused.status, refused.sentence) == (Status.OK, Status.PROBLEM, "It is config_invalid.")
 
 
-def test_a_directory_that_comes_later_is_waited_for(places: Places, probes: Probes, tmp_path: Path) -> None:
+def test_a_directory_that_comes_later_is_waited_for(places: CheckedPaths, probes: Probes, tmp_path: Path) -> None:
     check = by_name(run_checks(replace(places, checkpoints=tmp_path / "later"), probes))["checkpoints"]
     assert check.status is Status.NOTE
     assert "does not exist yet" in check.sentence
@@ -198,14 +198,16 @@ def test_a_directory_that_comes_later_is_waited_for(places: Places, probes: Prob
     assert none.status is Status.NOTE
 
 
-def test_the_directory_above_the_run_is_recognized(places: Places, probes: Probes, tmp_path: Path) -> None:
+def test_the_directory_above_the_run_is_recognized(places: CheckedPaths, probes: Probes, tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "out" / "v0-20260101" / "checkpoint-5", 5)
     check = by_name(run_checks(replace(places, checkpoints=tmp_path / "out"), probes))["checkpoints"]
     assert check.status is Status.PROBLEM
     assert str(tmp_path / "out" / "v0-20260101") in check.next_step
 
 
-def test_links_and_a_directory_that_is_a_checkpoint_are_no_run(places: Places, probes: Probes, tmp_path: Path) -> None:
+def test_links_and_a_directory_that_is_a_checkpoint_are_no_run(
+    places: CheckedPaths, probes: Probes, tmp_path: Path
+) -> None:
     root = tmp_path / "out"
     root.mkdir()
     write_checkpoint(tmp_path / "scratch" / "checkpoint-5", 5)
@@ -226,7 +228,7 @@ def test_links_and_a_directory_that_is_a_checkpoint_are_no_run(places: Places, p
 
 
 def test_runs_several_directories_deeper_are_named_the_newest_first(
-    places: Places, probes: Probes, tmp_path: Path
+    places: CheckedPaths, probes: Probes, tmp_path: Path
 ) -> None:
     for number, run in enumerate(("saves/M/lora/RUN", "outputs/2026-11-28/15-30-00")):
         checkpoint = tmp_path / "out" / run / "checkpoint-5"
@@ -239,7 +241,7 @@ def test_runs_several_directories_deeper_are_named_the_newest_first(
 
 
 @pytest.mark.parametrize("lost", ["config.json", "model.safetensors"])
-def test_what_is_finished_and_cannot_be_used_is_a_problem(places: Places, probes: Probes, lost: str) -> None:
+def test_what_is_finished_and_cannot_be_used_is_a_problem(places: CheckedPaths, probes: Probes, lost: str) -> None:
     assert places.checkpoints is not None
     write_checkpoint(places.checkpoints / "checkpoint-9", 9)
     (places.checkpoints / "checkpoint-9" / lost).unlink()
@@ -248,7 +250,7 @@ def test_what_is_finished_and_cannot_be_used_is_a_problem(places: Places, probes
     assert "its writer is done with it" in check.sentence
 
 
-def test_checkpoints_no_engine_loads_are_found_before_the_start(places: Places, probes: Probes) -> None:
+def test_checkpoints_no_engine_loads_are_found_before_the_start(places: CheckedPaths, probes: Probes) -> None:
     assert places.checkpoints is not None
     write_checkpoint(places.checkpoints / "checkpoint-9", 9, weights="pytorch_model.bin")
     check = by_name(run_checks(places, probes))["checkpoints"]
@@ -256,7 +258,7 @@ def test_checkpoints_no_engine_loads_are_found_before_the_start(places: Places, 
     assert "save_safetensors=True" in check.sentence
 
 
-def test_unfinished_checkpoints_are_a_note(places: Places, probes: Probes) -> None:
+def test_unfinished_checkpoints_are_a_note(places: CheckedPaths, probes: Probes) -> None:
     assert places.checkpoints is not None
     (places.checkpoints / "checkpoint-5" / "trainer_state.json").unlink()
     check = by_name(run_checks(places, probes))["checkpoints"]
@@ -264,14 +266,14 @@ def test_unfinished_checkpoints_are_a_note(places: Places, probes: Probes) -> No
     assert "no trainer_state.json yet" in check.sentence
 
 
-def test_without_file_events_nothing_is_lost(places: Places, probes: Probes) -> None:
+def test_without_file_events_nothing_is_lost(places: CheckedPaths, probes: Probes) -> None:
     check = by_name(run_checks(places, replace(probes, events=lambda _: "No events.")))["events"]
     assert (check.status, check.sentence) == (Status.NOTE, "No events.")
     unknown = by_name(run_checks(places, replace(probes, inotify=Path("/nonexistent"))))["events"]
     assert "max_user_watches unknown" in unknown.sentence
 
 
-def test_events_are_really_asked_for(places: Places) -> None:
+def test_events_are_really_asked_for(places: CheckedPaths) -> None:
     assert places.checkpoints is not None
     assert try_events(places.checkpoints) is None
 
@@ -299,7 +301,7 @@ def test_a_directory_without_write_permission_is_a_problem(tmp_path: Path) -> No
     assert done.stdout == "problem\n"
 
 
-def test_checkpoints_that_this_user_may_not_read_are_a_problem(places: Places, probes: Probes) -> None:
+def test_checkpoints_that_this_user_may_not_read_are_a_problem(places: CheckedPaths, probes: Probes) -> None:
     checks = run_checks(places, replace(probes, readable=lambda path: path.name != "model.safetensors"))
     check = by_name(checks)["checkpoints"]
     assert check.status is Status.PROBLEM
@@ -338,7 +340,7 @@ def test_a_run_must_exist_and_take_a_second_writer(run: Run | None, status: Stat
 
 
 def test_the_base_of_the_newest_adapter_is_looked_for(tmp_path: Path) -> None:
-    adapter = Checkpoint("checkpoint-5", tmp_path, 5, Condition.COMPLETE, kind=Kind.ADAPTER, base="acme/tiny")
+    adapter = Checkpoint("checkpoint-5", tmp_path, 5, Condition.COMPLETE, kind=CheckpointKind.ADAPTER, base="acme/tiny")
     full = Checkpoint("checkpoint-6", tmp_path, 6, Condition.COMPLETE)
     assert check_base([full], lambda _: tmp_path) == []
     (here,) = check_base([full, adapter], lambda _: tmp_path)

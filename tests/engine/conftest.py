@@ -14,8 +14,8 @@ from tests.support.tiny_engine import BUILDER, Shared, outputs
 from tests.talks import talk
 from watcher.engine import (
     Conversation,
-    Engine,
     EngineSettings,
+    VllmEngine,
 )
 
 
@@ -47,7 +47,7 @@ def conversations() -> tuple[Conversation, ...]:
 @pytest.fixture(scope="session")
 def shared(settings: EngineSettings, tiny: Path, conversations: tuple[Conversation, ...]) -> Iterator[Shared]:
     """The shared engine, its way of changing weights proved. A test that kills the host costs the next a start."""
-    with Engine(settings) as engine:
+    with VllmEngine(settings) as engine:
         rendered = engine.render(tiny / "untied-a", conversations)
         first = engine.load(tiny / "untied-a", "a")
         on_a = outputs(engine, first, rendered)

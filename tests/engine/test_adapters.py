@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.weights import Tensors, altered, tiny_checkpoint, write, zeros
 from watcher.engine.model_files.adapters import check_adapter, engine_rank, is_untrained
-from watcher.engine.model_files.guard import Inventory, read_inventory
+from watcher.engine.model_files.inventory import Inventory, read_inventory
 from watcher.model import Reason, UimonError
 
 PREFIX = "base_model.model.model.layers"

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.tiny_engine import GREEDY
 from tests.talks import talk
-from watcher.engine import Engine, EngineSettings, Generation
+from watcher.engine import EngineSettings, Generation, VllmEngine
 from watcher.engine.hosting import Hosting
-from watcher.engine.protocol import Check, CheckDone
+from watcher.engine.protocol import CheckArguments, CheckArgumentsDone
 from watcher.model import Reason, UimonError
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -26,8 +26,8 @@ def hosting(settings: EngineSettings) -> Iterator[Hosting]:
 
 
 def read(hosting: Hosting, text: str) -> Mapping[str, object]:
-    reply = hosting.ask(Check(text), 60.0)
-    assert isinstance(reply, CheckDone)
+    reply = hosting.ask(CheckArguments(text), 60.0)
+    assert isinstance(reply, CheckArgumentsDone)
     return reply.arguments
 
 
@@ -75,7 +75,7 @@ def test_arguments_reach_the_engine_and_are_part_of_what_a_proof_holds_for(
     settings: EngineSettings, tiny: Path, tmp_path: Path
 ) -> None:
     text = "--enable-prefix-caching"
-    with Engine(replace(settings, state_dir=tmp_path, engine_args=text)) as engine:
+    with VllmEngine(replace(settings, state_dir=tmp_path, engine_args=text)) as engine:
         engine.check_arguments()
         prompts = engine.render(tiny / "untied-a", [talk("c", (("user", "Make a page. " * 9),))]).prompts
         engine.load(tiny / "untied-a", "a")

@@ -14,12 +14,12 @@ import pytest
 
 from tests.engine.weights import tiny_checkpoint, write, zeros
 from tests.support.tiny_engine import Shared
-from watcher.engine import Engine, EngineSettings
+from watcher.engine import EngineSettings, VllmEngine
 from watcher.engine.environment import host_environment
 from watcher.engine.evidence import Evidence
 from watcher.engine.merge import Merge
 from watcher.engine.model_files.reader import Reader
-from watcher.model import Kind, Reason, UimonError
+from watcher.model import CheckpointKind, Reason, UimonError
 
 CHECKS = Path(__file__).with_name("fingerprint_checks.py")
 QKV = "layers.0.qkv"
@@ -85,8 +85,8 @@ def test_what_names_another_model_starts_no_engine(tmp_path: Path, pointer: dict
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "target_modules": "q_proj"}))
     write(adapter / "adapter_model.safetensors", {f"q.lora_{half}.weight": zeros(4, 8) for half in "AB"})
-    with Engine(EngineSettings(state_dir=tmp_path / "state")) as engine:
-        for loaded, kind, over in ((path, Kind.FULL, None), (adapter, Kind.ADAPTER, base)):
+    with VllmEngine(EngineSettings(state_dir=tmp_path / "state")) as engine:
+        for loaded, kind, over in ((path, CheckpointKind.FULL, None), (adapter, CheckpointKind.ADAPTER, base)):
             with pytest.raises(UimonError) as caught:
                 engine.load(loaded, "a", kind, over)
             assert caught.value.reason is Reason.WEIGHTS_REFUSED
@@ -129,7 +129,7 @@ def test_a_class_of_another_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_names_that_decide_nothing_change_no_bit(shared: Shared, tiny: Path, tmp_path: Path) -> None:
     path = decoy(tiny, tmp_path / "decoy", "untied-a")
-    assert shared.outputs(shared.engine.load(path, "a", Kind.FULL)) == shared.fresh_a
+    assert shared.outputs(shared.engine.load(path, "a", CheckpointKind.FULL)) == shared.fresh_a
     served = Evidence(shared.engine._settings.state_dir / "evidence.json").served
     assert (23, (), "") in {(one.parameters, one.unused, one.why_not) for one in served if not one.adapter}
 
@@ -156,7 +156,7 @@ def test_an_engine_that_loads_another_model_is_found_out(settings: EngineSetting
     redirect.write_text(json.dumps({str(view): str(tiny / "untied-b")}))
     # As if a configuration had a way that nobody knows: the engine's own environment, which nothing else sets.
     elsewhere = {**settings.device_env, "VLLM_MODEL_REDIRECT_PATH": str(redirect)}
-    with Engine(replace(settings, state_dir=tmp_path / "state", device_env=elsewhere)) as engine:
+    with VllmEngine(replace(settings, state_dir=tmp_path / "state", device_env=elsewhere)) as engine:
         with pytest.raises(UimonError) as caught:
             engine.load(tiny / "untied-a", "a")
         assert not engine.alive

@@ -13,7 +13,7 @@ from watcher.engine.capacity import (
     sequences_at_once,
     weights_bytes,
 )
-from watcher.engine.model_files.guard import Tensor
+from watcher.engine.model_files.inventory import Tensor
 
 GIB = 2**30
 # From the models' public config.json.

@@ -7,26 +7,26 @@ from dataclasses import replace
 
 import pytest
 
-from watcher.engine.host.fingerprints import Comparison
-from watcher.engine.host.served import _together
-from watcher.engine.model_files.forms import Found, kind_of, other_forms
+from watcher.engine.host.fingerprints import WeightsComparison
+from watcher.engine.host.runner import _together
+from watcher.engine.model_files.forms import ParameterMatch, kind_of, other_forms
 
-EMBEDDING = Found("model.embed_tokens.weight", 100, 0, 6_000, vocabulary=True)
-HEAD = Found("lm_head.weight", 100, 0, 6_000, vocabulary=True)
+EMBEDDING = ParameterMatch("model.embed_tokens.weight", 100, 0, 6_000, vocabulary=True)
+HEAD = ParameterMatch("lm_head.weight", 100, 0, 6_000, vocabulary=True)
 SIZES = {"qkv.weight": 300, "o.weight": 100, "experts.w13_weight": 500, "norm.weight": 10}
 
 
-def model(layers: int = 3, **strange: int) -> list[Found]:
+def model(layers: int = 3, **strange: int) -> list[ParameterMatch]:
     """A model of which so many rows are strange in each layer, by the kind's name up to the first dot."""
     kinds = [
-        Found(f"model.layers.{at}.{name}", 10, strange.get(name.split(".", maxsplit=1)[0], 0), size)
+        ParameterMatch(f"model.layers.{at}.{name}", 10, strange.get(name.split(".", maxsplit=1)[0], 0), size)
         for at in range(layers)
         for name, size in SIZES.items()
     ]
-    return [EMBEDDING, *kinds, Found("model.norm.weight", 10, 0, 10, vector=True), HEAD]
+    return [EMBEDDING, *kinds, ParameterMatch("model.norm.weight", 10, 0, 10, vector=True), HEAD]
 
 
-def with_strange(found: list[Found], name: str, rows: int) -> list[Found]:
+def with_strange(found: list[ParameterMatch], name: str, rows: int) -> list[ParameterMatch]:
     """The same, but for the strange rows of one parameter."""
     assert name in {one.name for one in found}
     return [replace(one, strange=rows) if one.name == name else one for one in found]
@@ -68,7 +68,7 @@ def forms(*kinds: str) -> frozenset[str]:
     ],
 )
 def test_a_form_is_what_all_layers_of_a_kind_share_in_a_model_that_is_the_files_otherwise(
-    found: list[Found], kept: frozenset[str]
+    found: list[ParameterMatch], kept: frozenset[str]
 ) -> None:
     assert other_forms(found) == kept
 
@@ -88,18 +88,18 @@ def test_a_kind_is_a_name_without_numbers(name: str, kind: str) -> None:
 
 
 def test_what_is_kept_in_another_form_is_named_and_nothing_else_is_let_through() -> None:
-    started = Comparison(tuple(model(o=10)), {"model.layers.0.o.weight": 0.0})
+    started = WeightsComparison(tuple(model(o=10)), {"model.layers.0.o.weight": 0.0})
     kept = other_forms(started.found)
     first = _together([started], (), kept)
     assert (first.strange, first.other_forms) == ((), ("model.layers.*.o.weight",))
     assert first.parameters == len(model()) - 3
     # After a change of weights, what matched at the start is strange.
-    later = _together([Comparison(tuple(model(o=10, qkv=10)))], (), kept)
+    later = _together([WeightsComparison(tuple(model(o=10, qkv=10)))], (), kept)
     assert later.strange == tuple(f"model.layers.{at}.qkv.weight" for at in range(3))
     assert _together([started], ("the model /elsewhere",), kept).strange == ("the model /elsewhere",)
 
 
 def test_what_a_worker_finds_survives_the_way_to_the_engine() -> None:
     """In a process of its own a worker's answer is encoded, and comes back as what JSON knows."""
-    found = Comparison(tuple(model(o=10, qkv=10)), {"model.embed_tokens.weight": 0.5})
-    assert Comparison.of_plain(json.loads(json.dumps(found.plain()))) == found
+    found = WeightsComparison(tuple(model(o=10, qkv=10)), {"model.embed_tokens.weight": 0.5})
+    assert WeightsComparison.of_plain(json.loads(json.dumps(found.plain()))) == found

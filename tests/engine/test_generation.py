@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_engine import GREEDY, Shared, reference_sums
-from watcher.engine import Engine, EngineSettings, Generation, PromptSpec, Sampling
+from watcher.engine import EngineSettings, Generation, PromptSpec, Sampling, VllmEngine
 from watcher.model import Reason, UimonError
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -90,7 +90,7 @@ def test_references_beyond_the_context_are_counted_and_left_out(shared: Shared, 
 def test_perplexity_is_that_of_transformers(shared: Shared, settings: EngineSettings, tiny: Path) -> None:
     prompts = shared.rendered.prompts
     expected = reference_sums(tiny / "fp32", None, prompts)
-    with Engine(replace(settings, dtype="float32")) as engine:
+    with VllmEngine(replace(settings, dtype="float32")) as engine:
         engine.load(tiny / "fp32", "fp32")
         for prompt, nll in zip(prompts, expected, strict=True):
             measured = engine.perplexity((prompt,))
@@ -109,14 +109,14 @@ def test_an_unknown_architecture_is_named(shared: Shared, tiny: Path, tmp_path: 
     config = json.loads((strange / "config.json").read_text())
     config |= {"architectures": ["NeverHeardOfForCausalLM"], "model_type": "never_heard_of"}
     (strange / "config.json").write_text(json.dumps(config))
-    with Engine(replace(shared.engine._settings)) as engine, pytest.raises(UimonError) as caught:
+    with VllmEngine(replace(shared.engine._settings)) as engine, pytest.raises(UimonError) as caught:
         engine.load(strange, "strange")
     assert caught.value.reason is Reason.UNKNOWN_ARCHITECTURE
 
 
 def test_seeded_prompts_that_fill_more_than_one_batch_are_all_answered(settings: EngineSettings, tiny: Path) -> None:
     long = tuple(PromptSpec(f"p{n}", "", tuple(3 + (n + i) % 300 for i in range(200))) for n in range(30))
-    with Engine(replace(settings, max_num_seqs=32)) as engine:
+    with VllmEngine(replace(settings, max_num_seqs=32)) as engine:
         engine.load(tiny / "untied-a", "a")
         answers = list(engine.generate(long, replace(DRAWN, n=1), ()))
     assert {a.prompt_id for a in answers} == {p.id for p in long}

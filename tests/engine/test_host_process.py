@@ -15,23 +15,23 @@ from pathlib import Path
 import pytest
 
 from tests.talks import talk
-from watcher.engine import Conversation, Engine, EngineSettings, PromptSpec, Sampling
+from watcher.engine import Conversation, EngineSettings, PromptSpec, Sampling, VllmEngine
 from watcher.engine.environment import host_environment, vllm_variables
 from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.hosting import Hosting
 from watcher.engine.protocol import (
     Channel,
-    Failure,
     Generate,
     LoadDone,
-    MeasureDone,
     ProtocolError,
     Render,
-    Sample,
+    RequestFailure,
+    SampleDone,
+    ScoreReferencesDone,
 )
 from watcher.engine.types import Deadlines, Generation, Setup
-from watcher.model import Kind, Reason, UimonError
-from watcher.system.lines import Lines
+from watcher.model import CheckpointKind, Reason, UimonError
+from watcher.system.lines import LineSocket
 from watcher.system.processes import await_group_end, descendants
 
 SETUP = Setup("LlamaForCausalLM", "0.32.0", "cpu", "bfloat16", True, "", 1, "")
@@ -42,7 +42,7 @@ PROMPT = PromptSpec("p", "ask «ü»", (1, 2), (3,), 4)
 def ends() -> Iterator[tuple[Channel, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield Channel(Lines(ours)), theirs
+        yield Channel(LineSocket(ours)), theirs
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
         Generate((PROMPT,), Sampling(5, 0.7, 1.0, 0), (1, 2)),
         LoadDone((-0.1, -1e-300, -123.456789012345678), SETUP),
         LoadDone(None, SETUP),
-        Sample(Generation("p", 0, "line\nbreak \x00 \ud7ff", 3, "stop")),
-        MeasureDone(None, 0, 0, 1),
-        Failure(Reason.OUT_OF_MEMORY, "too big", True),
+        SampleDone(Generation("p", 0, "line\nbreak \x00 \ud7ff", 3, "stop")),
+        ScoreReferencesDone(None, 0, 0, 1),
+        RequestFailure(Reason.OUT_OF_MEMORY, "too big", True),
     ],
 )
 def test_a_message_arrives_as_it_was_sent(message: LoadDone, ends: tuple[Channel, socket.socket]) -> None:
     near, far = ends
     near.send(message)
-    assert Channel(Lines(far)).receive(5.0) == message
+    assert Channel(LineSocket(far)).receive(5.0) == message
 
 
 def test_messages_split_anywhere_arrive_whole(ends: tuple[Channel, socket.socket]) -> None:
@@ -172,7 +172,7 @@ def broken_vllm(directory: Path) -> dict[str, str]:
 
 @pytest.mark.engine
 def test_a_vllm_that_cannot_be_imported_is_missing(tmp_path: Path) -> None:
-    with Engine(EngineSettings(state_dir=tmp_path / "engine", device_env=broken_vllm(tmp_path))) as engine:
+    with VllmEngine(EngineSettings(state_dir=tmp_path / "engine", device_env=broken_vllm(tmp_path))) as engine:
         with pytest.raises(UimonError, match=r"libcudart.so.13 .*pip install 'uimon\[gpu\]'") as caught:
             engine.render(tmp_path, ())
         assert caught.value.reason is Reason.ENGINE_MISSING
@@ -187,12 +187,12 @@ def test_without_vllm_the_sentence_says_how_to_install_it(tmp_path: Path, monkey
 
     monkeypatch.setattr(metadata, "version", absent)
     with pytest.raises(UimonError, match=r"pip install 'uimon\[cpu\]'") as caught:
-        Engine(EngineSettings(state_dir=tmp_path)).render(tmp_path, ())
+        VllmEngine(EngineSettings(state_dir=tmp_path)).render(tmp_path, ())
     assert caught.value.reason is Reason.ENGINE_MISSING
 
 
 def test_nothing_is_generated_before_weights_are_loaded(tmp_path: Path) -> None:
-    engine = Engine(EngineSettings(state_dir=tmp_path))
+    engine = VllmEngine(EngineSettings(state_dir=tmp_path))
     with pytest.raises(UimonError, match="load a checkpoint first"):
         list(engine.generate((PROMPT,), Sampling(5, 0.0, 1.0, 0), (0,)))
     with pytest.raises(UimonError, match="load a checkpoint first"):
@@ -203,7 +203,7 @@ def test_nothing_is_generated_before_weights_are_loaded(tmp_path: Path) -> None:
 
 def test_an_adapter_without_a_base_is_named(tmp_path: Path) -> None:
     with pytest.raises(UimonError, match="needs its base") as caught:
-        Engine(EngineSettings(state_dir=tmp_path)).load(tmp_path, "d", Kind.ADAPTER)
+        VllmEngine(EngineSettings(state_dir=tmp_path)).load(tmp_path, "d", CheckpointKind.ADAPTER)
     assert caught.value.reason is Reason.BASE_MODEL_MISSING
 
 
@@ -281,7 +281,7 @@ def test_a_host_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
 
 
 def test_a_silent_host_is_killed_after_its_deadline(tmp_path: Path, conversations: tuple[Conversation, ...]) -> None:
-    engine = Engine(EngineSettings(state_dir=tmp_path, deadlines=Deadlines(start=0.2)))
+    engine = VllmEngine(EngineSettings(state_dir=tmp_path, deadlines=Deadlines(start=0.2)))
     with pytest.raises(UimonError, match="was silent for 0 s") as caught:
         engine.render(tmp_path, conversations)
     assert caught.value.reason is Reason.ENGINE_TIMEOUT

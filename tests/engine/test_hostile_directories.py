@@ -21,7 +21,7 @@ from tests.support.looking import inspect
 from watcher.engine import EngineSettings
 from watcher.engine.launch import sequences_for, vllm_arguments
 from watcher.engine.model_files.adapters import check_adapter
-from watcher.engine.model_files.guard import cold_only, compare, read_inventory
+from watcher.engine.model_files.inventory import cold_only, compare, read_inventory
 from watcher.engine.model_files.plausible import require_plausible
 from watcher.engine.model_files.tokenizer_files import read_stamp
 from watcher.engine.model_files.tokenizer_stamp import StampReader

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from tests.engine.weights import tiny_checkpoint
-from watcher.engine.host.served import cpu_args
+from watcher.engine.host.runner import cpu_args
 from watcher.engine.launch import Demand, demand, sequences_for, vllm_arguments
-from watcher.engine.model_files.guard import Inventory, read_inventory
+from watcher.engine.model_files.inventory import Inventory, read_inventory
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling
 
 SAMPLING = Sampling(max_tokens=100, temperature=0.0, top_p=1.0, seed=0, n=3)

@@ -15,8 +15,8 @@ from tests.engine.weights import tiny_checkpoint, write, zeros
 from watcher.engine.adapting import AdapterLoader
 from watcher.engine.evidence import Evidence, Parity, ServedTensors
 from watcher.engine.loading import Loader, LoadWay
-from watcher.engine.model_files.guard import read_inventory
-from watcher.engine.protocol import Cold, Compared, LoadDone, Reply, Request, Warm
+from watcher.engine.model_files.inventory import read_inventory
+from watcher.engine.protocol import Compared, LoadDone, LoadModel, ReloadWeights, Reply, Request
 from watcher.engine.serving import Serving
 from watcher.engine.types import EngineSettings, Setup, SwapPolicy
 from watcher.model import Reason, UimonError
@@ -53,7 +53,7 @@ class ScriptedHosting:
         self.pid = None
 
     def ask(self, request: Request, seconds: float) -> Reply:
-        assert isinstance(request, Cold | Warm)
+        assert isinstance(request, LoadModel | ReloadWeights)
         if self.pid is None:
             self.started += 1
             self.pid = self.started
@@ -93,7 +93,7 @@ def model(tmp_path: Path) -> Path:
 def test_the_first_swap_is_proved_and_later_ones_follow_in_place(tmp_path: Path, model: Path) -> None:
     load, hosting = loader(tmp_path, [(1.0,), (2.0,), (2.0,), (1.0,)])
     assert [load.load_full(model, digest).swap for digest in ("a", "b", "a")] == ["cold", "cold", "warm"]
-    assert hosting.asked == [Cold, Warm, Cold, Warm]
+    assert hosting.asked == [LoadModel, ReloadWeights, LoadModel, ReloadWeights]
     assert Evidence(tmp_path / "state" / "evidence.json").parity(SETUP) is not None
 
 
@@ -105,7 +105,7 @@ def test_equal_bytes_with_other_answers_are_never_served_in_place_again(tmp_path
     assert (way.swap, way.alarming) == ("cold", True)
     assert "changed although the weights did not" in way.note
     assert load.load_full(model, "b").swap == "cold"
-    assert hosting.asked == [Cold, Warm, Cold, Cold]
+    assert hosting.asked == [LoadModel, ReloadWeights, LoadModel, LoadModel]
 
 
 def test_a_nan_that_a_swap_made_is_not_the_checkpoints(tmp_path: Path, model: Path) -> None:
@@ -140,7 +140,7 @@ def test_weights_that_a_swap_left_behind_end_swapping(tmp_path: Path, model: Pat
     assert (way.swap, way.alarming) == ("cold", True)
     assert way.note.startswith("The change in place left lm_head.weight as it was. From now on each checkpoint")
     assert load.load_full(model, "c").swap == "cold"
-    assert hosting.asked == [Cold, Warm, Cold, Cold]
+    assert hosting.asked == [LoadModel, ReloadWeights, LoadModel, LoadModel]
 
 
 def test_a_tensor_that_a_swap_passed_over_gets_a_fresh_engine(tmp_path: Path, model: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_tensor_that_a_swap_passed_over_gets_a_fresh_engine(tmp_path: Path, mo
     assert (way.swap, way.alarming) == ("cold", False)
     assert way.note.startswith("The change in place skipped lm_head.weight; a fresh engine settled it.")
     assert load.load_full(model, "c").swap == "warm"
-    assert hosting.asked == [Cold, Warm, Cold, Warm]
+    assert hosting.asked == [LoadModel, ReloadWeights, LoadModel, ReloadWeights]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_full_model_is_read_by_a_view_of_it_that_is_gone_afterwards(tmp_path: 
     ask = hosting.ask
 
     def looked_at(request: Request, seconds: float) -> Reply:
-        assert isinstance(request, Cold)
+        assert isinstance(request, LoadModel)
         path = Path(str(request.args["model"]))
         assert [file.name for file in path.glob("*.safetensors")] == ["model.safetensors"]
         read_by.append(path)

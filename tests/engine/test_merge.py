@@ -20,7 +20,7 @@ import pytest
 from tests.engine.adapter_variants import VARIANTS, WITH_BIASES
 from watcher.engine import Deadlines, EngineSettings
 from watcher.engine.merge import Merge
-from watcher.engine.model_files.guard import Fit, compare, read_config, read_inventory
+from watcher.engine.model_files.inventory import Fit, compare, read_config, read_inventory
 from watcher.model import Reason, UimonError
 from watcher.system.processes import descendants, group_members
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_engine import outputs
-from watcher.engine import Conversation, Engine, EngineSettings
+from watcher.engine import Conversation, EngineSettings, VllmEngine
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 
 pytestmark = pytest.mark.gpu
@@ -33,7 +33,7 @@ def test_weights_swapped_in_answer_exactly_as_in_a_fresh_engine(
     assert chosen.cuda_visible_devices is not None
     where = {"CUDA_VISIBLE_DEVICES": chosen.cuda_visible_devices}
     on_gpu = replace(settings, state_dir=tmp_path, device_env=where, gpu_bytes=chosen.total_bytes)
-    with Engine(on_gpu) as engine:
+    with VllmEngine(on_gpu) as engine:
         rendered = engine.render(tiny / "untied-a", conversations)
         _, fresh_a, _ = outputs(engine, engine.load(tiny / "untied-a", "a"), rendered)
         proved = engine.load(tiny / "untied-b", "b")

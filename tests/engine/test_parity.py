@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_engine import BUILDER, Outputs, outputs
-from watcher.engine import Conversation, Engine, EngineSettings, Loaded, Rendered
-from watcher.model import Kind
+from watcher.engine import Conversation, EngineSettings, Loaded, Rendered, VllmEngine
+from watcher.model import CheckpointKind
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -46,7 +46,7 @@ class Answers:
         return max(abs(one - two) for one, two in pairs)
 
 
-def answers(engine: Engine, loaded: Loaded, rendered: Rendered) -> Answers:
+def answers(engine: VllmEngine, loaded: Loaded, rendered: Rendered) -> Answers:
     live = engine._serving.held
     assert live is not None
     return Answers(live.probe, outputs(engine, loaded, rendered))
@@ -94,7 +94,7 @@ def test_weights_swapped_in_answer_exactly_as_in_a_fresh_engine(
     tmp_path: Path,
 ) -> None:
     root, row = families / name, table.setdefault(name, {})
-    with Engine(own_settings(settings, name, tmp_path)) as engine:
+    with VllmEngine(own_settings(settings, name, tmp_path)) as engine:
         rendered = engine.render(root / "a", conversations)
         fresh_a = answers(engine, engine.load(root / "a", "a"), rendered)
         # The first change in place is thrown away and B put into a fresh engine.
@@ -122,13 +122,13 @@ def test_a_second_adapter_answers_exactly_as_the_first_of_a_fresh_engine(
 ) -> None:
     root = families / name
     base, first, second = root / "a", root / "adapter-1", root / "adapter-2"
-    with Engine(own_settings(settings, name, tmp_path / "living")) as engine:
+    with VllmEngine(own_settings(settings, name, tmp_path / "living")) as engine:
         rendered = engine.render(base, conversations)
-        before = answers(engine, engine.load(first, "1", Kind.ADAPTER, base), rendered)
-        loaded = engine.load(second, "2", Kind.ADAPTER, base)
+        before = answers(engine, engine.load(first, "1", CheckpointKind.ADAPTER, base), rendered)
+        loaded = engine.load(second, "2", CheckpointKind.ADAPTER, base)
         after = answers(engine, loaded, rendered)
-    with Engine(own_settings(settings, name, tmp_path / "fresh")) as engine:
-        fresh = answers(engine, engine.load(second, "2", Kind.ADAPTER, base), rendered)
+    with VllmEngine(own_settings(settings, name, tmp_path / "fresh")) as engine:
+        fresh = answers(engine, engine.load(second, "2", CheckpointKind.ADAPTER, base), rendered)
     table.setdefault(name, {})["LoRA"] = after.apart(fresh)
     assert loaded.swap == "lora"
     assert before.apart(fresh) > 0.1

@@ -9,7 +9,7 @@ import pytest
 
 from watcher.engine import EngineSettings
 from watcher.engine.pool import OneEngine
-from watcher.engine.supervisor import Engine
+from watcher.engine.supervisor import VllmEngine
 
 
 def test_a_second_lease_waits_until_the_first_is_given_back(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_it_is_given_back_where_the_lease_ends_badly(tmp_path: Path) -> None:
 def test_the_end_reaches_an_engine_that_is_leased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reached: list[str] = []
     for name in ("interrupt", "close", "check_arguments"):
-        monkeypatch.setattr(Engine, name, lambda _, name=name: reached.append(name))
+        monkeypatch.setattr(VllmEngine, name, lambda _, name=name: reached.append(name))
     pool = OneEngine(EngineSettings(tmp_path))
     with pool.lease():
         pool.interrupt()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.weights import altered, tiny_checkpoint, zeros
-from watcher.engine.model_files.guard import Tensor, read_inventory
+from watcher.engine.model_files.inventory import Tensor, read_inventory
 from watcher.engine.model_files.quantized import require_agreement
 from watcher.model import Reason, UimonError
 

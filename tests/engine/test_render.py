@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.talks import talk
-from watcher.engine import Engine, EngineSettings
+from watcher.engine import EngineSettings, VllmEngine
 from watcher.engine.host.prompts import _vocabulary_size
 from watcher.engine.model_files.tokenizer_files import read_stamp
 from watcher.engine.types import Conversation
@@ -26,8 +26,8 @@ TALK = talk("c", TURNS, "<footer class='p-4'>ok</footer>")
 
 
 @pytest.fixture(scope="module")
-def engine(settings: EngineSettings) -> Iterator[Engine]:
-    with Engine(replace(settings, max_model_len=None)) as engine:
+def engine(settings: EngineSettings) -> Iterator[VllmEngine]:
+    with VllmEngine(replace(settings, max_model_len=None)) as engine:
         yield engine
 
 
@@ -37,7 +37,7 @@ def model(tiny: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny / "untied-a", tmp_path / "model"))
 
 
-def test_a_prompt_opens_the_assistants_turn_and_its_reference_closes_it(engine: Engine, model: Path) -> None:
+def test_a_prompt_opens_the_assistants_turn_and_its_reference_closes_it(engine: VllmEngine, model: Path) -> None:
     rendered = engine.render(model, (TALK,))
     (prompt,) = rendered.prompts
     assert (prompt.id, prompt.text, prompt.reference_chars) == ("c", "Make a footer.", len(TALK.answer or ""))
@@ -50,13 +50,13 @@ def test_a_prompt_opens_the_assistants_turn_and_its_reference_closes_it(engine: 
     assert rendered.context == 512
 
 
-def test_stop_ids_are_those_of_tokenizer_configurations_and_template(engine: Engine, model: Path) -> None:
+def test_stop_ids_are_those_of_tokenizer_configurations_and_template(engine: VllmEngine, model: Path) -> None:
     assert engine.render(model, (TALK,)).stop_ids == (0, IM_END)
     (model / "generation_config.json").write_text(json.dumps({"eos_token_id": [0, 50]}))
     assert engine.render(model, (TALK,)).stop_ids == (0, IM_END, 50)
 
 
-def test_a_prompt_that_fills_the_context_is_skipped_with_a_sentence(engine: Engine, model: Path) -> None:
+def test_a_prompt_that_fills_the_context_is_skipped_with_a_sentence(engine: VllmEngine, model: Path) -> None:
     long = talk("long", (("user", "x y " * 400),), None)
     rendered = engine.render(model, (long, TALK))
     assert [prompt.id for prompt in rendered.prompts] == ["c"]
@@ -65,7 +65,9 @@ def test_a_prompt_that_fills_the_context_is_skipped_with_a_sentence(engine: Engi
     assert why.endswith("the context holds 512.")
 
 
-def test_a_reference_stands_behind_what_a_finished_conversation_has_of_the_prompt(engine: Engine, model: Path) -> None:
+def test_a_reference_stands_behind_what_a_finished_conversation_has_of_the_prompt(
+    engine: VllmEngine, model: Path
+) -> None:
     plain = engine.render(model, (TALK,)).prompts[0]
     thinking = (
         "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -81,7 +83,9 @@ def test_a_reference_stands_behind_what_a_finished_conversation_has_of_the_promp
     assert len(plain.reference_ids) - len(prompt.reference_ids) <= 1
 
 
-def test_template_arguments_and_system_prompt_reach_the_template_and_its_digest(engine: Engine, model: Path) -> None:
+def test_template_arguments_and_system_prompt_reach_the_template_and_its_digest(
+    engine: VllmEngine, model: Path
+) -> None:
     template = "{% if shout %}!{% endif %}{% for m in messages %}{{ m['role'] + ': ' + m['content'] }}{% endfor %}"
     plain = engine.render(model, (TALK,), chat_template=template)
     shouted = engine.render(model, (TALK,), chat_template=template, template_kwargs={"shout": True})
@@ -94,7 +98,7 @@ def test_template_arguments_and_system_prompt_reach_the_template_and_its_digest(
     assert with_own.token_ids == engine.render(model, (own,)).prompts[0].token_ids
 
 
-def test_a_conversation_that_the_template_refuses_is_skipped(engine: Engine, model: Path) -> None:
+def test_a_conversation_that_the_template_refuses_is_skipped(engine: VllmEngine, model: Path) -> None:
     strict = (
         "{% if messages[0]['role'] != 'user' %}{{ raise_exception('user first') }}{% endif %}"
         "{% for m in messages %}{{ m['content'] }}{% endfor %}"
@@ -106,17 +110,17 @@ def test_a_conversation_that_the_template_refuses_is_skipped(engine: Engine, mod
 
 
 def test_a_missing_tokenizer_is_named_and_another_directory_can_stand_in(
-    engine: Engine, settings: EngineSettings, model: Path, tiny: Path
+    engine: VllmEngine, settings: EngineSettings, model: Path, tiny: Path
 ) -> None:
     (model / "tokenizer.json").unlink()
     with pytest.raises(UimonError, match=f"{model}: there is no tokenizer here") as caught:
         engine.render(model, (TALK,))
     assert caught.value.reason is Reason.TOKENIZER_MISSING
-    with Engine(replace(settings, tokenizer=tiny / "untied-b")) as other:
+    with VllmEngine(replace(settings, tokenizer=tiny / "untied-b")) as other:
         assert other.render(model, (TALK,)).prompts
 
 
-def test_a_missing_or_broken_template_is_named(engine: Engine, model: Path) -> None:
+def test_a_missing_or_broken_template_is_named(engine: VllmEngine, model: Path) -> None:
     (model / "chat_template.jinja").unlink()
     with pytest.raises(UimonError, match="has no chat template") as caught:
         engine.render(model, (TALK,))
@@ -128,7 +132,7 @@ def test_a_missing_or_broken_template_is_named(engine: Engine, model: Path) -> N
         engine.render(model, (TALK,))
 
 
-def test_templates_of_a_folder_are_taken_as_transformers_takes_them(engine: Engine, model: Path) -> None:
+def test_templates_of_a_folder_are_taken_as_transformers_takes_them(engine: VllmEngine, model: Path) -> None:
     plain = engine.render(model, (TALK,))
     folder = model / "additional_chat_templates"
     folder.mkdir()
@@ -142,7 +146,7 @@ def test_templates_of_a_folder_are_taken_as_transformers_takes_them(engine: Engi
     assert named.tokenizer == read_stamp(model) != plain.tokenizer
 
 
-def test_a_processors_template_stands_in_and_another_one_is_said(engine: Engine, model: Path) -> None:
+def test_a_processors_template_stands_in_and_another_one_is_said(engine: VllmEngine, model: Path) -> None:
     plain = engine.render(model, (TALK,))
     own = (model / "chat_template.jinja").read_text()
     (model / "chat_template.json").write_text(json.dumps({"chat_template": own}))
@@ -153,7 +157,7 @@ def test_a_processors_template_stands_in_and_another_one_is_said(engine: Engine,
     assert "chat_template.json has another chat template" in engine.render(model, (TALK,)).note
 
 
-def test_an_adapters_own_tokenizer_wins_and_its_base_stands_in(engine: Engine, model: Path, tmp_path: Path) -> None:
+def test_an_adapters_own_tokenizer_wins_and_its_base_stands_in(engine: VllmEngine, model: Path, tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     plain = engine.render(model, (TALK,), tokenizer_dir=adapter)
@@ -166,7 +170,7 @@ def test_an_adapters_own_tokenizer_wins_and_its_base_stands_in(engine: Engine, m
 
 
 @pytest.mark.parametrize("where", ["the prompt", "the reference"])
-def test_an_id_that_the_model_does_not_have_is_an_error(engine: Engine, model: Path, where: str) -> None:
+def test_an_id_that_the_model_does_not_have_is_an_error(engine: VllmEngine, model: Path, where: str) -> None:
     known, foreign = (TALK.answer or "", "\x00") if where == "the prompt" else ("\x00", "<footer>")
     asked = talk("c", (("user", known),), foreign)
     (highest,) = engine.render(model, (asked,)).prompts
@@ -215,7 +219,7 @@ def _turns(content: str, opening: str = "") -> str:
     ],
 )
 def test_a_template_that_drops_or_rewrites_answers_loses_the_reference(
-    engine: Engine, model: Path, template: str, answer: str, lost: str
+    engine: VllmEngine, model: Path, template: str, answer: str, lost: str
 ) -> None:
     # That the answer stands in the question does not make up for it.
     asked = talk("talk", (("user", f"Change {answer} as little as you can."),), answer)
@@ -239,7 +243,9 @@ def test_a_template_that_drops_or_rewrites_answers_loses_the_reference(
         ("{% for m in messages %}{{ m['content'] }}{% endfor %}", "a <|endoftext|> b"),
     ],
 )
-def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Path, template: str, answer: str) -> None:
+def test_what_templates_do_around_an_answer_is_no_loss(
+    engine: VllmEngine, model: Path, template: str, answer: str
+) -> None:
     asked = talk("talk", TURNS, answer)
     (prompt,) = engine.render(model, (asked,), chat_template=template).prompts
     assert prompt.reference_ids
@@ -254,7 +260,7 @@ def test_what_templates_do_around_an_answer_is_no_loss(engine: Engine, model: Pa
     ],
 )
 def test_a_template_that_changes_blanks_within_answers_loses_the_reference(
-    engine: Engine, model: Path, template: str
+    engine: VllmEngine, model: Path, template: str
 ) -> None:
     answer = "<ul>\n  <li> one</li>\n</ul>"
     asked = talk("talk", (("user", f"Change {answer}."),), answer)
@@ -264,7 +270,7 @@ def test_a_template_that_changes_blanks_within_answers_loses_the_reference(
     assert re.search(r"they change blanks in .*<ul>\\n  <li>", sentence)
 
 
-def test_a_template_may_set_off_a_thought_from_its_answer(engine: Engine, model: Path) -> None:
+def test_a_template_may_set_off_a_thought_from_its_answer(engine: VllmEngine, model: Path) -> None:
     apart = "('<think>\n' + m['content'].split('</think>')[0] + '\n</think>\n\n' + m['content'].split('</think>')[-1])"
     template = _turns(f"({apart} if m['role'] == 'assistant' else m['content'])")
     asked = talk("talk", TURNS, "why  not</think><p>  one</p>")
@@ -273,7 +279,7 @@ def test_a_template_may_set_off_a_thought_from_its_answer(engine: Engine, model:
 
 @pytest.mark.parametrize("normalizer", [{"type": "Lowercase"}, {"type": "Prepend", "prepend": "▁"}])
 def test_what_the_tokenizers_own_normalizer_changes_is_trainings_too(
-    engine: Engine, model: Path, normalizer: dict[str, str]
+    engine: VllmEngine, model: Path, normalizer: dict[str, str]
 ) -> None:
     tokenizer = json.loads((model / "tokenizer.json").read_text())
     (model / "tokenizer.json").write_text(json.dumps(tokenizer | {"normalizer": normalizer}))
@@ -291,7 +297,7 @@ def _in_parts(asked: object, told: object) -> Conversation:
     return Conversation("c", ({"role": "user", "content": asked},), {"role": "assistant", "content": told})
 
 
-def test_parts_of_text_reach_the_template_as_they_are(engine: Engine, model: Path) -> None:
+def test_parts_of_text_reach_the_template_as_they_are(engine: VllmEngine, model: Path) -> None:
     template = _turns("'@'").replace(" + '@' + ", " }}" + PARTED + "{{ ")
     asked = _in_parts(_parted("Build \n", "a page."), _parted("<p>\n", "a  b</p>"))
     (prompt,) = engine.render(model, (asked,), chat_template=template).prompts
@@ -304,7 +310,7 @@ def test_parts_of_text_reach_the_template_as_they_are(engine: Engine, model: Pat
     assert "does not survive" in sentence
 
 
-def test_a_template_for_text_alone_writes_nothing_of_parts(engine: Engine, model: Path) -> None:
+def test_a_template_for_text_alone_writes_nothing_of_parts(engine: VllmEngine, model: Path) -> None:
     template = _turns("(m['content'] if m['content'] is string else '')")
     unseen, lost = _in_parts(_parted("Build a page."), "<p>"), _in_parts("Build a page.", _parted("<p>a</p>"))
     rendered = engine.render(model, (unseen, replace(lost, id="lost"), TALK), chat_template=template)
@@ -313,7 +319,7 @@ def test_a_template_for_text_alone_writes_nothing_of_parts(engine: Engine, model
     assert [name for name, _ in rendered.lost] == ["lost"]
 
 
-def test_one_reference_that_a_template_drops_leaves_the_others(engine: Engine, model: Path) -> None:
+def test_one_reference_that_a_template_drops_leaves_the_others(engine: VllmEngine, model: Path) -> None:
     template = _turns("m['content'].split('</think>')[-1]")
     thought = talk("thought", TURNS, "<think>why</think><p>")
     rendered = engine.render(model, (TALK, thought), chat_template=template)
@@ -321,7 +327,7 @@ def test_one_reference_that_a_template_drops_leaves_the_others(engine: Engine, m
     assert [name for name, _ in rendered.lost] == ["thought"]
 
 
-def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine, model: Path) -> None:
+def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: VllmEngine, model: Path) -> None:
     asked = talk("talk", TURNS, "a <|im_end|> b")
     (prompt,) = engine.render(model, (asked,)).prompts
     assert prompt.reference_ids is not None
@@ -329,14 +335,14 @@ def test_a_turns_end_inside_an_answer_does_not_end_the_reference(engine: Engine,
     assert prompt.reference_ids[-1] == IM_END
 
 
-def test_an_answer_that_the_tokenizer_normalizes_is_not_lost(engine: Engine, model: Path) -> None:
+def test_an_answer_that_the_tokenizer_normalizes_is_not_lost(engine: VllmEngine, model: Path) -> None:
     tokenizer = json.loads((model / "tokenizer.json").read_text())
     (model / "tokenizer.json").write_text(json.dumps(tokenizer | {"normalizer": {"type": "NFKC"}}))
     asked = talk("talk", TURNS, "ﬁne\u00a0½")
     assert engine.render(model, (asked,)).prompts
 
 
-def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_lost_alone(engine: Engine, model: Path) -> None:
+def test_an_answer_for_which_the_tokenizer_has_no_tokens_is_lost_alone(engine: VllmEngine, model: Path) -> None:
     words = ("[UNK]", "<|im_start|>", "<|im_end|>", "user", "assistant", "hello", "<p>", "</p>")
     special = [_added(number, words[number]) for number in range(3)]
     vocabulary = {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(words)}, "unk_token": "[UNK]"}
@@ -357,7 +363,7 @@ def _added(number: int, content: str) -> dict[str, object]:
     return {"id": number, "content": content, **flags}
 
 
-def test_the_stamp_is_that_of_the_tokenizer_that_rendered(engine: Engine, model: Path) -> None:
+def test_the_stamp_is_that_of_the_tokenizer_that_rendered(engine: VllmEngine, model: Path) -> None:
     stamp = engine.render(model, (TALK,)).tokenizer
     assert stamp == read_stamp(model)
     assert stamp.vocabulary

@@ -14,10 +14,10 @@ import pytest
 
 from tests.engine.weights import Tensors, altered, tiny_checkpoint
 from tests.support.tiny_engine import GREEDY, Shared, outputs
-from watcher.engine import Deadlines, Engine, EngineSettings, Generation
+from watcher.engine import Deadlines, EngineSettings, Generation, VllmEngine
 from watcher.engine.evidence import Evidence
 from watcher.engine.launch import vllm_arguments
-from watcher.engine.model_files.guard import read_inventory
+from watcher.engine.model_files.inventory import read_inventory
 from watcher.engine.serving import Live, Serving
 from watcher.engine.types import Setup, SwapPolicy
 from watcher.model import Reason, UimonError
@@ -46,7 +46,7 @@ def test_swapped_in_checkpoints_answer_exactly_as_fresh_engines(shared: Shared, 
 def test_swapped_in_tied_checkpoints_answer_exactly_as_fresh_engines(
     settings: EngineSettings, shared: Shared, tiny: Path, tmp_path: Path
 ) -> None:
-    with Engine(replace(settings, state_dir=tmp_path)) as engine:
+    with VllmEngine(replace(settings, state_dir=tmp_path)) as engine:
         fresh_a = outputs(engine, engine.load(tiny / "tied-a", "a"), shared.rendered)
         proof = engine.load(tiny / "tied-b", "b")
         assert proof.note == PROVED
@@ -90,7 +90,7 @@ def test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again(
         return {**vllm_arguments(*asked), "worker_extension_cls": "forgetful.WorkerExtension"}
 
     monkeypatch.setattr("watcher.engine.serving.vllm_arguments", forgetful)
-    with Engine(replace(settings, state_dir=tmp_path, device_env={"PYTHONPATH": places})) as engine:
+    with VllmEngine(replace(settings, state_dir=tmp_path, device_env={"PYTHONPATH": places})) as engine:
         engine.load(tiny / "tied-a", "a")
         second = engine.load(tiny / "tied-b", "b")
         assert (second.swap, second.alarming) == ("cold", True)
@@ -108,7 +108,7 @@ def test_a_reload_that_goes_wrong_in_silence_is_found_and_not_used_again(
 
 
 def test_a_comparison_is_not_repeated_after_a_restart(settings: EngineSettings, shared: Shared, tiny: Path) -> None:
-    with Engine(settings) as engine:
+    with VllmEngine(settings) as engine:
         engine.load(tiny / "untied-a", "a")
         loaded = engine.load(tiny / "untied-b", "b")
         assert (loaded.swap, loaded.note) == ("warm", "")
@@ -201,6 +201,6 @@ def test_the_policy_decides_who_gets_a_fresh_engine(
     candidate = read_inventory(tiny_checkpoint(tmp_path / "model", **config))
     live = Live(1, candidate, SETUP, "a", (0.0,), (0.0,), 0, None, 8)
     monkeypatch.setattr(Serving, "held", live)
-    engine = Engine(EngineSettings(state_dir=tmp_path, swap=policy))
+    engine = VllmEngine(EngineSettings(state_dir=tmp_path, swap=policy))
     why = engine._loader._why_cold(candidate)
     assert (why and why.note) == note

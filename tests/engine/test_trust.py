@@ -26,9 +26,9 @@ import pytest
 from tests.engine.adapter_variants import VARIANTS, Variant
 from tests.engine.bad_checkpoints import CASES, Case
 from tests.support.tiny_engine import GREEDY, Outputs, all_reference_sums, outputs
-from watcher.engine import Conversation, Deadlines, Engine, EngineSettings, Generation, Loaded, Rendered
+from watcher.engine import Conversation, Deadlines, EngineSettings, Generation, Loaded, Rendered, VllmEngine
 from watcher.engine.serving import Live
-from watcher.model import Kind, Reason, UimonError
+from watcher.model import CheckpointKind, Reason, UimonError
 from watcher.system.processes import await_group_end, group_members
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -49,10 +49,10 @@ def marked(mark: str) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Sound weights, as `Engine.load` takes them."""
+    """Sound weights, as `VllmEngine.load` takes them."""
 
     path: Path
-    kind: Kind = Kind.FULL
+    kind: CheckpointKind = CheckpointKind.FULL
     base: Path | None = None
 
 
@@ -60,7 +60,7 @@ class Sound:
 class House:
     """An engine that lives through all the rows, the sound weights of each row, and what fresh engines answer on B."""
 
-    engine: Engine
+    engine: VllmEngine
     mark: str
     rendered: Rendered
     a: Sound
@@ -114,7 +114,7 @@ def houses(
     def house(name: str, a: Sound, b: Sound, **options: Any) -> House:
         if name not in built:
             place = tmp_path_factory.mktemp(name)
-            engine = Engine(replace(settings, state_dir=place, device_env={MARK: place.name}, **options))
+            engine = VllmEngine(replace(settings, state_dir=place, device_env={MARK: place.name}, **options))
             rendered = engine.render(a.base or a.path, conversations)
             built[name] = House(engine, place.name, rendered, a, b, fresh_b=("", [], []))
             built[name].serve_a()
@@ -170,7 +170,7 @@ def assert_as_fresh(house: House, path: Path, place: Path) -> None:
     """What the engine serves of `path` is what a fresh engine serves of it: B, where the bytes are B's."""
     now = outputs(house.engine, house.engine.load(path, path.name), house.rendered)
     if now != house.fresh_b:
-        with Engine(replace(house.engine._settings, state_dir=place / "fresh")) as fresh:
+        with VllmEngine(replace(house.engine._settings, state_dir=place / "fresh")) as fresh:
             assert outputs(fresh, fresh.load(path, path.name), house.rendered) == now
 
 
@@ -202,7 +202,7 @@ def adapted(houses: Houses, adapters: Path, tiny: Path) -> Callable[[str], House
     """A house whose adapters are served over the base (`plain`), or merged into it (`dora`)."""
 
     def house(name: str) -> House:
-        a, b = (Sound(adapters / found, Kind.ADAPTER, tiny / "fp32") for found in (name, f"{name}-2"))
+        a, b = (Sound(adapters / found, CheckpointKind.ADAPTER, tiny / "fp32") for found in (name, f"{name}-2"))
         return houses(name, a, b, dtype="float32")
 
     return house
@@ -305,7 +305,7 @@ def test_an_engine_that_dies_or_hangs_is_replaced(
     assert seen == fault.seen
 
 
-def hasty(engine: Engine, patch: pytest.MonkeyPatch, seconds: float) -> None:
+def hasty(engine: VllmEngine, patch: pytest.MonkeyPatch, seconds: float) -> None:
     """Short deadlines: a host that hangs has to be found out within the test's time."""
     brief = Deadlines(start=seconds, cold=30.0, warm=seconds, stall=seconds, bytes_per_second=1e9)
     for holder in (engine, engine._serving, engine._loader, engine._adapters):
@@ -339,7 +339,7 @@ def strike(house: House, fault: Fault) -> str:
         return error.reason
 
 
-def strike_the_next_host(engine: Engine, happens: Callable[[int], None]) -> None:
+def strike_the_next_host(engine: VllmEngine, happens: Callable[[int], None]) -> None:
     """Wait for a host to be there, give it a second to start importing, and strike."""
     while engine.pid is None:
         time.sleep(0.01)
@@ -378,7 +378,7 @@ def test_a_reader_that_does_not_read_stops_nothing_and_loses_nothing(
 def test_an_engine_that_runs_out_of_memory_is_replaced_by_a_more_modest_one(
     settings: EngineSettings, tiny: Path, conversations: Sequence[Conversation], tmp_path: Path
 ) -> None:
-    with Engine(replace(settings, state_dir=tmp_path)) as engine:
+    with VllmEngine(replace(settings, state_dir=tmp_path)) as engine:
         rendered = engine.render(tiny / "biased-a", conversations)
         prompts = [replace(p, id=f"{p.id}-{n}") for n in range(8) for p in rendered.prompts]
         fresh = engine.load(tiny / "biased-a", "a")
@@ -400,7 +400,7 @@ def test_an_engine_that_runs_out_of_memory_is_replaced_by_a_more_modest_one(
         assert (again.swap, again.max_num_seqs, again.probe) == ("cold", 4, fresh.probe)
 
 
-def limit_memory(engine: Engine, room: int) -> None:
+def limit_memory(engine: VllmEngine, room: int) -> None:
     """From now on the engine's host gets no more memory than it has, and `room` bytes."""
     assert engine.pid is not None
     status = Path(f"/proc/{engine.pid}/status").read_text()
@@ -414,7 +414,7 @@ def test_a_model_that_two_processes_share_is_swapped_exactly_and_ends_whole(
     settings: EngineSettings, tiny: Path, conversations: Sequence[Conversation], tmp_path: Path
 ) -> None:
     shared = replace(settings, state_dir=tmp_path, device_env={MARK: tmp_path.name}, tensor_parallel=2)
-    with Engine(shared) as engine:
+    with VllmEngine(shared) as engine:
         rendered = engine.render(tiny / "tied-a", conversations[:2])
         seen: dict[str, tuple[float, ...]] = {}
         for letter, swap in (("a", "cold"), ("b", "cold"), ("a", "warm"), ("b", "warm")):
@@ -434,7 +434,7 @@ def test_a_model_that_two_processes_share_is_swapped_exactly_and_ends_whole(
         assert not marked(tmp_path.name)
 
 
-def held(engine: Engine) -> Live:
+def held(engine: VllmEngine) -> Live:
     """What the engine's host holds."""
     live = engine._serving.held
     assert live is not None
@@ -494,7 +494,7 @@ def test_an_engine_core_that_is_killed_takes_the_host_with_it(
     moment: str,
 ) -> None:
     environment = {MARK: tmp_path.name, "VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
-    with Engine(replace(settings, state_dir=tmp_path, device_env=environment)) as engine:
+    with VllmEngine(replace(settings, state_dir=tmp_path, device_env=environment)) as engine:
         rendered = engine.render(tiny / "biased-a", conversations)
         fresh = outputs(engine, engine.load(tiny / "biased-a", "a"), rendered)
         assert engine.pid is not None

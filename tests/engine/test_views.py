@@ -12,8 +12,8 @@ import pytest
 from tests.engine.weights import Tensors, altered, read, split, tiny_checkpoint, write, zeros
 from watcher.engine.model_files.adapters import check_adapter
 from watcher.engine.model_files.fitting import Fitted, fit_adapter
-from watcher.engine.model_files.guard import read_config, read_inventory
-from watcher.engine.model_files.views import Reading, configuration_of, lay_out, named_as, reading_of
+from watcher.engine.model_files.inventory import read_config, read_inventory
+from watcher.engine.model_files.views import ModelView, configuration_of, lay_out, named_as, reading_of
 from watcher.model import Reason, UimonError
 
 WEIGHTS = "model.safetensors"
@@ -71,7 +71,7 @@ SIDECARS = (
 """Files by which libraries find other weights, other settings or code."""
 
 
-def is_as_it_is(reading: Reading) -> bool:
+def is_as_it_is(reading: ModelView) -> bool:
     """Whether names and configuration are the directory's own."""
     plain = dict(reading.inventory.config) == dict(reading.config)
     return plain and all(old == new for old, new in reading.names.items()) and not reading.left_out

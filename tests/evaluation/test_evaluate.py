@@ -16,7 +16,7 @@ from watcher.engine.types import Loaded, Perplexity, PromptSpec, Sampling
 from watcher.evaluation.evaluate import Context, Metrics, Progress, TableLimits, evaluate
 from watcher.evaluation.suite import Suite
 from watcher.ledger.ledger import Record
-from watcher.model import Kind, Reason, State, UimonError
+from watcher.model import CheckpointKind, Reason, State, UimonError
 
 USUAL = Loaded("warm", 0.1, "probe")
 MEASURED = Perplexity(nll=6.0, tokens=3, chars=12, skipped=1)
@@ -30,7 +30,7 @@ class Engine(ScriptedEngine):
     answer: Loaded = USUAL
     measured: Perplexity = MEASURED
 
-    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def load(self, path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         """The scripted answer."""
         super().load(path, digest, kind, base)
         return self.answer
@@ -68,7 +68,22 @@ class Heard:
 def record(tmp_path: Path) -> Record:
     path = write_checkpoint(tmp_path, 50)
     return Record(
-        1, path.name, 50, path, Kind.FULL, None, False, State.EVALUATING, None, "", "digest", path, 1, False, 0.0, 0.0
+        1,
+        path.name,
+        50,
+        path,
+        CheckpointKind.FULL,
+        None,
+        False,
+        State.EVALUATING,
+        None,
+        "",
+        "digest",
+        path,
+        1,
+        False,
+        0.0,
+        0.0,
     )
 
 

@@ -21,7 +21,7 @@ from watcher.alerts.delivery import payload
 from watcher.alerts.episodes import Episode
 from watcher.alerts.stored import VERSION as SUMMARY_VERSION
 from watcher.checkpoints.staging.stage import STAGE_NAME, digest_of, stage
-from watcher.checkpoints.staging.transfer import Way
+from watcher.checkpoints.staging.transfer import StagingMode
 from watcher.checkpoints.training_log import LogSign, SignKind
 from watcher.cli.app import app
 from watcher.doctor.checks import EngineFacts, Probes
@@ -45,10 +45,10 @@ from watcher.model import (
     Alert,
     AlertLevel,
     Checkpoint,
+    CheckpointKind,
     Condition,
     FileStamp,
     FollowupState,
-    Kind,
     LoggedStep,
     Reason,
     Row,
@@ -85,7 +85,7 @@ from watcher.trackers.wandb.publisher import WandbPublisher, inspect_run, logged
 from watcher.trackers.wandb.run import RunFacts, RunRef
 from watcher.trackers.wandb.wire import (
     Limits,
-    Order,
+    PublishPlan,
     PublishResult,
     decode_alert,
     decode_order,
@@ -122,6 +122,7 @@ __all__ = [
     "Arrival",
     "CheckStatus",
     "Checkpoint",
+    "CheckpointKind",
     "Condition",
     "Conversation",
     "EngineFacts",
@@ -134,7 +135,6 @@ __all__ = [
     "GpuChoice",
     "Heartbeat",
     "History",
-    "Kind",
     "Ledger",
     "Limits",
     "LogSign",
@@ -142,11 +142,11 @@ __all__ = [
     "Mark",
     "Mode",
     "Move",
-    "Order",
     "Owner",
     "Parity",
     "Probes",
     "PromptSpec",
+    "PublishPlan",
     "PublishResult",
     "Reason",
     "Record",
@@ -162,6 +162,7 @@ __all__ = [
     "Settings",
     "Setup",
     "SignKind",
+    "StagingMode",
     "State",
     "StateDir",
     "Suite",
@@ -172,7 +173,6 @@ __all__ = [
     "TrainerState",
     "ValFile",
     "WandbPublisher",
-    "Way",
     "app",
     "append_records",
     "commands",

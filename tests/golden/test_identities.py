@@ -37,11 +37,11 @@ from tests.golden.subjects import (
     Settings,
     Setup,
     SignKind,
+    StagingMode,
     StateDir,
     Suite,
     TokenizerStamp,
     ValFile,
-    Way,
     append_records,
     default_state_dir,
     digest_of,
@@ -221,7 +221,7 @@ def test_stage_names(tmp_path: Path) -> None:
     stamp = FileStamp("model.safetensors", status.st_size, status.st_mtime_ns, status.st_ino)
     found = Checkpoint("checkpoint-50", path, 50, Condition.COMPLETE, files=(stamp,))
     names = {}
-    for way in (Way.COPY, Way.LINK, Way.IN_PLACE):
+    for way in (StagingMode.COPY, StagingMode.LINK, StagingMode.IN_PLACE):
         staged = stage(found, tmp_path / "stage", ways=(way,))
         names[way.value] = re.sub("[0-9a-f]{8}$", "XXXXXXXX", staged.path.name)
     assert_same_json("identities/stage", {"names": names, "pattern": STAGE_NAME.pattern, "digest": staged.digest})

@@ -20,7 +20,7 @@ from tests.golden.subjects import (
     LoggedStep,
     Mark,
     Move,
-    Order,
+    PublishPlan,
     PublishResult,
     Reason,
     Row,
@@ -100,10 +100,10 @@ def test_rows_and_alerts() -> None:
 
 
 def test_orders() -> None:
-    full = Order(Target.COMPANION, "deferred", survey=True, hold=True, lost=True, now=5.0, check=True, claim="me")
-    for order in (Order(), full):
+    full = PublishPlan(Target.COMPANION, "deferred", survey=True, hold=True, lost=True, now=5.0, check=True, claim="me")
+    for order in (PublishPlan(), full):
         assert decode_order(carried(asdict(order))) == order
-    assert_same_json("wire/orders", [carried(asdict(order)) for order in (Order(), full)])
+    assert_same_json("wire/orders", [carried(asdict(order)) for order in (PublishPlan(), full)])
 
 
 def test_answers() -> None:
@@ -167,7 +167,7 @@ HEARD: list[dict[str, Any]] = []
 
 
 def test_what_is_said_to_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "Session", Scripted)
+    monkeypatch.setattr(publishing, "SessionProcess", Scripted)
     HEARD.clear()
     left: list[str] = []
     marks: list[tuple[list[str], int]] = []
@@ -176,7 +176,7 @@ def test_what_is_said_to_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     publishing.logged_steps(REF, environ={})
     publisher.move(Move("me", 10.0, MARK))
     assert publisher.end("finished", 5.0)
-    order = Order(now=1_700_000_100.0)
+    order = PublishPlan(now=1_700_000_100.0)
     result = publisher.publish(
         [ROW, replace(PLAIN, mark=None)], [ALERT], order, lambda uids, position: marks.append((list(uids), position))
     )

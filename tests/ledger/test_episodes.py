@@ -50,7 +50,7 @@ CHANNELS = {"webhook": frozenset(Event), "command": frozenset({RAISED, RISEN})}
 
 
 def settle(ledger: Ledger, found: Sequence[Warned], *args: Any, **options: Any) -> Changes:
-    """Settle, and have both channels pass on what is news, as the warner does."""
+    """Settle, and have both channels pass on what is news, as the monitor does."""
     changes = ledger.episodes().settle(found, *args, **options)
     news = ((RAISED, changes.begun), (RISEN, changes.risen), (CLEARED, changes.over))
     for channel, events in CHANNELS.items():
@@ -205,7 +205,7 @@ def test_wandb_hears_of_each_event_once_and_of_two_like_titles_by_number(ledger:
 
 def test_losses_are_what_the_trainer_logged_nan_and_infinity_included(ledger: Ledger) -> None:
     losses = tuple(LoggedStep(*pair) for pair in ((10, 0.5), (20, float("nan")), (30, float("inf"))))
-    ledger.sight(replace(found(30), trainer=TrainerState(30, 100, losses)), "run")
+    ledger.observe(replace(found(30), trainer=TrainerState(30, 100, losses)), "run")
     assert [(step, round(loss, 9)) for step, loss in ledger.losses().after(0)[0]] == [(10, 0.5)]
     assert [(step, repr(loss)) for step, loss in ledger.losses().non_finite()] == [(20, "nan"), (30, "inf")]
 
@@ -213,14 +213,14 @@ def test_losses_are_what_the_trainer_logged_nan_and_infinity_included(ledger: Le
 def test_nan_that_the_trainer_has_gone_back_behind_is_forgotten_also_when_it_is_read_again(ledger: Ledger) -> None:
     def save(step: int, *odd: int) -> Checkpoint:
         state = TrainerState(step, 100, (LoggedStep(5, 0.5), *(LoggedStep(at, float("nan")) for at in odd)))
-        ledger.sight(made := replace(found(step), trainer=state), "run")
+        ledger.observe(made := replace(found(step), trainer=state), "run")
         return made
 
     left = save(50, 42)
     assert [step for step, _ in ledger.losses().non_finite()] == [42]
     save(30)
     # As at a restart, where all that still lies there is looked into.
-    ledger.sight(left, "run")
+    ledger.observe(left, "run")
     assert ledger.losses().non_finite() == []
     save(55, 43)
     assert [step for step, _ in ledger.losses().non_finite()] == [43]

@@ -131,7 +131,7 @@ def test_an_attempt_that_comes_late_changes_nothing(ledger: Ledger) -> None:
         assert not queue.done(late, {"eval/render/x": 1.0}, row_of(evaluation, late))
         assert not queue.fail(late, Reason.UNREADABLE, "No.")
         assert not queue.postpone(late, 1.0, Reason.UNREADABLE, "No.")
-        assert not queue.hand_back(late)
+        assert not queue.requeue(late)
         assert queue.all() == before
     RowMaker(ledger, "run").make()
     assert RowKind.FOLLOWUP not in ledger.outbox().counts()

@@ -52,7 +52,7 @@ def found(
 
 
 def stage(ledger: Ledger, step: int = 50, digest: str = "aa", *, written: int = 1, copy: Path | None = None) -> Record:
-    record = ledger.sight(found(step, written=written), "run")
+    record = ledger.observe(found(step, written=written), "run")
     assert record is not None
     staged = ledger.staged(record, Staged(copy or Path("/nowhere"), digest))
     assert staged is not None
@@ -68,7 +68,7 @@ def change_samples(ledger: Ledger, uid: str, change: Callable[[list[Any]], list[
 
 def see_many(ledger: Ledger) -> None:
     for step in range(100, 5000, 50):
-        ledger.sight(found(step), "run")
+        ledger.observe(found(step), "run")
 
 
 def begin(ledger: Ledger, record: Record) -> Record:
@@ -111,10 +111,10 @@ def test_a_row_survives_the_ledger_unchanged(ledger: Ledger) -> None:
 
 
 def test_partial_becomes_complete_and_keeps_one_record(ledger: Ledger) -> None:
-    partial = ledger.sight(found(condition=Condition.PARTIAL), "run", 1.0)
+    partial = ledger.observe(found(condition=Condition.PARTIAL), "run", 1.0)
     assert partial is not None
     assert (partial.state, partial.reason) == (State.SEEN, Reason.WEIGHTS_INCOMPLETE)
-    complete = ledger.sight(found(written=2), "run", 2.0)
+    complete = ledger.observe(found(written=2), "run", 2.0)
     assert complete is not None
     assert (complete.id, complete.state, complete.reason) == (partial.id, State.COMPLETE, None)
     # What a trainer left behind unfinished, and wrote again having gone back, is seen after what came in between.
@@ -123,8 +123,8 @@ def test_partial_becomes_complete_and_keeps_one_record(ledger: Ledger) -> None:
 
 def test_a_partial_look_at_a_directory_that_rotation_deletes_is_not_a_new_checkpoint(ledger: Ledger) -> None:
     stage(ledger)
-    ledger.sight(replace(found(condition=Condition.PARTIAL), files=()), "run")
-    ledger.sight(replace(found(condition=Condition.GONE), files=(), reason=Reason.DELETED), "run")
+    ledger.observe(replace(found(condition=Condition.PARTIAL), files=()), "run")
+    ledger.observe(replace(found(condition=Condition.GONE), files=(), reason=Reason.DELETED), "run")
     assert ledger.vanished([]) == []
     assert [r.state for r in ledger.records()] == [State.STAGED]
 
@@ -141,15 +141,15 @@ def test_weights_written_again_at_the_same_step_are_another_checkpoint(ledger: L
 
 def test_the_same_weights_written_again_are_not_evaluated_again(ledger: Ledger) -> None:
     commit(ledger, stage(ledger, digest="aa"))
-    record = ledger.sight(found(written=2), "run")
+    record = ledger.observe(found(written=2), "run")
     assert record is not None
     assert ledger.staged(record, Staged(Path("/nowhere"), "aa")) is None
     assert [r.state for r in ledger.records()] == [State.EVALUATED]
-    assert ledger.sight(found(written=2), "run") == ledger.records()[0]
+    assert ledger.observe(found(written=2), "run") == ledger.records()[0]
 
 
 def test_what_vanishes_before_it_was_copied_is_skipped_and_what_was_copied_stays(ledger: Ledger) -> None:
-    ledger.sight(found(50), "run")
+    ledger.observe(found(50), "run")
     stage(ledger, 100)
     gone = ledger.vanished(["checkpoint-150"])
     assert [(r.step, r.state) for r in ledger.records()] == [(50, State.SKIPPED), (100, State.STAGED)]
@@ -157,10 +157,10 @@ def test_what_vanishes_before_it_was_copied_is_skipped_and_what_was_copied_stays
 
 
 def test_a_directory_that_only_seemed_deleted_is_taken_up_again(ledger: Ledger) -> None:
-    ledger.sight(found(50), "run")
+    ledger.observe(found(50), "run")
     ledger.vanished([])
     assert [r.state for r in ledger.records()] == [State.SKIPPED]
-    ledger.sight(found(50), "run")
+    ledger.observe(found(50), "run")
     assert [(r.state, r.reason) for r in ledger.records()] == [(State.COMPLETE, None)]
 
 
@@ -168,10 +168,10 @@ def test_unsupported_fails_with_its_reason_and_is_taken_up_once_converted(ledger
     pickled = replace(
         found(condition=Condition.UNSUPPORTED), reason=Reason.PICKLE_WEIGHTS, detail="convert it", files=()
     )
-    record = ledger.sight(pickled, "run")
+    record = ledger.observe(pickled, "run")
     assert record is not None
     assert (record.state, record.reason, record.detail) == (State.FAILED, Reason.PICKLE_WEIGHTS, "convert it")
-    converted = ledger.sight(found(), "run")
+    converted = ledger.observe(found(), "run")
     assert converted is not None
     assert (converted.id, converted.state) == (record.id, State.COMPLETE)
 
@@ -182,7 +182,7 @@ def test_recovery_follows_the_table(ledger: Ledger, tmp_path: Path) -> None:
     ledger.begin(stage(ledger, 50, "a", copy=copy))
     stage(ledger, 100, "b", copy=tmp_path / "lost")
     commit(ledger, stage(ledger, 150, "c"))
-    ledger.sight(found(200), "run")
+    ledger.observe(found(200), "run")
     assert ledger.recover() == []
     states = [(r.step, r.state) for r in ledger.records()]
     assert states == [(50, State.STAGED), (100, State.COMPLETE), (150, State.EVALUATED), (200, State.COMPLETE)]
@@ -207,7 +207,7 @@ def test_a_checkpoint_that_kills_the_service_again_and_again_is_given_up(ledger:
 
 def test_an_interruption_is_not_counted_as_an_attempt(ledger: Ledger) -> None:
     record = begin(ledger, stage(ledger))
-    ledger.hand_back(record, Reason.INTERRUPTED, "stopped", counted=False)
+    ledger.requeue(record, Reason.INTERRUPTED, "stopped", counted=False)
     assert [(r.state, r.attempts) for r in ledger.records()] == [(State.STAGED, 0)]
 
 
@@ -223,17 +223,17 @@ def test_retry_takes_failed_and_skipped_up_again_and_nothing_else(ledger: Ledger
 
 def test_each_logged_loss_becomes_one_row_however_often_it_is_seen(ledger: Ledger) -> None:
     for step in (50, 100):
-        ledger.sight(found(step), "run")
-        ledger.sight(found(step), "run")
+        ledger.observe(found(step), "run")
+        ledger.observe(found(step), "run")
     rows = due_rows(ledger)
     assert [r.step for r in rows] == [49, 50, 99, 100]
     assert rows[1].values["train/perplexity"] == pytest.approx(1.6487212707)
 
 
 def test_a_step_logged_again_with_another_loss_is_another_row(ledger: Ledger) -> None:
-    ledger.sight(found(50), "run")
+    ledger.observe(found(50), "run")
     rewound = replace(found(50, written=2), trainer=TrainerState(50, 300, (LoggedStep(50, 0.7),)))
-    ledger.sight(rewound, "run")
+    ledger.observe(rewound, "run")
     assert [r.step for r in due_rows(ledger)] == [49, 50, 50]
 
 
@@ -262,8 +262,8 @@ def test_evaluations_are_due_before_losses(ledger: Ledger) -> None:
 
 
 def test_the_final_checkpoint_is_known_by_its_steps(ledger: Ledger) -> None:
-    ledger.sight(found(250), "run")
-    ledger.sight(found(300), "run")
+    ledger.observe(found(250), "run")
+    ledger.observe(found(300), "run")
     assert [r.final for r in ledger.records()] == [False, True]
 
 

@@ -157,7 +157,7 @@ def test_what_is_doubted_is_published_nowhere(ledger: Ledger) -> None:
     ledger.outbox().rows_published(["uid"])
     assert [(line.state, line.published) for line in ledger.status()] == [("published", "yes")]
     assert ledger.state_counts() == {State.PUBLISHED: 1}
-    ledger.outbox().doubt()
+    ledger.outbox().invalidate()
     assert [(line.state, line.published) for line in ledger.status()] == [("evaluated", "pending")]
     assert ledger.state_counts() == {State.EVALUATED: 1}
     assert (ledger.records(State.PUBLISHED), len(ledger.records(State.EVALUATED))) == ([], 1)

@@ -56,8 +56,8 @@ def test_doubted_rows_are_due_again_with_their_marks(ledger: Ledger) -> None:
     outbox = ledger.outbox()
     outbox.note_attempt(["eval-10"], 7, 5.0)
     outbox.rows_published(["eval-10"])
-    assert outbox.doubt() == 1
-    assert outbox.doubt() == 0
+    assert outbox.invalidate() == 1
+    assert outbox.invalidate() == 0
     assert [(row.uid, row.mark) for row in outbox.due_rows(9)] == [("eval-10", 7), ("eval-20", None)]
 
 
@@ -66,7 +66,7 @@ def test_doubt_forgets_what_a_survey_found_and_asks_for_another(ledger: Ledger) 
     outbox = ledger.outbox()
     outbox.found_by_survey(["eval-10", "eval-20"])
     assert outbox.empty
-    outbox.doubt()
+    outbox.invalidate()
     assert outbox.surveyed is False
     add(ledger, eval_row(20))
     assert due(ledger) == ["eval-10", "eval-20"]
@@ -75,7 +75,7 @@ def test_doubt_forgets_what_a_survey_found_and_asks_for_another(ledger: Ledger) 
 def test_doubt_also_holds_for_what_was_found_and_is_not_due_yet(ledger: Ledger) -> None:
     outbox = ledger.outbox()
     outbox.found_by_survey(["eval-10"])
-    assert outbox.doubt() == 0
+    assert outbox.invalidate() == 0
     add(ledger, eval_row(10))
     assert due(ledger) == ["eval-10"]
     assert outbox.surveyed is False

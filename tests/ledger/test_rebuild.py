@@ -156,10 +156,10 @@ def test_a_damaged_ledger_is_set_aside_and_made_anew_from_the_json_lines(tmp_pat
     assert all(row.sent is not None for row in rows)
     # Nothing is exported a second time, and a checkpoint that is still there is known by its weights.
     assert Exporter(ledger, state).export() == 0
-    again = ledger.sight(found(50, written=50), "run")
+    again = ledger.observe(found(50, written=50), "run")
     assert again is not None
     assert ledger.staged(again, Staged(Path("/stage/50-00000000"), "aa")) is None
-    final = ledger.sight(found(100, written=100, max_steps=100), "run")
+    final = ledger.observe(found(100, written=100, max_steps=100), "run")
     assert final is not None
     assert ledger.staged(final, Staged(Path("/stage/100-00000000"), "bb")) is None
     assert [(r.step, r.final) for r in ledger.records()] == [(50, False), (100, True)]

@@ -42,7 +42,7 @@ def begin_formerly(place: Path, run: str, checkpoint: Path) -> StateDir:
     with closing(Ledger(state.ledger)) as ledger:
         ledger.remember("run", run)
         ledger.remember("wandb", "off")
-        ledger.sight(found(50), run)
+        ledger.observe(found(50), run)
         with ledger.change() as db:
             db.execute("UPDATE checkpoint SET path = ?", (str(checkpoint),))
     return state

@@ -14,10 +14,10 @@ from watcher.alerts import AlertSettings, Episode
 from watcher.ledger.deliveries import WANDB
 from watcher.ledger.ledger import Ledger
 from watcher.model import Event, UimonError
+from watcher.service.alert_monitor import AlertMonitor
 from watcher.service.board import Board
-from watcher.service.couriers import Channels
 from watcher.service.history import LedgerHistory
-from watcher.service.warner import Warner
+from watcher.service.notifiers import Channels
 
 SOURCE = Path(__file__).with_name("version_6.sql")
 COLLAPSES = ["colors_collapsed/400/3e1c29d2", "blue_purple_takeover/400/3e1c29d2"]
@@ -89,7 +89,7 @@ def test_every_warning_and_every_failure_is_an_episode_and_has_its_key(ledger: L
 
 
 def test_the_first_look_tells_nobody_anything_anew(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
-    warner = Warner(
+    monitor = AlertMonitor(
         ledger,
         LedgerHistory(ledger),
         AlertSettings(),
@@ -101,7 +101,7 @@ def test_the_first_look_tells_nobody_anything_anew(ledger: Ledger, caplog: pytes
     )
     for _ in range(2):
         with caplog.at_level("INFO", logger="uimon"):
-            warner.step()
+            monitor.step()
     assert [alert.key for alert in ledger.outbox().due_alerts()] == DUE_AT_WANDB
     assert "Not evaluated" not in caplog.text
     # The failures of steps 310 and 320 are over since step 400; that of step 710 lasts.

@@ -14,7 +14,7 @@ from unittest import mock
 
 from tests.real.cases_weights import CASES
 from watcher.engine.host import completeness
-from watcher.engine.model_files.guard import Inventory, read_inventory
+from watcher.engine.model_files.inventory import Inventory, read_inventory
 from watcher.model import UimonError
 
 

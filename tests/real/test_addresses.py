@@ -22,7 +22,7 @@ from watcher.ledger.state_dir import StateDir
 from watcher.model import Reason, Row, RowKind, UimonError
 from watcher.service.assembly import _require_same_run, _take_down, owner_for
 from watcher.settings.load import load_settings
-from watcher.trackers.wandb import Limits, Order, RunRef, WandbPublisher, inspect_run, missing_run
+from watcher.trackers.wandb import Limits, PublishPlan, RunRef, WandbPublisher, inspect_run, missing_run
 from watcher.trackers.wandb.environment import server_environment
 from watcher.trackers.wandb.local_runs import local_runs, with_project
 from watcher.trackers.wandb.run_file import run_of
@@ -93,7 +93,7 @@ def test_the_host_of_an_address_is_the_server_that_is_asked_and_written_to(
     assert (facts.exists, facts.path, facts.url) == (True, "team/ui/abc", f"{mine.url}/team/ui/runs/abc")
     row = Row("u1", RowKind.EVAL, 5, {"train/global_step": 5, "eval/uid": "u1"})
     publisher = WandbPublisher(ref, tmp_path / "sessions", 60, LIMITS, elsewhere)
-    result = publisher.publish([row], [], Order(), lambda _uids, _position: None)
+    result = publisher.publish([row], [], PublishPlan(), lambda _uids, _position: None)
     assert result.delivered == ("u1",), result
     assert [line.get("eval/uid") for line in mine.state()["history"]["team/ui/abc"]] == ["u1"]
     assert asked(other) == 0
@@ -108,7 +108,7 @@ def test_rows_reach_a_project_whose_name_is_quoted_in_addresses(
     assert inspect_run(ref, environ=variables, limits=LIMITS).path == f"{ENTITY}/{path}"
     row = Row("u1", RowKind.EVAL, 5, {"train/global_step": 5, "eval/uid": "u1"})
     publisher = WandbPublisher(ref, tmp_path / "sessions", 60, LIMITS, variables)
-    result = publisher.publish([row], [], Order(), lambda _uids, _position: None)
+    result = publisher.publish([row], [], PublishPlan(), lambda _uids, _position: None)
     assert result.delivered == ("u1",), result
     assert [line.get("eval/uid") for line in mine.state()["history"][f"{ENTITY}/{path}"]] == ["u1"]
 

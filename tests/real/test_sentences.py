@@ -16,7 +16,7 @@ from watcher.engine.environment import host_environment
 from watcher.engine.failures import fitting_context, missing_module, reason_of, sentence_of
 from watcher.engine.hosting import error_of
 from watcher.engine.model_files.tokenizer_files import TokenizerStamp
-from watcher.engine.protocol import Failure
+from watcher.engine.protocol import RequestFailure
 from watcher.engine.types import ContextTooLong, PromptSpec, Sampling
 from watcher.evaluation.suite import Suite, shortened
 from watcher.ledger.ledger import Ledger
@@ -114,11 +114,11 @@ def log_of(tmp_path: Path, text: str) -> Path:
 
 def test_a_module_that_only_vllms_log_names_is_in_the_sentence(tmp_path: Path) -> None:
     said = "Starting vLLM failed: ValueError: Model architectures ['X'] failed to be inspected. Please check the logs."
-    error = error_of(Failure(Reason.ENGINE_START, said, True), log_of(tmp_path, IMPORT_LOG), on_gpu=False)
+    error = error_of(RequestFailure(Reason.ENGINE_START, said, True), log_of(tmp_path, IMPORT_LOG), on_gpu=False)
     assert error.reason is Reason.MODULE_MISSING
     assert "Starting vLLM failed: the model needs the Python package torchvision" in error.sentence
     assert "pip install torchvision" in error.sentence
-    other = error_of(Failure(Reason.ENGINE_START, said, True), log_of(tmp_path, "all is well"), on_gpu=False)
+    other = error_of(RequestFailure(Reason.ENGINE_START, said, True), log_of(tmp_path, "all is well"), on_gpu=False)
     assert other.reason is Reason.ENGINE_START
 
 
@@ -161,7 +161,7 @@ def test_a_missing_module_is_tried_once(house: House) -> None:
 
 
 def test_the_cache_of_a_gpu_is_not_relied_on_to_the_last_token(tmp_path: Path) -> None:
-    failure = Failure(Reason.OUT_OF_MEMORY, TOO_LONG, fatal=True, fits=8064)
+    failure = RequestFailure(Reason.OUT_OF_MEMORY, TOO_LONG, fatal=True, fits=8064)
     for gpu, fits in ((False, 8064), (True, 7648)):
         error = error_of(failure, tmp_path / "none", on_gpu=gpu)
         assert isinstance(error, ContextTooLong)

@@ -15,7 +15,7 @@ from tests.support.checkpoint_files import adapter_files, full_files, put
 from tests.support.uimon_command import ROOT
 from watcher.checkpoints import discover, inspect
 from watcher.engine.types import Conversation, PlainText
-from watcher.model import Condition, Kind
+from watcher.model import CheckpointKind, Condition
 from watcher.validation import choose, load_val
 
 TOOLS = [{"type": "function", "function": {"name": "palette", "parameters": {"type": "object", "properties": {}}}}]
@@ -230,21 +230,25 @@ def test_a_documented_row_is_read(tmp_path: Path, name: str) -> None:
 STEP = 50
 NOTES = {"all_results.json": b"{}", "trainer_log.jsonl": b"{}\n", "training_loss.png": b"png"}
 # Below the directory that uimon is given: each file, and where the checkpoint is that is found.
-LEFT: dict[str, tuple[dict[str, bytes], str, Kind]] = {
-    "trl": ({f"checkpoint-50/{name}": data for name, data in full_files(STEP).items()}, "checkpoint-50", Kind.FULL),
+LEFT: dict[str, tuple[dict[str, bytes], str, CheckpointKind]] = {
+    "trl": (
+        {f"checkpoint-50/{name}": data for name, data in full_files(STEP).items()},
+        "checkpoint-50",
+        CheckpointKind.FULL,
+    ),
     "axolotl": (
         # The tokenizer and the configuration are in the output directory from the start, the model only at the end.
         {f"checkpoint-50/{name}": data for name, data in adapter_files(STEP).items()}
         | {"config.json": b"{}", "tokenizer.json": b"{}", "debug.log": b""},
         "checkpoint-50",
-        Kind.ADAPTER,
+        CheckpointKind.ADAPTER,
     ),
     "llama-factory": (
         {f"checkpoint-50/{name}": data for name, data in adapter_files(STEP).items()}
         | NOTES
         | {"llamaboard_config.yaml": b"", "runs/Nov28/events.out": b""},
         "checkpoint-50",
-        Kind.ADAPTER,
+        CheckpointKind.ADAPTER,
     ),
     "ms-swift": (
         {
@@ -258,13 +262,13 @@ LEFT: dict[str, tuple[dict[str, bytes], str, Kind]] = {
             }.items()
         },
         "v0-20261128-153000/checkpoint-50",
-        Kind.ADAPTER,
+        CheckpointKind.ADAPTER,
     ),
     "unsloth": (
         {f"checkpoint-50/{name}": data for name, data in adapter_files(STEP).items()}
         | {f"lora_model/{name}": data for name, data in adapter_files(STEP).items() if name != "trainer_state.json"},
         "checkpoint-50",
-        Kind.ADAPTER,
+        CheckpointKind.ADAPTER,
     ),
 }
 

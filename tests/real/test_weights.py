@@ -20,8 +20,8 @@ from tests.real.model_families import DENSE, MIXTURES
 from tests.support.tiny_engine import reference_sums
 from tests.support.uimon_command import ROOT, Make, Uimon, environment
 from tests.talks import talk
-from watcher.engine import Engine, EngineSettings, Loaded
-from watcher.model import Kind, Reason, UimonError
+from watcher.engine import EngineSettings, Loaded, VllmEngine
+from watcher.model import CheckpointKind, Reason, UimonError
 
 CASES = "tests.real.cases_weights"
 # fp32 on both sides: what is left is the order of sums.
@@ -32,7 +32,7 @@ WRAPPERS = ("gemma3-wrapper", "llava", "mistral3", "qwen2_vl", "qwen2_5_vl", "qw
 EACH_EXPERT = ("mixtral", "qwen3-moe", "qwen2-moe")
 # Names of tensors differ most from those in memory, or are shared, or lie inside a wrapper.
 NAMED_OTHERWISE = ("mixtral", "qwen3-moe", "gpt-neox", "qwen2-tied", "gemma3-wrapper")
-# What vLLM's CPU build computes otherwise (see `Served.otherwise`), and what it cannot start.
+# What vLLM's CPU build computes otherwise (see `VllmRunner.otherwise`), and what it cannot start.
 REFUSED = {
     **dict.fromkeys(("ernie4.5-moe", "gemma3n-text"), Reason.WEIGHTS_REFUSED),
     # Qwen3-Next in fp32 only: its linear attention needs bf16 on a CPU. MiniMax chooses experts by sigmoid without
@@ -82,9 +82,9 @@ def numbers(
         talk(f"c{at}", (("user", f"Make {what}."),), "<div class='flex items-center'>Hello</div>" * (at + 1))
         for at, what in enumerate(("a page", "a form", "a hero"))
     ]
-    with Engine(settings(tmp_path)) as engine:
+    with VllmEngine(settings(tmp_path)) as engine:
         rendered = engine.render(base or path, asked, tokenizer_dir=path)
-        loaded = engine.load(path, "weights", Kind.ADAPTER if base else Kind.FULL, base)
+        loaded = engine.load(path, "weights", CheckpointKind.ADAPTER if base else CheckpointKind.FULL, base)
         measured = [engine.perplexity((prompt,)) for prompt in rendered.prompts]
     assert not list((tmp_path / "engine" / "views").glob("full/*"))
     if merged is not None or base is None:
@@ -254,7 +254,7 @@ def test_a_wrapper_without_its_processor_is_watched_as_the_text_model_it_is(made
 @pytest.mark.timeout(900)
 def test_weights_that_are_read_under_other_names_are_changed_in_place(made: Make, tmp_path: Path) -> None:
     place = made(CASES, "gemma3-two")
-    with Engine(settings(tmp_path)) as engine:
+    with VllmEngine(settings(tmp_path)) as engine:
         loads = [engine.load(place / name, name) for name in ("a", "b", "a")]
     assert [load.swap for load in loads] == ["cold", "cold", "warm"]
     assert loads[0].probe == loads[2].probe != loads[1].probe

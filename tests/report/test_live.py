@@ -30,7 +30,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def seen(ledger: Ledger, step: int) -> None:
     files = (FileStamp("model.safetensors", step, step, step),)
     name = f"checkpoint-{step}"
-    ledger.sight(Checkpoint(name, Path("/c") / name, step, Condition.COMPLETE, files=files), "run")
+    ledger.observe(Checkpoint(name, Path("/c") / name, step, Condition.COMPLETE, files=files), "run")
 
 
 def shown(display: Display) -> str:

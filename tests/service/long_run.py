@@ -25,7 +25,7 @@ from tests.bench.alert_pages import page, theme
 from tests.support.house import House
 from tests.support.scripted_engine import ScriptedEngine
 from watcher.alerts.stored import Summary, summary_of
-from watcher.checkpoints import Candidate
+from watcher.checkpoints import StepMetadata
 from watcher.checkpoints.layouts.huggingface import HUGGING_FACE
 from watcher.checkpoints.sources.local import DirectorySource
 from watcher.checkpoints.staging.stage import digest_of
@@ -132,9 +132,9 @@ def make(place: Path, count: int) -> None:
 def _evaluated(house: House, number: int, drawn: Evaluation, summary: Summary | None) -> None:
     path = save(house.root, number)
     source = DirectorySource(path.parent, None)  # type: ignore[arg-type]
-    (found,) = source._changed([Candidate(number * INTERVAL, path.name, path, HUGGING_FACE)])
+    (found,) = source._changed([StepMetadata(number * INTERVAL, path.name, path, HUGGING_FACE)])
     ledger = house.ledger
-    record = ledger.sight(found, "run", 1e9 + number * 600)
+    record = ledger.observe(found, "run", 1e9 + number * 600)
     assert record is not None
     record = ledger.staged(record, Staged(path, digest_of(path)))
     assert record is not None

@@ -19,10 +19,10 @@ from tests.service.test_passing_on import episode
 from tests.support.house import House
 from watcher.alerts import AlertSettings, Episode
 from watcher.alerts.delivery import Command, Refusal, Webhook
+from watcher.service.alert_monitor import AlertMonitor
 from watcher.service.board import Board
-from watcher.service.couriers import Channels
 from watcher.service.history import LedgerHistory
-from watcher.service.warner import Warner
+from watcher.service.notifiers import Channels
 from watcher.system import posting
 
 
@@ -49,10 +49,10 @@ class Stage:
             self.house.ledger.outbox().alerts_raised(keys)
             self.told.add("wandb")
 
-    def warner(self) -> Warner:
+    def monitor(self) -> AlertMonitor:
         channels = Channels(Hook("http://localhost", stage=self), Shell("", stage=self), retries=(0.0,) * 9)
         history = LedgerHistory(self.house.ledger)
-        return Warner(
+        return AlertMonitor(
             self.house.ledger,
             history,
             AlertSettings(),
@@ -87,21 +87,21 @@ def test_a_channel_that_stalls_holds_up_no_other_and_not_the_end(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, stalled: str
 ) -> None:
     stage = Stage(house, frozenset({stalled}))
-    monkeypatch.setattr("watcher.service.warner.Replay", lambda _: stage)
-    monkeypatch.setattr("watcher.service.couriers._HEARD_SECONDS", 0.2)
-    monkeypatch.setattr("watcher.service.warner._LEAVE_SECONDS", 0.2)
-    warner = stage.warner()
-    thread = threading.Thread(target=warner.run)
+    monkeypatch.setattr("watcher.service.alert_monitor.Replay", lambda _: stage)
+    monkeypatch.setattr("watcher.service.notifiers._HEARD_SECONDS", 0.2)
+    monkeypatch.setattr("watcher.service.alert_monitor._LEAVE_SECONDS", 0.2)
+    monitor = stage.monitor()
+    thread = threading.Thread(target=monitor.run)
     thread.start()
     try:
         wait_for(lambda: stage.told == {"webhook", "command", "wandb"} - {stalled})
-        warner.finish(0.0)
+        monitor.finish(0.0)
         thread.join(50)
         assert not thread.is_alive()
-        assert warner.looked_last.is_set()
+        assert monitor.looked_last.is_set()
     finally:
         stage.release.set()
-        end(warner)
+        end(monitor)
     said = {
         "webhook": "The webhook could not be told that warning a was raised; the next start retries.",
         "command": "The command for warning a still runs; uimon leaves it running.",
@@ -114,19 +114,19 @@ def test_a_look_goes_on_while_every_channel_stalls(house: House, monkeypatch: py
     stage = Stage(house, frozenset({"webhook", "command", "wandb"}))
     looks: list[int] = []
     stage.evaluate = lambda history: looks.append(1) or [episode(f"a{len(looks)}")]  # type: ignore[func-returns-value, method-assign]
-    monkeypatch.setattr("watcher.service.warner.Replay", lambda _: stage)
-    monkeypatch.setattr("watcher.service.warner._LEAST_PAUSE", 0.0)
-    monkeypatch.setattr("watcher.service.warner._LEAVE_SECONDS", 0.0)
-    warner = stage.warner()
-    thread = threading.Thread(target=warner.run)
+    monkeypatch.setattr("watcher.service.alert_monitor.Replay", lambda _: stage)
+    monkeypatch.setattr("watcher.service.alert_monitor._LEAST_PAUSE", 0.0)
+    monkeypatch.setattr("watcher.service.alert_monitor._LEAVE_SECONDS", 0.0)
+    monitor = stage.monitor()
+    thread = threading.Thread(target=monitor.run)
     thread.start()
     for count in range(1, 6):
         wait_for(lambda count=count: len(looks) >= count)  # type: ignore[misc]
-        warner.wake()
-    warner.finish(0.0)
+        monitor.wake()
+    monitor.finish(0.0)
     thread.join(50)
     stage.release.set()
-    end(warner)
+    end(monitor)
     assert not thread.is_alive()
 
 
@@ -221,10 +221,10 @@ def test_a_command_that_ignores_signals_and_forks_and_prints_without_end_is_kill
     wait_for(lambda: not Path(f"/proc/{child}").exists() or ") Z" in Path(f"/proc/{child}/stat").read_text())
 
 
-def end(warner: Warner) -> None:
+def end(monitor: AlertMonitor) -> None:
     """The ledger is closed behind a test; what still uses it ends before."""
-    for courier in warner._couriers:
-        courier.join(50)
+    for notifier in monitor._notifiers:
+        notifier.join(50)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ from tests.support.fake_engines import FakeEngines
 from tests.support.house import House
 from tests.support.scripted_engine import ScriptedEngine
 from watcher.engine.types import Loaded, PromptSpec, Sampling
-from watcher.model import Kind, Reason, UimonError
+from watcher.model import CheckpointKind, Reason, UimonError
 from watcher.service import outage
 
 
@@ -27,7 +27,7 @@ class Noting(ScriptedEngine):
     def reserve(self, prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> None:
         self.asked.append(f"reserve {len(prompts)}")
 
-    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def load(self, path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         self.asked.append("load")
         if self.broken:
             raise UimonError(Reason.GPU_MISSING, "No CUDA GPUs are available.")

@@ -74,8 +74,8 @@ def test_it_reaches_the_webhook_also_where_nothing_is_logged(house: House) -> No
 def test_it_is_told_at_once_while_the_run_goes_on(
     house: House, monkeypatch: pytest.MonkeyPatch, make: Callable[[House, int], None]
 ) -> None:
-    monkeypatch.setattr("watcher.service.warner._PAUSE", 1000.0)
-    monkeypatch.setattr("watcher.service.warner._LEAST_PAUSE", 0.0)
+    monkeypatch.setattr("watcher.service.alert_monitor._PAUSE", 1000.0)
+    monkeypatch.setattr("watcher.service.alert_monitor._LEAST_PAUSE", 0.0)
     write_checkpoint(house.root, 40)
     with Receiver() as receiver:
         service = house.service(webhook=receiver.url)

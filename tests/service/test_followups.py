@@ -34,7 +34,7 @@ from watcher.model import FollowupState, Reason, Row, RowKind, UimonError
 from watcher.service import Service, followups
 from watcher.service.followups import FollowupWorker
 from watcher.settings.config import Settings
-from watcher.trackers.base import Delivery, Tracker
+from watcher.trackers.base import PublishOutcome, Tracker
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ class Waiting(FakeTracker):
     complete: threading.Event = field(default_factory=threading.Event)
     order: list[str] = field(default_factory=list)
 
-    def publish(self) -> Delivery:
+    def publish(self) -> PublishOutcome:
         delivery = super().publish()
         if len(rows(self.rows, RowKind.EVAL)) == self.evaluations and self.alerts:
             self.complete.set()
@@ -390,10 +390,10 @@ class Surveying(FakeTracker):
     def ready(self) -> bool:
         return not self.ledger.outbox().surveyed or super().ready()
 
-    def publish(self) -> Delivery:
+    def publish(self) -> PublishOutcome:
         if not self.ledger.outbox().surveyed:
             if self.late is not None and not self.late.is_set():
-                return Delivery(waiting=Reason.WANDB_UNREACHABLE, detail="not yet")
+                return PublishOutcome(waiting=Reason.WANDB_UNREACHABLE, detail="not yet")
             self.ledger.outbox().found_by_survey(self.before)
         return super().publish()
 

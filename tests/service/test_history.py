@@ -19,7 +19,7 @@ from watcher.checkpoints.sources.local import DirectorySource
 from watcher.checkpoints.sources.source import Awaited
 from watcher.engine.types import Generation, PromptSpec, Sampling
 from watcher.ledger.export import Exporter
-from watcher.service import warner
+from watcher.service import alert_monitor
 from watcher.service.history import LedgerHistory
 
 HOUR = 3600.0
@@ -56,7 +56,7 @@ def test_no_time_says_anything_before_the_first_look(house: House, monkeypatch: 
 
     monkeypatch.setattr(LedgerHistory, "read", noted)
     monkeypatch.setattr(DirectorySource, "look", slow)
-    monkeypatch.setattr(warner, "_PAUSE", 0.5)
+    monkeypatch.setattr(alert_monitor, "_PAUSE", 0.5)
     train(house, (600, 700))
     assert house.ledger.episodes().all() == []
     assert not read[-1]

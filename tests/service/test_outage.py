@@ -17,9 +17,9 @@ from tests.support.house import House
 from tests.support.scripted_engine import ScriptedEngine
 from watcher.engine.types import Loaded
 from watcher.ledger.reading import AWAY_KEY
-from watcher.model import Kind, Reason, State, UimonError
+from watcher.model import CheckpointKind, Reason, State, UimonError
 from watcher.service import outage
-from watcher.service.health import Heartbeat, Pace, serving
+from watcher.service.health import Heartbeat, Watchdog, serving
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Failing(ScriptedEngine):
     poison: Callable[[Path], bool] = lambda _: False
     loads: int = 0
 
-    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def load(self, path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         """As any other, unless it is down or the weights are poison."""
         self.loads += 1
         if self.down.is_set():
@@ -214,7 +214,7 @@ def test_the_health_says_what_hangs_and_that_the_engine_is_away() -> None:
 
 def test_a_phase_may_take_what_its_bytes_take() -> None:
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = Watchdog(lambda: now[0])
     pace.phase("load", 10**12)
     now[0] = 150_000.0
     assert pace.hung is None

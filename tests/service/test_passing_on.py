@@ -13,10 +13,10 @@ from watcher.alerts.delivery import Command, Refusal, Webhook
 from watcher.alerts.episodes import Rise
 from watcher.ledger.ledger import Ledger
 from watcher.model import AlertLevel, Event
+from watcher.service.alert_monitor import AlertMonitor
 from watcher.service.board import Board
-from watcher.service.couriers import Channels
 from watcher.service.history import LedgerHistory
-from watcher.service.warner import Warner
+from watcher.service.notifiers import Channels
 
 AFTER = {Event.RAISED: "", Event.RISEN: " worse", Event.CLEARED: " over"}
 
@@ -34,7 +34,7 @@ def worse(before: Episode, step: int = 500) -> Episode:
 
 @dataclass
 class Desk:
-    """A warner that finds what `found` holds; `heard` is who heard of it, in order."""
+    """A monitor that finds what `found` holds; `heard` is who heard of it, in order."""
 
     house: House
     found: list[Episode] = field(default_factory=list)
@@ -45,12 +45,12 @@ class Desk:
     def evaluate(self, history: object) -> list[Episode]:
         return self.found
 
-    def warner(self) -> Warner:
+    def monitor(self) -> AlertMonitor:
         """One of a new start."""
         channels = Channels(Hook("http://localhost", desk=self), Shell("", desk=self), retries=(0.0,) * 9)
         ledger, settings = self.house.ledger, AlertSettings()
         history, ended = LedgerHistory(ledger), lambda: False
-        return Warner(ledger, history, settings, channels, Board(), run="run", ended=ended, publish=self.publish)
+        return AlertMonitor(ledger, history, settings, channels, Board(), run="run", ended=ended, publish=self.publish)
 
     def publish(self) -> None:
         keys = [alert.key for alert in self.house.ledger.outbox().due_alerts()]
@@ -81,16 +81,16 @@ class Shell(Command):
 @pytest.fixture
 def desk(house: House, monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = Desk(house)
-    monkeypatch.setattr("watcher.service.warner.Replay", lambda _: made)
+    monkeypatch.setattr("watcher.service.alert_monitor.Replay", lambda _: made)
     return made
 
 
 def test_a_command_that_ends_uimon_runs_once_after_everybody_has_heard(desk: Desk) -> None:
     desk.found, desk.deadly = [episode("a"), episode("b")], True
     with pytest.raises(SystemExit):
-        desk.warner().step()
+        desk.monitor().step()
     assert desk.heard == ["webhook a", "webhook b", "wandb a", "wandb b", "command a"]
-    desk.warner().step()
+    desk.monitor().step()
     assert len(desk.heard) == 5
 
 
@@ -107,12 +107,12 @@ def test_the_service_has_wandb_take_a_warning_before_its_command_runs(
 
 
 def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("watcher.service.couriers._PAUSE", 0.01)
-    monkeypatch.setattr("watcher.service.couriers._LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("watcher.service.notifiers._PAUSE", 0.01)
+    monkeypatch.setattr("watcher.service.notifiers._LONGEST_PAUSE", 0.01)
     desk.found, desk.answers = [episode("a")], [Refusal("It is down.", may_pass=True)] * 20
-    warner = desk.warner()
-    warner.finish(30.0)
-    warner.run()
+    monitor = desk.monitor()
+    monitor.finish(30.0)
+    monitor.run()
     assert [h for h in desk.heard if "webhook" in h] == ["webhook a"] * 21
     assert desk.house.ledger.deliveries().due("webhook", early=True) == []
 
@@ -120,40 +120,40 @@ def test_the_last_attempts_at_a_webhook_do_not_count(desk: Desk, monkeypatch: py
 def test_a_command_waits_for_wandb_only_so_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.found = [episode("a")]
     monkeypatch.setattr(Desk, "publish", lambda _: None)
-    monkeypatch.setattr("watcher.service.couriers._HEARD_SECONDS", 0.0)
-    desk.warner().step()
+    monkeypatch.setattr("watcher.service.notifiers._HEARD_SECONDS", 0.0)
+    desk.monitor().step()
     assert desk.heard == ["webhook a", "command a"]
 
 
 def test_a_command_is_not_run_for_what_an_earlier_start_raised(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     desk.found = [episode("a")]
-    desk.warner()._look()
+    desk.monitor()._look()
     desk.found = [worse(episode("a"))]
-    desk.warner()._look()
-    warner = desk.warner()
-    warner.finish(0.0)
-    warner.run()
+    desk.monitor()._look()
+    monitor = desk.monitor()
+    monitor.finish(0.0)
+    monitor.run()
     assert not any("command" in heard for heard in desk.heard)
     assert caplog.text.count("uimon does not run the command for warning a, which an earlier start raised.") == 2
 
 
 def test_that_a_warning_is_over_is_never_told_before_it_began(desk: Desk) -> None:
     desk.found, desk.answers = [episode("a")], [Refusal("It is down.", may_pass=True)] * 2
-    warner = desk.warner()
-    warner.step()
+    monitor = desk.monitor()
+    monitor.step()
     desk.found = [episode("a", cleared=500)]
     for _ in range(4):
-        warner.step()
+        monitor.step()
     assert [h for h in desk.heard if "webhook" in h] == ["webhook a", "webhook a", "webhook a", "webhook a over"]
 
 
 def test_who_never_took_that_a_warning_began_is_not_told_that_it_is_over(desk: Desk) -> None:
     desk.found, desk.answers = [episode("a")], [Refusal("No such address.", may_pass=False)]
-    warner = desk.warner()
-    warner.step()
+    monitor = desk.monitor()
+    monitor.step()
     desk.found = [episode("a", cleared=500)]
-    warner.step()
-    warner.step()
+    monitor.step()
+    monitor.step()
     assert [h for h in desk.heard if "webhook" in h] == ["webhook a"]
 
 
@@ -161,19 +161,19 @@ def test_one_that_becomes_worse_is_told_once_more_on_every_channel_and_never_sin
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.found = [episode("a")]
-    desk.warner().step()
+    desk.monitor().step()
     with caplog.at_level("INFO", logger="uimon"):
         # Also across restarts, and where a look finds it milder again, as when the trainer has gone back.
         for found in (worse(episode("a")), worse(episode("a"), 600), episode("a"), worse(episode("a"))):
             desk.found = [found]
-            desk.warner().step()
+            desk.monitor().step()
     told = ["webhook a worse", "wandb a/risen", "command a worse"]
     assert desk.heard == ["webhook a", "wandb a", "command a", *told]
     assert caplog.text.count("Worse: All gray (colors_collapsed, step 500): grayer") == 1
     [kept] = desk.house.ledger.episodes().all()
     assert (kept["level"], kept["risen"]["step"]) == ("error", 500)
     desk.found = [episode("a", cleared=700)]
-    desk.warner().step()
+    desk.monitor().step()
     assert desk.heard[6:] == ["webhook a over"]
     [kept] = desk.house.ledger.episodes().all()
     assert (kept["level"], kept["active"], kept["cleared_step"]) == ("error", False, 700)
@@ -181,9 +181,9 @@ def test_one_that_becomes_worse_is_told_once_more_on_every_channel_and_never_sin
 
 def test_one_that_is_found_when_it_is_worse_already_is_told_once(desk: Desk) -> None:
     desk.found = [worse(episode("a"))]
-    warner = desk.warner()
-    warner.step()
-    warner.step()
+    monitor = desk.monitor()
+    monitor.step()
+    monitor.step()
     assert desk.heard == ["webhook a", "wandb a", "command a"]
 
 
@@ -194,10 +194,10 @@ def test_of_what_began_in_the_past_people_hear_where_it_becomes_worse(
     monkeypatch.setattr(Ledger, "of_the_past", lambda _: frozenset({"uid-500"}))
     for found in (episode("a"), worse(episode("a"), 500), episode("b")):
         desk.found = [found]
-        desk.warner().step()
+        desk.monitor().step()
     assert desk.heard == []
     desk.found = [worse(episode("b"), 600)]
-    desk.warner().step()
+    desk.monitor().step()
     assert desk.heard == ["webhook b worse", "wandb a/over", "wandb b/risen", "command b worse"]
 
 
@@ -205,15 +205,15 @@ def test_a_failure_that_is_over_when_it_is_found_is_told_all_the_same_and_anothe
     failed = replace(episode("a", cleared=500), rule=Rule.CHECKPOINT_FAILED)
     desk.found = [failed, episode("b", cleared=500)]
     for _ in range(2):
-        desk.warner().step()
+        desk.monitor().step()
     assert desk.heard == ["webhook a", "wandb a", "wandb a/over", "command a", "webhook a over"]
 
 
 def test_without_wandb_nothing_is_due_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.found = [episode("a")]
-    warner = desk.warner()
-    monkeypatch.setattr(warner, "_events", Channels().events(wandb=False))
-    warner.step()
+    monitor = desk.monitor()
+    monkeypatch.setattr(monitor, "_events", Channels().events(wandb=False))
+    monitor.step()
     assert desk.house.ledger.outbox().empty
     assert [warned["key"] for warned in desk.house.ledger.episodes().all()] == ["a"]
 
@@ -222,12 +222,12 @@ def test_episodes_of_one_rule_at_one_step_have_titles_of_their_own_in_wandb(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Desk, "publish", lambda _: None)
-    monkeypatch.setattr("watcher.service.couriers._HEARD_SECONDS", 0.0)
-    warner = desk.warner()
+    monkeypatch.setattr("watcher.service.notifiers._HEARD_SECONDS", 0.0)
+    monitor = desk.monitor()
     for name in "abc":
         desk.found = [episode(name)]
-        warner.step()
-        warner.step()
+        monitor.step()
+        monitor.step()
     raised, over = "All gray (step 400)", "Over: colors_collapsed (step 400)"
     assert {alert.key: alert.title for alert in desk.house.ledger.outbox().due_alerts()} == {
         "a": raised,
@@ -242,15 +242,15 @@ def test_a_look_that_fails_is_said_each_time_it_begins_and_holds_up_no_delivery(
     desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.found, desk.answers = [episode("a")], [Refusal("It is down.", may_pass=True)] * 2
-    warner = desk.warner()
-    warner.step()
+    monitor = desk.monitor()
+    monitor.step()
     with caplog.at_level("INFO", logger="uimon"):
         for _ in range(2):
             with monkeypatch.context() as patch:
                 patch.setattr(Desk, "evaluate", lambda *_: 1 // 0)
-                warner.step()
-                warner.step()
+                monitor.step()
+                monitor.step()
             assert desk.heard.count("webhook a") == 3
-            warner.step()
+            monitor.step()
     assert caplog.text.count("Early warnings cannot be worked out (ZeroDivisionError") == 2
     assert caplog.text.count("Early warnings are worked out again.") == 2

@@ -16,10 +16,10 @@ from watcher.model import Alert, Reason, Row, Target
 from watcher.service.board import Board
 from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals
-from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts, Settling
+from watcher.trackers.wandb import Outbox, PublishPlan, PublishResult, RunFacts, Settling
 from watcher.trackers.wandb.run import Writer
 from watcher.trackers.wandb.run_watch import RunWatch
-from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, plans_of
 
 
 @dataclass
@@ -46,14 +46,14 @@ class SlowTracker:
     forgets: bool = False
     while_sending: Callable[[], None] = lambda: None
     first_rows: bool | None = None
-    sessions: list[Order] = field(default_factory=list)
+    sessions: list[PublishPlan] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
 
     def publish(
         self,
         rows: Sequence[Row],
         alerts: Sequence[Alert],
-        order: Order,
+        order: PublishPlan,
         on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
         assert not alerts
@@ -87,10 +87,10 @@ def publisher(ledger: Ledger, tracker: SlowTracker, clock: Clock, made: float | 
     signals = Signals(clock)
     watch = RunWatch(lambda: RunFacts(True, "running", Writer.SHARED, begun=made), Settling(), clock)
 
-    order = orders_of(ledger, watch, "auto")
+    order = plans_of(ledger, watch, "auto")
     outboxes = Outboxes(
         Outbox(ledger.outbox(), tracker, order=order, batch=100, clock=clock),
-        Outbox(ledger.outbox(Target.COMPANION), tracker, order=lambda: Order(Target.COMPANION), clock=clock),
+        Outbox(ledger.outbox(Target.COMPANION), tracker, order=lambda: PublishPlan(Target.COMPANION), clock=clock),
     )
     wandb = WandbTracker(ledger, outboxes, watch)
     return Publisher(wandb, RowMaker(ledger, "run"), ledger, signals, Board(), sleep=clock.sleep)

@@ -27,7 +27,7 @@ from watcher.checkpoints import inspect
 from watcher.checkpoints.sources import local as sources
 from watcher.ledger.ledger import Evaluation, Ledger
 from watcher.model import Row, RowKind
-from watcher.service import intake
+from watcher.service import ingest
 from watcher.service.history import Hurried, LedgerHistory
 
 MANY = 12
@@ -86,7 +86,7 @@ def test_a_first_look_that_is_cut_short_keeps_what_it_has_read(
     house, _, _ = restarted
     with house.ledger.change() as db:
         db.execute("DELETE FROM sighting")
-    monkeypatch.setattr(intake, "_KEPT_TOGETHER", 3)
+    monkeypatch.setattr(ingest, "_KEPT_TOGETHER", 3)
     left = iter(range(8))
 
     def cut_short(*args: Any, **named: Any) -> Any:
@@ -98,7 +98,7 @@ def test_a_first_look_that_is_cut_short_keeps_what_it_has_read(
     service = house.service(once=True)
     house.wandb.asked.set()
     with pytest.raises(KeyboardInterrupt), caplog.at_level("INFO", logger="uimon"):
-        service._intake.step()
+        service._ingest.step()
     assert len(house.ledger.sightings().evaluated()) == 6
     assert caplog.text.count("uimon reads the logs of many checkpoints") == 1
 

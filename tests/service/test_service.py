@@ -13,7 +13,7 @@ import pytest
 from tests.support.checkpoint_files import write_checkpoint
 from tests.support.house import House
 from watcher.engine.types import Loaded
-from watcher.model import Kind, Reason, RowKind, State, UimonError
+from watcher.model import CheckpointKind, Reason, RowKind, State, UimonError
 from watcher.service import Service
 from watcher.trackers.wandb import PublishResult
 from watcher.trackers.wandb.run import Writer
@@ -335,7 +335,7 @@ def test_what_nobody_foresaw_fails_the_checkpoint_and_not_the_watch(
     write_checkpoint(house.root, 100)
     sound = house.engine.load
 
-    def load(path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def load(path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         if "-50-" in path.name:
             raise TypeError("int is not iterable")
         return sound(path, digest, kind, base)

@@ -13,10 +13,10 @@ from tests.service.test_service import run_in_thread, wait_until
 from tests.support.checkpoint_files import write_checkpoint
 from tests.support.house import House
 from tests.support.looking import inspect
-from watcher.checkpoints.staging.sharing import way_of
-from watcher.checkpoints.staging.transfer import Way
+from watcher.checkpoints.staging.sharing import staging_mode_of
+from watcher.checkpoints.staging.transfer import StagingMode
 from watcher.engine.types import Loaded
-from watcher.model import Kind, Reason, RowKind, State, UimonError
+from watcher.model import CheckpointKind, Reason, RowKind, State, UimonError
 
 
 def loading(house: House, monkeypatch: pytest.MonkeyPatch, do: dict[int, object]) -> list[Path]:
@@ -24,7 +24,7 @@ def loading(house: House, monkeypatch: pytest.MonkeyPatch, do: dict[int, object]
     stages: list[Path] = []
     load = house.engine.load
 
-    def spy(path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def spy(path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         stages.append(path)
         action = do.get(len(stages) - 1)
         assert action is None or callable(action)
@@ -52,9 +52,9 @@ def test_an_idle_engine_that_has_swapped_before_reads_in_place_and_what_waits_is
     gate.set()
     thread.join(15)
     # A file system that can clone does that instead of copying.
-    kept = {Way.COPY, Way.REFLINK}
-    assert [way_of(stage) in kept for stage in stages] == [True, True, False, True]
-    assert way_of(stages[2]) is Way.IN_PLACE
+    kept = {StagingMode.COPY, StagingMode.REFLINK}
+    assert [staging_mode_of(stage) in kept for stage in stages] == [True, True, False, True]
+    assert staging_mode_of(stages[2]) is StagingMode.IN_PLACE
     assert [state for _, state, _ in house.states()] == ["published"] * 4
     assert list(house.state.stage.iterdir()) == []
     assert (house.root / "checkpoint-70" / "model.safetensors").exists()
@@ -171,14 +171,14 @@ def test_a_directory_that_is_unmounted_while_a_checkpoint_is_loaded_is_taken_up_
 
 def test_what_is_deleted_by_the_record_alone_is_taken_up_at_the_next_look(house: House) -> None:
     write_checkpoint(house.root, 100)
-    intake = house.service(stage="copy")._intake
+    ingest = house.service(stage="copy")._ingest
     house.wandb.asked.set()
-    intake.step()
+    ingest.step()
     (staged,) = house.ledger.records(State.STAGED)
     # It was out of sight while it was loaded, and back before anybody looked for it.
-    house.ledger.forsake(staged, State.SKIPPED, Reason.DELETED, "its directory was deleted")
+    house.ledger.abandon(staged, State.SKIPPED, Reason.DELETED, "its directory was deleted")
     assert house.ledger.deleted() == ["checkpoint-100"]
-    intake.step()
+    ingest.step()
     assert house.states() == [(100, "staged", None)]
     assert house.ledger.deleted() == []
 

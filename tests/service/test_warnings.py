@@ -26,7 +26,7 @@ from watcher.evaluation.evaluate import TableLimits
 from watcher.ledger.rebuild import open_ledger
 from watcher.model import AlertLevel, RowKind
 from watcher.results.evidence import warnings_with_samples
-from watcher.service.couriers import Channels
+from watcher.service.notifiers import Channels
 
 PAGES = 64
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
-from watcher.service.engines import Engine
+from watcher.service.engines import LeasedEngine
 
 
-class Scripted(Engine, Protocol):
+class Scripted(LeasedEngine, Protocol):
     """An engine of a test."""
 
     def interrupt(self) -> None:
@@ -26,7 +26,7 @@ class FakeEngines:
         self.out = False
 
     @contextmanager
-    def lease(self) -> Iterator[Engine]:
+    def lease(self) -> Iterator[LeasedEngine]:
         """The next engine."""
         assert not self.out, "the engine that was leased before was not given back"
         place = len(self.leased) % len(self._engines)
@@ -34,7 +34,7 @@ class FakeEngines:
         lease = _Lease(self._engines[place])
         self.out = True
         try:
-            yield cast("Engine", lease)
+            yield cast("LeasedEngine", lease)
         finally:
             lease.over, self.out = True, False
 
@@ -45,7 +45,7 @@ class FakeEngines:
 
 
 class _Lease:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LeasedEngine) -> None:
         self._engine = engine
         self.over = False
 

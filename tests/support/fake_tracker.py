@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from watcher.checkpoints.run_log import RunLog
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row
-from watcher.trackers.base import Delivery, RunLife
+from watcher.trackers.base import PublishOutcome, RunLife
 
 
 @dataclass
@@ -40,16 +40,16 @@ class FakeTracker:
     def ready(self) -> bool:
         return not self.empty
 
-    def publish(self) -> Delivery:
+    def publish(self) -> PublishOutcome:
         self.calls.append("publish")
         if self.refuses is not None:
-            return Delivery(waiting=self.refuses, detail="it was refused")
+            return PublishOutcome(waiting=self.refuses, detail="it was refused")
         rows, alerts = self.ledger.outbox().due_rows(self.batch), self.ledger.outbox().due_alerts()
         self.rows += rows
         self.alerts += alerts
         self.ledger.outbox().rows_published(uids := tuple(row.uid for row in rows))
         self.ledger.outbox().alerts_raised([alert.key for alert in alerts])
-        return Delivery(uids, url="http://run", moved=bool(rows))
+        return PublishOutcome(uids, url="http://run", moved=bool(rows))
 
     def tend(self) -> None:
         self.calls.append("tend")

@@ -24,12 +24,12 @@ from watcher.model import Target
 from watcher.service import Parts, Service
 from watcher.service.board import Board
 from watcher.settings.config import Settings
-from watcher.trackers.wandb import Order, Outbox, RunFacts, Settling
+from watcher.trackers.wandb import Outbox, PublishPlan, RunFacts, Settling
 from watcher.trackers.wandb.joining import mode_of
 from watcher.trackers.wandb.outbox import Backoff
 from watcher.trackers.wandb.run import Writer
 from watcher.trackers.wandb.run_watch import RunWatch
-from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, plans_of
 from watcher.validation import load_val
 
 
@@ -83,10 +83,10 @@ class House:
         pace = Backoff(base=0.05, longest=0.1, recheck=0.1)
         watch = RunWatch(self._facts, Settling.after(settings.settle))
         run, companion = self.ledger.outbox(), self.ledger.outbox(Target.COMPANION)
-        order = orders_of(self.ledger, watch, mode_of(settings.wandb))
+        order = plans_of(self.ledger, watch, mode_of(settings.wandb))
         outboxes = Outboxes(
             Outbox(run, self.tracker, order=order, backoff=pace, gather=0.0),
-            Outbox(companion, self.tracker, order=lambda: Order(Target.COMPANION), backoff=pace, gather=0.0),
+            Outbox(companion, self.tracker, order=lambda: PublishPlan(Target.COMPANION), backoff=pace, gather=0.0),
         )
         return WandbTracker(self.ledger, outboxes, watch, lambda: self.logged())
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from watcher.ledger.seal import keep_sealed
 from watcher.model import Alert, JsonScalar, Reason, Row, RowKind, Sending, Table
-from watcher.trackers.wandb import Order, PublishResult
-from watcher.trackers.wandb.outbox import Publisher
+from watcher.trackers.wandb import PublishPlan, PublishResult
+from watcher.trackers.wandb.outbox import RowPublisher
 from watcher.trackers.wandb.proof import Patience
 
 
@@ -118,12 +118,14 @@ class MemoryStore:
         self.waiting.update(dict.fromkeys(uids, reason))
 
 
-def attempt(publisher: Publisher, store: MemoryStore, order: Order | None = None, at: float = 0.0) -> PublishResult:
+def attempt(
+    publisher: RowPublisher, store: MemoryStore, order: PublishPlan | None = None, at: float = 0.0
+) -> PublishResult:
     """One publication, `at` a time, of what the store holds; the store learns what became of all but the delivered."""
     result = publisher.publish(
         store.due_rows(500),
         store.due_alerts(),
-        replace(order or Order(), now=at),
+        replace(order or PublishPlan(), now=at),
         lambda uids, mark: store.note_attempt(uids, mark, at),
     )
     store.rows_unsent(result.unsent)

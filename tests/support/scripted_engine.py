@@ -18,7 +18,7 @@ from watcher.engine.types import (
     Rendered,
     Sampling,
 )
-from watcher.model import Kind, Reason, UimonError
+from watcher.model import CheckpointKind, Reason, UimonError
 
 PAGE = '```html\n<div class="bg-teal-500 p-4"><br>Hello</div>\n```'
 
@@ -54,7 +54,7 @@ class ScriptedEngine:
         stamp = read_stamp(tokenizer_dir or model_dir)
         return Rendered(prompts, skipped, (0,), "template", 100, stamp)
 
-    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def load(self, path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         """Note the load, or raise the next scripted fault."""
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None:

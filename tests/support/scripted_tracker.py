@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from watcher.model import Alert, Reason, Row, Target
-from watcher.trackers.wandb import Order, PublishResult
+from watcher.trackers.wandb import PublishPlan, PublishResult
 
 
 @dataclass
@@ -23,7 +23,7 @@ class ScriptedTracker:
         self,
         rows: Sequence[Row],
         alerts: Sequence[Alert],
-        order: Order,
+        order: PublishPlan,
         on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
         """Keep the rows as if they had been read back."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.engine import (
-    Engine,
     Generation,
     Loaded,
     Perplexity,
     PromptSpec,
     Rendered,
     Sampling,
+    VllmEngine,
 )
 
 BUILDER = Path(__file__).parents[1] / "engine" / "tiny_models.py"
@@ -30,7 +30,7 @@ Outputs = tuple[str, list[Generation], list[Perplexity]]
 class Shared:
     """A living engine, rendered prompts, and what fresh engines answered on `untied-a` and `untied-b`."""
 
-    engine: Engine
+    engine: VllmEngine
     rendered: Rendered
     loads: tuple[Loaded, Loaded]
     fresh_a: Outputs
@@ -41,7 +41,7 @@ class Shared:
         return outputs(self.engine, loaded, self.rendered)
 
 
-def outputs(engine: Engine, loaded: Loaded, rendered: Rendered) -> Outputs:
+def outputs(engine: VllmEngine, loaded: Loaded, rendered: Rendered) -> Outputs:
     """The probe's digest, all greedy answers, and each reference's likelihood: equal only if all bits are."""
     answers = sorted(engine.generate(rendered.prompts, GREEDY, rendered.stop_ids), key=lambda g: g.prompt_id)
     return loaded.probe, answers, [engine.perplexity((prompt,)) for prompt in rendered.prompts]

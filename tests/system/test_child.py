@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from watcher.system.child import Child
-from watcher.system.lines import Lines
+from watcher.system.lines import LineSocket
 from watcher.system.processes import await_group_end, descendants, group_members, kill_family
 
 HEAD = """
@@ -115,14 +115,14 @@ def test_a_process_that_leads_no_group_is_killed_alone() -> None:
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Lines, socket.socket]]:
+def ends() -> Iterator[tuple[LineSocket, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield Lines(ours), theirs
+        yield LineSocket(ours), theirs
 
 
 def test_lines_split_anywhere_arrive_whole_and_a_last_one_that_was_cut_off_never(
-    ends: tuple[Lines, socket.socket],
+    ends: tuple[LineSocket, socket.socket],
 ) -> None:
     near, far = ends
     for piece in (b"on", b"e\ntwo", b"\n\nthr", b"ee\nfou"):
@@ -134,7 +134,7 @@ def test_lines_split_anywhere_arrive_whole_and_a_last_one_that_was_cut_off_never
 
 
 @pytest.mark.parametrize("line", [b"[1]\n", b"{\n", b"x" * 100])
-def test_a_line_that_is_no_object_or_never_ends_is_refused(line: bytes, ends: tuple[Lines, socket.socket]) -> None:
+def test_a_line_that_is_no_object_or_never_ends_is_refused(line: bytes, ends: tuple[LineSocket, socket.socket]) -> None:
     near, far = ends
     far.send(line)
     with pytest.raises(ValueError, match=r"JSON|Expecting|longer|more than"):

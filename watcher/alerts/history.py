@@ -241,7 +241,7 @@ def _course(history: History) -> Iterator[tuple[list[Entry], Entry | None]]:
     for entry in (*sorted(history.entries, key=lambda e: (e.at, e.step)), None):
         gone_back = False
         while waiting and (entry is None or waiting[0][0] <= entry.at):
-            gone_back |= branch.sight(*waiting.popleft())
+            gone_back |= branch.observe(*waiting.popleft())
         if gone_back:
             known[:] = [other for other in known if branch.holds(other)]
         if entry is not None and branch.holds(entry):
@@ -267,7 +267,7 @@ class _Branch:
         self._seen: list[float] = []
         self._steps: list[int] = []
 
-    def sight(self, seen_at: float, step: int) -> bool:
+    def observe(self, seen_at: float, step: int) -> bool:
         """The next sighting; True where the trainer has gone back for it."""
         before = len(self._seen)
         while self._steps and self._steps[-1] > step:

@@ -22,7 +22,7 @@ class Measure(StrEnum):
     CLASSES = "eval/unique_tailwind_classes_3"
     HUELESS = "eval/hueless_share"
     DARK = "eval/lightness_dark_share"
-    LIKENESS = "eval/structure_similarity"
+    SIMILARITY = "eval/structure_similarity"
     NEAREST = "eval/structure_nearest"
     FLOOR = "eval/structure_floor"
 

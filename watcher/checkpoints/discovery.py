@@ -18,7 +18,7 @@ from watcher.model import BASE_NAME, FINAL_NAME, Reason, UimonError
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class StepMetadata:
     """A directory that is a checkpoint by its name, or because somebody says so; nothing in it has been read yet.
 
     `step` is None where the name states none. `name` is relative to the run directory. `layout` is that of its writer.
@@ -30,14 +30,14 @@ class Candidate:
     layout: Layout
 
 
-def named(path: Path, layouts: Sequence[Layout] = KNOWN) -> Candidate:
+def named(path: Path, layouts: Sequence[Layout] = KNOWN) -> StepMetadata:
     """The directory `path`, which somebody has named on its own, so that nobody is writing it."""
     path = _absolute(path)
     layout = layout_of(path.name, (*layouts, *KNOWN)) or BASE
-    return Candidate(layout.step_of(path.name), path.name, path, replace(layout, commit=NoCheck()))
+    return StepMetadata(layout.step_of(path.name), path.name, path, replace(layout, commit=NoCheck()))
 
 
-def writers_directory(found: Candidate, layouts: Sequence[Layout] = KNOWN) -> Path:
+def writers_directory(found: StepMetadata, layouts: Sequence[Layout] = KNOWN) -> Path:
     """The directory that the writer of a checkpoint has for itself: the run's where its name is that of a checkpoint,
     else its own, because beside an exported model anything may lie.
     """
@@ -48,12 +48,12 @@ def writers_directory(found: Candidate, layouts: Sequence[Layout] = KNOWN) -> Pa
     return run.parent if run.name in starts else run
 
 
-def base_model(path: Path) -> Candidate:
+def base_model(path: Path) -> StepMetadata:
     """The model in `path` as the checkpoint of step 0."""
-    return Candidate(0, BASE_NAME, _absolute(path), BASE)
+    return StepMetadata(0, BASE_NAME, _absolute(path), BASE)
 
 
-def discover(root: Path, layouts: Sequence[Layout] = KNOWN) -> tuple[Candidate, ...]:
+def discover(root: Path, layouts: Sequence[Layout] = KNOWN) -> tuple[StepMetadata, ...]:
     """The run's checkpoints, by ascending step; nothing where `root` does not exist (yet).
 
     Files and symbolic links are left out: a link such as `latest` is a second name, and the trainer writes none.
@@ -75,7 +75,7 @@ def discover(root: Path, layouts: Sequence[Layout] = KNOWN) -> tuple[Candidate, 
     parts = [part for start, group in _by_start(layouts) if (part := _started(root, folders, start(folders), group))]
     found = parts[0] if len(parts) == 1 else _by_step(candidate for part in parts for candidate in part)
     if found and _is_model(names):
-        return (*found, Candidate(found[-1].step, FINAL_NAME, root, FINAL))
+        return (*found, StepMetadata(found[-1].step, FINAL_NAME, root, FINAL))
     return found
 
 
@@ -98,7 +98,7 @@ def _by_start(layouts: Sequence[Layout]) -> Iterator[tuple[Start, tuple[Layout, 
 
 def _started(
     root: Path, folders: tuple[str, ...], start: str | None, layouts: tuple[Layout, ...]
-) -> tuple[Candidate, ...]:
+) -> tuple[StepMetadata, ...]:
     """The checkpoints of layouts that have them in the folder `start` of the run's directory (see `Layout.start`)."""
     if start is None:
         return ()
@@ -115,12 +115,14 @@ def _started(
 @lru_cache(maxsize=8)
 def _found(
     root: Path, folders: tuple[str, ...], layouts: tuple[Layout, ...], prefix: str = ""
-) -> tuple[Candidate, ...]:
+) -> tuple[StepMetadata, ...]:
     known = ((name, layout) for name in folders if (layout := layout_of(name, layouts)) is not None)
-    return _by_step(Candidate(layout.step_of(name), f"{prefix}{name}", root / name, layout) for name, layout in known)
+    return _by_step(
+        StepMetadata(layout.step_of(name), f"{prefix}{name}", root / name, layout) for name, layout in known
+    )
 
 
-def _by_step(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
+def _by_step(found: Iterable[StepMetadata]) -> tuple[StepMetadata, ...]:
     return tuple(sorted(found, key=attrgetter("step")))
 
 

@@ -31,7 +31,7 @@ from pathlib import Path
 from watcher.checkpoints import unsupported
 from watcher.checkpoints.base_models import BaseName
 from watcher.checkpoints.deeper import models_below
-from watcher.checkpoints.discovery import Candidate
+from watcher.checkpoints.discovery import StepMetadata
 from watcher.checkpoints.layouts import files, step_of
 from watcher.checkpoints.layouts.completeness import INTERRUPTED, CommitCheck, NotComplete
 from watcher.checkpoints.layouts.trainer_state import read_trainer_state
@@ -39,11 +39,11 @@ from watcher.checkpoints.listing import Listing, read_listing, with_model_of
 from watcher.checkpoints.pointers import pointer_in
 from watcher.checkpoints.safetensors_header import SafetensorsError, TensorInfo, read_header
 from watcher.checkpoints.weight_index import StrayShardError, first_misplaced, read_index
-from watcher.model import Checkpoint, Condition, FileStamp, Kind, Reason, TrainerState
+from watcher.model import Checkpoint, CheckpointKind, Condition, FileStamp, Reason, TrainerState
 from watcher.system.files import open_regular, read_object
 
 
-def inspect(found: Candidate, quiet: float = 0.0) -> Checkpoint:
+def inspect(found: StepMetadata, quiet: float = 0.0) -> Checkpoint:
     """What a checkpoint directory is at this moment. Reads only; never raises for what it finds on disk.
 
     Its layout says what shows that its writer is done with it, and where in it the model lies. Its step is the one that
@@ -95,7 +95,7 @@ def _models_in(listing: Listing) -> list[str]:
     return [folder for folder in files.folders_with_weights(listing.folders) if step_of(folder) is None]
 
 
-def _judge(blank: Checkpoint, listing: Listing, candidate: Candidate, quiet: float) -> Checkpoint:
+def _judge(blank: Checkpoint, listing: Listing, candidate: StepMetadata, quiet: float) -> Checkpoint:
     """The checkpoint with all that could be learned about it, whatever its condition."""
     layout = candidate.layout
     found = replace(blank, kind=files.kind_of(listing.files), files=_engine_files(listing))
@@ -149,7 +149,7 @@ def _refuse_unsupported(found: Checkpoint, listing: Listing, *, settled: bool) -
         known = unsupported.find_verl(found.path, listing.folders)
     if known and settled:
         raise NotComplete(Condition.UNSUPPORTED, known.reason, known.detail)
-    wanted = files.ADAPTER_WEIGHTS if found.kind is Kind.ADAPTER else f"{files.WEIGHTS} or {files.INDEX}"
+    wanted = files.ADAPTER_WEIGHTS if found.kind is CheckpointKind.ADAPTER else f"{files.WEIGHTS} or {files.INDEX}"
     _refuse_escaping(found, listing)
     way_out = "let the trainer save it again with its weights, or copy them there"
     if settled and (deeper := models_below(found.path)):
@@ -184,7 +184,7 @@ def _refuse_escaping(found: Checkpoint, listing: Listing) -> None:
 def _check_config(found: Checkpoint, listing: Listing) -> str | None:
     """The base model that an adapter names, with its revision; None for full weights, or where it names none."""
     _refuse_escaping(found, listing)
-    adapter = found.kind is Kind.ADAPTER
+    adapter = found.kind is CheckpointKind.ADAPTER
     name = files.ADAPTER_CONFIG if adapter else files.CONFIG
     way_out = f"put the {name} of {'another checkpoint of this training' if adapter else 'the model'} there"
     if name not in listing.files:
@@ -209,7 +209,7 @@ def _check_weights(found: Checkpoint, listing: Listing, *, settled: bool) -> tup
     because an engine that reads every `*.safetensors` would mix them in."""
     support = [stamp for name, stamp in listing.files.items() if files.is_support(name)]
     index: dict[str, set[str]] = {}
-    if found.kind is Kind.ADAPTER:
+    if found.kind is CheckpointKind.ADAPTER:
         weights = [files.ADAPTER_WEIGHTS]
     elif files.WEIGHTS in listing.files:
         weights = [files.WEIGHTS]  # as transformers has it: the single file goes before an index

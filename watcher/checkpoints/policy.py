@@ -20,7 +20,7 @@ from watcher.model import Reason, UimonError
 from watcher.settings.arguments import whole_number
 
 
-class Queued(Protocol):
+class PendingStep(Protocol):
     """A complete checkpoint, as the ledger's records are."""
 
     @property
@@ -31,7 +31,7 @@ class Queued(Protocol):
     def asked(self) -> bool: ...
 
 
-C = TypeVar("C", bound=Queued)
+C = TypeVar("C", bound=PendingStep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Policy:
     newest_first: bool = False
     every: int = 0
 
-    def is_due(self, candidate: Queued, taken: Iterable[int]) -> bool:
+    def is_due(self, candidate: PendingStep, taken: Iterable[int]) -> bool:
         """Whether `candidate` is evaluated; `taken` are the steps of those that are, or were.
 
         >>> [Policy(every=100).is_due(c, taken=[50]) for c in (_Step(100), _Step(150), _Step(120, final=True))]

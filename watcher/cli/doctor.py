@@ -15,9 +15,9 @@ from watcher.checkpoints.base_models import resolve_base
 from watcher.cli.chosen_run import Chosen, choose_run
 from watcher.cli.validation import choice_of, validation_file
 from watcher.cli.watch import check_texts
-from watcher.doctor.checks import Check, Places, Probes, Status, check_samples, prompts_there, run_checks
+from watcher.doctor.checks import Check, CheckedPaths, Probes, Status, check_samples, prompts_there, run_checks
 from watcher.doctor.probes import probe_engine, try_events
-from watcher.engine import Engine
+from watcher.engine import VllmEngine
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.engine.model_files.tokenizer_files import has_tokenizer
@@ -89,14 +89,14 @@ def _chosen(ckpts: Path | None, settings: Settings) -> Chosen:
         return Chosen(None)
 
 
-def _places(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Places:
+def _places(ckpts: Path | None, settings: Settings, run: RunRef | None) -> CheckedPaths:
     root = ckpts.resolve() if ckpts else None
     name = run.run_id if run else settings.run_name or (root.name if root else "run")
     owner = owner_for(run, name, None if settings.run_name else root)
     state_dir = settings.state_dir or default_state_dir(owner)
     stage_dir = settings.stage_dir or state_dir / "stage"
     floor = int(settings.disk_floor_gb * _GB)
-    return Places(ckpts, state_dir, stage_dir, floor, settings.samples, layouts_for(settings.pattern))
+    return CheckedPaths(ckpts, state_dir, stage_dir, floor, settings.samples, layouts_for(settings.pattern))
 
 
 def _probes(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Probes:
@@ -131,11 +131,11 @@ def _probes(ckpts: Path | None, settings: Settings, run: RunRef | None) -> Probe
 
 
 def _check_arguments(settings: Settings) -> None:
-    """Have vLLM's parser read the user's own arguments. Raises UimonError as `Engine.check_arguments` does."""
+    """Have vLLM's parser read the user's own arguments. Raises UimonError as `VllmEngine.check_arguments` does."""
     with TemporaryDirectory(prefix="uimon-doctor-") as place:
         state = StateDir(Path(place))
         state.create()
-        engine = Engine(engine_settings(settings, _NO_GPU, state))
+        engine = VllmEngine(engine_settings(settings, _NO_GPU, state))
         try:
             engine.check_arguments()
         finally:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from watcher.checkpoints import Candidate, Layout, base_model, inspect, layouts_for, named, writers_directory
+from watcher.checkpoints import Layout, StepMetadata, base_model, inspect, layouts_for, named, writers_directory
 from watcher.checkpoints.base_models import resolve_base
 from watcher.checkpoints.sources.local import ListSource
 from watcher.cli.chosen_run import Chosen, choose_run, said
@@ -68,13 +68,13 @@ def run_eval(ckpts: list[Path], flags: JsonObject, config: Path | None, *, as_js
     return code
 
 
-def _candidate(path: Path, layouts: Sequence[Layout]) -> Candidate:
+def _candidate(path: Path, layouts: Sequence[Layout]) -> StepMetadata:
     """A directory named by the user. Two runs' `checkpoint-50` are different ones, so the whole path is the name."""
     require_utf8(path)
     return replace(named(path, layouts), name=str(path))
 
 
-def _require_whole(candidate: Candidate) -> Checkpoint:
+def _require_whole(candidate: StepMetadata) -> Checkpoint:
     """The checkpoint; one that is partial cannot be waited for here."""
     path, found = candidate.path, inspect(candidate)
     if found.condition is Condition.GONE:

@@ -20,7 +20,7 @@ from watcher.checkpoints.deeper import name_itself, name_links, name_runs, runs_
 from watcher.checkpoints.layouts.completeness import QUIET_S
 from watcher.engine.gpu import GpuChoice
 from watcher.ledger.state_dir import STAYS, elsewhere, in_memory, not_local
-from watcher.model import Checkpoint, Condition, Kind, Reason, UimonError
+from watcher.model import Checkpoint, CheckpointKind, Condition, Reason, UimonError
 from watcher.system.access import first_barred, may_read
 from watcher.system.mounts import nearest, network_file_system
 
@@ -95,7 +95,7 @@ class ExistingRun(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class CheckedPaths:
     """The directories in question; None where none was named. `floor_bytes` of disk must stay free. `layouts` are those
     of the run's trainer.
     """
@@ -136,7 +136,7 @@ class EngineProblem(Exception):
         self.sentence, self.next_step = sentence, next_step
 
 
-def run_checks(places: Places, probes: Probes) -> list[Check]:
+def run_checks(places: CheckedPaths, probes: Probes) -> list[Check]:
     """All checks, in the order in which a first-time user would put things right. Never raises for what it finds."""
     newest = newest_checkpoints(places.checkpoints, places.layouts)
     return [
@@ -306,7 +306,7 @@ def _judge_newest(root: Path, count: int, newest: Sequence[Checkpoint], layouts:
 
 def check_base(newest: Sequence[Checkpoint], base: Callable[[Checkpoint], Path]) -> list[Check]:
     """Whether the base of the newest adapter is on this machine; nothing to check without an adapter."""
-    adapter = next((c for c in newest if c.kind is Kind.ADAPTER and c.condition is Condition.COMPLETE), None)
+    adapter = next((c for c in newest if c.kind is CheckpointKind.ADAPTER and c.condition is Condition.COMPLETE), None)
     if adapter is None:
         return []
     try:

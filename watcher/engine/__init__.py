@@ -1,11 +1,11 @@
 """The engine room: one child process owns `vllm.LLM`, this process stays light.
 
-`Engine` is all the other rooms need. Nothing imported here imports torch, vLLM or transformers; they live in
+`VllmEngine` is all the other rooms need. Nothing imported here imports torch, vLLM or transformers; they live in
 `host.py` alone, which runs as a child, so that whatever goes wrong in there (memory, a wedged kernel, a crash in
 native code) costs one process group and never the service.
 """
 
-from watcher.engine.supervisor import Engine
+from watcher.engine.supervisor import VllmEngine
 from watcher.engine.types import (
     Conversation,
     Deadlines,
@@ -22,7 +22,6 @@ from watcher.engine.types import (
 __all__ = [
     "Conversation",
     "Deadlines",
-    "Engine",
     "EngineSettings",
     "Generation",
     "Loaded",
@@ -31,4 +30,5 @@ __all__ = [
     "PromptSpec",
     "Rendered",
     "Sampling",
+    "VllmEngine",
 ]

@@ -11,13 +11,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from watcher.engine.evidence import AdapterWay
+from watcher.engine.evidence import AdapterMode
 from watcher.engine.loading import Loader, LoadWay
 from watcher.engine.merge import Merge
 from watcher.engine.model_files.adapters import AdapterInfo, check_adapter, engine_rank, is_untrained
-from watcher.engine.model_files.guard import Inventory, is_mixture
+from watcher.engine.model_files.inventory import Inventory, is_mixture
 from watcher.engine.model_files.reader import Reader
-from watcher.engine.protocol import Adapter
+from watcher.engine.protocol import LoadLora
 from watcher.engine.serving import Serving
 from watcher.engine.types import EngineSettings
 from watcher.model import Reason, UimonError
@@ -79,13 +79,13 @@ class AdapterLoader:
     def _on_cpu(self) -> bool:
         return self._settings.gpu_bytes is None
 
-    def _adapter_way(self, path: Path, why_merge: str) -> AdapterWay:
+    def _adapter_way(self, path: Path, why_merge: str) -> AdapterMode:
         """How an adapter is served that has to be merged because `why_merge`, or need not where that is empty.
 
         Raises `UimonError` (`adapter_unsupported`) where it would have to be merged and may not be.
         """
         settled, never = self._serving.evidence.adapters, self._settings.swap == "lora"
-        due: AdapterWay = settled or ("merged" if why_merge else "lora")
+        due: AdapterMode = settled or ("merged" if why_merge else "lora")
         if due == "lora" and not why_merge:
             return "lora"
         if due == "merged" and not never:
@@ -126,7 +126,7 @@ class AdapterLoader:
         number = live.adapters + 1
         # Counted before it is tried: a number that vLLM has seen must not come again, whatever became of it.
         self._serving.hold(replace(live, adapters=number))
-        probe = self._serving.load(Adapter(path, number), self._settings.deadlines.warm, adapter.bytes).probe
+        probe = self._serving.load(LoadLora(path, number), self._settings.deadlines.warm, adapter.bytes).probe
         assert probe is not None
         if probe == live.base_probe and not is_untrained(adapter):
             raise UimonError(

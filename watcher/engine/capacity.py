@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from watcher.engine.model_files.guard import Tensor
+from watcher.engine.model_files.inventory import Tensor
 from watcher.model import Reason, UimonError
 
 MOST_SEQUENCES = 256

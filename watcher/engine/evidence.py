@@ -21,7 +21,7 @@ from watcher.model import Reason, UimonError
 
 # Goes up when the way in which weights are changed in place changes: earlier proofs are then proofs of nothing.
 _SWAP_VERSION = 1
-AdapterWay = Literal["lora", "merged"]
+AdapterMode = Literal["lora", "merged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Base:
 @dataclass(frozen=True, slots=True)
 class _Content:
     parity: tuple[Parity, ...] = ()
-    adapters: AdapterWay | None = None
+    adapters: AdapterMode | None = None
     base: Base | None = None
     served: tuple[ServedTensors, ...] = ()
 
@@ -118,11 +118,11 @@ class Evidence:
         return self._content.served
 
     @property
-    def adapters(self) -> AdapterWay | None:
+    def adapters(self) -> AdapterMode | None:
         """How this run's adapters are served; None before the first."""
         return self._content.adapters
 
-    def settle(self, way: AdapterWay) -> None:
+    def settle(self, way: AdapterMode) -> None:
         """Serve all adapters of this run in this way."""
         if way != self._content.adapters:
             self._write(replace(self._content, adapters=way))

@@ -13,7 +13,7 @@ from watcher.engine.capacity import steady_context
 from watcher.engine.environment import host_environment
 from watcher.engine.failures import LOOK_INTO_LOG, missing_module, needs
 from watcher.engine.logs import end_of_log, last_words, new_log
-from watcher.engine.protocol import Channel, Failure, Message, Progress, ProtocolError, Reply, Request
+from watcher.engine.protocol import Channel, EngineProgress, Message, ProtocolError, Reply, Request, RequestFailure
 from watcher.engine.types import ContextTooLong, EngineSettings
 from watcher.model import Reason, UimonError
 from watcher.system.child import Child
@@ -90,7 +90,7 @@ class Hosting:
         host = self._living()
         deadline = time.monotonic() + seconds
         self._send(host, request, seconds)
-        while isinstance(reply := self._receive(host, max(deadline - time.monotonic(), 0.0), seconds), Progress):
+        while isinstance(reply := self._receive(host, max(deadline - time.monotonic(), 0.0), seconds), EngineProgress):
             pass
         return reply
 
@@ -106,7 +106,7 @@ class Hosting:
         self._send(host, request, stall)
         while True:
             reply = self._receive(host, stall, stall)
-            if not isinstance(reply, Progress):
+            if not isinstance(reply, EngineProgress):
                 yield reply
 
     def require_uninterrupted(self) -> None:
@@ -153,7 +153,7 @@ class Hosting:
             self.close()
             sentence = f"The engine host sent something unreadable; see {host.log}."
             raise UimonError(Reason.ENGINE_ERROR, sentence) from error
-        if isinstance(message, Failure):
+        if isinstance(message, RequestFailure):
             if message.fatal:
                 self.close()
             failed = error_of(message, host.log, on_gpu=self._settings.gpu_bytes is not None)
@@ -181,7 +181,7 @@ class Hosting:
         )
 
 
-def error_of(failure: Failure, log: Path, *, on_gpu: bool) -> UimonError:
+def error_of(failure: RequestFailure, log: Path, *, on_gpu: bool) -> UimonError:
     """What the host said, with what only its `log` says."""
     reason, sentence = failure.reason, failure.sentence
     if LOOK_INTO_LOG in sentence and (module := missing_module(end_of_log(log, _IMPORTS_BYTES))):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from watcher.engine.capacity import cpu_cache_gib, gpu_cache_bytes, sequences_at_once, text_part, weights_bytes
 from watcher.engine.model_files.adapters import adaptable_modules
-from watcher.engine.model_files.guard import Inventory
+from watcher.engine.model_files.inventory import Inventory
 from watcher.engine.model_files.plausible import LONGEST_CONTEXT
 from watcher.engine.model_files.textmodels import is_wrapper
 from watcher.engine.types import EngineSettings, PromptSpec, Sampling

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from watcher.engine.evidence import Parity
-from watcher.engine.model_files.guard import Fit, Inventory, cold_only, compare, read_inventory
+from watcher.engine.model_files.inventory import Fit, Inventory, cold_only, compare, read_inventory
 from watcher.engine.model_files.reader import Reader
-from watcher.engine.protocol import Compared, Warm
+from watcher.engine.protocol import Compared, ReloadWeights
 from watcher.engine.serving import Live, Probe, Serving
 from watcher.engine.types import EngineSettings, Setup, Swap
 from watcher.model import Reason, UimonError
@@ -79,7 +79,7 @@ class Loader:
             return way
         before = self._serving.now
         try:
-            done = self._serving.load(Warm(path, digest), self._settings.deadlines.warm, candidate.bytes)
+            done = self._serving.load(ReloadWeights(path, digest), self._settings.deadlines.warm, candidate.bytes)
         except UimonError as error:
             if error.reason is Reason.INTERRUPTED:
                 raise

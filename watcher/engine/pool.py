@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from watcher.engine.supervisor import Engine
+from watcher.engine.supervisor import VllmEngine
 from watcher.engine.types import EngineSettings
 
 
@@ -14,17 +14,18 @@ class OneEngine:
     """One engine, and the only way to it. See `watcher.service.engines.EnginePool`."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._engine = Engine(settings)
+        self._engine = VllmEngine(settings)
         self._free = threading.Lock()
 
     @contextmanager
-    def lease(self) -> Iterator[Engine]:
+    def lease(self) -> Iterator[VllmEngine]:
         """The engine, once whoever has it gives it back."""
         with self._free:
             yield self._engine
 
     def check_arguments(self) -> None:
-        """Have vLLM's parser read the user's own arguments. Raises `UimonError` as `Engine.check_arguments` does."""
+        """Have vLLM's parser read the user's own arguments. Raises `UimonError` as `VllmEngine.check_arguments`
+        does."""
         self._engine.check_arguments()
 
     def interrupt(self) -> None:

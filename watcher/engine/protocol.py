@@ -1,8 +1,8 @@
 """The words between the service and its engine host: one JSON object a line over a socket pair of their own.
 
 The host's standard output and error go to a log file, so nothing that vLLM prints can be taken for a message.
-A request is answered by any number of `Progress` and `Sample` messages and ended by exactly one other reply.
-After a `Failure` with `fatal` set the host has ended itself.
+A request is answered by any number of `EngineProgress` and `SampleDone` messages and ended by exactly one other reply.
+After a `RequestFailure` with `fatal` set the host has ended itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from watcher.engine.types import Asked, Generation, PromptSpec, Rendered, Sampling, Setup
 from watcher.model import Reason
-from watcher.system.lines import Lines
+from watcher.system.lines import LineSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Render:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckArguments:
     """Read the user's own arguments, `text`, with vLLM's parser."""
 
     text: str
@@ -42,7 +42,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Cold:
+class LoadModel:
     """Build `vllm.LLM(**args)` from a full model's directory; at most once in a host's life.
 
     `extra` are the user's own arguments, which win over `args`.
@@ -55,7 +55,7 @@ class Cold:
 
 
 @dataclass(frozen=True, slots=True)
-class Warm:
+class ReloadWeights:
     """Change the weights in place to those in `path`."""
 
     path: Path
@@ -64,7 +64,7 @@ class Warm:
 
 
 @dataclass(frozen=True, slots=True)
-class Adapter:
+class LoadLora:
     """Load the adapter in `path`; `number` (from 1) was never used before in this host."""
 
     path: Path
@@ -83,7 +83,7 @@ class Generate:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class ScoreReferences:
     """Sum the log-probabilities of the prompts' references."""
 
     prompts: tuple[PromptSpec, ...]
@@ -99,8 +99,8 @@ class RenderDone:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckDone:
-    """Answers `Check`: the arguments that were given, those that are no plain values as text."""
+class CheckArgumentsDone:
+    """Answers `CheckArguments`: the arguments that were given, those that are no plain values as text."""
 
     arguments: Mapping[str, str | int | float | bool | None]
     op: Literal["check_done"] = "check_done"
@@ -137,7 +137,7 @@ class LoadDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class EngineProgress:
     """The host computes: `steps` of the scheduler since the request."""
 
     steps: int
@@ -145,7 +145,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SampleDone:
     """One finished sample, sent as soon as it is finished."""
 
     generation: Generation
@@ -161,8 +161,8 @@ class GenerateDone:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasureDone:
-    """Answers `Measure`; `nll` is None where a log-probability is not finite."""
+class ScoreReferencesDone:
+    """Answers `ScoreReferences`; `nll` is None where a log-probability is not finite."""
 
     nll: float | None
     tokens: int
@@ -172,7 +172,7 @@ class MeasureDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RequestFailure:
     """The request failed, in words for a person. `fits`: the context that the cache would hold, where that was too
     small; else 0."""
 
@@ -183,8 +183,17 @@ class Failure:
     op: Literal["failure"] = "failure"
 
 
-Request = Check | Render | Cold | Warm | Adapter | Generate | Measure
-Reply = CheckDone | RenderDone | LoadDone | Progress | Sample | GenerateDone | MeasureDone | Failure
+Request = CheckArguments | Render | LoadModel | ReloadWeights | LoadLora | Generate | ScoreReferences
+Reply = (
+    CheckArgumentsDone
+    | RenderDone
+    | LoadDone
+    | EngineProgress
+    | SampleDone
+    | GenerateDone
+    | ScoreReferencesDone
+    | RequestFailure
+)
 Message = Request | Reply
 
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="op")])
@@ -197,7 +206,7 @@ class ProtocolError(Exception):
 class Channel:
     """Messages in and messages out, each a line."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: LineSocket) -> None:
         self._lines = lines
 
     def send(self, message: Message, seconds: float | None = None) -> None:

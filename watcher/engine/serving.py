@@ -15,9 +15,17 @@ from watcher.engine.environment import vllm_variables
 from watcher.engine.evidence import Evidence, ServedTensors
 from watcher.engine.hosting import Hosting
 from watcher.engine.launch import STEP_TOKENS, Demand, sequences_for, vllm_arguments
-from watcher.engine.model_files.guard import Inventory
+from watcher.engine.model_files.inventory import Inventory
 from watcher.engine.model_files.tokenizer_files import has_tokenizer
-from watcher.engine.protocol import Adapter, Check, CheckDone, Cold, Compared, LoadDone, Warm
+from watcher.engine.protocol import (
+    CheckArguments,
+    CheckArgumentsDone,
+    Compared,
+    LoadDone,
+    LoadLora,
+    LoadModel,
+    ReloadWeights,
+)
 from watcher.engine.types import EngineSettings, Setup
 from watcher.model import Reason, UimonError
 
@@ -106,8 +114,8 @@ class Serving:
         if self._arguments is None:
             given: Mapping[str, object] = {}
             if self._settings.engine_args:
-                reply = self._hosting.ask(Check(self._settings.engine_args), self._settings.deadlines.start)
-                assert isinstance(reply, CheckDone)
+                reply = self._hosting.ask(CheckArguments(self._settings.engine_args), self._settings.deadlines.start)
+                assert isinstance(reply, CheckArgumentsDone)
                 given = reply.arguments
             self._arguments = given
         return self._arguments
@@ -119,7 +127,7 @@ class Serving:
         context, sequences = self.context_due, self._sequences(origin)
         tokenizer = self._tokenizer_for(*tokenizers, origin.path)
         args = vllm_arguments(self._settings, origin, tokenizer, context, sequences, rank)
-        command = Cold(args, self._settings.engine_args, digest)
+        command = LoadModel(args, self._settings.engine_args, digest)
         done = self.load(command, self._settings.deadlines.cold, origin.bytes)
         assert done.probe is not None
         assert self._hosting.pid is not None
@@ -130,18 +138,18 @@ class Serving:
             compared=done.compared,
         )
 
-    def load(self, command: Cold | Warm | Adapter, seconds: float, size: int) -> LoadDone:
+    def load(self, command: LoadModel | ReloadWeights | LoadLora, seconds: float, size: int) -> LoadDone:
         """Have the host load something of `size` bytes, and prove it by its answers.
 
         Raises `UimonError`; after `weights_refused` and `non_finite` the host is dead.
         """
         reply = self._hosting.ask(command, self._settings.deadlines.load(seconds, size))
         assert isinstance(reply, LoadDone)
-        where = command.args["model"] if isinstance(command, Cold) else command.path
+        where = command.args["model"] if isinstance(command, LoadModel) else command.path
         if reply.otherwise:
             self._hosting.close()
             raise UimonError(Reason.WEIGHTS_REFUSED, f"{where}: {reply.otherwise}, so it is not evaluated here.")
-        if reply.compared.strange and not isinstance(command, Warm):
+        if reply.compared.strange and not isinstance(command, ReloadWeights):
             self._hosting.close()
             raise UimonError(Reason.WEIGHTS_REFUSED, _foreign(where, reply.compared.strange))
         if reply.probe is None:
@@ -151,7 +159,7 @@ class Serving:
                 Reason.NON_FINITE, f"{where}: the model answers with NaN or infinity; training has diverged here."
             )
         if not reply.compared.strange:
-            adapter = isinstance(command, Adapter)
+            adapter = isinstance(command, LoadLora)
             self.evidence.note(ServedTensors.of(reply.setup, reply.compared, adapter=adapter))
         return reply
 

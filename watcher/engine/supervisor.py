@@ -23,13 +23,13 @@ from watcher.engine.model_files.tokenizer_files import has_tokenizer
 from watcher.engine.protocol import (
     Generate,
     GenerateDone,
-    Measure,
-    MeasureDone,
     Render,
     RenderDone,
     Reply,
     Request,
-    Sample,
+    SampleDone,
+    ScoreReferences,
+    ScoreReferencesDone,
 )
 from watcher.engine.serving import Serving
 from watcher.engine.types import (
@@ -42,10 +42,10 @@ from watcher.engine.types import (
     Rendered,
     Sampling,
 )
-from watcher.model import Kind, Reason, UimonError
+from watcher.model import CheckpointKind, Reason, UimonError
 
 
-class Engine:
+class VllmEngine:
     """One engine and its host process. Use from one thread at a time; close it, or use it as a context manager."""
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -129,7 +129,9 @@ class Engine:
         """
         self._serving.demand = demand(prompts, sampling, context) if prompts else None
 
-    def load(self, path: Path, digest: str, kind: Kind = Kind.FULL, base: Path | None = None) -> Loaded:
+    def load(
+        self, path: Path, digest: str, kind: CheckpointKind = CheckpointKind.FULL, base: Path | None = None
+    ) -> Loaded:
         """Put the weights in `path` into the engine and certify them. `digest` names the weights' content.
 
         Raises `UimonError`: `weights_refused` (the sentence names the file or tensor), `non_finite`,
@@ -138,7 +140,7 @@ class Engine:
         """
         began = time.monotonic()
         self._serving.withdraw()
-        if kind is Kind.ADAPTER:
+        if kind is CheckpointKind.ADAPTER:
             way = self._adapters.load(path.resolve(), digest, base)
         else:
             way = self._loader.load_full(path.resolve(), digest)
@@ -164,7 +166,7 @@ class Engine:
                 if isinstance(reply, GenerateDone):
                     finished = True
                     return
-                assert isinstance(reply, Sample)
+                assert isinstance(reply, SampleDone)
                 yield reply.generation
         except UimonError:
             finished = True
@@ -179,8 +181,8 @@ class Engine:
         Raises `UimonError`: `non_finite` where a log-probability is not a number, and as `generate` does.
         """
         self._require_vocabulary(prompts)
-        reply = next(self._stream(Measure(tuple(prompts))))
-        assert isinstance(reply, MeasureDone)
+        reply = next(self._stream(ScoreReferences(tuple(prompts))))
+        assert isinstance(reply, ScoreReferencesDone)
         if reply.nll is None:
             self.close()
             raise UimonError(Reason.NON_FINITE, "The perplexity is not a number: some log-probability is not finite.")

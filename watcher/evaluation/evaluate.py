@@ -17,7 +17,7 @@ from watcher.engine.types import Generation, Loaded, Perplexity, PromptSpec, Sam
 from watcher.evaluation.suite import Suite, check_tokenizer
 from watcher.ledger.ledger import Evaluation, Record
 from watcher.ledger.samples import EvaluatedSample, KeptSample
-from watcher.model import JsonScalar, Kind, Reason, Row, RowKind, Table, UimonError, row_uid
+from watcher.model import CheckpointKind, JsonScalar, Reason, Row, RowKind, Table, UimonError, row_uid
 from watcher.system.crashpoint import crash_point
 
 TABLE_COLUMNS: Final = (
@@ -43,7 +43,7 @@ TABLE_PROMPT_CHARS: Final = 500
 class Engine(Protocol):
     """What an evaluation needs of an engine."""
 
-    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def load(self, path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         """Serve these weights, and prove that they are served."""
         ...
 

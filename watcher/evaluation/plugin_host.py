@@ -16,7 +16,7 @@ from typing import Any
 
 from scorers import Completion, Outcome, Plugin, Sample, ScorerError, load_plugins
 from watcher.system.lifeline import child_arguments, join_parent
-from watcher.system.lines import Lines
+from watcher.system.lines import LineSocket
 
 
 def answer(plugin: Plugin, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def answer(plugin: Plugin, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"metrics": metrics, "failure": failure}
 
 
-def serve(name: str, parent: Lines) -> None:
+def serve(name: str, parent: LineSocket) -> None:
     """Answer until the parent hangs up."""
     try:
         (plugin,) = load_plugins([name])

@@ -11,7 +11,7 @@ from watcher.ledger.looking import LedgerLooking
 from watcher.ledger.reading import RESTORED
 from watcher.ledger.rows import Evaluation, Record, packed, row_body
 from watcher.ledger.summaries import Summarized
-from watcher.model import Kind, Row, State
+from watcher.model import CheckpointKind, Row, State
 from watcher.system.clock import steady_clock
 
 
@@ -115,7 +115,7 @@ class LedgerEvaluations(LedgerLooking):
             (
                 evaluation.name,
                 evaluation.step,
-                Kind.FULL,
+                CheckpointKind.FULL,
                 State.EVALUATED,
                 evaluation.digest,
                 evaluation.seen_at,

@@ -152,7 +152,7 @@ class LedgerFollowups:
         """This work will not be done unless somebody asks for it again."""
         return self._settle(work, FollowupState.FAILED, reason, detail)
 
-    def hand_back(self, work: Queued) -> bool:
+    def requeue(self, work: Queued) -> bool:
         """This attempt was interrupted: it does not count, and the work is due."""
         return self._settle(work, FollowupState.DUE, Reason.INTERRUPTED, "uimon was stopped meanwhile", counted=False)
 

@@ -89,7 +89,7 @@ class Ledger(LedgerEvaluations):
             self._settle(record.id, State.EVALUATING)
             return self.record(record.id)
 
-    def give_up(self, record: Record, reason: Reason, detail: str, *, state: State = State.SKIPPED) -> bool:
+    def drop_staged(self, record: Record, reason: Reason, detail: str, *, state: State = State.SKIPPED) -> bool:
         """Give up a staged checkpoint: pass over it, or have it staged again later (`complete`); False where the engine
         has taken it meanwhile.
         """
@@ -100,10 +100,10 @@ class Ledger(LedgerEvaluations):
             self._settle(record.id, state, reason, detail)
             return True
 
-    def hand_back(self, record: Record, reason: Reason, detail: str, *, counted: bool = True) -> None:
+    def requeue(self, record: Record, reason: Reason, detail: str, *, counted: bool = True) -> None:
         """The evaluation ended without a result and may be tried again; `counted=False` takes the attempt back.
 
-        Nothing happens where the checkpoint was forsaken meanwhile.
+        Nothing happens where the checkpoint was abandoned meanwhile.
         """
         with self.change() as db:
             now = self.record(record.id)
@@ -113,10 +113,10 @@ class Ledger(LedgerEvaluations):
                 db.execute("UPDATE checkpoint SET attempts = attempts - 1 WHERE id = ?", (record.id,))
             self._settle(record.id, State.STAGED, reason, detail)
 
-    def excuse(self, record: Record, reason: Reason, detail: str) -> None:
+    def reset_attempts(self, record: Record, reason: Reason, detail: str) -> None:
         """What ended the attempts was none of this checkpoint's doing: it waits as if it had never been tried."""
         with self.change() as db:
-            self.hand_back(record, reason, detail)
+            self.requeue(record, reason, detail)
             db.execute("UPDATE checkpoint SET attempts = 0 WHERE id = ? AND state = 'staged'", (record.id,))
 
     def failed(self, record: Record, reason: Reason, detail: str) -> None:
@@ -141,7 +141,7 @@ class Ledger(LedgerEvaluations):
                 detail = f"uimon died {record.attempts} times while it evaluated this checkpoint"
                 self.failed(record, Reason.ENGINE_DIED, detail)
             for record in self.early():
-                self.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, "it was not finished yet")
+                self.abandon(record, State.SEEN, Reason.TRAINER_STATE_MISSING, "it was not finished yet")
             for record in self.records(State.EVALUATING, State.STAGED):
                 there = record.stage is not None and record.stage.is_dir() and is_whole(record)
                 self._settle(record.id, State.STAGED if there else State.COMPLETE, record.reason, record.detail)

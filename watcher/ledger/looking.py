@@ -17,7 +17,7 @@ from watcher.output.printable import printable
 class LedgerLooking(LedgerSubjects):
     """The half of `Ledger` that takes note of looks."""
 
-    def sight(self, found: Checkpoint, run: str, at: float | None = None) -> Record | None:
+    def observe(self, found: Checkpoint, run: str, at: float | None = None) -> Record | None:
         """Take note of one inspection and of the log it brought; returns the checkpoint's record, if it has one.
         Of a checkpoint that may not be this run's the log is left out, and added later (`add_log`).
 
@@ -30,9 +30,9 @@ class LedgerLooking(LedgerSubjects):
             latest = self._with_stamp_of_now(self.latest(found.name), found)
             fresh = latest is None or latest.early or latest.state is State.SEEN or latest.stamp != found.stamp
             if found.condition is Condition.GONE:
-                return self._sight_gone(latest)
+                return self._observe_gone(latest)
             if latest is not None and latest.early:
-                latest = self._sight_early(latest, found)
+                latest = self._observe_early(latest, found)
             if latest is None:
                 latest = self._insert(found, at)
             elif found.condition is Condition.COMPLETE and latest.stamp != found.stamp:
@@ -44,7 +44,7 @@ class LedgerLooking(LedgerSubjects):
                     )
                 else:
                     latest = self._insert(found, at)
-            record = self._sight_again(latest, found)
+            record = self._observe_again(latest, found)
             if found.condition is Condition.COMPLETE and found.trainer is not None and found.trainer.log:
                 self.add_log(run, measured(found.trainer.log), read_log(found.trainer.log) if fresh else None)
             return record
@@ -75,7 +75,7 @@ class LedgerLooking(LedgerSubjects):
         with self.change() as db:
             db.execute("UPDATE checkpoint SET final = 0, adopted = 1 WHERE id = ?", (record.id,))
 
-    def unfinish(self, record: Record) -> None:
+    def clear_final(self, record: Record) -> None:
         """A final checkpoint was not the end: its run has gone on, or has begun anew."""
         with self.change() as db:
             db.execute("UPDATE checkpoint SET final = 0 WHERE id = ?", (record.id,))
@@ -89,22 +89,22 @@ class LedgerLooking(LedgerSubjects):
             lost = [*self.records(State.SEEN, State.COMPLETE), *self.early()]
             gone = [record for record in lost if record.name not in names]
             for record in gone:
-                self._sight_gone(record)
+                self._observe_gone(record)
             return gone
 
     def early(self) -> list[Record]:
         """Checkpoints that were taken before their writer had finished them, and still has not."""
         return [record for record in self.records(State.STAGED, State.EVALUATING) if record.early]
 
-    def let_go(self, record: Record, detail: str) -> bool:
+    def release(self, record: Record, detail: str) -> bool:
         """What was begun early ends without a result and is `seen` again; False where it was finished meanwhile."""
         with self.change():
             if not self.record(record.id).early:
                 return False
-            self.forsake(record, State.SEEN, Reason.TRAINER_STATE_MISSING, detail)
+            self.abandon(record, State.SEEN, Reason.TRAINER_STATE_MISSING, detail)
             return True
 
-    def forsake(self, record: Record, state: State, reason: Reason, detail: str) -> None:
+    def abandon(self, record: Record, state: State, reason: Reason, detail: str) -> None:
         """Nothing that was done early with this checkpoint counts: it is `seen` again, or `skipped`."""
         with self.change() as db:
             db.execute("UPDATE checkpoint SET early = 0, digest = NULL, stage = NULL WHERE id = ?", (record.id,))
@@ -129,25 +129,25 @@ class LedgerLooking(LedgerSubjects):
         row = self._db.execute(f"SELECT * FROM {CHECKPOINTS} WHERE name = ? AND stamp = ?", (found.name, found.stamp))
         return to_record(row.fetchone())
 
-    def _sight_gone(self, latest: Record | None) -> Record | None:
+    def _observe_gone(self, latest: Record | None) -> Record | None:
         if latest is None or not (latest.early or latest.state in (State.SEEN, State.COMPLETE)):
             return latest
         if latest.early:
-            self.forsake(latest, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was finished")
+            self.abandon(latest, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was finished")
         else:
             self._settle(latest.id, State.SKIPPED, Reason.DELETED, "its directory was deleted before it was read")
         return self.record(latest.id)
 
-    def _sight_early(self, record: Record, found: Checkpoint) -> Record:
+    def _observe_early(self, record: Record, found: Checkpoint) -> Record:
         """What was taken early is complete with the very weights that were taken, or nothing of it counts."""
         if found.condition is Condition.COMPLETE and record.stamp == found.stamp:
             final = found.trainer is not None and found.trainer.final
             self._db.execute("UPDATE checkpoint SET early = 0, final = ? WHERE id = ?", (int(final), record.id))
         elif found.condition is not Condition.PARTIAL:
-            self.forsake(record, State.SEEN, Reason.WEIGHTS_CHANGED, "its weights were written again")
+            self.abandon(record, State.SEEN, Reason.WEIGHTS_CHANGED, "its weights were written again")
         return self.record(record.id)
 
-    def _sight_again(self, record: Record, found: Checkpoint) -> Record:
+    def _observe_again(self, record: Record, found: Checkpoint) -> Record:
         """Move a checkpoint that nothing was done with yet to where this inspection puts it."""
         settled = record.state in (State.FAILED, State.SKIPPED)
         # What lacks more, or less, than before has another reason; one that is being mended keeps it until it is whole.

@@ -70,21 +70,21 @@ class LedgerOutbox:
             (self._target, self._clock(), value),
         )
 
-    def doubt(self) -> int:
+    def invalidate(self) -> int:
         """Rows that were delivered have to be looked for again; returns how many there are.
 
         The next publication surveys the run anew, and sends what somebody has overwritten.
         """
         with self._ledger.change() as db:
             query = "UPDATE outbox SET published_at = NULL WHERE target = ? AND published_at IS NOT NULL"
-            doubted = db.execute(query, (self._target,)).rowcount
+            invalidated = db.execute(query, (self._target,)).rowcount
             # Also what a survey found and what has not become due yet may be overwritten by then.
             forgotten = db.execute("DELETE FROM found WHERE target = ?", (self._target,)).rowcount
-            if doubted or forgotten:
+            if invalidated or forgotten:
                 db.execute("DELETE FROM meta WHERE key = ?", (self._surveyed,))
                 # They were seen: nothing of them is still on its way.
                 db.execute("INSERT OR REPLACE INTO meta VALUES (?, '0')", (self._survey_began,))
-            return doubted
+            return invalidated
 
     def survey_again(self) -> None:
         """Rows may have been sent of which this ledger does not know: what is there is looked for before anything is

@@ -15,7 +15,7 @@ from watcher.ledger.episode_schema import EPISODES, EPISODES_OF_ALARMS
 from watcher.ledger.row_reader import RowReader
 from watcher.ledger.samples import KeptSample
 from watcher.ledger.seal import SEAL
-from watcher.model import Kind, Reason, Row, RowKind, Sending, State, Table
+from watcher.model import CheckpointKind, Reason, Row, RowKind, Sending, State, Table
 
 SCHEMA_VERSION: Final = 8
 LOSSES_IN_ROWS: Final = "losses in rows"
@@ -193,7 +193,7 @@ class Record:
     name: str
     step: int
     path: Path
-    kind: Kind
+    kind: CheckpointKind
     base: str | None
     final: bool
     state: State

@@ -168,7 +168,7 @@ class Belonging:
         for record in every:
             gone = present is not None and record.name not in records
             if record.final and (record.name in ruling.outlived or (gone and _has_followers(record, own))):
-                self._ledger.unfinish(record)
+                self._ledger.clear_final(record)
         self._give(ruling.foreign, records)
 
     def _has_news(self) -> bool:

@@ -6,17 +6,17 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from watcher.evaluation import evaluate as evaluation
-from watcher.service.suites import Engine as SuiteEngine
+from watcher.service.suites import SuiteEngine
 
 
-class Engine(evaluation.Engine, SuiteEngine, Protocol):
+class LeasedEngine(evaluation.Engine, SuiteEngine, Protocol):
     """An engine as the service uses it."""
 
 
 class EnginePool(Protocol):
     """Engines that answer alike, whichever of them is asked. Whoever made the pool closes it."""
 
-    def lease(self) -> AbstractContextManager[Engine]:
+    def lease(self) -> AbstractContextManager[LeasedEngine]:
         """An engine that is nobody else's until it is given back; waits for one.
 
         It may be another than the last time, hold the weights of another checkpoint or none, and be dead: `reserve` and

@@ -18,9 +18,9 @@ from watcher.engine.types import ContextTooLong
 from watcher.evaluation import evaluate as evaluation
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import MAX_ATTEMPTS, Evaluation, Ledger, Record
-from watcher.model import BASE_NAME, Kind, Reason, Row, State, UimonError
+from watcher.model import BASE_NAME, CheckpointKind, Reason, Row, State, UimonError
 from watcher.service.board import Board
-from watcher.service.engines import Engine, EnginePool
+from watcher.service.engines import EnginePool, LeasedEngine
 from watcher.service.health import Heartbeat
 from watcher.service.outage import Outage, may_be_engines
 from watcher.service.signals import Signals, log
@@ -99,7 +99,7 @@ class Evaluator:
                 self._signals.work.clear()
         self._look_after_held()
         if self._held is not None:
-            self._let_go(self._held.record, "uimon ended before the checkpoint's writer had finished it")
+            self._release(self._held.record, "uimon ended before the checkpoint's writer had finished it")
 
     def step(self) -> bool:
         """Evaluate one checkpoint; False where none is staged."""
@@ -125,12 +125,12 @@ class Evaluator:
             self._board.progress(None)
         return True
 
-    def _attempt(self, engine: Engine, record: Record, before: Reason | None) -> tuple[Evaluation, Row] | None:
+    def _attempt(self, engine: LeasedEngine, record: Record, before: Reason | None) -> tuple[Evaluation, Row] | None:
         """The evaluation and its row; None where it has failed, which is settled. `before`: why the last one failed."""
         try:
             return self._evaluate(engine, record)
         except evaluation.Interrupted:
-            self._hand_back(record)
+            self._requeue(record)
         except UimonError as error:
             self._settle_failure(engine, record, error, before)
         except Exception as error:  # noqa: BLE001 (one checkpoint must not end the watch over all others)
@@ -139,10 +139,10 @@ class Evaluator:
             self._settle_failure(engine, record, UimonError(Reason.ENGINE_ERROR, sentence), before)
         return None
 
-    def _evaluate(self, engine: Engine, record: Record) -> tuple[Evaluation, Row]:
+    def _evaluate(self, engine: LeasedEngine, record: Record) -> tuple[Evaluation, Row]:
         """The evaluation itself; what an error says of uimon's copy it says of the trainer's checkpoint."""
         try:
-            base = self._base_of(record) if record.kind is Kind.ADAPTER else None
+            base = self._base_of(record) if record.kind is CheckpointKind.ADAPTER else None
             suite = self._suites.of(engine, record, base)
             try:
                 return evaluation.evaluate(engine, suite, record, base, self._context(record))
@@ -208,25 +208,25 @@ class Evaluator:
         now = self._ledger.record(record.id)
         log.info("%s: uimon drops its early evaluation (%s).", record.name, now.reason or now.state)
 
-    def _let_go(self, record: Record, sentence: str) -> bool:
+    def _release(self, record: Record, sentence: str) -> bool:
         """What was begun early ends without a result, and is evaluated as any other once it is complete. False for
         what is complete.
         """
-        if not self._ledger.let_go(record, sentence):
+        if not self._ledger.release(record, sentence):
             return False
         self._discard_copy(record)
         return True
 
-    def _settle_failure(self, engine: Engine, record: Record, error: UimonError, before: Reason | None) -> None:
-        """As `_failed`; where the service ends while another checkpoint is asked, this one is handed back."""
+    def _settle_failure(self, engine: LeasedEngine, record: Record, error: UimonError, before: Reason | None) -> None:
+        """As `_failed`; where the service ends while another checkpoint is asked, this one is requeued."""
         try:
             self._failed(engine, record, error, before)
         except UimonError as stopped:
             if stopped.reason is not Reason.INTERRUPTED:
                 raise
-            self._hand_back(record)
+            self._requeue(record)
 
-    def _failed(self, engine: Engine, record: Record, error: UimonError, before: Reason | None) -> None:
+    def _failed(self, engine: LeasedEngine, record: Record, error: UimonError, before: Reason | None) -> None:
         """Decide what becomes of `record` after `error`, `before` which its last attempt had ended with another."""
         if self.outage.away is None:
             # An engine that stays away is no news, or no watch over it would ever be idle.
@@ -234,24 +234,24 @@ class Evaluator:
         if not self._is_being_evaluated(record):
             self._drop(record)
         elif self._signals.stop.is_set():
-            self._hand_back(record)
+            self._requeue(record)
         elif error.reason in _FATAL:
-            self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
+            self._ledger.requeue(record, error.reason, error.sentence, counted=False)
             raise error
-        elif self._let_go(record, error.sentence):
+        elif self._release(record, error.sentence):
             log.warning("%s: %s (%s) uimon retries it once it is complete.", record.name, error.sentence, error.reason)
         elif error.reason is Reason.DELETED or (error.reason is Reason.WEIGHTS_CHANGED and _is_trainers(record)):
             self._lost(record, error)
         elif self._is_engines(engine, record, error, before):
-            self._ledger.excuse(record, error.reason, error.sentence)
+            self._ledger.reset_attempts(record, error.reason, error.sentence)
             self.outage.pause(error)
         elif _worth_another_try(record, error.reason, before):
-            self._ledger.hand_back(record, error.reason, error.sentence)
+            self._ledger.requeue(record, error.reason, error.sentence)
             log.warning("%s: %s (%s) uimon retries it.", record.name, error.sentence, error.reason)
         else:
             self._fail(record, error)
 
-    def _is_engines(self, engine: Engine, record: Record, error: UimonError, before: Reason | None) -> bool:
+    def _is_engines(self, engine: LeasedEngine, record: Record, error: UimonError, before: Reason | None) -> bool:
         """Whether any other checkpoint would have failed alike: asked before one is given up, and while it is so."""
         if self.outage.away is None and _worth_another_try(record, error.reason, before):
             return False
@@ -269,21 +269,21 @@ class Evaluator:
         """The trainer has taken back what was used in place; what it wrote instead is another checkpoint."""
         if self._ledger.record(record.id).stamp != record.stamp:
             # It was saved again with the very same weights, which are in the same place.
-            self._ledger.hand_back(record, error.reason, error.sentence, counted=False)
+            self._ledger.requeue(record, error.reason, error.sentence, counted=False)
             return
         if error.reason is Reason.DELETED:
             # Without its digest it is taken up again where it comes back, as on a disk that was only unmounted.
-            self._ledger.forsake(record, State.SKIPPED, error.reason, error.sentence)
+            self._ledger.abandon(record, State.SKIPPED, error.reason, error.sentence)
         else:
             self._ledger.skipped(record, error.reason, error.sentence)
         self._discard_copy(record)
         log.warning("%s skipped (%s): %s", record.name, error.reason, error.sentence)
 
-    def _hand_back(self, record: Record) -> None:
+    def _requeue(self, record: Record) -> None:
         sentence = "uimon was stopped while it evaluated this checkpoint"
-        if self._let_go(record, sentence):
+        if self._release(record, sentence):
             return
-        self._ledger.hand_back(record, Reason.INTERRUPTED, sentence, counted=False)
+        self._ledger.requeue(record, Reason.INTERRUPTED, sentence, counted=False)
         log.info("%s is requeued; the next start evaluates it.", record.name)
 
     def _discard_copy(self, record: Record) -> None:

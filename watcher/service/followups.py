@@ -105,7 +105,7 @@ class FollowupWorker:
     def leave(self) -> None:
         """Say what is left, and what failed; what still runs does so for nothing."""
         if (running := self._running) is not None:
-            self._ledger.followups().hand_back(running)
+            self._ledger.followups().requeue(running)
         if left := self._left():
             log.warning("Left for the next start: %s.", _names(left))
         if failed := self._failed():
@@ -176,7 +176,7 @@ class FollowupWorker:
         log.info("%s is done: %d metrics.", _name(work), len(metrics))
 
     def _again(self, work: Queued, reason: Reason, sentence: str, after: float | None) -> None:
-        if self._hand_back(work):
+        if self._requeue(work):
             return
         if work.attempts >= MOST_ATTEMPTS:
             self._fail(work, reason, sentence)
@@ -186,14 +186,14 @@ class FollowupWorker:
             log.warning("%s: %s (%s) It is tried again in %s.", _name(work), sentence, reason, format_duration(pause))
 
     def _fail(self, work: Queued, reason: Reason, sentence: str) -> None:
-        if not self._hand_back(work) and self._ledger.followups().fail(work, reason, sentence):
+        if not self._requeue(work) and self._ledger.followups().fail(work, reason, sentence):
             log.error("%s failed (%s): %s", _name(work), reason, sentence)
 
-    def _hand_back(self, work: Queued) -> bool:
+    def _requeue(self, work: Queued) -> bool:
         """True where the end of the service is why an attempt has failed, as far as anybody knows."""
         if not self._interrupted.is_set():
             return False
-        self._ledger.followups().hand_back(work)
+        self._ledger.followups().requeue(work)
         return True
 
     @property

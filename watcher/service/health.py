@@ -71,7 +71,7 @@ _SLOWEST_LOAD = 5e6
 more than once."""
 
 
-class Pace:
+class Watchdog:
     """What the evaluator is doing, and since when nothing was heard of it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -106,7 +106,7 @@ class Heartbeat:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._beat_at = clock()
-        self.pace = Pace(clock)
+        self.pace = Watchdog(clock)
         self.away: Callable[[], str] = str
 
     def beat(self) -> None:

@@ -25,7 +25,7 @@ from watcher.checkpoints.staging.sharing import holds
 from watcher.engine.types import ContextTooLong, Loaded
 from watcher.ledger.ledger import Ledger, Record
 from watcher.ledger.reading import AWAY_KEY
-from watcher.model import Kind, Reason, State, UimonError
+from watcher.model import CheckpointKind, Reason, State, UimonError
 from watcher.service.signals import log
 from watcher.settings.durations import format_duration
 
@@ -53,7 +53,7 @@ _WITNESSES = 3
 class Loading(Protocol):
     """What of an engine a witness needs."""
 
-    def load(self, path: Path, digest: str, kind: Kind, base: Path | None) -> Loaded:
+    def load(self, path: Path, digest: str, kind: CheckpointKind, base: Path | None) -> Loaded:
         """Serve these weights, and prove that they are served."""
         ...
 
@@ -170,7 +170,7 @@ class Outage:
         """Whether the engine loads another checkpoint; None where there is none that could be asked."""
         for witness, path in islice(self._witnesses(record), _WITNESSES):
             try:
-                base = self._base_of(witness) if witness.kind is Kind.ADAPTER else None
+                base = self._base_of(witness) if witness.kind is CheckpointKind.ADAPTER else None
                 engine.load(path, witness.digest or "", witness.kind, base)
             except UimonError as error:
                 if error.reason is Reason.INTERRUPTED:

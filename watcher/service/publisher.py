@@ -11,7 +11,7 @@ from watcher.ledger.ledger import Ledger
 from watcher.model import Reason
 from watcher.service.board import Board
 from watcher.service.signals import Signals, log
-from watcher.trackers.base import Delivery, Tracker
+from watcher.trackers.base import PublishOutcome, Tracker
 
 _TICK = 1.0
 _SAY_EVERY = 10.0
@@ -122,7 +122,7 @@ class Publisher:
                 return
             self._sleep(pause)
 
-    def _note_progress(self, delivery: Delivery, delivered: int, known: int) -> None:
+    def _note_progress(self, delivery: PublishOutcome, delivered: int, known: int) -> None:
         """What gets on puts off the end of the last attempts; how far it is, is said now and then while much is due."""
         if not delivery.moved:
             return
@@ -133,7 +133,7 @@ class Publisher:
             self._progress_said_at = now
             log.info("%d of %d rows are in the run.", delivered, known)
 
-    def _say(self, delivery: Delivery) -> None:
+    def _say(self, delivery: PublishOutcome) -> None:
         """Say why rows wait once, not at each attempt."""
         if delivery.waiting is not None and delivery.waiting is not self._said:
             log.warning("Rows wait in the ledger (%s): %s", delivery.waiting, delivery.detail)

@@ -19,22 +19,22 @@ from watcher.followups import Followup
 from watcher.ledger.export import Exporter
 from watcher.ledger.ledger import Ledger, Record
 from watcher.model import Reason, State, UimonError
+from watcher.service.alert_monitor import AlertMonitor
 from watcher.service.belonging import Belonging, NoOrigin
 from watcher.service.board import Board
-from watcher.service.couriers import Channels
 from watcher.service.ending import is_lacking, last_sentence
 from watcher.service.engines import EnginePool
 from watcher.service.evaluator import Evaluator
 from watcher.service.followups import FollowupWorker
 from watcher.service.health import Heartbeat
 from watcher.service.history import LedgerHistory
-from watcher.service.intake import Intake
+from watcher.service.ingest import CheckpointIngest
+from watcher.service.notifiers import Channels
 from watcher.service.origin import TrackedOrigin
 from watcher.service.outage import END_LIMIT
 from watcher.service.publisher import Publisher
 from watcher.service.signals import Signals, log
 from watcher.service.stager import Stager, Staging
-from watcher.service.warner import Warner
 from watcher.settings.config import Settings
 from watcher.settings.durations import format_duration
 from watcher.system.clock import boot_id
@@ -102,9 +102,9 @@ class Service:
             policy=parse_policy(settings.policy),
             # What is only there at the one look of `--once` may never be finished.
             early=not settings.once,
-            on_failed=lambda: self._warner.wake(),
+            on_failed=lambda: self._monitor.wake(),
         )
-        self._intake = Intake(
+        self._ingest = CheckpointIngest(
             parts.source,
             parts.ledger,
             self.signals,
@@ -112,7 +112,7 @@ class Service:
             poll=settings.poll,
             stager=stager,
             belonging=Belonging(parts.ledger, run, origin, adopt=settings.adopt_earlier),
-            on_failed=lambda: self._warner.wake(),
+            on_failed=lambda: self._monitor.wake(),
         )
         publish = None if tracker is None else self.signals.due.set
         self._followups = FollowupWorker(parts.followups, parts.ledger, run, publish)
@@ -133,7 +133,7 @@ class Service:
             heartbeat=self.heartbeat,
         )
         self.heartbeat.away = lambda: self._evaluator.outage.sentence
-        self._warner = Warner(
+        self._monitor = AlertMonitor(
             parts.ledger,
             LedgerHistory(parts.ledger, val.conversations[: settings.samples], settings.alerts, theme=parts.theme),
             settings.alerts,
@@ -157,7 +157,7 @@ class Service:
         """True where `--once` has left something that was there, or all of it, without an evaluation, and where work
         that follows one has failed or is left.
         """
-        left = self._settings.once and is_lacking(self._there(), self._intake.elsewhere)
+        left = self._settings.once and is_lacking(self._there(), self._ingest.elsewhere)
         return left or self._followups.lacking
 
     @property
@@ -168,7 +168,7 @@ class Service:
     def _there(self) -> list[Record]:
         """The newest record of each checkpoint that lies there."""
         newest = {r.name: r for r in sorted(self._parts.ledger.records(), key=lambda record: record.id)}
-        return [record for name, record in newest.items() if name in self._intake.there]
+        return [record for name, record in newest.items() if name in self._ingest.there]
 
     def stop(self) -> None:
         """Hand the current checkpoint back, publish what is due within some seconds, and return."""
@@ -178,11 +178,11 @@ class Service:
     def run(self) -> None:
         """Watch until the run is over or `stop()`; raises what ended the service against its will."""
         self._recover()
-        intake, evaluator, warner, publisher, followups = (
+        ingest, evaluator, monitor, publisher, followups = (
             threading.Thread(target=self._guard, args=(part.run,), name=type(part).__name__, daemon=True)
-            for part in (self._intake, self._evaluator, self._warner, self._publisher, self._followups)
+            for part in (self._ingest, self._evaluator, self._monitor, self._publisher, self._followups)
         )
-        for thread in (intake, evaluator, warner, publisher, *((followups,) if self._followups.kinds else ())):
+        for thread in (ingest, evaluator, monitor, publisher, *((followups,) if self._followups.kinds else ())):
             thread.start()
         while not self.signals.stop.is_set() and not self._over():
             self.heartbeat.beat()
@@ -196,13 +196,13 @@ class Service:
         drain, patience = self._limits()
         if self._asked_to_stop:
             self._followups.interrupt()
-        for thread in (evaluator, intake):
+        for thread in (evaluator, ingest):
             self._join(thread, patience)
         # Asked to stop, there is no time to try again what a webhook refuses.
         spare = 0.0 if self._asked_to_stop else drain
-        self._warner.finish(spare)
+        self._monitor.finish(spare)
         until = time.monotonic() + spare + patience
-        self._await(self._warner.looked_last.wait, patience)
+        self._await(self._monitor.looked_last.wait, patience)
         if self._followups.kinds:
             self._end_followups(followups)
             # Somebody may have lost patience meanwhile.
@@ -213,13 +213,13 @@ class Service:
         # How long it takes is a matter of what there is to deliver; how long without getting on, is not.
         while publisher.is_alive() and (left := self._publisher.seconds_left + patience) > 0:
             self._join(publisher, left)
-        self._join(warner, max(0.0, until - time.monotonic()))
+        self._join(monitor, max(0.0, until - time.monotonic()))
         if self._failure is not None:
             raise self._failure
 
     def _settled(self) -> None:
         """A checkpoint was evaluated, or given up."""
-        self._warner.wake()
+        self._monitor.wake()
         self._followups.wake()
 
     def _limits(self) -> tuple[float, float]:
@@ -334,8 +334,8 @@ class Service:
             # What shows by its silence alone what it is needs a minute of that.
             return (
                 ""
-                if self._intake.settling or self._followups.pending
-                else last_sentence(self._there(), self._intake.elsewhere)
+                if self._ingest.settling or self._followups.pending
+                else last_sentence(self._there(), self._ingest.elsewhere)
             )
         waits_for_end = self._parts.tracker is not None and self._parts.tracker.waits_for_end
         if settings.until_final and not waits_for_end:
@@ -352,7 +352,7 @@ class Service:
         since, or lie there from before the trainer was started again: while the tracker knows that the trainer lives,
         that it will end is no news. Where nobody knows, what follows shows within the grace.
         """
-        if final.seen_at > (self._intake.first_look or 0.0):
+        if final.seen_at > (self._ingest.first_look or 0.0):
             return True
         if final.changed_at >= self._started_at:
             return not self._run_life.lively

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from watcher.checkpoints.policy import Policy
 from watcher.checkpoints.sources.source import Source
-from watcher.checkpoints.staging.sharing import way_of
+from watcher.checkpoints.staging.sharing import staging_mode_of
 from watcher.checkpoints.staging.stage import stage, unstage
-from watcher.checkpoints.staging.transfer import Way
+from watcher.checkpoints.staging.transfer import StagingMode
 from watcher.ledger.ledger import Ledger, Record
 from watcher.model import FINAL_NAME, Checkpoint, Condition, Reason, Staged, State, UimonError
 from watcher.service.signals import Signals, log
@@ -23,7 +23,7 @@ _TAKEN = (State.COMPLETE, State.STAGED, State.EVALUATING, State.EVALUATED, State
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """Where and how checkpoints are staged: `way` is a `Way` or `auto`; see `--stage` and its neighbors."""
+    """Where and how checkpoints are staged: `way` is a `StagingMode` or `auto`; see `--stage` and its neighbors."""
 
     directory: Path
     way: str
@@ -31,7 +31,7 @@ class Staging:
     budget_bytes: int | None
     free: Callable[[Path], int]
 
-    def ways(self, *, idle: bool) -> tuple[Way, ...]:
+    def ways(self, *, idle: bool) -> tuple[StagingMode, ...]:
         """The ways to try. An idle engine reads a checkpoint at once, so that a copy of it would be made for nothing.
 
         >>> auto = Staging(Path("stage"), "auto", 0, None, lambda _: 10**9)
@@ -39,8 +39,8 @@ class Staging:
         (['reflink', 'copy'], ['none'])
         """
         if self.way != "auto":
-            return (Way(self.way),)
-        return (Way.IN_PLACE,) if idle else (Way.REFLINK, Way.COPY)
+            return (StagingMode(self.way),)
+        return (StagingMode.IN_PLACE,) if idle else (StagingMode.REFLINK, StagingMode.COPY)
 
 
 class Stager:
@@ -73,7 +73,7 @@ class Stager:
 
     def step(self) -> None:
         """Drop what does not count or has no room, and stage what is due."""
-        self._forsake_abandoned()
+        self._abandon_unfinished()
         self._keep_floor()
         self._stage_complete()
         if self._early:
@@ -84,14 +84,14 @@ class Stager:
         if record.stage is not None and record.state is State.STAGED:
             unstage(record.stage)
 
-    def _forsake_abandoned(self) -> None:
+    def _abandon_unfinished(self) -> None:
         """Drop what was taken early and will not be finished: its trainer has finished a later one."""
         for record in self._ledger.early():
             # Seen after it: those of a later part of the run, from which the trainer has gone back, say nothing.
             later = [r for r in self._ledger.records(*_TAKEN) if r.step > record.step and r.id > record.id]
             if later:
                 sentence = f"its writer went on to {later[-1].name} without finishing it"
-                self._ledger.forsake(record, State.SKIPPED, Reason.ABANDONED, sentence)
+                self._ledger.abandon(record, State.SKIPPED, Reason.ABANDONED, sentence)
                 log.warning("%s skipped (%s): %s.", record.name, Reason.ABANDONED, sentence)
                 self.discard(record)
                 self._signals.work.set()
@@ -100,23 +100,23 @@ class Stager:
         """Give up what waits, the oldest first, while less disk is free than is to stay free: what the trainer deletes
         is not free before the copies or links of it are gone.
         """
-        waiting = [r for r in self._waiting() if r.stage is not None and way_of(r.stage).holds_disk]
+        waiting = [r for r in self._waiting() if r.stage is not None and staging_mode_of(r.stage).holds_disk]
         # The base model and the final checkpoint go last: no policy passes them over.
         waiting.sort(key=lambda r: r.step == 0 or r.final)
         with contextlib.suppress(FileNotFoundError):  # somebody has removed the stage directory
             while waiting and self._staging.free(self._staging.directory) < self._staging.floor_bytes:
-                self._give_up(waiting.pop(0), "less disk is free than --disk-floor-gb")
+                self._drop_staged(waiting.pop(0), "less disk is free than --disk-floor-gb")
 
     def _waiting(self) -> list[Record]:
         """What is staged and complete, by ascending step; what was begun early is nobody's to give up."""
         return [record for record in self._ledger.records(State.STAGED) if not record.early]
 
-    def _give_up(self, record: Record, why: str) -> None:
+    def _drop_staged(self, record: Record, why: str) -> None:
         """Remove a staged checkpoint; where it still lies at the trainer's, it is staged again when there is room."""
         there = self._source.at(record.name)
         again = there is not None and there.stamp == record.stamp and there.condition is Condition.COMPLETE
         state = State.COMPLETE if again else State.SKIPPED
-        if self._ledger.give_up(record, Reason.DISK_FULL, why, state=state):
+        if self._ledger.drop_staged(record, Reason.DISK_FULL, why, state=state):
             log.warning("%s: uimon drops its staged files (%s): %s.", record.name, Reason.DISK_FULL, why)
             self.discard(record)
 
@@ -196,7 +196,7 @@ class Stager:
         waiting = [r for r in self._waiting() if r.step < record.step]
         if not self._policy.newest_first or not waiting:
             return False
-        self._give_up(waiting[0], f"there is no room, and --policy latest evaluates {record.name} first")
+        self._drop_staged(waiting[0], f"there is no room, and --policy latest evaluates {record.name} first")
         return True
 
     def _not_staged(self, record: Record, error: UimonError) -> None:

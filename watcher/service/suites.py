@@ -27,7 +27,7 @@ from watcher.settings.config import Settings
 from watcher.validation import ValFile
 
 
-class Engine(Renderer, Protocol):
+class SuiteEngine(Renderer, Protocol):
     """The engine as a suite uses it."""
 
     def reserve(self, prompts: Sequence[PromptSpec], sampling: Sampling, context: int) -> None:
@@ -53,7 +53,7 @@ class SuiteInForce:
         self._theme = theme
         self._suite: Suite | None = None
 
-    def of(self, engine: Engine, record: Record, base: Path | None) -> Suite:
+    def of(self, engine: SuiteEngine, record: Record, base: Path | None) -> Suite:
         """The suite that the ledger kept from an earlier start, or made of `record`, the first checkpoint evaluated;
         the engine that is to be asked it has room for it.
 
@@ -65,7 +65,7 @@ class SuiteInForce:
         engine.reserve(self._suite.prompts, self._suite.sampling, self._suite.context)
         return self._suite
 
-    def shorten(self, engine: Engine, suite: Suite, error: ContextTooLong, *, used: bool) -> tuple[Suite, str]:
+    def shorten(self, engine: SuiteEngine, suite: Suite, error: ContextTooLong, *, used: bool) -> tuple[Suite, str]:
         """The suite with the context that the engine's cache holds, for this checkpoint and all later ones, and a
         sentence that says so.
 
@@ -130,7 +130,7 @@ class SuiteInForce:
         options = "".join([*(f" --scorer {name}" for name in scorers), *(f" --theme {name}" for name in themes)])
         return f"To carry the earlier evaluations over, stop uimon, run `uimon rescore{options}`, and start it again."
 
-    def _built(self, engine: Engine, record: Record, base: Path | None) -> Suite:
+    def _built(self, engine: SuiteEngine, record: Record, base: Path | None) -> Suite:
         stage = evaluation.stage_of(record)
         suite = build_suite(self._settings, self._val, engine, stage, base, self._plugins, log.warning, self._theme)
         self._keep(suite)

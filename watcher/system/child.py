@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from watcher.system.lines import Lines
+from watcher.system.lines import LineSocket
 from watcher.system.processes import await_group_end, kill_family
 
 _EXIT_SECONDS = 30.0
@@ -66,7 +66,7 @@ class Child:
         finally:
             theirs.close()
             os.close(tied)
-        self.lines = Lines(ours)
+        self.lines = LineSocket(ours)
         self._lifeline = lifeline
         # Once it was reaped its number may be another process's: nobody may send a signal between a look and that.
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 
-from watcher.system.lines import Lines
+from watcher.system.lines import LineSocket
 
 
 def child_arguments() -> argparse.ArgumentParser:
@@ -24,14 +24,14 @@ def child_arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def join_parent(options: argparse.Namespace) -> Lines:
+def join_parent(options: argparse.Namespace) -> LineSocket:
     """The line to the process that has started this one, with which this one's group ends from here on."""
     tie_group_to(options.lifeline)
     sock = socket.socket(fileno=options.socket)
     # Otherwise what this process starts would hold them open when it is gone.
     sock.set_inheritable(False)
     os.set_inheritable(options.lifeline, False)
-    return Lines(sock)
+    return LineSocket(sock)
 
 
 def tie_group_to(lifeline: int) -> None:

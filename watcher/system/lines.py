@@ -11,7 +11,7 @@ from typing import Any
 _CHUNK = 1 << 16
 
 
-class Lines:
+class LineSocket:
     """One end of the socket pair. A line is bytes without a line feed.
 
     Use each direction from one thread at a time, and with deadlines both from the same: a socket has one of them.

@@ -63,7 +63,7 @@ class RunLife:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class PublishOutcome:
     """What became of one batch of rows and alerts.
 
     Attributes:
@@ -116,7 +116,7 @@ class Tracker(Protocol):
         """True where `publish` would do something now."""
         ...
 
-    def publish(self) -> Delivery:
+    def publish(self) -> PublishOutcome:
         """Bring one batch of what is due into the run, alerts included.
 
         Returns:

@@ -9,8 +9,8 @@ from typing import Final
 
 from watcher.model import Reason, UimonError
 from watcher.validation.content import Unusable
-from watcher.validation.roles import Naming
-from watcher.validation.rows import Way
+from watcher.validation.roles import RoleNames
+from watcher.validation.rows import ReadOptions
 from watcher.validation.shapes import BESIDE, BY_NAME, COLUMNS
 
 _MESSAGE_KEYS: Final = ("role", "content")
@@ -27,10 +27,10 @@ class Choice:
     """
 
     shape: str | None = None
-    way: Way = field(default_factory=Way)
+    way: ReadOptions = field(default_factory=ReadOptions)
     columns: Mapping[str, str] = field(default_factory=dict)
 
-    def renamed(self, row: Mapping[str, object]) -> tuple[Mapping[str, object], Way]:
+    def renamed(self, row: Mapping[str, object]) -> tuple[Mapping[str, object], ReadOptions]:
         """The row with the named columns under the names that shapes look for, and how it is to be read; what had such
         a name gives way.
 
@@ -72,7 +72,7 @@ def choose(
     Args:
         val_format: `--val-format`: a shape's name, `text:MARKER`, or `auto`. None: `auto`.
         val_keys: `--val-keys`: the usual name of each column, key or role, and the file's own name for it.
-        templated: As in `Way`.
+        templated: As in `ReadOptions`.
 
     Returns:
         The choice, which `load_val` takes.
@@ -90,8 +90,8 @@ def choose(
         names = ", ".join((*sorted(COLUMNS), *_MESSAGE_KEYS, *(_ROLE + name for name in _MEANINGS)))
         sentence = f"--val-keys cannot name {', '.join(unknown)}; it names {names}, as in prompt=ask,completion=html."
         raise UimonError(Reason.CONFIG_INVALID, sentence)
-    naming = Naming(known.pop("role", None), known.pop("content", None), roles)
-    return Choice(shape, Way(naming, templated, marker), known)
+    naming = RoleNames(known.pop("role", None), known.pop("content", None), roles)
+    return Choice(shape, ReadOptions(naming, templated, marker), known)
 
 
 def _shape(val_format: str | None) -> tuple[str | None, str | None]:

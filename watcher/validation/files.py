@@ -61,7 +61,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FileRow:
     """One row: `place` counts from 1, in the table's `unit`. `value` is what JSON has there; from `read_table`, and in
     rows of CSV and parquet, it is an object.
     """
@@ -71,18 +71,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FileTable:
     """A file's rows in their order. `unit` is `line`, `entry` or `row`; `digest` is SHA-256 over the file's bytes.
     `notes` say what was chosen of the file.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[FileRow, ...]
     unit: str
     digest: str
     notes: tuple[str, ...] = ()
 
 
-def read_table(path: Path, columns: Collection[str] = COLUMNS) -> Table:
+def read_table(path: Path, columns: Collection[str] = COLUMNS) -> FileTable:
     """The rows of a validation file. An object with some of these `columns` is a row.
 
     Raises UimonError: VAL_MISSING without the file, VAL_INVALID where it is empty, is not one of the kinds above, or
@@ -101,41 +101,41 @@ def read_table(path: Path, columns: Collection[str] = COLUMNS) -> Table:
         raise UimonError(Reason.VAL_INVALID, f"The validation file {path} {what}.") from None
 
 
-def read_values(path: Path) -> Table:
+def read_values(path: Path) -> FileTable:
     """The rows of a file, whatever JSON they are; none of an empty file. Raises Unreadable, and OSError."""
     data = read_bytes(path, FILE_LIMIT)
     digest = hashlib.sha256(data).hexdigest()
     content = _unpacked(data)
     if content.startswith(b"PAR1"):
-        return Table(tuple(_parquet(content)), "row", digest)
+        return FileTable(tuple(_parquet(content)), "row", digest)
     text = _decoded(content)
     # A bare carriage return cannot stand in JSON, so each one ends a line; U+2028 can, and does not.
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     separator = _separator(path, lines)
     if separator:
         # A page in a cell has the line ends that it had, as the datasets library leaves them.
-        return Table(tuple(_separated(text, separator)), "row", digest)
+        return FileTable(tuple(_separated(text, separator)), "row", digest)
     rows = tuple(_lines(lines))
     if len(rows) == 1 and isinstance(rows[0].value, list):
-        return Table(_entries(rows[0].value), "entry", digest)
-    return Table(rows, "line", digest)
+        return FileTable(_entries(rows[0].value), "entry", digest)
+    return FileTable(rows, "line", digest)
 
 
-def _objects_of(table: Table, columns: Collection[str]) -> Table:
+def _objects_of(table: FileTable, columns: Collection[str]) -> FileTable:
     """The rows of a file that must be objects. Raises Unreadable where one is none, and without any."""
     if table.unit == "row":
         return table
     if table.unit == "line" and not table.rows:
         raise Unreadable("is empty; it needs one JSON object a line")
     table = _unwrapped(table, columns)
-    return replace(table, rows=tuple(Row(row.place, _object(row, table.unit)) for row in table.rows))
+    return replace(table, rows=tuple(FileRow(row.place, _object(row, table.unit)) for row in table.rows))
 
 
-def _unwrapped(table: Table, columns: Collection[str]) -> Table:
+def _unwrapped(table: FileTable, columns: Collection[str]) -> FileTable:
     """The rows inside a file's only value, where that is no row itself."""
     values = [row.value for row in table.rows]
     if table.unit == "entry":
-        return replace(table, rows=(Row(1, values),), unit="line") if is_conversation(values) else table
+        return replace(table, rows=(FileRow(1, values),), unit="line") if is_conversation(values) else table
     if len(values) != 1 or not isinstance(values[0], dict):
         return table
     if is_columnar(values[0]):
@@ -145,10 +145,10 @@ def _unwrapped(table: Table, columns: Collection[str]) -> Table:
         found = entries_in(values[0], columns)
     except Ambiguous as lists:
         raise Unreadable(f"holds several lists of rows ({lists}); save the one to be asked as a file") from None
-    return table if found is None else Table(_entries(found[0]), "entry", table.digest, tuple(found[1]))
+    return table if found is None else FileTable(_entries(found[0]), "entry", table.digest, tuple(found[1]))
 
 
-def _object(row: Row, unit: str) -> Mapping[str, object]:
+def _object(row: FileRow, unit: str) -> Mapping[str, object]:
     """The object that a row is. Raises Unreadable."""
     found = as_row(row.value)
     if found is None and unit == "entry":
@@ -160,8 +160,8 @@ def _object(row: Row, unit: str) -> Mapping[str, object]:
     return found
 
 
-def _entries(values: list[object]) -> tuple[Row, ...]:
-    return tuple(Row(place, value) for place, value in enumerate(values, start=1))
+def _entries(values: list[object]) -> tuple[FileRow, ...]:
+    return tuple(FileRow(place, value) for place, value in enumerate(values, start=1))
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -197,7 +197,7 @@ def _unmarked(data: bytes) -> str:
     return "utf-16-be" if data[:1] == b"\0" else "utf-8"
 
 
-def _lines(text: str) -> Iterator[Row]:
+def _lines(text: str) -> Iterator[FileRow]:
     """JSON values one after the other, each by the line at which it begins."""
     # Python writes NaN, which is no JSON, for the empty cells of a pandas table.
     decoder, at, line = json.JSONDecoder(parse_constant=lambda _: None), 0, 1
@@ -214,7 +214,7 @@ def _lines(text: str) -> Iterator[Row]:
             raise Unreadable(f"is broken: line {line} is not JSON ({error.msg})") from None
         except RecursionError:
             raise Unreadable(f"is broken: line {line} is JSON that is nested too deeply") from None
-        yield Row(line, value)
+        yield FileRow(line, value)
         line, at = line + text.count("\n", begin, end), end
 
 
@@ -245,7 +245,7 @@ def _is_text(head: str) -> bool:
         return False
 
 
-def _separated(text: str, separator: str) -> Iterator[Row]:
+def _separated(text: str, separator: str) -> Iterator[FileRow]:
     # Pages are longer than the 128 KiB that the reader allows a cell.
     before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
@@ -254,14 +254,14 @@ def _separated(text: str, separator: str) -> Iterator[Row]:
             if None in row or None in row.values():
                 raise Unreadable(f"has another number of cells in row {place} than in its head")
             # As pandas and the datasets library read it: an empty cell is none.
-            yield Row(place, {name: cell or None for name, cell in row.items()})
+            yield FileRow(place, {name: cell or None for name, cell in row.items()})
     except csv.Error as error:
         raise Unreadable(f"is broken near line {reader.line_num} ({error})") from None
     finally:
         csv.field_size_limit(before)
 
 
-def _parquet(data: bytes) -> Iterator[Row]:
+def _parquet(data: bytes) -> Iterator[FileRow]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -275,4 +275,4 @@ def _parquet(data: bytes) -> Iterator[Row]:
     if not table.num_rows:
         raise Unreadable("is empty: a parquet file without rows")
     for place, value in enumerate(table.to_pylist(), start=1):
-        yield Row(place, value)
+        yield FileRow(place, value)

@@ -8,7 +8,7 @@ from typing import Final
 
 from watcher.validation.content import Unusable, placeholders_in
 from watcher.validation.queries import QUERIES, query_turns
-from watcher.validation.rows import Cells, Line, Text, Way, chat, has, judged, said, system_of, text_of
+from watcher.validation.rows import Cells, Line, ReadOptions, Text, chat, has, judged, said, system_of, text_of
 from watcher.validation.turns import CONVERSATIONS, is_sharegpt, listed, turn, turns
 
 
@@ -17,13 +17,13 @@ def has_messages(row: Cells) -> bool:
     return any(has(row, column) for column in CONVERSATIONS)
 
 
-def messages(row: Cells, way: Way) -> Line:
+def messages(row: Cells, way: ReadOptions) -> Line:
     """A conversation in one column."""
     column, given = _given(row, way)
     return chat(row, turns(given, way.naming), "ShareGPT" if is_sharegpt(given) else "chat messages", way, column)
 
 
-def _given(row: Cells, way: Way) -> tuple[str, list[object]]:
+def _given(row: Cells, way: ReadOptions) -> tuple[str, list[object]]:
     """The column of messages, and what it holds."""
     column = next((each for each in CONVERSATIONS if has(row, each)), CONVERSATIONS[0])
     given = listed(row.get(column), column, way.naming)
@@ -38,7 +38,7 @@ def _given(row: Cells, way: Way) -> tuple[str, list[object]]:
 _PREFERENCE: Final = "preference pairs (the chosen answer is the reference)"
 
 
-def preference(row: Cells, way: Way) -> Line:
+def preference(row: Cells, way: ReadOptions) -> Line:
     """SFT on the chosen answer."""
     if not has(row, "chosen") and has(row, "preferred_output"):
         return _openai_preference(row, way)
@@ -66,7 +66,7 @@ def preference(row: Cells, way: Way) -> Line:
     return Line(whole, f"{_PREFERENCE}, the prompt is what both share", frozenset(used[1:]))
 
 
-def _continued(row: Cells, way: Way, used: tuple[str, ...]) -> Line:
+def _continued(row: Cells, way: ReadOptions, used: tuple[str, ...]) -> Line:
     """Messages, and a chosen answer to them; or one that holds the whole conversation again."""
     column, given = _given(row, way)
     chosen = _chosen(row, way)
@@ -75,7 +75,7 @@ def _continued(row: Cells, way: Way, used: tuple[str, ...]) -> Line:
     return chat(row, whole, _PREFERENCE, way, column, *used)
 
 
-def _chosen(row: Cells, way: Way) -> list[object] | None:
+def _chosen(row: Cells, way: ReadOptions) -> list[object] | None:
     """The messages of the chosen answer. JSON text is some only where the rejected one is, too: an answer may be
     JSON.
     """
@@ -92,7 +92,7 @@ def _shared(chosen: str, rejected: str) -> str:
     return chosen[: at - 1] if chosen[at - 1 : at] == " " else chosen[:at]
 
 
-def _openai_preference(row: Cells, way: Way) -> Line:
+def _openai_preference(row: Cells, way: ReadOptions) -> Line:
     """OpenAI's preference pairs: `input` holds messages and tools, `preferred_output` the chosen answer."""
     given = row.get("input")
     asked = given.get("messages") if isinstance(given, Mapping) else None
@@ -116,7 +116,7 @@ _SEVERAL: Final = "of completions with several turns, only the last is asked and
 _EMPTY: Final = "of an empty completion the end token alone is the reference"
 
 
-def pair(row: Cells, way: Way) -> Line:
+def pair(row: Cells, way: ReadOptions) -> Line:
     """A prompt and its completion: text is text, messages are turns."""
     prompt = listed(row.get("prompt"), "prompt", way.naming)
     completion = row.get("completion")
@@ -149,7 +149,7 @@ def _plain_pair(row: Cells) -> Line:
     return judged(row, Line(content, f"pairs {_PLAIN}", frozenset({"prompt", "completion"}), tuple(notes)))
 
 
-def pair_chat(row: Cells, way: Way) -> Line:
+def pair_chat(row: Cells, way: ReadOptions) -> Line:
     """The same, text as turns."""
     templated = replace(way, templated=True)
     return preference(row, templated) if has(row, "chosen") else pair(row, templated)
@@ -158,7 +158,7 @@ def pair_chat(row: Cells, way: Way) -> Line:
 # Text alone, prompts alone.
 
 
-def whole(row: Cells, way: Way) -> Line:
+def whole(row: Cells, way: ReadOptions) -> Line:
     """Text, all of it in the loss. Of several markers the last one ends the prompt, as TRL's collator for completions
     had it: in a text of several turns it stands before the last answer.
     """
@@ -178,7 +178,7 @@ def whole(row: Cells, way: Way) -> Line:
     return Line(Text(prompt, text, masked=False), f"text, split behind {way.marker!r}", used, tuple(notes))
 
 
-def prompt_alone(row: Cells, way: Way) -> Line:
+def prompt_alone(row: Cells, way: ReadOptions) -> Line:
     """What is sampled from, without a reference."""
     given = listed(row.get("prompt"), "prompt", way.naming)
     if given is None and not (way.templated or system_of(row)):

@@ -9,8 +9,8 @@ from watcher.validation.rows import (
     SYSTEMS,
     Cells,
     Line,
+    ReadOptions,
     Text,
-    Way,
     chat,
     has,
     history,
@@ -43,19 +43,19 @@ _WITHOUT_INPUT: Final = (
 )
 
 
-def _alpaca_turns(row: Cells, way: Way) -> list[Turn]:
+def _alpaca_turns(row: Cells, way: ReadOptions) -> list[Turn]:
     asked = "\n".join(part for part in (text_of(row, "instruction"), optional(row, "input")) if part)
     return [*history(row, way), turn("user", asked)]
 
 
-def alpaca(row: Cells, way: Way) -> Line:
+def alpaca(row: Cells, way: ReadOptions) -> Line:
     """Alpaca's columns as chat turns."""
     output = row.get("output")
     answer = [turn("assistant", text_of(row, "output"))] if output is not None else []
     return chat(row, [*_alpaca_turns(row, way), *answer], _ALPACA_TURNS, way, *ALPACA)
 
 
-def alpaca_text(row: Cells, way: Way) -> Line:  # noqa: ARG001
+def alpaca_text(row: Cells, way: ReadOptions) -> Line:  # noqa: ARG001
     """Alpaca's columns as Stanford's text prompt."""
     asked, given, output = (text_of(row, "instruction"), optional(row, "input"), optional(row, "output"))
     if row.get("history"):
@@ -73,7 +73,7 @@ def alpaca_text(row: Cells, way: Way) -> Line:  # noqa: ARG001
     return judged(row, line)
 
 
-def openorca(row: Cells, way: Way) -> Line:
+def openorca(row: Cells, way: ReadOptions) -> Line:
     """A system message, a question and a response."""
     found = [turn("user", text_of(row, "question"))]
     if has(row, "response"):
@@ -81,7 +81,7 @@ def openorca(row: Cells, way: Way) -> Line:
     return chat(row, found, "OpenOrca, as chat turns", way, "question", "response")
 
 
-def query_columns(row: Cells, way: Way) -> tuple[str, str | None] | None:
+def query_columns(row: Cells, way: ReadOptions) -> tuple[str, str | None] | None:
     """The columns of the query and its response; no response where there is none. None where a row has no query.
 
     A `prompt` of messages has no partner but `response`: an `answer` or a `solution` beside it is what a reward is
@@ -96,13 +96,13 @@ def query_columns(row: Cells, way: Way) -> tuple[str, str | None] | None:
     return query, next((name for name in fitting if name not in _MAYBE_NO_TEXT or isinstance(row[name], str)), None)
 
 
-def knows_pair(row: Cells, way: Way) -> bool:
+def knows_pair(row: Cells, way: ReadOptions) -> bool:
     """Whether a row has a query and its response."""
     columns = query_columns(row, way)
     return columns is not None and columns[1] is not None
 
 
-def query_turns(row: Cells, query: str, way: Way) -> tuple[list[Turn], set[str]]:
+def query_turns(row: Cells, query: str, way: ReadOptions) -> tuple[list[Turn], set[str]]:
     """The turns of a query in this column and of the history before it, and the columns that they are made of."""
     if row.get("context"):
         # Dropped, it would leave half a prompt.
@@ -112,7 +112,7 @@ def query_turns(row: Cells, query: str, way: Way) -> tuple[list[Turn], set[str]]
     return [*history(row, way), *said(row.get(query), query, "user", way)], {query, "history"}
 
 
-def query_response(row: Cells, way: Way) -> Line:
+def query_response(row: Cells, way: ReadOptions) -> Line:
     """A query and its response, or a query alone."""
     query, response = query_columns(row, way) or ("query", None)
     asked, used = query_turns(row, query, way)

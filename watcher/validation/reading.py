@@ -14,7 +14,7 @@ from watcher.engine.types import Asked, Conversation, PlainText, texts_of
 from watcher.model import Reason, UimonError
 from watcher.validation.choice import Choice
 from watcher.validation.content import MEDIA_REASONS, Unusable, refuse_foreign
-from watcher.validation.files import Row, read_table
+from watcher.validation.files import FileRow, read_table
 from watcher.validation.rows import Chat, Line, Text
 from watcher.validation.shapes import COLUMNS, recognize
 from watcher.validation.template_variables import template_variables
@@ -90,7 +90,7 @@ class _Found:
     def unusable(self) -> int:
         return sum(self.reasons.values())
 
-    def take(self, row: Row, system: str | None, choice: Choice) -> None:
+    def take(self, row: FileRow, system: str | None, choice: Choice) -> None:
         """Add one row, or the reason why it is unusable."""
         try:
             value, way = choice.renamed(row.value)

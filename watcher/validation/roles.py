@@ -21,7 +21,7 @@ ROLES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class RoleNames:
     """How messages are written: the keys of role and content (None: the usual ones), the file's own names of roles,
     and whether roles that mean user and assistant go to the template as they are.
     """
@@ -34,7 +34,8 @@ class Naming:
     def meaning(self, role: str) -> str:
         """What a role's name stands for; itself where it is no known one.
 
-        >>> Naming().meaning("human"), Naming(roles={"ask": "user"}).meaning("ask"), Naming().meaning("narrator")
+        >>> names = RoleNames(roles={"ask": "user"})
+        >>> names.meaning("human"), names.meaning("ask"), names.meaning("narrator")
         ('user', 'user', 'narrator')
         """
         return self.roles.get(role) or ROLES.get(role) or ROLES.get(role.lower(), role)
@@ -48,11 +49,11 @@ class Naming:
         return role in self.roles or role.lower() in ROLES
 
 
-def notes_on(roles: Iterable[str], naming: Naming) -> list[str]:
+def notes_on(roles: Iterable[str], naming: RoleNames) -> list[str]:
     """What is to be said of these names of roles: how those are read that templates call otherwise, and which are
     unknown.
 
-    >>> notes_on(["gpt", "narrator"], Naming())
+    >>> notes_on(["gpt", "narrator"], RoleNames())
     ['role gpt as assistant', '--val-format sharegpt-as-is leaves them', 'unknown role narrator as it is']
     """
     names = list(dict.fromkeys(roles))

@@ -10,7 +10,7 @@ from typing import Final
 from watcher.engine.types import texts_of
 from watcher.model import JsonObject
 from watcher.validation.content import Unusable, placeholders_in
-from watcher.validation.roles import Naming, notes_on
+from watcher.validation.roles import RoleNames, notes_on
 from watcher.validation.turns import CONVERSATIONS, Turn, listed, roles_in, turn, turns
 
 Cells = JsonObject
@@ -20,13 +20,13 @@ SYSTEMS: Final = ("system", "system_prompt")
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ReadOptions:
     """How rows are to be read. `templated`: prompts that are text are asked as turns, because a system message or a
     chat template was named. `marker` ends the prompt in a `text`. `named`: the columns that the user named, and that
     the row's shape has to have a place for.
     """
 
-    naming: Naming = field(default_factory=Naming)
+    naming: RoleNames = field(default_factory=RoleNames)
     templated: bool = False
     marker: str | None = None
     named: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class Chat:
     """A whole conversation; the last assistant turn is its reference."""
 
     turns: list[Turn]
-    naming: Naming = field(default_factory=Naming)
+    naming: RoleNames = field(default_factory=RoleNames)
     answered: bool = True
     """False where the last turn is an answer that training does not learn."""
 
@@ -84,7 +84,7 @@ def optional(row: Cells, column: str) -> str:
     return text_of(row, column) if row.get(column) is not None else ""
 
 
-def said(value: object, column: str, role: str, way: Way) -> list[Turn]:
+def said(value: object, column: str, role: str, way: ReadOptions) -> list[Turn]:
     """A column that holds messages, or the text of one turn of `role`."""
     messages = listed(value, column, way.naming)
     return [turn(role, text_of({column: value}, column))] if messages is None else turns(messages, way.naming)
@@ -104,7 +104,7 @@ def _opening(row: Cells, found: Sequence[Turn]) -> tuple[list[Turn], frozenset[s
     return [turn("system", row[column])], empty | {column}
 
 
-def chat(row: Cells, found: list[Turn], shape: str, way: Way, *used: str, plain: bool = False) -> Line:
+def chat(row: Cells, found: list[Turn], shape: str, way: ReadOptions, *used: str, plain: bool = False) -> Line:
     """A conversation made of the columns `used` (`plain`: of their text), its system turn of a column of its own where
     it has none.
     """
@@ -117,7 +117,7 @@ def chat(row: Cells, found: list[Turn], shape: str, way: Way, *used: str, plain:
     return judged(row, line)
 
 
-def _notes(row: Cells, columns: Sequence[str], naming: Naming) -> list[str]:
+def _notes(row: Cells, columns: Sequence[str], naming: RoleNames) -> list[str]:
     """How the messages in these columns were read: that text was taken for messages, and their roles."""
     heard = {name: listed(row.get(name), name, naming) or [] for name in columns if name != "rejected"}
     decoded = [name for name, messages in heard.items() if messages and isinstance(row[name], str)]
@@ -149,7 +149,7 @@ def judged(row: Cells, line: Line) -> Line:
     return line
 
 
-def history(row: Cells, way: Way) -> list[Turn]:
+def history(row: Cells, way: ReadOptions) -> list[Turn]:
     """Earlier turns as LLaMA-Factory and ms-swift have them, pairs of question and answer, or as messages."""
     value = row.get("history")
     if isinstance(value, str) and value.strip():

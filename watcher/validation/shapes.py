@@ -46,7 +46,7 @@ from watcher.validation.queries import (
     query_columns,
     query_response,
 )
-from watcher.validation.rows import SYSTEMS, Cells, Line, Way, has
+from watcher.validation.rows import SYSTEMS, Cells, Line, ReadOptions, has
 from watcher.validation.turns import CONVERSATIONS
 
 BESIDE: Final = frozenset(
@@ -71,11 +71,11 @@ class Shape:
 
     name: str
     columns: frozenset[str]
-    knows: Callable[[Cells, Way], bool]
-    read: Callable[[Cells, Way], Line]
+    knows: Callable[[Cells, ReadOptions], bool]
+    read: Callable[[Cells, ReadOptions], Line]
 
 
-def recognize(row: Cells, way: Way, name: str | None = None) -> Line:
+def recognize(row: Cells, way: ReadOptions, name: str | None = None) -> Line:
     """The row as the first shape that knows it, or as the one named. Raises Unusable with the reason.
 
     Columns that the user named win: others of the kind are as if they were not there, and the shape is one that they
@@ -90,7 +90,7 @@ def recognize(row: Cells, way: Way, name: str | None = None) -> Line:
     return shape.read(seen, way)
 
 
-def _first(row: Cells, way: Way) -> Shape | None:
+def _first(row: Cells, way: ReadOptions) -> Shape | None:
     wanted = way.named - BESIDE
     fitting = [each for each in SHAPES if wanted <= each.columns]
     own = {name: value for name, value in row.items() if name in way.named}
@@ -103,17 +103,17 @@ def _without_rivals(row: Cells, named: frozenset[str]) -> Cells:
     return {name: value for name, value in row.items() if name not in rivals}
 
 
-def _as_is(row: Cells, way: Way) -> Line:
+def _as_is(row: Cells, way: ReadOptions) -> Line:
     """Any shape, with the roles as the file has them."""
     kept = replace(way, naming=replace(way.naming, as_is=True))
     return (_first(row, kept) or BY_NAME["chat"]).read(row, kept)
 
 
-def _knows_messages(row: Cells, way: Way) -> bool:  # noqa: ARG001
+def _knows_messages(row: Cells, way: ReadOptions) -> bool:  # noqa: ARG001
     return has_messages(row)
 
 
-def _needs(*columns: str) -> Callable[[Cells, Way], bool]:
+def _needs(*columns: str) -> Callable[[Cells, ReadOptions], bool]:
     return lambda row, _: has(row, *columns)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from watcher.engine.types import texts_of
 from watcher.validation.content import Unusable, checked, refuse_media
-from watcher.validation.roles import CALL, Naming
+from watcher.validation.roles import CALL, RoleNames
 
 Turn = dict[str, object]
 
@@ -40,15 +40,15 @@ _PARTLY_TRAINED: Final = ("train_detail", "training_detail")
 """Axolotl's keys for the parts of a turn that are in the loss."""
 
 
-def listed(value: object, column: str, naming: Naming) -> list[object] | None:
+def listed(value: object, column: str, naming: RoleNames) -> list[object] | None:
     """The messages that a column holds, as a list or as JSON text; None for other text, and for nothing.
 
     Text counts as messages in columns that hold nothing else, and where each item of a list has a known role and
     content in those that may hold either. Elsewhere text is text: a prompt may be JSON.
 
-    >>> listed('[{"role": "user", "content": "a"}]', "prompt", Naming())
+    >>> listed('[{"role": "user", "content": "a"}]', "prompt", RoleNames())
     [{'role': 'user', 'content': 'a'}]
-    >>> listed('{"user": "Ann"}', "prompt", Naming()) is None
+    >>> listed('{"user": "Ann"}', "prompt", RoleNames()) is None
     True
 
     Raises Unusable for text that begins as messages do and cannot be read, and for an object that is no message.
@@ -86,7 +86,7 @@ def _decoded(text: str) -> object:
     return text
 
 
-def _is_message(value: Mapping[str, object], naming: Naming) -> bool:
+def _is_message(value: Mapping[str, object], naming: RoleNames) -> bool:
     told = any(key in value for key in (naming.content, *_MESSAGE_KEYS))
     return told and any(naming.knows(role) for role in roles_in([value], naming))
 
@@ -100,11 +100,11 @@ def is_conversation(value: object) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(item, Mapping) and _is_message(item, Naming()) for item in value)
+        and all(isinstance(item, Mapping) and _is_message(item, RoleNames()) for item in value)
     )
 
 
-def turns(messages: Sequence[object], naming: Naming) -> list[Turn]:
+def turns(messages: Sequence[object], naming: RoleNames) -> list[Turn]:
     """The messages with `role` and `content` under these names. Raises Unusable with what is wrong."""
     found: list[Turn] = []
     for message in messages:
@@ -116,7 +116,7 @@ def turns(messages: Sequence[object], naming: Naming) -> list[Turn]:
     return found
 
 
-def roles_in(messages: Iterable[object], naming: Naming) -> list[str]:
+def roles_in(messages: Iterable[object], naming: RoleNames) -> list[str]:
     """The names of the roles in messages, as the file has them."""
     keys = (naming.role, *_ROLE_KEYS) if naming.role else _ROLE_KEYS
     objects = (message if isinstance(message, Mapping) else {} for message in messages)
@@ -154,7 +154,7 @@ def turn(role: str, content: object) -> Turn:
     return {"role": role, "content": content}
 
 
-def _turn(message: Mapping[str, object], naming: Naming) -> Turn:
+def _turn(message: Mapping[str, object], naming: RoleNames) -> Turn:
     role_key = naming.role or next((key for key in _ROLE_KEYS if key in message), "role")
     content_key = naming.content or next((key for key in _CONTENT_KEYS if key in message), "content")
     named = message.get(role_key)

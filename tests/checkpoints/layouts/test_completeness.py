@@ -14,7 +14,7 @@ from watcher.checkpoints.layouts.custom import custom_layout
 from watcher.checkpoints.layouts.exported import FINAL
 from watcher.checkpoints.layouts.huggingface import HUGGING_FACE
 from watcher.checkpoints.layouts.step_directories import EPOCHS, STEPS
-from watcher.model import Condition, Kind, Reason
+from watcher.model import CheckpointKind, Condition, Reason
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_silence_is_enough_and_less_is_not(plain: Path) -> None:
     assert (waiting.condition, waiting.reason) == (Condition.PARTIAL, Reason.STILL_CHANGING)
     assert "nothing in it has changed for 60 s" in waiting.detail
     found = inspect(plain, 5, STEPS, quiet=QUIET_S)
-    assert (found.condition, found.step, found.kind) == (Condition.COMPLETE, 5, Kind.FULL)
+    assert (found.condition, found.step, found.kind) == (Condition.COMPLETE, 5, CheckpointKind.FULL)
 
 
 @pytest.mark.parametrize("marker", MARKERS)

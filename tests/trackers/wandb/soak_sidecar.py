@@ -32,8 +32,8 @@ from watcher.trackers.wandb import (
     Backoff,
     Claim,
     ClaimedPublisher,
-    Order,
     Outbox,
+    PublishPlan,
     PublishResult,
     RunFacts,
     RunRef,
@@ -46,7 +46,7 @@ from watcher.trackers.wandb.claim import Pauses
 from watcher.trackers.wandb.join_state import JoinState
 from watcher.trackers.wandb.proof import Patience
 from watcher.trackers.wandb.run_watch import RunWatch
-from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, plans_of
 
 _SESSION = 45.0
 """Seconds, of real time: what a session takes is not shortened."""
@@ -61,7 +61,11 @@ class Noting:
     file: Path
 
     def publish(
-        self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: Callable[[Sequence[str], int], None]
+        self,
+        rows: Sequence[Row],
+        alerts: Sequence[Alert],
+        order: PublishPlan,
+        on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
         def note(uids: Sequence[str], mark: int) -> None:
             on_mark(uids, mark)
@@ -87,10 +91,10 @@ def _outboxes(ledger: Ledger, state: Path, scale: float, watch: RunWatch) -> Out
     pace = Backoff(2 / scale, 60 / scale, 30 / scale)
     shared = {"backoff": pace, "patience": patience(scale), "gather": 5 / scale}
 
-    order = orders_of(ledger, watch, "auto")
+    order = plans_of(ledger, watch, "auto")
     return Outboxes(
         Outbox(ledger.outbox(), publisher, order=order, **shared),  # type: ignore[arg-type]
-        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), **shared),  # type: ignore[arg-type]
+        Outbox(ledger.outbox(Target.COMPANION), publisher, order=lambda: PublishPlan(Target.COMPANION), **shared),  # type: ignore[arg-type]
         claim,
         wandb.end,
     )

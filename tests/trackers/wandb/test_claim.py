@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.outboxes import eval_row
 from watcher.model import Alert, AlertLevel, Reason, Row, Target
-from watcher.trackers.wandb import Claim, ClaimedPublisher, Order, PublishResult, publisher_id
+from watcher.trackers.wandb import Claim, ClaimedPublisher, PublishPlan, PublishResult, publisher_id
 from watcher.trackers.wandb.claim import Mark, Move, Pauses, Seen, next_mark
 
 PAUSES = Pauses(write=10, lag_of_marks=5, lag=60, session=40, beat=30)
@@ -172,11 +172,15 @@ class Run:
     """A publisher that finds in the run what is in `there`, and sends only with a claim."""
 
     there: set[str] = field(default_factory=set)
-    orders: list[Order] = field(default_factory=list)
+    orders: list[PublishPlan] = field(default_factory=list)
     refuse: bool = False
 
     def publish(
-        self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: Callable[[Sequence[str], int], None]
+        self,
+        rows: Sequence[Row],
+        alerts: Sequence[Alert],
+        order: PublishPlan,
+        on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
         self.orders.append(order)
         if order.look:
@@ -193,27 +197,27 @@ def test_rows_of_another_uimon_count_as_delivered_and_it_is_named() -> None:
     wandb = [Mark("b", "gpu-7", 3, free=False)]
     publisher = ClaimedPublisher(run, Claim("a", lambda _: Seen(wandb[0]), PAUSES, clock=lambda: 0.0))
     alerts: list[Alert] = []
-    first = publisher.publish([eval_row(10), eval_row(20)], alerts, Order(), lambda uids, mark: None)
+    first = publisher.publish([eval_row(10), eval_row(20)], alerts, PublishPlan(), lambda uids, mark: None)
     assert (first.waiting, first.delivered) == (Reason.OTHER_PUBLISHER, ())
-    second = publisher.publish([eval_row(10), eval_row(20)], alerts, Order(), lambda uids, mark: None)
+    second = publisher.publish([eval_row(10), eval_row(20)], alerts, PublishPlan(), lambda uids, mark: None)
     assert (second.waiting, second.delivered) == (Reason.OTHER_PUBLISHER, ("eval-10",))
     assert "uimon (b on host gpu-7)" in second.detail
     assert "takes over after 3 min 30 s of its silence" in second.detail
     assert run.orders[-1].look
-    companion = publisher.publish([eval_row(10)], alerts, Order(Target.COMPANION), lambda uids, mark: None)
+    companion = publisher.publish([eval_row(10)], alerts, PublishPlan(Target.COMPANION), lambda uids, mark: None)
     assert (companion.waiting, len(run.orders)) == (Reason.OTHER_PUBLISHER, 2)
     # Its own alerts are raised by the one that publishes, which has the same.
-    alone = publisher.publish([], [Alert("k", AlertLevel.WARN, "t", "x")], Order(), lambda uids, mark: None)
+    alone = publisher.publish([], [Alert("k", AlertLevel.WARN, "t", "x")], PublishPlan(), lambda uids, mark: None)
     assert (alone.waiting, alone.alerted, len(run.orders)) == (Reason.OTHER_PUBLISHER, (), 2)
     wandb[0] = Mark("a", "here", 1, free=False)
     publisher.claim.contend()
     run.refuse = False
-    new = Order(survey=True, hold=True)
+    new = PublishPlan(survey=True, hold=True)
     assert publisher.publish([eval_row(20)], alerts, new, lambda uids, mark: None).found == ("eval-10",)
     # What the other one has sent has shown by now.
     assert not run.orders[-1].hold
     assert [order.survey for order in run.orders] == [False, False, True]
-    publisher.publish([eval_row(30)], alerts, Order(), lambda uids, mark: None)
+    publisher.publish([eval_row(30)], alerts, PublishPlan(), lambda uids, mark: None)
     assert not run.orders[-1].survey
 
 

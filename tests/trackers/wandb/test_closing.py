@@ -13,7 +13,7 @@ from tests.support.outboxes import MemoryStore, attempt, eval_row
 from tests.support.wandb_run import LIMITS, PATH, SeedRun, history, uids
 from watcher.demo.standin import Fault, FaultKind, Standin
 from watcher.demo.standin.store import RunRecord
-from watcher.trackers.wandb import Order, RunRef, WandbPublisher
+from watcher.trackers.wandb import PublishPlan, RunRef, WandbPublisher
 
 When = Callable[[Mapping[str, Any]], bool]
 
@@ -108,7 +108,7 @@ def test_how_a_run_had_ended_is_told_before_a_session_opens_it(
     run = seed_run(state="failed")
     killed = {**environ, "UIMON_CRASH_AT": point}
     crashing = WandbPublisher(ref, tmp_path / "sessions", 45, LIMITS, killed, left.append)
-    attempt(crashing, MemoryStore([eval_row(10)]), Order(settled=True))
+    attempt(crashing, MemoryStore([eval_row(10)]), PublishPlan(settled=True))
     assert left == ["failed"]
     # What a session that was killed a moment later leaves.
     run.become("running", time.time())

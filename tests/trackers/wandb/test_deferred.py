@@ -18,15 +18,15 @@ from watcher.demo.standin import ENTITY, Fault, Standin
 from watcher.demo.standin.store import RunRecord
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, AlertLevel, Reason, Target
-from watcher.trackers.wandb import Order, Outbox, PublishResult, RunRef, WandbPublisher
+from watcher.trackers.wandb import Outbox, PublishPlan, PublishResult, RunRef, WandbPublisher
 
 COMPANION = f"{PATH}-uimon"
-ENDED = Order(settled=True)
+ENDED = PublishPlan(settled=True)
 DIVERGED = Alert("failed/checkpoint-50/abc", AlertLevel.ERROR, "checkpoint-50 holds NaN", "NaN in layer 3.")
 
 
 def publish(
-    publisher: WandbPublisher, store: MemoryStore, order: Order | None = None, at: float = 0.0
+    publisher: WandbPublisher, store: MemoryStore, order: PublishPlan | None = None, at: float = 0.0
 ) -> PublishResult:
     result = attempt(publisher, store, order, at)
     store.rows_published(result.delivered)
@@ -89,7 +89,7 @@ def test_a_living_default_mode_trainer_is_shown_in_a_companion_and_not_touched(
     due.alerts = [DIVERGED]
     assert publish(publisher, due).waiting is Reason.DEFERRED
     assert (due.marks, due.published, due.raised) == ([], [], [])
-    shown = publish(publisher, due, Order(Target.COMPANION))
+    shown = publish(publisher, due, PublishPlan(Target.COMPANION))
     assert shown.delivered == ("eval-10", "train-1")
     assert shown.url == f"{standin.url}/{ENTITY}/{PROJECT}/runs/{RUN}-uimon"
     after = trainers_own(standin.store.runs[PATH])
@@ -98,7 +98,7 @@ def test_a_living_default_mode_trainer_is_shown_in_a_companion_and_not_touched(
     assert after == before
     trainer.log(5)
     second = MemoryStore([eval_row(20)])
-    assert publish(publisher, second, Order(Target.COMPANION)).delivered == ("eval-20",)
+    assert publish(publisher, second, PublishPlan(Target.COMPANION)).delivered == ("eval-20",)
     trainer.finish()
 
     assert uids(history(standin, COMPANION)) == ["eval-10", "train-1", "eval-20"]
@@ -186,7 +186,7 @@ def test_a_run_that_a_killed_session_left_open_is_closed_as_its_trainer_had_left
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
 ) -> None:
     seed_run(shared=False, state="crashed")
-    assert publish(publisher, MemoryStore([eval_row(10)]), Order(settled=True, ended="finished")).waiting is None
+    assert publish(publisher, MemoryStore([eval_row(10)]), PublishPlan(settled=True, ended="finished")).waiting is None
     assert standin.store.runs[PATH].state == "finished"
 
 
@@ -201,7 +201,7 @@ def test_a_row_that_was_found_in_a_run_which_went_on_is_not_doubled(
         outbox.step()
         assert ledger.outbox().empty
     # The trainer goes on and ends again, and nothing was overwritten.
-    assert ledger.outbox().doubt() == 1
+    assert ledger.outbox().invalidate() == 1
     assert outbox.step().published == ("eval-10",)
     ledger.close()
     assert uids(history(standin)) == ["eval-10"]
@@ -212,10 +212,10 @@ def test_a_shared_run_is_joined_live_by_auto_and_after_its_end_by_deferred(
 ) -> None:
     seed_run()
     due = MemoryStore([eval_row(10)])
-    assert publish(publisher, due, Order(mode="deferred", settled=True)).waiting is Reason.DEFERRED
+    assert publish(publisher, due, PublishPlan(mode="deferred", settled=True)).waiting is Reason.DEFERRED
     standin.set_state(PATH, "finished")
-    assert publish(publisher, due, Order(mode="deferred")).waiting is Reason.DEFERRED
-    assert publish(publisher, due, Order(mode="deferred", settled=True)).delivered == ("eval-10",)
+    assert publish(publisher, due, PublishPlan(mode="deferred")).waiting is Reason.DEFERRED
+    assert publish(publisher, due, PublishPlan(mode="deferred", settled=True)).delivered == ("eval-10",)
     assert "file_stream:default" not in standin.state()["requests"]
 
 
@@ -239,7 +239,7 @@ def test_a_session_killed_while_it_writes_into_the_companion_leaves_each_row_onc
 ) -> None:
     seed_run(shared=False)
     due = MemoryStore([eval_row(10)])
-    order = Order(Target.COMPANION)
+    order = PublishPlan(Target.COMPANION)
     for at, point in enumerate(("publish.before_log", "publish.logged")):
         crashing = WandbPublisher(
             ref, tmp_path / "sessions", timeout=45, limits=LIMITS, environ={**environ, "UIMON_CRASH_AT": point}
@@ -310,7 +310,7 @@ def test_a_companion_that_wandb_refuses_holds_up_nothing(
     seed_run(shared=False)
     standin.add_fault(Fault("UpsertBucket", status=409, body=f"{RUN}-uimon"))
     due = MemoryStore([eval_row(10)])
-    result = publish(publisher, due, Order(Target.COMPANION))
+    result = publish(publisher, due, PublishPlan(Target.COMPANION))
     assert result.waiting in (Reason.WANDB_REFUSED, Reason.WANDB_UNREACHABLE)
     standin.set_state(PATH, "finished")
     assert publish(publisher, due, ENDED).delivered == ("eval-10",)

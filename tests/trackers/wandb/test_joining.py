@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from watcher.model import Reason, UimonError
-from watcher.trackers.wandb.joining import Deferred, Mode, Session, Settling, decide
+from watcher.trackers.wandb.joining import Deferred, Mode, SessionMode, Settling, decide
 from watcher.trackers.wandb.local_runs import local_runs
 from watcher.trackers.wandb.run import RunFacts, RunRef, Writer
 
@@ -17,7 +17,7 @@ THERE = RunFacts(True, "running", Writer.SHARED, path="team/ui/abc")
 MODES: tuple[Mode, ...] = ("auto", "deferred", "shared")
 
 
-def outcome(facts: RunFacts, mode: Mode, *, settled: bool = False) -> Session | Reason:
+def outcome(facts: RunFacts, mode: Mode, *, settled: bool = False) -> SessionMode | Reason:
     try:
         return decide(REF, facts, mode, settled=settled)
     except Deferred:
@@ -26,7 +26,7 @@ def outcome(facts: RunFacts, mode: Mode, *, settled: bool = False) -> Session | 
         return error.reason
 
 
-def outcomes(facts: RunFacts, *, settled: bool = False) -> tuple[Session | Reason, ...]:
+def outcomes(facts: RunFacts, *, settled: bool = False) -> tuple[SessionMode | Reason, ...]:
     return tuple(outcome(facts, mode, settled=settled) for mode in MODES)
 
 
@@ -37,13 +37,13 @@ def test_a_run_that_does_not_exist_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("writer", "expected"),
     [
-        (Writer.SHARED, (Session.JOIN, Reason.DEFERRED, Session.JOIN)),
-        (Writer.DEFAULT, (Reason.DEFERRED, Reason.DEFERRED, Session.JOIN)),
-        (Writer.UNKNOWN, (Reason.NOT_DELIVERED, Reason.DEFERRED, Session.JOIN)),
+        (Writer.SHARED, (SessionMode.JOIN, Reason.DEFERRED, SessionMode.JOIN)),
+        (Writer.DEFAULT, (Reason.DEFERRED, Reason.DEFERRED, SessionMode.JOIN)),
+        (Writer.UNKNOWN, (Reason.NOT_DELIVERED, Reason.DEFERRED, SessionMode.JOIN)),
     ],
 )
 def test_beside_a_living_trainer_only_evidence_lets_rows_in(
-    writer: Writer, expected: tuple[Session | Reason, ...]
+    writer: Writer, expected: tuple[SessionMode | Reason, ...]
 ) -> None:
     facts = replace(THERE, writer=writer)
     assert outcomes(facts) == expected
@@ -54,14 +54,14 @@ def test_beside_a_living_trainer_only_evidence_lets_rows_in(
 @pytest.mark.parametrize("state", ["finished", "failed", "crashed", "killed"])
 def test_a_default_mode_run_that_has_ended_is_written_into_only_when_it_stayed_so(state: str) -> None:
     facts = replace(THERE, state=state, writer=Writer.DEFAULT)
-    assert outcomes(facts) == (Reason.DEFERRED, Reason.DEFERRED, Session.JOIN)
-    assert outcomes(facts, settled=True) == (Session.REPLAY, Session.REPLAY, Session.JOIN)
+    assert outcomes(facts) == (Reason.DEFERRED, Reason.DEFERRED, SessionMode.JOIN)
+    assert outcomes(facts, settled=True) == (SessionMode.REPLAY, SessionMode.REPLAY, SessionMode.JOIN)
 
 
 def test_a_shared_run_that_has_ended_is_joined() -> None:
     facts = replace(THERE, state="finished")
-    assert outcomes(facts) == (Session.JOIN, Reason.DEFERRED, Session.JOIN)
-    assert outcomes(facts, settled=True) == (Session.JOIN, Session.JOIN, Session.JOIN)
+    assert outcomes(facts) == (SessionMode.JOIN, Reason.DEFERRED, SessionMode.JOIN)
+    assert outcomes(facts, settled=True) == (SessionMode.JOIN, SessionMode.JOIN, SessionMode.JOIN)
 
 
 @pytest.mark.parametrize("mode", ["auto", "shared"])
@@ -71,7 +71,7 @@ def test_a_run_that_joining_has_spoiled_is_joined_only_after_its_end(mode: Mode)
         decide(REF, THERE, mode, settled=False, spoiled=True)
     with pytest.raises(Deferred):
         decide(REF, ended, mode, settled=False, spoiled=True)
-    assert decide(REF, ended, mode, settled=True, spoiled=True) is Session.JOIN
+    assert decide(REF, ended, mode, settled=True, spoiled=True) is SessionMode.JOIN
 
 
 def test_what_to_set_for_live_rows_is_said() -> None:

@@ -16,7 +16,7 @@ from tests.support.wandb_run import LIMITS, PATH, SeedRun, history, uids
 from watcher.demo.standin import ReadLag, Standin
 from watcher.ledger.ledger import Ledger
 from watcher.model import Reason, Target
-from watcher.trackers.wandb import Limits, Order, Outbox, RunRef, WandbPublisher
+from watcher.trackers.wandb import Limits, Outbox, PublishPlan, RunRef, WandbPublisher
 from watcher.trackers.wandb.proof import Patience
 
 ONE_LOOK = Limits(retries=1, wait_min=0.1, wait_max=0.2, request=10.0, init=10.0, polls=1, poll_pause=0.1)
@@ -66,13 +66,13 @@ def test_rows_that_show_late_are_sent_once_and_delivered_when_they_show(
     path = PATH if target is Target.RUN else f"{PATH}-uimon"
     ledger = Ledger(tmp_path / "ledger.sqlite3")
     add = ledger.outbox(target).add_rows
-    outbox = Outbox(ledger.outbox(target), publisher, order=lambda: Order(target), clock=clock, gather=0.0)
+    outbox = Outbox(ledger.outbox(target), publisher, order=lambda: PublishPlan(target), clock=clock, gather=0.0)
     add([eval_row(10), train_row(1)])
     assert outbox.step().waiting is Reason.UNCONFIRMED
     add([eval_row(20)])
     outbox.step()
     # A start in between looks first.
-    again = Outbox(ledger.outbox(target), publisher, order=lambda: Order(target), clock=clock, gather=0.0)
+    again = Outbox(ledger.outbox(target), publisher, order=lambda: PublishPlan(target), clock=clock, gather=0.0)
     again.step()
     assert ledger.outbox(target).unconfirmed()[0] == 3
     clock.ahead += 70.0
@@ -87,7 +87,7 @@ def test_a_trainer_that_loses_its_first_rows_when_it_is_joined_is_noticed_in_the
     standin: Standin, publisher: WandbPublisher, seed_run: SeedRun
 ) -> None:
     run = seed_run()
-    kept = attempt(publisher, MemoryStore([eval_row(10)]), Order(check=True))
+    kept = attempt(publisher, MemoryStore([eval_row(10)]), PublishPlan(check=True))
     assert (kept.delivered, kept.first_rows) == (("eval-10",), True)
     take: Callable[..., None] = standin.store.stream
 
@@ -97,9 +97,9 @@ def test_a_trainer_that_loses_its_first_rows_when_it_is_joined_is_noticed_in_the
         run.history[2] = {"_step": 2, "eval/uid": "another"}
 
     standin.store.stream = overwrite  # type: ignore[method-assign]
-    lost = attempt(publisher, MemoryStore([eval_row(20)]), Order(check=True))
+    lost = attempt(publisher, MemoryStore([eval_row(20)]), PublishPlan(check=True))
     assert (lost.delivered, lost.first_rows) == (("eval-20",), False)
-    spoiled = attempt(publisher, MemoryStore([eval_row(30)]), Order(mode="shared", spoiled=True))
+    spoiled = attempt(publisher, MemoryStore([eval_row(30)]), PublishPlan(mode="shared", spoiled=True))
     assert (spoiled.waiting, spoiled.delivered) == (Reason.DEFERRED, ())
     assert "does not join it again" in spoiled.detail
 

@@ -17,7 +17,7 @@ from tests.support.wandb_run import PATH, RUN, SeedRun, uids
 from watcher.demo.standin import ENTITY, Fault, FaultKind, Standin
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row
-from watcher.trackers.wandb import Backoff, Order, Outbox, PublishResult
+from watcher.trackers.wandb import Backoff, Outbox, PublishPlan, PublishResult
 
 # A watcher in miniature: one row due, one step at the time that it is given.
 _WATCHER = """
@@ -63,10 +63,10 @@ class ScriptedPublisher:
         self,
         rows: Sequence[Row],
         alerts: Sequence[Alert],
-        order: Order,
+        order: PublishPlan,
         on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
-        assert order == Order(now=order.now)
+        assert order == PublishPlan(now=order.now)
         self.batches.append([row.uid for row in rows])
         on_mark([row.uid for row in rows], 7)
         answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]

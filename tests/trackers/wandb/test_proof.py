@@ -16,8 +16,8 @@ from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Sending
 from watcher.system import clock as clock_of_machine
 from watcher.system.clock import steady_clock
-from watcher.trackers.wandb import Order, Outbox, PublishResult
-from watcher.trackers.wandb.proof import Look, Patience, Verdict, judge
+from watcher.trackers.wandb import Outbox, PublishPlan, PublishResult
+from watcher.trackers.wandb.proof import Look, Patience, RowStatus, judge
 
 PATIENCE = Patience()
 SENT = Sending(first_at=0.0, last_at=100.0, looks=1)
@@ -36,21 +36,21 @@ def look(at: float = LATE, *, keyed: int = 0, paged: int | None = 0, lines: int 
 @pytest.mark.parametrize(
     ("what", "sent", "seen", "verdict"),
     [
-        ("never sent", None, look(0.0, paged=None), Verdict.LOST),
-        ("shown by key", SENT, look(0.0, keyed=1), Verdict.SEEN),
-        ("shown by pages alone", SENT, look(paged=1), Verdict.SEEN),
-        ("both agree after all pauses", SENT, look(), Verdict.LOST),
-        ("both agree, a moment too soon", SENT, look(LATE - 0.1), Verdict.UNCONFIRMED),
-        ("only one way was read", SENT, look(paged=None), Verdict.UNCONFIRMED),
-        ("W&B tells of lines that the pages do not show", SENT, look(lines=0), Verdict.UNCONFIRMED),
-        ("nothing came after its mark", SENT, look(lines=0, last_step=6), Verdict.LOST),
-        ("the first look, however late", Sending(0.0, 100.0), look(LATE + 9999), Verdict.UNCONFIRMED),
-        ("sent again a moment ago", Sending(0.0, LATE - 1, 9), look(), Verdict.UNCONFIRMED),
-        ("sent by a clock that was ahead", Sending(0.0, LATE + 500, 9), look(), Verdict.UNCONFIRMED),
+        ("never sent", None, look(0.0, paged=None), RowStatus.LOST),
+        ("shown by key", SENT, look(0.0, keyed=1), RowStatus.SEEN),
+        ("shown by pages alone", SENT, look(paged=1), RowStatus.SEEN),
+        ("both agree after all pauses", SENT, look(), RowStatus.LOST),
+        ("both agree, a moment too soon", SENT, look(LATE - 0.1), RowStatus.UNCONFIRMED),
+        ("only one way was read", SENT, look(paged=None), RowStatus.UNCONFIRMED),
+        ("W&B tells of lines that the pages do not show", SENT, look(lines=0), RowStatus.UNCONFIRMED),
+        ("nothing came after its mark", SENT, look(lines=0, last_step=6), RowStatus.LOST),
+        ("the first look, however late", Sending(0.0, 100.0), look(LATE + 9999), RowStatus.UNCONFIRMED),
+        ("sent again a moment ago", Sending(0.0, LATE - 1, 9), look(), RowStatus.UNCONFIRMED),
+        ("sent by a clock that was ahead", Sending(0.0, LATE + 500, 9), look(), RowStatus.UNCONFIRMED),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
-def test_what_a_look_makes_of_a_row(what: str, sent: Sending | None, seen: Look, verdict: Verdict) -> None:
+def test_what_a_look_makes_of_a_row(what: str, sent: Sending | None, seen: Look, verdict: RowStatus) -> None:
     assert judge(row(sent), seen, PATIENCE) is verdict, what
 
 
@@ -92,7 +92,7 @@ class Wandb:
         self,
         rows: Sequence[Row],
         alerts: Sequence[Alert],
-        order: Order,
+        order: PublishPlan,
         on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
         """A session, with the client's own judgement, and the fate that is its turn."""
@@ -104,7 +104,7 @@ class Wandb:
         counts = {uid: shown.count(uid) for uid in shown}
         seen = Look(order.now, 0, counts, counts, len(shown), len(shown) - 1)
         verdicts = {row.uid: judge(row, seen, order.patience) for row in rows}
-        due = [uid for uid, verdict in verdicts.items() if verdict is Verdict.LOST]
+        due = [uid for uid, verdict in verdicts.items() if verdict is RowStatus.LOST]
         if due:
             on_mark(due, len(shown))
         if fate == "killed before" and due:
@@ -251,11 +251,15 @@ def test_after_a_lost_ledger_rows_wait_until_what_was_sent_before_it_has_shown(r
     clock = Clock()
     store = MemoryStore([train_row(1), train_row(2)])
     store.found, store.rebuilt = None, rebuilt
-    orders: list[Order] = []
+    orders: list[PublishPlan] = []
 
     class Lost:
         def publish(
-            self, rows: Sequence[Row], _: Sequence[Alert], order: Order, on_mark: Callable[[Sequence[str], int], None]
+            self,
+            rows: Sequence[Row],
+            _: Sequence[Alert],
+            order: PublishPlan,
+            on_mark: Callable[[Sequence[str], int], None],
         ) -> PublishResult:
             orders.append(order)
             assert callable(on_mark)

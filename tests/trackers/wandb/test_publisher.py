@@ -15,7 +15,7 @@ from tests.support.wandb_run import LIMITS, PATH, PROJECT, RUN, SeedRun, history
 from tests.support.wandb_trainer import StartTrainer
 from watcher.demo.standin import ENTITY, Fault, FaultKind, Standin
 from watcher.model import Reason, Row, Table, UimonError
-from watcher.trackers.wandb import Order, RunRef, WandbPublisher, inspect_run
+from watcher.trackers.wandb import PublishPlan, RunRef, WandbPublisher, inspect_run
 
 
 def test_shared_trainer_and_uimon_both_keep_every_row(
@@ -116,7 +116,7 @@ def test_default_mode_trainer_is_not_joined_and_loses_nothing(
 
 def test_mode_shared_takes_the_callers_word(publisher: WandbPublisher, seed_run: SeedRun) -> None:
     seed_run(shared=False, state="finished")
-    assert attempt(publisher, MemoryStore([eval_row(10)]), Order(mode="shared")).delivered == ("eval-10",)
+    assert attempt(publisher, MemoryStore([eval_row(10)]), PublishPlan(mode="shared")).delivered == ("eval-10",)
 
 
 def test_row_of_a_missing_run_waits_and_creates_nothing(standin: Standin, publisher: WandbPublisher) -> None:
@@ -329,7 +329,7 @@ def test_mark_that_cannot_be_committed_lets_nothing_be_logged(
         raise OSError(28, "No space left on device", f"{uids} {position}")
 
     with pytest.raises(OSError, match="No space left"):
-        publisher.publish([eval_row(10)], [], Order(), full_disk)
+        publisher.publish([eval_row(10)], [], PublishPlan(), full_disk)
     assert uids(history(standin)) == []
     assert not list((tmp_path / "sessions").iterdir())
 

@@ -14,7 +14,7 @@ from tests.support.wandb_run import SeedRun, history, uids
 from watcher.demo.standin import Standin
 from watcher.demo.standin.store import RunRecord
 from watcher.model import Reason
-from watcher.trackers.wandb import Order, WandbPublisher
+from watcher.trackers.wandb import PublishPlan, WandbPublisher
 
 Answer = Callable[[Mapping[str, Any]], Any]
 
@@ -37,7 +37,7 @@ def test_a_lost_ledgers_rows_are_not_sent_again_where_the_scan_by_key_is_a_sampl
     # Whatever else lies under uimon's keys is no row of its own.
     log(standin, seed_run(), {"eval/uid": {"a": 1}})
     rows = [eval_row(10), eval_row(20)]
-    assert attempt(publisher, MemoryStore(rows), Order(survey=True)).delivered == ("eval-10", "eval-20")
+    assert attempt(publisher, MemoryStore(rows), PublishPlan(survey=True)).delivered == ("eval-10", "eval-20")
     whole = answers["SampledHistoryPage"]
 
     def sampled(variables: Mapping[str, Any]) -> Any:
@@ -45,7 +45,7 @@ def test_a_lost_ledgers_rows_are_not_sent_again_where_the_scan_by_key_is_a_sampl
         return {"project": {"run": {"sampledHistory": [lines[:1]]}}}
 
     answers["SampledHistoryPage"] = sampled
-    again = attempt(publisher, MemoryStore(rows), Order(survey=True))
+    again = attempt(publisher, MemoryStore(rows), PublishPlan(survey=True))
     assert (again.delivered, again.found) == (("eval-10", "eval-20"), ("eval-10", "eval-20"))
     there = [uid for uid in uids(history(standin)) if isinstance(uid, str)]
     assert Counter(there) == {"eval-10": 1, "eval-20": 1}
@@ -58,10 +58,10 @@ def test_an_answer_that_does_not_say_whether_a_run_was_made_sends_nothing(
     make = answers["UpsertBucket"]
     answers["UpsertBucket"] = lambda _: {"upsertBucket": None}
     store = MemoryStore([eval_row(10)])
-    refused = attempt(publisher, store, Order(claim="me"))
+    refused = attempt(publisher, store, PublishPlan(claim="me"))
     assert (refused.waiting, "does not say" in refused.detail) == (Reason.NOT_DELIVERED, True)
     answers["UpsertBucket"] = make
-    assert attempt(publisher, store, Order(claim="me")).delivered == ("eval-10",)
+    assert attempt(publisher, store, PublishPlan(claim="me")).delivered == ("eval-10",)
     assert uids(history(standin)) == ["eval-10"]
 
 
@@ -82,5 +82,5 @@ def test_a_trainers_first_rows_that_a_reading_leaves_out_or_shows_completed_are_
         return {"project": {"run": {"history": [json.dumps(line) for line in shown]}}}
 
     answers["HistoryPage"] = changing
-    assert attempt(publisher, MemoryStore([eval_row(10)]), Order(check=True)).first_rows is True
+    assert attempt(publisher, MemoryStore([eval_row(10)]), PublishPlan(check=True)).first_rows is True
     assert readings == 3

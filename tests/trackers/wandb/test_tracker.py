@@ -12,10 +12,10 @@ import pytest
 from tests.support.outboxes import train_row
 from watcher.ledger.ledger import Ledger
 from watcher.model import Alert, Reason, Row, Target
-from watcher.trackers.wandb import Order, Outbox, PublishResult, RunFacts, Settling
+from watcher.trackers.wandb import Outbox, PublishPlan, PublishResult, RunFacts, Settling
 from watcher.trackers.wandb.run import Writer
 from watcher.trackers.wandb.run_watch import RunWatch
-from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, orders_of
+from watcher.trackers.wandb.tracker import Outboxes, WandbTracker, plans_of
 
 
 @dataclass
@@ -23,11 +23,15 @@ class Sessions:
     """Takes every row beside the run, and into the run unless there is a reason; `orders` are what it was told."""
 
     reason: Reason | None = None
-    orders: list[Order] = field(default_factory=list)
+    orders: list[PublishPlan] = field(default_factory=list)
     during: Callable[[], None] = lambda: None
 
     def publish(
-        self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: Callable[[Sequence[str], int], None]
+        self,
+        rows: Sequence[Row],
+        alerts: Sequence[Alert],
+        order: PublishPlan,
+        on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
         self.orders.append(order)
         if self.reason is not None and order.target is Target.RUN:
@@ -46,7 +50,7 @@ class House:
 
     def tracker(self) -> WandbTracker:
         watch = RunWatch(lambda: self.facts, Settling(), lambda: self.now)
-        order = orders_of(self.ledger, watch, "auto")
+        order = plans_of(self.ledger, watch, "auto")
         shared = {"gather": 0.0, "clock": lambda: self.now}
         return WandbTracker(
             self.ledger,
@@ -55,7 +59,7 @@ class House:
                 Outbox(
                     self.ledger.outbox(Target.COMPANION),
                     self.sessions,
-                    order=lambda: Order(Target.COMPANION),
+                    order=lambda: PublishPlan(Target.COMPANION),
                     **shared,  # type: ignore[arg-type]
                 ),
             ),

@@ -17,8 +17,8 @@ from watcher.trackers.wandb import (
     Backoff,
     Claim,
     ClaimedPublisher,
-    Order,
     Outbox,
+    PublishPlan,
     PublishResult,
     RunRef,
     WandbPublisher,
@@ -125,7 +125,7 @@ def test_a_run_of_somebody_else_with_the_companions_id_is_left_alone(
 
 
 def attempt_at_companion(uimon: ClaimedPublisher, store: MemoryStore) -> PublishResult:
-    return attempt(uimon, store, Order(Target.COMPANION))
+    return attempt(uimon, store, PublishPlan(Target.COMPANION))
 
 
 def test_an_id_that_wandb_does_not_give_out_is_passed_over(

@@ -159,7 +159,7 @@ def one_lightness(view: View, settings: AlertSettings) -> RuleResult | None:
 def samples_alike(view: View, settings: AlertSettings) -> RuleResult | None:
     """Pages have become alike: all of them, each and its nearest other, or each and even those least like it."""
     pairs = WatchedMeasure(
-        Measure.LIKENESS,
+        Measure.SIMILARITY,
         "mean similarity of the layouts of two pages",
         sign=1,
         good=settings.alike_good,

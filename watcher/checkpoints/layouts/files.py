@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from watcher.model import Kind
+from watcher.model import CheckpointKind
 
 CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
@@ -48,13 +48,13 @@ def weights_in(path: Path) -> list[Path]:
     return sorted(path.glob("*.safetensors"))
 
 
-def kind_of(names: Collection[str]) -> Kind:
+def kind_of(names: Collection[str]) -> CheckpointKind:
     """What the weights in a directory of these file names are.
 
     An adapter's files decide even beside full weights: then the adapter is what was trained. While a checkpoint is
     being written the answer may still change, which is harmless: it is not complete either way.
     """
-    return Kind.ADAPTER if ADAPTER_CONFIG in names or ADAPTER_WEIGHTS in names else Kind.FULL
+    return CheckpointKind.ADAPTER if ADAPTER_CONFIG in names or ADAPTER_WEIGHTS in names else CheckpointKind.FULL
 
 
 def is_support(name: str) -> bool:

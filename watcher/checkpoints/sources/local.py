@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from watcher.checkpoints import KNOWN, Candidate, DirectoryWaker, Layout, base_model, discover, inspect
+from watcher.checkpoints import KNOWN, DirectoryWaker, Layout, StepMetadata, base_model, discover, inspect
 from watcher.checkpoints.deeper import name_links, name_numberless, name_others
 from watcher.checkpoints.layouts.completeness import LONG_SILENCE_S, QUIET_S
 from watcher.checkpoints.layouts.files import may_hold_model
@@ -143,14 +143,14 @@ class DirectorySource:
         """Sleep until something happens in the directory, at most `timeout` seconds."""
         self._waker.wait(timeout, self._newest)
 
-    def _found(self) -> Sequence[Candidate] | None:
+    def _found(self) -> Sequence[StepMetadata] | None:
         # Unlike Path.is_dir, this is False and no error where the file system does not answer.
         if not os.path.isdir(self._root):  # noqa: PTH112
             return None
         self._renumbered = renumbers_files(self._root)
         return discover(self._root, self._layouts)
 
-    def _changed(self, places: Sequence[Candidate]) -> Iterator[Checkpoint]:
+    def _changed(self, places: Sequence[StepMetadata]) -> Iterator[Checkpoint]:
         self._looks += 1
         for number, place in enumerate(places):
             old = number < len(places) - _RECENT and (number + self._looks) % _TURNS
@@ -167,7 +167,7 @@ class DirectorySource:
             if known is None or (known.glance, known.below) != (glance, below):
                 # What was not there a look ago is new, whatever its writer's clock says.
                 timed = known is None and place.name not in self._came
-                silence = _silence(place.path, glance + below) if timed else 0.0
+                silence = _quiet_seconds(place.path, glance + below) if timed else 0.0
                 known = self._known[place.name] = _Memory(glance, now - silence, below=below)
             found = _unless_downloading(inspect(place, now - known.since), known.below, now - known.since)
             if found.condition is Condition.COMPLETE:
@@ -197,7 +197,7 @@ class DirectorySource:
             self._names.add(BASE_NAME)
             yield self._read(inspect(self._base))
 
-    def _below(self, place: Candidate) -> Glance:
+    def _below(self, place: StepMetadata) -> Glance:
         """All that shows that a writer is not done with it: its folders, whatever they hold, and a download into it.
 
         Beside the model in the run directory lie the checkpoints, which are none of its folders.
@@ -215,7 +215,7 @@ class DirectorySource:
 class ListSource:
     """Checkpoints named one by one; each is looked at once, and again where it is awaited as something else."""
 
-    def __init__(self, named: Sequence[Candidate], sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, named: Sequence[StepMetadata], sleep: Callable[[float], None] = time.sleep) -> None:
         self._named = {found.name: found for found in named}
         self._readings: dict[str, Checkpoint] = {}
         self._sleep = sleep
@@ -317,7 +317,7 @@ def _unless_downloading(found: Checkpoint, below: Glance, quiet: float) -> Check
     return found
 
 
-def _silence(path: Path, glance: Glance) -> float:
+def _quiet_seconds(path: Path, glance: Glance) -> float:
     """For how many seconds nothing has changed in a directory that was there when uimon came.
 
     By the clocks of two machines, maybe, so only a silence that is longer than they are apart counts. Where they are

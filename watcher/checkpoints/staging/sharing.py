@@ -12,19 +12,19 @@ from pathlib import Path
 
 from watcher.checkpoints.listing import stamp_in
 from watcher.checkpoints.staging.stage import STAGE_NAME, VANISHED
-from watcher.checkpoints.staging.transfer import Way
+from watcher.checkpoints.staging.transfer import StagingMode
 from watcher.model import Reason, UimonError
 
 
-def way_of(staged: Path) -> Way:
+def staging_mode_of(staged: Path) -> StagingMode:
     """How a checkpoint was staged; what no stage's name tells was copied."""
     named = STAGE_NAME.fullmatch(staged.name)
-    return Way(named["way"]) if named else Way.COPY
+    return StagingMode(named["way"]) if named else StagingMode.COPY
 
 
 def is_shared(staged: Path) -> bool:
     """True where a trainer may have written into the weights of a stage after they were read."""
-    return way_of(staged) in (Way.LINK, Way.IN_PLACE)
+    return staging_mode_of(staged) in (StagingMode.LINK, StagingMode.IN_PLACE)
 
 
 def require_unchanged(name: str, staged: Path, stamp: str) -> None:

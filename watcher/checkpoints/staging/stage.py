@@ -29,7 +29,7 @@ from typing import BinaryIO, Protocol
 from watcher.checkpoints.layouts import step_of
 from watcher.checkpoints.layouts.files import is_weights, weights_in
 from watcher.checkpoints.safetensors_header import SafetensorsError, read_header
-from watcher.checkpoints.staging.transfer import SharingRefused, Way, share
+from watcher.checkpoints.staging.transfer import SharingRefused, StagingMode, share
 from watcher.model import Checkpoint, Condition, FileStamp, Reason, Staged, UimonError
 from watcher.system.mounts import renumbers_files
 
@@ -37,7 +37,7 @@ CHUNK = 2**20
 """Bytes copied between two questions of `should_stop`."""
 CACHE_WINDOW = 64 * 2**20
 """Bytes after which what was read is dropped from the page cache, and the free space is looked at again."""
-STAGE_NAME = re.compile(rf"(\.partial-)?uimon-(?P<way>{'|'.join(Way)})-[0-9]+-[0-9a-f]{{8}}")
+STAGE_NAME = re.compile(rf"(\.partial-)?uimon-(?P<way>{'|'.join(StagingMode)})-[0-9]+-[0-9a-f]{{8}}")
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
@@ -53,7 +53,7 @@ class _Job:
 
     checkpoint: Checkpoint
     target: Path
-    way: Way
+    way: StagingMode
     floor_bytes: int
     budget_bytes: int | None
     should_stop: Callable[[], bool]
@@ -70,7 +70,7 @@ def stage(
     checkpoint: Checkpoint,
     stage_dir: Path,
     *,
-    ways: Sequence[Way] = (Way.COPY,),
+    ways: Sequence[StagingMode] = (StagingMode.COPY,),
     floor_bytes: int = 0,
     budget_bytes: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -218,7 +218,7 @@ def _disk_full(job: _Job, what: str) -> UimonError:
 
 def _due_bytes(job: _Job) -> int:
     """Bytes that will be written; the weights' own only where they are copied."""
-    return sum(f.size for f in job.checkpoint.files if job.way is Way.COPY or not is_weights(f.name))
+    return sum(f.size for f in job.checkpoint.files if job.way is StagingMode.COPY or not is_weights(f.name))
 
 
 def _require_space(job: _Job, due: int) -> None:
@@ -246,7 +246,7 @@ def _bring_all(job: _Job) -> None:
         due = _due_bytes(job)
         for stamp, source in zip(files, sources, strict=True):
             _bring(job, stamp, source, due)
-            due -= stamp.size if job.way is Way.COPY or not is_weights(stamp.name) else 0
+            due -= stamp.size if job.way is StagingMode.COPY or not is_weights(stamp.name) else 0
         _check_sources(job, files)
 
 
@@ -282,12 +282,12 @@ def _bring(job: _Job, stamp: FileStamp, source: BinaryIO, due: int) -> None:
             _read(job, stamp, source, due, sink=sink)
         return
     job.digest.update(_weights_head(stamp.name, stamp.size))
-    if job.way is Way.COPY:
+    if job.way is StagingMode.COPY:
         with target.open("xb", buffering=0) as sink:
             _read(job, stamp, source, due, job.digest, sink)
     else:
         share(job.way, source, job.checkpoint.path / stamp.source, target)
-        if job.way is not Way.REFLINK:
+        if job.way is not StagingMode.REFLINK:
             # The path may have got another file since the source was opened.
             _require_same(job, stamp, target.stat())
         _read(job, stamp, source, due, job.digest)

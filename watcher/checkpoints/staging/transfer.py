@@ -28,7 +28,7 @@ _REFUSALS = (
 )  # fmt: skip
 
 
-class Way(StrEnum):
+class StagingMode(StrEnum):
     """How the weights are brought under the stage directory."""
 
     COPY = "copy"
@@ -39,22 +39,22 @@ class Way(StrEnum):
     @property
     def holds_disk(self) -> bool:
         """True where the bytes stay on the disk after the trainer has deleted them."""
-        return self is not Way.IN_PLACE
+        return self is not StagingMode.IN_PLACE
 
 
 class SharingRefused(Exception):
     """The file system does not share these bytes in this way; the text is its own word for it."""
 
 
-def share(way: Way, source: BinaryIO, path: Path, target: Path) -> None:
+def share(way: StagingMode, source: BinaryIO, path: Path, target: Path) -> None:
     """Make `target` have the bytes of the open file `source`, which is at `path`, without copying them.
 
     Raises SharingRefused where that cannot be had here, OSError for everything else.
     """
     try:
-        if way is Way.IN_PLACE:
+        if way is StagingMode.IN_PLACE:
             target.symlink_to(path)
-        elif way is Way.LINK:
+        elif way is StagingMode.LINK:
             os.link(path.resolve(), target)
         else:
             with target.open("xb") as clone:

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from watcher.validation.roles import Naming
+from watcher.validation.roles import RoleNames
 
 _FINISHES: Final = (
     *("finish_reason", "finish_reasons", "stop_reason", "finishReason", "stopReason", "done_reason", "stop_type"),
@@ -54,7 +54,7 @@ _PARTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GeneratedText:
     """One text that a model wrote; None where there should be one and is none.
 
     `finish` is what stopped it, as the tool says, in lower case, and `error` what failed; empty where it does not say.
@@ -82,29 +82,29 @@ class Answer:
         return f"what ended it: {self.finish}" if self.finish else ""
 
 
-def texts(value: object) -> list[Answer]:
+def texts(value: object) -> list[GeneratedText]:
     """The model's texts in a value: a text, a conversation's or message's, a tool's structure, or a list of those.
 
     A value that is null or empty holds one answer without a text; one of another kind holds none.
     """
     if isinstance(value, str):
-        return [Answer(value)]
+        return [GeneratedText(value)]
     if isinstance(value, dict):
         return _inside(value)
     if value is None or value == []:
-        return [Answer(None)]
+        return [GeneratedText(None)]
     if not isinstance(value, list):
         return []
     if any(isinstance(part, dict) and ("role" in part or "from" in part or _is_pair(part)) for part in value):
         answer = last_answer(value)
         return [] if answer is None else [answer]
     if all(isinstance(part, dict) and "type" in part for part in value):
-        return [Answer(_joined(value))]
+        return [GeneratedText(_joined(value))]
     each = [texts(part) for part in value]
     return [answer for answers in each for answer in answers] if all(each) else []
 
 
-def texts_at(value: object, path: str) -> list[Answer]:
+def texts_at(value: object, path: str) -> list[GeneratedText]:
     """The texts at a dotted path; in lists a number takes one member, any other name goes through all."""
     if not path:
         return texts(value)
@@ -120,7 +120,7 @@ def texts_at(value: object, path: str) -> list[Answer]:
     return noted(value, texts_at(value[name], rest)) if name in value else []
 
 
-def noted(value: Mapping[str, object], answers: Sequence[Answer]) -> list[Answer]:
+def noted(value: Mapping[str, object], answers: Sequence[GeneratedText]) -> list[GeneratedText]:
     """The answers with what stopped them and what failed, where only the object around them says it."""
     finishes = _finishes_of(value)
     # Beside several answers a list has one word for each.
@@ -149,7 +149,7 @@ def error_of(value: Mapping[str, object]) -> str:
     return " ".join(said.split())[:_SHOWN]
 
 
-def last_answer(messages: Sequence[object]) -> Answer | None:
+def last_answer(messages: Sequence[object]) -> GeneratedText | None:
     """The content of a conversation's last assistant turn, of content in parts the text parts; None without one."""
     for message in reversed(messages):
         if not isinstance(message, dict):
@@ -174,12 +174,12 @@ def asked(messages: Sequence[object]) -> list[object]:
 
 def _role(message: Mapping[str, object]) -> str:
     """Who speaks, in the templates' words."""
-    return Naming().meaning(str(message.get("role") or message.get("from")))
+    return RoleNames().meaning(str(message.get("role") or message.get("from")))
 
 
-def _inside(value: Mapping[str, object]) -> list[Answer]:
+def _inside(value: Mapping[str, object]) -> list[GeneratedText]:
     """The texts in an object that a tool wrote: a response, one of its choices, a message."""
-    answers: list[Answer] = []
+    answers: list[GeneratedText] = []
     if "body" in value:  # an OpenAI batch's response
         answers = texts(value["body"])
     elif "turns" in value:  # a conversation of several questions, of which the last answer counts
@@ -188,13 +188,13 @@ def _inside(value: Mapping[str, object]) -> list[Answer]:
     else:
         answers = _first(texts_under(name, value[name]) for name in _PARTS if name in value)
     if not answers and (not value or error_of(value) or _finishes_of(value)):
-        answers = [Answer(None)]
+        answers = [GeneratedText(None)]
     return noted(value, answers)
 
 
-def _first(found: Iterable[list[Answer]]) -> list[Answer]:
+def _first(found: Iterable[list[GeneratedText]]) -> list[GeneratedText]:
     """The first answers with a text; where there are none, the first that should have one."""
-    empty: list[Answer] = []
+    empty: list[GeneratedText] = []
     for answers in found:
         if any(answer.text is not None for answer in answers):
             return answers
@@ -202,21 +202,21 @@ def _first(found: Iterable[list[Answer]]) -> list[Answer]:
     return empty
 
 
-def texts_under(name: str, value: object) -> list[Answer]:
+def texts_under(name: str, value: object) -> list[GeneratedText]:
     """The model's texts in what an object has under a name."""
     # Beside an error, `message` is a text for people.
     if name == "message" and isinstance(value, str):
         return []
     if name == "parts" and isinstance(value, list):
         spoken = [part for part in value if not (isinstance(part, dict) and part.get("thought"))]
-        return [Answer(_joined(spoken))]
+        return [GeneratedText(_joined(spoken))]
     return texts(value)
 
 
-def _content(value: object) -> Answer:
+def _content(value: object) -> GeneratedText:
     if isinstance(value, list):
-        return Answer(_joined(value))
-    return Answer(value if isinstance(value, str) else None)
+        return GeneratedText(_joined(value))
+    return GeneratedText(value if isinstance(value, str) else None)
 
 
 def _is_pair(message: Mapping[str, object]) -> bool:

@@ -34,7 +34,7 @@ _SHOWN_SUFFIXES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class ProjectRead:
     """A project as one completion, and how many files of each suffix in it were not read."""
 
     completion: Completion
@@ -71,7 +71,7 @@ def walk(root: Path, on_error: Callable[[OSError], None]) -> Iterable[Path]:
                 yield file
 
 
-def read_project(root: Path, text_of: Callable[[Path], str], on_error: Callable[[OSError], None]) -> Project:
+def read_project(root: Path, text_of: Callable[[Path], str], on_error: Callable[[OSError], None]) -> ProjectRead:
     """The project in a directory; `text_of` reads one file. Raises `UimonError(VAL_MISSING)` where no page is in it."""
     found = sorted(file for file in walk(root, on_error) if not _is_built(file.relative_to(root), root))
     code = [(file, language) for file in found if (language := language_of(file))]
@@ -87,7 +87,7 @@ def read_project(root: Path, text_of: Callable[[Path], str], on_error: Callable[
     files.sort(key=_order)
     text = "\n".join(file.code for file in files)
     completion = Completion(text, source=str(root), files=tuple(files))
-    return Project(completion, unread_of(file for file in found if not language_of(file)))
+    return ProjectRead(completion, unread_of(file for file in found if not language_of(file)))
 
 
 def unread_of(files: Iterable[Path]) -> Counter[str]:

@@ -29,11 +29,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorers import Completion
-from watcher.cli.score.answers import Answer, asked, error_of, noted, texts, texts_at, texts_under
+from watcher.cli.score.answers import GeneratedText, asked, error_of, noted, texts, texts_at, texts_under
 from watcher.model import Reason, UimonError
 from watcher.validation.content import Unusable
-from watcher.validation.files import Row, Table, Unreadable, read_values
-from watcher.validation.roles import Naming
+from watcher.validation.files import FileRow, FileTable, Unreadable, read_values
+from watcher.validation.roles import RoleNames
 from watcher.validation.turns import listed
 from watcher.validation.wrappers import answers_in
 
@@ -132,7 +132,7 @@ def _bad_row(file: Path, place: str, what: str) -> UimonError:
     return UimonError(Reason.VAL_INVALID, f"{file}, {place} {what}.")
 
 
-def _table(file: Path, key: str | None) -> Table:
+def _table(file: Path, key: str | None) -> FileTable:
     """The rows of a file; those of the one array that its only object holds, or that are its members."""
     try:
         table = read_values(file)
@@ -141,7 +141,7 @@ def _table(file: Path, key: str | None) -> Table:
     held = _held(table.rows[0].value, key) if table.unit == "line" and len(table.rows) == 1 else None
     if held is None:
         return table
-    return Table(tuple(Row(place, value) for place, value in enumerate(held, start=1)), "entry", table.digest)
+    return FileTable(tuple(FileRow(place, value) for place, value in enumerate(held, start=1)), "entry", table.digest)
 
 
 def _held(document: object, key: str | None) -> Sequence[object] | None:
@@ -155,14 +155,14 @@ def _held(document: object, key: str | None) -> Sequence[object] | None:
     return members if inner is None and members and all(isinstance(one, dict) for one in members) else inner
 
 
-def _answers_of(file: Path, place: str, row: object, key: str | None) -> tuple[str, list[Answer]]:
+def _answers_of(file: Path, place: str, row: object, key: str | None) -> tuple[str, list[GeneratedText]]:
     """The key of a row that holds what the model wrote, and its texts there, at least one."""
     if isinstance(row, str) or (isinstance(row, list) and row and texts(row)):
         # A bare text, or the samples of one prompt.
         return "", texts(row)
     if not isinstance(row, dict):
         raise _bad_row(file, place, "is not an object; write an object with `completion` or `messages`")
-    failed = noted(row, [Answer(None)]) if error_of(row) else []
+    failed = noted(row, [GeneratedText(None)]) if error_of(row) else []
     if key is not None:
         answers = texts_at(row, key) or failed
         if not answers:
@@ -182,18 +182,18 @@ def _answers_of(file: Path, place: str, row: object, key: str | None) -> tuple[s
     raise _bad_row(file, place, what)
 
 
-def _texts_of(name: str, value: object) -> list[Answer]:
+def _texts_of(name: str, value: object) -> list[GeneratedText]:
     """The texts under a key of a row; of a conversation, which may be JSON text as in CSV, the last answer."""
     if name not in CHATS:
         return texts_under(name, value)
     try:
-        messages = listed(value, name, Naming())
+        messages = listed(value, name, RoleNames())
     except Unusable:
         return []
     return texts(messages) if messages and not any(isinstance(each, str) for each in messages) else []
 
 
-def _choose(file: Path, place: str, found: Mapping[str, list[Answer]]) -> str | None:
+def _choose(file: Path, place: str, found: Mapping[str, list[GeneratedText]]) -> str | None:
     """The best of several keys that hold answers; None of none. Raises `UimonError` where equally good ones differ.
 
     A key that only a model's answer is written under decides where it is empty as well: what conversations and vague

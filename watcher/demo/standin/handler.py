@@ -21,7 +21,7 @@ from watcher.demo.standin.faults import Fault, FaultKind, Faults
 from watcher.demo.standin.lag import ReadLag
 from watcher.demo.standin.operations import Operations, UnknownOperationError, operation_name
 from watcher.demo.standin.page import missing_page, run_page, runs_page
-from watcher.demo.standin.store import JsonObject, RunRecord, Store
+from watcher.demo.standin.store import JsonObject, RunRecord, StandinStore
 
 ADMIN = "/_standin/"
 _SDK_USAGE = "/sdk/otel/"
@@ -36,7 +36,7 @@ class Shared:
     """What all requests of one server share; `lock` guards everything else in here."""
 
     key: str
-    store: Store
+    store: StandinStore
     operations: Operations
     faults: Faults = field(default_factory=Faults)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -74,7 +74,7 @@ def _run_state(run: RunRecord) -> JsonObject:
     }
 
 
-class Handler(BaseHTTPRequestHandler):
+class StandinHandler(BaseHTTPRequestHandler):
     """Serves one connection. `shared` is set on the subclass that each server makes for itself."""
 
     shared: ClassVar[Shared]

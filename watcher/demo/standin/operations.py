@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from watcher.demo.standin.store import Alert, JsonObject, RunRecord, Store, Variables
+from watcher.demo.standin.store import JsonObject, RecordedAlert, RunRecord, StandinStore, Variables
 
 ENTITY = "stand-in"
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
@@ -38,7 +38,7 @@ def operation_name(document: str, named: str | None) -> str:
 class Operations:
     """Answers operations by name; `base` is the server's URL, which upload addresses are built from."""
 
-    def __init__(self, store: Store, base: str) -> None:
+    def __init__(self, store: StandinStore, base: str) -> None:
         self._store = store
         self._base = base
         self._table: dict[str, Callable[[Variables], JsonObject]] = {
@@ -164,7 +164,7 @@ class Operations:
     def _alert(self, variables: Variables) -> JsonObject:
         path = f"{variables['entityName']}/{variables['projectName']}/{variables['runName']}"
         severity = variables.get("severity") or "INFO"
-        alert = Alert(path, variables["title"], variables["text"], severity, self._store.clock())
+        alert = RecordedAlert(path, variables["title"], variables["text"], severity, self._store.clock())
         wait_s = float(variables.get("waitDuration") or 0) / 1000
         self._store.take_alert(alert, wait_s)
         return {"notifyScriptableRunAlert": {"success": True}}

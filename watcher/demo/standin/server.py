@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from watcher.demo.standin.faults import Fault
-from watcher.demo.standin.handler import Handler, Shared
+from watcher.demo.standin.handler import Shared, StandinHandler
 from watcher.demo.standin.lag import ReadLag
 from watcher.demo.standin.operations import Operations
-from watcher.demo.standin.store import JsonObject, Store
+from watcher.demo.standin.store import JsonObject, StandinStore
 
 DUMMY_KEY = "localstandin".ljust(40, "0")
 
@@ -37,7 +37,7 @@ class Standin:
     """
 
     def __init__(self, key: str = DUMMY_KEY, port: int = 0, heartbeat_limit: float | None = None) -> None:
-        self.store = Store(heartbeat_limit=heartbeat_limit)
+        self.store = StandinStore(heartbeat_limit=heartbeat_limit)
         self._key = key
         self._port = port
         self._server: _Server | None = None
@@ -47,11 +47,11 @@ class Standin:
     def start(self) -> Self:
         """Listen and serve; the address is `url` from here on. Raises `OSError` if the port is taken."""
         # The port must be known before the operations are built, since upload addresses carry it.
-        server = _Server(("127.0.0.1", self._port), Handler)
+        server = _Server(("127.0.0.1", self._port), StandinHandler)
         self._port = server.server_address[1]
         if self._shared is None:
             self._shared = Shared(self._key, self.store, Operations(self.store, self.url))
-        server.RequestHandlerClass = type("BoundHandler", (Handler,), {"shared": self._shared})
+        server.RequestHandlerClass = type("BoundHandler", (StandinHandler,), {"shared": self._shared})
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="stand-in", daemon=True)
         self._thread.start()

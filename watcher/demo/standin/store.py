@@ -40,7 +40,7 @@ class Clobbered:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class RecordedAlert:
     """One alert of a run as the client sent it; `at` is the store's time."""
 
     run: str
@@ -93,7 +93,7 @@ class RunRecord:
         self.state = state
 
 
-class Store:
+class StandinStore:
     """All runs, alerts and artifacts of one stand-in. Not thread-safe: its server holds a lock around it."""
 
     def __init__(self, clock: Callable[[], float] = time.time, heartbeat_limit: float | None = None) -> None:
@@ -103,7 +103,7 @@ class Store:
         self._lag = ReadLag()
         self._chance = random.Random(0)
         self.runs: dict[str, RunRecord] = {}
-        self.alerts: list[Alert] = []
+        self.alerts: list[RecordedAlert] = []
         self.clobbered: list[Clobbered] = []
         self.artifacts: dict[str, JsonObject] = {}
         self.client_ids: dict[str, str] = {}
@@ -130,7 +130,7 @@ class Store:
         """The run with this internal id, which the public API uses when it updates a run."""
         return next((run for run in self.runs.values() if run.storage_id == storage_id), None)
 
-    def take_alert(self, alert: Alert, wait_s: float) -> None:
+    def take_alert(self, alert: RecordedAlert, wait_s: float) -> None:
         """Keep an alert, unless the run had one with this title within the last `wait_s` seconds."""
         same = (a for a in self.alerts if (a.run, a.title) == (alert.run, alert.title))
         if all(alert.at - earlier.at >= wait_s for earlier in same):

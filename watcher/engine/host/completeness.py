@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watcher.engine.model_files.guard import read_inventory, refuse
+from watcher.engine.model_files.inventory import read_inventory, refuse
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel

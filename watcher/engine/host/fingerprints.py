@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from watcher.engine.model_files.forms import Found
+from watcher.engine.model_files.forms import ParameterMatch
 from watcher.model import JsonObject
 
 if TYPE_CHECKING:
@@ -132,12 +132,12 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class WeightsComparison:
     """What came of it: what was `found` of each served parameter, and in `shares` for each tensor of the files the
     share of its rows that are served, from 0 to 1.
     """
 
-    found: tuple[Found, ...] = ()
+    found: tuple[ParameterMatch, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -150,9 +150,9 @@ class Comparison:
         return asdict(self)
 
     @classmethod
-    def of_plain(cls, plain: JsonObject) -> Comparison:
+    def of_plain(cls, plain: JsonObject) -> WeightsComparison:
         """The comparison that `plain` gave."""
-        return cls(tuple(Found(**one) for one in plain["found"]), plain["shares"])
+        return cls(tuple(ParameterMatch(**one) for one in plain["found"]), plain["shares"])
 
 
 @dataclass(slots=True)
@@ -168,7 +168,7 @@ class Files:
     _served: dict[Place, list[Part]] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
 
-    def compare(self, tensors: Callable[[], Iterable[tuple[str, Tensor]]]) -> Comparison:
+    def compare(self, tensors: Callable[[], Iterable[tuple[str, Tensor]]]) -> WeightsComparison:
         """Compare the parts with the files' tensors, by name; they are read once more where some lie transposed."""
         for part in self.parts:
             self._served.setdefault(part.place, []).append(part)
@@ -183,7 +183,7 @@ class Files:
                     # Mamba's decay, which vLLM keeps as it is used.
                     self._take(name, -tensor.float().exp())
             found = self._found()
-        return Comparison(tuple(found), dict(self._shares))
+        return WeightsComparison(tuple(found), dict(self._shares))
 
     def _take(self, name: str, tensor: Tensor) -> None:
         """Remember the rows of one tensor in every type and width in which its layer serves something."""
@@ -199,16 +199,16 @@ class Files:
                         held = _held(prints, [part.prints for part in served if part.dtype == dtype])
                         self._shares[name] = max(self._shares[name], float(held.double().mean()))
 
-    def _found(self) -> list[Found]:
+    def _found(self) -> list[ParameterMatch]:
         return [self._find(part) for parts in self._served.values() for part in parts if not part.buffer]
 
-    def _find(self, part: Part) -> Found:
+    def _find(self, part: Part) -> ParameterMatch:
         held = _held(part.prints, self._known.get((part.place, part.dtype), []))
         zeros = part.prints == 0
         if part.padded:
             held |= zeros
         strange, rows = int((~held).sum()), int((~zeros | ~held).sum())
-        return Found(part.name, rows, strange, part.bytes, part.vocabulary, part.columns == 1)
+        return ParameterMatch(part.name, rows, strange, part.bytes, part.vocabulary, part.columns == 1)
 
 
 def _widths(columns: int, shards: int) -> Iterator[int]:

@@ -20,26 +20,26 @@ from watcher.engine.failures import fitting_context, reason_of, sentence_of
 from watcher.engine.host.arguments import parse_arguments, plain
 from watcher.engine.host.completeness import check_complete
 from watcher.engine.host.prompts import render
-from watcher.engine.host.served import Served
+from watcher.engine.host.runner import VllmRunner
 from watcher.engine.model_files.views import configuration_of
 from watcher.engine.protocol import (
-    Adapter,
     Channel,
-    Check,
-    CheckDone,
-    Cold,
-    Failure,
+    CheckArguments,
+    CheckArgumentsDone,
+    EngineProgress,
     Generate,
     GenerateDone,
     LoadDone,
-    Measure,
+    LoadLora,
+    LoadModel,
     Message,
-    Progress,
+    ReloadWeights,
     Render,
     RenderDone,
     Reply,
-    Sample,
-    Warm,
+    RequestFailure,
+    SampleDone,
+    ScoreReferences,
 )
 from watcher.model import Reason, UimonError
 from watcher.system.lifeline import child_arguments, end_group_with, join_parent
@@ -47,18 +47,18 @@ from watcher.system.lifeline import child_arguments, end_group_with, join_parent
 _PROGRESS_SECONDS = 1.0
 _FLUSH_SECONDS = 10.0
 _DOING = {
-    Check: ("Reading the engine's arguments failed", Reason.ENGINE_ERROR),
+    CheckArguments: ("Reading the engine's arguments failed", Reason.ENGINE_ERROR),
     Render: ("Rendering the prompts failed", Reason.ENGINE_ERROR),
-    Cold: ("Starting vLLM failed", Reason.ENGINE_START),
-    Warm: ("Changing the weights in place failed", Reason.ENGINE_ERROR),
-    Adapter: ("Loading the adapter failed", Reason.ENGINE_ERROR),
+    LoadModel: ("Starting vLLM failed", Reason.ENGINE_START),
+    ReloadWeights: ("Changing the weights in place failed", Reason.ENGINE_ERROR),
+    LoadLora: ("Loading the adapter failed", Reason.ENGINE_ERROR),
     Generate: ("Generating failed", Reason.ENGINE_ERROR),
-    Measure: ("Measuring perplexity failed", Reason.ENGINE_ERROR),
+    ScoreReferences: ("Measuring perplexity failed", Reason.ENGINE_ERROR),
 }
 
 
 class Host:
-    """Answers requests; `_engine` is built by the first `Cold` and never replaced."""
+    """Answers requests; `_engine` is built by the first `LoadModel` and never replaced."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -66,7 +66,7 @@ class Host:
         # A thread of its own: a reader that is busy scoring must not stop the engine once the socket is full.
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._writer.start()
-        self._engine: Served | None = None
+        self._engine: VllmRunner | None = None
         self._request: Message | None = None
         self._steps = 0
         self._reported = 0.0
@@ -82,7 +82,7 @@ class Host:
             try:
                 self._answer(self._request)
             except UimonError as error:
-                self._outbox.put(Failure(error.reason, error.sentence, fatal=False))
+                self._outbox.put(RequestFailure(error.reason, error.sentence, fatal=False))
 
     def fail(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """`sys.excepthook`: tell the parent, leave the traceback in the log, end."""
@@ -90,7 +90,7 @@ class Host:
         doing, otherwise = _DOING.get(type(self._request), ("The engine host failed", Reason.ENGINE_ERROR))
         reason = reason_of(error, otherwise)
         fits = fitting_context(error) if reason is Reason.OUT_OF_MEMORY else 0
-        self._outbox.put(Failure(reason, sentence_of(error, reason, doing), fatal=True, fits=fits))
+        self._outbox.put(RequestFailure(reason, sentence_of(error, reason, doing), fatal=True, fits=fits))
         self._outbox.put(None)
         self._writer.join(_FLUSH_SECONDS)
         sys.stderr.flush()
@@ -106,42 +106,42 @@ class Host:
 
     def _answer(self, request: Message) -> None:
         match request:
-            case Check():
-                self._outbox.put(CheckDone(plain(parse_arguments(request.text))))
+            case CheckArguments():
+                self._outbox.put(CheckArgumentsDone(plain(parse_arguments(request.text))))
             case Render():
                 self._outbox.put(RenderDone(render(request, _context(request))))
-            case Cold():
+            case LoadModel():
                 self._start(request)
-            case Warm():
+            case ReloadWeights():
                 self._running.reload(request.path, request.version)
                 self._loaded(self._running)
-            case Adapter():
+            case LoadLora():
                 self._running.adapt(request.path, request.number)
                 self._loaded(self._running)
             case Generate():
                 count = 0
                 for generation in self._running.generate(request.prompts, request.sampling, request.stop_ids):
                     count += 1
-                    self._outbox.put(Sample(generation))
+                    self._outbox.put(SampleDone(generation))
                 self._outbox.put(GenerateDone(count))
-            case Measure():
+            case ScoreReferences():
                 self._outbox.put(self._running.measure(request.prompts))
             case _:
                 raise TypeError(f"not a request: {request.op}")
 
-    def _start(self, request: Cold) -> None:
+    def _start(self, request: LoadModel) -> None:
         from pathlib import Path
 
         checked = check_complete(Path(str(request.args["model"])))
         args = {**request.args, **parse_arguments(request.extra)}
-        self._engine = Served(args, request.extra, request.version, self._progress)
+        self._engine = VllmRunner(args, request.extra, request.version, self._progress)
         self._loaded(self._engine, checked=checked)
 
-    def _loaded(self, engine: Served, *, checked: bool = True) -> None:
+    def _loaded(self, engine: VllmRunner, *, checked: bool = True) -> None:
         self._outbox.put(LoadDone(engine.probe(), engine.setup, checked, engine.otherwise, engine.compared))
 
     @property
-    def _running(self) -> Served:
+    def _running(self) -> VllmRunner:
         if self._engine is None:
             raise UimonError(Reason.ENGINE_ERROR, "No weights are loaded; load a checkpoint first.")
         return self._engine
@@ -152,7 +152,7 @@ class Host:
         now = time.monotonic()
         if now - self._reported >= _PROGRESS_SECONDS:
             self._reported = now
-            self._outbox.put(Progress(self._steps))
+            self._outbox.put(EngineProgress(self._steps))
 
 
 def _context(request: Render) -> int:

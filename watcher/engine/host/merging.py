@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from watcher.checkpoints.layouts.files import ADAPTER_WEIGHTS
 from watcher.engine.failures import reason_of, sentence_of
 from watcher.engine.model_files.adapters import Pair, check_adapter, plain_pairs
-from watcher.engine.model_files.guard import Inventory, read_inventory, refuse
+from watcher.engine.model_files.inventory import Inventory, read_inventory, refuse
 from watcher.model import Reason, UimonError
 from watcher.system.lifeline import child_arguments, join_parent
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from watcher.engine.model_files.guard import Inventory, Tensor, read_configuration, read_header, refuse
+from watcher.engine.model_files.inventory import Inventory, Tensor, read_configuration, read_header, refuse
 from watcher.model import JsonObject, Reason, UimonError
 from watcher.system.files import open_regular
 

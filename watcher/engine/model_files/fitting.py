@@ -20,7 +20,7 @@ from pathlib import Path
 
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from watcher.engine.model_files.adapters import KEY, is_targeted
-from watcher.engine.model_files.guard import Inventory, read_configuration, read_header, refuse
+from watcher.engine.model_files.inventory import Inventory, read_configuration, read_header, refuse
 from watcher.engine.model_files.naming import TRAINING_WRAPPERS, collision, inner, unwrapped, wrappers_in
 from watcher.engine.model_files.views import link_others, write_renamed
 

@@ -32,7 +32,7 @@ _VECTOR_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ParameterMatch:
     """What became of one served parameter: of its `rows` that are not all zeros, how many are `strange` to the files;
     the parameter's size in `bytes`; `vocabulary`: it holds a row for each token; `vector`: its rows are single numbers.
     """
@@ -60,14 +60,15 @@ def kind_of(name: str) -> str:
     return _NUMBERS.sub("*", name)
 
 
-def other_forms(found: Iterable[Found]) -> frozenset[str]:
+def other_forms(found: Iterable[ParameterMatch]) -> frozenset[str]:
     """The kinds of parameters that an engine keeps in a form of its own, of what all its workers found.
 
-    >>> embedding = Found("embed.weight", 9, 0, 90, vocabulary=True)
-    >>> layers = [Found(f"layers.{at}.{name}", 4, strange, 40) for at in (0, 1) for name, strange in zip("ab", (0, 4))]
+    >>> embedding = ParameterMatch("embed.weight", 9, 0, 90, vocabulary=True)
+    >>> named = [(f"layers.{at}.{name}", strange) for at in (0, 1) for name, strange in zip("ab", (0, 4))]
+    >>> layers = [ParameterMatch(name, 4, strange, 40) for name, strange in named]
     >>> other_forms([embedding, *layers])
     frozenset({'layers.*.b'})
-    >>> other_forms([embedding, *layers, Found("layers.2.b", 4, 3, 40)])
+    >>> other_forms([embedding, *layers, ParameterMatch("layers.2.b", 4, 3, 40)])
     frozenset()
     """
     all_found = list(found)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from watcher.checkpoints.listing import stamp_in
 from watcher.engine.model_files.fitting import Fitted, fit_adapter
-from watcher.engine.model_files.guard import Inventory, read_inventory
+from watcher.engine.model_files.inventory import Inventory, read_inventory
 from watcher.engine.model_files.views import lay_out, named_as, reading_of
 
 

@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 
 from watcher.checkpoints.layouts.files import ADAPTER_CONFIG, CONFIG, INDEX, is_support
 from watcher.checkpoints.pointers import without_pointers
-from watcher.engine.model_files.guard import Inventory, Tensor, read_config, read_inventory, refuse
+from watcher.engine.model_files.inventory import Inventory, Tensor, read_config, read_inventory, refuse
 from watcher.engine.model_files.naming import collision, inner, unwrapped, wrappers_in
 from watcher.engine.model_files.textmodels import text_config, text_model, unfronted
 from watcher.model import Reason, UimonError
@@ -44,7 +44,7 @@ _PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ModelView:
     """How a directory's model is to be read: each tensor's name for the engine by its name on disk, and the
     configuration. A tensor that has no name here is not read.
     """
@@ -59,7 +59,7 @@ class Reading:
         return frozenset(unwrapped(name) for name in self.inventory.tensors.keys() - self.names.keys())
 
 
-def reading_of(path: Path, *, text: bool = False) -> Reading:
+def reading_of(path: Path, *, text: bool = False) -> ModelView:
     """How the full model in `path` is to be read; with `text`, the text model inside it where it is a wrapper.
 
     Raises `UimonError` as `read_inventory` does; `weights_refused` where names cannot be told apart without the
@@ -81,7 +81,7 @@ def reading_of(path: Path, *, text: bool = False) -> Reading:
     config = inside.config if inside else inventory.config
     if _is_untied(inventory, names, config):
         config = _untied(config)
-    return Reading(inventory, names, without_pointers(config))
+    return ModelView(inventory, names, without_pointers(config))
 
 
 def _embedded(names: Iterable[str], config: Mapping[str, object]) -> list[str]:
@@ -136,7 +136,7 @@ def _front(name: str) -> str:
     return name.removesuffix(inner(name))
 
 
-def lay_out(reading: Reading, place: Path, go_on: Callable[[], None] = lambda: None) -> Path:
+def lay_out(reading: ModelView, place: Path, go_on: Callable[[], None] = lambda: None) -> Path:
     """Make the view in a directory below `place`, which is emptied before; its path.
 
     `go_on` is asked between pieces of some MiB, and ends the work by raising. Raises `UimonError` (`disk_full`).
@@ -237,19 +237,19 @@ def _copy(source: int, target: int, begin: int, end: int, go_on: Callable[[], No
         begin += sent
 
 
-def _files(reading: Reading) -> list[str]:
+def _files(reading: ModelView) -> list[str]:
     return sorted({tensor.file for name, tensor in reading.inventory.tensors.items() if name in reading.names})
 
 
-def _held(reading: Reading, file: str) -> dict[str, Tensor]:
+def _held(reading: ModelView, file: str) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in reading.inventory.tensors.items() if tensor.file == file}
 
 
-def _is_unchanged(reading: Reading, held: Mapping[str, Tensor]) -> bool:
+def _is_unchanged(reading: ModelView, held: Mapping[str, Tensor]) -> bool:
     return all(reading.names.get(name) == name for name in held)
 
 
-def _bring(reading: Reading, file: str, target: Path, go_on: Callable[[], None]) -> dict[str, str]:
+def _bring(reading: ModelView, file: str, target: Path, go_on: Callable[[], None]) -> dict[str, str]:
     """Link one weight file, or write it with other names; its tensors' names, each with the file."""
     held = _held(reading, file)
     source = reading.inventory.path / file
@@ -271,19 +271,19 @@ def link_others(source: Path, target: Path, *left_out: str) -> None:
             (target / file.name).symlink_to(file.resolve())
 
 
-def _due_bytes(reading: Reading) -> int:
+def _due_bytes(reading: ModelView) -> int:
     """Bytes of the weights that are written anew."""
     changed = (held for held in (_held(reading, file) for file in _files(reading)) if not _is_unchanged(reading, held))
     return sum(t.end - t.begin for held in changed for name, t in held.items() if name in reading.names)
 
 
-def _require_room(reading: Reading, place: Path) -> None:
+def _require_room(reading: ModelView, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(place.parent).free < _due_bytes(reading):
         raise _disk_full(reading, place)
 
 
-def _disk_full(reading: Reading, place: Path) -> UimonError:
+def _disk_full(reading: ModelView, place: Path) -> UimonError:
     return UimonError(
         Reason.DISK_FULL,
         f"{reading.inventory.path}: its tensors have to be written under other names, which needs "

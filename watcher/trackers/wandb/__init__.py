@@ -22,17 +22,17 @@ from watcher.trackers.wandb.joining import Settling
 from watcher.trackers.wandb.outbox import Backoff, Outbox, OutboxReport, OutboxStore
 from watcher.trackers.wandb.publisher import WandbPublisher, inspect_run, logged_steps
 from watcher.trackers.wandb.run import RunFacts, RunRef, missing_run
-from watcher.trackers.wandb.wire import Limits, Order, PublishResult
+from watcher.trackers.wandb.wire import Limits, PublishPlan, PublishResult
 
 __all__ = [
     "Backoff",
     "Claim",
     "ClaimedPublisher",
     "Limits",
-    "Order",
     "Outbox",
     "OutboxReport",
     "OutboxStore",
+    "PublishPlan",
     "PublishResult",
     "RunFacts",
     "RunRef",

@@ -36,7 +36,7 @@ from typing import Protocol
 from watcher.model import Alert, JsonObject, Reason, Row, Target, UimonError
 from watcher.settings.durations import format_duration
 from watcher.trackers.wandb.proof import Patience
-from watcher.trackers.wandb.wire import Message, Order, PublishResult
+from watcher.trackers.wandb.wire import Message, PublishPlan, PublishResult
 
 OnMark = Callable[[Sequence[str], int], None]
 
@@ -250,7 +250,9 @@ class Claim:
 class Publishing(Protocol):
     """What is guarded: `WandbPublisher`."""
 
-    def publish(self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: OnMark) -> PublishResult:
+    def publish(
+        self, rows: Sequence[Row], alerts: Sequence[Alert], order: PublishPlan, on_mark: OnMark
+    ) -> PublishResult:
         """Bring the rows where the order says."""
         ...
 
@@ -262,7 +264,9 @@ class ClaimedPublisher:
     publisher: Publishing
     claim: Claim
 
-    def publish(self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: OnMark) -> PublishResult:
+    def publish(
+        self, rows: Sequence[Row], alerts: Sequence[Alert], order: PublishPlan, on_mark: OnMark
+    ) -> PublishResult:
         """As `WandbPublisher.publish`; `other_publisher` is why rows wait that another uimon has to send."""
         if not self.claim.held:
             self.claim.pursue()
@@ -283,7 +287,7 @@ class ClaimedPublisher:
             self.claim.surveyed()
         return result
 
-    def _look(self, rows: Sequence[Row], order: Order, on_mark: OnMark) -> PublishResult:
+    def _look(self, rows: Sequence[Row], order: PublishPlan, on_mark: OnMark) -> PublishResult:
         if order.target is Target.COMPANION or not rows:
             return PublishResult((), Reason.OTHER_PUBLISHER, self.claim.sentence())
         result = self.publisher.publish(rows, (), replace(order, look=True), on_mark)

@@ -22,9 +22,9 @@ from wandb.apis.public.runs import Run as PublicRun
 
 from watcher.model import Alert, LoggedStep, Reason, Row, Target, UimonError
 from watcher.trackers.wandb import joining, own_run, reading, searching
-from watcher.trackers.wandb.proof import Look, Verdict, judge
+from watcher.trackers.wandb.proof import Look, RowStatus, judge
 from watcher.trackers.wandb.run import ENDED, RunFacts, RunRef, is_run_id
-from watcher.trackers.wandb.wire import Limits, Message, Order, PublishResult, published_message
+from watcher.trackers.wandb.wire import Limits, Message, PublishPlan, PublishResult, published_message
 from watcher.trackers.wandb.writing import (
     Destination,
     Parent,
@@ -51,7 +51,7 @@ def logged_steps(ref: RunRef) -> list[LoggedStep]:
 
 
 def publish(
-    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, limits: Limits, parent: Parent
+    ref: RunRef, rows: Sequence[Row], alerts: Sequence[Alert], order: PublishPlan, limits: Limits, parent: Parent
 ) -> Message:
     """Bring `rows` where the order says, raise `alerts` there, and answer with the `published` message.
 
@@ -111,12 +111,12 @@ def _has_others(found: Counter[str] | None, rows: Sequence[Row]) -> bool:
     return bool(found and found.keys() - own)
 
 
-def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: Order, *, hold: bool) -> list[Row]:
+def _due(rows: Sequence[Row], seen: Counter[str], look: Look, order: PublishPlan, *, hold: bool) -> list[Row]:
     """The rows of which it is certain that the run does not hold them. `hold`: none is, but those that are proven."""
     absent = [row for row in rows if not seen[row.uid]]
     if hold:
-        return [row for row in absent if row.sent and judge(row, look, order.patience) is Verdict.LOST]
-    return [row for row in absent if judge(row, look, order.patience) is Verdict.LOST]
+        return [row for row in absent if row.sent and judge(row, look, order.patience) is RowStatus.LOST]
+    return [row for row in absent if judge(row, look, order.patience) is RowStatus.LOST]
 
 
 def _first_lines(place: Destination) -> Counter[str] | None:

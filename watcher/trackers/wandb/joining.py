@@ -40,7 +40,7 @@ def mode_of(setting: str) -> Mode:
     return next((mode for mode in _MODES if mode == setting), "auto")
 
 
-class Session(StrEnum):
+class SessionMode(StrEnum):
     """How a session writes into the trainer's run."""
 
     JOIN = "join"
@@ -90,7 +90,7 @@ class Settling:
         return self.ended if state in ("finished", "failed") else self.crashed
 
 
-def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool, spoiled: bool = False) -> Session:
+def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool, spoiled: bool = False) -> SessionMode:
     """The session in which rows may go into the run now, by the table above; `settled`: it ended, and stayed so.
     `spoiled`: joining has cost the trainer rows once, so that it is joined as if by `deferred`, whatever the mode.
 
@@ -101,13 +101,13 @@ def decide(ref: RunRef, facts: RunFacts, mode: Mode, *, settled: bool, spoiled: 
         raise UimonError(Reason.RUN_NOT_FOUND, missing_run(ref, facts))
     shared = facts.writer is Writer.SHARED
     if not spoiled and (mode == "shared" or (mode == "auto" and shared)):
-        return Session.JOIN
+        return SessionMode.JOIN
     if facts.state in ENDED:
         if not settled:
             raise Deferred(
                 f"Run {facts.path} is {facts.state}; uimon writes rows into it once it has stayed so for a while."
             )
-        return Session.JOIN if shared else Session.REPLAY
+        return SessionMode.JOIN if shared else SessionMode.REPLAY
     if spoiled:
         raise Deferred(
             f"Rows of the trainer were missing from run {facts.path} after uimon had joined it, so uimon does not join "

@@ -25,7 +25,7 @@ from watcher.model import Alert, Reason, Row
 from watcher.system.clock import steady_clock
 from watcher.system.crashpoint import crash_point
 from watcher.trackers.wandb.proof import Patience
-from watcher.trackers.wandb.wire import Order, PublishResult
+from watcher.trackers.wandb.wire import PublishPlan, PublishResult
 
 
 class OutboxStore(Protocol):
@@ -103,14 +103,14 @@ class OutboxStore(Protocol):
         ...
 
 
-class Publisher(Protocol):
+class RowPublisher(Protocol):
     """What the outbox needs of `WandbPublisher`."""
 
     def publish(
         self,
         rows: Sequence[Row],
         alerts: Sequence[Alert],
-        order: Order,
+        order: PublishPlan,
         on_mark: Callable[[Sequence[str], int], None],
     ) -> PublishResult:
         """Bring the rows where the order says, and say which of them were read back."""
@@ -179,9 +179,9 @@ class Outbox:
     def __init__(
         self,
         store: OutboxStore,
-        publisher: Publisher,
+        publisher: RowPublisher,
         *,
-        order: Callable[[], Order] = Order,
+        order: Callable[[], PublishPlan] = PublishPlan,
         batch: int = 2000,
         gather: float = 5.0,
         backoff: Backoff | None = None,
@@ -277,7 +277,7 @@ class Outbox:
             self._gathered_at = now
         return (rows, alerts) if now - self._gathered_at >= self._gather else ([], [])
 
-    def _full_order(self, now: float) -> Order:
+    def _full_order(self, now: float) -> PublishPlan:
         """Where the rows may go, and what is known of those that may be there."""
         survey = not self._store.surveyed
         hold = survey and now - self._store.survey_began(now) < self._patience.seconds
@@ -294,7 +294,7 @@ class Outbox:
         now = self._clock()
         self._store.note_attempt(uids, mark, now, now + self._session)
 
-    def _commit(self, rows: Sequence[Row], order: Order, result: PublishResult) -> None:
+    def _commit(self, rows: Sequence[Row], order: PublishPlan, result: PublishResult) -> None:
         self._store.sending_over(self._clock())
         if result.delivered:
             self._store.rows_published(result.delivered)
@@ -312,7 +312,7 @@ class Outbox:
         if left := [row.uid for row in rows if row.uid not in settled]:
             self._store.rows_waiting(left, result.waiting or Reason.NOT_DELIVERED)
 
-    def _commit_absent(self, rows: Sequence[Row], order: Order) -> None:
+    def _commit_absent(self, rows: Sequence[Row], order: PublishPlan) -> None:
         """Rows that may be there and were not shown are looked for again, by how long ago they were sent."""
         now = self._clock()
         looks: dict[float, list[str]] = {}

@@ -21,7 +21,7 @@ _EXIT_SECONDS = 5.0
 _TAIL_BYTES = 4096
 
 
-class Session:
+class SessionProcess:
     """One session process; use as a context manager, from the thread that waits for its end.
 
     It is killed with everything it started when the context is left, and its own directory under `directory` is removed

@@ -36,7 +36,7 @@ from itertools import accumulate
 from watcher.model import Row, Sending
 
 
-class Verdict(StrEnum):
+class RowStatus(StrEnum):
     """What is known of a row that may have been sent."""
 
     SEEN = "seen"
@@ -105,10 +105,10 @@ class Look:
         return Counter(self.keyed) | Counter(self.paged or {})
 
 
-def judge(row: Row, look: Look, patience: Patience) -> Verdict:
+def judge(row: Row, look: Look, patience: Patience) -> RowStatus:
     """What this look makes of a row, by the table above; one that cannot be on its way is lost at once."""
     if look.seen[row.uid]:
-        return Verdict.SEEN
+        return RowStatus.SEEN
     if row.sent is None or (look.agrees and patience.is_over(row.sent, look.at)):
-        return Verdict.LOST
-    return Verdict.UNCONFIRMED
+        return RowStatus.LOST
+    return RowStatus.UNCONFIRMED

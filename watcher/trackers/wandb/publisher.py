@@ -12,12 +12,12 @@ from pathlib import Path
 from watcher.model import Alert, LoggedStep, Reason, Row, UimonError
 from watcher.trackers.wandb.claim import Move, Seen, decode_seen
 from watcher.trackers.wandb.environment import server_environment
-from watcher.trackers.wandb.process import Session
+from watcher.trackers.wandb.process import SessionProcess
 from watcher.trackers.wandb.run import RunFacts, RunRef, Writer
 from watcher.trackers.wandb.wire import (
     Limits,
     Message,
-    Order,
+    PublishPlan,
     PublishResult,
     decode_result,
     decode_steps,
@@ -70,11 +70,11 @@ def _ask(
     variables = server_environment(os.environ if environ is None else environ, ref.server)
     with ExitStack() as closing:
         place = directory or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="uimon-")))
-        session = closing.enter_context(Session(place, timeout, limits or Limits(), variables))
+        session = closing.enter_context(SessionProcess(place, timeout, limits or Limits(), variables))
         session.send({"task": task, "ref": asdict(ref), "limits": asdict(limits or Limits()), **details})
         answer = session.receive()
         if answer is None:
-            raise _silence(session, timeout)
+            raise _no_answer(session, timeout)
     if answer["event"] == "error":
         raise UimonError(Reason(answer["reason"]), answer["sentence"])
     return answer
@@ -105,7 +105,9 @@ class WandbPublisher:
         self._on_left = on_left
         self._environ = server_environment(os.environ if environ is None else environ, ref.server)
 
-    def publish(self, rows: Sequence[Row], alerts: Sequence[Alert], order: Order, on_mark: OnMark) -> PublishResult:
+    def publish(
+        self, rows: Sequence[Row], alerts: Sequence[Alert], order: PublishPlan, on_mark: OnMark
+    ) -> PublishResult:
         """Bring `rows` where `order` says, and raise `alerts` there; never raises for what W&B does, but says why
         rows wait.
 
@@ -125,7 +127,9 @@ class WandbPublisher:
         }
         with ExitStack() as closing:
             try:
-                session = closing.enter_context(Session(self._directory, self._timeout, self._limits, self._environ))
+                session = closing.enter_context(
+                    SessionProcess(self._directory, self._timeout, self._limits, self._environ)
+                )
             except OSError as error:
                 # A full disk or process table passes; evaluation must not end for it.
                 sentence = f"No W&B session could be started ({error.strerror}); uimon retries."
@@ -139,11 +143,11 @@ class WandbPublisher:
                 if answer is None:
                     return PublishResult((), Reason.NOT_DELIVERED, _unproven(session, self._timeout))
             if answer is None:
-                silence = _silence(session, self._timeout)
+                silence = _no_answer(session, self._timeout)
                 return PublishResult((), silence.reason, silence.sentence)
         return decode_result(answer)
 
-    def _receive(self, session: Session) -> Message | None:
+    def _receive(self, session: SessionProcess) -> Message | None:
         """The session's next line that is not a word on how the trainer has left its run."""
         while (answer := session.receive()) is not None and answer["event"] == "left":
             if self._on_left is not None:
@@ -187,7 +191,7 @@ def _commit(mark: Message, rows: Sequence[Row], on_mark: OnMark) -> None:
         on_mark(uids, position)
 
 
-def _silence(session: Session, timeout: float) -> UimonError:
+def _no_answer(session: SessionProcess, timeout: float) -> UimonError:
     if session.timed_out:
         sentence = f"W&B did not answer within {timeout:g} s; uimon retries."
         return UimonError(Reason.WANDB_UNREACHABLE, sentence)
@@ -197,6 +201,6 @@ def _silence(session: Session, timeout: float) -> UimonError:
     )
 
 
-def _unproven(session: Session, timeout: float) -> str:
+def _unproven(session: SessionProcess, timeout: float) -> str:
     how = f"was stopped after {timeout:g} s" if session.timed_out else "ended without an answer"
     return f"The W&B session {how} after it had begun to log; uimon looks for its rows before it sends them again."

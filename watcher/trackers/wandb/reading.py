@@ -82,7 +82,7 @@ def facts_of(run: PublicRun | None) -> RunFacts:
         title=run.name or run.id,
         group=getattr(run, "group", None),
         history_lines=int(getattr(run, "historyLineCount", 0) or 0),
-        silence=_silence(getattr(run, "heartbeat_at", None)),
+        silence=_heartbeat_age(getattr(run, "heartbeat_at", None)),
         begun=moment(getattr(run, "created_at", None)),
         heartbeat=moment(getattr(run, "heartbeat_at", None)),
     )
@@ -274,7 +274,7 @@ def _writer(run: PublicRun) -> Writer:
     return Writer.SHARED if _FEATURE_SHARED_MODE in features else Writer.DEFAULT
 
 
-def _silence(heartbeat: object) -> float | None:
+def _heartbeat_age(heartbeat: object) -> float | None:
     """Seconds since a moment that W&B tells; None where it tells none that can be read."""
     at = moment(heartbeat)
     return None if at is None else max(0.0, time.time() - at)

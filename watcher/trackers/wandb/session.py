@@ -15,7 +15,7 @@ from dataclasses import asdict
 
 from watcher.model import Reason, UimonError
 from watcher.system.lifeline import child_arguments, join_parent
-from watcher.system.lines import Lines
+from watcher.system.lines import LineSocket
 from watcher.trackers.wandb.claim import decode_move, encode_seen
 from watcher.trackers.wandb.environment import key_from_file, redact
 from watcher.trackers.wandb.run import RunRef
@@ -33,10 +33,10 @@ from watcher.trackers.wandb.wire import (
 _FOR_PEOPLE = frozenset({"sentence", "detail"})
 
 
-class Channel:
+class SessionChannel:
     """The lines to and from the parent."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: LineSocket) -> None:
         self._lines = lines
         self._saying = threading.Lock()
 
@@ -62,7 +62,7 @@ class Channel:
         self.send({"event": "left", "state": state})
 
 
-def _serve(request: Message, channel: Channel) -> Message:
+def _serve(request: Message, channel: SessionChannel) -> Message:
     # The SDK takes half a second to import, and only from here on is it needed.
     from watcher.trackers.wandb.client import inspect, logged_steps, publish
     from watcher.trackers.wandb.own_run import contend
@@ -86,7 +86,7 @@ def _serve(request: Message, channel: Channel) -> Message:
 
 def main() -> int:
     """Serve one request; 0 where an answer was sent, whatever it says."""
-    channel = Channel(join_parent(child_arguments().parse_args()))
+    channel = SessionChannel(join_parent(child_arguments().parse_args()))
     request = channel.receive()
     if request is None:
         return 1

@@ -12,7 +12,7 @@ from typing import Protocol
 from watcher.checkpoints.run_log import RunLog
 from watcher.model import Reason, RowKind, Target
 from watcher.system.clock import steady_clock
-from watcher.trackers.base import Delivery, Notes, RunLife
+from watcher.trackers.base import Notes, PublishOutcome, RunLife
 from watcher.trackers.wandb.asking import RunAtWandb
 from watcher.trackers.wandb.claim import Claim, ClaimedPublisher
 from watcher.trackers.wandb.identity import publisher_id
@@ -23,7 +23,7 @@ from watcher.trackers.wandb.publisher import WandbPublisher
 from watcher.trackers.wandb.run import RunFacts, RunRef
 from watcher.trackers.wandb.run_end import RunEnd
 from watcher.trackers.wandb.run_watch import RunWatch, is_default
-from watcher.trackers.wandb.wire import Order
+from watcher.trackers.wandb.wire import PublishPlan
 
 log = logging.getLogger("uimon")
 
@@ -42,7 +42,7 @@ class RunStore(OutboxStore, Protocol):
         """Whatever is due in the `other` target is due in this one too."""
         ...
 
-    def doubt(self) -> int:
+    def invalidate(self) -> int:
         """Rows that were delivered have to be looked for again; returns how many there are."""
         ...
 
@@ -120,9 +120,9 @@ class WandbTracker:
         facts = self._watch.look(now=now)
         self._end.look(facts)
         self._note_made(facts)
-        if is_default(facts) and (doubted := self._store.outbox().doubt()):
+        if is_default(facts) and (invalidated := self._store.outbox().invalidate()):
             log.warning(
-                "The run has resumed in W&B's default mode; uimon checks its %d rows in it again later.", doubted
+                "The run has resumed in W&B's default mode; uimon checks its %d rows in it again later.", invalidated
             )
 
     def _note_made(self, facts: RunFacts | None) -> None:
@@ -175,9 +175,9 @@ class WandbTracker:
         """True where a batch is due in the run, or in its companion, and the time has come."""
         return self._run.ready or (self.waits_for_end and self._companion_ready())
 
-    def publish(self) -> Delivery:
+    def publish(self) -> PublishOutcome:
         """One batch into the run, and one into its companion while the run waits for its end."""
-        delivery = self._into_run() if self._run.ready else Delivery(waiting=self._waiting)
+        delivery = self._into_run() if self._run.ready else PublishOutcome(waiting=self._waiting)
         if self.waits_for_end and self._companion_ready():
             self._into_companion()
         return delivery
@@ -216,7 +216,7 @@ class WandbTracker:
         self._store.outbox(Target.COMPANION).add_undelivered(Target.RUN)
         return self._companion.ready
 
-    def _into_run(self) -> Delivery:
+    def _into_run(self) -> PublishOutcome:
         """A session opens the run; killed, it leaves one whose state no longer tells how it had ended."""
         self._end.opening(self._watch.heartbeat, self._watch.ended_state)
         report = self._stepped(self._run)
@@ -224,7 +224,7 @@ class WandbTracker:
             self._end.opened()
         self._waiting = report.waiting
         self._note_first_rows(report)
-        return Delivery(report.published, report.waiting, report.detail, report.url, report.moved)
+        return PublishOutcome(report.published, report.waiting, report.detail, report.url, report.moved)
 
     def _into_companion(self) -> None:
         report = self._stepped(self._companion)
@@ -258,13 +258,15 @@ class WandbTracker:
             )
 
 
-def orders_of(notes: Notes, watch: RunWatch, mode: Mode) -> Callable[[], Order]:
+def plans_of(notes: Notes, watch: RunWatch, mode: Mode) -> Callable[[], PublishPlan]:
     """What a session of the trainer's run is told, as things stand when it begins."""
     state = JoinState(notes)
 
-    def order() -> Order:
+    def order() -> PublishPlan:
         kept = state.first_rows_kept
-        return Order(Target.RUN, mode, watch.settled, ended=state.ended_as, check=kept is None, spoiled=kept is False)
+        return PublishPlan(
+            Target.RUN, mode, watch.settled, ended=state.ended_as, check=kept is None, spoiled=kept is False
+        )
 
     return order
 
@@ -278,6 +280,6 @@ def wandb_tracker(run: RunRef, store: Store, directory: Path, setting: str, sett
     sessions = WandbPublisher(run, directory / "wandb", on_left=JoinState(store).note_ended_as)
     claim = Claim(publisher_id(directory), sessions.move)
     publisher, clock = ClaimedPublisher(sessions, claim), steady_clock(store)
-    into_run = Outbox(store.outbox(), publisher, order=orders_of(store, watch, mode_of(setting)), clock=clock)
-    beside = Outbox(store.outbox(Target.COMPANION), publisher, order=lambda: Order(Target.COMPANION), clock=clock)
+    into_run = Outbox(store.outbox(), publisher, order=plans_of(store, watch, mode_of(setting)), clock=clock)
+    beside = Outbox(store.outbox(Target.COMPANION), publisher, order=lambda: PublishPlan(Target.COMPANION), clock=clock)
     return WandbTracker(store, Outboxes(into_run, beside, claim, sessions.end), watch, asking.logged)

@@ -30,7 +30,7 @@ LOGGED_STEPS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PublishPlan:
     """Where rows are to go, and what is known of it: `mode` is the user's word for how the trainer's run may be
     joined, `settled` is True where that run has ended, and was seen ended for long enough. `survey` asks which rows
     of uimon's are there already, which somebody who has lost the ledger does not know; `hold`: where there are some
@@ -131,7 +131,7 @@ def decode_alert(data: Mapping[str, Any]) -> Alert:
     return _ALERT.validate_python(data)
 
 
-def decode_order(data: Mapping[str, Any]) -> Order:
+def decode_order(data: Mapping[str, Any]) -> PublishPlan:
     """The order that `asdict` made plain."""
     return _ORDER.validate_python(data)
 
@@ -171,4 +171,4 @@ def _encodable(cell: JsonScalar) -> JsonScalar:
 
 
 # What comes from the ledger. What comes from W&B, or quotes it, may hold text that pydantic takes for none.
-_ROW, _ALERT, _ORDER = TypeAdapter(Row), TypeAdapter(Alert), TypeAdapter(Order)
+_ROW, _ALERT, _ORDER = TypeAdapter(Row), TypeAdapter(Alert), TypeAdapter(PublishPlan)

@@ -26,7 +26,7 @@ from watcher.model import Alert, Reason, Row, UimonError
 from watcher.system.crashpoint import crash_point
 from watcher.trackers.wandb import closing, content, definitions, joining, leaving, own_run, reading
 from watcher.trackers.wandb.run import ENDED, RunFacts, RunRef
-from watcher.trackers.wandb.wire import Limits, Order
+from watcher.trackers.wandb.wire import Limits, PublishPlan
 
 _LABEL = "uimon"
 # W&B sends no alert with a title that the run had within this time: one raised just before a kill comes once.
@@ -74,12 +74,17 @@ class Destination:
 
 
 def trainers_run(
-    ref: RunRef, run: PublicRun | None, facts: RunFacts, session: joining.Session, order: Order, limits: Limits
+    ref: RunRef,
+    run: PublicRun | None,
+    facts: RunFacts,
+    session: joining.SessionMode,
+    order: PublishPlan,
+    limits: Limits,
 ) -> Destination:
     """The trainer's own run, joined as `session` says."""
     assert run is not None
     ended = facts.state in ENDED
-    settings = session_settings(limits, shared=session is joining.Session.JOIN, close=ended)
+    settings = session_settings(limits, shared=session is joining.SessionMode.JOIN, close=ended)
     settings.update_from_dict(_origin(run))
     return Destination(
         own_run.resolved(ref, facts),
@@ -89,11 +94,11 @@ def trainers_run(
         exit_code=0 if not ended or _left(facts, order) == "finished" else 1,
         definitions=definitions.of_config(run.rawconfig),
         summary=_trainers_summary(run) if ended else None,
-        joins=session is joining.Session.JOIN and not ended,
+        joins=session is joining.SessionMode.JOIN and not ended,
     )
 
 
-def companion(ref: RunRef, facts: RunFacts, order: Order, limits: Limits) -> Destination:
+def companion(ref: RunRef, facts: RunFacts, order: PublishPlan, limits: Limits) -> Destination:
     """The run of uimon's own, as the companion of the trainer's; each session leaves it finished."""
     name, settings = own_run.resolved(ref, facts), session_settings(limits, shared=True, close=True)
     if order.claim:
@@ -222,7 +227,7 @@ def give_back_origin(place: Destination) -> None:
         return
 
 
-def _left(facts: RunFacts, order: Order) -> str | None:
+def _left(facts: RunFacts, order: PublishPlan) -> str | None:
     """The state in which the trainer left a run that has ended; W&B calls one crashed that a killed session opened."""
     return order.ended if facts.state == "crashed" and order.ended else facts.state
 

@@ -26,7 +26,7 @@ _LONGEST_PAUSE = 300.0
 """Longest pause, in seconds, between two searches for checkpoints that lie elsewhere."""
 
 
-class Intake:
+class CheckpointIngest:
     """Looks, takes note, has `stager` stage. One look is `step()`; `run()` looks until the service stops.
 
     `on_failed` is called where a checkpoint is given up. `belonging` tells whose they are.
@@ -141,7 +141,7 @@ class Intake:
             self._stager.discard(record)
 
     def _awaited(self) -> Awaited:
-        """The checkpoints with which the intake is not done, each with the condition in which it is on record; of a
+        """The checkpoints with which the ingest is not done, each with the condition in which it is on record; of a
         name the newest. What is deleted by the record may only have been out of sight, as on a disk that was unmounted.
         """
         waiting = [*self._ledger.records(State.SEEN, State.COMPLETE), *self._ledger.early()]
@@ -175,12 +175,12 @@ class Intake:
         if checkpoint.condition in (Condition.COMPLETE, Condition.UNSUPPORTED) and checkpoint.name != BASE_NAME:
             checkpoint = self._belonging.note(checkpoint, before)
             if before is not None and before.early and (why := self._belonging.is_foreign(checkpoint.name)):
-                self._ledger.forsake(before, State.SKIPPED, Reason.EARLIER_RUN, why)
+                self._ledger.abandon(before, State.SKIPPED, Reason.EARLIER_RUN, why)
                 log.warning("%s skipped (%s): %s.", before.name, Reason.EARLIER_RUN, why)
                 self._stager.discard(before)
                 before = self._ledger.record(before.id)
         self._say_left_out(checkpoint)
-        record = self._ledger.sight(checkpoint, self._run, self._looked_at)
+        record = self._ledger.observe(checkpoint, self._run, self._looked_at)
         if checkpoint.condition is Condition.COMPLETE and (mark := self._mark_of(checkpoint)):
             self._noted.append(self._belonging.sighting(checkpoint.name, mark))
             # A first look may find thousands: each in a transaction of its own takes long, and a start that is ended

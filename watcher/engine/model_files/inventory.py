@@ -57,7 +57,7 @@ class Fit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Compatibility:
     """`SAME`: the weights can be changed in place. `DIFFERENT`: a fresh engine is needed, `why` is a sentence."""
 
     fit: Fit
@@ -155,7 +155,7 @@ def _unreadable(file: Path, what: str, error: Exception) -> UimonError:
     return UimonError(Reason.CONFIG_MISSING, f"{file}: no readable {what} configuration ({error}).")
 
 
-def compare(reference: Inventory, candidate: Inventory) -> Verdict:
+def compare(reference: Inventory, candidate: Inventory) -> Compatibility:
     """How `candidate` may follow in an engine that was started from `reference`.
 
     A changed configuration or tensor type is a legitimate other model and asks for a fresh engine. With an equal
@@ -163,7 +163,7 @@ def compare(reference: Inventory, candidate: Inventory) -> Verdict:
     tensor that is missing, unknown, or of another shape.
     """
     if changed := _changed_keys(reference.config, candidate.config):
-        return Verdict(Fit.DIFFERENT, f"config.json changed in {', '.join(changed)}.")
+        return Compatibility(Fit.DIFFERENT, f"config.json changed in {', '.join(changed)}.")
     for name in sorted(reference.tensors.keys() | candidate.tensors.keys()):
         old, new = reference.tensors.get(name), candidate.tensors.get(name)
         if new is None:
@@ -177,8 +177,10 @@ def compare(reference: Inventory, candidate: Inventory) -> Verdict:
             )
     retyped = [name for name, new in candidate.tensors.items() if new.dtype != reference.tensors[name].dtype]
     if retyped:
-        return Verdict(Fit.DIFFERENT, f"The type of {retyped[0]} changed to {candidate.tensors[retyped[0]].dtype}.")
-    return Verdict(Fit.SAME)
+        return Compatibility(
+            Fit.DIFFERENT, f"The type of {retyped[0]} changed to {candidate.tensors[retyped[0]].dtype}."
+        )
+    return Compatibility(Fit.SAME)
 
 
 def cold_only(config: Mapping[str, object], arguments: Mapping[str, object]) -> str | None:

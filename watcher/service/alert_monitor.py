@@ -1,8 +1,8 @@
 """Early warnings while the service runs: looked for after each evaluation, kept in the ledger, and passed on.
 
 A warning goes to the log, to W&B (once in a run's life), and where they are configured to a webhook and a command
-(`watcher.service.couriers`), each of which goes its own way. Nothing here ends the service: what cannot be passed on is
-said, and tried again where that may help.
+(`watcher.service.notifiers`), each of which goes its own way. Nothing here ends the service: what cannot be passed on
+is said, and tried again where that may help.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from watcher.ledger.episodes import Changes
 from watcher.ledger.ledger import Ledger
 from watcher.model import AlertLevel, Event
 from watcher.service.board import Board
-from watcher.service.couriers import Attempts, Channels, CommandCourier, Courier, WebhookCourier
 from watcher.service.history import Hurried, LedgerHistory
+from watcher.service.notifiers import Attempts, Channels, CommandNotifier, Notifier, WebhookNotifier
 from watcher.service.signals import log
 
 _LEAST_PAUSE: Final = 1.0
@@ -36,7 +36,7 @@ _LEAVE_SECONDS: Final = 1.0
 """How long, in seconds, the end waits for a channel that is amidst something when there is no time to try again."""
 
 
-class Warner:
+class AlertMonitor:
     """Looks for warnings. `ended` tells that no further checkpoint will come; `publish` wakes whoever brings what is
     due to W&B, and is None where nobody does. `looked` is set once the directory was looked at.
     """
@@ -62,7 +62,7 @@ class Warner:
         self._events = channels.events(wandb=publish is not None)
         self._board = board
         self._ended = ended
-        self._couriers = _couriers(ledger, channels, run, publish)
+        self._notifiers = _notifiers(ledger, channels, run, publish)
         self._attempts = Attempts("Early warnings", "worked out")
         self.looked_last = threading.Event()
         """Set once nothing more can become due."""
@@ -86,14 +86,14 @@ class Warner:
         """Look now and then, and after each evaluation, until `finish()`; meanwhile each channel passes on what is due
         to it, in a thread of its own.
         """
-        for courier in self._couriers:
-            courier.start()
+        for notifier in self._notifiers:
+            notifier.start()
         self._await_look()
         while True:
             last = self._finishing.is_set()
             self._attempts.make(self._look)
-            for courier in self._couriers:
-                courier.wake()
+            for notifier in self._notifiers:
+                notifier.wake()
             if last:
                 break
             # Evaluations that follow each other within a second are looked at together.
@@ -114,18 +114,18 @@ class Warner:
 
     def _part(self) -> None:
         """Give each channel the same time to end, and say what it leaves."""
-        for courier in self._couriers:
-            courier.finish(self._deadline)
+        for notifier in self._notifiers:
+            notifier.finish(self._deadline)
         until = max(self._deadline, time.monotonic() + _LEAVE_SECONDS)
-        for courier in self._couriers:
-            courier.join(max(0.0, until - time.monotonic()))
-            courier.leave()
+        for notifier in self._notifiers:
+            notifier.join(max(0.0, until - time.monotonic()))
+            notifier.leave()
 
     def step(self) -> None:
         """One look, and whatever is due to be passed on, one channel after the other."""
         self._attempts.make(self._look)
-        for courier in self._couriers:
-            courier.step()
+        for notifier in self._notifiers:
+            notifier.step()
 
     def _look(self) -> None:
         ended = self._ended()
@@ -206,12 +206,14 @@ class Warner:
         }
 
 
-def _couriers(ledger: Ledger, channels: Channels, run: str, publish: Callable[[], None] | None) -> tuple[Courier, ...]:
-    found: list[Courier] = []
+def _notifiers(
+    ledger: Ledger, channels: Channels, run: str, publish: Callable[[], None] | None
+) -> tuple[Notifier, ...]:
+    found: list[Notifier] = []
     if channels.webhook is not None:
-        found.append(WebhookCourier(ledger, run, channels.webhook, channels.retries))
+        found.append(WebhookNotifier(ledger, run, channels.webhook, channels.retries))
     if channels.command is not None:
-        found.append(CommandCourier(ledger, run, channels.command, publish))
+        found.append(CommandNotifier(ledger, run, channels.command, publish))
     return tuple(found)
 
 

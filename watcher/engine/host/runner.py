@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from watcher.checkpoints.layouts.files import ADAPTER_WEIGHTS, weights_in
 from watcher.engine.failures import reason_of
-from watcher.engine.host.fingerprints import Comparison
+from watcher.engine.host.fingerprints import WeightsComparison
 from watcher.engine.host.probing import text_of
 from watcher.engine.host.tokenizers import load_tokenizer
 from watcher.engine.model_files.adapters import plain_pairs
 from watcher.engine.model_files.forms import kind_of, other_forms
-from watcher.engine.model_files.guard import read_header, weight_files
-from watcher.engine.protocol import Compared, MeasureDone
+from watcher.engine.model_files.inventory import read_header, weight_files
+from watcher.engine.protocol import Compared, ScoreReferencesDone
 from watcher.engine.types import Generation, PromptSpec, Sampling, Setup
 from watcher.model import Reason, UimonError
 
@@ -92,7 +92,7 @@ def cpu_binding(shards: object) -> str:
     return "|".join(",".join(map(str, share)) for share in shares)
 
 
-class Served:
+class VllmRunner:
     """A running engine with one set of weights. After any exception but `UimonError` it must not be used again."""
 
     def __init__(self, args: Mapping[str, object], arguments: str, version: str, progress: Callable[[], None]) -> None:
@@ -181,9 +181,9 @@ class Served:
             found, forms = self._found("compare_adapter", **asked), frozenset()
         return _together(found, self._elsewhere, forms)
 
-    def _found(self, question: str, **asked: object) -> list[Comparison]:
+    def _found(self, question: str, **asked: object) -> list[WeightsComparison]:
         """What each worker has found."""
-        return [Comparison.of_plain(plain) for plain in self._llm.collective_rpc(question, kwargs=asked)]
+        return [WeightsComparison.of_plain(plain) for plain in self._llm.collective_rpc(question, kwargs=asked)]
 
     def reload(self, path: Path, version: str) -> None:
         """Change the weights in place to those in `path`."""
@@ -241,7 +241,7 @@ class Served:
             text = text_of(self._tokenizer, shown, special=False)
             yield Generation(jobs[at][0].id, jobs[at][1], text, len(ids), reason)
 
-    def measure(self, prompts: Sequence[PromptSpec]) -> MeasureDone:
+    def measure(self, prompts: Sequence[PromptSpec]) -> ScoreReferencesDone:
         """The references' log-likelihood, prompt tokens masked."""
         asked = [prompt for prompt in prompts if prompt.reference_ids]
         fitting = [p for p in asked if len(p.scored_ids) < self.context]
@@ -252,7 +252,7 @@ class Served:
             sums[at] = -math.fsum(answer)
         nll = math.fsum(sums) if all(map(math.isfinite, sums)) else None
         tokens = sum(len(p.reference_ids or ()) for p in fitting)
-        return MeasureDone(nll, tokens, sum(p.reference_chars for p in fitting), len(asked) - len(fitting))
+        return ScoreReferencesDone(nll, tokens, sum(p.reference_chars for p in fitting), len(asked) - len(fitting))
 
     def _run(
         self, sequences: Sequence[Sequence[int]], params: Sequence[SamplingParams]
@@ -321,7 +321,7 @@ class Served:
         return [float(out.prompt_logprobs[at][ids[at]].logprob) for at in range(1, len(ids))]
 
 
-def _together(found: Sequence[Comparison], elsewhere: Sequence[str], forms: frozenset[str]) -> Compared:
+def _together(found: Sequence[WeightsComparison], elsewhere: Sequence[str], forms: frozenset[str]) -> Compared:
     """What all workers found, beside what is strange already. A tensor is unused where they have less than the whole
     of it between them. What is in one of the `forms` was not compared.
     """
@@ -339,7 +339,7 @@ def _together(found: Sequence[Comparison], elsewhere: Sequence[str], forms: froz
 def _require_finite(path: Path) -> None:
     """Raises `UimonError` (`non_finite`) naming a tensor of the adapter that holds NaN or infinity.
 
-    Served, it would leave NaN in the cache's memory, and the engine would have to be started afresh.
+    VllmRunner, it would leave NaN in the cache's memory, and the engine would have to be started afresh.
     """
     from safetensors import safe_open
 

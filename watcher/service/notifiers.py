@@ -1,4 +1,5 @@
-"""How early warnings reach a webhook and a command: each by a courier with a thread, a queue and a deadline of its own.
+"""How early warnings reach a webhook and a command: each by a notifier with a thread, a queue and a deadline of its
+own.
 
 | channel | its queue | it is full | one attempt takes at most | how often a warning arrives |
 |---|---|---|---|---|
@@ -86,7 +87,7 @@ class Attempts:
             self._broken = False
 
 
-class Courier:
+class Notifier:
     """Passes on what is due to one channel. `start()` once; `finish()` and `join()` at the end."""
 
     channel: str
@@ -160,7 +161,7 @@ class Courier:
         return self._ledger.deliveries().due(self.channel, early=early)
 
 
-class WebhookCourier(Courier):
+class WebhookNotifier(Notifier):
     """Tells a webhook, again and again where it may take the warning later."""
 
     channel = _WEBHOOK
@@ -209,7 +210,7 @@ class WebhookCourier(Courier):
             log.log(logging.DEBUG if delivery.attempts else logging.WARNING, "%s uimon retries.", refusal.sentence)
 
 
-class CommandCourier(Courier):
+class CommandNotifier(Notifier):
     """Runs a command for what is new. `publish` wakes whoever brings alerts to W&B, and is None where nobody does."""
 
     channel = _COMMAND

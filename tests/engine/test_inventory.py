@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.weights import Tensors, altered, read, split, tiny_checkpoint, write, zeros
-from watcher.engine.model_files.guard import Fit, cold_only, compare, read_header, read_inventory
+from watcher.engine.model_files.inventory import Fit, cold_only, compare, read_header, read_inventory
 from watcher.model import Reason, UimonError
 
 K_PROJ = "model.layers.1.self_attn.k_proj.weight"
