@@ -105,7 +105,7 @@ def test_an_interrupted_demo_leaves_no_process_behind(tmp_path: Path, number: si
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Stopped" in said
+    assert "The demo has stopped" in said
     wait_for(lambda: not processes_that_mention(str(tmp_path)))
 
 

@@ -314,9 +314,9 @@ def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
 GENERATING = """
 import sys
 from pathlib import Path
-from watcher.engine import Engine, EngineSettings, PromptSpec, Sampling
+from watcher.engine import EngineSettings, PromptSpec, Sampling, VllmEngine
 model, state = map(Path, sys.argv[1:])
-engine = Engine(EngineSettings(state_dir=state, max_num_seqs=8, max_model_len=256, nice=0, dtype="auto"))
+engine = VllmEngine(EngineSettings(state_dir=state, max_num_seqs=8, max_model_len=256, nice=0, dtype="auto"))
 engine.load(model, "a")
 prompts = [PromptSpec(f"p{n}", "x", tuple(range(1, 50)), (3,), 4) for n in range(200)]
 samples = engine.generate(prompts, Sampling(max_tokens=200, temperature=0.0, top_p=1.0, seed=0), ())

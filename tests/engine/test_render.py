@@ -128,7 +128,9 @@ def test_a_missing_or_broken_template_is_named(engine: VllmEngine, model: Path) 
     with pytest.raises(UimonError, match=r"^--chat-template: the chat template cannot be parsed"):
         engine.render(model, (TALK,), chat_template="{% for %}")
     (model / "chat_template.jinja").write_text("{{ messages")
-    with pytest.raises(UimonError, match=rf"^{re.escape(str(model))}: the chat template .*\(line 1: .*[^.]\); put it"):
+    with pytest.raises(
+        UimonError, match=rf"^{re.escape(str(model))}: the chat template .*\(line 1: .*[^.]\); correct it"
+    ):
         engine.render(model, (TALK,))
 
 

@@ -58,7 +58,7 @@ def test_swapped_in_tied_checkpoints_answer_exactly_as_fresh_engines(
 
 
 EXTENSION = """
-from watcher.engine.host.fingerprints import Comparison
+from watcher.engine.host.fingerprints import WeightsComparison
 from watcher.engine.host.worker_extension import WorkerExtension as Own
 
 class WorkerExtension(Own):
@@ -67,7 +67,7 @@ class WorkerExtension(Own):
 """
 BLIND = """
     def compare_with_files(self, files, shards):
-        return Comparison().plain()
+        return WeightsComparison().plain()
 """
 
 

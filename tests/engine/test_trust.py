@@ -456,10 +456,10 @@ PARENT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from watcher.engine import Conversation, Engine, EngineSettings, Sampling
+from watcher.engine import Conversation, EngineSettings, Sampling, VllmEngine
 state, model, mark, many = sys.argv[1:]
 environment = {"UIMON_TEST_MARK": mark, "VLLM_ENABLE_V1_MULTIPROCESSING": many}
-engine = Engine(EngineSettings(Path(state), environment, max_num_seqs=8, max_model_len=256, nice=0))
+engine = VllmEngine(EngineSettings(Path(state), environment, max_num_seqs=8, max_model_len=256, nice=0))
 rendered = engine.render(Path(model), [Conversation("c", ({"role": "user", "content": "Make a page."},))])
 engine.load(Path(model), "a")
 prompts = [replace(rendered.prompts[0], id=str(n)) for n in range(1000)]
