@@ -22,6 +22,7 @@ DOTTED: Final = re.compile(rf"(?<![\w./@-])(?:{PACKAGES})(?:\.[A-Za-z_]\w*)+(?![
 PATH: Final = re.compile(rf"(?<![\w./-])(?:{PACKAGES}|docs|docker)/[\w./*-]*\w(?:::\w+)?")
 STARTED: Final = re.compile(r"-m[ \"',]+((?:watcher|scorers|tests)(?:\.\w+)*)")
 NO_TEXT: Final = frozenset({".png", ".svg", ".sql", ".lock"})
+IMPORTED: Final = re.compile(rf"from ((?:{PACKAGES})(?:\.\w+)*) import (\w+(?: as \w+)?(?:, \w+(?: as \w+)?)*)")
 COMMENT: Final = re.compile(r"#.*")
 NO_NAMES: Final = frozenset({"tests.real.cases_x", "docker/.env", "tests/checkpoints/traces/NAME.json"})
 """Examples, and a file that each user makes."""
@@ -119,6 +120,15 @@ def test_every_dotted_name_is_one() -> None:
     assert len(names) > 50
     wrong = [(name, file) for name, places in names.items() if not resolves(name) for file in places]
     assert [(name, str(file.relative_to(ROOT))) for name, file in wrong if not is_code(name, file)] == []
+
+
+def test_every_name_that_a_program_in_words_imports_is_there() -> None:
+    lines = {
+        match[0]: match for file in files() for match in IMPORTED.finditer(file.read_text("utf-8", errors="replace"))
+    }
+    assert len(lines) > 500
+    names = {f"{match[1]}.{name.split()[0]}" for match in lines.values() for name in match[2].split(", ")}
+    assert sorted(name for name in names if not resolves(name)) == []
 
 
 def test_every_module_that_is_started_is_one() -> None:
