@@ -51,6 +51,15 @@ def test_what_the_warnings_can_see_is_told_of_the_prompts_that_are_there(
     assert not any(" 1 prompts" in check["sentence"] + check["next_step"] for check in checks.values())
 
 
+def test_what_is_not_read_of_a_theme_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("whole.js").write_text("module.exports = { theme: { extend: { colors: { brand: '#f00' } } } }")
+    Path("part.js").write_text("module.exports = { theme: { extend: { colors: { brand: '#f00', ...shared } } } }")
+    write_prompts(4)
+    assert "theme" not in checked(capsys, theme=["whole.js"])
+    note = checked(capsys, theme=["part.js"])["theme"]
+    assert (note["status"], "(theme.extend.colors: ...shared)" in note["sentence"]) == ("note", True)
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

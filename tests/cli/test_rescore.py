@@ -98,6 +98,13 @@ def test_json_has_the_documented_shape(state: StateDir, environ: dict[str, str])
     assert [line["origin"] for line in lines if line["uid"] == one["origin"]] == [None]
 
 
+def test_what_is_not_read_of_a_theme_is_named(state: StateDir, environ: dict[str, str], tmp_path: Path) -> None:
+    theme = tmp_path / "tailwind.config.js"
+    theme.write_text("module.exports = { theme: { extend: { colors: { brand: '#f00', ...shared } } } }")
+    done = uimon("rescore", "--state-dir", state.root, "--dry-run", "--theme", theme, environ=environ)
+    assert (done.returncode, "(theme.extend.colors: ...shared)" in done.stderr) == (0, True)
+
+
 def test_people_get_a_table_and_sentences(state: StateDir, environ: dict[str, str]) -> None:
     ledger = Ledger(state.ledger)
     with ledger.change() as db:

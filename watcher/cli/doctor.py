@@ -15,13 +15,22 @@ from watcher.checkpoints.base_models import resolve_base
 from watcher.cli.chosen_run import Chosen, choose_run
 from watcher.cli.validation import choice_of, validation_file
 from watcher.cli.watch import check_texts
-from watcher.doctor.checks import Check, CheckedPaths, Probes, Status, check_samples, prompts_there, run_checks
+from watcher.doctor.checks import (
+    Check,
+    CheckedPaths,
+    Probes,
+    Status,
+    check_samples,
+    check_theme,
+    prompts_there,
+    run_checks,
+)
 from watcher.doctor.probes import probe_engine, try_events
 from watcher.engine import VllmEngine
 from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.engine.model_files.tokenizer_files import has_tokenizer
-from watcher.evaluation.plugins import named_theme, plugged
+from watcher.evaluation.plugins import named_theme, plugged, theme_note
 from watcher.evaluation.suite import read_template
 from watcher.ledger.state_dir import StateDir
 from watcher.ledger.state_home import default_state_dir
@@ -55,6 +64,7 @@ def run_doctor(ckpts: Path | None, flags: JsonObject, config: Path | None, *, as
     prompts = prompts_there(probes.val, settings.samples)
     too_few_for = limits(prompts, settings.alerts, settings.n)
     checks.append(check_samples(too_few_for, all_there=prompts < settings.samples))
+    checks += check_theme(theme_note(named_theme(settings.theme)))
     if as_json:
         write_document({"checks": [asdict(check) for check in checks]}, sys.stdout)
     else:

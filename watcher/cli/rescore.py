@@ -14,7 +14,7 @@ from scorers.metrics.computation import Elsewhere
 from watcher.cli.status import find_state
 from watcher.cli.watch import say_undelivered
 from watcher.evaluation.evaluate import TableLimits
-from watcher.evaluation.plugins import named_theme, plugged
+from watcher.evaluation.plugins import named_theme, plugged, theme_note
 from watcher.evaluation.rescoring import Fate, Rescored, Rescorer
 from watcher.evaluation.rows import RowMaker
 from watcher.ledger.export import Exporter, parse_keep
@@ -61,6 +61,8 @@ def _rescore(
         plugged(settings.scorers) as plugins,
         _opened(state, dry_run=dry_run) as ledger,
     ):
+        if note := theme_note(theme):
+            log.warning("%s", note)
         table = TableLimits(settings.table_rows, settings.table_kb * 1000)
         rescorer = Rescorer(ledger, plugins, theme, table, log.warning, keep=not dry_run)
         found = list(_said(rescorer.rescore(None if step == "all" else int(step)), dry_run=dry_run))

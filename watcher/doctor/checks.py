@@ -188,6 +188,11 @@ def check_arguments(arguments: Callable[[], None] | None) -> list[Check]:
     return [Check("engine_args", Status.OK, "vLLM takes the arguments of --engine-args.")]
 
 
+def check_theme(note: str) -> list[Check]:
+    """What uimon does not read of the theme, where that is so."""
+    return [Check("theme", Status.NOTE, note, "`uimon watch` warns of it and goes on.")] if note else []
+
+
 def check_gpu(gpu: Callable[[], GpuChoice], built_for: str | None) -> Check:
     """Whether as many GPUs are free as the engine needs. `built_for` is the device that vLLM was built for; None where
     it cannot say."""

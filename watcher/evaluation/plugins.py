@@ -93,6 +93,16 @@ def named_theme(named: Sequence[str]) -> Theme | None:
         raise UimonError(Reason.CONFIG_INVALID, str(error)) from error
 
 
+def theme_note(theme: Theme | None) -> str:
+    """What the theme takes from code that uimon does not read, in a sentence; empty where it reads all of it."""
+    if theme is None or not theme.unread:
+        return ""
+    return (
+        f"The theme takes names from code that uimon does not read ({'; '.join(theme.unread)}): classes of these "
+        "names count as unknown; define them in the file itself, or in a style sheet that --theme names as well."
+    )
+
+
 class PluginDied(Exception):
     """The scorer's process gave no answer; the text says why."""
 

@@ -16,7 +16,7 @@ from watcher.engine.capacity import cpu_cache_gib
 from watcher.engine.gpu import GpuChoice, SystemNvml, choose_gpu
 from watcher.engine.pool import OneEngine
 from watcher.evaluation.evaluate import TableLimits
-from watcher.evaluation.plugins import named_theme, plugged
+from watcher.evaluation.plugins import named_theme, plugged, theme_note
 from watcher.followups import in_force
 from watcher.ledger.export import Exporter, parse_keep
 from watcher.ledger.ledger import Ledger
@@ -52,6 +52,8 @@ def assembled(
     `run` is None where nothing is logged; the name of the `owner`'s run identifies it in the ledger and in uids.
     """
     theme = named_theme(settings.theme)
+    if note := theme_note(theme):
+        log.warning("%s", note)
     # Resolved once: the ledger keeps paths of copies, and a restart may name the same place in another way.
     state, name = StateDir(state_root.resolve()), owner.run
     state.create()

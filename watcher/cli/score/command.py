@@ -20,7 +20,7 @@ from scorers.language import BY_SUFFIX, Role
 from watcher.cli.score.project import language_of, page_of, page_suffixes, read_project, unread_of, unread_said, walk
 from watcher.cli.score.report import show
 from watcher.cli.score.rows import CHAT, OWN, Missing, completions_of
-from watcher.evaluation.plugins import named_theme, plugged
+from watcher.evaluation.plugins import named_theme, plugged, theme_note
 from watcher.model import Reason, UimonError
 from watcher.output.outlet import tell
 from watcher.output.printable import printable
@@ -85,11 +85,8 @@ def _score(
     as_json: bool,
 ) -> int:
     given = named_theme(theme)
-    if given and given.unread:
-        _say(
-            f"The theme takes names from code that uimon does not read ({'; '.join(given.unread)}): classes of these "
-            "names count as unknown; define them in the file itself, or in a style sheet that --theme names as well."
-        )
+    if note := theme_note(given):
+        _say(note)
     with _heard(scorers), plugged(scorers) as plugins:
         report, missing = _report(paths, plugins, key, given, project=project)
     if as_json:
