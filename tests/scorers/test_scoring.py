@@ -168,7 +168,12 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(
+    "text",
+    # `test_hostile.py` has ten megabytes of markup among the usual tests.
+    [pytest.param(text, marks=pytest.mark.soak if name == "10 MB of markup" else ()) for name, text in HOSTILE.items()],
+    ids=HOSTILE,
+)
 def test_hostile_text_gets_an_outcome_in_bounded_time_and_a_small_sample(text: str) -> None:
     began = time.process_time()
     sample = score_sample(Completion(text, truncated=True))

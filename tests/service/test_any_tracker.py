@@ -101,7 +101,8 @@ def test_a_run_that_has_ended_ends_the_service(house: House, caplog: pytest.LogC
     with caplog.at_level(logging.INFO, logger="uimon"):
         Service(made._settings, "run", made._evaluator._suites._val, house.state.stage, parts).run()
     assert "The run is failed at W&B" in caplog.text
-    assert [row.kind for row in tracker.rows] == [RowKind.EVAL, RowKind.TRAIN]
+    # Which of the two the publisher finds first is nobody's promise.
+    assert sorted(row.kind for row in tracker.rows) == [RowKind.EVAL, RowKind.TRAIN]
     assert house.states() == [(50, "published", None)]
 
 
