@@ -50,7 +50,7 @@ loaded over the model | never seen |
 | `*.bin`, `*.pt`, `*.gguf`, `original/` | default_loader.py `_prepare_weights` | never seen |
 | `modules.json`, `1_Pooling/`, `sentence_*_config.json`, `joint_head_config.json` \
 | config.py `get_pooling_config`, model_arch_config_convertor.py: another kind of model | never seen |
-| `model.safetensors.index.json` with names outside of the directory | default_loader.py | refused (`guard`) |
+| `model.safetensors.index.json` with names outside of the directory | default_loader.py | refused (`inventory`) |
 | links that lead out of the directory | anything | refused (`inspection`) |
 | VLLM_MODEL_REDIRECT_PATH, VLLM_USE_MODELSCOPE | vllm/transformers_utils/utils.py `maybe_model_redirect`, \
 weight_utils.py `maybe_download_from_modelscope`: another directory than the one named | emptied (`process`) |

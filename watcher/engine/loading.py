@@ -1,6 +1,6 @@
 """How the weights of a full model get into an engine, and what proves that they are in it.
 
-The headers of a checkpoint are compared with those of the checkpoint that the engine was started from (`guard`).
+The headers of a checkpoint are compared with those of the checkpoint that the engine was started from (`inventory`).
 Broken: refused before the engine hears of it. A legitimately other model, or one whose weights cannot be changed in
 place: a fresh host. Otherwise the weights are changed in place and probed. The first change in place with a kind of
 engine (`types.Setup`) is thrown away and repeated by a fresh engine, and only if both give the same log-probabilities

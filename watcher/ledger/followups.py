@@ -18,9 +18,11 @@ import math
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from watcher.ledger.reading import RESTORED
+from watcher.ledger.row_reader import RowReader
 from watcher.ledger.rows import row_body
 from watcher.ledger.transactions import Transactions
 from watcher.model import FollowupState, Reason, Row
@@ -205,7 +207,7 @@ class LedgerFollowups:
     def _select(self, where: str, *values: str | float | None) -> list[Queued]:
         with self._ledger.read() as db:
             return [
-                _queued(row)
+                _QUEUED(row)
                 for row in db.execute(f"SELECT f.*, c.step, c.name FROM {_JOINED} WHERE {where}", values).fetchall()
             ]
 
@@ -216,16 +218,8 @@ def _of(kinds: Collection[str]) -> str:
     return f"f.kind IN ({names})"
 
 
-def _queued(row: sqlite3.Row) -> Queued:
-    return Queued(
-        row["evaluation"],
-        row["kind"],
-        row["step"],
-        row["name"],
-        FollowupState(row["state"]),
-        row["at"],
-        row["attempts"],
-        Reason(row["reason"]) if row["reason"] else None,
-        row["detail"],
-        json.loads(row["metrics"]) if row["metrics"] else None,
-    )
+def _metrics(row: sqlite3.Row) -> object:
+    return json.loads(row["metrics"]) if row["metrics"] else None
+
+
+_QUEUED: Final = RowReader(Queued, uid=itemgetter("evaluation"), metrics=_metrics)

@@ -30,17 +30,17 @@ def steady_clock(memory: Memory | None = None) -> Callable[[], float]:
     forward while none runs would make rows that were just sent look long overdue.
     """
     boot = boot_id()
-    began = time.time() - _sinceboot_id()
+    began = time.time() - _since_boot()
     if memory is not None and boot:
         kept, _, kept_boot = (memory.recall(_CLOCK) or "").partition(" ")
         if kept_boot == boot:
             began = float(kept)
         else:
             memory.remember(_CLOCK, f"{began!r} {boot}")
-    return lambda: began + _sinceboot_id()
+    return lambda: began + _since_boot()
 
 
-def _sinceboot_id() -> float:
+def _since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
