@@ -199,6 +199,14 @@ def test_a_plug_in_is_loaded_once_a_start(tmp_path: Path, val: Path) -> None:
     assert (result.returncode, (tmp_path / "loaded").read_text()) == (0, "once "), result.stderr
 
 
+def test_watch_names_what_it_does_not_read_of_a_theme(tmp_path: Path, val: Path) -> None:
+    theme = "module.exports = { theme: { extend: { colors: { brand: '#f00', ...shared } } } }"
+    (tmp_path / "tailwind.config.js").write_text(theme)
+    quick = ("--idle-exit", "0.2s", "--poll", "0.1", "--state-dir", "state", "--wandb", "off")
+    result = uimon("watch", "ckpts", *quick, "--theme", "tailwind.config.js", cwd=tmp_path)
+    assert (result.returncode, "(theme.extend.colors: ...shared)" in result.stderr) == (0, True), result.stderr
+
+
 def test_a_missing_directory_is_waited_for(tmp_path: Path, val: Path) -> None:
     given = ("watch", "ckpts", "--wandb", "off", "--idle-exit", "1s", "--poll", "0.2")
     result = uimon(*given, cwd=tmp_path, UIMON_SAMPELS="8")
